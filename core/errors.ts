@@ -1,0 +1,65 @@
+/**
+ * Every error that the project raises on purpose. `code` is stable and appears in logs and events; the exit
+ * code of the orchestrator is decided from it once, in orchestrator/exit-codes.ts.
+ */
+export class FleetfillError extends Error {
+  readonly code: string;
+
+  constructor(code: string, message: string, options?: ErrorOptions) {
+    super(message, options);
+    this.name = new.target.name;
+    this.code = code;
+  }
+}
+
+/** What a person or the orchestrator passed in is not usable: an option, a value, an environment variable. */
+export class ConfigurationError extends FleetfillError {
+  constructor(message: string, options?: ErrorOptions) {
+    super('Configuration', message, options);
+  }
+}
+
+/** The table, the control table or the fleet is not in a state in which a run may begin. */
+export class PreflightError extends FleetfillError {
+  constructor(message: string, options?: ErrorOptions) {
+    super('Preflight', message, options);
+  }
+}
+
+/** A run that writes was not confirmed. */
+export class NotConfirmedError extends FleetfillError {
+  constructor(message: string) {
+    super('NotConfirmed', message);
+  }
+}
+
+/** Another unfinished run holds the table. */
+export class TableLockedError extends FleetfillError {
+  readonly holder: string;
+
+  constructor(holder: string, message: string) {
+    super('TableLocked', message);
+    this.holder = holder;
+  }
+}
+
+/** Another orchestrator has taken this run's supervision over; this one must leave without another write. */
+export class SupersededError extends FleetfillError {
+  constructor(message: string) {
+    super('Superseded', message);
+  }
+}
+
+/** This launch no longer owns its task record or a segment; whatever it would write next is not its to write. */
+export class AuthorityLostError extends FleetfillError {
+  constructor(message: string, options?: ErrorOptions) {
+    super('AuthorityLost', message, options);
+  }
+}
+
+/** Something that retrying cannot mend and that holds for every item: no permission, no table, unknown. */
+export class SystemicError extends FleetfillError {
+  constructor(message: string, options?: ErrorOptions) {
+    super('Systemic', message, options);
+  }
+}

@@ -1,0 +1,32 @@
+/**
+ * Names and units of the metrics that the worker and the orchestrator publish. infra/'s dashboard and alarms
+ * read the same names; a test holds the two against each other.
+ */
+export const METRIC_UNITS = {
+  ItemsScanned: 'Count',
+  ItemsUpdated: 'Count',
+  ItemsAlreadySet: 'Count',
+  ItemsDeleted: 'Count',
+  ItemsQuarantined: 'Count',
+  ThrottledWrites: 'Count',
+  ConsumedReadCapacity: 'Count',
+  ConsumedWriteCapacity: 'Count',
+  WriteLatency: 'Milliseconds',
+  SegmentsComplete: 'Count',
+  WriteRateShare: 'Count/Second',
+} as const;
+
+export type MetricName = keyof typeof METRIC_UNITS;
+
+export const DEFAULT_NAMESPACE = 'Fleetfill';
+
+/** Every metric carries this dimension. */
+export const TABLE_DIMENSION = 'Table';
+
+/** Only {@link PER_SEGMENT_METRICS} are published a second time with this one: each series costs money. */
+export const SEGMENT_DIMENSION = 'Segment';
+
+export const PER_SEGMENT_METRICS = ['ItemsScanned', 'ItemsUpdated'] as const satisfies readonly MetricName[];
+
+/** Repairs belong to no backfill segment; under this value of `Segment` the sums over segments stay whole. */
+export const REPAIR_SEGMENT = 'repair';

@@ -1,0 +1,113 @@
+import { z } from 'zod';
+import { ConfigurationError } from './errors.ts';
+
+/**
+ * The worker's configuration is its environment alone, set by the orchestrator as container overrides.
+ * Everything else (key schema, pass, write API, rates) is in the run record.
+ */
+export interface TaskEnvironment {
+  readonly runId: string;
+  readonly launch: string;
+  /** Zero-based segments of the parallel Scan, in the order in which the worker takes them. */
+  readonly segments: readonly number[];
+  readonly totalSegments: number;
+  readonly table: string;
+  readonly attribute: string;
+  /** The value to set, as the JSON text that the operator gave. */
+  readonly value: string;
+  readonly controlTable: string;
+  readonly namespace: string;
+}
+
+/** DynamoDB's upper bound for TotalSegments [Scan API reference]. */
+export const MAX_TOTAL_SEGMENTS = 1_000_000;
+
+const required = z.string({ error: 'is not set' }).min(1, 'is empty');
+
+const wholeNumber = required.regex(/^\d{1,7}$/, 'is not a whole number').transform(Number);
+
+const json = required.refine(text => isJson(text), 'is not JSON');
+
+const segmentList = required
+  .regex(/^\d{1,7}(,\d{1,7})*$/, 'is not a comma-separated list of whole numbers')
+  .transform(text => text.split(',').map(Number))
+  .refine(list => new Set(list).size === list.length, 'names a segment twice');
+
+const variables = z
+  .object({
+    FLEETFILL_RUN_ID: required,
+    FLEETFILL_LAUNCH: required,
+    FLEETFILL_SEGMENTS: segmentList,
+    FLEETFILL_TOTAL_SEGMENTS: wholeNumber.refine(
+      n => n >= 1 && n <= MAX_TOTAL_SEGMENTS,
+      `is not between 1 and ${MAX_TOTAL_SEGMENTS}`,
+    ),
+    FLEETFILL_TABLE: required,
+    FLEETFILL_ATTRIBUTE: required,
+    FLEETFILL_VALUE: json,
+    FLEETFILL_CONTROL_TABLE: required,
+    FLEETFILL_NAMESPACE: required,
+  })
+  .check(({ value, issues }) => {
+    const beyond = value.FLEETFILL_SEGMENTS.filter(segment => segment >= value.FLEETFILL_TOTAL_SEGMENTS);
+    if (beyond.length > 0) {
+      issues.push({
+        code: 'custom',
+        input: value.FLEETFILL_SEGMENTS,
+        path: ['FLEETFILL_SEGMENTS'],
+        message: `names ${beyond.join(', ')}, but FLEETFILL_TOTAL_SEGMENTS is ${value.FLEETFILL_TOTAL_SEGMENTS}`,
+      });
+    }
+  });
+
+/** The names, for the task definition's documentation and the tests that hold infra/ against them. */
+export const TASK_ENVIRONMENT_VARIABLES = Object.keys(variables.shape);
+
+function isJson(text: string): boolean {
+  try {
+    JSON.parse(text);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+/**
+ * Reads the worker's environment.
+ * @throws ConfigurationError that names every problem at once, a line each.
+ */
+export function parseTaskEnvironment(environment: Readonly<Record<string, string | undefined>>): TaskEnvironment {
+  const parsed = variables.safeParse(environment);
+  if (!parsed.success) {
+    const problems = parsed.error.issues.map(issue => `${issue.path.join('.')} ${issue.message}`);
+    throw new ConfigurationError(`The environment of this task is not usable:\n${problems.join('\n')}`);
+  }
+  const given = parsed.data;
+  return {
+    runId: given.FLEETFILL_RUN_ID,
+    launch: given.FLEETFILL_LAUNCH,
+    segments: given.FLEETFILL_SEGMENTS,
+    totalSegments: given.FLEETFILL_TOTAL_SEGMENTS,
+    table: given.FLEETFILL_TABLE,
+    attribute: given.FLEETFILL_ATTRIBUTE,
+    value: given.FLEETFILL_VALUE,
+    controlTable: given.FLEETFILL_CONTROL_TABLE,
+    namespace: given.FLEETFILL_NAMESPACE,
+  };
+}
+
+/** The inverse of {@link parseTaskEnvironment}, as the container overrides of RunTask want it. */
+export function encodeTaskEnvironment(task: TaskEnvironment): { name: string; value: string }[] {
+  const values: Record<keyof typeof variables.shape, string> = {
+    FLEETFILL_RUN_ID: task.runId,
+    FLEETFILL_LAUNCH: task.launch,
+    FLEETFILL_SEGMENTS: task.segments.join(','),
+    FLEETFILL_TOTAL_SEGMENTS: String(task.totalSegments),
+    FLEETFILL_TABLE: task.table,
+    FLEETFILL_ATTRIBUTE: task.attribute,
+    FLEETFILL_VALUE: task.value,
+    FLEETFILL_CONTROL_TABLE: task.controlTable,
+    FLEETFILL_NAMESPACE: task.namespace,
+  };
+  return Object.entries(values).map(([name, value]) => ({ name, value }));
+}
