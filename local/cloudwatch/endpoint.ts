@@ -1,0 +1,41 @@
+import { startAwsJsonServer } from '../aws-json-server.ts';
+import { getMetricData } from './get-metric-data.ts';
+import { listMetrics } from './list-metrics.ts';
+import { putMetricData } from './put-metric-data.ts';
+import { type Datum, type Dimensions, MetricStore } from './store.ts';
+
+export interface CloudWatchEndpoint {
+  readonly endpoint: string;
+  /** Sum of everything put into a series since the start; 0 for a series that does not exist. */
+  sum(namespace: string, metric: string, dimensions: Dimensions): number;
+  /** Puts a datum without the wire: what a service publishes of itself, in AWS/ namespaces too. */
+  put(datum: Datum): void;
+  stop(): Promise<void>;
+}
+
+const TARGET_PREFIX = 'GraniteServiceVersion20100801';
+
+/** Starts the endpoint; README.md beside this file says what it does and what it does not. */
+export async function startCloudWatch(
+  options: { readonly port?: number | undefined; readonly now?: () => number } = {},
+): Promise<CloudWatchEndpoint> {
+  const now = options.now ?? Date.now;
+  const store = new MetricStore();
+  const server = await startAwsJsonServer(
+    {
+      targetPrefix: TARGET_PREFIX,
+      operations: {
+        PutMetricData: body => putMetricData(store, body, now()),
+        GetMetricData: body => getMetricData(store, body),
+        ListMetrics: body => listMetrics(store, body),
+      },
+    },
+    options.port ?? 0,
+  );
+  return {
+    endpoint: server.endpoint,
+    sum: (namespace, metric, dimensions) => store.sum(namespace, metric, dimensions),
+    put: datum => store.put(datum),
+    stop: () => server.close(),
+  };
+}

@@ -1,0 +1,15 @@
+import { WireError } from '../aws-json-server.ts';
+
+/** The refusals of the service, by its own error names [CloudWatch API model 2010-08-01]. */
+export const invalidValue = (message: string) => new WireError('InvalidParameterValueException', message);
+
+export const invalidCombination = (message: string) =>
+  new WireError('InvalidParameterCombinationException', message);
+
+export const missingParameter = (message: string) =>
+  new WireError('MissingRequiredParameterException', message);
+
+export const invalidNextToken = () =>
+  new WireError('InvalidNextToken', 'The next token is not one of this query.');
+
+export const malformed = (message: string) => new WireError('SerializationException', message);

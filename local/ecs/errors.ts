@@ -1,0 +1,22 @@
+import { WireError } from '../aws-json-server.ts';
+
+/**
+ * The refusals of the service, by its own error names. Texts in quotes in README.md are the service's own;
+ * the others are ours, since no client may depend on them.
+ */
+export const clusterNotFound = () => new WireError('ClusterNotFoundException', 'Cluster not found.');
+
+export const invalidParameter = (message: string) => new WireError('InvalidParameterException', message);
+
+/** ECS uses this name for a task definition that cannot be found or registered. */
+export const clientError = (message: string) => new WireError('ClientException', message);
+
+export const malformed = (message: string) => new WireError('SerializationException', message);
+
+/** @param resourceIds ARNs of the tasks that the token stands for */
+export const tokenConflict = (resourceIds: readonly string[]) =>
+  new WireError(
+    'ConflictException',
+    'The provided clientToken is already in use with a different RunTask request.',
+    { members: { resourceIds } },
+  );

@@ -1,0 +1,197 @@
+import { randomUUID } from 'node:crypto';
+import { link, mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { z } from 'zod';
+import { ConfigurationError } from '../core/errors.ts';
+
+/**
+ * One database directory has one engine. The file `engine.json` in it is the lock and says who holds it:
+ *
+ *   absent ──claim()──► claimed by a process ──announce()──► serving at an endpoint ──release()──► absent
+ *                          │                                   │
+ *                          └───── holder and engine dead ──────┴──► moved aside by whoever comes next
+ *
+ * It always appears and changes as a whole (link, rename), so a reader never sees half of it. A pid alone
+ * does not name a process, since pids are used again: where the system tells when a process began, that is
+ * part of its name.
+ */
+const processSchema = z.object({ pid: z.number().int().positive(), began: z.string() });
+const holderSchema = z.object({
+  claim: z.string(),
+  owner: processSchema,
+  engine: processSchema.extend({ endpoint: z.string() }).optional(),
+});
+
+type ProcessName = z.infer<typeof processSchema>;
+type Holder = z.infer<typeof holderSchema>;
+
+const LOCK_FILE = 'engine.json';
+const POLL_MS = 20;
+
+export interface ClaimedDirectory {
+  readonly state: 'claimed';
+  /** Tells later comers where the engine of this directory serves. */
+  announce(engine: { pid: number; endpoint: string }): Promise<void>;
+  release(): Promise<void>;
+}
+
+/** Another process of this machine serves the directory already. */
+export interface ServedDirectory {
+  readonly state: 'served';
+  readonly endpoint: string;
+  readonly pid: number;
+}
+
+/**
+ * Takes the directory, or finds the engine that serves it.
+ *
+ * @param directory absolute path; made if it is not there
+ * @param patienceMs how long to wait for another process that is about to start its engine, or for the
+ *   engine of a dead process to end
+ * @throws ConfigurationError when the directory is neither free nor served within that time
+ */
+export async function claimDirectory(
+  directory: string,
+  patienceMs: number,
+): Promise<ClaimedDirectory | ServedDirectory> {
+  await mkdir(directory, { recursive: true });
+  const path = join(directory, LOCK_FILE);
+  const mine: Holder = { claim: randomUUID(), owner: await nameProcess(process.pid) };
+  const deadline = Date.now() + patienceMs;
+  for (;;) {
+    if (await createWhole(path, mine)) return claimed(path, mine);
+    const holder = await readHolder(path);
+    if (holder === undefined) continue;
+    const ownerLives = await lives(holder.owner);
+    const engineLives = holder.engine !== undefined && (await lives(holder.engine));
+    if (ownerLives && engineLives && holder.engine) {
+      return { state: 'served', endpoint: holder.engine.endpoint, pid: holder.engine.pid };
+    }
+    if (!ownerLives && !engineLives) {
+      await moveAside(path, holder);
+      continue;
+    }
+    if (Date.now() > deadline) {
+      const who =
+        engineLives && holder.engine ? `engine ${holder.engine.pid}` : `process ${holder.owner.pid}`;
+      throw new ConfigurationError(
+        `The database in ${directory} is held by ${who}, which does not serve it. End that process, or use another directory.`,
+      );
+    }
+    await sleep(POLL_MS);
+  }
+}
+
+function claimed(path: string, mine: Holder): ClaimedDirectory {
+  return {
+    state: 'claimed',
+    async announce(engine) {
+      const serving: Holder = {
+        ...mine,
+        engine: { ...(await nameProcess(engine.pid)), endpoint: engine.endpoint },
+      };
+      const draft = `${path}.${mine.claim}`;
+      await writeFile(draft, JSON.stringify(serving));
+      await rename(draft, path);
+    },
+    async release() {
+      const holder = await readHolder(path);
+      if (holder?.claim === mine.claim) await rm(path, { force: true });
+    },
+  };
+}
+
+/** @returns false when the file is there already */
+async function createWhole(path: string, holder: Holder): Promise<boolean> {
+  const draft = `${path}.${holder.claim}`;
+  await writeFile(draft, JSON.stringify(holder));
+  try {
+    await link(draft, path);
+    return true;
+  } catch (error) {
+    if (isErrno(error, 'EEXIST')) return false;
+    throw error;
+  } finally {
+    await rm(draft, { force: true });
+  }
+}
+
+async function readHolder(path: string): Promise<Holder | undefined> {
+  let text: string;
+  try {
+    text = await readFile(path, 'utf8');
+  } catch (error) {
+    if (isErrno(error, 'ENOENT')) return undefined;
+    throw error;
+  }
+  const parsed = holderSchema.safeParse(parseJson(text));
+  if (!parsed.success) {
+    throw new ConfigurationError(
+      `${path} is not what an engine's lock looks like. Remove it if nothing uses the directory.`,
+    );
+  }
+  return parsed.data;
+}
+
+/** Two who find the same dead holder must not both win: only the one that moved *that* file away goes on. */
+async function moveAside(path: string, dead: Holder): Promise<void> {
+  const aside = `${path}.dead-${randomUUID()}`;
+  try {
+    await rename(path, aside);
+  } catch (error) {
+    if (isErrno(error, 'ENOENT')) return;
+    throw error;
+  }
+  const moved = await readHolder(aside);
+  if (moved !== undefined && moved.claim !== dead.claim) {
+    // A newer holder came in between: put it back, unless yet another stands there by now.
+    await link(aside, path).catch(error => {
+      if (!isErrno(error, 'EEXIST')) throw error;
+    });
+  }
+  await rm(aside, { force: true });
+}
+
+async function nameProcess(pid: number): Promise<ProcessName> {
+  return { pid, began: await beganAt(pid) };
+}
+
+async function lives(named: ProcessName): Promise<boolean> {
+  try {
+    process.kill(named.pid, 0);
+  } catch (error) {
+    // EPERM: there is such a process, of another user.
+    if (!isErrno(error, 'EPERM')) return false;
+  }
+  return (await beganAt(named.pid)) === named.began;
+}
+
+const ENDED = 'ended';
+
+/**
+ * Clock ticks since boot at which a process began (Linux, proc(5), field 22 of stat); '' on other systems.
+ * A process that has ended and that nobody has waited for yet counts as ended.
+ */
+async function beganAt(pid: number): Promise<string> {
+  try {
+    const stat = await readFile(`/proc/${pid}/stat`, 'utf8');
+    // The second field is the program's name in parentheses and may hold blanks and parentheses itself.
+    const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
+    return fields[0] === 'Z' ? ENDED : (fields[19] ?? '');
+  } catch {
+    return '';
+  }
+}
+
+function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}
+
+function isErrno(error: unknown, code: string): boolean {
+  return error instanceof Error && 'code' in error && error.code === code;
+}

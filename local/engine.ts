@@ -1,0 +1,179 @@
+import { tmpdir } from 'node:os';
+import { resolve } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { FleetfillError } from '../core/errors.ts';
+import {
+  chooseEngine,
+  type EngineProgram,
+  type EngineSettings,
+  readEngineSettings,
+} from './engine-choice.ts';
+import { type ClaimedDirectory, claimDirectory } from './engine-directory.ts';
+import { findFreePort } from './free-port.ts';
+import { type GuardedProcess, startGuarded, stopProcess } from './guarded-process.ts';
+
+/** A DynamoDB that answers at `endpoint`. */
+export interface Engine {
+  readonly endpoint: string;
+  /** Process of the engine; undefined when it was named by its endpoint and is not ours to know. */
+  readonly pid: number | undefined;
+  /** Ends the engine if it is ours; an engine that was running before stays. May be called twice. */
+  stop(): Promise<void>;
+}
+
+export interface EngineOptions {
+  /** Where the database is kept. Without it everything is in memory and gone with the engine. */
+  readonly directory?: string | undefined;
+  /** Port on the loopback interface; a free one when not given. */
+  readonly port?: number | undefined;
+  readonly settings?: EngineSettings;
+  /** How long a start may take, in milliseconds: the Java engine needs several seconds on a slow machine. */
+  readonly startTimeoutMs?: number;
+}
+
+const START_ATTEMPTS = 5;
+const START_TIMEOUT_MS = 30_000;
+const STOP_PATIENCE_MS = 5_000;
+const POLL_MS = 10;
+const KEPT_OUTPUT_CHARACTERS = 4_096;
+
+/** The engine ended, or did not answer, before it was of any use. */
+export class EngineStartError extends FleetfillError {
+  constructor(message: string, options?: ErrorOptions) {
+    super('EngineStart', message, options);
+  }
+}
+
+/**
+ * Starts a DynamoDB engine on the loopback interface and waits until it answers.
+ *
+ * With `directory`, a second start while an engine serves that directory returns the serving one. The engine
+ * ends when our process ends, however that happens.
+ *
+ * @throws ConfigurationError when there is no engine on this machine, or the directory is held
+ * @throws EngineStartError when it does not come up
+ */
+export async function startEngine(options: EngineOptions = {}): Promise<Engine> {
+  const settings = options.settings ?? readEngineSettings();
+  const startTimeoutMs = options.startTimeoutMs ?? START_TIMEOUT_MS;
+  if (settings.endpoint !== undefined) {
+    await waitUntilAnswers(settings.endpoint, startTimeoutMs, () => undefined);
+    return { endpoint: settings.endpoint, pid: undefined, stop: async () => {} };
+  }
+  const program = chooseEngine(settings);
+  if (options.directory === undefined) return launch(program, options.port, undefined, startTimeoutMs);
+
+  const directory = resolve(options.directory);
+  const claim = await claimDirectory(directory, startTimeoutMs);
+  if (claim.state === 'served') {
+    await waitUntilAnswers(claim.endpoint, startTimeoutMs, () => undefined);
+    return { endpoint: claim.endpoint, pid: claim.pid, stop: async () => {} };
+  }
+  return launchClaimed(program, options.port, directory, claim, startTimeoutMs);
+}
+
+async function launchClaimed(
+  program: EngineProgram,
+  port: number | undefined,
+  directory: string,
+  claim: ClaimedDirectory,
+  startTimeoutMs: number,
+): Promise<Engine> {
+  try {
+    const engine = await launch(program, port, directory, startTimeoutMs);
+    await claim.announce({ pid: engine.pid, endpoint: engine.endpoint });
+    return {
+      ...engine,
+      async stop() {
+        await engine.stop();
+        await claim.release();
+      },
+    };
+  } catch (error) {
+    await claim.release();
+    throw error;
+  }
+}
+
+async function launch(
+  program: EngineProgram,
+  wantedPort: number | undefined,
+  directory: string | undefined,
+  startTimeoutMs: number,
+): Promise<Engine & { readonly pid: number }> {
+  // A free port can be lost to another process before the engine binds it; one asked for by number cannot be changed.
+  const attempts = wantedPort === undefined ? START_ATTEMPTS : 1;
+  let lastError: unknown;
+  for (let attempt = 1; attempt <= attempts; attempt++) {
+    const port = wantedPort ?? (await findFreePort());
+    const running = await startProgram(program, port, directory);
+    const endpoint = `http://127.0.0.1:${port}`;
+    try {
+      await waitUntilAnswers(endpoint, startTimeoutMs, running.whyEnded);
+      return { endpoint, pid: running.guarded.pid, stop: () => stopEngine(running.guarded) };
+    } catch (error) {
+      await stopEngine(running.guarded);
+      lastError = error;
+    }
+  }
+  throw lastError;
+}
+
+async function stopEngine(guarded: GuardedProcess): Promise<void> {
+  await stopProcess(guarded, STOP_PATIENCE_MS);
+}
+
+/** `whyEnded` gives the engine's last words once it has ended, and undefined while it runs. */
+async function startProgram(program: EngineProgram, port: number, directory: string | undefined) {
+  const guarded = await startGuarded({
+    command: program.command,
+    args: program.args(port, directory),
+    environment: {},
+    directory: directory ?? tmpdir(),
+    output: 'pipe',
+  });
+  let output = '';
+  for (const stream of [guarded.child.stdout, guarded.child.stderr]) {
+    stream?.setEncoding('utf8').on('data', (text: string) => {
+      output = (output + text).slice(-KEPT_OUTPUT_CHARACTERS);
+    });
+  }
+  let ended = false;
+  void guarded.ended.then(() => {
+    ended = true;
+  });
+  return {
+    guarded,
+    whyEnded: () =>
+      ended ? `${program.name} ended at once and said: ${output.trim() || 'nothing'}` : undefined,
+  };
+}
+
+/**
+ * Any HTTP reply at all means that the engine serves: it refuses an unsigned request, but with an answer.
+ * The engine is looked at after the answer too, since the answer may be somebody else's on a port that the
+ * engine could not get.
+ */
+async function waitUntilAnswers(
+  endpoint: string,
+  timeoutMs: number,
+  whyEnded: () => string | undefined,
+): Promise<void> {
+  const deadline = Date.now() + timeoutMs;
+  for (;;) {
+    const answered = await fetch(endpoint, { signal: AbortSignal.timeout(1_000) }).then(
+      async reply => {
+        await reply.arrayBuffer();
+        return true;
+      },
+      () => false,
+    );
+    const why = whyEnded();
+    if (why !== undefined) throw new EngineStartError(why);
+    if (answered) return;
+    if (Date.now() > deadline) {
+      throw new EngineStartError(`Nothing answers at ${endpoint} after ${timeoutMs} ms.`);
+    }
+    await sleep(POLL_MS);
+  }
+}

@@ -1,0 +1,163 @@
+import { mkdtemp } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join, resolve } from 'node:path';
+import { DynamoDBClient } from '@aws-sdk/client-dynamodb';
+import { type CloudWatchEndpoint, startCloudWatch } from './cloudwatch/endpoint.ts';
+import { ensureControlTable } from './control-table.ts';
+import { type EcsControlPlane, startEcs } from './ecs/control-plane.ts';
+import type { BeforeRunTask } from './ecs/run-task.ts';
+import type { TaskDelays } from './ecs/task.ts';
+import { type Engine, startEngine } from './engine.ts';
+import { type EngineSettings, readEngineSettings } from './engine-choice.ts';
+
+export { shellExports } from './shell-exports.ts';
+
+export interface LocalStackOptions {
+  /** Where the database is kept; in memory when not given. */
+  readonly directory?: string | undefined;
+  /** File that each task runs as `job.mjs`. */
+  readonly jobBundle: string;
+  /** For `<task id>.log`; a new temporary directory when not given. */
+  readonly logDirectory?: string | undefined;
+  readonly controlTable?: string | undefined;
+  /** A DynamoDB that runs already, a proxy for one included: then no engine is started. */
+  readonly dynamodbEndpoint?: string | undefined;
+  /** Ports on the loopback interface; free ones where not given. */
+  readonly ports?:
+    | { readonly dynamodb?: number; readonly ecs?: number; readonly cloudWatch?: number }
+    | undefined;
+  /** For the tasks alone, over the stack's variables: endpoints of a proxy that the orchestrator does not use. */
+  readonly taskEnvironment?: Readonly<Record<string, string>> | undefined;
+  readonly taskDelays?: Partial<TaskDelays>;
+  readonly beforeRunTask?: BeforeRunTask;
+  readonly engineSettings?: EngineSettings;
+}
+
+export interface LocalStack {
+  /** Points any AWS SDK, and `orchestrate`, at this stack. */
+  readonly environment: Readonly<Record<string, string>>;
+  readonly endpoints: { readonly dynamodb: string; readonly ecs: string; readonly cloudWatch: string };
+  readonly logDirectory: string;
+  readonly engine: Engine;
+  readonly ecs: EcsControlPlane;
+  readonly cloudWatch: CloudWatchEndpoint;
+  /** Tasks first, then the endpoints, the engine last. May be called twice. */
+  stop(): Promise<void>;
+}
+
+const REGION = 'us-east-1';
+/** The account that both engines put into their ARNs. */
+const ACCOUNT = '000000000000';
+const CLUSTER = 'fleetfill';
+const TASK_DEFINITION = 'fleetfill-job';
+const DEFAULT_CONTROL_TABLE = 'fleetfill-control';
+
+/**
+ * Starts an AWS for one machine: DynamoDB, ECS and CloudWatch on the loopback interface, with a cluster, a task
+ * definition and a control table, so that the orchestrator finds what infra/ makes on AWS. Nothing of it
+ * outlives our process.
+ *
+ * @throws ConfigurationError, EngineStartError; what was started by then is stopped
+ */
+export async function startLocalStack(options: LocalStackOptions): Promise<LocalStack> {
+  const started: (() => Promise<void>)[] = [];
+  const stop = async () => {
+    for (const end of started.splice(0).reverse()) await end();
+  };
+  try {
+    return await startParts(options, started, stop);
+  } catch (error) {
+    await stop();
+    throw error;
+  }
+}
+
+async function startParts(
+  options: LocalStackOptions,
+  started: (() => Promise<void>)[],
+  stop: () => Promise<void>,
+): Promise<LocalStack> {
+  const settings = options.engineSettings ?? readEngineSettings();
+  const engine = await startEngine({
+    directory: options.directory,
+    port: options.ports?.dynamodb,
+    settings: { ...settings, ...(options.dynamodbEndpoint && { endpoint: options.dynamodbEndpoint }) },
+  });
+  started.push(() => engine.stop());
+  const cloudWatch = await startCloudWatch({ port: options.ports?.cloudWatch });
+  started.push(() => cloudWatch.stop());
+
+  const base = {
+    AWS_REGION: REGION,
+    AWS_ACCESS_KEY_ID: 'local',
+    AWS_SECRET_ACCESS_KEY: 'local',
+    AWS_ENDPOINT_URL_DYNAMODB: engine.endpoint,
+    AWS_ENDPOINT_URL_CLOUDWATCH: cloudWatch.endpoint,
+  };
+  const logDirectory = resolve(options.logDirectory ?? (await mkdtemp(join(tmpdir(), 'fleetfill-logs-'))));
+  const ecs = await startEcs({
+    place: { region: REGION, account: ACCOUNT },
+    image: { jobBundle: resolve(options.jobBundle), path: settings.path },
+    logDirectory,
+    taskEnvironment: { ...base, ...options.taskEnvironment },
+    port: options.ports?.ecs,
+    ...(options.taskDelays && { delays: options.taskDelays }),
+    beforeRunTask: options.beforeRunTask,
+  });
+  started.push(() => ecs.stop());
+  ecs.createCluster(CLUSTER);
+  ecs.registerTaskDefinition(jobDefinition());
+
+  const controlTable = options.controlTable ?? DEFAULT_CONTROL_TABLE;
+  await createControlTable(engine.endpoint, controlTable);
+  return {
+    environment: {
+      ...base,
+      AWS_ENDPOINT_URL_ECS: ecs.endpoint,
+      FLEETFILL_CLUSTER: CLUSTER,
+      FLEETFILL_TASK_DEFINITION: TASK_DEFINITION,
+      FLEETFILL_SUBNETS: 'subnet-local',
+      FLEETFILL_SECURITY_GROUPS: 'sg-local',
+      FLEETFILL_CONTROL_TABLE: controlTable,
+    },
+    endpoints: { dynamodb: engine.endpoint, ecs: ecs.endpoint, cloudWatch: cloudWatch.endpoint },
+    logDirectory,
+    engine,
+    ecs,
+    cloudWatch,
+    stop,
+  };
+}
+
+/** As infra/fleet.yaml has it; the image is never pulled here. */
+function jobDefinition() {
+  return {
+    family: TASK_DEFINITION,
+    networkMode: 'awsvpc',
+    requiresCompatibilities: ['FARGATE'],
+    cpu: '256',
+    memory: '512',
+    containerDefinitions: [
+      {
+        name: 'job',
+        image: 'fleetfill-job:local',
+        command: ['node', 'job.mjs'],
+        essential: true,
+        stopTimeout: 120,
+      },
+    ],
+  };
+}
+
+async function createControlTable(endpoint: string, table: string): Promise<void> {
+  const client = new DynamoDBClient({
+    endpoint,
+    region: REGION,
+    credentials: { accessKeyId: 'local', secretAccessKey: 'local' },
+  });
+  try {
+    await ensureControlTable(client, table);
+  } finally {
+    client.destroy();
+  }
+}
