@@ -1,0 +1,119 @@
+import { BatchWriteItemCommand, type DynamoDBClient, type WriteRequest } from '@aws-sdk/client-dynamodb';
+import pRetry from 'p-retry';
+import type { Item } from './item.ts';
+
+export interface FillOptions {
+  /** BatchWriteItem calls in flight. */
+  readonly concurrency?: number;
+  /** Called after each batch that is wholly in the table, with its items and the number written so far. */
+  readonly onWritten?: (items: readonly Item[], total: number) => void;
+  readonly signal?: AbortSignal;
+}
+
+export interface FillResult {
+  readonly items: number;
+  readonly durationMs: number;
+  /** Items that DynamoDB handed back as unprocessed, each time it did. */
+  readonly unprocessed: number;
+}
+
+/** BatchWriteItem takes no more [API reference]. */
+const ITEMS_PER_BATCH = 25;
+
+/**
+ * Calls in flight. One process saturates the embedded engine from two on; against DynamoDB, whose replies take
+ * longer, more of them help.
+ */
+const DEFAULT_CONCURRENCY = 8;
+
+/** How long unprocessed items are offered again: some 40 s in all, which outlasts a burst over the capacity. */
+const UNPROCESSED_RETRIES = { retries: 12, minTimeout: 50, maxTimeout: 5000, factor: 2, randomize: true };
+
+/**
+ * Puts all of `items`, an iterable that is read as the calls go out and never held as a whole. It replaces
+ * whatever has the same keys. Keys must differ within 25 neighbours.
+ * @throws the client's error when a call fails beyond its retries; Error when items stay unprocessed. What was
+ *   reported to `onWritten` by then is in the table.
+ */
+export async function fill(
+  client: DynamoDBClient,
+  table: string,
+  items: Iterable<Item>,
+  { concurrency = DEFAULT_CONCURRENCY, onWritten, signal }: FillOptions = {},
+): Promise<FillResult> {
+  const startedAt = performance.now();
+  const batches = inBatches(items);
+  const failure = new AbortController();
+  let total = 0;
+  let unprocessed = 0;
+
+  async function putBatches(): Promise<void> {
+    for (const batch of batches) {
+      signal?.throwIfAborted();
+      if (failure.signal.aborted) return;
+      unprocessed += await putBatch(client, table, batch, signal);
+      total += batch.length;
+      onWritten?.(batch, total);
+    }
+  }
+
+  const lanes = Array.from({ length: concurrency }, () =>
+    putBatches().catch(error => {
+      failure.abort();
+      throw error;
+    }),
+  );
+  const outcomes = await Promise.allSettled(lanes);
+  for (const outcome of outcomes) if (outcome.status === 'rejected') throw outcome.reason;
+  return { items: total, durationMs: performance.now() - startedAt, unprocessed };
+}
+
+/** One iterator that all lanes draw from; a `for` loop that ends early would close a bare generator for all. */
+function inBatches(items: Iterable<Item>): Iterable<Item[]> {
+  const source = items[Symbol.iterator]();
+  return {
+    *[Symbol.iterator]() {
+      for (;;) {
+        const batch: Item[] = [];
+        for (let next = source.next(); !next.done; next = source.next()) {
+          batch.push(next.value);
+          if (batch.length === ITEMS_PER_BATCH) break;
+        }
+        if (batch.length === 0) return;
+        yield batch;
+      }
+    },
+  };
+}
+
+/** Returns how many items came back unprocessed on the way. */
+async function putBatch(
+  client: DynamoDBClient,
+  table: string,
+  batch: readonly Item[],
+  signal: AbortSignal | undefined,
+): Promise<number> {
+  let requests: WriteRequest[] = batch.map(item => ({ PutRequest: { Item: item } }));
+  let unprocessed = 0;
+  await pRetry(
+    async () => {
+      const options = signal === undefined ? {} : { abortSignal: signal };
+      const reply = await client.send(
+        new BatchWriteItemCommand({ RequestItems: { [table]: requests } }),
+        options,
+      );
+      requests = reply.UnprocessedItems?.[table] ?? [];
+      unprocessed += requests.length;
+      if (requests.length > 0) throw new UnprocessedItemsError(requests.length);
+    },
+    { ...UNPROCESSED_RETRIES, shouldRetry: ({ error }) => error instanceof UnprocessedItemsError },
+  );
+  return unprocessed;
+}
+
+class UnprocessedItemsError extends Error {
+  constructor(count: number) {
+    super(`DynamoDB left ${count} items of a batch unprocessed, again and again: the table is throttled.`);
+    this.name = 'UnprocessedItemsError';
+  }
+}

@@ -1,0 +1,199 @@
+import { canonicalItemText, canonicalText } from './attribute-value.ts';
+import { compareStates, type Deviation } from './deviation.ts';
+import { type Item, type KeySchema, keyOf, keyText, STUFF_KEY } from './item.ts';
+import { applyWrite, overwritesAttribute, sameState, targetOf, type Write } from './write.ts';
+
+/** What is known of one key that the application has touched. */
+interface Entry {
+  /** After the last write whose outcome is known; undefined: deleted, or not yet there. */
+  state: Item | undefined;
+  inFlight: Write | undefined;
+  /** After a write whose outcome never became known, the table may hold this instead. */
+  alternative: { readonly state: Item | undefined } | undefined;
+}
+
+/** What the reply to a write told. */
+export interface Reply {
+  /** The item as it was just before (ReturnValues ALL_OLD); undefined: there was none. */
+  readonly old: Item | undefined;
+  /** Whether an earlier sending of this write stayed without a reply, and so may have taken effect first. */
+  readonly repeated: boolean;
+}
+
+export interface JournalOptions {
+  /** The attribute that the tool is to fill. */
+  readonly attribute: string;
+  readonly key?: KeySchema;
+  /** Makes the item that the fill wrote under this index anew, so that it need not be kept. */
+  readonly regenerate?: (index: number) => Item;
+}
+
+/**
+ * An account of every write of the fill and of the application, kept apart from the tool under judgement:
+ * what each key must hold at the end. One write at a time per key, each entered before it is sent and settled
+ * when its reply is known:
+ *
+ *     begin(write) ─► applied(write, reply)   it took effect
+ *                  ├► refused(write)          it did not
+ *                  └► leaveUnknown(write)     no reply, ever: either is right
+ *
+ * A write that hides what the tool had set (a delete, a put, the attribute itself) leaves the old item in its
+ * reply as the only evidence, so replies are held against the journal on the way and what they show is counted.
+ *
+ * A key that only the fill wrote costs its text and a number. A million of them take some 150 MB.
+ */
+export class Journal {
+  readonly attribute: string;
+  readonly key: KeySchema;
+  /** Deviations that replies showed during the run. */
+  readonly observed: Deviation[] = [];
+  /** The tool's values that the application has since overwritten or deleted, by their text, with how many. */
+  readonly hiddenFills = new Map<string, number>();
+  /** Writes that may have hidden a value of the tool, where no reply says whether. */
+  hiddenUnseen = 0;
+  /** Writes whose outcome never became known. */
+  unknown = 0;
+  inFlight = 0;
+
+  readonly #entries = new Map<string, number | Entry>();
+  readonly #regenerate: ((index: number) => Item) | undefined;
+
+  constructor({ attribute, key = STUFF_KEY, regenerate }: JournalOptions) {
+    this.attribute = attribute;
+    this.key = key;
+    this.#regenerate = regenerate;
+  }
+
+  get size(): number {
+    return this.#entries.size;
+  }
+
+  /**
+   * Enters an item that the fill writes.
+   * @param index with which the journal's `regenerate` makes the same item.
+   */
+  recordFill(item: Item, index?: number): void {
+    const compact = index !== undefined && this.#regenerate !== undefined;
+    const entry = compact ? index : { state: item, inFlight: undefined, alternative: undefined };
+    this.#entries.set(keyText(item, this.key), entry);
+  }
+
+  /** @throws Error when the key has a write in flight, or one whose outcome is not known. */
+  begin(write: Write): void {
+    const entry = this.#touch(keyText(targetOf(write), this.key));
+    if (entry.inFlight !== undefined) throw new Error('A key can have one write in flight, not two.');
+    if (entry.alternative !== undefined)
+      throw new Error('The state of this key is not known; leave it alone.');
+    entry.inFlight = write;
+    this.inFlight += 1;
+  }
+
+  applied(write: Write, { old, repeated }: Reply): void {
+    const entry = this.#settle(write);
+    const before = entry.state;
+    const after = applyWrite(write, before);
+    entry.state = after;
+    const mayHide = overwritesAttribute(write, this.attribute) && before?.[this.attribute] === undefined;
+    // Sent twice, the second reply may show what the first sending made of the item.
+    if (repeated && this.#agrees(after, old)) {
+      if (mayHide && before !== undefined) this.hiddenUnseen += 1;
+      return;
+    }
+    const { deviations, filled } = compareStates(before, old, this.attribute);
+    for (const { kind, detail } of deviations) {
+      if (kind === 'attribute-missing' && before?.[this.attribute] === undefined) continue;
+      this.#observe({ kind, key: this.#printKey(write), detail: `before a ${write.kind}: ${detail}` });
+    }
+    if (mayHide && filled !== undefined) {
+      const text = canonicalText(filled);
+      this.hiddenFills.set(text, (this.hiddenFills.get(text) ?? 0) + 1);
+    }
+  }
+
+  /** The write took no effect: it was refused, or its condition did not hold. */
+  refused(write: Write): void {
+    this.#settle(write);
+  }
+
+  /** The condition "the item exists" did not hold for an item that nobody deleted. */
+  foundNothing(write: Write): void {
+    const entry = this.#settle(write);
+    const { deviations } = compareStates(entry.state, undefined, this.attribute);
+    for (const { kind, detail } of deviations) {
+      this.#observe({
+        kind,
+        key: this.#printKey(write),
+        detail: `an ${write.kind} found no item; was ${detail}`,
+      });
+    }
+  }
+
+  leaveUnknown(write: Write): void {
+    const entry = this.#settle(write);
+    const hides = overwritesAttribute(write, this.attribute);
+    if (hides && entry.state !== undefined && entry.state[this.attribute] === undefined)
+      this.hiddenUnseen += 1;
+    entry.alternative = { state: applyWrite(write, entry.state) };
+    this.unknown += 1;
+  }
+
+  /**
+   * What the key may hold: one state, or two where an outcome is not known; undefined when the journal has
+   * never heard of the key.
+   */
+  statesOf(text: string): readonly [Item | undefined, ...(Item | undefined)[]] | undefined {
+    const entry = this.#entries.get(text);
+    if (entry === undefined) return undefined;
+    if (typeof entry === 'number') return [this.#remake(entry)];
+    return entry.alternative === undefined ? [entry.state] : [entry.state, entry.alternative.state];
+  }
+
+  /** The item under a key whose state is known; undefined also when there is none. */
+  itemOf(text: string): Item | undefined {
+    const states = this.statesOf(text);
+    return states?.length === 1 ? states[0] : undefined;
+  }
+
+  /** Every key that was ever written. */
+  keys(): IterableIterator<string> {
+    return this.#entries.keys();
+  }
+
+  /** Whether `found` is this state, but for what the tool may have added. */
+  #agrees(state: Item | undefined, found: Item | undefined): boolean {
+    if (state === undefined || found === undefined) return state === found;
+    const { [this.attribute]: set, ...others } = state;
+    const { [this.attribute]: has, ...othersFound } = found;
+    return sameState(others, othersFound) && (set === undefined || sameState(state, found));
+  }
+
+  #touch(text: string): Entry {
+    const known = this.#entries.get(text);
+    if (typeof known === 'object') return known;
+    const state = known === undefined ? undefined : this.#remake(known);
+    const entry: Entry = { state, inFlight: undefined, alternative: undefined };
+    this.#entries.set(text, entry);
+    return entry;
+  }
+
+  #settle(write: Write): Entry {
+    const entry = this.#touch(keyText(targetOf(write), this.key));
+    if (entry.inFlight !== write) throw new Error('This write was not begun.');
+    entry.inFlight = undefined;
+    this.inFlight -= 1;
+    return entry;
+  }
+
+  #remake(index: number): Item {
+    if (this.#regenerate === undefined) throw new Error('The journal cannot make this item anew.');
+    return this.#regenerate(index);
+  }
+
+  #observe(deviation: Deviation): void {
+    this.observed.push(deviation);
+  }
+
+  #printKey(write: Write): string {
+    return canonicalItemText(keyOf(targetOf(write), this.key));
+  }
+}

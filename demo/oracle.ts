@@ -1,0 +1,183 @@
+import { type AttributeValue, type DynamoDBClient, ScanCommand } from '@aws-sdk/client-dynamodb';
+import { canonicalItemText, canonicalText, sameValue } from './attribute-value.ts';
+import {
+  type Comparison,
+  compareStates,
+  DEVIATION_KINDS,
+  type Deviation,
+  type DeviationKind,
+} from './deviation.ts';
+import { type Item, keyOf, keyText } from './item.ts';
+import type { Journal } from './journal.ts';
+
+export interface CompareOptions {
+  /** The attribute that the tool was to fill. */
+  readonly attribute: string;
+  /** What the tool was to set; several when several runs with different values came one after the other. */
+  readonly value: AttributeValue | readonly AttributeValue[];
+  /** Segments of the parallel Scan. */
+  readonly segments?: number;
+}
+
+export interface JournalReport {
+  /** No deviation, in the end or on the way. */
+  readonly clean: boolean;
+  /** Items in the table. */
+  readonly scanned: number;
+  /** Items that must be there by the journal, those of unknown outcome apart. */
+  readonly live: number;
+  /** How many deviations of each kind; a kind that did not occur is absent. */
+  readonly counts: Readonly<Partial<Record<DeviationKind, number>>>;
+  /** The first {@link EXAMPLES_PER_KIND} of each kind. */
+  readonly examples: readonly Deviation[];
+  /**
+   * Items that the tool set: those that carry its value now, and those whose value the application hid since.
+   * The two bounds differ only by writes of which no reply said what they hid.
+   */
+  readonly filled: { readonly atLeast: number; readonly atMost: number };
+  /** Items whose attribute the application, or the fill, set itself. */
+  readonly applicationSet: number;
+  /** Writes of the application whose outcome never became known: either state was accepted. */
+  readonly unknown: number;
+}
+
+const EXAMPLES_PER_KIND = 20;
+
+/** The embedded engine gains nothing from more. */
+const DEFAULT_SEGMENTS = 4;
+
+/**
+ * Holds the whole table, item by item and attribute by attribute, against the journal, with a strongly
+ * consistent Scan. Nothing else may write meanwhile.
+ * @throws Error when the application still has a write in flight; the client's error when a Scan fails.
+ */
+export async function compare(
+  client: DynamoDBClient,
+  table: string,
+  journal: Journal,
+  { attribute, value, segments = DEFAULT_SEGMENTS }: CompareOptions,
+): Promise<JournalReport> {
+  if (journal.inFlight > 0) throw new Error('The application is still writing; stop it before comparing.');
+  if (journal.attribute !== attribute) throw new Error(`The journal was kept for "${journal.attribute}".`);
+  const toolValues: readonly AttributeValue[] = Array.isArray(value) ? value : [value];
+  const tally = new Tally();
+  const seen = new Set<string>();
+  let filledNow = 0;
+  let applicationSet = 0;
+
+  for (const deviation of journal.observed) tally.add(deviation);
+
+  function judge(item: Item): void {
+    const text = keyText(item, journal.key);
+    if (seen.has(text)) return;
+    seen.add(text);
+    const key = canonicalItemText(keyOf(item, journal.key));
+    const states = journal.statesOf(text);
+    if (states === undefined) {
+      tally.add({ kind: 'unknown-item', key, detail: canonicalItemText(item) });
+      return;
+    }
+    const { deviations, filled } = bestOf(states.map(state => withValueJudged(state, item)));
+    for (const deviation of deviations) tally.add({ ...deviation, key });
+    if (filled !== undefined) filledNow += 1;
+    else if (item[attribute] !== undefined) applicationSet += 1;
+  }
+
+  function withValueJudged(expected: Item | undefined, item: Item): Comparison {
+    const comparison = compareStates(expected, item, attribute);
+    const { deviations, filled } = comparison;
+    if (filled === undefined || toolValues.some(one => sameValue(one, filled))) return comparison;
+    return {
+      deviations: [...deviations, { kind: 'not-the-tools-value', detail: canonicalText(filled) }],
+      filled,
+    };
+  }
+
+  await scanAll(client, table, segments, judge);
+
+  let live = 0;
+  for (const text of journal.keys()) {
+    const states = journal.statesOf(text) ?? [undefined];
+    if (states.includes(undefined)) continue;
+    live += 1;
+    const [expected] = states;
+    if (expected === undefined || seen.has(text)) continue;
+    const key = canonicalItemText(keyOf(expected, journal.key));
+    tally.add({ kind: 'item-lost', key, detail: canonicalItemText(expected) });
+  }
+
+  let hidden = 0;
+  const acceptable = new Set(toolValues.map(canonicalText));
+  for (const [text, count] of journal.hiddenFills) {
+    hidden += count;
+    if (acceptable.has(text)) continue;
+    const detail = `${text}, since overwritten or deleted`;
+    tally.add({ kind: 'not-the-tools-value', key: 'keys not kept', detail }, count);
+  }
+  return {
+    clean: tally.total === 0,
+    scanned: seen.size,
+    live,
+    counts: tally.counts,
+    examples: tally.examples,
+    filled: { atLeast: filledNow + hidden, atMost: filledNow + hidden + journal.hiddenUnseen },
+    applicationSet,
+    unknown: journal.unknown,
+  };
+}
+
+/** The report in words, a line per kind of deviation with up to `examples` of its keys. */
+export function describeDeviations(report: JournalReport, examples = 3): string[] {
+  return Object.entries(report.counts).flatMap(([kind, count]) => [
+    `${count} × ${kind}: ${DEVIATION_KINDS[kind as DeviationKind]}`,
+    ...report.examples
+      .filter(example => example.kind === kind)
+      .slice(0, examples)
+      .map(({ key, detail }) => `    ${key}  ${detail}`),
+  ]);
+}
+
+class Tally {
+  readonly counts: Partial<Record<DeviationKind, number>> = {};
+  readonly examples: Deviation[] = [];
+  total = 0;
+
+  add(deviation: Deviation, count = 1): void {
+    const { kind } = deviation;
+    if (this.examples.filter(example => example.kind === kind).length < EXAMPLES_PER_KIND) {
+      this.examples.push(deviation);
+    }
+    this.counts[kind] = (this.counts[kind] ?? 0) + count;
+    this.total += count;
+  }
+}
+
+/** Where two states are possible, the one that the table agrees with better. */
+function bestOf(comparisons: readonly Comparison[]): Comparison {
+  return comparisons.reduce((best, next) => (next.deviations.length < best.deviations.length ? next : best));
+}
+
+async function scanAll(
+  client: DynamoDBClient,
+  table: string,
+  segments: number,
+  onItem: (item: Item) => void,
+): Promise<void> {
+  async function scanSegment(segment: number): Promise<void> {
+    let from: Item | undefined;
+    do {
+      const page = await client.send(
+        new ScanCommand({
+          TableName: table,
+          ConsistentRead: true,
+          Segment: segment,
+          TotalSegments: segments,
+          ...(from === undefined ? {} : { ExclusiveStartKey: from }),
+        }),
+      );
+      for (const item of page.Items ?? []) onItem(item);
+      from = page.LastEvaluatedKey;
+    } while (from !== undefined);
+  }
+  await Promise.all(Array.from({ length: segments }, (_, segment) => scanSegment(segment)));
+}

@@ -1,0 +1,41 @@
+import { sameAttributes } from './attribute-value.ts';
+import type { Item } from './item.ts';
+
+/**
+ * One write of the application. Each is idempotent, so it may be sent again until its reply is known:
+ * - put: the whole item, whatever was there;
+ * - update: these attributes of an item that exists; the others stay;
+ * - delete.
+ */
+export type Write =
+  | { readonly kind: 'put'; readonly item: Item }
+  | { readonly kind: 'update'; readonly key: Item; readonly set: Item }
+  | { readonly kind: 'delete'; readonly key: Item };
+
+/** The item, or at least the key, that a write is about. */
+export function targetOf(write: Write): Item {
+  return write.kind === 'put' ? write.item : write.key;
+}
+
+/** What DynamoDB holds under the key after the write: `before` and the result are undefined for no item. */
+export function applyWrite(write: Write, before: Item | undefined): Item | undefined {
+  switch (write.kind) {
+    case 'put':
+      return write.item;
+    case 'update':
+      return before === undefined ? undefined : { ...before, ...write.set };
+    case 'delete':
+      return undefined;
+  }
+}
+
+/** Whether what `attribute` held before can no longer be read from the table after this write. */
+export function overwritesAttribute(write: Write, attribute: string): boolean {
+  return write.kind !== 'update' || write.set[attribute] !== undefined;
+}
+
+/** Equality of two states of one key, either of which may be "no item". */
+export function sameState(left: Item | undefined, right: Item | undefined): boolean {
+  if (left === undefined || right === undefined) return left === right;
+  return sameAttributes(left, right);
+}

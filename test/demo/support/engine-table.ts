@@ -1,0 +1,73 @@
+import { CreateTableCommand, DynamoDBClient } from '@aws-sdk/client-dynamodb';
+import { afterAll, beforeAll } from 'vitest';
+import { type KeySchema, keyAttributes, STUFF_KEY } from '../../../demo/item.ts';
+import { type Engine, startEngine } from '../../../local/engine.ts';
+
+export interface EngineForTests {
+  /** As the SDK's variables, for a process under test. */
+  readonly environment: Record<string, string>;
+  /** With `maxAttempts: 1`, as the application wants it. */
+  readonly client: DynamoDBClient;
+  /** Creates an empty table and returns its name, a new one each time. */
+  createTable(key?: KeySchema): Promise<string>;
+}
+
+/** A real engine for the tests of one file, started before the first and ended after the last. */
+export function useEngine(): EngineForTests {
+  let engine: Engine | undefined;
+  let client: DynamoDBClient | undefined;
+  let tables = 0;
+
+  beforeAll(async () => {
+    engine = await startEngine();
+    client = new DynamoDBClient({
+      endpoint: engine.endpoint,
+      region: 'us-east-1',
+      credentials: { accessKeyId: 'local', secretAccessKey: 'local' },
+      maxAttempts: 1,
+    });
+  });
+  afterAll(async () => {
+    client?.destroy();
+    await engine?.stop();
+  });
+
+  function started<Thing>(thing: Thing | undefined): Thing {
+    if (thing === undefined) throw new Error('The engine runs only inside tests.');
+    return thing;
+  }
+
+  return {
+    get client() {
+      return started(client);
+    },
+    get environment() {
+      return {
+        AWS_ENDPOINT_URL_DYNAMODB: started(engine).endpoint,
+        AWS_REGION: 'us-east-1',
+        AWS_ACCESS_KEY_ID: 'local',
+        AWS_SECRET_ACCESS_KEY: 'local',
+      };
+    },
+    async createTable(key = STUFF_KEY) {
+      tables += 1;
+      const name = `stuff-${tables}`;
+      const attributes = keyAttributes(key);
+      await started(client).send(
+        new CreateTableCommand({
+          TableName: name,
+          BillingMode: 'PAY_PER_REQUEST',
+          KeySchema: attributes.map(({ name }, index) => ({
+            AttributeName: name,
+            KeyType: index === 0 ? 'HASH' : 'RANGE',
+          })),
+          AttributeDefinitions: attributes.map(({ name, type }) => ({
+            AttributeName: name,
+            AttributeType: type,
+          })),
+        }),
+      );
+      return name;
+    },
+  };
+}
