@@ -6,7 +6,7 @@ import {
   UpdateItemCommand,
 } from '@aws-sdk/client-dynamodb';
 import { beforeAll, beforeEach, describe, expect, test } from 'vitest';
-import { fill } from '../../demo/fill.ts';
+import { fillWithPlaces } from '../../demo/fill-places.ts';
 import { type Item, type KeySchema, keyOf, STUFF_KEY } from '../../demo/item.ts';
 import { Journal } from '../../demo/journal.ts';
 import { compare, describeDeviations, type JournalReport } from '../../demo/oracle.ts';
@@ -36,17 +36,9 @@ beforeAll(async () => {
 beforeEach(async () => {
   table = await engine.createTable();
   journal = new Journal({ attribute: 'test', regenerate: index => places.itemAt(index) });
-  await fill(engine.client, table, recordedPlaces());
+  await fillWithPlaces(engine.client, table, places, ITEMS, journal);
   for (let index = 0; index < ITEMS; index += 1) await setAsTheTool(index);
 });
-
-function* recordedPlaces(): Generator<Item> {
-  for (let index = 0; index < ITEMS; index += 1) {
-    const item = places.itemAt(index);
-    journal.recordFill(item, index);
-    yield item;
-  }
-}
 
 async function setAsTheTool(index: number, value = ONE): Promise<void> {
   if (places.itemAt(index)['test'] === undefined) await setBehindTheJournal(index, 'test', value);

@@ -1,4 +1,4 @@
-import { CreateTableCommand, DynamoDBClient } from '@aws-sdk/client-dynamodb';
+import { CreateTableCommand, DynamoDBClient, type DynamoDBClientConfig } from '@aws-sdk/client-dynamodb';
 import { afterAll, beforeAll } from 'vitest';
 import { type KeySchema, keyAttributes, STUFF_KEY } from '../../../demo/item.ts';
 import { type Engine, startEngine } from '../../../local/engine.ts';
@@ -6,6 +6,8 @@ import { type Engine, startEngine } from '../../../local/engine.ts';
 export interface EngineForTests {
   /** As the SDK's variables, for a process under test. */
   readonly environment: Record<string, string>;
+  /** For another client of the same engine. */
+  readonly settings: DynamoDBClientConfig;
   /** With `maxAttempts: 1`, as the application wants it. */
   readonly client: DynamoDBClient;
   /** Creates an empty table and returns its name, a new one each time. */
@@ -20,12 +22,7 @@ export function useEngine(): EngineForTests {
 
   beforeAll(async () => {
     engine = await startEngine();
-    client = new DynamoDBClient({
-      endpoint: engine.endpoint,
-      region: 'us-east-1',
-      credentials: { accessKeyId: 'local', secretAccessKey: 'local' },
-      maxAttempts: 1,
-    });
+    client = new DynamoDBClient({ ...settingsOf(engine), maxAttempts: 1 });
   });
   afterAll(async () => {
     client?.destroy();
@@ -38,6 +35,9 @@ export function useEngine(): EngineForTests {
   }
 
   return {
+    get settings() {
+      return settingsOf(started(engine));
+    },
     get client() {
       return started(client);
     },
@@ -69,5 +69,13 @@ export function useEngine(): EngineForTests {
       );
       return name;
     },
+  };
+}
+
+function settingsOf(engine: Engine): DynamoDBClientConfig {
+  return {
+    endpoint: engine.endpoint,
+    region: 'us-east-1',
+    credentials: { accessKeyId: 'local', secretAccessKey: 'local' },
   };
 }
