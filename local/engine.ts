@@ -17,6 +17,8 @@ export interface Engine {
   readonly endpoint: string;
   /** Process of the engine; undefined when it was named by its endpoint and is not ours to know. */
   readonly pid: number | undefined;
+  /** Resolves when an engine of ours has ended, asked or not; stays open for one that is not ours. */
+  readonly ended: Promise<void>;
   /** Ends the engine if it is ours; an engine that was running before stays. May be called twice. */
   stop(): Promise<void>;
 }
@@ -58,7 +60,7 @@ export async function startEngine(options: EngineOptions = {}): Promise<Engine> 
   const startTimeoutMs = options.startTimeoutMs ?? START_TIMEOUT_MS;
   if (settings.endpoint !== undefined) {
     await waitUntilAnswers(settings.endpoint, startTimeoutMs, () => undefined);
-    return { endpoint: settings.endpoint, pid: undefined, stop: async () => {} };
+    return notOurs(settings.endpoint, undefined);
   }
   const program = chooseEngine(settings);
   if (options.directory === undefined) return launch(program, options.port, undefined, startTimeoutMs);
@@ -67,9 +69,13 @@ export async function startEngine(options: EngineOptions = {}): Promise<Engine> 
   const claim = await claimDirectory(directory, startTimeoutMs);
   if (claim.state === 'served') {
     await waitUntilAnswers(claim.endpoint, startTimeoutMs, () => undefined);
-    return { endpoint: claim.endpoint, pid: claim.pid, stop: async () => {} };
+    return notOurs(claim.endpoint, claim.pid);
   }
   return launchClaimed(program, options.port, directory, claim, startTimeoutMs);
+}
+
+function notOurs(endpoint: string, pid: number | undefined): Engine {
+  return { endpoint, pid, ended: new Promise(() => {}), stop: async () => {} };
 }
 
 async function launchClaimed(
@@ -110,7 +116,8 @@ async function launch(
     const endpoint = `http://127.0.0.1:${port}`;
     try {
       await waitUntilAnswers(endpoint, startTimeoutMs, running.whyEnded);
-      return { endpoint, pid: running.guarded.pid, stop: () => stopEngine(running.guarded) };
+      const { pid, ended } = running.guarded;
+      return { endpoint, pid, ended: ended.then(() => {}), stop: () => stopEngine(running.guarded) };
     } catch (error) {
       await stopEngine(running.guarded);
       lastError = error;

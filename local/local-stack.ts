@@ -5,7 +5,7 @@ import { DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import { type CloudWatchEndpoint, startCloudWatch } from './cloudwatch/endpoint.ts';
 import { ensureControlTable } from './control-table.ts';
 import { type EcsControlPlane, startEcs } from './ecs/control-plane.ts';
-import type { BeforeRunTask } from './ecs/run-task.ts';
+import type { BeforeRunTask } from './ecs/interference.ts';
 import type { TaskDelays } from './ecs/task.ts';
 import { type Engine, startEngine } from './engine.ts';
 import { type EngineSettings, readEngineSettings } from './engine-choice.ts';
@@ -89,6 +89,8 @@ async function startParts(
 
   const base = {
     AWS_REGION: REGION,
+    // The AWS CLI and boto3 read only this one.
+    AWS_DEFAULT_REGION: REGION,
     AWS_ACCESS_KEY_ID: 'local',
     AWS_SECRET_ACCESS_KEY: 'local',
     AWS_ENDPOINT_URL_DYNAMODB: engine.endpoint,

@@ -1,4 +1,5 @@
-import { startAwsJsonServer } from '../aws-json-server.ts';
+import { startServer } from '../wire/server.ts';
+import { QUERY_ERROR_CODES } from './errors.ts';
 import { getMetricData } from './get-metric-data.ts';
 import { listMetrics } from './list-metrics.ts';
 import { putMetricData } from './put-metric-data.ts';
@@ -14,6 +15,8 @@ export interface CloudWatchEndpoint {
 }
 
 const TARGET_PREFIX = 'GraniteServiceVersion20100801';
+/** As sent, so gzip makes room for more [CloudWatch API reference, PutMetricData]. */
+const MAX_BODY_BYTES = 1024 * 1024;
 
 /** Starts the endpoint; README.md beside this file says what it does and what it does not. */
 export async function startCloudWatch(
@@ -21,7 +24,7 @@ export async function startCloudWatch(
 ): Promise<CloudWatchEndpoint> {
   const now = options.now ?? Date.now;
   const store = new MetricStore();
-  const server = await startAwsJsonServer(
+  const server = await startServer(
     {
       targetPrefix: TARGET_PREFIX,
       operations: {
@@ -29,6 +32,8 @@ export async function startCloudWatch(
         GetMetricData: body => getMetricData(store, body),
         ListMetrics: body => listMetrics(store, body),
       },
+      maxBodyBytes: MAX_BODY_BYTES,
+      queryErrorCodes: QUERY_ERROR_CODES,
     },
     options.port ?? 0,
   );

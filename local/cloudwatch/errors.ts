@@ -1,4 +1,4 @@
-import { WireError } from '../aws-json-server.ts';
+import { WireError } from '../wire/error.ts';
 
 /** The refusals of the service, by its own error names [CloudWatch API model 2010-08-01]. */
 export const invalidValue = (message: string) => new WireError('InvalidParameterValueException', message);
@@ -12,4 +12,10 @@ export const missingParameter = (message: string) =>
 export const invalidNextToken = () =>
   new WireError('InvalidNextToken', 'The next token is not one of this query.');
 
-export const malformed = (message: string) => new WireError('SerializationException', message);
+/** How the query protocol, and with it boto3 and the AWS CLI, call the same errors. */
+export const QUERY_ERROR_CODES: Readonly<Record<string, string>> = {
+  InvalidParameterValueException: 'InvalidParameterValue',
+  InvalidParameterCombinationException: 'InvalidParameterCombination',
+  MissingRequiredParameterException: 'MissingParameter',
+  InvalidNextToken: 'InvalidNextToken',
+};

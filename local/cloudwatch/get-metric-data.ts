@@ -1,11 +1,7 @@
+import { readRequest } from '../wire/request.ts';
 import { invalidCombination, invalidNextToken, invalidValue, missingParameter } from './errors.ts';
 import { acceptDimensions } from './put-metric-data.ts';
-import {
-  type GetMetricDataRequest,
-  getMetricDataRequest,
-  type MetricDataQuery,
-  readRequest,
-} from './requests.ts';
+import { type GetMetricDataRequest, getMetricDataRequest, type MetricDataQuery } from './requests.ts';
 import type { MetricStore, SeriesName, StatisticSet } from './store.ts';
 
 /* Limits of GetMetricData [CloudWatch API reference, GetMetricData and MetricDataQuery]. */

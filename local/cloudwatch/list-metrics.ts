@@ -1,5 +1,6 @@
+import { readRequest } from '../wire/request.ts';
 import { offsetOf } from './get-metric-data.ts';
-import { listMetricsRequest, readRequest } from './requests.ts';
+import { listMetricsRequest } from './requests.ts';
 import type { MetricStore } from './store.ts';
 
 const PAGE_SIZE = 500;

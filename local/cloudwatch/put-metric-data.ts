@@ -1,5 +1,6 @@
+import { readRequest } from '../wire/request.ts';
 import { invalidCombination, invalidValue, missingParameter } from './errors.ts';
-import { type MetricDatum, putMetricDataRequest, readRequest } from './requests.ts';
+import { type MetricDatum, putMetricDataRequest } from './requests.ts';
 import {
   type Datum,
   type Dimensions,
@@ -18,24 +19,17 @@ const LARGEST_VALUE = 2 ** 360;
 const OLDEST_MS = 14 * 24 * 60 * 60 * 1_000;
 const NEWEST_MS = 2 * 60 * 60 * 1_000;
 
-const SCALES = ['', 'Kilo', 'Mega', 'Giga', 'Tera'];
-const SIZES = SCALES.flatMap(scale =>
-  [scale, scale.toLowerCase()].map(prefix => (prefix === '' ? '' : prefix)),
-);
+const SIZE_UNITS = ['Bytes', 'Bits'].flatMap(unit => [
+  unit,
+  ...['Kilo', 'Mega', 'Giga', 'Tera'].map(scale => scale + unit.toLowerCase()),
+]);
 const UNITS: ReadonlySet<string> = new Set([
   'None',
   'Percent',
   'Seconds',
   'Milliseconds',
   'Microseconds',
-  'Count',
-  'Count/Second',
-  ...['Bytes', 'Bits'].flatMap(unit =>
-    SIZES.filter(prefix => prefix === '' || prefix[0] === prefix[0]?.toUpperCase()).flatMap(prefix => {
-      const name = prefix === '' ? unit : `${prefix}${unit.toLowerCase()}`;
-      return [name, `${name}/Second`];
-    }),
-  ),
+  ...['Count', ...SIZE_UNITS].flatMap(unit => [unit, `${unit}/Second`]),
 ]);
 
 /**

@@ -1,5 +1,4 @@
 import { z } from 'zod';
-import { malformed } from './errors.ts';
 
 /** A number as AWS JSON has it: those that JSON cannot write come as strings, and are refused later by name. */
 const double = z.union([z.number(), z.enum(['NaN', 'Infinity', '-Infinity']).transform(Number)]);
@@ -76,14 +75,3 @@ export const listMetricsRequest = z.looseObject({
 export type MetricDatum = z.infer<typeof metricDatum>;
 export type MetricDataQuery = z.infer<typeof metricDataQuery>;
 export type GetMetricDataRequest = z.infer<typeof getMetricDataRequest>;
-
-/**
- * Reads a request body.
- * @throws WireError SerializationException when a member has the wrong type
- */
-export function readRequest<Schema extends z.ZodType>(schema: Schema, body: unknown): z.infer<Schema> {
-  const parsed = schema.safeParse(body);
-  if (parsed.success) return parsed.data;
-  const [issue] = parsed.error.issues;
-  throw malformed(`${issue?.path.join('.') ?? ''}: ${issue?.message ?? 'cannot be read'}`);
-}

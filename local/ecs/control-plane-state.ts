@@ -1,7 +1,7 @@
 import { ClientTokens } from './client-tokens.ts';
 import { Clusters } from './clusters.ts';
+import type { BeforeRunTask } from './interference.ts';
 import type { Place } from './names.ts';
-import type { BeforeRunTask } from './run-task.ts';
 import type { Task, TaskSettings } from './task.ts';
 import { TaskDefinitions } from './task-definitions.ts';
 
@@ -29,7 +29,7 @@ export interface StateOptions extends Pick<ControlPlaneState, 'place' | 'beforeR
 export function createState(options: StateOptions): ControlPlaneState {
   const tasks = new Map<string, Task>();
   const tokens = new ClientTokens();
-  const isOld = ({ stoppedAt }: Task) =>
+  const isOld = ({ times: { stoppedAt } }: Task) =>
     stoppedAt !== undefined && options.now() - stoppedAt > options.stoppedTaskRetentionMs;
   return {
     place: options.place,

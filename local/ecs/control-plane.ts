@@ -1,10 +1,10 @@
-import { type RunningServer, startAwsJsonServer } from '../aws-json-server.ts';
+import { startServer } from '../wire/server.ts';
 import { createState } from './control-plane-state.ts';
+import type { BeforeRunTask } from './interference.ts';
 import { answerMetadata, METADATA_PATH } from './metadata.ts';
 import type { Place } from './names.ts';
 import { createOperations } from './operations.ts';
 import type { RegisterTaskDefinitionRequest } from './requests.ts';
-import type { BeforeRunTask } from './run-task.ts';
 import type { LastStatus, StopRequest, TaskDelays } from './task.ts';
 import type { Image } from './task-process.ts';
 
@@ -79,7 +79,7 @@ export async function startEcs(options: EcsOptions): Promise<EcsControlPlane> {
       }),
     }),
   });
-  const server: RunningServer = await startAwsJsonServer(
+  const server = await startServer(
     {
       targetPrefix: TARGET_PREFIX,
       operations: createOperations(state),

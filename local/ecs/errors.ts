@@ -1,4 +1,4 @@
-import { WireError } from '../aws-json-server.ts';
+import { WireError } from '../wire/error.ts';
 
 /**
  * The refusals of the service, by its own error names. Texts in quotes in README.md are the service's own;
@@ -10,8 +10,6 @@ export const invalidParameter = (message: string) => new WireError('InvalidParam
 
 /** ECS uses this name for a task definition that cannot be found or registered. */
 export const clientError = (message: string) => new WireError('ClientException', message);
-
-export const malformed = (message: string) => new WireError('SerializationException', message);
 
 /** @param resourceIds ARNs of the tasks that the token stands for */
 export const tokenConflict = (resourceIds: readonly string[]) =>

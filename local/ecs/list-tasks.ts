@@ -1,6 +1,7 @@
+import { readRequest } from '../wire/request.ts';
 import type { ControlPlaneState } from './control-plane-state.ts';
 import { invalidParameter } from './errors.ts';
-import { listTasksRequest, readRequest } from './requests.ts';
+import { listTasksRequest } from './requests.ts';
 import type { Task } from './task.ts';
 
 const MAX_PAGE = 100;

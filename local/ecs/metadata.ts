@@ -1,4 +1,5 @@
 import type { ControlPlaneState } from './control-plane-state.ts';
+import { runtimeId } from './describe-task.ts';
 import type { Task } from './task.ts';
 
 /**
@@ -36,7 +37,7 @@ function describeTask(state: ControlPlaneState, task: Task): unknown {
 function describeContainer(task: Task): unknown {
   const { container, definition } = task.settings;
   return {
-    DockerId: `${task.id}-${task.pid ?? 0}`,
+    DockerId: runtimeId(task),
     Name: container.name,
     DockerName: container.name,
     Image: container.image,

@@ -1,5 +1,7 @@
+import { readRequest } from '../wire/request.ts';
 import type { Cluster } from './clusters.ts';
 import type { ControlPlaneState } from './control-plane-state.ts';
+import { describeTask } from './describe-task.ts';
 import { clientError, invalidParameter } from './errors.ts';
 import { listTasks } from './list-tasks.ts';
 import { clusterArn, shortName, taskArn } from './names.ts';
@@ -8,7 +10,6 @@ import {
   describeClustersRequest,
   describeTaskDefinitionRequest,
   describeTasksRequest,
-  readRequest,
   registerTaskDefinitionRequest,
   stopTaskRequest,
 } from './requests.ts';
@@ -96,8 +97,8 @@ function describeTasks(state: ControlPlaneState, body: unknown): unknown {
   return {
     tasks: found.flatMap(({ task }) => {
       if (task === undefined) return [];
-      const { tags, ...described } = task.describe();
-      return [include.includes('TAGS') ? { ...described, tags } : { ...described, tags: [] }];
+      const described = describeTask(task);
+      return [include.includes('TAGS') ? described : { ...described, tags: [] }];
     }),
     failures: found.flatMap(({ name, task }) =>
       task
@@ -120,7 +121,7 @@ function stopTask(state: ControlPlaneState, body: unknown): unknown {
   const task = findTask(state, cluster, name);
   if (task === undefined) throw invalidParameter('The referenced task was not found.');
   task.stop({ stopCode: 'UserInitiated', reason: reason ?? 'Task stopped by user' });
-  return { task: task.describe() };
+  return { task: describeTask(task) };
 }
 
 function findTask(state: ControlPlaneState, cluster: Cluster, nameOrArn: string) {

@@ -1,5 +1,4 @@
 import { z } from 'zod';
-import { malformed } from './errors.ts';
 
 /**
  * Shapes of the requests, as far as this control plane reads them [ECS API model 2014-11-13]. Members that it
@@ -104,15 +103,3 @@ export type ContainerDefinition = z.infer<typeof containerDefinition> & { name: 
 export type RegisterTaskDefinitionRequest = z.infer<typeof registerTaskDefinitionRequest>;
 export type RunTaskRequest = z.infer<typeof runTaskRequest>;
 export type ContainerOverride = z.infer<typeof containerOverride>;
-
-/**
- * Reads a request body.
- * @throws WireError SerializationException when a member has the wrong type, as the service does before any
- *   rule of the operation is looked at
- */
-export function readRequest<Schema extends z.ZodType>(schema: Schema, body: unknown): z.infer<Schema> {
-  const parsed = schema.safeParse(body);
-  if (parsed.success) return parsed.data;
-  const [issue] = parsed.error.issues;
-  throw malformed(`${issue?.path.join('.') ?? ''}: ${issue?.message ?? 'cannot be read'}`);
-}

@@ -1,28 +1,10 @@
-import type { WireError } from '../aws-json-server.ts';
+import { readRequest } from '../wire/request.ts';
 import type { ControlPlaneState } from './control-plane-state.ts';
+import { describeTask } from './describe-task.ts';
 import { clientError } from './errors.ts';
-import { type RunTaskRequest, readRequest, runTaskRequest } from './requests.ts';
+import { runTaskRequest } from './requests.ts';
 import { checkPlacement, checkRunTask } from './run-task-rules.ts';
 import { Task } from './task.ts';
-
-/** An entry of `failures` in a reply that is otherwise a success. */
-export interface Failure {
-  readonly arn?: string;
-  readonly reason: string;
-  readonly detail?: string;
-}
-
-/**
- * What a test may make of a RunTask call: refuse it (an error), answer it with failures and no task, or let
- * the task be placed and stop before its container starts, with `failToStart` as its stoppedReason.
- */
-export type RunTaskInterference =
-  | { readonly error: WireError }
-  | { readonly failures: readonly Failure[] }
-  | { readonly failToStart: string }
-  | undefined;
-
-export type BeforeRunTask = (request: RunTaskRequest) => RunTaskInterference | Promise<RunTaskInterference>;
 
 /**
  * RunTask: places `count` tasks, or gives back those that the clientToken already stands for.
@@ -38,7 +20,7 @@ export async function runTask(state: ControlPlaneState, body: unknown): Promise<
   // No await from here on: two calls with one token must not both find it unused.
   state.forgetOldTasks();
   const known = state.tokens.find(cluster.name, request);
-  if (known !== undefined) return { tasks: known.map(task => task.describe()), failures: [] };
+  if (known !== undefined) return { tasks: known.map(describeTask), failures: [] };
   const definition = state.taskDefinitions.find(request.taskDefinition ?? '');
   if (definition === undefined) throw clientError('TaskDefinition not found.');
   const container = checkPlacement(request, definition, cluster.capacityProviders);
@@ -57,5 +39,5 @@ export async function runTask(state: ControlPlaneState, body: unknown): Promise<
   );
   for (const task of tasks) state.tasks.set(task.id, task);
   state.tokens.remember(cluster.name, request, tasks);
-  return { tasks: tasks.map(task => task.describe()), failures: [] };
+  return { tasks: tasks.map(describeTask), failures: [] };
 }

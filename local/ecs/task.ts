@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { containerArn, type Place, taskArn } from './names.ts';
+import { type Place, taskArn } from './names.ts';
 import type { ContainerDefinition, RunTaskRequest } from './requests.ts';
 import type { TaskDefinition } from './task-definitions.ts';
 import { type Container, ContainerStartError, type Image, startContainer } from './task-process.ts';
@@ -57,45 +57,50 @@ export interface TaskSettings {
   readonly failToStart?: string | undefined;
 }
 
+/** When a task entered its states, in epoch milliseconds. */
+export interface TaskTimes {
+  createdAt: number;
+  pullStartedAt?: number;
+  startedAt?: number;
+  stoppingAt?: number;
+  executionStoppedAt?: number;
+  stoppedAt?: number;
+}
+
 const DEFAULT_STOP_TIMEOUT_SECONDS = 30;
 
 export class Task {
   readonly id = randomBytes(16).toString('hex');
+  readonly containerId = randomBytes(16).toString('hex');
   readonly arn: string;
   readonly settings: TaskSettings;
-  /** Environment of the container as the request and the definition give it. */
+  /** Environment of the container as the definition and the request give it. */
   readonly environment: Readonly<Record<string, string>>;
-  /** Resolves when the task is STOPPED. */
+  /** Resolves when the task is STOPPED; never rejects. */
   readonly stopped: Promise<void>;
 
+  readonly #times: TaskTimes;
   #lastStatus: LastStatus = 'PROVISIONING';
   #version = 1;
   #stop: StopRequest | undefined;
   #container: Container | undefined;
   #exitCode: number | undefined;
-  readonly #createdAt: number;
-  #pullStartedAt: number | undefined;
-  #startedAt: number | undefined;
-  #stoppingAt: number | undefined;
-  #executionStoppedAt: number | undefined;
-  #stoppedAt: number | undefined;
-  readonly #containerId: string;
+  /** Monotonic time of the SIGKILL that is to come. */
+  #killAt = Number.POSITIVE_INFINITY;
+  #killTimer: NodeJS.Timeout | undefined;
 
   constructor(settings: TaskSettings) {
     this.settings = settings;
     this.arn = taskArn(settings.place, settings.cluster, this.id);
-    this.#containerId = randomBytes(16).toString('hex');
-    this.#createdAt = settings.now();
-    const override = settings.request.overrides?.containerOverrides?.find(
-      one => one.name === settings.container.name,
-    );
-    this.environment = Object.fromEntries(
-      [...(settings.container.environment ?? []), ...(override?.environment ?? [])].map(({ name, value }) => [
-        name,
-        value,
-      ]),
-    );
-    this.stopped = this.#live(override?.command ?? settings.container.command ?? []);
+    this.#times = { createdAt: settings.now() };
+    const { container, request } = settings;
+    const override = request.overrides?.containerOverrides?.find(({ name }) => name === container.name);
+    const variables = [...(container.environment ?? []), ...(override?.environment ?? [])];
+    this.environment = Object.fromEntries(variables.map(({ name, value }) => [name, value]));
+    this.stopped = this.#live([
+      ...(container.entryPoint ?? []),
+      ...(override?.command ?? container.command ?? []),
+    ]);
   }
 
   get lastStatus(): LastStatus {
@@ -106,9 +111,21 @@ export class Task {
     return this.#stop === undefined ? 'RUNNING' : 'STOPPED';
   }
 
-  /** Epoch milliseconds; undefined until the task is STOPPED. */
-  get stoppedAt(): number | undefined {
-    return this.#stoppedAt;
+  /** Counts the changes of the task. */
+  get version(): number {
+    return this.#version;
+  }
+
+  get times(): Readonly<TaskTimes> {
+    return this.#times;
+  }
+
+  get stopRequest(): StopRequest | undefined {
+    return this.#stop;
+  }
+
+  get exitCode(): number | undefined {
+    return this.#exitCode;
   }
 
   /** Process of the container; undefined before it started. */
@@ -117,29 +134,26 @@ export class Task {
   }
 
   /**
-   * Begins to stop the task: SIGTERM, and SIGKILL after the container's stopTimeout. A task that already has a
-   * reason to stop keeps it.
+   * Stops the task: SIGTERM, and SIGKILL after the container's stopTimeout. A task that has a reason to stop
+   * already keeps it, and its SIGKILL can only come earlier, not later.
    *
    * @param patienceMs instead of stopTimeout
    */
   stop(request: StopRequest, patienceMs?: number): void {
-    if (this.#stop !== undefined) return;
-    this.#stop = request;
-    this.#stoppingAt = this.settings.now();
-    this.#version += 1;
-    if (this.#container !== undefined) this.#terminate(this.#container, patienceMs);
+    if (this.#stop === undefined) this.#setStop(request);
+    const { stopTimeout = DEFAULT_STOP_TIMEOUT_SECONDS } = this.settings.container;
+    this.#killAt = Math.min(this.#killAt, performance.now() + (patienceMs ?? stopTimeout * 1_000));
+    if (this.#container !== undefined) this.#terminate(this.#container);
   }
 
-  #terminate(container: Container, patienceMs = this.#stopTimeoutMs()): void {
-    this.#enter('STOPPING');
-    const { child, ended } = container.process;
-    child.kill('SIGTERM');
-    const timer = setTimeout(() => child.kill('SIGKILL'), patienceMs);
-    void ended.then(() => clearTimeout(timer));
-  }
-
-  #stopTimeoutMs(): number {
-    return (this.settings.container.stopTimeout ?? DEFAULT_STOP_TIMEOUT_SECONDS) * 1_000;
+  #terminate({ process: { child } }: Container): void {
+    if (this.#lastStatus === 'RUNNING') {
+      this.#enter('STOPPING');
+      child.kill('SIGTERM');
+    }
+    clearTimeout(this.#killTimer);
+    if (this.#lastStatus !== 'STOPPING') return;
+    this.#killTimer = setTimeout(() => child.kill('SIGKILL'), this.#killAt - performance.now());
   }
 
   async #live(command: readonly string[]): Promise<void> {
@@ -147,8 +161,8 @@ export class Task {
     try {
       await sleep(delays.provisioningMs);
       if (this.#stop === undefined) {
+        this.#times.pullStartedAt = now();
         this.#enter('PENDING');
-        this.#pullStartedAt = now();
         await sleep(delays.pendingMs);
       }
       if (this.#stop === undefined) {
@@ -156,128 +170,43 @@ export class Task {
         await this.#run(command);
       }
     } catch (error) {
-      this.#setStop({
-        stopCode: 'TaskFailedToStart',
-        reason: error instanceof Error ? error.message : String(error),
-      });
+      const reason = error instanceof Error ? error.message : String(error);
+      if (this.#stop === undefined) this.#setStop({ stopCode: 'TaskFailedToStart', reason });
     }
     this.#enter('DEPROVISIONING');
     await sleep(delays.deprovisioningMs);
-    this.#stoppedAt = now();
+    this.#times.stoppedAt = now();
     this.#enter('STOPPED');
   }
 
   async #run(command: readonly string[]): Promise<void> {
-    const { container, image, logDirectory, now, platformEnvironment } = this.settings;
+    const { image, logDirectory, now, platformEnvironment } = this.settings;
     this.#container = await startContainer({
       image,
-      command: [...(container.entryPoint ?? []), ...command],
+      command,
       environment: { ...platformEnvironment(this.id), ...this.environment },
       logFile: join(logDirectory, `${this.id}.log`),
     });
-    this.#startedAt = now();
+    this.#times.startedAt = now();
     this.#enter('RUNNING');
     // StopTask may have come while the process was being started.
     if (this.#stop !== undefined) this.#terminate(this.#container);
     this.#exitCode = await this.#container.exited;
-    this.#executionStoppedAt = now();
-    this.#setStop({ stopCode: 'EssentialContainerExited', reason: 'Essential container in task exited' });
+    clearTimeout(this.#killTimer);
+    this.#times.executionStoppedAt = now();
+    if (this.#stop === undefined) {
+      this.#setStop({ stopCode: 'EssentialContainerExited', reason: 'Essential container in task exited' });
+    }
   }
 
   #setStop(request: StopRequest): void {
-    this.#stop ??= request;
-    this.#stoppingAt ??= this.settings.now();
+    this.#stop = request;
+    this.#times.stoppingAt = this.settings.now();
+    this.#version += 1;
   }
 
   #enter(status: LastStatus): void {
     this.#lastStatus = status;
     this.#version += 1;
   }
-
-  /** The task as the wire has it: times are epoch seconds, absent members are left out. */
-  describe(): Record<string, unknown> {
-    const { definition, place, cluster, request } = this.settings;
-    const capacityProvider = request.capacityProviderStrategy?.[0]?.capacityProvider;
-    const subnet = request.networkConfiguration?.awsvpcConfiguration?.subnets?.[0];
-    return {
-      taskArn: this.arn,
-      clusterArn: `arn:aws:ecs:${place.region}:${place.account}:cluster/${cluster}`,
-      taskDefinitionArn: definition.taskDefinitionArn,
-      group: request.group ?? `family:${definition.family}`,
-      lastStatus: this.#lastStatus,
-      desiredStatus: this.desiredStatus,
-      containers: [this.#describeContainer()],
-      overrides: { containerOverrides: [], inferenceAcceleratorOverrides: [], ...request.overrides },
-      attachments: [
-        {
-          id: this.#containerId,
-          type: 'ElasticNetworkInterface',
-          status:
-            this.#lastStatus === 'STOPPED'
-              ? 'DELETED'
-              : this.#startedAt === undefined
-                ? 'PRECREATED'
-                : 'ATTACHED',
-          details: subnet === undefined ? [] : [{ name: 'subnetId', value: subnet }],
-        },
-      ],
-      attributes: [{ name: 'ecs.cpu-architecture', value: process.arch === 'arm64' ? 'arm64' : 'x86_64' }],
-      availabilityZone: `${place.region}a`,
-      connectivity: this.#startedAt === undefined ? undefined : 'CONNECTED',
-      connectivityAt: seconds(this.#startedAt),
-      cpu: definition.cpu,
-      memory: definition.memory,
-      ephemeralStorage: { sizeInGiB: 20 },
-      enableExecuteCommand: false,
-      healthStatus: 'UNKNOWN',
-      launchType: 'FARGATE',
-      capacityProviderName: capacityProvider,
-      platformVersion:
-        request.platformVersion === undefined || request.platformVersion === 'LATEST'
-          ? '1.4.0'
-          : request.platformVersion,
-      platformFamily: 'Linux',
-      startedBy: request.startedBy,
-      tags: request.tags ?? [],
-      version: this.#version,
-      createdAt: seconds(this.#createdAt),
-      pullStartedAt: seconds(this.#pullStartedAt),
-      pullStoppedAt: seconds(this.#startedAt),
-      startedAt: seconds(this.#startedAt),
-      stoppingAt: seconds(this.#stoppingAt),
-      executionStoppedAt: seconds(this.#executionStoppedAt),
-      stoppedAt: seconds(this.#stoppedAt),
-      stopCode: this.#stop?.stopCode,
-      stoppedReason: this.#stop?.reason,
-    };
-  }
-
-  #describeContainer(): Record<string, unknown> {
-    const { place, cluster, container } = this.settings;
-    const failed = this.#stop?.stopCode === 'TaskFailedToStart';
-    return {
-      containerArn: containerArn(place, cluster, this.id, this.#containerId),
-      taskArn: this.arn,
-      name: container.name,
-      image: container.image,
-      runtimeId: this.#container === undefined ? undefined : `${this.id}-${this.#container.process.pid}`,
-      lastStatus: this.#containerStatus(),
-      exitCode: this.#exitCode,
-      reason: failed ? this.#stop?.reason : undefined,
-      networkBindings: [],
-      networkInterfaces: [],
-      healthStatus: 'UNKNOWN',
-      cpu: String(container.cpu ?? 0),
-      memory: container.memory === undefined ? undefined : String(container.memory),
-    };
-  }
-
-  #containerStatus(): string {
-    if (this.#lastStatus === 'DEPROVISIONING' || this.#lastStatus === 'STOPPED') return 'STOPPED';
-    return this.#startedAt === undefined ? 'PENDING' : 'RUNNING';
-  }
-}
-
-function seconds(epochMs: number | undefined): number | undefined {
-  return epochMs === undefined ? undefined : epochMs / 1_000;
 }

@@ -1,0 +1,21 @@
+import type { WireError } from '../wire/error.ts';
+import type { RunTaskRequest } from './requests.ts';
+
+/** An entry of `failures` in a reply that is otherwise a success. */
+export interface Failure {
+  readonly arn?: string;
+  readonly reason: string;
+  readonly detail?: string;
+}
+
+/**
+ * What a test may make of a RunTask call: refuse it (an error), answer it with failures and no task, or let
+ * the task be placed and stop before its container starts, with `failToStart` as its stoppedReason.
+ */
+export type RunTaskInterference =
+  | { readonly error: WireError }
+  | { readonly failures: readonly Failure[] }
+  | { readonly failToStart: string }
+  | undefined;
+
+export type BeforeRunTask = (request: RunTaskRequest) => RunTaskInterference | Promise<RunTaskInterference>;
