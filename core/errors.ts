@@ -63,3 +63,9 @@ export class SystemicError extends FleetfillError {
     super('Systemic', message, options);
   }
 }
+
+/** One line for a log or a message: the name says more than the text alone. */
+export function describeError(error: unknown): string {
+  if (error instanceof FleetfillError) return error.message;
+  return error instanceof Error ? `${error.name}: ${error.message}` : String(error);
+}

@@ -30,3 +30,9 @@ export const PER_SEGMENT_METRICS = ['ItemsScanned', 'ItemsUpdated'] as const sat
 
 /** Repairs belong to no backfill segment; under this value of `Segment` the sums over segments stay whole. */
 export const REPAIR_SEGMENT = 'repair';
+
+/**
+ * How often a worker publishes. At the standard resolution of a minute, the fleet's share of the budget is the
+ * sum of `WriteRateShare` over a minute divided by three.
+ */
+export const METRICS_INTERVAL_MS = 20_000;

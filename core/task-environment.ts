@@ -76,7 +76,9 @@ function isJson(text: string): boolean {
  * Reads the worker's environment.
  * @throws ConfigurationError that names every problem at once, a line each.
  */
-export function parseTaskEnvironment(environment: Readonly<Record<string, string | undefined>>): TaskEnvironment {
+export function parseTaskEnvironment(
+  environment: Readonly<Record<string, string | undefined>>,
+): TaskEnvironment {
   const parsed = variables.safeParse(environment);
   if (!parsed.success) {
     const problems = parsed.error.issues.map(issue => `${issue.path.join('.')} ${issue.message}`);

@@ -1,0 +1,52 @@
+import { CloudWatchClient } from '@aws-sdk/client-cloudwatch';
+import { DynamoDBClient } from '@aws-sdk/client-dynamodb';
+import { DynamoDBDocumentClient } from '@aws-sdk/lib-dynamodb';
+
+/**
+ * Longer than any healthy call, shorter than a stalled connection may cost. DynamoDB answers a full Scan page
+ * and a batch of 25 well within a second.
+ */
+const DATA_PLANE_TIMEOUT_MS = 5_000;
+
+/** Below the shortest authority, so that a lost heartbeat is tried again while there is authority left. */
+const CONTROL_TABLE_TIMEOUT_MS = 1_500;
+
+const CONNECT_TIMEOUT_MS = 1_000;
+
+/**
+ * The client for the user's table. One attempt only: each HTTP attempt must pass the limiter and the authority
+ * check, so retrying is the caller's part.
+ */
+export function createDataPlaneClient(): DynamoDBClient {
+  return new DynamoDBClient({
+    maxAttempts: 1,
+    requestHandler: {
+      requestTimeout: DATA_PLANE_TIMEOUT_MS,
+      connectionTimeout: CONNECT_TIMEOUT_MS,
+      throwOnRequestTimeout: true,
+    },
+  });
+}
+
+/**
+ * The client for the control table. The SDK retries; a reply that was lost on the way makes the retried
+ * condition fail, which every protocol step tells apart by its nonce or sequence number.
+ */
+export function createControlTableClient(): DynamoDBDocumentClient {
+  const client = new DynamoDBClient({
+    maxAttempts: 3,
+    requestHandler: {
+      requestTimeout: CONTROL_TABLE_TIMEOUT_MS,
+      connectionTimeout: CONNECT_TIMEOUT_MS,
+      throwOnRequestTimeout: true,
+    },
+  });
+  return DynamoDBDocumentClient.from(client, { marshallOptions: { removeUndefinedValues: true } });
+}
+
+export function createMetricsClient(): CloudWatchClient {
+  return new CloudWatchClient({
+    maxAttempts: 3,
+    requestHandler: { requestTimeout: 5_000, connectionTimeout: CONNECT_TIMEOUT_MS },
+  });
+}

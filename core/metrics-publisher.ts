@@ -1,0 +1,151 @@
+import { type CloudWatchClient, type MetricDatum, PutMetricDataCommand } from '@aws-sdk/client-cloudwatch';
+import type { Clock } from './clock.ts';
+import {
+  METRIC_UNITS,
+  METRICS_INTERVAL_MS,
+  type MetricName,
+  PER_SEGMENT_METRICS,
+  SEGMENT_DIMENSION,
+  TABLE_DIMENSION,
+} from './metrics.ts';
+import type { Counters } from './records.ts';
+
+/** The last attempt to publish, when the worker ends, must not hold it up. */
+const LAST_PUBLISH_MS = 4_000;
+
+/** PutMetricData takes up to 150 distinct values a metric [API reference]. */
+const MAX_VALUES = 150;
+
+/** PutMetricData takes up to 1,000 metrics a call [API reference]. */
+const MAX_DATA = 1_000;
+
+const COUNTER_METRICS: Readonly<Partial<Record<keyof Counters, MetricName>>> = {
+  scanned: 'ItemsScanned',
+  updated: 'ItemsUpdated',
+  alreadySet: 'ItemsAlreadySet',
+  deleted: 'ItemsDeleted',
+  quarantined: 'ItemsQuarantined',
+  readUnits: 'ConsumedReadCapacity',
+  writeUnits: 'ConsumedWriteCapacity',
+};
+
+const SUMMED: readonly MetricName[] = [
+  ...Object.values(COUNTER_METRICS),
+  'ThrottledWrites',
+  'SegmentsComplete',
+];
+
+export interface MetricsPublisherOptions {
+  readonly client: CloudWatchClient;
+  readonly clock: Clock;
+  readonly namespace: string;
+  readonly table: string;
+  /** The share in use, write units a second. */
+  readonly writeRateShare: () => number;
+  readonly onFailure: (error: unknown) => void;
+}
+
+/**
+ * Sums what happens and publishes it every {@link METRICS_INTERVAL_MS}, zeros included. What could not be published
+ * stays and goes with the next call: a failing CloudWatch costs the picture, never the work.
+ */
+export class MetricsPublisher {
+  readonly #options: MetricsPublisherOptions;
+  readonly #sums = new Map<MetricName, number>();
+  readonly #segmentSums = new Map<string, number>();
+  #latencies = new Map<number, number>();
+
+  constructor(options: MetricsPublisherOptions) {
+    this.#options = options;
+  }
+
+  count(segment: number, change: Partial<Counters>): void {
+    for (const [counter, amount] of Object.entries(change) as [keyof Counters, number][]) {
+      const metric = COUNTER_METRICS[counter];
+      if (metric === undefined || amount === 0) continue;
+      this.add(metric, amount);
+      if (!(PER_SEGMENT_METRICS as readonly MetricName[]).includes(metric)) continue;
+      const series = `${metric} ${segment}`;
+      this.#segmentSums.set(series, (this.#segmentSums.get(series) ?? 0) + amount);
+    }
+  }
+
+  add(metric: MetricName, amount: number): void {
+    this.#sums.set(metric, (this.#sums.get(metric) ?? 0) + amount);
+  }
+
+  /** Milliseconds, kept to two significant digits, which bounds how many distinct values there are. */
+  writeLatency(ms: number): void {
+    const rounded = Number(ms.toPrecision(2));
+    this.#latencies.set(rounded, (this.#latencies.get(rounded) ?? 0) + 1);
+  }
+
+  /** Publishes until the signal aborts, and once more then. */
+  async run(signal: AbortSignal): Promise<void> {
+    while (!signal.aborted) {
+      await this.#options.clock.sleep(METRICS_INTERVAL_MS, signal);
+      if (!signal.aborted) await this.#publish();
+    }
+  }
+
+  /** Publishes what is left. Gives up after a few seconds. */
+  async close(): Promise<void> {
+    await this.#publish(AbortSignal.timeout(LAST_PUBLISH_MS));
+  }
+
+  async #publish(abortSignal?: AbortSignal): Promise<void> {
+    const { client, namespace, onFailure } = this.#options;
+    const sums = new Map(SUMMED.map(metric => [metric, this.#sums.get(metric) ?? 0]));
+    const segmentSums = new Map(this.#segmentSums);
+    const latencies = this.#latencies;
+    this.#latencies = new Map();
+    const data = this.#data(sums, segmentSums, latencies);
+    try {
+      for (let from = 0; from < data.length; from += MAX_DATA) {
+        await client.send(
+          new PutMetricDataCommand({ Namespace: namespace, MetricData: data.slice(from, from + MAX_DATA) }),
+          abortSignal && { abortSignal },
+        );
+      }
+      for (const [metric, published] of sums) this.add(metric, -published);
+      for (const [series, published] of segmentSums) {
+        this.#segmentSums.set(series, (this.#segmentSums.get(series) ?? 0) - published);
+      }
+    } catch (error) {
+      onFailure(error);
+    }
+  }
+
+  #data(
+    sums: ReadonlyMap<MetricName, number>,
+    segmentSums: ReadonlyMap<string, number>,
+    latencies: ReadonlyMap<number, number>,
+  ): MetricDatum[] {
+    const { table, writeRateShare } = this.#options;
+    const Timestamp = new Date();
+    const tableDimension = { Name: TABLE_DIMENSION, Value: table };
+    const datum = (metric: MetricName, Value: number): MetricDatum => ({
+      MetricName: metric,
+      Unit: METRIC_UNITS[metric],
+      Dimensions: [tableDimension],
+      Timestamp,
+      Value,
+    });
+    const data = [...sums].map(([metric, sum]) => datum(metric, sum));
+    data.push(datum('WriteRateShare', writeRateShare()));
+    for (const [series, sum] of segmentSums) {
+      const [metric = '', segment = ''] = series.split(' ');
+      data.push({
+        ...datum(metric as MetricName, sum),
+        Dimensions: [tableDimension, { Name: SEGMENT_DIMENSION, Value: segment }],
+      });
+    }
+    const entries = [...latencies];
+    for (let from = 0; from < entries.length; from += MAX_VALUES) {
+      const part = entries.slice(from, from + MAX_VALUES);
+      const { Value: _, ...withoutValue } = datum('WriteLatency', 0);
+      data.push({ ...withoutValue, Values: part.map(([ms]) => ms), Counts: part.map(([, count]) => count) });
+    }
+    return data;
+  }
+}

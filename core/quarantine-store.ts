@@ -1,0 +1,33 @@
+import { createHash } from 'node:crypto';
+import type { ControlTable } from './control-table.ts';
+import { QUARANTINE_PREFIX, type QuarantineRecord } from './records.ts';
+
+/**
+ * Items that cannot be written, once each: the sort key is a digest of the item's key, so that a page repeated
+ * after a crash finds its own record.
+ */
+export class QuarantineStore {
+  readonly #table: ControlTable;
+
+  constructor(table: ControlTable) {
+    this.#table = table;
+  }
+
+  async add(record: QuarantineRecord): Promise<void> {
+    await this.#table.put({ ...record, item: quarantineItem(record.key) }, []);
+  }
+
+  async list(run: string): Promise<QuarantineRecord[]> {
+    const items = await this.#table.query(run, QUARANTINE_PREFIX);
+    return items.map(({ item: _, ...record }) => record as unknown as QuarantineRecord);
+  }
+
+  /** The item was written after all, or is gone. */
+  async remove(run: string, key: string): Promise<void> {
+    await this.#table.transact([this.#table.conditionalDelete({ run, item: quarantineItem(key) }, [])]);
+  }
+}
+
+function quarantineItem(key: string): string {
+  return `${QUARANTINE_PREFIX}${createHash('sha256').update(key).digest('base64url')}`;
+}

@@ -1,0 +1,351 @@
+/**
+ * The records of the control table: partition key `run`, sort key `item`.
+ *
+ * | run          | item                 | who writes it                                             |
+ * |--------------|----------------------|-----------------------------------------------------------|
+ * | run id       | RUN                  | the supervisor (epoch and version), operators (version)   |
+ * | run id       | TASK#<launch>        | the worker's heartbeat; the supervisor's grant and fence  |
+ * | run id       | SEGMENT#0000007      | the launch that owns it; the supervisor between owners    |
+ * | run id       | QUARANTINE#<digest>  | workers, once per item                                    |
+ * | run id       | VERIFICATION#<pass>  | the supervisor                                            |
+ * | LOCK#<table> | LOCK                 | created with the run, removed with its end                |
+ */
+
+/** The state of a run. Those in {@link FINISHED} have released the table. */
+export type RunStatus =
+  | 'running'
+  | 'verifying'
+  | 'paused'
+  | 'failed'
+  | 'verified'
+  | 'quarantined'
+  | 'incomplete'
+  | 'cancelled'
+  | 'dry-run'
+  | 'canary';
+
+/** Every allowed transition of a run, each with its reason. */
+export const RUN_TRANSITIONS: Readonly<Record<RunStatus, Partial<Record<RunStatus, string>>>> = {
+  running: {
+    verifying: 'every segment is complete and no task is in authority',
+    paused: 'someone paused it, and every task has ended',
+    cancelled: 'someone cancelled it, and every task has ended',
+    failed: 'a guardrail or a systemic error stopped it, and every task has ended',
+    'dry-run': 'every segment is complete, and nothing was to be written',
+    canary: 'the items of the canary are written and verified',
+  },
+  verifying: {
+    running: 'items lack the attribute and another pass is allowed',
+    verified: 'no item lacked the attribute in a consistent scan of every segment',
+    quarantined: 'all that lack the attribute are in quarantine',
+    incomplete: 'items lack the attribute and no pass is left',
+    paused: 'someone paused it',
+    cancelled: 'someone cancelled it',
+    failed: 'a guardrail or a systemic error stopped it',
+  },
+  paused: { running: 'someone resumed it', cancelled: 'someone cancelled it' },
+  failed: { running: 'someone resumed it', cancelled: 'someone cancelled it' },
+  verified: {},
+  quarantined: { running: 'someone asked to try the quarantined items again' },
+  incomplete: {},
+  cancelled: {},
+  'dry-run': {},
+  canary: {},
+};
+
+const FINISHED: ReadonlySet<RunStatus> = new Set<RunStatus>([
+  'verified',
+  'quarantined',
+  'incomplete',
+  'cancelled',
+  'dry-run',
+  'canary',
+]);
+
+/** A finished run holds no table. `paused` and `failed` are not finished: they can be resumed. */
+export function isFinished(status: RunStatus): boolean {
+  return FINISHED.has(status);
+}
+
+/** What the operator, or a guardrail, wants of the tasks. */
+export type DesiredState = 'run' | 'pause' | 'stop';
+
+export type KeyType = 'S' | 'N' | 'B';
+
+export interface KeyAttribute {
+  readonly name: string;
+  readonly type: KeyType;
+}
+
+/** Partition key first, then the sort key where the table has one. */
+export type KeySchema = readonly [KeyAttribute] | readonly [KeyAttribute, KeyAttribute];
+
+export type WriteApi = 'batch' | 'single';
+
+/** Capacity units a second. */
+export interface Rates {
+  readonly writeUnitsPerSecond: number;
+  readonly readUnitsPerSecond: number;
+}
+
+/** One change of a run by a person, kept for the report. `id` is the nonce by which its writer knows it again. */
+export interface OperatorChange {
+  readonly id: string;
+  readonly at: string;
+  readonly by: string;
+  readonly what: 'start' | 'pause' | 'resume' | 'cancel' | 'rate' | 'retry-quarantined';
+  readonly detail: string;
+}
+
+/** Why a run is to stop, if not because someone paused it. */
+export interface StopReason {
+  readonly kind: 'cancelled' | 'failed';
+  readonly message: string;
+}
+
+export interface RunRecord {
+  readonly run: string;
+  readonly status: RunStatus;
+  readonly desired: DesiredState;
+  readonly stopReason?: StopReason;
+  /** Raised by every write. */
+  readonly version: number;
+  /** Raised by every orchestrator that takes the supervision over; the highest one supervises. */
+  readonly epoch: number;
+  /** The nonce of the supervisor's last write. */
+  readonly supervisorWrite: string;
+
+  readonly table: string;
+  readonly tableArn: string;
+  readonly account: string;
+  readonly region: string;
+  readonly attribute: string;
+  readonly value: string;
+  readonly keySchema: KeySchema;
+  readonly totalSegments: number;
+  /** How many tasks run at most at the same time. */
+  readonly tasks: number;
+  readonly writeApi: WriteApi;
+  readonly writeApiReason: string;
+  readonly dryRun: boolean;
+  /** A canary writes this many items and no more. */
+  readonly limit?: number;
+  /** The fleet's budget. */
+  readonly rates: Rates;
+  /** What the fleet falls to, write units a second, when nobody supervises it. */
+  readonly unattendedRate: number;
+  readonly passes: number;
+  readonly maxAttempts: number;
+  readonly maxQuarantine?: number;
+  readonly heartbeatMs: number;
+  readonly authorityMs: number;
+  readonly namespace: string;
+
+  readonly pass: number;
+  readonly createdAt: string;
+  readonly createdBy: string;
+  readonly finishedAt?: string;
+  /** Milliseconds of supervised work, summed over resumes. */
+  readonly activeMs: number;
+  readonly changes: readonly OperatorChange[];
+  /** Every launch so far, for `tasks` in the run's end. */
+  readonly launches: number;
+  /** What repair and verification consumed and wrote; segments carry the backfill's own counters. */
+  readonly supervisorCounters: Counters;
+  /** Items that lacked the attribute in the last verification. */
+  readonly missing?: number;
+}
+
+/** Cumulative over passes and resumes. Capacity in units. */
+export interface Counters {
+  readonly scanned: number;
+  readonly matched: number;
+  readonly updated: number;
+  readonly alreadySet: number;
+  readonly deleted: number;
+  readonly quarantined: number;
+  readonly readUnits: number;
+  readonly writeUnits: number;
+}
+
+export const NO_COUNTERS: Counters = {
+  scanned: 0,
+  matched: 0,
+  updated: 0,
+  alreadySet: 0,
+  deleted: 0,
+  quarantined: 0,
+  readUnits: 0,
+  writeUnits: 0,
+};
+
+export function addCounters(a: Counters, b: Counters): Counters {
+  return {
+    scanned: a.scanned + b.scanned,
+    matched: a.matched + b.matched,
+    updated: a.updated + b.updated,
+    alreadySet: a.alreadySet + b.alreadySet,
+    deleted: a.deleted + b.deleted,
+    quarantined: a.quarantined + b.quarantined,
+    readUnits: a.readUnits + b.readUnits,
+    writeUnits: a.writeUnits + b.writeUnits,
+  };
+}
+
+/**
+ * The state of a launch: of one start of a task, which is never repeated.
+ *
+ *     launching ── first heartbeat ──► running ── its own last write ──► finished
+ *         │                               │
+ *         ├── fenced by the supervisor ───┴──► lapsed
+ *         └── ECS says STOPPED ───────────┴──► stopped
+ */
+export type TaskStatus = 'launching' | 'running' | 'finished' | 'lapsed' | 'stopped';
+
+export const TASK_TRANSITIONS: Readonly<Record<TaskStatus, Partial<Record<TaskStatus, string>>>> = {
+  launching: {
+    running: 'the worker sent its first heartbeat',
+    lapsed: 'it sent none within the time to start, and the supervisor fenced it off',
+    stopped: 'ECS says that it has stopped or never started',
+  },
+  running: {
+    finished: 'the worker drained, gave its segments up, and said so',
+    lapsed: 'no heartbeat came for its authority time, and the supervisor fenced it off',
+    stopped: 'ECS says that it has stopped',
+  },
+  finished: {},
+  lapsed: {},
+  stopped: {},
+};
+
+/** A launch in authority may have a request on its way to the user's table. */
+export function isInAuthority(status: TaskStatus): boolean {
+  return status === 'launching' || status === 'running';
+}
+
+/** How a worker ended, in its own words. */
+export interface TaskEnd {
+  readonly kind: 'done' | 'desired' | 'sigterm' | 'systemic' | 'error' | 'authority-lost';
+  readonly message: string;
+}
+
+export interface TaskRecord {
+  readonly run: string;
+  readonly launch: string;
+  readonly pass: number;
+  readonly segments: readonly number[];
+  readonly status: TaskStatus;
+  /** The epoch of the supervisor that may change the grant. */
+  readonly epoch: number;
+  readonly desired: DesiredState;
+  /** The share that the supervisor grants. */
+  readonly granted: Rates;
+  /** Raised by the supervisor to say that it is still there. */
+  readonly renewal: number;
+  /** The share that the worker said it uses, in its last heartbeat. */
+  readonly inUse: Rates;
+  /** Which desired state the worker has seen. */
+  readonly seen: DesiredState;
+  /** The number of the last heartbeat; 0 before the first. */
+  readonly heartbeat: number;
+  /** Chosen by the process on its first heartbeat: a second process of the same launch is refused. */
+  readonly instance?: string;
+  readonly taskArn?: string;
+  readonly launchedAt: string;
+  readonly heartbeatAt?: string;
+  readonly endedAt?: string;
+  readonly end?: TaskEnd;
+  /** Why the worker was throttled last, and how often within the last heartbeat interval. */
+  readonly throttled?: { readonly count: number; readonly reason: string };
+}
+
+/**
+ * The state of a segment in a pass.
+ *
+ *     pending ──► assigned ── claim ──► running ── marker ──► complete
+ *        ▲            │                    │
+ *        └── given up, or taken from a launch without authority
+ *                                          └── too many launches without progress ──► failed
+ */
+export type SegmentStatus = 'pending' | 'assigned' | 'running' | 'complete' | 'failed';
+
+export const SEGMENT_TRANSITIONS: Readonly<Record<SegmentStatus, Partial<Record<SegmentStatus, string>>>> = {
+  pending: { assigned: 'the supervisor gave it to a launch', failed: 'too many launches without progress' },
+  assigned: {
+    running: 'the launch that owns it claimed it',
+    pending: 'the launch gave it up',
+    assigned: 'the supervisor took it from a launch that has no authority any more',
+    failed: 'too many launches without progress',
+  },
+  running: {
+    complete: 'the last page has settled, and so has every page before it',
+    pending: 'the launch gave it up',
+    assigned: 'the supervisor took it from a launch that has no authority any more',
+    failed: 'too many launches without progress',
+  },
+  complete: { pending: 'another pass began' },
+  failed: { pending: 'someone resumed the run' },
+};
+
+export interface SegmentRecord {
+  readonly run: string;
+  readonly segment: number;
+  readonly totalSegments: number;
+  readonly pass: number;
+  readonly status: SegmentStatus;
+  /** The launch that owns it. */
+  readonly launch?: string;
+  /** The launch that last moved the checkpoint. */
+  readonly progressedBy?: string;
+  /** Raised by every checkpoint of this segment, in whatever launch. */
+  readonly sequence: number;
+  /**
+   * DynamoDB JSON of the last key of the last page before which every page has settled; absent before the first.
+   * Valid only with this segment and this totalSegments [Scan API reference].
+   */
+  readonly lastEvaluatedKey?: string;
+  readonly counters: Counters;
+  /** Launches in a row that ended without moving the checkpoint. */
+  readonly attempts: number;
+  readonly progressAt?: string;
+  readonly completedAt?: string;
+  readonly reason?: string;
+}
+
+export interface QuarantineRecord {
+  readonly run: string;
+  /** DynamoDB JSON. */
+  readonly key: string;
+  readonly reason: string;
+  readonly attempts: number;
+  readonly segment: number;
+  readonly at: string;
+}
+
+export interface VerificationRecord {
+  readonly run: string;
+  readonly pass: number;
+  readonly totalSegments: number;
+  readonly startedAt: string;
+  readonly finishedAt: string;
+  readonly scanned: number;
+  readonly missing: number;
+  readonly nulls: number;
+  /** Up to ten keys of items that lack the attribute, as DynamoDB JSON. */
+  readonly keys: readonly string[];
+  readonly readUnits: number;
+}
+
+export const RUN_ITEM = 'RUN';
+export const TASK_PREFIX = 'TASK#';
+export const SEGMENT_PREFIX = 'SEGMENT#';
+export const QUARANTINE_PREFIX = 'QUARANTINE#';
+export const VERIFICATION_PREFIX = 'VERIFICATION#';
+export const LOCK_ITEM = 'LOCK';
+
+export const taskItem = (launch: string): string => `${TASK_PREFIX}${launch}`;
+export const segmentItem = (segment: number): string =>
+  `${SEGMENT_PREFIX}${String(segment).padStart(7, '0')}`;
+export const verificationItem = (pass: number): string =>
+  `${VERIFICATION_PREFIX}${String(pass).padStart(4, '0')}`;
+export const lockRun = (tableArn: string): string => `LOCK#${tableArn}`;

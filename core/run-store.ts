@@ -1,0 +1,222 @@
+import { randomUUID } from 'node:crypto';
+import type { ControlItem, ControlTable } from './control-table.ts';
+import { FleetfillError, SupersededError, TableLockedError } from './errors.ts';
+import {
+  isFinished,
+  LOCK_ITEM,
+  lockRun,
+  type OperatorChange,
+  RUN_ITEM,
+  RUN_TRANSITIONS,
+  type RunRecord,
+  type RunStatus,
+  type VerificationRecord,
+  verificationItem,
+} from './records.ts';
+
+const NEW = 'attribute_not_exists(#run)';
+const LOCK_IS_FREE = 'attribute_not_exists(#run) OR #holder = :released';
+const LOCK_IS_MINE = '#holder = :holder';
+const SAME_VERSION = '#version = :version';
+const SAME_EPOCH = '#epoch = :epoch';
+
+/** A run that is about to begin: the store adds version, epoch and nonce. */
+export type NewRun = Omit<RunRecord, 'version' | 'epoch' | 'supervisorWrite'>;
+
+/** The changes that a person may make. */
+export type OperatorEdit = Partial<Pick<RunRecord, 'desired' | 'stopReason' | 'rates'>>;
+
+/** The right to supervise a run: every write of a supervisor names it. */
+export interface Supervision {
+  readonly run: string;
+  readonly epoch: number;
+}
+
+/**
+ * Runs and their locks.
+ *
+ * Start: the lock and the run come into being together or not at all, so no crash leaves a lock without a run.
+ *
+ *     orchestrator ──── transaction: LOCK if free + RUN if new ────► held
+ *           └─ reply lost: read LOCK; the run id in it is ours ────► held
+ *
+ * Every later write replaces the whole record on condition of its version, and a supervisor's also of its epoch:
+ *
+ *     supervisor A (epoch 1)   read v7 ─────────────── write v8 if v7 and epoch 1 ✗ ── read: epoch 2 ── leaves
+ *     supervisor B (epoch 2)           write v8, epoch 2 ✓
+ *     operator                                   read v8 ── write v9 if v8 ✓   (B's next write re-reads, keeps it)
+ *
+ * Whoever lost a reply reads back: an operator's change is there by its id, a supervisor's write by its nonce.
+ */
+export class RunStore {
+  readonly #table: ControlTable;
+
+  constructor(table: ControlTable) {
+    this.#table = table;
+  }
+
+  /**
+   * Takes the table's lock and creates the run, with epoch 1 for its creator.
+   * @throws TableLockedError when an unfinished run holds the table.
+   */
+  async create(run: NewRun): Promise<RunRecord> {
+    const record: RunRecord = { ...run, version: 1, epoch: 1, supervisorWrite: randomUUID() };
+    const lock = { run: lockRun(run.tableArn), item: LOCK_ITEM };
+    const held = await this.#table.get(lock);
+    const released = held && (await this.#isReleased(held)) ? String(held['holder']) : '';
+    const taken = await this.#table.transact([
+      this.#table.conditionalPut({ ...lock, holder: run.run, at: run.createdAt }, [LOCK_IS_FREE], {
+        released,
+      }),
+      this.#table.conditionalPut({ ...record, item: RUN_ITEM }, [NEW]),
+    ]);
+    if (taken) return record;
+    const now = await this.#table.get(lock);
+    const holder = now ? String(now['holder']) : undefined;
+    if (holder === run.run) return this.readAsSupervisor({ run: run.run, epoch: record.epoch });
+    if (holder === undefined) return this.create(run);
+    throw new TableLockedError(holder, `The unfinished run ${holder} holds the table ${run.table}.`);
+  }
+
+  async read(run: string): Promise<RunRecord | undefined> {
+    const item = await this.#table.get({ run, item: RUN_ITEM });
+    return item && asRun(item);
+  }
+
+  async list(): Promise<RunRecord[]> {
+    const runs = (await this.#table.scanItems(RUN_ITEM)).map(asRun);
+    return runs.sort((a, b) => (a.createdAt < b.createdAt ? 1 : -1));
+  }
+
+  /** The unfinished run that holds this table, if there is one. */
+  async holderOf(tableArn: string): Promise<string | undefined> {
+    const lock = await this.#table.get({ run: lockRun(tableArn), item: LOCK_ITEM });
+    if (!lock || (await this.#isReleased(lock))) return undefined;
+    return String(lock['holder']);
+  }
+
+  /**
+   * Takes the supervision over, from a dead or a living supervisor, and records who did.
+   * A finished run is returned as it is: nothing is written.
+   */
+  async takeOver(run: string, change: OperatorChange, edit: OperatorEdit): Promise<RunRecord | undefined> {
+    const nonce = randomUUID();
+    for (;;) {
+      const record = await this.read(run);
+      if (!record || (isFinished(record.status) && change.what !== 'retry-quarantined')) return record;
+      if (record.supervisorWrite === nonce) return record;
+      const { stopReason: _, ...rest } = record;
+      const written = await this.#replace(record, {
+        ...rest,
+        ...edit,
+        status: record.status === 'verifying' ? 'verifying' : 'running',
+        epoch: record.epoch + 1,
+        supervisorWrite: nonce,
+        changes: [...record.changes, change],
+      });
+      if (written) return written;
+    }
+  }
+
+  /** A person's change. It is applied once, whatever happens to the replies. */
+  async operate(run: string, change: OperatorChange, edit: OperatorEdit): Promise<RunRecord | undefined> {
+    for (;;) {
+      const record = await this.read(run);
+      if (!record || isFinished(record.status)) return record;
+      if (record.changes.some(({ id }) => id === change.id)) return record;
+      const written = await this.#replace(record, {
+        ...record,
+        ...edit,
+        changes: [...record.changes, change],
+      });
+      if (written) return written;
+    }
+  }
+
+  /**
+   * A supervisor's write. `edit` sees the record as it is now, with every operator's change in it, and may return
+   * undefined to leave it alone.
+   * @throws SupersededError when another orchestrator supervises the run.
+   */
+  async supervise(
+    { run, epoch }: Supervision,
+    edit: (record: RunRecord) => Partial<RunRecord> | undefined,
+  ): Promise<RunRecord> {
+    const nonce = randomUUID();
+    for (;;) {
+      const record = await this.readAsSupervisor({ run, epoch });
+      if (record.supervisorWrite === nonce) return record;
+      const changed = edit(record);
+      if (!changed) return record;
+      if (changed.status) assertTransition(record.status, changed.status);
+      const next = { ...record, ...changed, supervisorWrite: nonce };
+      const written = isFinished(next.status)
+        ? await this.#finish(record, next)
+        : await this.#replace(record, next, [SAME_EPOCH]);
+      if (written) return written;
+    }
+  }
+
+  /** @throws SupersededError when another orchestrator supervises the run. */
+  async readAsSupervisor({ run, epoch }: Supervision): Promise<RunRecord> {
+    const record = await this.read(run);
+    if (!record)
+      throw new FleetfillError('RunVanished', `The record of run ${run} is gone from the control table.`);
+    if (record.epoch !== epoch) {
+      throw new SupersededError(`Another orchestrator took over run ${run}.`);
+    }
+    return record;
+  }
+
+  async writeVerification(record: VerificationRecord): Promise<void> {
+    await this.#table.put({ ...record, item: verificationItem(record.pass) }, []);
+  }
+
+  async verifications(run: string): Promise<VerificationRecord[]> {
+    return (await this.#table.query(run, 'VERIFICATION#')) as unknown as VerificationRecord[];
+  }
+
+  async #replace(
+    old: RunRecord,
+    next: RunRecord,
+    further: readonly string[] = [],
+  ): Promise<RunRecord | undefined> {
+    const record = { ...next, version: old.version + 1 };
+    const outcome = await this.#table.put({ ...record, item: RUN_ITEM }, [SAME_VERSION, ...further], {
+      version: old.version,
+      epoch: old.epoch,
+    });
+    return outcome.refused ? undefined : record;
+  }
+
+  /** The end and the lock's release are one: no crash between them can leave the table locked. */
+  async #finish(old: RunRecord, next: RunRecord): Promise<RunRecord | undefined> {
+    const record = { ...next, version: old.version + 1 };
+    const finished = await this.#table.transact([
+      this.#table.conditionalPut({ ...record, item: RUN_ITEM }, [SAME_VERSION, SAME_EPOCH], {
+        version: old.version,
+        epoch: old.epoch,
+      }),
+      this.#table.conditionalDelete({ run: lockRun(old.tableArn), item: LOCK_ITEM }, [LOCK_IS_MINE], {
+        holder: old.run,
+      }),
+    ]);
+    return finished ? record : undefined;
+  }
+
+  async #isReleased(lock: ControlItem): Promise<boolean> {
+    const holder = await this.read(String(lock['holder']));
+    return holder !== undefined && isFinished(holder.status);
+  }
+}
+
+function assertTransition(from: RunStatus, to: RunStatus): void {
+  if (from !== to && RUN_TRANSITIONS[from][to] === undefined) {
+    throw new FleetfillError('ForbiddenTransition', `A run that is ${from} cannot become ${to}.`);
+  }
+}
+
+function asRun(item: ControlItem): RunRecord {
+  const { item: _, ...record } = item;
+  return record as unknown as RunRecord;
+}

@@ -1,0 +1,208 @@
+import type { ControlItem, ControlTable, Outcome } from './control-table.ts';
+import { AuthorityLostError } from './errors.ts';
+import { type Counters, NO_COUNTERS, SEGMENT_PREFIX, type SegmentRecord, segmentItem } from './records.ts';
+
+const UNKNOWN = 'attribute_not_exists(#run)';
+const SAME_PASS = '#pass = :pass';
+const OWNED_BY_ME = '#launch = :launch';
+const NOT_COMPLETE = '#status IN (:pending, :assigned, :running)';
+const OWNER_UNCHANGED = '#launch = :owner';
+const NO_OWNER = 'attribute_not_exists(#launch)';
+const CLAIMABLE = '#status IN (:assigned, :running)';
+const RUNNING = '#status = :running';
+const LATER_SEQUENCE = '#sequence < :sequence';
+const SAME_SEQUENCE = '#sequence = :sequence';
+const ENDED = '#status IN (:complete, :failed)';
+
+const STATUSES = {
+  pending: 'pending',
+  assigned: 'assigned',
+  running: 'running',
+  complete: 'complete',
+  failed: 'failed',
+};
+
+/** What a checkpoint says: every page up to and with the one that ended at this key has settled. */
+export interface Checkpoint {
+  readonly sequence: number;
+  readonly lastEvaluatedKey?: string;
+  readonly counters: Counters;
+  readonly at: string;
+}
+
+/** The launch that writes, and where. */
+export interface SegmentOwner {
+  readonly run: string;
+  readonly segment: number;
+  readonly pass: number;
+  readonly launch: string;
+}
+
+/**
+ * Segments: who owns them, how far they are, and their completion marker.
+ *
+ * Take-over. Only a supervisor assigns, and only a segment whose owner has no authority any more:
+ *
+ *     launch A   claim ── checkpoint 1 ── checkpoint 2 ──✗ (killed, frozen, cut off)
+ *     TASK#A                                    ····authority over···· lapsed | stopped | finished
+ *     supervisor                                                       └─ assign to B if the owner is still A
+ *     launch B                                                              claim ── reads checkpoint 2 ── checkpoint 3
+ *     launch A   checkpoint 3 if the owner is A ✗
+ *
+ * Checkpoint. One conditional write; its sequence number rises with every one, over all launches, so that no
+ * delayed or repeated write can take the segment back. The completion marker is the last checkpoint.
+ */
+export class SegmentStore {
+  readonly #table: ControlTable;
+
+  constructor(table: ControlTable) {
+    this.#table = table;
+  }
+
+  async list(run: string): Promise<SegmentRecord[]> {
+    return (await this.#table.query(run, SEGMENT_PREFIX)).map(asSegment);
+  }
+
+  async read(run: string, segment: number): Promise<SegmentRecord | undefined> {
+    const item = await this.#table.get({ run, item: segmentItem(segment) });
+    return item && asSegment(item);
+  }
+
+  /** Gives a segment that has no record yet to a launch. */
+  async assignNew(owner: SegmentOwner, totalSegments: number): Promise<boolean> {
+    const record: SegmentRecord = {
+      run: owner.run,
+      segment: owner.segment,
+      totalSegments,
+      pass: owner.pass,
+      status: 'assigned',
+      launch: owner.launch,
+      sequence: 0,
+      counters: NO_COUNTERS,
+      attempts: 0,
+    };
+    const outcome = await this.#table.put({ ...record, item: segmentItem(owner.segment) }, [UNKNOWN]);
+    return isMine(outcome, owner);
+  }
+
+  /**
+   * Gives a segment to a launch, on condition that its owner is still the one that was seen, which the caller
+   * knows to be without authority. `attempts`: launches in a row that ended without progress, so far.
+   */
+  async assign(seen: SegmentRecord, owner: SegmentOwner, attempts: number): Promise<boolean> {
+    const outcome = await this.#table.update(
+      this.#key(owner),
+      { set: { status: 'assigned', launch: owner.launch, attempts } },
+      [SAME_PASS, NOT_COMPLETE, seen.launch === undefined ? NO_OWNER : OWNER_UNCHANGED],
+      { ...STATUSES, pass: owner.pass, owner: seen.launch },
+    );
+    return isMine(outcome, owner);
+  }
+
+  /**
+   * The owner begins, or begins again, and learns how far the segment is.
+   * @throws AuthorityLostError when the segment belongs to another launch or is not to be worked on.
+   */
+  async claim(owner: SegmentOwner): Promise<SegmentRecord> {
+    const outcome = await this.#table.update(
+      this.#key(owner),
+      { set: { status: 'running' } },
+      [OWNED_BY_ME, SAME_PASS, CLAIMABLE],
+      { ...STATUSES, launch: owner.launch, pass: owner.pass },
+    );
+    if (!outcome.refused) return asSegment(outcome.item);
+    throw notMine(owner, outcome.existing);
+  }
+
+  /** @throws AuthorityLostError when the segment belongs to another launch or pass, or a later checkpoint exists. */
+  async checkpoint(owner: SegmentOwner, checkpoint: Checkpoint): Promise<void> {
+    await this.#advance(owner, checkpoint, {});
+  }
+
+  /** The completion marker: the last page has settled, and so has every page before it. */
+  async complete(owner: SegmentOwner, checkpoint: Checkpoint): Promise<void> {
+    await this.#advance(owner, checkpoint, { status: 'complete', completedAt: checkpoint.at });
+  }
+
+  /** Gives a segment up, so that nobody has to wait for this launch's end. */
+  async release(owner: SegmentOwner): Promise<void> {
+    await this.#table.update(
+      this.#key(owner),
+      { set: { status: 'pending' }, remove: ['launch'] },
+      [OWNED_BY_ME, SAME_PASS, CLAIMABLE],
+      { ...STATUSES, launch: owner.launch, pass: owner.pass },
+    );
+  }
+
+  /** Too many launches in a row made no progress with it. */
+  async fail(seen: SegmentRecord, attempts: number, reason: string): Promise<void> {
+    await this.#table.update(
+      { run: seen.run, item: segmentItem(seen.segment) },
+      { set: { status: 'failed', reason, attempts }, remove: ['launch'] },
+      [SAME_PASS, NOT_COMPLETE, SAME_SEQUENCE, seen.launch === undefined ? NO_OWNER : OWNER_UNCHANGED],
+      { ...STATUSES, pass: seen.pass, sequence: seen.sequence, owner: seen.launch },
+    );
+  }
+
+  /** Opens an ended segment again: a complete one for the next pass, a failed one for a resumed run. */
+  async reopen(seen: SegmentRecord, pass: number): Promise<void> {
+    const afresh = pass === seen.pass ? [] : ['lastEvaluatedKey'];
+    await this.#table.update(
+      { run: seen.run, item: segmentItem(seen.segment) },
+      {
+        set: { status: 'pending', pass, attempts: 0 },
+        remove: ['launch', 'completedAt', 'reason', 'progressedBy', ...afresh],
+      },
+      [SAME_PASS, ENDED],
+      { ...STATUSES, pass: seen.pass },
+    );
+  }
+
+  async #advance(owner: SegmentOwner, checkpoint: Checkpoint, end: Record<string, unknown>): Promise<void> {
+    const outcome = await this.#table.update(
+      this.#key(owner),
+      {
+        set: {
+          sequence: checkpoint.sequence,
+          lastEvaluatedKey: checkpoint.lastEvaluatedKey,
+          counters: checkpoint.counters,
+          progressedBy: owner.launch,
+          progressAt: checkpoint.at,
+          attempts: 0,
+          ...end,
+        },
+      },
+      [OWNED_BY_ME, SAME_PASS, RUNNING, LATER_SEQUENCE],
+      { ...STATUSES, launch: owner.launch, pass: owner.pass, sequence: checkpoint.sequence },
+    );
+    if (!outcome.refused) return;
+    const existing = outcome.existing && asSegment(outcome.existing);
+    const owned = existing?.launch === owner.launch && existing.pass === owner.pass;
+    const written = end['status']
+      ? existing?.status === end['status']
+      : existing?.sequence === checkpoint.sequence;
+    const mine = owned && written;
+    if (!mine) throw notMine(owner, outcome.existing);
+  }
+
+  #key({ run, segment }: SegmentOwner) {
+    return { run, item: segmentItem(segment) };
+  }
+}
+
+function isMine(outcome: Outcome, owner: SegmentOwner): boolean {
+  if (!outcome.refused) return true;
+  return outcome.existing !== undefined && outcome.existing['launch'] === owner.launch;
+}
+
+function notMine(owner: SegmentOwner, existing: ControlItem | undefined): AuthorityLostError {
+  const now = existing
+    ? `it is ${existing['status']}, owned by ${existing['launch'] ?? 'nobody'}, in pass ${existing['pass']}`
+    : 'it has no record';
+  return new AuthorityLostError(`Segment ${owner.segment} is not this launch's to write: ${now}.`);
+}
+
+function asSegment(item: ControlItem): SegmentRecord {
+  const { item: _, ...record } = item;
+  return record as unknown as SegmentRecord;
+}

@@ -1,0 +1,218 @@
+import type { ControlItem, ControlTable } from './control-table.ts';
+import { AuthorityLostError } from './errors.ts';
+import {
+  type DesiredState,
+  type Rates,
+  RUN_ITEM,
+  TASK_PREFIX,
+  type TaskEnd,
+  type TaskRecord,
+  taskItem,
+} from './records.ts';
+import type { Supervision } from './run-store.ts';
+
+const NEW = 'attribute_not_exists(#run)';
+const IN_AUTHORITY = '#status IN (:launching, :running)';
+const SAME_PROCESS = 'attribute_not_exists(#instance) OR #instance = :instance';
+const LATER_HEARTBEAT = '#heartbeat < :heartbeat';
+const SAME_HEARTBEAT = '#heartbeat = :heartbeat';
+const SAME_EPOCH = '#epoch = :epoch';
+const LATER_RENEWAL = '#renewal < :renewal';
+const OLDER_EPOCH = '#epoch < :epoch';
+const RUN_IS_WANTED = '#desired = :run';
+
+const AUTHORITY_STATUSES = { launching: 'launching', running: 'running' };
+
+export type NewLaunch = Pick<TaskRecord, 'run' | 'launch' | 'pass' | 'segments' | 'granted' | 'launchedAt'>;
+
+export interface Heartbeat {
+  readonly run: string;
+  readonly launch: string;
+  /** Of the process, so that a second process of the same launch is refused. */
+  readonly instance: string;
+  /** One more than in the last heartbeat that was sent, whether or not its reply came. */
+  readonly number: number;
+  readonly at: string;
+  readonly inUse: Rates;
+  readonly seen: DesiredState;
+  readonly throttled?: TaskRecord['throttled'];
+}
+
+/**
+ * Tasks: the launch, its authority, and its end.
+ *
+ * Launch. The record comes first; RunTask's clientToken is the launch, so however often the call is repeated, one
+ * task starts. The record is created only while the creator supervises the run and the run is wanted:
+ *
+ *     supervisor ── transaction: RUN has my epoch and desired = run + TASK new ──► launching ── RunTask(token) ──►
+ *     worker                                                                      first heartbeat ──► running
+ *
+ * Authority. It counts from the *start* of the last heartbeat that succeeded, on the worker's own clock:
+ *
+ *     worker      ├─ heartbeat 7 ─┤ reply                              ┃ no request to the user's table after this
+ *                 ├──────────────────── authority ────────────────────►┃
+ *     record               ▲ heartbeat = 7
+ *     supervisor              ├─ reads 7 ─┤·········· authority + slack ··········├─ fence if still 7 ─► lapsed
+ *
+ * The supervisor's wait begins later than the worker's did, so at the fence the authority is over; and the fence
+ * refuses every heartbeat after it. A heartbeat that was delayed or duplicated has a number that has passed.
+ *
+ * Grant. A supervisor changes grants of tasks that carry its epoch; one that takes over stamps them first, from
+ * which moment the old one's grants are refused, and reads the shares in use in the very same write.
+ */
+export class TaskStore {
+  readonly #table: ControlTable;
+
+  constructor(table: ControlTable) {
+    this.#table = table;
+  }
+
+  /** False when this supervisor was superseded, or the run is not wanted any more. */
+  async createLaunch(launch: NewLaunch, { epoch }: Supervision): Promise<boolean> {
+    const nothing: Rates = { writeUnitsPerSecond: 0, readUnitsPerSecond: 0 };
+    const record: TaskRecord = {
+      ...launch,
+      status: 'launching',
+      epoch,
+      desired: 'run',
+      renewal: 0,
+      inUse: nothing,
+      seen: 'run',
+      heartbeat: 0,
+    };
+    const created = await this.#table.transact([
+      this.#table.conditionCheck({ run: launch.run, item: RUN_ITEM }, [SAME_EPOCH, RUN_IS_WANTED], {
+        epoch,
+        run: 'run',
+      }),
+      this.#table.conditionalPut({ ...record, item: taskItem(launch.launch) }, [NEW]),
+    ]);
+    // The launch is a nonce: if its record is there, the lost reply was a yes.
+    return created || (await this.read(launch.run, launch.launch)) !== undefined;
+  }
+
+  async read(run: string, launch: string): Promise<TaskRecord | undefined> {
+    const item = await this.#table.get({ run, item: taskItem(launch) });
+    return item && asTask(item);
+  }
+
+  async list(run: string): Promise<TaskRecord[]> {
+    return (await this.#table.query(run, TASK_PREFIX)).map(asTask);
+  }
+
+  /**
+   * Renews the authority, echoes the share in use and brings grant and desired state.
+   * @throws AuthorityLostError when the launch was fenced off, was ended, or belongs to another process.
+   */
+  async heartbeat(beat: Heartbeat): Promise<TaskRecord> {
+    const outcome = await this.#table.update(
+      { run: beat.run, item: taskItem(beat.launch) },
+      {
+        set: {
+          status: 'running',
+          instance: beat.instance,
+          heartbeat: beat.number,
+          heartbeatAt: beat.at,
+          inUse: beat.inUse,
+          seen: beat.seen,
+          throttled: beat.throttled,
+        },
+        ...(beat.throttled === undefined && { remove: ['throttled'] }),
+      },
+      [IN_AUTHORITY, SAME_PROCESS, LATER_HEARTBEAT],
+      { ...AUTHORITY_STATUSES, instance: beat.instance, heartbeat: beat.number },
+    );
+    if (!outcome.refused) return asTask(outcome.item);
+    const existing = outcome.existing && asTask(outcome.existing);
+    const mine = existing?.status === 'running' && existing.instance === beat.instance;
+    if (mine && existing.heartbeat >= beat.number) return existing;
+    throw new AuthorityLostError(
+      `This launch has no authority any more: its record is ${existing?.status ?? 'gone'}.`,
+    );
+  }
+
+  /** The worker's last write: it has drained and sends nothing more. A record that was fenced stays as it is. */
+  async finish(run: string, launch: string, instance: string, end: TaskEnd, at: string): Promise<void> {
+    await this.#table.update(
+      { run, item: taskItem(launch) },
+      { set: { status: 'finished', end, endedAt: at } },
+      [IN_AUTHORITY, SAME_PROCESS],
+      { ...AUTHORITY_STATUSES, instance },
+    );
+  }
+
+  /** ECS says that the task is gone, and with it every request it could have sent. */
+  async markStopped(run: string, launch: string, end: TaskEnd, at: string): Promise<void> {
+    await this.#table.update(
+      { run, item: taskItem(launch) },
+      { set: { status: 'stopped', end, endedAt: at } },
+      [IN_AUTHORITY],
+      AUTHORITY_STATUSES,
+    );
+  }
+
+  /**
+   * Refuses every further heartbeat, if none came since `heartbeat` was read. The caller has waited for the
+   * authority time since it read it. True when the task is out of authority afterwards.
+   */
+  async fence(task: TaskRecord, end: TaskEnd, at: string): Promise<boolean> {
+    const outcome = await this.#table.update(
+      { run: task.run, item: taskItem(task.launch) },
+      { set: { status: 'lapsed', end, endedAt: at } },
+      [IN_AUTHORITY, SAME_HEARTBEAT],
+      { ...AUTHORITY_STATUSES, heartbeat: task.heartbeat },
+    );
+    if (!outcome.refused) return true;
+    return (
+      outcome.existing !== undefined && !['launching', 'running'].includes(asTask(outcome.existing).status)
+    );
+  }
+
+  /** Remembers which ECS task a launch became. */
+  async recordArn(run: string, launch: string, taskArn: string): Promise<void> {
+    await this.#table.update({ run, item: taskItem(launch) }, { set: { taskArn } }, [
+      'attribute_exists(#run)',
+    ]);
+  }
+
+  /**
+   * Changes or renews the grant; `renewal` rises with every attempt, so that a delayed grant cannot come after a
+   * later one. False when the task has ended or belongs to another supervisor.
+   */
+  async grant(task: TaskRecord, granted: Rates, renewal: number, { epoch }: Supervision): Promise<boolean> {
+    const outcome = await this.#table.update(
+      { run: task.run, item: taskItem(task.launch) },
+      { set: { granted, renewal } },
+      [IN_AUTHORITY, SAME_EPOCH, LATER_RENEWAL],
+      { ...AUTHORITY_STATUSES, epoch, renewal },
+    );
+    return !outcome.refused || outcome.existing?.['renewal'] === renewal;
+  }
+
+  /** Tells a task to pause or stop. Whoever may operate the run may say so, with or without a supervisor. */
+  async setDesired(run: string, launch: string, desired: DesiredState): Promise<void> {
+    await this.#table.update(
+      { run, item: taskItem(launch) },
+      { set: { desired } },
+      [IN_AUTHORITY],
+      AUTHORITY_STATUSES,
+    );
+  }
+
+  /** Puts this supervisor's epoch on a task; the older supervisor's grants are refused from then on. */
+  async adopt(task: TaskRecord, { epoch }: Supervision): Promise<TaskRecord | undefined> {
+    const outcome = await this.#table.update(
+      { run: task.run, item: taskItem(task.launch) },
+      { set: { epoch } },
+      [IN_AUTHORITY, OLDER_EPOCH],
+      { ...AUTHORITY_STATUSES, epoch },
+    );
+    if (!outcome.refused) return asTask(outcome.item);
+    return outcome.existing && asTask(outcome.existing);
+  }
+}
+
+function asTask(item: ControlItem): TaskRecord {
+  const { item: _, ...record } = item;
+  return record as unknown as TaskRecord;
+}

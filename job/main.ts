@@ -1,0 +1,44 @@
+import { createControlTableClient, createDataPlaneClient, createMetricsClient } from '../core/aws-clients.ts';
+import { systemClock } from '../core/clock.ts';
+import { ControlTable } from '../core/control-table.ts';
+import { AuthorityLostError, ConfigurationError, describeError } from '../core/errors.ts';
+import { parseTaskEnvironment, type TaskEnvironment } from '../core/task-environment.ts';
+import { createLog } from './log.ts';
+import { listenForTermination } from './shutdown.ts';
+import { runWorker } from './worker.ts';
+
+const USAGE_EXIT_CODE = 2;
+
+async function main(): Promise<number> {
+  // The SDK's notice about the Node version is for whoever builds the image, not for every task's log.
+  process.env['AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED'] ??= 'true';
+  let task: TaskEnvironment;
+  try {
+    task = parseTaskEnvironment(process.env);
+  } catch (error) {
+    process.stderr.write(`${describeError(error)}\n`);
+    return USAGE_EXIT_CODE;
+  }
+  const stop = new AbortController();
+  listenForTermination(stop);
+  const log = createLog({ run: task.runId, launch: task.launch });
+  try {
+    return await runWorker({
+      task,
+      dataPlane: createDataPlaneClient(),
+      controlTable: new ControlTable(createControlTableClient(), task.controlTable),
+      cloudWatch: createMetricsClient(),
+      clock: systemClock,
+      log,
+      stop,
+    });
+  } catch (error) {
+    const expected = error instanceof AuthorityLostError || error instanceof ConfigurationError;
+    log.error(expected ? { reason: error.message } : { error }, 'worker failed');
+    return error instanceof ConfigurationError ? USAGE_EXIT_CODE : 1;
+  }
+}
+
+process.exitCode = await main();
+// Keep-alive sockets and a reader of stdin that is no more must not keep a finished worker alive.
+process.exit();

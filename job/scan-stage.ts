@@ -1,0 +1,108 @@
+import { decodeKey, encodeAttributeMap } from '../core/attribute-value.ts';
+import { backoffMs } from '../core/backoff.ts';
+import type { Clock } from '../core/clock.ts';
+import { AuthorityLostError, describeError, SystemicError } from '../core/errors.ts';
+import { settleCall } from '../core/settle.ts';
+import type { CapacityEstimate } from './capacity-estimate.ts';
+import type { SegmentWork } from './segment-work.ts';
+import type { Page } from './settled-prefix.ts';
+import type { Share } from './share.ts';
+import type { ScanPosition, UserTable } from './user-table.ts';
+import type { WriteQueue } from './write-queue.ts';
+
+/** While this many pages of a segment are open, the next one is not read. */
+const OPEN_PAGES = 2;
+
+/** The first page of a launch is small: the sooner it has settled, the sooner there is a checkpoint. */
+const FIRST_PAGE_ITEMS = 100;
+
+/** A page should settle within about this time at the worker's share, so that checkpoints keep coming. */
+const PAGE_SECONDS = 3;
+
+/** From this many items on, a page of 1 MB is the smaller one. */
+const WHOLE_PAGE_ITEMS = 10_000;
+
+export interface ScanStageOptions {
+  readonly table: UserTable;
+  readonly queue: WriteQueue;
+  readonly share: Share;
+  readonly estimate: CapacityEstimate;
+  readonly clock: Clock;
+  readonly dryRun: boolean;
+  readonly totalSegments: number;
+}
+
+/**
+ * Reads a segment from its checkpoint to its end and hands the keys that lack the attribute to the writers. The
+ * next page is read while the last ones are written.
+ * @throws SystemicError when the table refuses the Scan for good; the signal's reason when it aborts.
+ */
+export async function scanSegment(
+  options: ScanStageOptions,
+  work: SegmentWork,
+  lastEvaluatedKey: string | undefined,
+  signal: AbortSignal,
+): Promise<void> {
+  let position: ScanPosition = {
+    segment: work.segment,
+    totalSegments: options.totalSegments,
+    exclusiveStartKey: lastEvaluatedKey === undefined ? undefined : decodeKey(lastEvaluatedKey),
+    limit: FIRST_PAGE_ITEMS,
+  };
+  for (;;) {
+    await work.belowOpenPages(OPEN_PAGES, signal);
+    const reply = await scanPage(options, position, work, signal);
+    const keys = reply.Items ?? [];
+    const page: Page = {
+      unsettled: keys.length,
+      lastEvaluatedKey: reply.LastEvaluatedKey && encodeAttributeMap(reply.LastEvaluatedKey),
+    };
+    work.tally.add({ scanned: reply.ScannedCount ?? 0 });
+    work.append(page);
+    if (options.dryRun) {
+      if (keys.length > 0) work.pass(page, keys.length);
+    } else if (keys.length > 0) {
+      options.queue.add(
+        keys.map(key => ({ key, page, work, tries: 0, internalErrors: 0, unexplainedRefusals: 0 })),
+      );
+    }
+    if (!reply.LastEvaluatedKey) return;
+    position = { ...position, exclusiveStartKey: reply.LastEvaluatedKey, limit: pageLimit(options) };
+  }
+}
+
+async function scanPage(
+  { table, share, clock }: ScanStageOptions,
+  position: ScanPosition,
+  work: SegmentWork,
+  signal: AbortSignal,
+) {
+  for (let failures = 1; ; failures++) {
+    try {
+      return await table.scan(position, work, signal);
+    } catch (error) {
+      signal.throwIfAborted();
+      if (error instanceof AuthorityLostError) continue;
+      const verdict = settleCall(error, 1);
+      if (verdict.kind !== 'retry') {
+        throw new SystemicError(`Scan of segment ${position.segment} failed: ${describeError(error)}`, {
+          cause: error,
+        });
+      }
+      if (verdict.cause === 'throttled') share.throttled(verdict.reason);
+      await clock.sleep(backoffMs(failures), signal);
+    }
+  }
+}
+
+/** How many items the next page may read: what both shares can take in {@link PAGE_SECONDS}. */
+export function pageLimit({
+  share,
+  estimate,
+}: Pick<ScanStageOptions, 'share' | 'estimate'>): number | undefined {
+  const writable = (share.write.unitsPerSecond * PAGE_SECONDS) / estimate.writeUnitsPerItem;
+  const byWrites = writable / Math.max(estimate.density, 0.02);
+  const byReads = (share.read.unitsPerSecond * PAGE_SECONDS) / estimate.readUnitsPerScannedItem;
+  const items = Math.floor(Math.min(byWrites, byReads));
+  return items >= WHOLE_PAGE_ITEMS ? undefined : Math.max(1, items);
+}

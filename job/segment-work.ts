@@ -1,0 +1,171 @@
+import { backoffMs } from '../core/backoff.ts';
+import type { Clock } from '../core/clock.ts';
+import { AuthorityLostError } from '../core/errors.ts';
+import type { Counters, SegmentRecord } from '../core/records.ts';
+import type { SegmentOwner, SegmentStore } from '../core/segment-store.ts';
+import { type Page, SettledPrefix } from './settled-prefix.ts';
+import { type ItemOutcome, Tally } from './tally.ts';
+
+/** Checkpoints of a segment are at least this far apart, the first and the last one excepted. */
+const CHECKPOINT_INTERVAL_MS = 1_000;
+
+export interface SegmentWorkOptions {
+  readonly owner: SegmentOwner;
+  /** The record as the claim returned it. */
+  readonly claimed: SegmentRecord;
+  readonly segments: SegmentStore;
+  readonly clock: Clock;
+  readonly onCounters: (segment: number, change: Partial<Counters>) => void;
+}
+
+/**
+ * One segment in the hands of this worker: its pages, its counters and its checkpoints, of which only one is on its
+ * way at a time. The first checkpoint is written as soon as there is something to say, so that even a launch that
+ * lives for a moment makes progress.
+ */
+export class SegmentWork {
+  readonly segment: number;
+  readonly tally: Tally;
+  readonly #options: SegmentWorkOptions;
+  readonly #prefix: SettledPrefix;
+  #sequence: number;
+  #savedPages = 0;
+  #savedAtMs = Number.NEGATIVE_INFINITY;
+  #saving: Promise<void> | undefined;
+  #closed = false;
+  #failure: unknown;
+  readonly #ended = new AbortController();
+  readonly #waiting: (() => void)[] = [];
+
+  constructor(options: SegmentWorkOptions) {
+    const { owner, claimed, onCounters } = options;
+    this.#options = options;
+    this.segment = owner.segment;
+    this.#sequence = claimed.sequence;
+    this.#prefix = new SettledPrefix(claimed.lastEvaluatedKey);
+    this.tally = new Tally(claimed.counters, change => onCounters(owner.segment, change));
+  }
+
+  /** Adds the page that was just read, and with it what is open. */
+  append(page: Page): void {
+    this.#prefix.append(page);
+    this.#progressed();
+  }
+
+  /** `items` of the page have come to this end. */
+  settle(page: Page, outcome: ItemOutcome, items: number): void {
+    this.tally.settled(outcome, items);
+    if (this.#prefix.settle(page, items)) this.#progressed();
+  }
+
+  /** Items that nothing was to be done with, in a dry run. */
+  pass(page: Page, items: number): void {
+    this.tally.add({ matched: items });
+    if (this.#prefix.settle(page, items)) this.#progressed();
+  }
+
+  /**
+   * Resolves when fewer than `pages` pages are open.
+   * @throws what made this segment's checkpoints fail; the signal's reason when it aborts first.
+   */
+  async belowOpenPages(pages: number, signal: AbortSignal): Promise<void> {
+    await this.#until(() => this.#prefix.openPages < pages, signal);
+  }
+
+  /**
+   * Resolves when the completion marker is written.
+   * @throws as {@link belowOpenPages}.
+   */
+  async completion(signal: AbortSignal): Promise<void> {
+    await this.#until(
+      () => this.#prefix.read().complete && this.#saving === undefined && this.#isSaved(),
+      signal,
+    );
+  }
+
+  /**
+   * Writes the last checkpoint of work that stops midway, with the counters of everything that has settled, and
+   * gives the segment up.
+   */
+  async giveUp(): Promise<void> {
+    this.#closed = true;
+    this.#ended.abort();
+    await this.#saving;
+    if (this.#failure instanceof AuthorityLostError) return;
+    const { segments, owner } = this.#options;
+    if (this.#prefix.read().complete && this.#isSaved()) return;
+    await this.#save();
+    if (!this.#prefix.read().complete) await segments.release(owner);
+  }
+
+  async #until(holds: () => boolean, signal: AbortSignal): Promise<void> {
+    while (!holds()) {
+      if (this.#failure !== undefined) throw this.#failure;
+      signal.throwIfAborted();
+      await new Promise<void>(resolve => {
+        const wake = () => {
+          signal.removeEventListener('abort', wake);
+          resolve();
+        };
+        signal.addEventListener('abort', wake, { once: true });
+        this.#waiting.push(wake);
+      });
+    }
+  }
+
+  #progressed(): void {
+    this.#wakeAll();
+    if (!this.#saving && !this.#closed && !this.#isSaved()) {
+      this.#saving = this.#saveUntilCurrent().finally(() => {
+        this.#saving = undefined;
+        this.#wakeAll();
+      });
+    }
+  }
+
+  #wakeAll(): void {
+    for (const wake of this.#waiting.splice(0)) wake();
+  }
+
+  #isSaved(): boolean {
+    return this.#savedPages === this.#prefix.read().pages;
+  }
+
+  async #saveUntilCurrent(): Promise<void> {
+    const { clock } = this.#options;
+    let failures = 0;
+    while (!this.#isSaved() && !this.#closed) {
+      const dueInMs = this.#savedAtMs + CHECKPOINT_INTERVAL_MS - clock.monotonicMs();
+      if (dueInMs > 0 && !this.#prefix.read().complete) {
+        await clock.sleep(Math.min(dueInMs, 50), this.#ended.signal);
+        continue;
+      }
+      try {
+        await this.#save();
+        failures = 0;
+      } catch (error) {
+        if (error instanceof AuthorityLostError) {
+          this.#failure = error;
+          return;
+        }
+        failures += 1;
+        await clock.sleep(backoffMs(failures), this.#ended.signal);
+      }
+    }
+  }
+
+  async #save(): Promise<void> {
+    const { segments, owner, clock } = this.#options;
+    const prefix = this.#prefix.read();
+    this.#sequence += 1;
+    const checkpoint = {
+      sequence: this.#sequence,
+      ...(prefix.lastEvaluatedKey !== undefined && { lastEvaluatedKey: prefix.lastEvaluatedKey }),
+      counters: this.tally.snapshot(),
+      at: clock.nowIso(),
+    };
+    await (prefix.complete ? segments.complete(owner, checkpoint) : segments.checkpoint(owner, checkpoint));
+    this.#savedPages = prefix.pages;
+    this.#savedAtMs = clock.monotonicMs();
+  }
+}

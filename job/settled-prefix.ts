@@ -1,0 +1,62 @@
+/** A page of a segment's Scan, from the moment it was read until all its items have settled. */
+export interface Page {
+  /** Items that have not settled yet. */
+  unsettled: number;
+  /** Where the Scan goes on; undefined after the segment's last page. */
+  readonly lastEvaluatedKey: string | undefined;
+}
+
+/** How far a segment may say that it is. */
+export interface Prefix {
+  /** Pages settled in a row since the claim. */
+  readonly pages: number;
+  readonly lastEvaluatedKey: string | undefined;
+  /** The segment's last page is part of the prefix. */
+  readonly complete: boolean;
+}
+
+/**
+ * The pages of a segment in scan order. Pages settle in any order; a checkpoint may only name the last one before
+ * which *every* page has settled, or a crash would skip the open one for good.
+ */
+export class SettledPrefix {
+  readonly #open: Page[] = [];
+  #pages = 0;
+  #lastEvaluatedKey: string | undefined;
+  #complete = false;
+
+  constructor(lastEvaluatedKey: string | undefined) {
+    this.#lastEvaluatedKey = lastEvaluatedKey;
+  }
+
+  /** Pages that were read and are not part of the prefix yet. */
+  get openPages(): number {
+    return this.#open.length;
+  }
+
+  append(page: Page): void {
+    this.#open.push(page);
+    this.#advance();
+  }
+
+  /** Some items of a page have settled. True when that made the prefix longer. */
+  settle(page: Page, items: number): boolean {
+    page.unsettled -= items;
+    return page.unsettled === 0 && this.#advance();
+  }
+
+  read(): Prefix {
+    return { pages: this.#pages, lastEvaluatedKey: this.#lastEvaluatedKey, complete: this.#complete };
+  }
+
+  #advance(): boolean {
+    const before = this.#pages;
+    for (let head = this.#open[0]; head?.unsettled === 0; head = this.#open[0]) {
+      this.#open.shift();
+      this.#pages += 1;
+      this.#complete = head.lastEvaluatedKey === undefined;
+      if (head.lastEvaluatedKey !== undefined) this.#lastEvaluatedKey = head.lastEvaluatedKey;
+    }
+    return this.#pages > before;
+  }
+}

@@ -1,0 +1,33 @@
+/** Fargate sends SIGKILL after stopTimeout; a worker promises to be gone well before. */
+const SIGTERM_LIMIT_MS = 24_000;
+
+export const SIGTERM_EXIT_CODE = 143;
+
+/**
+ * Turns SIGTERM into an abort with {@link TerminationRequested} as its reason, and bounds the time that ending may
+ * take. SIGINT, which reaches a worker that was started by hand, means the same.
+ */
+export function listenForTermination(stop: AbortController): void {
+  const onSignal = () => {
+    stop.abort(new TerminationRequested());
+    setTimeout(() => process.exit(SIGTERM_EXIT_CODE), SIGTERM_LIMIT_MS).unref();
+  };
+  process.once('SIGTERM', onSignal);
+  process.once('SIGINT', onSignal);
+}
+
+/** ECS, Spot or a person wants this task to end. */
+export class TerminationRequested extends Error {
+  constructor() {
+    super('SIGTERM');
+    this.name = 'TerminationRequested';
+  }
+}
+
+/** The run is paused, cancelled or stopped: the supervisor said so in this task's record. */
+export class NotDesired extends Error {
+  constructor(desired: string) {
+    super(`desired state is ${desired}`);
+    this.name = 'NotDesired';
+  }
+}

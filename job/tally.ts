@@ -1,0 +1,35 @@
+import { type Counters, NO_COUNTERS } from '../core/records.ts';
+
+/** The ways in which an item that lacked the attribute can end. */
+export type ItemOutcome = 'updated' | 'alreadySet' | 'deleted' | 'quarantined';
+
+type Mutable<T> = { -readonly [K in keyof T]: T[K] };
+
+/**
+ * The absolute counters of one segment, and every change passed on to the metrics. An item is counted as matched at
+ * the moment it is settled, so `matched` is the sum of the outcomes at any time, also when the work stops midway.
+ */
+export class Tally {
+  readonly #counters: Mutable<Counters>;
+  readonly #onChange: (change: Partial<Counters>) => void;
+
+  constructor(base: Counters, onChange: (change: Partial<Counters>) => void) {
+    this.#counters = { ...NO_COUNTERS, ...base };
+    this.#onChange = onChange;
+  }
+
+  add(change: Partial<Counters>): void {
+    for (const [name, amount] of Object.entries(change) as [keyof Counters, number][]) {
+      this.#counters[name] += amount;
+    }
+    this.#onChange(change);
+  }
+
+  settled(outcome: ItemOutcome, items: number): void {
+    this.add({ matched: items, [outcome]: items });
+  }
+
+  snapshot(): Counters {
+    return { ...this.#counters };
+  }
+}

@@ -1,0 +1,212 @@
+import {
+  BatchExecuteStatementCommand,
+  BatchGetItemCommand,
+  type BatchStatementError,
+  type BatchStatementRequest,
+  type ConsumedCapacity,
+  type DynamoDBClient,
+  ScanCommand,
+  type ScanCommandOutput,
+  UpdateItemCommand,
+} from '@aws-sdk/client-dynamodb';
+import type { AttributeMap } from '../core/attribute-value.ts';
+import type { CapacityLimiter } from '../core/capacity-limiter.ts';
+import {
+  batchStatementFactory,
+  type ItemWrite,
+  keyOf,
+  keyProjection,
+  updateItemInput,
+} from '../core/item-write.ts';
+import type { Authority } from './authority.ts';
+import type { CapacityEstimate } from './capacity-estimate.ts';
+import type { Share } from './share.ts';
+import type { Tally } from './tally.ts';
+
+/** What a segment's Scan needs beside the table. */
+export interface ScanPosition {
+  readonly segment: number;
+  readonly totalSegments: number;
+  readonly exclusiveStartKey: AttributeMap | undefined;
+  /** Items to read at most; undefined for a whole page of 1 MB. */
+  readonly limit: number | undefined;
+}
+
+/** What stands where a refused item was. */
+export type ReadBack = 'has-attribute' | 'lacks-attribute' | 'absent';
+
+export interface UserTableOptions {
+  readonly client: DynamoDBClient;
+  readonly write: ItemWrite;
+  readonly authority: Authority;
+  readonly share: Share;
+  readonly estimate: CapacityEstimate;
+  readonly onWriteLatency: (ms: number) => void;
+}
+
+/** The segment that pays for a request. */
+export interface ConsumptionOwner {
+  readonly tally: Pick<Tally, 'add'>;
+}
+
+/**
+ * The only way to the user's table. Each method is one HTTP attempt: it waits for its part of the budget, then for
+ * authority, sends, and settles what the reply says was consumed. What fails is thrown as it came, and keeps what it
+ * reserved, since a failed condition consumes too; what it means is for core/settle.ts and the caller.
+ */
+export class UserTable {
+  readonly #options: UserTableOptions;
+  readonly #statement: (key: AttributeMap) => BatchStatementRequest;
+
+  constructor(options: UserTableOptions) {
+    this.#options = options;
+    this.#statement = batchStatementFactory(options.write);
+    guardEveryAttempt(options.client, options.authority);
+  }
+
+  async scan(
+    position: ScanPosition,
+    owner: ConsumptionOwner,
+    signal: AbortSignal,
+  ): Promise<ScanCommandOutput> {
+    const { client, write, share, estimate } = this.#options;
+    const { ProjectionExpression, ExpressionAttributeNames } = keyProjection(write, false);
+    const reserved = estimate.readUnitsOfPage(position.limit);
+    await this.#admit(share.read, reserved, signal);
+    const page = await client.send(
+      new ScanCommand({
+        TableName: write.table,
+        Segment: position.segment,
+        TotalSegments: position.totalSegments,
+        ExclusiveStartKey: position.exclusiveStartKey,
+        Limit: position.limit,
+        Select: 'SPECIFIC_ATTRIBUTES',
+        ProjectionExpression,
+        FilterExpression: 'attribute_not_exists(#attribute)',
+        ExpressionAttributeNames: { ...ExpressionAttributeNames, '#attribute': write.attribute },
+        ReturnConsumedCapacity: 'TOTAL',
+      }),
+    );
+    const readUnits = page.ConsumedCapacity?.CapacityUnits ?? reserved;
+    share.read.settle(reserved, readUnits);
+    estimate.learnFromPage(readUnits, page.ScannedCount ?? 0, page.Count ?? 0);
+    owner.tally.add({ readUnits });
+    return page;
+  }
+
+  /** The error of each statement, in order; undefined where the item was set. */
+  async writeBatch(
+    keys: readonly AttributeMap[],
+    owner: ConsumptionOwner,
+    signal: AbortSignal,
+  ): Promise<(BatchStatementError | undefined)[]> {
+    const { client, share, estimate } = this.#options;
+    const reserved = estimate.writeUnitsPerItem * keys.length;
+    await this.#admit(share.write, reserved, signal);
+    const startedAt = performance.now();
+    const reply = await client.send(
+      new BatchExecuteStatementCommand({
+        Statements: keys.map(this.#statement),
+        ReturnConsumedCapacity: 'TOTAL',
+      }),
+    );
+    this.#written(startedAt, reserved, keys.length, reply.ConsumedCapacity, owner);
+    return (reply.Responses ?? []).map(response => response.Error);
+  }
+
+  /** Sets one item. A refusal is thrown, with the item that stands there. */
+  async writeSingle(key: AttributeMap, owner: ConsumptionOwner, signal: AbortSignal): Promise<void> {
+    const { client, write, share, estimate } = this.#options;
+    const reserved = estimate.writeUnitsPerItem;
+    await this.#admit(share.write, reserved, signal);
+    const startedAt = performance.now();
+    const reply = await client.send(new UpdateItemCommand(updateItemInput(write, key)));
+    this.#written(startedAt, reserved, 1, reply.ConsumedCapacity && [reply.ConsumedCapacity], owner);
+  }
+
+  /** What stands at these keys, read with strong consistency; undefined for keys that were not answered. */
+  async readBack(
+    keys: readonly AttributeMap[],
+    owner: ConsumptionOwner,
+    signal: AbortSignal,
+  ): Promise<Map<AttributeMap, ReadBack>> {
+    const { client, write, share, estimate } = this.#options;
+    const reserved = estimate.readUnitsPerConsistentRead * keys.length;
+    await this.#admit(share.read, reserved, signal);
+    const reply = await client.send(
+      new BatchGetItemCommand({
+        RequestItems: {
+          [write.table]: { Keys: [...keys], ConsistentRead: true, ...keyProjection(write, true) },
+        },
+        ReturnConsumedCapacity: 'TOTAL',
+      }),
+    );
+    const readUnits = sumOf(reply.ConsumedCapacity) ?? reserved;
+    share.read.settle(reserved, readUnits);
+    owner.tally.add({ readUnits });
+    const standing = new Map(
+      (reply.Responses?.[write.table] ?? []).map(item => [this.#identity(item), write.attribute in item]),
+    );
+    const unanswered = new Set(
+      (reply.UnprocessedKeys?.[write.table]?.Keys ?? []).map(key => this.#identity(key)),
+    );
+    return new Map(
+      keys
+        .filter(key => !unanswered.has(this.#identity(key)))
+        .map(key => {
+          const has = standing.get(this.#identity(key));
+          return [key, has === undefined ? 'absent' : has ? 'has-attribute' : 'lacks-attribute'];
+        }),
+    );
+  }
+
+  /** A key as text, to find an item in a reply that keeps no order. */
+  #identity(item: AttributeMap): string {
+    const key = keyOf(this.#options.write.keySchema, item);
+    return Object.values(key)
+      .map(value => (value.B ? Buffer.from(value.B).toString('base64') : (value.N ?? value.S ?? '')))
+      .map(text => `${text.length}:${text}`)
+      .join();
+  }
+
+  async #admit(limiter: CapacityLimiter, units: number, signal: AbortSignal): Promise<void> {
+    await this.#options.authority.held(signal);
+    await limiter.reserve(units, signal);
+    await this.#options.authority.held(signal);
+  }
+
+  #written(
+    startedAt: number,
+    reserved: number,
+    items: number,
+    capacity: ConsumedCapacity[] | undefined,
+    owner: ConsumptionOwner,
+  ): void {
+    const { share, estimate, onWriteLatency } = this.#options;
+    onWriteLatency(performance.now() - startedAt);
+    const reported = sumOf(capacity);
+    if (reported !== undefined) estimate.learnFromWrite(reported, items);
+    const writeUnits = reported ?? estimate.writeUnitsPerItem * items;
+    share.write.settle(reserved, writeUnits);
+    owner.tally.add({ writeUnits });
+  }
+}
+
+/**
+ * The authority check at the last moment before the socket, after serialising and signing: whatever was on its way
+ * through the SDK when the process was frozen is not sent when it wakes.
+ */
+function guardEveryAttempt(client: DynamoDBClient, authority: Authority): void {
+  client.middlewareStack.add(
+    next => async args => {
+      authority.assertHeld();
+      return next(args);
+    },
+    { step: 'deserialize', priority: 'low', name: 'fleetfillAuthority' },
+  );
+}
+
+function sumOf(capacity: readonly ConsumedCapacity[] | undefined): number | undefined {
+  if (!capacity || capacity.length === 0) return undefined;
+  return capacity.reduce((sum, { CapacityUnits = 0 }) => sum + CapacityUnits, 0);
+}

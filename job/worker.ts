@@ -1,0 +1,262 @@
+import { randomUUID } from 'node:crypto';
+import type { CloudWatchClient } from '@aws-sdk/client-cloudwatch';
+import type { DynamoDBClient } from '@aws-sdk/client-dynamodb';
+import { parseJsonValue } from '../core/attribute-value.ts';
+import type { Clock } from '../core/clock.ts';
+import type { ControlTable } from '../core/control-table.ts';
+import { AuthorityLostError, ConfigurationError, describeError, SystemicError } from '../core/errors.ts';
+import type { ItemWrite } from '../core/item-write.ts';
+import { MetricsPublisher } from '../core/metrics-publisher.ts';
+import { QuarantineStore } from '../core/quarantine-store.ts';
+import type { RunRecord, TaskEnd, TaskRecord } from '../core/records.ts';
+import { RunStore } from '../core/run-store.ts';
+import { SegmentStore } from '../core/segment-store.ts';
+import type { TaskEnvironment } from '../core/task-environment.ts';
+import { TaskStore } from '../core/task-store.ts';
+import { Authority } from './authority.ts';
+import { CapacityEstimate } from './capacity-estimate.ts';
+import type { Logger } from './log.ts';
+import { type ScanStageOptions, scanSegment } from './scan-stage.ts';
+import { SegmentWork } from './segment-work.ts';
+import { Share } from './share.ts';
+import { NotDesired, SIGTERM_EXIT_CODE, TerminationRequested } from './shutdown.ts';
+import { UserTable } from './user-table.ts';
+import { WriteQueue } from './write-queue.ts';
+import { WriteStage } from './write-stage.ts';
+
+/** Segments read at the same time: while one ends, the other keeps the writers busy. */
+const SEGMENTS_AT_A_TIME = 2;
+
+/** How often throttling and decay are looked at again. */
+const ADJUST_INTERVAL_MS = 250;
+
+export interface WorkerOptions {
+  readonly task: TaskEnvironment;
+  readonly dataPlane: DynamoDBClient;
+  readonly controlTable: ControlTable;
+  readonly cloudWatch: CloudWatchClient;
+  readonly clock: Clock;
+  readonly log: Logger;
+  /** Aborts with TerminationRequested. */
+  readonly stop: AbortController;
+}
+
+/**
+ * A worker from its first heartbeat to its last write.
+ *
+ *     first heartbeat ─► claim segments ─► scan ─► queue ─► write ─► settle ─► checkpoint … marker ─► finished
+ *          │                                   (stop, pause, SIGTERM, systemic error, authority lost)
+ *          └────────────────────────────────────► drain what is in flight, last checkpoints, give segments up
+ *
+ * @returns the exit code: 0 done, or ended because the run did; 143 after SIGTERM; 1 otherwise.
+ */
+export async function runWorker(options: WorkerOptions): Promise<number> {
+  const { task, controlTable, log } = options;
+  const run = await new RunStore(controlTable).read(task.runId);
+  if (!run)
+    throw new ConfigurationError(`There is no run ${task.runId} in the control table ${controlTable.name}.`);
+  return new Worker(options, run, new TaskStore(controlTable), log).work();
+}
+
+class Worker {
+  readonly #options: WorkerOptions;
+  readonly #run: RunRecord;
+  readonly #tasks: TaskStore;
+  readonly #segments: SegmentStore;
+  readonly #log: Logger;
+  readonly #instance = randomUUID();
+  readonly #share: Share;
+  readonly #authority: Authority;
+  readonly #metrics: MetricsPublisher;
+  readonly #queue = new WriteQueue();
+  readonly #works: SegmentWork[] = [];
+
+  constructor(options: WorkerOptions, run: RunRecord, tasks: TaskStore, log: Logger) {
+    const { task, clock, controlTable, cloudWatch, stop } = options;
+    this.#options = options;
+    this.#run = run;
+    this.#tasks = tasks;
+    this.#log = log;
+    this.#segments = new SegmentStore(controlTable);
+    this.#share = new Share({ clock, floorWriteUnitsPerSecond: run.unattendedRate / Math.max(1, run.tasks) });
+    this.#metrics = new MetricsPublisher({
+      client: cloudWatch,
+      clock,
+      namespace: task.namespace,
+      table: task.table,
+      writeRateShare: () => this.#share.write.unitsPerSecond,
+      onFailure: error => log.warn({ error: describeError(error) }, 'metrics could not be published'),
+    });
+    this.#authority = new Authority({
+      tasks,
+      clock,
+      run: task.runId,
+      launch: task.launch,
+      instance: this.#instance,
+      heartbeatMs: run.heartbeatMs,
+      authorityMs: run.authorityMs,
+      report: () => {
+        const throttled = this.#share.takeThrottled();
+        return { inUse: this.#share.inUse, ...(throttled && { throttled }) };
+      },
+      onRecord: record => {
+        this.#share.grant(record.granted, record.renewal);
+        if (record.desired !== 'run') stop.abort(new NotDesired(record.desired));
+      },
+    });
+  }
+
+  async work(): Promise<number> {
+    const { clock, stop, task } = this.#options;
+    const record = await this.#authority.start();
+    this.#log.info(
+      { segments: task.segments, pass: record.pass, writeApi: this.#run.writeApi },
+      'worker started',
+    );
+    const background = new AbortController();
+    const loops = [this.#metrics.run(background.signal), this.#adjustShare(background.signal)];
+    const ended = AbortSignal.any([stop.signal, this.#authority.lost]);
+    let end: TaskEnd;
+    try {
+      await this.#backfill(record, ended);
+      end = { kind: 'done', message: 'every segment of this launch is complete or not its own any more' };
+    } catch (error) {
+      end = endOf(ended.aborted ? ended.reason : error);
+    }
+    await this.#giveUp(end);
+    background.abort();
+    await Promise.all(loops);
+    await this.#metrics.close();
+    await this.#authority.stop();
+    if (end.kind !== 'authority-lost') {
+      await this.#tasks.finish(task.runId, task.launch, this.#instance, end, clock.nowIso());
+    }
+    this.#log.info({ end: end.kind, reason: end.message }, 'worker ended');
+    return exitCodeOf(end);
+  }
+
+  async #backfill(record: TaskRecord, ended: AbortSignal): Promise<void> {
+    const failed = new AbortController();
+    const signal = AbortSignal.any([ended, failed.signal]);
+    const estimate = new CapacityEstimate();
+    const table = this.#userTable(estimate);
+    const scan: ScanStageOptions = {
+      table,
+      queue: this.#queue,
+      share: this.#share,
+      estimate,
+      clock: this.#options.clock,
+      dryRun: this.#run.dryRun,
+      totalSegments: this.#run.totalSegments,
+    };
+    const writing = new WriteStage({
+      table,
+      queue: this.#queue,
+      share: this.#share,
+      estimate,
+      quarantine: new QuarantineStore(this.#options.controlTable),
+      clock: this.#options.clock,
+      run: this.#run.run,
+      writeApi: this.#run.writeApi,
+      attribute: this.#run.attribute,
+    })
+      .run(signal)
+      .catch(error => failed.abort(error));
+    const waiting = [...record.segments];
+    const lane = async () => {
+      for (let segment = waiting.shift(); segment !== undefined; segment = waiting.shift()) {
+        await this.#backfillSegment(segment, record, scan, signal);
+      }
+    };
+    try {
+      await Promise.all(
+        Array.from({ length: SEGMENTS_AT_A_TIME }, () => lane().catch(error => failed.abort(error))),
+      );
+    } finally {
+      this.#queue.close();
+      await writing;
+    }
+    failed.signal.throwIfAborted();
+    ended.throwIfAborted();
+  }
+
+  async #backfillSegment(
+    segment: number,
+    record: TaskRecord,
+    scan: ScanStageOptions,
+    signal: AbortSignal,
+  ): Promise<void> {
+    const { task, clock } = this.#options;
+    const owner = { run: task.runId, segment, pass: record.pass, launch: task.launch };
+    const log = this.#log.child({ segment });
+    try {
+      const claimed = await this.#segments.claim(owner);
+      const work = new SegmentWork({
+        owner,
+        claimed,
+        segments: this.#segments,
+        clock,
+        onCounters: (of, change) => this.#metrics.count(of, change),
+      });
+      this.#works.push(work);
+      log.info({ from: claimed.lastEvaluatedKey ?? 'the beginning' }, 'segment claimed');
+      await scanSegment(scan, work, claimed.lastEvaluatedKey, signal);
+      await work.completion(signal);
+      this.#metrics.add('SegmentsComplete', 1);
+      log.info(work.tally.snapshot(), 'segment complete');
+    } catch (error) {
+      if (!(error instanceof AuthorityLostError) || signal.aborted) throw error;
+      log.warn({ reason: error.message }, 'segment belongs to another launch; left alone');
+    }
+  }
+
+  #userTable(estimate: CapacityEstimate): UserTable {
+    const { task, dataPlane } = this.#options;
+    const write: ItemWrite = {
+      table: task.table,
+      keySchema: this.#run.keySchema,
+      attribute: task.attribute,
+      value: parseJsonValue(task.value),
+    };
+    return new UserTable({
+      client: dataPlane,
+      write,
+      authority: this.#authority,
+      share: this.#share,
+      estimate,
+      onWriteLatency: ms => this.#metrics.writeLatency(ms),
+    });
+  }
+
+  /** Last checkpoints, all at once: each is one write, and there may not be much time. */
+  async #giveUp(end: TaskEnd): Promise<void> {
+    if (end.kind === 'authority-lost') return;
+    const results = await Promise.allSettled(this.#works.map(work => work.giveUp()));
+    for (const result of results) {
+      if (result.status === 'rejected') {
+        this.#log.warn({ reason: describeError(result.reason) }, 'a last checkpoint could not be written');
+      }
+    }
+  }
+
+  async #adjustShare(signal: AbortSignal): Promise<void> {
+    while (!signal.aborted) {
+      await this.#options.clock.sleep(ADJUST_INTERVAL_MS, signal);
+      this.#share.adjust();
+    }
+  }
+}
+
+function endOf(reason: unknown): TaskEnd {
+  const message = describeError(reason);
+  if (reason instanceof TerminationRequested) return { kind: 'sigterm', message };
+  if (reason instanceof NotDesired) return { kind: 'desired', message };
+  if (reason instanceof AuthorityLostError) return { kind: 'authority-lost', message };
+  if (reason instanceof SystemicError) return { kind: 'systemic', message };
+  return { kind: 'error', message };
+}
+
+function exitCodeOf(end: TaskEnd): number {
+  if (end.kind === 'done' || end.kind === 'desired') return 0;
+  return end.kind === 'sigterm' ? SIGTERM_EXIT_CODE : 1;
+}

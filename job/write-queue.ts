@@ -1,0 +1,73 @@
+import type { AttributeMap } from '../core/attribute-value.ts';
+import type { SegmentWork } from './segment-work.ts';
+import type { Page } from './settled-prefix.ts';
+
+/** An item that lacked the attribute when its page was read, on its way to its outcome. */
+export interface WorkItem {
+  readonly key: AttributeMap;
+  readonly page: Page;
+  readonly work: SegmentWork;
+  /** Tries so far that ended without an outcome, for the backoff. */
+  tries: number;
+  /** Of these, the ones that ended in an internal error of this very item. */
+  internalErrors: number;
+  /** Tries that were refused although the item was there and lacked the attribute. */
+  unexplainedRefusals: number;
+}
+
+/** Items that wait for a writer, first come first served; those to be tried again go first. */
+export class WriteQueue {
+  #items: WorkItem[] = [];
+  /** Of #items, those that were taken: moving the rest forward for every batch would cost as much as the batch. */
+  #taken = 0;
+  #again: WorkItem[] = [];
+  #closed = false;
+  readonly #waiting: (() => void)[] = [];
+
+  get length(): number {
+    return this.#items.length - this.#taken + this.#again.length;
+  }
+
+  get closed(): boolean {
+    return this.#closed;
+  }
+
+  add(items: readonly WorkItem[]): void {
+    if (this.#taken === this.#items.length) {
+      this.#items = [...items];
+      this.#taken = 0;
+    } else {
+      for (const item of items) this.#items.push(item);
+    }
+    this.#wakeAll();
+  }
+
+  addAgain(items: readonly WorkItem[]): void {
+    for (const item of items) this.#again.push(item);
+    this.#wakeAll();
+  }
+
+  take(count: number): WorkItem[] {
+    const batch = this.#again.splice(0, count);
+    const end = Math.min(this.#items.length, this.#taken + count - batch.length);
+    for (; this.#taken < end; this.#taken++) batch.push(this.#items[this.#taken] as WorkItem);
+    return batch;
+  }
+
+  /** Resolves when there is an item to take, or the queue was closed. */
+  async arrival(): Promise<void> {
+    while (this.length === 0 && !this.#closed) {
+      await new Promise<void>(resolve => this.#waiting.push(resolve));
+    }
+  }
+
+  /** Nothing more is to be taken; whoever waits is woken. */
+  close(): void {
+    this.#closed = true;
+    this.#wakeAll();
+  }
+
+  #wakeAll(): void {
+    for (const wake of this.#waiting.splice(0)) wake();
+  }
+}

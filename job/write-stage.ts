@@ -1,0 +1,262 @@
+import type { AttributeValue } from '@aws-sdk/client-dynamodb';
+import { type AttributeMap, encodeAttributeMap } from '../core/attribute-value.ts';
+import { backoffMs } from '../core/backoff.ts';
+import type { Clock } from '../core/clock.ts';
+import { AuthorityLostError, SystemicError } from '../core/errors.ts';
+import { MAX_BATCH_STATEMENTS } from '../core/item-write.ts';
+import type { QuarantineStore } from '../core/quarantine-store.ts';
+import type { WriteApi } from '../core/records.ts';
+import { settleCall, settleStatement, type Verdict } from '../core/settle.ts';
+import type { CapacityEstimate } from './capacity-estimate.ts';
+import type { Share } from './share.ts';
+import type { ItemOutcome } from './tally.ts';
+import type { ReadBack, UserTable } from './user-table.ts';
+import type { WorkItem, WriteQueue } from './write-queue.ts';
+
+/** Requests in flight at most: enough to fill the share over slow replies, few enough to be taken back soon. */
+const WRITERS: Readonly<Record<WriteApi, number>> = { batch: 16, single: 64 };
+
+/** A batch is at most what the share earns in this time, so that a small share is used evenly. */
+const BATCH_SECONDS = 0.1;
+
+/** An item whose own statement fails with an internal error this often, over a minute of backoff, is set aside. */
+const MAX_INTERNAL_ERRORS = 15;
+
+/** An item that is there, lacks the attribute, and is refused this often does not get another try. */
+const MAX_UNEXPLAINED_REFUSALS = 4;
+
+/** So many of those without one success between them are not about the items. */
+const SYSTEMIC_REFUSALS = 25;
+
+export interface WriteStageOptions {
+  readonly table: UserTable;
+  readonly queue: WriteQueue;
+  readonly share: Share;
+  readonly estimate: CapacityEstimate;
+  readonly quarantine: QuarantineStore;
+  readonly clock: Clock;
+  readonly run: string;
+  readonly writeApi: WriteApi;
+  readonly attribute: string;
+}
+
+/**
+ * Takes items from the queue and brings each to an outcome: updated, already set, deleted, or quarantined. What
+ * each reply means stands in core/settle.ts.
+ */
+export class WriteStage {
+  readonly #options: WriteStageOptions;
+  #updates = 0;
+  #refusalsInARow = 0;
+
+  constructor(options: WriteStageOptions) {
+    this.#options = options;
+  }
+
+  /**
+   * Works until the queue is closed or the signal aborts; what is on its way then is still settled.
+   * @throws SystemicError for what holds for every item.
+   */
+  async run(signal: AbortSignal): Promise<void> {
+    const { writeApi } = this.#options;
+    await Promise.all(Array.from({ length: WRITERS[writeApi] }, () => this.#write(signal)));
+  }
+
+  async #write(signal: AbortSignal): Promise<void> {
+    const { queue, writeApi } = this.#options;
+    while (!signal.aborted) {
+      await queue.arrival();
+      if (queue.closed || signal.aborted) return;
+      const batch = queue.take(writeApi === 'batch' ? this.#batchSize() : 1);
+      const [head] = batch;
+      if (head === undefined) continue;
+      await (writeApi === 'batch' ? this.#writeBatch(batch, signal) : this.#writeSingle(head, signal));
+    }
+  }
+
+  #batchSize(): number {
+    const { share, estimate } = this.#options;
+    const earned = (share.write.unitsPerSecond * BATCH_SECONDS) / estimate.writeUnitsPerItem;
+    return Math.min(MAX_BATCH_STATEMENTS, Math.max(1, Math.floor(earned)));
+  }
+
+  async #writeBatch(batch: readonly WorkItem[], signal: AbortSignal): Promise<void> {
+    const [head] = batch;
+    if (head === undefined) return;
+    let errors: Awaited<ReturnType<UserTable['writeBatch']>>;
+    try {
+      errors = await this.#options.table.writeBatch(
+        batch.map(item => item.key),
+        head.work,
+        signal,
+      );
+    } catch (error) {
+      return this.#settleFailedCall(error, batch, signal);
+    }
+    if (errors.length !== batch.length) {
+      throw new SystemicError(
+        `A batch of ${batch.length} statements was answered with ${errors.length} replies.`,
+      );
+    }
+    this.#settleUpdated(batch.filter((_, index) => errors[index] === undefined));
+    const refused: WorkItem[] = [];
+    for (const [index, error] of errors.entries()) {
+      const item = batch[index];
+      if (error === undefined || item === undefined) continue;
+      const verdict = settleStatement(error);
+      if (verdict.kind === 'refused') refused.push(item);
+      else await this.#settleVerdict(verdict, [item], signal, true);
+    }
+    if (refused.length > 0) await this.#settleRefused(refused, signal);
+  }
+
+  async #writeSingle(item: WorkItem, signal: AbortSignal): Promise<void> {
+    try {
+      await this.#options.table.writeSingle(item.key, item.work, signal);
+    } catch (error) {
+      const standing = refusedItem(error);
+      if (!standing) return this.#settleFailedCall(error, [item], signal);
+      return this.#settleReadBack(
+        item,
+        this.#options.attribute in standing ? 'has-attribute' : 'lacks-attribute',
+        signal,
+      );
+    }
+    this.#settleUpdated([item]);
+  }
+
+  async #settleFailedCall(error: unknown, batch: readonly WorkItem[], signal: AbortSignal): Promise<void> {
+    // Not sent, or the stage is ending: the items have no outcome, and their pages stay open.
+    if (signal.aborted) return;
+    if (error instanceof AuthorityLostError) return this.#options.queue.addAgain(batch);
+    const verdict = settleCall(error, batch.length);
+    if (verdict.kind === 'refused') return this.#settleRefused(batch, signal);
+    await this.#settleVerdict(verdict, batch, signal, false);
+  }
+
+  async #settleVerdict(
+    verdict: Exclude<Verdict, { kind: 'refused' }>,
+    batch: readonly WorkItem[],
+    signal: AbortSignal,
+    itemsOwn: boolean,
+  ): Promise<void> {
+    switch (verdict.kind) {
+      case 'retry': {
+        if (verdict.cause === 'throttled') this.#options.share.throttled(verdict.reason);
+        const again: WorkItem[] = [];
+        for (const item of batch) {
+          item.tries += 1;
+          if (itemsOwn && verdict.cause === 'internal') item.internalErrors += 1;
+          if (item.internalErrors > MAX_INTERNAL_ERRORS) await this.#quarantine(item, verdict.reason, signal);
+          else again.push(item);
+        }
+        return this.#tryAgain(again, signal);
+      }
+      case 'bisect': {
+        const half = Math.ceil(batch.length / 2);
+        await this.#writeBatch(batch.slice(0, half), signal);
+        await this.#writeBatch(batch.slice(half), signal);
+        return;
+      }
+      case 'quarantine':
+        for (const item of batch) await this.#quarantine(item, verdict.reason, signal);
+        return;
+      case 'systemic':
+        throw new SystemicError(`DynamoDB refuses the writes: ${verdict.reason}`);
+    }
+  }
+
+  /** Which of the refused items have the attribute by now, which are gone, and which were refused for no reason. */
+  async #settleRefused(refused: readonly WorkItem[], signal: AbortSignal): Promise<void> {
+    const [head] = refused;
+    if (head === undefined) return;
+    let standing: Map<AttributeMap, ReadBack>;
+    try {
+      standing = await this.#options.table.readBack(
+        refused.map(item => item.key),
+        head.work,
+        signal,
+      );
+    } catch (error) {
+      if (signal.aborted) return;
+      if (error instanceof AuthorityLostError) return this.#options.queue.addAgain(refused);
+      const verdict = settleCall(error, 1);
+      if (verdict.kind !== 'retry') {
+        throw new SystemicError(`Reading refused items back failed: ${String(error)}`, { cause: error });
+      }
+      return this.#settleVerdict(verdict, refused, signal, false);
+    }
+    for (const item of refused) {
+      const found = standing.get(item.key);
+      if (found === undefined) this.#tryAgain([item], signal);
+      else await this.#settleReadBack(item, found, signal);
+    }
+  }
+
+  async #settleReadBack(item: WorkItem, found: ReadBack, signal: AbortSignal): Promise<void> {
+    if (found !== 'lacks-attribute') {
+      item.work.settle(item.page, found === 'absent' ? 'deleted' : 'alreadySet', 1);
+      return;
+    }
+    item.tries += 1;
+    item.unexplainedRefusals += 1;
+    if (item.unexplainedRefusals < MAX_UNEXPLAINED_REFUSALS) return this.#tryAgain([item], signal);
+    this.#refusalsInARow += 1;
+    if (this.#updates === 0 || this.#refusalsInARow >= SYSTEMIC_REFUSALS) {
+      throw new SystemicError(
+        `DynamoDB refused to set "${this.#options.attribute}" on an item that is there and lacks it: ` +
+          `${encodeAttributeMap(item.key)}. The condition does not mean here what it must mean.`,
+      );
+    }
+    await this.#quarantine(item, 'refused, although the item is there and lacks the attribute', signal);
+  }
+
+  #settleUpdated(items: readonly WorkItem[]): void {
+    if (items.length === 0) return;
+    this.#updates += items.length;
+    this.#refusalsInARow = 0;
+    settleByPage(items, 'updated');
+  }
+
+  async #quarantine(item: WorkItem, reason: string, signal: AbortSignal): Promise<void> {
+    const { quarantine, run, clock } = this.#options;
+    try {
+      await quarantine.add({
+        run,
+        key: encodeAttributeMap(item.key),
+        reason,
+        attempts: item.tries + 1,
+        segment: item.work.segment,
+        at: clock.nowIso(),
+      });
+    } catch {
+      // An item is settled as quarantined only once its record stands; until then its page stays open.
+      return this.#tryAgain([item], signal);
+    }
+    item.work.settle(item.page, 'quarantined', 1);
+  }
+
+  #tryAgain(items: readonly WorkItem[], signal: AbortSignal): void {
+    const [head] = items;
+    if (head === undefined) return;
+    const { clock, queue } = this.#options;
+    void clock.sleep(backoffMs(head.tries), signal).then(() => queue.addAgain(items));
+  }
+}
+
+/** One settlement for each run of items of the same page, not one for each item. */
+function settleByPage(items: readonly WorkItem[], outcome: ItemOutcome): void {
+  let from = 0;
+  for (let to = 1; to <= items.length; to++) {
+    const first = items[from] as WorkItem;
+    if (to < items.length && items[to]?.page === first.page) continue;
+    first.work.settle(first.page, outcome, to - from);
+    from = to;
+  }
+}
+
+/** The item that made a condition fail, where the service sent it along. */
+function refusedItem(error: unknown): Record<string, AttributeValue> | undefined {
+  if (!(error instanceof Error) || error.name !== 'ConditionalCheckFailedException') return undefined;
+  return (error as { Item?: Record<string, AttributeValue> }).Item;
+}
