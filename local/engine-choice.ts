@@ -37,6 +37,8 @@ export function readEngineSettings(environment: Readonly<NodeJS.ProcessEnv> = pr
 export interface EngineProgram {
   readonly name: 'dynoxide' | 'DynamoDB Local';
   readonly command: string;
+  /** What it prints once it has its port, if it does: an answer before that is somebody else's. */
+  readonly announcement?: RegExp;
   /** @param databaseDirectory an absolute path; without it everything is kept in memory */
   readonly args: (port: number, databaseDirectory: string | undefined) => string[];
 }
@@ -72,6 +74,7 @@ function dynoxide(command: string): EngineProgram {
   return {
     name: 'dynoxide',
     command,
+    announcement: /listening on/i,
     args: (port, directory) => [
       '--host',
       '127.0.0.1',

@@ -36,6 +36,7 @@ export interface EngineOptions {
 const START_ATTEMPTS = 5;
 const START_TIMEOUT_MS = 30_000;
 const STOP_PATIENCE_MS = 5_000;
+const PROBE_TIMEOUT_MS = 1_000;
 const POLL_MS = 10;
 const KEPT_OUTPUT_CHARACTERS = 4_096;
 
@@ -59,7 +60,7 @@ export async function startEngine(options: EngineOptions = {}): Promise<Engine> 
   const settings = options.settings ?? readEngineSettings();
   const startTimeoutMs = options.startTimeoutMs ?? START_TIMEOUT_MS;
   if (settings.endpoint !== undefined) {
-    await waitUntilAnswers(settings.endpoint, startTimeoutMs, () => undefined);
+    await waitUntilAnswers(settings.endpoint, startTimeoutMs, RUNNING);
     return notOurs(settings.endpoint, undefined);
   }
   const program = chooseEngine(settings);
@@ -68,7 +69,7 @@ export async function startEngine(options: EngineOptions = {}): Promise<Engine> 
   const directory = resolve(options.directory);
   const claim = await claimDirectory(directory, startTimeoutMs);
   if (claim.state === 'served') {
-    await waitUntilAnswers(claim.endpoint, startTimeoutMs, () => undefined);
+    await waitUntilAnswers(claim.endpoint, startTimeoutMs, RUNNING);
     return notOurs(claim.endpoint, claim.pid);
   }
   return launchClaimed(program, options.port, directory, claim, startTimeoutMs);
@@ -107,31 +108,46 @@ async function launch(
   directory: string | undefined,
   startTimeoutMs: number,
 ): Promise<Engine & { readonly pid: number }> {
-  // A free port can be lost to another process before the engine binds it; one asked for by number cannot be changed.
+  // A free port can be lost to another process before the engine has it; one asked for by number is not changed.
   const attempts = wantedPort === undefined ? START_ATTEMPTS : 1;
-  let lastError: unknown;
-  for (let attempt = 1; attempt <= attempts; attempt++) {
-    const port = wantedPort ?? (await findFreePort());
+  for (let attempt = 1; ; attempt++) {
+    const port = await findPort(wantedPort);
     const running = await startProgram(program, port, directory);
     const endpoint = `http://127.0.0.1:${port}`;
     try {
-      await waitUntilAnswers(endpoint, startTimeoutMs, running.whyEnded);
+      await waitUntilAnswers(endpoint, startTimeoutMs, running);
       const { pid, ended } = running.guarded;
       return { endpoint, pid, ended: ended.then(() => {}), stop: () => stopEngine(running.guarded) };
     } catch (error) {
       await stopEngine(running.guarded);
-      lastError = error;
+      if (attempt === attempts) throw error;
     }
   }
-  throw lastError;
+}
+
+async function findPort(wanted: number | undefined): Promise<number> {
+  return findFreePort(wanted).catch(cause => {
+    throw new EngineStartError(`Port ${wanted} of 127.0.0.1 is in use.`, { cause });
+  });
 }
 
 async function stopEngine(guarded: GuardedProcess): Promise<void> {
   await stopProcess(guarded, STOP_PATIENCE_MS);
 }
 
-/** `whyEnded` gives the engine's last words once it has ended, and undefined while it runs. */
-async function startProgram(program: EngineProgram, port: number, directory: string | undefined) {
+/** What can be said of an engine that is starting. */
+interface Starting {
+  /** Whether an answer at its port can only be its own. */
+  readonly hasPort: () => boolean;
+  /** Its last words once it has ended; undefined while it runs. */
+  readonly whyEnded: () => string | undefined;
+}
+
+async function startProgram(
+  program: EngineProgram,
+  port: number,
+  directory: string | undefined,
+): Promise<Starting & { readonly guarded: GuardedProcess }> {
   const guarded = await startGuarded({
     command: program.command,
     args: program.args(port, directory),
@@ -139,10 +155,13 @@ async function startProgram(program: EngineProgram, port: number, directory: str
     directory: directory ?? tmpdir(),
     output: 'pipe',
   });
+  const { announcement = /^/ } = program;
   let output = '';
+  let hasPort = announcement.test(output);
   for (const stream of [guarded.child.stdout, guarded.child.stderr]) {
     stream?.setEncoding('utf8').on('data', (text: string) => {
       output = (output + text).slice(-KEPT_OUTPUT_CHARACTERS);
+      hasPort ||= announcement.test(output);
     });
   }
   let ended = false;
@@ -151,36 +170,38 @@ async function startProgram(program: EngineProgram, port: number, directory: str
   });
   return {
     guarded,
+    hasPort: () => hasPort,
     whyEnded: () =>
       ended ? `${program.name} ended at once and said: ${output.trim() || 'nothing'}` : undefined,
   };
 }
 
+const RUNNING: Starting = { hasPort: () => true, whyEnded: () => undefined };
+
 /**
  * Any HTTP reply at all means that the engine serves: it refuses an unsigned request, but with an answer.
- * The engine is looked at after the answer too, since the answer may be somebody else's on a port that the
- * engine could not get.
+ * @throws EngineStartError when it ended, or does not answer in time
  */
-async function waitUntilAnswers(
-  endpoint: string,
-  timeoutMs: number,
-  whyEnded: () => string | undefined,
-): Promise<void> {
-  const deadline = Date.now() + timeoutMs;
+async function waitUntilAnswers(endpoint: string, timeoutMs: number, engine: Starting): Promise<void> {
+  const deadline = performance.now() + timeoutMs;
   for (;;) {
-    const answered = await fetch(endpoint, { signal: AbortSignal.timeout(1_000) }).then(
-      async reply => {
-        await reply.arrayBuffer();
-        return true;
-      },
-      () => false,
-    );
-    const why = whyEnded();
+    const answered = engine.hasPort() && (await answers(endpoint));
+    const why = engine.whyEnded();
     if (why !== undefined) throw new EngineStartError(why);
     if (answered) return;
-    if (Date.now() > deadline) {
+    if (performance.now() > deadline) {
       throw new EngineStartError(`Nothing answers at ${endpoint} after ${timeoutMs} ms.`);
     }
     await sleep(POLL_MS);
+  }
+}
+
+async function answers(endpoint: string): Promise<boolean> {
+  try {
+    const reply = await fetch(endpoint, { signal: AbortSignal.timeout(PROBE_TIMEOUT_MS) });
+    await reply.arrayBuffer();
+    return true;
+  } catch {
+    return false;
   }
 }

@@ -1,14 +1,17 @@
 import { createServer } from 'node:net';
 
 /**
- * A TCP port of the loopback interface that nobody listened on a moment ago. Somebody else may take it before
+ * A TCP port of the loopback interface that nobody listens on at this moment. Somebody else may take it before
  * we use it: whoever does must be ready to ask again.
+ *
+ * @param wanted this port and no other
+ * @throws Error with code EADDRINUSE when the wanted port is taken
  */
-export async function findFreePort(): Promise<number> {
+export async function findFreePort(wanted = 0): Promise<number> {
   const server = createServer();
   await new Promise<void>((resolve, reject) => {
     server.once('error', reject);
-    server.listen(0, '127.0.0.1', resolve);
+    server.listen(wanted, '127.0.0.1', resolve);
   });
   const address = server.address();
   await new Promise<void>(resolve => server.close(() => resolve()));
