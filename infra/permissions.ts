@@ -1,0 +1,444 @@
+/**
+ * Every action that the policies of fleet.yaml allow, with who calls it and why. A test holds the two together: an
+ * action without an entry here, an entry without an action, and a call that no action allows all fail it by name.
+ *
+ * `seen` permissions are exercised by a run on the stack of one machine, so the calls observed there prove that they
+ * are needed. `reviewed` ones serve what such a stack does not have (IAM, image pull, logs, quotas); for those the
+ * reason was read by a person and is all the evidence there is.
+ */
+export interface Permission {
+  readonly principal: Principal;
+  readonly action: string;
+  readonly on: ResourceKind;
+  /** Keys that must narrow the statement, all of them and no others. */
+  readonly conditions?: readonly string[];
+  readonly calledBy: string;
+  readonly reason: string;
+  readonly evidence: 'seen' | 'reviewed';
+}
+
+/** `execution` is Fargate starting a task, `task` is the worker, `operator` is whoever runs `orchestrate`. */
+export type Principal = 'execution' | 'task' | 'operator';
+
+/** What a statement's resource stands for; `anything` is `*`, for actions that know no resource or only a condition. */
+export type ResourceKind =
+  | 'user table'
+  | 'control table'
+  | 'key of the table'
+  | 'cluster'
+  | 'tasks of the cluster'
+  | 'task definition'
+  | 'roles of the tasks'
+  | 'service-linked role of ECS'
+  | 'image repository'
+  | 'log group'
+  | 'this stack'
+  | 'Fargate quotas'
+  | 'anything';
+
+const ONE_ATTRIBUTE = ['dynamodb:Attributes'];
+const KEYS_ONLY = ['dynamodb:Select'];
+const ONE_NAMESPACE = ['cloudwatch:namespace'];
+const THIS_CLUSTER = ['ecs:cluster'];
+const THROUGH_DYNAMODB = ['kms:ViaService'];
+
+const EXECUTION: readonly Omit<Permission, 'principal'>[] = [
+  {
+    action: 'ecr:GetAuthorizationToken',
+    on: 'anything',
+    calledBy: 'Fargate, before it pulls the image',
+    reason: 'Logs in to the registry. The action knows no resource.',
+    evidence: 'reviewed',
+  },
+  {
+    action: 'ecr:BatchCheckLayerAvailability',
+    on: 'image repository',
+    calledBy: 'Fargate, when it pulls the image',
+    reason: 'Asks which layers there are.',
+    evidence: 'reviewed',
+  },
+  {
+    action: 'ecr:BatchGetImage',
+    on: 'image repository',
+    calledBy: 'Fargate, when it pulls the image',
+    reason: 'Reads the manifest that the tag or digest names.',
+    evidence: 'reviewed',
+  },
+  {
+    action: 'ecr:GetDownloadUrlForLayer',
+    on: 'image repository',
+    calledBy: 'Fargate, when it pulls the image',
+    reason: 'Gets the address in S3 of each layer.',
+    evidence: 'reviewed',
+  },
+  {
+    action: 'logs:CreateLogStream',
+    on: 'log group',
+    calledBy: 'Fargate, the awslogs driver',
+    reason: 'Opens a stream for each task. The group exists already, so CreateLogGroup is not allowed.',
+    evidence: 'reviewed',
+  },
+  {
+    action: 'logs:PutLogEvents',
+    on: 'log group',
+    calledBy: 'Fargate, the awslogs driver',
+    reason: "Writes the worker's lines.",
+    evidence: 'reviewed',
+  },
+];
+
+const TASK: readonly Omit<Permission, 'principal'>[] = [
+  {
+    action: 'dynamodb:Scan',
+    on: 'user table',
+    conditions: KEYS_ONLY,
+    calledBy: 'worker: scan',
+    reason: 'Finds the items that lack the attribute. Select keeps it to a projection, never whole items.',
+    evidence: 'seen',
+  },
+  {
+    action: 'dynamodb:PartiQLUpdate',
+    on: 'user table',
+    conditions: ONE_ATTRIBUTE,
+    calledBy: 'worker: write, --write-api batch',
+    reason: 'Sets the attribute where it is missing, 25 items a call. An UPDATE never creates an item.',
+    evidence: 'seen',
+  },
+  {
+    action: 'dynamodb:UpdateItem',
+    on: 'user table',
+    conditions: [...ONE_ATTRIBUTE, 'dynamodb:ReturnValues'],
+    calledBy: 'worker: write, --write-api single',
+    reason: 'Sets the attribute where it is missing, an item a call, for names that PartiQL cannot carry.',
+    evidence: 'seen',
+  },
+  {
+    action: 'dynamodb:BatchGetItem',
+    on: 'user table',
+    calledBy: 'worker: settle',
+    reason: 'Reads a refused item back: set by somebody else, deleted, or still without the attribute.',
+    evidence: 'seen',
+  },
+  {
+    action: 'dynamodb:GetItem',
+    on: 'control table',
+    calledBy: 'worker: start, checkpoint',
+    reason: 'Reads the run record and its segments, and its own records back after a lost reply.',
+    evidence: 'seen',
+  },
+  {
+    action: 'dynamodb:Query',
+    on: 'control table',
+    calledBy: 'worker: start',
+    reason: 'Lists what of the run is already in quarantine, so that no item is counted twice.',
+    evidence: 'seen',
+  },
+  {
+    action: 'dynamodb:PutItem',
+    on: 'control table',
+    calledBy: 'worker: quarantine',
+    reason: 'Records an item that cannot be written, with the reason.',
+    evidence: 'seen',
+  },
+  {
+    action: 'dynamodb:UpdateItem',
+    on: 'control table',
+    calledBy: 'worker: heartbeat, checkpoint, completion marker',
+    reason: 'Renews its authority and saves its progress, each as one conditional write.',
+    evidence: 'seen',
+  },
+  {
+    action: 'cloudwatch:PutMetricData',
+    on: 'anything',
+    conditions: ONE_NAMESPACE,
+    calledBy: 'worker: metrics',
+    reason:
+      'Publishes the counters. The action knows no resource; the condition keeps it to the one namespace.',
+    evidence: 'seen',
+  },
+  {
+    action: 'kms:Decrypt',
+    on: 'key of the table',
+    conditions: THROUGH_DYNAMODB,
+    calledBy: 'DynamoDB, on behalf of the worker',
+    reason: 'Tables under a customer-managed key open only for callers who may use the key through DynamoDB.',
+    evidence: 'reviewed',
+  },
+];
+
+const OPERATOR: readonly Omit<Permission, 'principal'>[] = [
+  {
+    action: 'cloudformation:DescribeStacks',
+    on: 'this stack',
+    calledBy: 'orchestrate --stack',
+    reason: 'Reads the outputs, from which everything else follows.',
+    evidence: 'reviewed',
+  },
+  {
+    action: 'ecs:RunTask',
+    on: 'task definition',
+    conditions: THIS_CLUSTER,
+    calledBy: 'orchestrate run, resume, doctor --task',
+    reason: 'Starts each task with its segments in the overrides.',
+    evidence: 'seen',
+  },
+  {
+    action: 'iam:PassRole',
+    on: 'roles of the tasks',
+    conditions: ['iam:PassedToService'],
+    calledBy: 'ECS, on RunTask',
+    reason:
+      'Whoever starts a task hands it both roles. Without it RunTask is denied, and the message names the role.',
+    evidence: 'reviewed',
+  },
+  {
+    action: 'ecs:DescribeTasks',
+    on: 'tasks of the cluster',
+    calledBy: 'orchestrate run, resume, status',
+    reason: 'Learns that a task is running, or stopped and why.',
+    evidence: 'seen',
+  },
+  {
+    action: 'ecs:StopTask',
+    on: 'tasks of the cluster',
+    calledBy: 'orchestrate run, cancel',
+    reason: 'Stops a task that was replaced, or that does not answer to the desired state.',
+    evidence: 'seen',
+  },
+  {
+    action: 'ecs:ListTasks',
+    on: 'anything',
+    conditions: THIS_CLUSTER,
+    calledBy: 'orchestrate run, resume',
+    reason:
+      'Finds tasks of the run whose launch was never recorded (a crash between RunTask and the record).',
+    evidence: 'seen',
+  },
+  {
+    action: 'ecs:DescribeClusters',
+    on: 'cluster',
+    calledBy: 'orchestrate run, doctor',
+    reason: 'Preflight: the cluster is there and active.',
+    evidence: 'seen',
+  },
+  {
+    action: 'ecs:DescribeTaskDefinition',
+    on: 'anything',
+    calledBy: 'orchestrate run, doctor',
+    reason: 'Preflight: container, architecture, CPU, roles. The action knows no resource.',
+    evidence: 'seen',
+  },
+  {
+    action: 'dynamodb:DescribeTable',
+    on: 'control table',
+    calledBy: 'orchestrate run, doctor',
+    reason: 'Preflight: the control table is there, with its key schema.',
+    evidence: 'seen',
+  },
+  {
+    action: 'dynamodb:GetItem',
+    on: 'control table',
+    calledBy: 'orchestrate, every command with a RUN',
+    reason: 'Reads run, lock and task records; reads the proof of the engine back.',
+    evidence: 'seen',
+  },
+  {
+    action: 'dynamodb:Query',
+    on: 'control table',
+    calledBy: 'orchestrate run, status, failures, report',
+    reason: 'Lists the tasks, segments, quarantine and verifications of a run.',
+    evidence: 'seen',
+  },
+  {
+    action: 'dynamodb:Scan',
+    on: 'control table',
+    calledBy: 'orchestrate status without a RUN',
+    reason: 'Lists the runs there have been.',
+    evidence: 'seen',
+  },
+  {
+    action: 'dynamodb:PutItem',
+    on: 'control table',
+    calledBy: 'orchestrate run',
+    reason:
+      'Creates run, lock, segment and verification records, and the items on which the engine is proved.',
+    evidence: 'seen',
+  },
+  {
+    action: 'dynamodb:UpdateItem',
+    on: 'control table',
+    calledBy: 'orchestrate run, pause, resume, cancel, rate',
+    reason: 'Changes shares, desired states and owners; proves the single-item write on items of its own.',
+    evidence: 'seen',
+  },
+  {
+    action: 'dynamodb:ConditionCheckItem',
+    on: 'control table',
+    calledBy: 'orchestrate run, resume',
+    reason: 'Part of the transaction that records a launch only while the supervisor still holds its epoch.',
+    evidence: 'seen',
+  },
+  {
+    action: 'dynamodb:DeleteItem',
+    on: 'control table',
+    calledBy: 'orchestrate run, failures --retry',
+    reason:
+      'Frees the lock, removes a mended quarantine record and the items on which the engine was proved.',
+    evidence: 'seen',
+  },
+  {
+    action: 'dynamodb:PartiQLUpdate',
+    on: 'control table',
+    calledBy: 'orchestrate run',
+    reason: 'Proves the batched write on items of its own before the first write of a run.',
+    evidence: 'seen',
+  },
+  {
+    action: 'dynamodb:DescribeTable',
+    on: 'user table',
+    calledBy: 'orchestrate run, plan, verify, doctor',
+    reason: 'Key schema, indexes, capacity, replicas, stream: the plan and most of preflight.',
+    evidence: 'seen',
+  },
+  {
+    action: 'dynamodb:DescribeContinuousBackups',
+    on: 'user table',
+    calledBy: 'orchestrate run, plan, doctor',
+    reason: 'Preflight: point-in-time recovery is the way back.',
+    evidence: 'seen',
+  },
+  {
+    action: 'dynamodb:DescribeTimeToLive',
+    on: 'user table',
+    calledBy: 'orchestrate run, plan, doctor',
+    reason: 'Preflight: the attribute to set must not be the one that makes items expire.',
+    evidence: 'seen',
+  },
+  {
+    action: 'dynamodb:Scan',
+    on: 'user table',
+    conditions: KEYS_ONLY,
+    calledBy: 'orchestrate run, verify, plan',
+    reason: 'The consistent scan that proves the result, by code and identity other than the workers.',
+    evidence: 'seen',
+  },
+  {
+    action: 'dynamodb:PartiQLUpdate',
+    on: 'user table',
+    conditions: ONE_ATTRIBUTE,
+    calledBy: 'orchestrate run: repair, --write-api batch',
+    reason: 'Sets the attribute on the few keys that verification found without it.',
+    evidence: 'seen',
+  },
+  {
+    action: 'dynamodb:UpdateItem',
+    on: 'user table',
+    conditions: ONE_ATTRIBUTE,
+    calledBy: 'orchestrate run: repair, --write-api single',
+    reason: 'The same, an item a call.',
+    evidence: 'seen',
+  },
+  {
+    action: 'dynamodb:BatchGetItem',
+    on: 'user table',
+    calledBy: 'orchestrate run: repair',
+    reason: 'Reads the repaired keys back, consistently.',
+    evidence: 'seen',
+  },
+  {
+    action: 'dynamodb:GetItem',
+    on: 'user table',
+    calledBy: 'orchestrate run: repair, failures --retry',
+    reason: 'Reads one key back, consistently.',
+    evidence: 'seen',
+  },
+  {
+    action: 'cloudwatch:PutMetricData',
+    on: 'anything',
+    conditions: ONE_NAMESPACE,
+    calledBy: 'orchestrate run, resume',
+    reason: 'Publishes RunOpen, verification reads and repairs. The condition keeps it to the one namespace.',
+    evidence: 'seen',
+  },
+  {
+    action: 'cloudwatch:GetMetricData',
+    on: 'anything',
+    calledBy: 'orchestrate run, plan',
+    reason:
+      "Reads the table's consumed and throttled units, which the budget obeys. The action knows no resource.",
+    evidence: 'seen',
+  },
+  {
+    action: 'cloudwatch:ListMetrics',
+    on: 'anything',
+    calledBy: 'orchestrate doctor, report',
+    reason: 'Finds which series of a run exist. The action knows no resource.',
+    evidence: 'reviewed',
+  },
+  {
+    action: 'logs:FilterLogEvents',
+    on: 'log group',
+    calledBy: 'a person, following a message about a failed task',
+    reason: 'Searches the lines of all tasks of a run.',
+    evidence: 'reviewed',
+  },
+  {
+    action: 'logs:GetLogEvents',
+    on: 'log group',
+    calledBy: 'a person, following a message about a failed task',
+    reason: 'Reads the lines of one task.',
+    evidence: 'reviewed',
+  },
+  {
+    action: 'servicequotas:GetServiceQuota',
+    on: 'Fargate quotas',
+    calledBy: 'orchestrate doctor, plan',
+    reason: 'Holds the quota of Fargate vCPUs against --tasks; new accounts have as few as 6.',
+    evidence: 'reviewed',
+  },
+  {
+    action: 'ec2:DescribeSubnets',
+    on: 'anything',
+    calledBy: 'orchestrate doctor',
+    reason: 'Counts the free addresses; each task takes one. The action knows no resource.',
+    evidence: 'reviewed',
+  },
+  {
+    action: 'ec2:DescribeRouteTables',
+    on: 'anything',
+    calledBy: 'orchestrate doctor',
+    reason: 'Holds the route out of the subnets against AssignPublicIp. The action knows no resource.',
+    evidence: 'reviewed',
+  },
+  {
+    action: 'iam:GetRole',
+    on: 'service-linked role of ECS',
+    calledBy: 'orchestrate doctor',
+    reason: 'Without that role ECS cannot attach network interfaces, and no task starts.',
+    evidence: 'reviewed',
+  },
+  {
+    action: 'kms:DescribeKey',
+    on: 'key of the table',
+    calledBy: 'orchestrate doctor',
+    reason: 'The key is enabled and is the one that this stack was given.',
+    evidence: 'reviewed',
+  },
+  {
+    action: 'kms:Decrypt',
+    on: 'key of the table',
+    conditions: THROUGH_DYNAMODB,
+    calledBy: 'DynamoDB, on behalf of orchestrate',
+    reason: 'Verification and repair read and write under the key, and so do the records.',
+    evidence: 'reviewed',
+  },
+];
+
+export const PERMISSIONS: readonly Permission[] = [
+  ...EXECUTION.map(entry => ({ principal: 'execution' as const, ...entry })),
+  ...TASK.map(entry => ({ principal: 'task' as const, ...entry })),
+  ...OPERATOR.map(entry => ({ principal: 'operator' as const, ...entry })),
+];
+
+/** Calls that IAM lets everybody make: `sts:GetCallerIdentity` needs no permission, and a policy cannot take it away. */
+export const NEED_NO_PERMISSION: readonly string[] = ['sts:GetCallerIdentity'];
