@@ -1,0 +1,56 @@
+import type { ApplicationStats } from './application-stats.ts';
+import { COUNTER_METRICS, type Counter, type MetricSums } from './metric-sums.ts';
+import { describeDeviations, type JournalReport } from './oracle.ts';
+import type { RunFinished } from './run-events.ts';
+
+export interface Evidence {
+  readonly exitCode: number | null;
+  readonly finished: RunFinished;
+  readonly strayLines: readonly string[];
+  readonly journal: JournalReport;
+  readonly metrics: MetricSums;
+  readonly application: ApplicationStats;
+}
+
+/**
+ * Holds everything that speaks about one run against everything else: the orchestrator's last word, the
+ * journal, CloudWatch. For runs without crashes and lost replies, where the counters must be exact.
+ * @returns what disagrees, a sentence each; empty when nothing does.
+ */
+export function findDisagreements(evidence: Evidence): string[] {
+  const { exitCode, finished, strayLines, journal, metrics, application } = evidence;
+  const found: string[] = [];
+  if (finished.status !== 'verified' || exitCode !== 0) {
+    found.push(`The run ended as "${finished.status}" with exit code ${exitCode}.`);
+  }
+  if (finished.missing !== 0) found.push(`The orchestrator counts ${finished.missing} items as missing.`);
+
+  const { matched, updated, alreadySet, deleted, quarantined } = finished;
+  const settled = updated + alreadySet + deleted + quarantined;
+  if (settled !== matched) {
+    found.push(`updated + alreadySet + deleted + quarantined is ${settled}, but ${matched} items matched.`);
+  }
+  const { atLeast, atMost } = journal.filled;
+  if (updated < atLeast || updated > atMost) {
+    const range = atLeast === atMost ? `${atLeast}` : `${atLeast} to ${atMost}`;
+    found.push(`The tool counts ${updated} items as updated; by the journal it set ${range}.`);
+  }
+  for (const [counter, metric] of Object.entries(COUNTER_METRICS) as [Counter, string][]) {
+    if (metrics[counter] === finished[counter]) continue;
+    found.push(
+      `${metric} sums up to ${metrics[counter]} in CloudWatch; run.finished says ${finished[counter]}.`,
+    );
+  }
+  found.push(...describeDeviations(journal));
+  if (application.refused > 0) {
+    found.push(
+      `DynamoDB refused ${application.refused} writes of the application: ${application.lastRefusal}`,
+    );
+  }
+  if (strayLines.length > 0) {
+    found.push(
+      `${strayLines.length} lines on the orchestrator's stdout are no events, such as: ${strayLines[0]}`,
+    );
+  }
+  return found;
+}

@@ -1,0 +1,96 @@
+import { randomUUID } from 'node:crypto';
+import yargs from 'yargs';
+import { requireWholeNumber, strictOptions, UsageError } from './command-line.ts';
+
+export interface DemoOptions {
+  readonly items: number;
+  readonly segments: number;
+  readonly tasks: number;
+  /** Writes a second of the simulated application. */
+  readonly rate: number;
+  /** Capacity units a second for the whole fleet. */
+  readonly maxWriteRate: number;
+  readonly maxReadRate: number;
+  readonly seed: string;
+  readonly json: boolean;
+}
+
+const ABOUT = `$0 [options]
+
+Starts an AWS of its own on this machine, fills a table with real places, and lets a simulated application go on
+writing while a fleet of worker processes fills the attribute "test". Then it holds every item against an
+independent journal of all that was written. Exits 0 when everything agrees.`;
+
+/** @throws UsageError in one line; --help prints and exits. */
+export async function readDemoOptions(args: readonly string[]): Promise<DemoOptions> {
+  const options = await strictOptions(yargs([...args]))
+    .scriptName('npm run demo --')
+    .usage(ABOUT)
+    .option('items', {
+      number: true,
+      default: 50_000,
+      requiresArg: true,
+      describe: 'Items to fill the table with',
+    })
+    .option('segments', {
+      number: true,
+      default: 32,
+      requiresArg: true,
+      describe: 'Segments of the parallel Scan',
+    })
+    .option('tasks', { number: true, default: 4, requiresArg: true, describe: 'Worker processes' })
+    .option('rate', {
+      number: true,
+      default: 120,
+      requiresArg: true,
+      describe: 'Writes a second of the simulated application',
+    })
+    .option('max-write-rate', {
+      number: true,
+      default: 20_000,
+      requiresArg: true,
+      describe:
+        'Write units a second for the whole fleet: no limit in effect here, and far too high for a live table',
+    })
+    .option('max-read-rate', {
+      number: true,
+      default: 20_000,
+      requiresArg: true,
+      describe: 'Read units a second for the whole fleet, likewise',
+    })
+    .option('seed', {
+      string: true,
+      requiresArg: true,
+      describe: 'Repeats the items and the choices of the application; without it they are new each time',
+    })
+    .option('json', {
+      boolean: true,
+      default: false,
+      describe: 'Only events on stdout, one JSON object a line, run.finished last',
+    })
+    .check(given => {
+      requireWholeNumber('items', given.items, 1);
+      requireWholeNumber('segments', given.segments, 1, 1_000_000);
+      requireWholeNumber('tasks', given.tasks, 1, given.segments);
+      requireWholeNumber('rate', given.rate, 1);
+      requireWholeNumber('max-write-rate', given['max-write-rate'], 1);
+      requireWholeNumber('max-read-rate', given['max-read-rate'], 1);
+      if (given.seed === '') throw new UsageError('--seed must not be empty.');
+      return true;
+    })
+    .example('$0', 'the whole of it, in about a minute')
+    .example('$0 --items 2000 --json', 'for another program to read')
+    .example('$0 --items 5000 --max-write-rate 500', 'slow enough to watch the budget being kept')
+    .parseAsync();
+  const { items, segments, tasks, rate, maxWriteRate, maxReadRate, json } = options;
+  return {
+    items,
+    segments,
+    tasks,
+    rate,
+    maxWriteRate,
+    maxReadRate,
+    json,
+    seed: options.seed ?? randomUUID(),
+  };
+}

@@ -1,0 +1,156 @@
+import { CloudWatchClient } from '@aws-sdk/client-cloudwatch';
+import { DynamoDBClient } from '@aws-sdk/client-dynamodb';
+import { findDisagreements } from './agreement.ts';
+import { Application } from './application.ts';
+import type { ApplicationStats } from './application-stats.ts';
+import { createTable } from './create-table.ts';
+import type { DemoOptions } from './demo-options.ts';
+import type { DemoOutput } from './demo-output.ts';
+import type { FillResult } from './fill.ts';
+import { fillWithPlaces } from './fill-places.ts';
+import { STUFF_KEY } from './item.ts';
+import { Journal } from './journal.ts';
+import { readMetricSums } from './metric-sums.ts';
+import { compare } from './oracle.ts';
+import { type OrchestrationResult, orchestrate } from './orchestration.ts';
+import { openPlaces } from './places.ts';
+import { RunProgress } from './run-progress.ts';
+import { number, summarize } from './summary.ts';
+
+const TABLE = 'stuff';
+const ATTRIBUTE = 'test';
+const VALUE = 1;
+
+export interface DemoRun {
+  readonly options: DemoOptions;
+  readonly output: DemoOutput;
+  /** Path of dist/orchestrate.mjs. */
+  readonly orchestratorBundle: string;
+  /** Ends the demo wherever it is. */
+  readonly signal: AbortSignal;
+}
+
+/** What there is to judge when the fleet and the application have ended. */
+interface Performance {
+  readonly startedAt: Date;
+  readonly journal: Journal;
+  readonly filled: FillResult;
+  readonly application: ApplicationStats;
+  readonly orchestration: OrchestrationResult;
+}
+
+/**
+ * Fills, runs and judges, against the AWS that this process's environment points at.
+ * @returns the exit code: the orchestrator's if that is not 0, else 1 if anything disagrees.
+ * @throws when something of the demo itself fails, and the signal's reason when it was ended.
+ */
+export async function runDemo(run: DemoRun): Promise<number> {
+  const client = new DynamoDBClient({});
+  try {
+    const performed = await perform(run, client);
+    run.signal.throwIfAborted();
+    return await judge(run, client, performed);
+  } finally {
+    client.destroy();
+  }
+}
+
+async function perform(run: DemoRun, client: DynamoDBClient): Promise<Performance> {
+  const { options, output, signal } = run;
+  const startedAt = new Date();
+  await createTable(client, TABLE, STUFF_KEY);
+  const places = await openPlaces({ seed: options.seed, attribute: ATTRIBUTE });
+  const newPlaces = await openPlaces({ seed: `${options.seed}/application` });
+  const journal = new Journal({ attribute: ATTRIBUTE, regenerate: index => places.itemAt(index) });
+  const filled = await fillWithPlaces(client, TABLE, places, options.items, journal, {
+    signal,
+    onWritten: (_, total) =>
+      output.progress(`Filling the table: ${number(total)} of ${number(options.items)} items`),
+  });
+
+  // The application sends its writes again by itself, so that it sees each one that is throttled or lost.
+  const applicationClient = new DynamoDBClient({ maxAttempts: 1 });
+  const application = new Application({
+    client: applicationClient,
+    table: TABLE,
+    journal,
+    newItem: index => newPlaces.itemAt(index),
+    seed: options.seed,
+    operationsPerSecond: options.rate,
+    followSegments: options.segments,
+  });
+  application.start();
+  try {
+    const orchestration = await runOrchestrator(run, application);
+    return { startedAt, journal, filled, application: await application.stop(), orchestration };
+  } finally {
+    await application.stop();
+    applicationClient.destroy();
+  }
+}
+
+function runOrchestrator(run: DemoRun, application: Application): Promise<OrchestrationResult> {
+  const { options, output, orchestratorBundle, signal } = run;
+  const progress = new RunProgress();
+  const flags = {
+    table: TABLE,
+    attribute: ATTRIBUTE,
+    value: JSON.stringify(VALUE),
+    segments: options.segments,
+    tasks: options.tasks,
+    'max-write-rate': options.maxWriteRate,
+    'max-read-rate': options.maxReadRate,
+  };
+  return orchestrate({
+    bundle: orchestratorBundle,
+    args: [
+      'run',
+      ...Object.entries(flags).flatMap(([name, value]) => [`--${name}`, String(value)]),
+      '--yes',
+      '--json',
+    ],
+    environment: process.env,
+    onEvent(event, line) {
+      output.passOn(line);
+      const text = progress.follow(event, application.stats().total);
+      if (text !== undefined) output.progress(text);
+    },
+    onWords: line => output.say(`orchestrate: ${line}`),
+    signal,
+  });
+}
+
+async function judge(run: DemoRun, client: DynamoDBClient, performed: Performance): Promise<number> {
+  const { options, output } = run;
+  const { startedAt, filled, application, orchestration } = performed;
+  const { exitCode, finished, runId, strayLines } = orchestration;
+  if (finished === undefined) {
+    output.say(
+      `The orchestrator ended with exit code ${exitCode} and no run.finished; there is nothing to judge.`,
+    );
+    return exitCode || 1;
+  }
+  output.say('Comparing every item with the journal.');
+  const value = { N: String(VALUE) };
+  const journal = await compare(client, TABLE, performed.journal, { attribute: ATTRIBUTE, value });
+  const metrics = await readMetrics(startedAt);
+  const evidence = { exitCode, finished: finished.event, strayLines, journal, metrics, application };
+  const disagreements = findDisagreements(evidence);
+  output.emit('journal.compared', runId, { ...journal, disagreements, metrics, application });
+  output.passOn(finished.line);
+  const durationMs = Date.now() - startedAt.getTime();
+  output.say(
+    summarize({ options, filled, application, finished: finished.event, journal, disagreements, durationMs }),
+  );
+  if (exitCode !== 0) return exitCode ?? 1;
+  return disagreements.length === 0 ? 0 : 1;
+}
+
+async function readMetrics(since: Date) {
+  const client = new CloudWatchClient({});
+  try {
+    return await readMetricSums(client, TABLE, since);
+  } finally {
+    client.destroy();
+  }
+}

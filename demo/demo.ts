@@ -1,0 +1,77 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { constants, tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { hideBin } from 'yargs/helpers';
+import { startLocalStack } from '../local/local-stack.ts';
+import { oneLine, silenceSdkAdvice, UsageError } from './command-line.ts';
+import { type DemoOptions, readDemoOptions } from './demo-options.ts';
+import { DemoOutput } from './demo-output.ts';
+import { runDemo } from './demo-run.ts';
+import { number } from './summary.ts';
+
+const EXIT = { failed: 1, usage: 2 } as const;
+
+/** The bundles beside this one. */
+const ORCHESTRATOR_BUNDLE = fileURLToPath(new URL('./orchestrate.mjs', import.meta.url));
+const JOB_BUNDLE = fileURLToPath(new URL('./job.mjs', import.meta.url));
+
+class InterruptedError extends Error {
+  readonly exitCode: number;
+
+  constructor(signal: 'SIGINT' | 'SIGTERM' | 'SIGHUP') {
+    super(`ended by ${signal}`);
+    this.exitCode = 128 + constants.signals[signal];
+  }
+}
+
+/** Aborts when someone wants the demo to end: a signal, or a reader of stdout that has gone away. */
+function listenForTheEnd(): AbortSignal {
+  const controller = new AbortController();
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
+    process.on(signal, () => controller.abort(new InterruptedError(signal)));
+  }
+  process.stdout.on('error', error => controller.abort(error));
+  return controller.signal;
+}
+
+/** Everything that was started is stopped and every file removed when this returns, whatever happens. */
+async function runOnLocalStack(options: DemoOptions, output: DemoOutput): Promise<number> {
+  const signal = listenForTheEnd();
+  const logDirectory = await mkdtemp(join(tmpdir(), 'fleetfill-demo-'));
+  try {
+    const stack = await startLocalStack({ jobBundle: JOB_BUNDLE, logDirectory });
+    try {
+      // From here on the SDK finds the local stack as it would find AWS, and nothing of the operator's own account.
+      delete process.env['AWS_PROFILE'];
+      delete process.env['AWS_SESSION_TOKEN'];
+      Object.assign(process.env, stack.environment);
+      output.say(
+        `${number(options.items)} items, ${number(options.segments)} segments, ${number(options.tasks)} tasks, ` +
+          'all on this machine; nothing of it reaches AWS.',
+      );
+      return await runDemo({ options, output, orchestratorBundle: ORCHESTRATOR_BUNDLE, signal });
+    } finally {
+      await stack.stop();
+    }
+  } catch (error) {
+    // Whatever broke because of it, the reason is that someone ended the demo.
+    throw signal.aborted ? signal.reason : error;
+  } finally {
+    await rm(logDirectory, { recursive: true, force: true });
+  }
+}
+
+function exitCodeFor(error: unknown): number {
+  if (error instanceof UsageError) return EXIT.usage;
+  return error instanceof InterruptedError ? error.exitCode : EXIT.failed;
+}
+
+silenceSdkAdvice();
+try {
+  const options = await readDemoOptions(hideBin(process.argv));
+  process.exitCode = await runOnLocalStack(options, new DemoOutput(options.json));
+} catch (error) {
+  console.error(`demo: ${oneLine(error)}`);
+  process.exitCode = exitCodeFor(error);
+}

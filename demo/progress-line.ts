@@ -1,0 +1,42 @@
+/** Without a terminal a line stays, so there are fewer of them. */
+const PLAIN_LINE_EVERY_MS = 5000;
+const REDRAW_EVERY_MS = 100;
+
+/** One line that is drawn over on a terminal, and a plain line from time to time anywhere else. */
+export class ProgressLine {
+  readonly #stream: NodeJS.WriteStream;
+  readonly #everyMs: number;
+  #shownAt: number;
+  #visible = false;
+
+  constructor(stream: NodeJS.WriteStream) {
+    this.#stream = stream;
+    this.#everyMs = stream.isTTY ? REDRAW_EVERY_MS : PLAIN_LINE_EVERY_MS;
+    this.#shownAt = stream.isTTY ? Number.NEGATIVE_INFINITY : performance.now();
+  }
+
+  /** Shows the text unless the last one is only just there. */
+  show(text: string): void {
+    const now = performance.now();
+    if (now - this.#shownAt < this.#everyMs) return;
+    this.#shownAt = now;
+    if (!this.#stream.isTTY) {
+      this.#stream.write(`${text}\n`);
+      return;
+    }
+    this.#wipe();
+    this.#stream.write(text.slice(0, this.#stream.columns - 1));
+    this.#visible = true;
+  }
+
+  /** Takes the line away, so that others can write. */
+  clear(): void {
+    if (this.#visible) this.#wipe();
+    this.#visible = false;
+  }
+
+  #wipe(): void {
+    this.#stream.cursorTo(0);
+    this.#stream.clearLine(0);
+  }
+}

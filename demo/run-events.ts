@@ -1,0 +1,61 @@
+import { z } from 'zod';
+
+/** Any event of `orchestrate --json`. */
+const anyEvent = z.looseObject({ event: z.string(), runId: z.string().optional() });
+export type RunEvent = z.infer<typeof anyEvent>;
+
+const count = z.number().int().nonnegative();
+
+/** The last event of a run, as the contract fixes it. */
+const runFinished = z.looseObject({
+  event: z.literal('run.finished'),
+  runId: z.string(),
+  status: z.string(),
+  table: z.string(),
+  attribute: z.string(),
+  segments: count,
+  tasks: count,
+  scanned: count,
+  matched: count,
+  updated: count,
+  alreadySet: count,
+  deleted: count,
+  quarantined: count,
+  missing: count,
+  passes: count,
+  durationMs: z.number().nonnegative(),
+  consumed: z.looseObject({
+    readCapacityUnits: z.number().nonnegative(),
+    writeCapacityUnits: z.number().nonnegative(),
+  }),
+});
+export type RunFinished = z.infer<typeof runFinished>;
+
+const progress = z.looseObject({
+  segments: z.looseObject({ complete: count, total: count }).optional().catch(undefined),
+  scanned: count.optional().catch(undefined),
+  updated: count.optional().catch(undefined),
+});
+export type RunProgress = z.infer<typeof progress>;
+
+/** undefined when the line is no event: the contract leaves no room for one, and the demo says so. */
+export function parseEvent(line: string): RunEvent | undefined {
+  try {
+    return anyEvent.safeParse(JSON.parse(line)).data;
+  } catch {
+    return undefined;
+  }
+}
+
+/** @throws Error naming every field that is not as the contract says. */
+export function parseRunFinished(event: RunEvent): RunFinished {
+  const parsed = runFinished.safeParse(event);
+  if (parsed.success) return parsed.data;
+  const problems = parsed.error.issues.map(({ path, message }) => `${path.join('.')}: ${message}`);
+  throw new Error(`run.finished is not as the contract has it: ${problems.join('; ')}`);
+}
+
+/** Only for people's eyes, so whatever is not understood is left out. */
+export function parseProgress(event: RunEvent): RunProgress {
+  return progress.parse(event);
+}

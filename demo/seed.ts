@@ -1,0 +1,101 @@
+import { randomUUID } from 'node:crypto';
+import { DynamoDBClient } from '@aws-sdk/client-dynamodb';
+import yargs from 'yargs';
+import { hideBin } from 'yargs/helpers';
+import { oneLine, requireWholeNumber, silenceSdkAdvice, strictOptions, UsageError } from './command-line.ts';
+import { fill } from './fill.ts';
+import { openPlaces, takePlaces } from './places.ts';
+import { ProgressLine } from './progress-line.ts';
+import { checkTableToSeed, SeedRefusedError } from './seed-table.ts';
+
+interface SeedOptions {
+  readonly table: string;
+  readonly items: number;
+  readonly append: boolean;
+  readonly seed?: string | undefined;
+}
+
+/** As the contract has them for `orchestrate`. */
+const EXIT = { failed: 1, usage: 2, refused: 3 } as const;
+
+/** A small table throttles whole calls for seconds on end; the client then sends them again. */
+const MAX_ATTEMPTS = 6;
+
+const ABOUT = `$0 --table <name> [--items <n>]
+
+Puts real places as items of the founding case into a table that an AWS SDK reaches from this environment:
+key "id" (S, a GUID) and "created" (N, milliseconds), the record's own fields, and no attribute "test".
+The table must be there, with this key, and empty.`;
+
+async function readOptions(args: readonly string[]): Promise<SeedOptions> {
+  return strictOptions(yargs([...args]))
+    .scriptName('npm run seed --')
+    .usage(ABOUT)
+    .option('table', { string: true, default: 'stuff', requiresArg: true, describe: 'Where to put them' })
+    .option('items', {
+      number: true,
+      default: 25,
+      requiresArg: true,
+      describe: 'How many; there are 135,233 records, beyond that they repeat under new keys',
+    })
+    .option('append', { boolean: true, default: false, describe: 'Take a table that is not empty too' })
+    .option('seed', {
+      string: true,
+      requiresArg: true,
+      describe: 'The same text gives the same items; without it they are new each time',
+    })
+    .check(({ items, table, append, seed }) => {
+      requireWholeNumber('items', items, 1);
+      if (table === '') throw new UsageError('--table must not be empty.');
+      // The same seed has the same keys: appended, it would replace items that are in use by now.
+      if (append && seed !== undefined) throw new UsageError('--append and --seed exclude each other.');
+      return true;
+    })
+    .example('$0 --table stuff --items 25', 'the founding case’s test data')
+    .example('$0 --table stuff --items 1000 --append', 'a thousand more')
+    .parseAsync();
+}
+
+/** Returns how many items were put. */
+async function putItems(
+  client: DynamoDBClient,
+  { table, items, append, seed }: SeedOptions,
+): Promise<number> {
+  await checkTableToSeed(client, table, append);
+  const places = await openPlaces({ seed: seed ?? randomUUID() });
+  const progress = new ProgressLine(process.stderr);
+  let written = 0;
+  try {
+    await fill(client, table, takePlaces(places, items), {
+      onWritten: (_, total) => {
+        written = total;
+        progress.show(`${total} of ${items} items`);
+      },
+    });
+    return written;
+  } catch (error) {
+    throw new Error(`Stopped after ${written} of ${items} items: ${oneLine(error)}`, { cause: error });
+  } finally {
+    progress.clear();
+  }
+}
+
+function exitCodeFor(error: unknown): number {
+  if (error instanceof UsageError) return EXIT.usage;
+  return error instanceof SeedRefusedError ? EXIT.refused : EXIT.failed;
+}
+
+silenceSdkAdvice();
+try {
+  const options = await readOptions(hideBin(process.argv));
+  const client = new DynamoDBClient({ maxAttempts: MAX_ATTEMPTS });
+  try {
+    const written = await putItems(client, options);
+    console.log(`Put ${written} items without "test" into "${options.table}".`);
+  } finally {
+    client.destroy();
+  }
+} catch (error) {
+  console.error(`seed: ${oneLine(error)}`);
+  process.exitCode = exitCodeFor(error);
+}
