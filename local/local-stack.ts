@@ -1,4 +1,4 @@
-import { mkdtemp } from 'node:fs/promises';
+import { randomUUID } from 'node:crypto';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { DynamoDBClient } from '@aws-sdk/client-dynamodb';
@@ -61,8 +61,10 @@ const DEFAULT_CONTROL_TABLE = 'fleetfill-control';
  */
 export async function startLocalStack(options: LocalStackOptions): Promise<LocalStack> {
   const started: (() => Promise<void>)[] = [];
-  const stop = async () => {
-    for (const end of started.splice(0).reverse()) await end();
+  let stopping: Promise<void> | undefined;
+  const stop = () => {
+    stopping ??= stopAll(started.reverse());
+    return stopping;
   };
   try {
     return await startParts(options, started, stop);
@@ -70,6 +72,13 @@ export async function startLocalStack(options: LocalStackOptions): Promise<Local
     await stop();
     throw error;
   }
+}
+
+/** One after the other; one that fails does not keep the others running. */
+async function stopAll(parts: readonly (() => Promise<void>)[]): Promise<void> {
+  const errors: unknown[] = [];
+  for (const stopPart of parts) await stopPart().catch(error => errors.push(error));
+  if (errors.length > 0) throw new AggregateError(errors, 'A part of the local stack did not stop.');
 }
 
 async function startParts(
@@ -96,7 +105,8 @@ async function startParts(
     AWS_ENDPOINT_URL_DYNAMODB: engine.endpoint,
     AWS_ENDPOINT_URL_CLOUDWATCH: cloudWatch.endpoint,
   };
-  const logDirectory = resolve(options.logDirectory ?? (await mkdtemp(join(tmpdir(), 'fleetfill-logs-'))));
+  // Made by the first task that has something to say.
+  const logDirectory = resolve(options.logDirectory ?? join(tmpdir(), `fleetfill-logs-${randomUUID()}`));
   const ecs = await startEcs({
     place: { region: REGION, account: ACCOUNT },
     image: { jobBundle: resolve(options.jobBundle), path: settings.path },
