@@ -5,6 +5,7 @@ import {
   METRICS_INTERVAL_MS,
   type MetricName,
   PER_SEGMENT_METRICS,
+  type REPAIR_SEGMENT,
   SEGMENT_DIMENSION,
   TABLE_DIMENSION,
 } from './metrics.ts';
@@ -40,8 +41,8 @@ export interface MetricsPublisherOptions {
   readonly clock: Clock;
   readonly namespace: string;
   readonly table: string;
-  /** The share in use, write units a second. */
-  readonly writeRateShare: () => number;
+  /** The share in use, write units a second; the orchestrator has none. */
+  readonly writeRateShare?: () => number;
   readonly onFailure: (error: unknown) => void;
 }
 
@@ -59,7 +60,7 @@ export class MetricsPublisher {
     this.#options = options;
   }
 
-  count(segment: number, change: Partial<Counters>): void {
+  count(segment: number | typeof REPAIR_SEGMENT, change: Partial<Counters>): void {
     for (const [counter, amount] of Object.entries(change) as [keyof Counters, number][]) {
       const metric = COUNTER_METRICS[counter];
       if (metric === undefined || amount === 0) continue;
@@ -132,7 +133,7 @@ export class MetricsPublisher {
       Value,
     });
     const data = [...sums].map(([metric, sum]) => datum(metric, sum));
-    data.push(datum('WriteRateShare', writeRateShare()));
+    if (writeRateShare) data.push(datum('WriteRateShare', writeRateShare()));
     for (const [series, sum] of segmentSums) {
       const [metric = '', segment = ''] = series.split(' ');
       data.push({

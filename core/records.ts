@@ -140,8 +140,12 @@ export interface RunRecord {
   readonly heartbeatMs: number;
   readonly authorityMs: number;
   readonly namespace: string;
+  readonly controlTable: string;
 
+  /** Counts sweeps and repairs: each is followed by a verification. */
   readonly pass: number;
+  /** The pass whose sweep the segments belong to; a targeted repair needs no sweep. */
+  readonly sweep: number;
   readonly createdAt: string;
   readonly createdBy: string;
   readonly finishedAt?: string;
@@ -223,9 +227,9 @@ export function isInAuthority(status: TaskStatus): boolean {
   return status === 'launching' || status === 'running';
 }
 
-/** How a worker ended, in its own words. */
+/** How a launch ended, in the worker's own words or in ECS's. `not-started`: RunTask refused it. */
 export interface TaskEnd {
-  readonly kind: 'done' | 'desired' | 'sigterm' | 'systemic' | 'error' | 'authority-lost';
+  readonly kind: 'done' | 'desired' | 'sigterm' | 'not-started' | 'systemic' | 'error' | 'authority-lost';
   readonly message: string;
 }
 

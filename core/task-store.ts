@@ -141,14 +141,18 @@ export class TaskStore {
     );
   }
 
-  /** ECS says that the task is gone, and with it every request it could have sent. */
-  async markStopped(run: string, launch: string, end: TaskEnd, at: string): Promise<void> {
-    await this.#table.update(
+  /**
+   * ECS says that the task is gone, and with it every request it could have sent. False when its record had ended
+   * by itself.
+   */
+  async markStopped(run: string, launch: string, end: TaskEnd, at: string): Promise<boolean> {
+    const outcome = await this.#table.update(
       { run, item: taskItem(launch) },
       { set: { status: 'stopped', end, endedAt: at } },
       [IN_AUTHORITY],
       AUTHORITY_STATUSES,
     );
+    return !outcome.refused;
   }
 
   /**

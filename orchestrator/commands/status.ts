@@ -1,0 +1,62 @@
+import { ConfigurationError } from '../../core/errors.ts';
+import { isInAuthority, type RunRecord } from '../../core/records.ts';
+import { EXIT, type ExitCode } from '../exit-codes.ts';
+import { segmentStates, totals } from '../run-summary.ts';
+import { type CommandContext, openStores, readRun } from '../session.ts';
+import type { Stores } from '../stores.ts';
+
+/** `orchestrate status [RUN]`: one run, the newest where none is named. */
+export async function status(context: CommandContext): Promise<ExitCode> {
+  const { settings, output } = context;
+  const stores = await openStores(context);
+  const run =
+    settings.run === undefined ? (await stores.runs.list())[0] : await readRun(stores, settings.run);
+  if (!run) throw new ConfigurationError('There is no run yet.');
+  output.setRun(run.run);
+  const now = await describeStatus(stores, run);
+  output.event('status', now);
+  const { scanned, updated, alreadySet, deleted, quarantined } = now.counters;
+  output.print(
+    [
+      `Run ${run.run}: ${run.status}${run.stopReason ? `, ${run.stopReason.message}` : ''}`,
+      `  ${run.table}, "${run.attribute}" = ${run.value}, pass ${run.pass}, begun ${run.createdAt} by ${run.createdBy}`,
+      `  segments  ${Object.entries(now.segments)
+        .map(([state, count]) => `${count} ${state}`)
+        .join(', ')}`,
+      `  tasks     ${now.tasks.filter(task => task.inAuthority).length} of ${run.tasks} in authority`,
+      `  items     ${scanned} scanned, ${updated} updated, ${alreadySet} set by others, ${deleted} deleted, ${quarantined} in quarantine`,
+      `  budget    ${run.rates.writeUnitsPerSecond} write and ${run.rates.readUnitsPerSecond} read units a second`,
+    ].join('\n'),
+  );
+  return EXIT.ok;
+}
+
+/** The fields of the `status` event. */
+export async function describeStatus(stores: Stores, run: RunRecord) {
+  const segments = await stores.segments.list(run.run);
+  const tasks = await stores.tasks.list(run.run);
+  return {
+    status: run.status,
+    desired: run.desired,
+    ...(run.stopReason && { reason: run.stopReason.message }),
+    table: run.table,
+    attribute: run.attribute,
+    pass: run.pass,
+    segments: segmentStates(run, segments),
+    counters: totals(run, segments),
+    missing: run.missing ?? null,
+    budget: run.rates,
+    tasks: tasks.map(task => ({
+      launch: task.launch,
+      status: task.status,
+      inAuthority: isInAuthority(task.status),
+      segments: task.segments,
+      granted: task.granted,
+      inUse: task.inUse,
+      heartbeatAt: task.heartbeatAt ?? null,
+      ...(task.throttled && { throttled: task.throttled }),
+      ...(task.end && { end: task.end }),
+    })),
+    changes: run.changes,
+  };
+}

@@ -1,0 +1,38 @@
+import { createDataPlaneClient } from '../../core/aws-clients.ts';
+import { CapacityLimiter } from '../../core/capacity-limiter.ts';
+import { systemClock } from '../../core/clock.ts';
+import { defaultRates } from '../default-rates.ts';
+import { EXIT, type ExitCode } from '../exit-codes.ts';
+import { verificationFinished } from '../pass-end.ts';
+import { describeUserTable } from '../preflight.ts';
+import type { CommandContext } from '../session.ts';
+import { sampleOf, verificationSegments, verifyTable } from '../verification.ts';
+
+/** `orchestrate verify`: the strongly consistent scan on its own, of any table, at any time. It writes nothing. */
+export async function verify({ settings, output, detach }: CommandContext): Promise<ExitCode> {
+  const client = createDataPlaneClient();
+  const { table, attribute } = settings;
+  const facts = await describeUserTable(client, table);
+  const readUnitsPerSecond = settings.maxReadRate ?? defaultRates(facts.description).rates.readUnitsPerSecond;
+  output.say(`Reading ${table} with strong consistency, at most ${readUnitsPerSecond} read units a second.`);
+  const result = await verifyTable({
+    client,
+    table,
+    keySchema: facts.keySchema,
+    attribute,
+    totalSegments: verificationSegments(settings.segments),
+    limiter: new CapacityLimiter(systemClock, readUnitsPerSecond),
+    clock: systemClock,
+    signal: detach,
+  });
+  const { scanned, missing, nulls, readUnits } = result;
+  output.print(
+    missing === 0
+      ? `None of ${scanned} items lacks "${attribute}"${nulls > 0 ? `; in ${nulls} it is NULL` : ''}. ${readUnits} read units.`
+      : [`${missing} of ${scanned} items lack "${attribute}", for instance:`, ...sampleOf(result.keys)].join(
+          '\n',
+        ),
+  );
+  output.event('verification.finished', verificationFinished({ table, attribute }, result));
+  return missing === 0 ? EXIT.ok : EXIT.missing;
+}

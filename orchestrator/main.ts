@@ -1,0 +1,139 @@
+import yargs from 'yargs';
+import { hideBin } from 'yargs/helpers';
+import { ConfigurationError, describeError } from '../core/errors.ts';
+import { DetachedError } from './detached-error.ts';
+import { EXIT, type ExitCode, exitCodeOfError } from './exit-codes.ts';
+import {
+  FLEET_OPTIONS,
+  optionsFromEnvironment,
+  parseSettings,
+  READ_RATE_OPTION,
+  RUN_OPTIONS,
+  TABLE_OPTIONS,
+} from './options.ts';
+import { createOutput } from './output.ts';
+import type { CommandContext } from './session.ts';
+
+type Command = (context: CommandContext) => Promise<ExitCode>;
+
+const RUN_POSITIONAL = { type: 'string', describe: 'Id of the run', demandOption: true } as const;
+
+/**
+ * Turns the command line into one call. Commands are loaded when they are called, so that help and usage errors
+ * need nothing of AWS. Exit codes are decided here.
+ */
+async function main(words: string[]): Promise<ExitCode> {
+  let exitCode: ExitCode = EXIT.ok;
+  const detach = new AbortController();
+  const execute = async (given: Record<string, unknown>, command: Command) => {
+    const local = given['local'];
+    const settings = parseSettings(given);
+    const context = { settings, output: createOutput(settings.json), detach: detach.signal };
+    listenForInterrupt(detach);
+    if (typeof local !== 'string') {
+      exitCode = await command(context);
+      return;
+    }
+    const { withLocalStack } = await import('./commands/local.ts');
+    exitCode = await withLocalStack(local, () =>
+      // The stack's endpoints and names have joined the environment.
+      command({
+        ...context,
+        settings: parseSettings({ ...fromEnvironment(FLEET_OPTIONS), ...definedOnly(given) }),
+      }),
+    );
+  };
+  const parser = yargs(words)
+    .scriptName('orchestrate')
+    .locale('en')
+    .strict()
+    .recommendCommands()
+    .wrap(Math.min(110, process.stdout.columns ?? 110))
+    .options(FLEET_OPTIONS)
+    .version(false)
+    .config(fromEnvironment({ ...FLEET_OPTIONS, ...RUN_OPTIONS }))
+    .command(
+      ['run', '$0'],
+      'Add the attribute to every item that lacks it, and verify that none does',
+      builder =>
+        builder
+          .options(RUN_OPTIONS)
+          .example('$0 --segments 32', 'the table stuff, attribute test, value 1, by the stack fleetfill')
+          .example('$0 --table orders --attribute version --value 2 --max-write-rate 500', 'with a budget'),
+      async given => execute(given, (await import('./commands/run.ts')).run),
+    )
+    .command(
+      'resume <run>',
+      'Take the supervision of a run over and go on',
+      builder => builder.positional('run', RUN_POSITIONAL),
+      async given => execute(given, (await import('./commands/resume.ts')).resume),
+    )
+    .command(
+      'status [run]',
+      'Show a run, the newest where none is named',
+      builder => builder.positional('run', { type: 'string', describe: 'Id of the run' }),
+      async given => execute(given, (await import('./commands/status.ts')).status),
+    )
+    .command(
+      'verify',
+      'Read the whole table with strong consistency and count items that lack the attribute',
+      builder => builder.options({ ...TABLE_OPTIONS, ...READ_RATE_OPTION }),
+      async given => execute(given, (await import('./commands/verify.ts')).verify),
+    )
+    .command(
+      'local [directory]',
+      'Run DynamoDB, ECS and CloudWatch on this machine until Ctrl-C',
+      builder =>
+        builder.positional('directory', { type: 'string', describe: 'Folder that keeps the database' }),
+      async given => {
+        const { local } = await import('./commands/local.ts');
+        await execute({ ...given, local: undefined }, context =>
+          local(
+            context,
+            [given.directory, given.local].find(folder => typeof folder === 'string'),
+          ),
+        );
+      },
+    )
+    .fail((message, error) => {
+      throw error ?? new ConfigurationError(message);
+    })
+    .epilogue('Every option can be given as a variable too: FLEETFILL_MAX_WRITE_RATE is --max-write-rate.');
+  try {
+    await parser.parseAsync();
+    return exitCode;
+  } catch (error) {
+    if (detach.signal.aborted && detach.signal.reason instanceof DetachedError) return EXIT.detached;
+    process.stderr.write(`${explain(error, words.includes('--debug'))}\n`);
+    return exitCodeOfError(error);
+  }
+}
+
+function fromEnvironment(options: Parameters<typeof optionsFromEnvironment>[1]) {
+  return optionsFromEnvironment(process.env, options);
+}
+
+function definedOnly(given: Record<string, unknown>): Record<string, unknown> {
+  return Object.fromEntries(Object.entries(given).filter(([, value]) => value !== undefined));
+}
+
+/** Once detaches; a second time ends at once. */
+function listenForInterrupt(detach: AbortController): void {
+  const interrupt = () => {
+    if (detach.signal.aborted) process.exit(EXIT.detached);
+    detach.abort(new DetachedError());
+  };
+  process.on('SIGINT', interrupt);
+  process.on('SIGTERM', interrupt);
+}
+
+function explain(error: unknown, debug: boolean): string {
+  if (debug && error instanceof Error) return error.stack ?? String(error);
+  const internal = exitCodeOfError(error) === EXIT.internal;
+  return internal ? `Internal error: ${describeError(error)}\nMore with --debug.` : describeError(error);
+}
+
+process.env['AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED'] ??= 'true';
+process.exitCode = await main(hideBin(process.argv));
+// Idle keep-alive sockets would hold the process for a while.
+process.exit();

@@ -1,0 +1,171 @@
+import type { Options } from 'yargs';
+import { z } from 'zod';
+import { ConfigurationError } from '../core/errors.ts';
+import { DEFAULT_NAMESPACE } from '../core/metrics.ts';
+import { MAX_TOTAL_SEGMENTS } from '../core/task-environment.ts';
+
+/**
+ * Every option of every command. All that take a value are strings to yargs: what a value may be stands in
+ * {@link settingsSchema}, in one place and with one wording.
+ */
+const value = (describe: string, group: string, more: Options = {}): Options => ({
+  type: 'string',
+  requiresArg: true,
+  describe,
+  group,
+  ...more,
+});
+const flag = (describe: string, group: string): Options => ({ type: 'boolean', describe, group });
+
+const WHAT = 'What:';
+const HOW = 'How:';
+const WHERE = 'Where the fleet runs:';
+const OUTPUT = 'Output:';
+
+export const FLEET_OPTIONS = {
+  stack: value('CloudFormation stack whose outputs name all of the following', WHERE, {
+    default: 'fleetfill',
+  }),
+  cluster: value('ECS cluster', WHERE),
+  'task-definition': value('Task definition: family, family:revision or ARN', WHERE),
+  container: value('Container of the task definition that runs the worker', WHERE),
+  subnets: value('Subnets of the tasks, a,b', WHERE),
+  'security-groups': value('Security groups of the tasks, a,b', WHERE),
+  'assign-public-ip': flag('Give each task a public IP address', WHERE),
+  'control-table': value('Control table', WHERE),
+  namespace: value(`CloudWatch namespace of the metrics (default ${DEFAULT_NAMESPACE})`, WHERE),
+  local: value('Run on this machine instead of AWS; with a folder, the database is kept there', WHERE, {
+    requiresArg: false,
+  }),
+  json: flag('One JSON object a line on stdout', OUTPUT),
+  debug: flag('Show stack traces', OUTPUT),
+} satisfies Record<string, Options>;
+
+export const TABLE_OPTIONS = {
+  table: value('DynamoDB table', WHAT, { default: 'stuff' }),
+  attribute: value('Attribute to set where it is missing', WHAT, { default: 'test' }),
+} satisfies Record<string, Options>;
+
+export const READ_RATE_OPTION = {
+  'max-read-rate': value('Read capacity units a second, for the whole fleet', HOW),
+} satisfies Record<string, Options>;
+
+export const RATE_OPTIONS = {
+  'max-write-rate': value('Write capacity units a second, for the whole fleet', HOW),
+  ...READ_RATE_OPTION,
+} satisfies Record<string, Options>;
+
+export const RUN_OPTIONS = {
+  ...TABLE_OPTIONS,
+  value: value('Value to set, as JSON', WHAT, { default: '1' }),
+  account: value('Refuse any other AWS account', WHAT),
+  segments: value('Segments of the parallel Scan', HOW, { default: '32' }),
+  tasks: value('Tasks at the same time (default: one for each segment)', HOW),
+  ...RATE_OPTIONS,
+  'unattended-rate': value(
+    'Write units a second of the fleet when nobody supervises it (default: a quarter of --max-write-rate)',
+    HOW,
+  ),
+  'write-api': value('How items are written', HOW, { choices: ['auto', 'batch', 'single'], default: 'auto' }),
+  passes: value('Passes at most', HOW, { default: '3' }),
+  'max-attempts': value('Launches in a row without progress before a segment is given up', HOW, {
+    default: '5',
+  }),
+  'max-quarantine': value(
+    'Stop when more items than this cannot be written (default: 5 % of what was tried, at least 100)',
+    HOW,
+  ),
+  'allow-no-pitr': flag('Go on although point-in-time recovery is off', HOW),
+  'single-writer-region': flag('The table is replicated, and no other Region writes to it', HOW),
+  yes: flag('Do not ask for confirmation', HOW),
+} satisfies Record<string, Options>;
+
+/** All option names, for the environment variables `FLEETFILL_…` that stand for them. */
+const ALL_OPTIONS = { ...FLEET_OPTIONS, ...RUN_OPTIONS };
+
+/** `--max-write-rate` is `FLEETFILL_MAX_WRITE_RATE`. A variable that names no option is none of ours. */
+export function optionsFromEnvironment(
+  environment: Readonly<Record<string, string | undefined>>,
+  options: Readonly<Record<string, Options>>,
+): Record<string, string | boolean> {
+  const given: Record<string, string | boolean> = {};
+  for (const name of Object.keys(options)) {
+    const text = environment[`FLEETFILL_${name.toUpperCase().replaceAll('-', '_')}`];
+    if (text === undefined || text === '') continue;
+    given[name] = options[name]?.type === 'boolean' ? !['0', 'false', 'no'].includes(text) : text;
+  }
+  return given;
+}
+
+const wholeNumber = (from: number, to: number) =>
+  z
+    .string()
+    .regex(/^\d{1,15}$/, 'is not a whole number')
+    .transform(Number)
+    .refine(n => n >= from && n <= to, `is not between ${from} and ${to}`);
+
+const rate = z
+  .string()
+  .regex(/^\d{1,9}(\.\d+)?$/, 'is not a number of capacity units a second')
+  .transform(Number)
+  .refine(n => n >= 1, 'is below 1 capacity unit a second');
+
+const nameList = z
+  .string()
+  .transform(text => text.split(',').map(name => name.trim()))
+  .refine(names => names.every(name => name !== ''), 'has an empty name in its list');
+
+/** DynamoDB's rule for table names [API reference, CreateTable]; an ARN names a table too. */
+const tableName = z.string().regex(/^(arn:[^\s]+|[A-Za-z0-9_.-]{3,255})$/, 'is not a table name');
+
+/** Attribute names have at most 64 KB [developer guide, Limits]; nobody means one longer than a key's 255 bytes. */
+const attributeName = z.string().min(1, 'is empty').max(255, 'is longer than 255 characters');
+
+const settingsSchema = z.object({
+  stack: z.string().min(1, 'is empty').default('fleetfill'),
+  cluster: z.string().optional(),
+  taskDefinition: z.string().optional(),
+  container: z.string().optional(),
+  subnets: nameList.optional(),
+  securityGroups: nameList.optional(),
+  assignPublicIp: z.boolean().optional(),
+  controlTable: tableName.optional(),
+  namespace: z.string().min(1, 'is empty').max(255).optional(),
+  json: z.boolean().default(false),
+  debug: z.boolean().default(false),
+  table: tableName.default('stuff'),
+  attribute: attributeName.default('test'),
+  value: z.string().default('1'),
+  account: z
+    .string()
+    .regex(/^\d{12}$/, 'is not a 12-digit account')
+    .optional(),
+  segments: wholeNumber(1, MAX_TOTAL_SEGMENTS).default(32),
+  tasks: wholeNumber(1, 10_000).optional(),
+  maxWriteRate: rate.optional(),
+  maxReadRate: rate.optional(),
+  unattendedRate: rate.optional(),
+  writeApi: z.enum(['auto', 'batch', 'single']).default('auto'),
+  passes: wholeNumber(1, 100).default(3),
+  maxAttempts: wholeNumber(1, 1_000).default(5),
+  maxQuarantine: wholeNumber(0, Number.MAX_SAFE_INTEGER).optional(),
+  allowNoPitr: z.boolean().default(false),
+  singleWriterRegion: z.boolean().default(false),
+  yes: z.boolean().default(false),
+  run: z.string().optional(),
+});
+
+export type Settings = z.infer<typeof settingsSchema>;
+
+/** @throws ConfigurationError with every problem, a line each. */
+export function parseSettings(given: Readonly<Record<string, unknown>>): Settings {
+  const twice = Object.keys(ALL_OPTIONS).filter(name => Array.isArray(given[name]));
+  if (twice.length > 0) throw new ConfigurationError(`--${twice.join(', --')} is given more than once.`);
+  const parsed = settingsSchema.safeParse(given);
+  if (parsed.success) return parsed.data;
+  const problems = parsed.error.issues.map(({ path, message }) => {
+    const key = String(path[0]);
+    return `--${key.replace(/[A-Z]/g, letter => `-${letter.toLowerCase()}`)} ${message}: ${String(given[key])}`;
+  });
+  throw new ConfigurationError(problems.join('\n'));
+}

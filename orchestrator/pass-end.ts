@@ -1,0 +1,143 @@
+import type { DynamoDBClient } from '@aws-sdk/client-dynamodb';
+import { encodeAttributeMap, parseJsonValue } from '../core/attribute-value.ts';
+import { CapacityLimiter } from '../core/capacity-limiter.ts';
+import type { Clock } from '../core/clock.ts';
+import type { ItemWrite } from '../core/item-write.ts';
+import { REPAIR_SEGMENT } from '../core/metrics.ts';
+import type { MetricsPublisher } from '../core/metrics-publisher.ts';
+import { addCounters, NO_COUNTERS, type RunRecord, type RunStatus } from '../core/records.ts';
+import type { Supervision } from '../core/run-store.ts';
+import type { Output } from './output.ts';
+import { repair } from './repair.ts';
+import type { Stores } from './stores.ts';
+import { sampleOf, type VerificationResult, verificationSegments, verifyTable } from './verification.ts';
+
+export interface PassEndOptions {
+  readonly stores: Stores;
+  readonly client: DynamoDBClient;
+  readonly clock: Clock;
+  readonly supervision: Supervision;
+  readonly output: Output;
+  readonly metrics: MetricsPublisher;
+}
+
+/** What follows a verification. */
+export type PassEnd =
+  | { readonly next: 'finish'; readonly status: RunStatus; readonly missing: number }
+  | { readonly next: 'repaired' }
+  | { readonly next: 'sweep' };
+
+/**
+ * The end of a pass: the verification scan, and what follows from it.
+ *
+ *     nothing is missing ─► verified          all that is missing is in quarantine ─► quarantined
+ *     a few keys, and a pass is left ─► repair exactly those; the next verification reads them and all the others
+ *     many, and a pass is left ─► another sweep          no pass is left ─► incomplete
+ *
+ * Call it only when every segment is complete and no task is in authority. Each write to the run record names the
+ * supervision, so an orchestrator that was superseded in the middle cannot end the run.
+ */
+export async function endPass(
+  run: RunRecord,
+  options: PassEndOptions,
+  signal: AbortSignal,
+): Promise<PassEnd> {
+  const { stores, supervision } = options;
+  await stores.runs.supervise(supervision, ({ status }) =>
+    status === 'verifying' ? undefined : { status: 'verifying' },
+  );
+  const result = await verify(run, options, signal);
+  const quarantined = new Set((await stores.quarantine.list(run.run)).map(({ key }) => key));
+  const open = result.keys.filter(key => !quarantined.has(encodeAttributeMap(key)));
+  const allKeysKnown = result.missing === result.keys.length;
+  if (allKeysKnown && open.length === 0) {
+    const status = result.missing === 0 ? 'verified' : 'quarantined';
+    return { next: 'finish', status, missing: result.missing };
+  }
+  if (run.pass >= run.passes) return { next: 'finish', status: 'incomplete', missing: result.missing };
+  if (!allKeysKnown) return { next: 'sweep' };
+  await repairKeys(run, options, open, signal);
+  return { next: 'repaired' };
+}
+
+async function verify(
+  run: RunRecord,
+  options: PassEndOptions,
+  signal: AbortSignal,
+): Promise<VerificationResult> {
+  const { stores, client, clock, supervision, output, metrics } = options;
+  const totalSegments = verificationSegments(run.totalSegments);
+  const startedAt = clock.nowIso();
+  output.event('verification.started', { pass: run.pass, segments: totalSegments });
+  const result = await verifyTable({
+    client,
+    table: run.table,
+    keySchema: run.keySchema,
+    attribute: run.attribute,
+    totalSegments,
+    limiter: new CapacityLimiter(clock, run.rates.readUnitsPerSecond),
+    clock,
+    signal,
+    onPage: ({ readUnits }) => metrics.count(REPAIR_SEGMENT, { readUnits }),
+  });
+  const keys = sampleOf(result.keys);
+  const { scanned, missing, nulls, readUnits } = result;
+  await stores.runs.supervise(supervision, record => ({
+    supervisorCounters: addCounters(record.supervisorCounters, { ...NO_COUNTERS, readUnits }),
+    missing,
+  }));
+  await stores.runs.writeVerification({
+    run: run.run,
+    pass: run.pass,
+    totalSegments,
+    startedAt,
+    finishedAt: clock.nowIso(),
+    scanned,
+    missing,
+    nulls,
+    keys,
+    readUnits,
+  });
+  output.event('verification.finished', verificationFinished(run, result));
+  return result;
+}
+
+/** The fields of `verification.finished`. */
+export function verificationFinished(
+  { table, attribute }: Pick<RunRecord, 'table' | 'attribute'>,
+  { scanned, missing, nulls, keys }: VerificationResult,
+) {
+  return { table, attribute, scanned, missing, nulls, keys: sampleOf(keys).map(key => JSON.parse(key)) };
+}
+
+async function repairKeys(
+  run: RunRecord,
+  options: PassEndOptions,
+  keys: VerificationResult['keys'],
+  signal: AbortSignal,
+): Promise<void> {
+  const { stores, client, clock, supervision, output, metrics } = options;
+  const write: ItemWrite = {
+    table: run.table,
+    keySchema: run.keySchema,
+    attribute: run.attribute,
+    value: parseJsonValue(run.value),
+  };
+  output.event('repair.started', { pass: run.pass + 1, items: keys.length });
+  const done = await repair({
+    client,
+    write,
+    keys,
+    limiter: new CapacityLimiter(clock, run.rates.writeUnitsPerSecond),
+    clock,
+    signal,
+    onQuarantine: (key, reason, attempts) =>
+      stores.quarantine.add({ run: run.run, key, reason, attempts, segment: -1, at: clock.nowIso() }),
+  });
+  const counters = { ...NO_COUNTERS, ...done };
+  metrics.count(REPAIR_SEGMENT, counters);
+  await stores.runs.supervise(supervision, record => ({
+    supervisorCounters: addCounters(record.supervisorCounters, counters),
+  }));
+  output.event('repair.finished', { pass: run.pass + 1, ...done });
+}

@@ -1,0 +1,41 @@
+import { addCounters, type RunRecord, type SegmentRecord, type SegmentStatus } from '../core/records.ts';
+
+/** The counters of the whole run: what the segments did, and what repair and verification did. */
+export function totals(run: RunRecord, segments: readonly SegmentRecord[]) {
+  return segments.reduce((sum, segment) => addCounters(sum, segment.counters), run.supervisorCounters);
+}
+
+/** How many segments are in which state; those without a record are pending. */
+export function segmentStates(
+  run: RunRecord,
+  segments: readonly SegmentRecord[],
+): Record<SegmentStatus, number> {
+  const states = { pending: 0, assigned: 0, running: 0, complete: 0, failed: 0 };
+  for (const { status, pass } of segments) states[pass === run.sweep ? status : 'pending'] += 1;
+  states.pending += run.totalSegments - segments.length;
+  return states;
+}
+
+/** The fields of `run.finished`. */
+export function runFinished(run: RunRecord, segments: readonly SegmentRecord[]) {
+  const { readUnits, writeUnits, ...counted } = totals(run, segments);
+  return {
+    status: run.status,
+    ...(run.stopReason && { reason: run.stopReason.message }),
+    table: run.table,
+    attribute: run.attribute,
+    segments: run.totalSegments,
+    tasks: run.tasks,
+    launches: run.launches,
+    ...counted,
+    missing: run.missing ?? null,
+    passes: run.pass,
+    durationMs: Math.round(run.activeMs),
+    consumed: { readCapacityUnits: round(readUnits), writeCapacityUnits: round(writeUnits) },
+  };
+}
+
+/** Half units are exact; what sums of estimates leave behind the comma is not information. */
+function round(units: number): number {
+  return Math.round(units * 100) / 100;
+}

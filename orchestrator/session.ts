@@ -1,0 +1,74 @@
+import { hostname, userInfo } from 'node:os';
+import type { DynamoDBClient } from '@aws-sdk/client-dynamodb';
+import { createControlTableClient, createDataPlaneClient, createMetricsClient } from '../core/aws-clients.ts';
+import { type Clock, systemClock } from '../core/clock.ts';
+import { ControlTable } from '../core/control-table.ts';
+import { ConfigurationError, describeError } from '../core/errors.ts';
+import { MetricsPublisher } from '../core/metrics-publisher.ts';
+import type { RunRecord } from '../core/records.ts';
+import { Fleet } from './fleet.ts';
+import { locateControlTable, locateFleet, type Surroundings } from './fleet-location.ts';
+import type { Settings } from './options.ts';
+import type { createOutput } from './output.ts';
+import { createStores, type Stores } from './stores.ts';
+
+export type CommandOutput = ReturnType<typeof createOutput>;
+
+/** What a command is given: its settings, where to write, and a signal that aborts when the operator detaches. */
+export interface CommandContext {
+  readonly settings: Settings;
+  readonly output: CommandOutput;
+  readonly detach: AbortSignal;
+}
+
+/** The clients and stores of a command that works with the fleet. */
+export interface Session extends CommandContext {
+  readonly clock: Clock;
+  readonly client: DynamoDBClient;
+  readonly stores: Stores;
+  readonly surroundings: Surroundings;
+  readonly fleet: Fleet;
+}
+
+export async function openSession(context: CommandContext): Promise<Session> {
+  const surroundings = await locateFleet(context.settings);
+  return {
+    ...context,
+    clock: systemClock,
+    client: createDataPlaneClient(),
+    stores: createStores(new ControlTable(createControlTableClient(), surroundings.controlTable)),
+    surroundings,
+    fleet: new Fleet(surroundings),
+  };
+}
+
+/** Only the control table's stores, for commands that look at records or change them. */
+export async function openStores({ settings }: CommandContext): Promise<Stores> {
+  return createStores(new ControlTable(createControlTableClient(), await locateControlTable(settings)));
+}
+
+/** @throws ConfigurationError when there is no such run. */
+export async function readRun(stores: Stores, run: string): Promise<RunRecord> {
+  const record = await stores.runs.read(run);
+  if (record) return record;
+  const others = (await stores.runs.list())
+    .slice(0, 5)
+    .map(other => `  ${other.run}  ${other.status}  ${other.table}`);
+  const known = others.length > 0 ? `The newest are:\n${others.join('\n')}` : 'There is none yet.';
+  throw new ConfigurationError(`There is no run ${run}. ${known}`);
+}
+
+export function createMetrics(run: RunRecord, { clock, output }: Session): MetricsPublisher {
+  return new MetricsPublisher({
+    client: createMetricsClient(),
+    clock,
+    namespace: run.namespace,
+    table: run.table,
+    onFailure: error => output.event('warning', { message: `CloudWatch: ${describeError(error)}` }),
+  });
+}
+
+/** Who operates the run, for its record. */
+export function operator(): string {
+  return `${userInfo().username}@${hostname()}`;
+}

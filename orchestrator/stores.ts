@@ -1,0 +1,22 @@
+import type { ControlTable } from '../core/control-table.ts';
+import { QuarantineStore } from '../core/quarantine-store.ts';
+import { RunStore } from '../core/run-store.ts';
+import { SegmentStore } from '../core/segment-store.ts';
+import { TaskStore } from '../core/task-store.ts';
+
+/** The control table's stores, as the orchestrator's parts take them. */
+export interface Stores {
+  readonly runs: RunStore;
+  readonly tasks: TaskStore;
+  readonly segments: SegmentStore;
+  readonly quarantine: QuarantineStore;
+}
+
+export function createStores(table: ControlTable): Stores {
+  return {
+    runs: new RunStore(table),
+    tasks: new TaskStore(table),
+    segments: new SegmentStore(table),
+    quarantine: new QuarantineStore(table),
+  };
+}

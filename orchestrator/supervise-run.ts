@@ -1,0 +1,61 @@
+import type { RunRecord } from '../core/records.ts';
+import { type ExitCode, exitCodeOfStatus } from './exit-codes.ts';
+import { runFinished } from './run-summary.ts';
+import { createMetrics, type Session } from './session.ts';
+import { Supervisor } from './supervisor.ts';
+
+/** Supervises a run of this session's epoch to its end, and says how it ended. */
+export async function superviseRun(session: Session, run: RunRecord): Promise<ExitCode> {
+  const { stores, fleet, client, clock, output, detach } = session;
+  const metrics = createMetrics(run, session);
+  const supervisor = new Supervisor(
+    { stores, fleet, client, clock, supervision: run, output, metrics, detach },
+    run,
+  );
+  try {
+    const ended = await supervisor.supervise();
+    await metrics.close();
+    return await finish(session, ended);
+  } catch (error) {
+    await metrics.close();
+    if (detach.aborted) {
+      output.say(describeDetached(run.run));
+      throw detach.reason;
+    }
+    throw error;
+  }
+}
+
+/** Prints the end of a run: the last line of `run` and `resume`. */
+export async function finish(
+  { stores, output }: Pick<Session, 'stores' | 'output'>,
+  run: RunRecord,
+): Promise<ExitCode> {
+  const summary = runFinished(run, await stores.segments.list(run.run));
+  output.say(describeEnd(run, summary));
+  output.event('run.finished', summary);
+  return exitCodeOfStatus(run.status);
+}
+
+function describeEnd(
+  run: RunRecord,
+  { scanned, updated, alreadySet, deleted, quarantined, missing, durationMs }: ReturnType<typeof runFinished>,
+): string {
+  const counts =
+    `${scanned} scanned, ${updated} updated, ${alreadySet} set by others meanwhile, ${deleted} deleted meanwhile, ` +
+    `${quarantined} in quarantine, in ${Math.round(durationMs / 1_000)} s.`;
+  const next: Partial<Record<RunRecord['status'], string>> = {
+    verified: `Verified: in a strongly consistent scan of every segment no item lacked "${run.attribute}".`,
+    quarantined: `${missing} items lack "${run.attribute}"; all of them are in quarantine. See: orchestrate failures ${run.run}`,
+    incomplete: `${missing} items lack "${run.attribute}" after ${run.pass} passes. Is code live that does not set it? Deploy first, then run again.`,
+    paused: `Paused. Go on with: orchestrate resume ${run.run}`,
+    cancelled: 'Cancelled. What was written stays; a new run goes on from there.',
+    failed: `Stopped: ${run.stopReason?.message ?? 'unknown'}\nWhen that is mended: orchestrate resume ${run.run}`,
+    'dry-run': 'Dry run: nothing was written.',
+  };
+  return `Run ${run.run}: ${counts}\n${next[run.status] ?? run.status}`;
+}
+
+function describeDetached(run: string): string {
+  return `Detached. The fleet goes on, at a lower rate when nobody supervises it for two minutes.\nCome back with: orchestrate resume ${run}`;
+}

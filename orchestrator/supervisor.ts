@@ -1,0 +1,327 @@
+import type { DynamoDBClient } from '@aws-sdk/client-dynamodb';
+import type { Clock } from '../core/clock.ts';
+import { describeError, SupersededError, SystemicError } from '../core/errors.ts';
+import type { MetricsPublisher } from '../core/metrics-publisher.ts';
+import {
+  isFinished,
+  isInAuthority,
+  type RunRecord,
+  type RunStatus,
+  type SegmentRecord,
+  type StopReason,
+  type TaskRecord,
+} from '../core/records.ts';
+import type { Supervision } from '../core/run-store.ts';
+import { settleCall } from '../core/settle.ts';
+import { openSegments } from './assignment.ts';
+import { Budget } from './budget.ts';
+import type { Fleet } from './fleet.ts';
+import { Launcher } from './launcher.ts';
+import type { Output } from './output.ts';
+import { endPass, type PassEnd } from './pass-end.ts';
+import { Progress } from './progress.ts';
+import { segmentStates, totals } from './run-summary.ts';
+import type { Stores } from './stores.ts';
+import { TaskWatch } from './task-watch.ts';
+
+/** Between two looks at the control table; longer with very many segments, since each look reads all of them. */
+const TICK_MS = 1_000;
+const SEGMENTS_PER_TICK_SECOND = 1_000;
+
+/** Quarantine over this part of what was tried, and over the least number, stops the run. */
+const QUARANTINE_PART = 0.05;
+const QUARANTINE_LEAST = 100;
+
+export interface SupervisorOptions {
+  readonly stores: Stores;
+  readonly fleet: Fleet;
+  readonly client: DynamoDBClient;
+  readonly clock: Clock;
+  readonly supervision: Supervision;
+  readonly output: Output;
+  readonly metrics: MetricsPublisher;
+  /** Aborts when the operator detaches; the fleet goes on. */
+  readonly detach: AbortSignal;
+}
+
+/**
+ * The control loop of a run. It keeps nothing that it could not read again: each turn it looks at the control table
+ * and at ECS, and does what brings the run nearer to its end. It reconciles segments, not tasks: whatever happened to
+ * tasks, a segment that is not complete and has no launch in authority gets one.
+ */
+export class Supervisor {
+  readonly #options: SupervisorOptions;
+  readonly #launcher: Launcher;
+  readonly #watch: TaskWatch;
+  readonly #budget = new Budget();
+  readonly #progress: Progress;
+  /** Launches of earlier sessions: how they ended has been dealt with. */
+  readonly #known = new Set<string>();
+  readonly #startedAtMs: number;
+  readonly #activeBeforeMs: number;
+  #broken: unknown;
+
+  constructor(options: SupervisorOptions, run: RunRecord) {
+    const { stores, fleet, clock, supervision, output } = options;
+    this.#options = options;
+    this.#startedAtMs = clock.monotonicMs();
+    this.#activeBeforeMs = run.activeMs;
+    this.#progress = new Progress(output, clock);
+    this.#launcher = new Launcher({
+      stores,
+      fleet,
+      clock,
+      supervision,
+      onLaunched: (launch, taskArn, segments) => output.event('task.launched', { launch, taskArn, segments }),
+      onRefused: (error, retryInMs) => {
+        output.event('task.refused', { reasons: error.reasons, retryInMs });
+        output.say(`${error.message}. Next try in ${Math.round(retryInMs / 1_000)} s.`);
+      },
+      onBroken: error => {
+        if (settleCall(error, 1).kind !== 'retry') this.#broken = error;
+      },
+    });
+    this.#watch = new TaskWatch({
+      tasks: stores.tasks,
+      fleet,
+      clock,
+      authorityMs: run.authorityMs,
+      onEnd: (task, end) =>
+        output.event('task.ended', { launch: task.launch, kind: end.kind, reason: end.message }),
+      onUnobserved: error => output.event('warning', { message: `ECS: ${describeError(error)}` }),
+    });
+  }
+
+  /**
+   * @returns the run's record when it has ended, or is paused
+   * @throws SupersededError when another orchestrator took over; the detach signal's reason.
+   */
+  async supervise(): Promise<RunRecord> {
+    const { stores, supervision, clock, detach, output } = this.#options;
+    await this.#adopt();
+    for (;;) {
+      detach.throwIfAborted();
+      const run = await this.#tolerating(() => stores.runs.readAsSupervisor(supervision));
+      if (run && (isFinished(run.status) || run.status === 'paused' || run.status === 'failed')) return run;
+      const ended = run && (await this.#tolerating(() => this.#turn(run)));
+      if (ended) continue;
+      const segments = run?.totalSegments ?? 0;
+      await clock.sleep(Math.max(TICK_MS, (segments / SEGMENTS_PER_TICK_SECOND) * 1_000), detach);
+      if (this.#broken !== undefined) {
+        const message = `The fleet could not be started: ${describeError(this.#broken)}`;
+        this.#broken = undefined;
+        output.say(message);
+        await this.#tolerating(() => this.#requestStop({ kind: 'failed', message }));
+      }
+    }
+  }
+
+  /** Puts this epoch on every task in authority, and gives failed segments another chance. */
+  async #adopt(): Promise<void> {
+    const { stores, supervision } = this.#options;
+    for (const segment of await stores.segments.list(supervision.run)) {
+      if (segment.status === 'failed') await stores.segments.reopen(segment, segment.pass);
+    }
+    for (const task of await stores.tasks.list(supervision.run)) {
+      if (isInAuthority(task.status)) await stores.tasks.adopt(task, supervision);
+      else this.#known.add(task.launch);
+    }
+  }
+
+  /** An unreachable service is not the end of the supervision: the next turn reads everything again. */
+  async #tolerating<T>(step: () => Promise<T>): Promise<T | undefined> {
+    try {
+      return await step();
+    } catch (error) {
+      if (error instanceof SupersededError || this.#options.detach.aborted) throw error;
+      if (settleCall(error, 1).kind !== 'retry') throw error;
+      this.#options.output.event('warning', { message: describeError(error) });
+      return undefined;
+    }
+  }
+
+  /** @returns whether there is something to do at once, without waiting for the next turn. */
+  async #turn(run: RunRecord): Promise<boolean> {
+    const { stores, clock } = this.#options;
+    // Segments first: whatever launch owns one has its record by then, so the list of tasks after it is complete.
+    const segments = await stores.segments.list(run.run);
+    const tasks = await stores.tasks.list(run.run);
+    await this.#watch.observe(tasks);
+    if (run.desired !== 'run') return this.#drain(run, tasks);
+    const stop = this.#reasonToStop(run, segments, tasks);
+    if (stop) {
+      await this.#requestStop(stop);
+      return true;
+    }
+    this.#progress.report(run, segments, tasks);
+    await this.#reopen(run, segments);
+    await this.#grant(run, tasks);
+    await this.#launch(run, segments, tasks);
+    const states = segmentStates(run, segments);
+    if (states.complete + states.failed < run.totalSegments) return false;
+    if (!this.#watch.allEnded(await stores.tasks.list(run.run))) return false;
+    if (states.failed > 0) await this.#requestStop(failedSegments(segments));
+    else if (run.dryRun) await this.#end('dry-run');
+    else await this.#endPass(run, clock);
+    return true;
+  }
+
+  #reasonToStop(
+    run: RunRecord,
+    segments: readonly SegmentRecord[],
+    tasks: readonly TaskRecord[],
+  ): StopReason | undefined {
+    const systemic = tasks.find(task => task.end?.kind === 'systemic' && !this.#known.has(task.launch));
+    if (systemic?.end) return { kind: 'failed', message: systemic.end.message };
+    const { quarantined, matched } = totals(run, segments);
+    const most = run.maxQuarantine ?? Math.max(QUARANTINE_LEAST, QUARANTINE_PART * matched);
+    if (quarantined <= most) return undefined;
+    return {
+      kind: 'failed',
+      message: `${quarantined} of ${matched} items could not be written and are in quarantine; the limit is ${Math.floor(most)}.`,
+    };
+  }
+
+  async #requestStop(reason: StopReason): Promise<void> {
+    const { stores, supervision } = this.#options;
+    await stores.runs.supervise(supervision, record =>
+      record.desired === 'run' ? { desired: 'stop', stopReason: reason } : undefined,
+    );
+  }
+
+  /** Tells every task to end, and ends the run, or its session, when all of them have. */
+  async #drain(run: RunRecord, tasks: readonly TaskRecord[]): Promise<boolean> {
+    const { stores } = this.#options;
+    for (const task of tasks.filter(({ status }) => isInAuthority(status))) {
+      if (task.heartbeat === 0) {
+        await this.#watch.fence(task, { kind: 'desired', message: `the run is to ${run.desired}` });
+      } else if (task.desired !== run.desired) {
+        await stores.tasks.setDesired(run.run, task.launch, run.desired);
+      }
+    }
+    await this.#launcher.idle();
+    if (!this.#watch.allEnded(await stores.tasks.list(run.run))) return false;
+    const stopped: RunStatus = run.stopReason?.kind ?? 'cancelled';
+    await this.#end(run.desired === 'pause' ? 'paused' : stopped);
+    return true;
+  }
+
+  /** Segments of an earlier sweep begin again. */
+  async #reopen(run: RunRecord, segments: readonly SegmentRecord[]): Promise<void> {
+    const { stores } = this.#options;
+    const old = segments.filter(({ pass }) => pass < run.sweep);
+    await Promise.all(old.map(segment => stores.segments.reopen(segment, run.sweep)));
+  }
+
+  async #grant(run: RunRecord, tasks: readonly TaskRecord[]): Promise<void> {
+    const { stores, clock, supervision } = this.#options;
+    const changes = this.#budget.changes(run.rates, tasks, clock.monotonicMs());
+    await Promise.all(
+      changes.map(async change => {
+        this.#budget.sending(change, clock.monotonicMs());
+        const { task, granted, renewal } = change;
+        if (await stores.tasks.grant(task, granted, renewal, supervision)) {
+          this.#budget.confirm(change, clock.monotonicMs());
+        }
+      }),
+    );
+  }
+
+  async #launch(
+    run: RunRecord,
+    segments: readonly SegmentRecord[],
+    tasks: readonly TaskRecord[],
+  ): Promise<void> {
+    const { stores, output } = this.#options;
+    const live = tasks.filter(({ status }) => isInAuthority(status));
+    for (const task of live) {
+      if (task.heartbeat === 0 && task.taskArn === undefined) this.#launcher.start(run, task);
+    }
+    await this.#launcher.settle(run);
+    if (this.#launcher.paused || live.length >= run.tasks) return;
+    const open = openSegments(run, segments, tasks).filter(
+      ({ record }) => !record || record.pass === run.sweep,
+    );
+    const hopeless = open.filter(({ attempts }) => attempts >= run.maxAttempts);
+    for (const { record, attempts } of hopeless) {
+      if (!record) continue;
+      const owner = tasks.find(({ launch }) => launch === record.launch);
+      const reason = `${attempts} launches in a row made no progress; the last one: ${owner?.end?.message ?? 'unknown'}`;
+      await stores.segments.fail(record, attempts, reason);
+      output.event('segment.failed', { segment: record.segment, reason });
+      output.say(`Segment ${record.segment} is given up: ${reason}`);
+    }
+    const wanted = open.filter(({ attempts }) => attempts < run.maxAttempts);
+    const count = Math.min(run.tasks - live.length, wanted.length);
+    if (count === 0) return;
+    await this.#launcher.launch(run, wanted, count, this.#budget.shareForNew(run.rates, tasks, count));
+  }
+
+  async #endPass(run: RunRecord, clock: Clock): Promise<void> {
+    const { stores, supervision, client, output, metrics } = this.#options;
+    const end = await this.#whileWanted(signal =>
+      endPass(run, { stores, client, clock, supervision, output, metrics }, signal),
+    );
+    if (end?.next === 'finish') return this.#end(end.status);
+    if (end) await stores.runs.supervise(supervision, ({ pass, sweep }) => nextPass(end, pass, sweep));
+  }
+
+  /** Interrupts the work when the run is not wanted any more, or another orchestrator has taken over. */
+  async #whileWanted(work: (signal: AbortSignal) => Promise<PassEnd>): Promise<PassEnd | undefined> {
+    const { stores, supervision, clock, detach } = this.#options;
+    const unwanted = new AbortController();
+    const done = new AbortController();
+    const watching = (async () => {
+      while (!done.signal.aborted) {
+        await clock.sleep(TICK_MS, done.signal);
+        if (done.signal.aborted) return;
+        try {
+          const now = await stores.runs.readAsSupervisor(supervision);
+          if (now.desired !== 'run') unwanted.abort();
+        } catch (error) {
+          // Unreachable is unwanted too: nobody can say that the run is still this orchestrator's.
+          unwanted.abort(error);
+        }
+      }
+    })();
+    try {
+      return await work(AbortSignal.any([unwanted.signal, detach]));
+    } catch (error) {
+      if (error instanceof SystemicError) {
+        await this.#requestStop({ kind: 'failed', message: error.message });
+        return undefined;
+      }
+      if (!unwanted.signal.aborted || error instanceof SupersededError) throw error;
+      return undefined;
+    } finally {
+      done.abort();
+      await watching;
+    }
+  }
+
+  async #end(status: RunStatus): Promise<void> {
+    const { stores, supervision, clock } = this.#options;
+    const launches = (await stores.tasks.list(supervision.run)).length;
+    await stores.runs.supervise(supervision, record => ({
+      status,
+      launches,
+      activeMs: this.#activeBeforeMs + (clock.monotonicMs() - this.#startedAtMs),
+      ...(isFinished(status) && { finishedAt: clock.nowIso() }),
+      ...(record.stopReason && { stopReason: record.stopReason }),
+    }));
+  }
+}
+
+function nextPass(end: PassEnd, pass: number, sweep: number): Partial<RunRecord> {
+  if (end.next === 'sweep') return { status: 'running', pass: pass + 1, sweep: pass + 1 };
+  return { pass: pass + 1, sweep };
+}
+
+function failedSegments(segments: readonly SegmentRecord[]): StopReason {
+  const failed = segments.filter(({ status }) => status === 'failed');
+  const [first] = failed;
+  return {
+    kind: 'failed',
+    message: `${failed.length} of the segments made no progress, for instance ${first?.segment}: ${first?.reason}`,
+  };
+}

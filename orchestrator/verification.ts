@@ -1,0 +1,153 @@
+import { type DynamoDBClient, ScanCommand, type ScanCommandOutput } from '@aws-sdk/client-dynamodb';
+import { type AttributeMap, encodeAttributeMap } from '../core/attribute-value.ts';
+import { backoffMs } from '../core/backoff.ts';
+import type { CapacityLimiter } from '../core/capacity-limiter.ts';
+import type { Clock } from '../core/clock.ts';
+import { describeError, SystemicError } from '../core/errors.ts';
+import type { KeySchema } from '../core/records.ts';
+import { settleCall } from '../core/settle.ts';
+
+/** Segments read at the same time. */
+const CONCURRENCY = 8;
+
+/** More segments than this buy nothing when one process reads them. */
+const MAX_SEGMENTS = 64;
+
+/** Keys that are kept for a repair; when more are missing, another pass is the better way. */
+export const MAX_REPAIRABLE = 1_000;
+
+/** A strongly consistent read of 4 KB is one unit; a Scan page holds 1 MB at most [developer guide]. */
+const LARGEST_PAGE_UNITS = 256;
+
+export interface VerificationRequest {
+  readonly client: DynamoDBClient;
+  readonly table: string;
+  readonly keySchema: KeySchema;
+  readonly attribute: string;
+  readonly totalSegments: number;
+  readonly limiter: CapacityLimiter;
+  readonly clock: Clock;
+  readonly signal: AbortSignal;
+  readonly onPage?: (page: { scanned: number; readUnits: number }) => void;
+}
+
+export interface VerificationResult {
+  readonly scanned: number;
+  /** Items that lack the attribute, as of the moment when their page was read. */
+  readonly missing: number;
+  /** Items whose attribute is there and is NULL; they count as having it. */
+  readonly nulls: number;
+  /** Keys of missing items as DynamoDB JSON, {@link MAX_REPAIRABLE} at most. */
+  readonly keys: readonly AttributeMap[];
+  readonly readUnits: number;
+}
+
+/** Not the backfill's number of segments, so that a mistake in its boundaries cannot hide here. */
+export function verificationSegments(backfillSegments: number): number {
+  const most = Math.min(backfillSegments, MAX_SEGMENTS);
+  return most > 1 ? most - 1 : 2;
+}
+
+/**
+ * Reads every item with strong consistency and counts those that lack the attribute. Each page includes every write
+ * that was complete before its request began [developer guide, Scan: read consistency].
+ *
+ * @throws SystemicError when the table refuses the Scan for good; the signal's reason when it aborts.
+ */
+export async function verifyTable(request: VerificationRequest): Promise<VerificationResult> {
+  const found = { scanned: 0, missing: 0, nulls: 0, readUnits: 0 };
+  const keys: AttributeMap[] = [];
+  const failed = new AbortController();
+  const signal = AbortSignal.any([request.signal, failed.signal]);
+  const waiting = Array.from({ length: request.totalSegments }, (_, segment) => segment);
+  const lane = async () => {
+    for (let segment = waiting.shift(); segment !== undefined; segment = waiting.shift()) {
+      for await (const page of pagesOf(segment, { ...request, signal })) {
+        const readUnits = page.ConsumedCapacity?.CapacityUnits ?? 0;
+        found.scanned += page.ScannedCount ?? 0;
+        found.readUnits += readUnits;
+        for (const item of page.Items ?? []) {
+          if (request.attribute in item) found.nulls += 1;
+          else {
+            found.missing += 1;
+            if (keys.length < MAX_REPAIRABLE) keys.push(item);
+          }
+        }
+        request.onPage?.({ scanned: page.ScannedCount ?? 0, readUnits });
+      }
+    }
+  };
+  await Promise.all(
+    Array.from({ length: Math.min(CONCURRENCY, waiting.length) }, () =>
+      lane().catch(error => {
+        failed.abort(error);
+        throw error;
+      }),
+    ),
+  );
+  return { ...found, keys };
+}
+
+async function* pagesOf(segment: number, request: VerificationRequest): AsyncGenerator<ScanCommandOutput> {
+  let start: AttributeMap | undefined;
+  let expectedUnits = 1;
+  do {
+    const page = await readPage(segment, start, expectedUnits, request);
+    expectedUnits = page.ConsumedCapacity?.CapacityUnits ?? expectedUnits;
+    yield page;
+    start = page.LastEvaluatedKey;
+  } while (start);
+}
+
+/** One page, however often it takes. Only keys travel, and the attribute where it is NULL. */
+async function readPage(
+  segment: number,
+  start: AttributeMap | undefined,
+  expectedUnits: number,
+  request: VerificationRequest,
+): Promise<ScanCommandOutput> {
+  const { client, table, keySchema, attribute, totalSegments, limiter, clock, signal } = request;
+  const keyNames = keySchema.map(({ name }, index): [string, string] => [`#k${index}`, name]);
+  const limit = pageLimit(limiter.unitsPerSecond);
+  for (let failures = 1; ; failures++) {
+    await limiter.reserve(expectedUnits, signal);
+    try {
+      const page = await client.send(
+        new ScanCommand({
+          TableName: table,
+          Segment: segment,
+          TotalSegments: totalSegments,
+          ConsistentRead: true,
+          ExclusiveStartKey: start,
+          Limit: limit,
+          Select: 'SPECIFIC_ATTRIBUTES',
+          ProjectionExpression: [...keyNames.map(([placeholder]) => placeholder), '#a'].join(', '),
+          FilterExpression: 'attribute_not_exists(#a) OR attribute_type(#a, :null)',
+          ExpressionAttributeNames: { '#a': attribute, ...Object.fromEntries(keyNames) },
+          ExpressionAttributeValues: { ':null': { S: 'NULL' } },
+          ReturnConsumedCapacity: 'TOTAL',
+        }),
+      );
+      limiter.settle(expectedUnits, page.ConsumedCapacity?.CapacityUnits ?? expectedUnits);
+      return page;
+    } catch (error) {
+      signal.throwIfAborted();
+      const verdict = settleCall(error, 1);
+      if (verdict.kind !== 'retry') {
+        throw new SystemicError(`The verification scan failed: ${describeError(error)}`, { cause: error });
+      }
+      await clock.sleep(backoffMs(failures), signal);
+    }
+  }
+}
+
+/** Pages that a small budget earns within two seconds, counting on items of 1 KB; whole pages otherwise. */
+function pageLimit(unitsPerSecond: number): number | undefined {
+  const units = unitsPerSecond * 2;
+  return units >= LARGEST_PAGE_UNITS ? undefined : Math.max(1, Math.floor(units * 4));
+}
+
+/** The keys that an event or a message shows. */
+export function sampleOf(keys: readonly AttributeMap[]): string[] {
+  return keys.slice(0, 10).map(encodeAttributeMap);
+}
