@@ -66,16 +66,19 @@ export function statementsOf(
   parameters = FULL_PARAMETERS,
 ): Record<Principal, Statement[]> {
   const rendering = new Rendering(template, parameters);
+  const there = rendering.resources();
   const inline = (role: string): Statement[] =>
     rendering
       .properties(role)
       .Policies.flatMap(
         (policy: { PolicyDocument: { Statement: Statement[] } }) => policy.PolicyDocument.Statement,
       );
+  const attached = (policy: string): Statement[] =>
+    there.includes(policy) ? rendering.properties(policy).PolicyDocument.Statement : [];
   return {
     execution: inline('ExecutionRole'),
-    task: inline('TaskRole'),
-    operator: rendering.properties('OperatorPolicy').PolicyDocument.Statement,
+    task: [...inline('TaskRole'), ...attached('TaskKeyPolicy')],
+    operator: [...attached('OperatorPolicy'), ...attached('OperatorKeyPolicy')],
   };
 }
 

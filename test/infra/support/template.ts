@@ -13,6 +13,9 @@ export interface Template {
     };
   };
   readonly Parameters: Readonly<Record<string, Parameter>>;
+  readonly Mappings?: Readonly<
+    Record<string, Readonly<Record<string, Readonly<Record<string, string | number>>>>>
+  >;
   readonly Conditions?: Readonly<Record<string, unknown>>;
   readonly Resources: Readonly<Record<string, Resource>>;
   readonly Outputs: Readonly<Record<string, { readonly Description?: string; readonly Value: unknown }>>;
@@ -41,7 +44,7 @@ export type TemplateName = 'table' | 'network' | 'repository' | 'fleet';
 
 export const TEMPLATE_NAMES: readonly TemplateName[] = ['table', 'network', 'repository', 'fleet'];
 
-const SCALAR_FUNCTIONS = ['Ref', 'Sub', 'GetAtt', 'Condition', 'GetAZs'];
+const SCALAR_FUNCTIONS = ['Ref', 'Sub', 'GetAtt', 'GetAZs'];
 const LIST_FUNCTIONS = [
   'Sub',
   'GetAtt',
@@ -49,16 +52,16 @@ const LIST_FUNCTIONS = [
   'Join',
   'Split',
   'Select',
+  'FindInMap',
   'Equals',
   'Not',
   'And',
   'Or',
-  'Cidr',
   'Contains',
 ];
 
 function longName(name: string): string {
-  return name === 'Ref' || name === 'Condition' ? name : `Fn::${name}`;
+  return name === 'Ref' ? name : `Fn::${name}`;
 }
 
 const shortTags = [
@@ -183,6 +186,12 @@ export class Rendering {
       case 'Fn::Select': {
         const [index, list] = argument as [number, unknown];
         return (this.render(list) as unknown[])[index];
+      }
+      case 'Fn::FindInMap': {
+        const [map, first, second] = (argument as unknown[]).map(entry => String(this.render(entry)));
+        const value = this.#template.Mappings?.[map ?? '']?.[first ?? '']?.[second ?? ''];
+        if (value === undefined) throw new Error(`The template maps no ${map}.${first}.${second}`);
+        return value;
       }
       default:
         throw new Error(`The templates did not use ${name} when this was written; teach it to this function`);
