@@ -28,7 +28,7 @@ export interface EcsOptions {
 }
 
 /** A task as a test wants to look at it. */
-export interface TaskView {
+interface TaskView {
   readonly taskArn: string;
   /** FLEETFILL_LAUNCH in the container's environment. */
   readonly launch: string | undefined;

@@ -2,7 +2,7 @@ import type { WireError } from '../wire/error.ts';
 import type { RunTaskRequest } from './requests.ts';
 
 /** An entry of `failures` in a reply that is otherwise a success. */
-export interface Failure {
+interface Failure {
   readonly arn?: string;
   readonly reason: string;
   readonly detail?: string;
@@ -12,7 +12,7 @@ export interface Failure {
  * What a test may make of a RunTask call: refuse it (an error), answer it with failures and no task, or let
  * the task be placed and stop before its container starts, with `failToStart` as its stoppedReason.
  */
-export type RunTaskInterference =
+type RunTaskInterference =
   | { readonly error: WireError }
   | { readonly failures: readonly Failure[] }
   | { readonly failToStart: string }

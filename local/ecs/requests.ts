@@ -102,4 +102,3 @@ export const createClusterRequest = z.looseObject({
 export type ContainerDefinition = z.infer<typeof containerDefinition> & { name: string; image: string };
 export type RegisterTaskDefinitionRequest = z.infer<typeof registerTaskDefinitionRequest>;
 export type RunTaskRequest = z.infer<typeof runTaskRequest>;
-export type ContainerOverride = z.infer<typeof containerOverride>;

@@ -19,7 +19,7 @@ import { type Container, ContainerStartError, type Image, startContainer } from 
  */
 export type LastStatus = 'PROVISIONING' | 'PENDING' | 'RUNNING' | 'STOPPING' | 'DEPROVISIONING' | 'STOPPED';
 
-export type StopCode =
+type StopCode =
   | 'TaskFailedToStart'
   | 'EssentialContainerExited'
   | 'UserInitiated'

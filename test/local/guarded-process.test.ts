@@ -30,8 +30,8 @@ async function start(script: string, environment: Record<string, string> = {}) {
   return { guarded, output: () => readFileSync(file, 'utf8') };
 }
 
-/** Processes whose command line still carries the guard around `guarded`. */
-function childrenLeft({ pid }: GuardedProcess): string {
+/** Pids of the children of a process: the watcher, when the program itself has none. */
+function childrenOf({ pid }: GuardedProcess): string {
   try {
     return readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').trim();
   } catch {
@@ -92,10 +92,11 @@ describe('a guarded process', () => {
   });
 
   test('leaves no watcher behind', async () => {
-    const { guarded } = await start('setTimeout(() => {}, 100)');
-    const watcher = Number(childrenLeft(guarded));
+    const { guarded } = await start('setInterval(() => {}, 1000)');
+    await until('the watcher is there', () => childrenOf(guarded) !== '');
+    const watcher = Number(childrenOf(guarded));
     expect(isAlive(watcher)).toBe(true);
-    await guarded.ended;
+    await stopProcess(guarded, 1_000);
     await until('the watcher is gone', () => !isAlive(watcher));
   });
 

@@ -25,7 +25,7 @@ const FAKE_JOB = `
 `;
 
 export const CLUSTER = 'fleet';
-export const FAMILY = 'worker';
+const FAMILY = 'worker';
 
 export interface TestControlPlane {
   readonly ecs: EcsControlPlane;
