@@ -205,10 +205,11 @@ export class Rendering {
     return this.#template.Parameters[name]?.Type.startsWith('List<') ? value.split(',') : value;
   }
 
+  /** What Ref gives: the name of an alarm, of which ours have one, and else the logical id in its place. */
   #resource(name: string): string {
-    if (this.#template.Resources[name] === undefined)
-      throw new Error(`Nothing in the template is named ${name}`);
-    return name;
+    const resource = this.#template.Resources[name];
+    if (resource === undefined) throw new Error(`Nothing in the template is named ${name}`);
+    return String(this.render(resource.Properties['AlarmName'] ?? name));
   }
 
   #attribute(path: string): string {
