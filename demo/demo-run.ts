@@ -15,6 +15,7 @@ import { compare } from './oracle.ts';
 import { type OrchestrationResult, orchestrate } from './orchestration.ts';
 import { openPlaces } from './places.ts';
 import { RunProgress } from './run-progress.ts';
+import { NO_COPIES_LOGGER } from './sdk-logger.ts';
 import { number, summarize } from './summary.ts';
 
 const TABLE = 'stuff';
@@ -45,7 +46,7 @@ interface Performance {
  * @throws when something of the demo itself fails, and the signal's reason when it was ended.
  */
 export async function runDemo(run: DemoRun): Promise<number> {
-  const client = new DynamoDBClient({});
+  const client = new DynamoDBClient({ logger: NO_COPIES_LOGGER });
   try {
     const performed = await perform(run, client);
     run.signal.throwIfAborted();

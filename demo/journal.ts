@@ -154,6 +154,15 @@ export class Journal {
     return states?.length === 1 ? states[0] : undefined;
   }
 
+  /** Whether there must be an item under the key, whatever became of writes of unknown outcome. */
+  mustExist(text: string): boolean {
+    const entry = this.#entries.get(text);
+    if (typeof entry !== 'object') return entry !== undefined;
+    return (
+      entry.state !== undefined && (entry.alternative === undefined || entry.alternative.state !== undefined)
+    );
+  }
+
   /** Every key that was ever written. */
   keys(): IterableIterator<string> {
     return this.#entries.keys();

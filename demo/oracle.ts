@@ -66,19 +66,19 @@ export async function compare(
   let applicationSet = 0;
 
   for (const deviation of journal.observed) tally.add(deviation);
+  const keyOfItem = (item: Item) => canonicalItemText(keyOf(item, journal.key));
 
   function judge(item: Item): void {
     const text = keyText(item, journal.key);
     if (seen.has(text)) return;
     seen.add(text);
-    const key = canonicalItemText(keyOf(item, journal.key));
     const states = journal.statesOf(text);
     if (states === undefined) {
-      tally.add({ kind: 'unknown-item', key, detail: canonicalItemText(item) });
+      tally.add({ kind: 'unknown-item', key: keyOfItem(item), detail: canonicalItemText(item) });
       return;
     }
     const { deviations, filled } = bestOf(states.map(state => withValueJudged(state, item)));
-    for (const deviation of deviations) tally.add({ ...deviation, key });
+    for (const deviation of deviations) tally.add({ ...deviation, key: keyOfItem(item) });
     if (filled !== undefined) filledNow += 1;
     else if (item[attribute] !== undefined) applicationSet += 1;
   }
@@ -97,13 +97,11 @@ export async function compare(
 
   let live = 0;
   for (const text of journal.keys()) {
-    const states = journal.statesOf(text) ?? [undefined];
-    if (states.includes(undefined)) continue;
+    if (!journal.mustExist(text)) continue;
     live += 1;
-    const [expected] = states;
-    if (expected === undefined || seen.has(text)) continue;
-    const key = canonicalItemText(keyOf(expected, journal.key));
-    tally.add({ kind: 'item-lost', key, detail: canonicalItemText(expected) });
+    const [expected] = seen.has(text) ? [] : (journal.statesOf(text) ?? []);
+    if (expected === undefined) continue;
+    tally.add({ kind: 'item-lost', key: keyOfItem(expected), detail: canonicalItemText(expected) });
   }
 
   let hidden = 0;

@@ -15,15 +15,18 @@ export interface DemoOutcome {
   readonly durationMs: number;
 }
 
-const LABEL_WIDTH = 13;
+type Paragraph = readonly [label: string, ...lines: string[]];
+
+const LABEL_WIDTH = 14;
 
 /** The demo's last words: what was there, what happened meanwhile, what the fleet did, and what proves it. */
 export function summarize(outcome: DemoOutcome): string {
-  const paragraphs: [label: string, ...lines: string[]][] = [
+  const paragraphs: Paragraph[] = [
     describeTable(outcome),
     describeApplication(outcome.application),
     describeFleet(outcome),
-    describeProof(outcome),
+    ['Verification', `strongly consistent scan: ${items(outcome.finished.missing)} without "test"`],
+    describeJournal(outcome.journal),
   ];
   const body = paragraphs.flatMap(([label, ...lines]) =>
     lines.map((line, index) => `${(index === 0 ? label : '').padEnd(LABEL_WIDTH)}${line}`),
@@ -31,57 +34,58 @@ export function summarize(outcome: DemoOutcome): string {
   return ['', ...body, '', ...verdict(outcome)].join('\n');
 }
 
-function describeTable({ filled, options }: DemoOutcome): [string, ...string[]] {
+function describeTable({ filled, options }: DemoOutcome): Paragraph {
+  const rate = perSecond(filled.items, filled.durationMs);
   return [
     'Table',
-    `${number(filled.items)} real places put in ${seconds(filled.durationMs)} (${perSecond(filled.items, filled.durationMs)});`,
-    `a fifth had "test" already, with every type of value, NULL among them (seed ${options.seed})`,
+    `${items(filled.items)} of real places, put in ${seconds(filled.durationMs)} (${rate})`,
+    'a fifth had "test" from the start, with every type of value, NULL among them',
+    `seed ${options.seed}`,
   ];
 }
 
-function describeApplication(stats: ApplicationStats): [string, ...string[]] {
+function describeApplication(stats: ApplicationStats): Paragraph {
   const { insert, restore, update, set, replace, delete: deleted } = stats.operations;
   const { p50, p99, max } = stats.latencyMs;
   return [
     'Application',
-    `went on meanwhile: ${number(stats.total)} writes in ${seconds(stats.durationMs)} (${perSecond(stats.total, stats.durationMs)}):`,
-    `${number(insert + restore)} inserts, ${number(update)} updates of other fields, ` +
-      `${number(set)} × test = 2, ${number(replace)} whole replacements, ${number(deleted)} deletes`,
-    `its latency: median ${milliseconds(p50)}, 99 % under ${milliseconds(p99)}, longest ${milliseconds(max)}; ` +
-      `${number(stats.throttled)} of its requests throttled`,
+    `${number(stats.total)} writes meanwhile, in ${seconds(stats.durationMs)} (${perSecond(stats.total, stats.durationMs)})`,
+    `${number(insert + restore)} inserts, ${number(update)} updates of other fields, ${number(set)} × test = 2, ` +
+      `${number(replace)} replacements, ${number(deleted)} deletes`,
+    `latency: median ${milliseconds(p50)}, 99 % within ${milliseconds(p99)}, longest ${milliseconds(max)}; ` +
+      `${number(stats.throttled)} requests throttled`,
   ];
 }
 
-function describeFleet({ finished, options }: DemoOutcome): [string, ...string[]] {
+function describeFleet({ finished, options }: DemoOutcome): Paragraph {
   const { readCapacityUnits, writeCapacityUnits } = finished.consumed;
   return [
     'Fleet',
-    `${number(finished.tasks)} tasks on ${number(finished.segments)} segments, ${number(finished.passes)} pass(es), in ` +
-      `${seconds(finished.durationMs)}: read ${number(finished.scanned)} items, ${number(finished.matched)} lacked "test"`,
-    `set ${number(finished.updated)} of them; ${number(finished.alreadySet)} had it from the application by then, ` +
-      `${number(finished.deleted)} were deleted by then, ${number(finished.quarantined)} could not be written`,
-    `consumed ${number(writeCapacityUnits)} write and ${number(readCapacityUnits)} read units, with a budget of ` +
+    `${number(finished.tasks)} tasks, ${number(finished.segments)} segments, ` +
+      `${finished.passes === 1 ? '1 pass' : `${finished.passes} passes`}, ${seconds(finished.durationMs)}`,
+    `${items(finished.scanned)} read, ${number(finished.matched)} of them without "test"`,
+    `${number(finished.updated)} set, ${number(finished.alreadySet)} had it by then, ` +
+      `${number(finished.deleted)} were deleted by then, ${number(finished.quarantined)} quarantined`,
+    `${number(writeCapacityUnits)} write and ${number(readCapacityUnits)} read units, from a budget of ` +
       `${number(options.maxWriteRate)} and ${number(options.maxReadRate)} a second`,
   ];
 }
 
-function describeProof({ finished, journal }: DemoOutcome): [string, ...string[]] {
+function describeJournal(journal: JournalReport): Paragraph {
   const { atLeast, atMost } = journal.filled;
-  const filled = atLeast === atMost ? number(atLeast) : `${number(atLeast)} to ${number(atMost)}`;
   const deviations = Object.values(journal.counts).reduce((sum, count) => sum + count, 0);
   return [
-    'Proof',
-    `verification: ${finished.status}; ${number(finished.missing)} items lack "test" in a strongly consistent scan`,
-    `journal: ${number(journal.scanned)} items compared whole with every write that was made; ` +
-      `${number(deviations)} deviations`,
-    `by the journal the tool set ${filled} items, and ${number(journal.applicationSet)} keep the value of the application`,
+    'Journal',
+    `${items(journal.scanned)} compared whole with every write that was made: ${number(deviations)} deviations`,
+    `${atLeast === atMost ? number(atLeast) : `${number(atLeast)} to ${number(atMost)}`} set by the tool, ` +
+      `${number(journal.applicationSet)} keep a value that the tool did not set`,
   ];
 }
 
 function verdict({ disagreements, durationMs }: DemoOutcome): string[] {
   if (disagreements.length === 0) {
     return [
-      `Every item has "test". Orchestrator, CloudWatch and journal agree to the item (${seconds(durationMs)} in all).`,
+      `Every item has "test". Orchestrator, CloudWatch and journal agree to the item. ${seconds(durationMs)} in all.`,
     ];
   }
   return ['This does NOT agree:', ...disagreements.map(sentence => `  ${sentence}`)];
@@ -89,6 +93,10 @@ function verdict({ disagreements, durationMs }: DemoOutcome): string[] {
 
 export function number(value: number): string {
   return Math.round(value).toLocaleString('en');
+}
+
+function items(count: number): string {
+  return count === 1 ? '1 item' : `${number(count)} items`;
 }
 
 function seconds(durationMs: number): string {

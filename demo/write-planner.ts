@@ -44,7 +44,7 @@ export class WritePlanner {
   constructor(options: WritePlannerOptions) {
     this.#options = options;
     const { journal } = options;
-    for (const text of journal.keys()) if (journal.itemOf(text) !== undefined) this.#live.add(text);
+    for (const text of journal.keys()) if (journal.mustExist(text)) this.#live.add(text);
   }
 
   /**

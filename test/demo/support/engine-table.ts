@@ -1,6 +1,7 @@
-import { CreateTableCommand, DynamoDBClient, type DynamoDBClientConfig } from '@aws-sdk/client-dynamodb';
+import { DynamoDBClient, type DynamoDBClientConfig } from '@aws-sdk/client-dynamodb';
 import { afterAll, beforeAll } from 'vitest';
-import { type KeySchema, keyAttributes, STUFF_KEY } from '../../../demo/item.ts';
+import { createTable } from '../../../demo/create-table.ts';
+import { type KeySchema, STUFF_KEY } from '../../../demo/item.ts';
 import { type Engine, startEngine } from '../../../local/engine.ts';
 
 export interface EngineForTests {
@@ -52,21 +53,7 @@ export function useEngine(): EngineForTests {
     async createTable(key = STUFF_KEY) {
       tables += 1;
       const name = `stuff-${tables}`;
-      const attributes = keyAttributes(key);
-      await started(client).send(
-        new CreateTableCommand({
-          TableName: name,
-          BillingMode: 'PAY_PER_REQUEST',
-          KeySchema: attributes.map(({ name }, index) => ({
-            AttributeName: name,
-            KeyType: index === 0 ? 'HASH' : 'RANGE',
-          })),
-          AttributeDefinitions: attributes.map(({ name, type }) => ({
-            AttributeName: name,
-            AttributeType: type,
-          })),
-        }),
-      );
+      await createTable(started(client), name, key);
       return name;
     },
   };
