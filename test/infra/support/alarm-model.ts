@@ -1,0 +1,62 @@
+/**
+ * How CloudWatch decides the state of an alarm, minute by minute, after "Configuring how CloudWatch alarms treat
+ * missing data" of its user guide. A model, so that the alarms' thresholds and treatments can be tried on the story of
+ * a run; what it proves is that the template follows from those rules, not that the service does.
+ */
+export interface AlarmRule {
+  readonly breaching: (value: number) => boolean;
+  readonly evaluationPeriods: number;
+  readonly datapointsToAlarm: number;
+  readonly treatMissingData: 'breaching' | 'notBreaching' | 'ignore' | 'missing';
+}
+
+export type AlarmState = 'OK' | 'ALARM' | 'INSUFFICIENT_DATA';
+
+/** One value a minute, undefined where nothing was published. */
+export type Minutes = readonly (number | undefined)[];
+
+/** The service looks back a little further than the evaluation periods; by how much it does not say. */
+const FURTHER_BACK = 3;
+
+export function statesOf(rule: AlarmRule, minutes: Minutes): AlarmState[] {
+  const states: AlarmState[] = [];
+  let state: AlarmState = 'INSUFFICIENT_DATA';
+  for (let now = 0; now < minutes.length; now++) {
+    state = nextState(
+      rule,
+      minutes.slice(Math.max(0, now + 1 - rule.evaluationPeriods - FURTHER_BACK), now + 1),
+      state,
+    );
+    states.push(state);
+  }
+  return states;
+}
+
+function nextState(rule: AlarmRule, range: Minutes, current: AlarmState): AlarmState {
+  const { breaching, evaluationPeriods, datapointsToAlarm, treatMissingData } = rule;
+  const window = range.slice(-evaluationPeriods);
+  const real = range.filter(value => value !== undefined).slice(-evaluationPeriods);
+
+  // Enough real data points: the treatment of missing ones is not asked.
+  if (real.length === evaluationPeriods) {
+    return real.filter(breaching).length >= datapointsToAlarm ? 'ALARM' : 'OK';
+  }
+  // The oldest data point breaches, is as old as datapoints-to-alarm, and nothing better came since: ALARM, whatever
+  // the treatment.
+  const oldest = window.findIndex(value => value !== undefined);
+  if (oldest >= 0 && window.length - oldest >= datapointsToAlarm && real.every(breaching)) return 'ALARM';
+
+  const bad = real.filter(breaching).length;
+  const missing = evaluationPeriods - real.length;
+  switch (treatMissingData) {
+    case 'breaching':
+      return bad + missing >= datapointsToAlarm ? 'ALARM' : 'OK';
+    case 'notBreaching':
+      return bad >= datapointsToAlarm ? 'ALARM' : 'OK';
+    case 'missing':
+    case 'ignore':
+      if (real.length - bad > evaluationPeriods - datapointsToAlarm) return 'OK';
+      if (bad >= datapointsToAlarm) return 'ALARM';
+      return treatMissingData === 'missing' && real.length === 0 ? 'INSUFFICIENT_DATA' : current;
+  }
+}
