@@ -1,5 +1,5 @@
 import type { ApplicationStats } from './application-stats.ts';
-import { COUNTER_METRICS, type Counter, type MetricSums } from './metric-sums.ts';
+import { FIGURE_METRICS, type Figure, type MetricSums } from './metric-sums.ts';
 import { describeDeviations, type JournalReport } from './oracle.ts';
 import type { RunFinished } from './run-events.ts';
 
@@ -11,6 +11,9 @@ export interface Evidence {
   readonly metrics: MetricSums;
   readonly application: ApplicationStats;
 }
+
+/** Capacity comes in halves of units and is summed as doubles, in another order on either side. */
+const ROUNDING = 0.01;
 
 /**
  * Holds everything that speaks about one run against everything else: the orchestrator's last word, the
@@ -35,11 +38,10 @@ export function findDisagreements(evidence: Evidence): string[] {
     const range = atLeast === atMost ? `${atLeast}` : `${atLeast} to ${atMost}`;
     found.push(`The tool counts ${updated} items as updated; by the journal it set ${range}.`);
   }
-  for (const [counter, metric] of Object.entries(COUNTER_METRICS) as [Counter, string][]) {
-    if (metrics[counter] === finished[counter]) continue;
-    found.push(
-      `${metric} sums up to ${metrics[counter]} in CloudWatch; run.finished says ${finished[counter]}.`,
-    );
+  const said: MetricSums = { ...finished, ...finished.consumed };
+  for (const [figure, metric] of Object.entries(FIGURE_METRICS) as [Figure, string][]) {
+    if (Math.abs(metrics[figure] - said[figure]) < ROUNDING) continue;
+    found.push(`${metric} sums up to ${metrics[figure]} in CloudWatch; run.finished says ${said[figure]}.`);
   }
   found.push(...describeDeviations(journal));
   if (application.refused > 0) {

@@ -1,3 +1,4 @@
+import { setMaxListeners } from 'node:events';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import { type ApplicationStats, ApplicationStatsRecorder } from './application-stats.ts';
@@ -28,6 +29,9 @@ export interface ApplicationOptions {
   readonly giveUpAfterMs?: number;
   readonly requestTimeoutMs?: number;
 }
+
+/** Writes in flight; enough to keep the rate while an engine on a busy machine takes 100 ms for a reply. */
+const DEFAULT_CONCURRENCY = 16;
 
 /** The time between two looks for where the tool is at work. */
 const LOOK_EVERY_MS = 150;
@@ -68,10 +72,12 @@ export class Application {
   /** Starts writing, once. Every item that the journal holds by now may be written to. */
   start(): void {
     if (this.#lanes.length > 0) throw new Error('An application is started once.');
-    const { journal, newItem, seed, mix = DEFAULT_MIX, concurrency = 8 } = this.#options;
+    const { journal, newItem, seed, mix = DEFAULT_MIX, concurrency = DEFAULT_CONCURRENCY } = this.#options;
     const planner = new WritePlanner({ journal, newItem, seed, mix, frontier: this.#frontier });
     this.#startedAt = performance.now();
     this.#nextDueAt = this.#startedAt;
+    // One listener for each lane that waits for its turn; Node takes more than ten for a leak.
+    setMaxListeners(concurrency + 1, this.#stopped.signal);
     const lanes = Array.from({ length: concurrency }, () => this.#operate(planner));
     if (this.#frontier !== undefined) lanes.push(this.#follow(this.#frontier));
     this.#lanes = lanes.map(lane => lane.catch(error => this.#fail(error)));

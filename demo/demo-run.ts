@@ -102,21 +102,19 @@ function runOrchestrator(run: DemoRun, application: Application): Promise<Orches
     'max-write-rate': options.maxWriteRate,
     'max-read-rate': options.maxReadRate,
   };
+  const given = Object.entries(flags).flatMap(([name, value]) => [`--${name}`, String(value)]);
+  const args = ['run', ...given, '--yes', '--json'];
+  output.say(`The application is writing. Now: orchestrate ${args.join(' ')}`);
   return orchestrate({
     bundle: orchestratorBundle,
-    args: [
-      'run',
-      ...Object.entries(flags).flatMap(([name, value]) => [`--${name}`, String(value)]),
-      '--yes',
-      '--json',
-    ],
+    args,
     environment: process.env,
     onEvent(event, line) {
       output.passOn(line);
       const text = progress.follow(event, application.stats().total);
       if (text !== undefined) output.progress(text);
     },
-    onWords: line => output.say(`orchestrate: ${line}`),
+    onWords: line => output.say(`  ${line}`),
     signal,
   });
 }

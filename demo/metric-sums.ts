@@ -5,17 +5,19 @@ import {
 } from '@aws-sdk/client-cloudwatch';
 import { DEFAULT_NAMESPACE, type MetricName, TABLE_DIMENSION } from '../core/metrics.ts';
 
-/** The counters of `run.finished` that the fleet also publishes as metrics. */
-export const COUNTER_METRICS = {
+/** The figures of `run.finished` that the fleet also publishes as metrics. */
+export const FIGURE_METRICS = {
   scanned: 'ItemsScanned',
   updated: 'ItemsUpdated',
   alreadySet: 'ItemsAlreadySet',
   deleted: 'ItemsDeleted',
   quarantined: 'ItemsQuarantined',
+  readCapacityUnits: 'ConsumedReadCapacity',
+  writeCapacityUnits: 'ConsumedWriteCapacity',
 } as const satisfies Record<string, MetricName>;
 
-export type Counter = keyof typeof COUNTER_METRICS;
-export type MetricSums = Readonly<Record<Counter, number>>;
+export type Figure = keyof typeof FIGURE_METRICS;
+export type MetricSums = Readonly<Record<Figure, number>>;
 
 const PERIOD_S = 60;
 const MARGIN_MS = 2 * PERIOD_S * 1000;
@@ -29,20 +31,20 @@ export async function readMetricSums(
   table: string,
   since: Date,
 ): Promise<MetricSums> {
-  const sums: Record<Counter, number> = { scanned: 0, updated: 0, alreadySet: 0, deleted: 0, quarantined: 0 };
-  const counters = Object.keys(COUNTER_METRICS) as Counter[];
+  const figures = Object.keys(FIGURE_METRICS) as Figure[];
+  const sums = Object.fromEntries(figures.map(figure => [figure, 0])) as Record<Figure, number>;
   let nextToken: string | undefined;
   do {
     const reply = await client.send(
       new GetMetricDataCommand({
         StartTime: new Date(since.getTime() - MARGIN_MS),
         EndTime: new Date(Date.now() + MARGIN_MS),
-        MetricDataQueries: counters.map(counter => ({
-          Id: counter.toLowerCase(),
+        MetricDataQueries: figures.map(figure => ({
+          Id: figure.toLowerCase(),
           MetricStat: {
             Metric: {
               Namespace: DEFAULT_NAMESPACE,
-              MetricName: COUNTER_METRICS[counter],
+              MetricName: FIGURE_METRICS[figure],
               Dimensions: [{ Name: TABLE_DIMENSION, Value: table }],
             },
             Period: PERIOD_S,
@@ -52,7 +54,7 @@ export async function readMetricSums(
         ...(nextToken === undefined ? {} : { NextToken: nextToken }),
       }),
     );
-    for (const counter of counters) sums[counter] += sumOf(reply.MetricDataResults, counter.toLowerCase());
+    for (const figure of figures) sums[figure] += sumOf(reply.MetricDataResults, figure.toLowerCase());
     nextToken = reply.NextToken;
   } while (nextToken !== undefined);
   return sums;

@@ -37,7 +37,15 @@ const agreeing: Evidence = {
     applicationSet: 23,
     unknown: 0,
   },
-  metrics: { scanned: 100, updated: 75, alreadySet: 3, deleted: 2, quarantined: 0 },
+  metrics: {
+    scanned: 100,
+    updated: 75,
+    alreadySet: 3,
+    deleted: 2,
+    quarantined: 0,
+    readCapacityUnits: 10,
+    writeCapacityUnits: 80,
+  },
   application: new ApplicationStatsRecorder().summary(0),
 };
 
@@ -64,6 +72,11 @@ describe('each disagreement is a sentence', () => {
       'a metric',
       { metrics: { ...agreeing.metrics, alreadySet: 2 } },
       /ItemsAlreadySet sums up to 2 in CloudWatch; run.finished says 3/,
+    ],
+    [
+      'consumed capacity',
+      { metrics: { ...agreeing.metrics, readCapacityUnits: 10.5 } },
+      /ConsumedReadCapacity sums up to 10.5 in CloudWatch; run.finished says 10\./,
     ],
     [
       'a deviation',

@@ -7,11 +7,18 @@ export interface Finished {
   readonly stderr: string;
 }
 
+/** A signal that a bundle gets on its way. */
+export interface Interruption {
+  readonly signal: NodeJS.Signals;
+  readonly afterMs: number;
+}
+
 /** Runs a bundle of dist/ to its end, in an environment that holds nothing of AWS but what is given. */
 export async function runBundle(
   name: string,
   args: readonly string[],
   environment: Readonly<Record<string, string>> = {},
+  interruption?: Interruption,
 ): Promise<Finished> {
   const bundle = fileURLToPath(new URL(`../../../dist/${name}.mjs`, import.meta.url));
   const child = spawn(process.execPath, [bundle, ...args], {
@@ -26,9 +33,11 @@ export async function runBundle(
   child.stderr.setEncoding('utf8').on('data', text => {
     stderr += text;
   });
+  const timer = interruption && setTimeout(() => child.kill(interruption.signal), interruption.afterMs);
   const exitCode = await new Promise<number | null>((resolve, reject) => {
     child.once('error', reject);
     child.once('close', resolve);
   });
+  clearTimeout(timer);
   return { exitCode, stdout, stderr };
 }

@@ -1,0 +1,80 @@
+import { readdir } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { describe, expect, test } from 'vitest';
+import { runBundle } from './support/run-bundle.ts';
+
+type Event = Record<string, unknown> & { event: string; at: string; runId?: string };
+
+function eventsOf(stdout: string): Event[] {
+  return stdout
+    .trimEnd()
+    .split('\n')
+    .map(line => JSON.parse(line) as Event);
+}
+
+async function demoDirectories(): Promise<string[]> {
+  return (await readdir(tmpdir())).filter(name => name.startsWith('fleetfill-demo-'));
+}
+
+describe('the demo', () => {
+  test('under --json ends with what the journal says and run.finished, and stdout holds nothing else', async () => {
+    const { exitCode, stdout, stderr } = await runBundle('demo', [
+      '--items',
+      '1000',
+      '--tasks',
+      '2',
+      '--json',
+    ]);
+    const events = eventsOf(stdout);
+    expect(stderr).toContain('agree to the item');
+    expect(exitCode).toBe(0);
+    expect(events[0]?.event).toBe('run.started');
+    expect(events.slice(-2).map(({ event }) => event)).toStrictEqual(['journal.compared', 'run.finished']);
+    expect(events.filter(({ event }) => event === 'run.finished')).toHaveLength(1);
+    expect(new Set(events.map(({ runId }) => runId)).size).toBe(1);
+    for (const { at } of events) expect(new Date(at).toISOString()).toBe(at);
+    const [compared, finished] = events.slice(-2);
+    expect(compared).toMatchObject({ clean: true, counts: {}, disagreements: [], unknown: 0 });
+    expect(compared?.['filled']).toStrictEqual({
+      atLeast: finished?.['updated'],
+      atMost: finished?.['updated'],
+    });
+    expect(finished).toMatchObject({ status: 'verified', missing: 0, segments: 32, tasks: 2 });
+  });
+
+  test('without it tells a person what happened', async () => {
+    const before = await demoDirectories();
+    const { exitCode, stdout, stderr } = await runBundle('demo', ['--items', '500', '--tasks', '2']);
+    expect({ exitCode, stderr }).toStrictEqual({ exitCode: 0, stderr: '' });
+    for (const label of ['Table', 'Application', 'Fleet', 'Verification', 'Journal']) {
+      expect(stdout).toMatch(new RegExp(`^${label} `, 'm'));
+    }
+    expect(stdout).toMatch(
+      /Every item has "test"\. Orchestrator, CloudWatch and journal agree to the item\./,
+    );
+    expect(await demoDirectories()).toStrictEqual(before);
+  });
+
+  test.each([
+    [['--bogus'], /Unknown argument: bogus/],
+    [['--items', '0'], /--items must be a whole number from 1 on/],
+    [['--tasks', '33'], /--tasks must be a whole number from 1 to 32/],
+    [['--segments', 'x'], /--segments must be a whole number/],
+    [['--rate', '-1'], /--rate must be a whole number/],
+    [['--seed', ''], /--seed must not be empty/],
+    [['extra'], /Unknown argument: extra/],
+  ])('refuses %j in one line', async (args, message) => {
+    const { exitCode, stdout, stderr } = await runBundle('demo', args);
+    expect({ exitCode, stdout }).toStrictEqual({ exitCode: 2, stdout: '' });
+    expect(stderr.trimEnd().split('\n')).toHaveLength(1);
+    expect(stderr).toMatch(message);
+  });
+});
+
+test('a demo that is ended leaves with the code of the signal, and leaves nothing behind', async () => {
+  const before = await demoDirectories();
+  const finished = await runBundle('demo', ['--items', '100000'], {}, { signal: 'SIGTERM', afterMs: 2000 });
+  expect(finished.exitCode).toBe(143);
+  expect(finished.stderr).toBe('demo: ended by SIGTERM\n');
+  expect(await demoDirectories()).toStrictEqual(before);
+});
