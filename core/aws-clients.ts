@@ -8,8 +8,8 @@ import { DynamoDBDocumentClient } from '@aws-sdk/lib-dynamodb';
  */
 const DATA_PLANE_TIMEOUT_MS = 5_000;
 
-/** Below the shortest authority, so that a lost heartbeat is tried again while there is authority left. */
-const CONTROL_TABLE_TIMEOUT_MS = 1_500;
+/** A heartbeat that is sent two seconds into an authority of five may take this long and still be in time. */
+const CONTROL_TABLE_TIMEOUT_MS = 2_800;
 
 const CONNECT_TIMEOUT_MS = 1_000;
 

@@ -244,10 +244,15 @@ export interface TaskRecord {
   readonly desired: DesiredState;
   /** The share that the supervisor grants. */
   readonly granted: Rates;
-  /** Raised by the supervisor to say that it is still there. */
+  /** The number of the grant; raised also without a change, to say that the supervisor is still there. */
   readonly renewal: number;
-  /** The share that the worker said it uses, in its last heartbeat. */
-  readonly inUse: Rates;
+  /** The number of the grant that the worker said it goes by, in its last heartbeat. */
+  readonly seenRenewal: number;
+  /**
+   * The most that the worker may be using until it has seen the present grant: the reply to a heartbeat may bring it
+   * an older one at any time before.
+   */
+  readonly held: Rates;
   /** Which desired state the worker has seen. */
   readonly seen: DesiredState;
   /** The number of the last heartbeat; 0 before the first. */

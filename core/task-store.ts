@@ -2,7 +2,6 @@ import type { ControlItem, ControlTable } from './control-table.ts';
 import { AuthorityLostError } from './errors.ts';
 import {
   type DesiredState,
-  type Rates,
   RUN_ITEM,
   TASK_PREFIX,
   type TaskEnd,
@@ -33,7 +32,8 @@ export interface Heartbeat {
   /** One more than in the last heartbeat that was sent, whether or not its reply came. */
   readonly number: number;
   readonly at: string;
-  readonly inUse: Rates;
+  /** The number of the grant that this worker goes by. */
+  readonly seenRenewal: number;
   readonly seen: DesiredState;
   readonly throttled?: TaskRecord['throttled'];
 }
@@ -58,7 +58,12 @@ export interface Heartbeat {
  * refuses every heartbeat after it. A heartbeat that was delayed or duplicated has a number that has passed.
  *
  * Grant. A supervisor changes grants of tasks that carry its epoch; one that takes over stamps them first, from
- * which moment the old one's grants are refused, and reads the shares in use in the very same write.
+ * which moment the old one's grants are refused, and reads the grants in the very same write. A grant takes effect
+ * when the reply to a heartbeat brings it, however late; only the echo of a later one says that it cannot any more:
+ *
+ *     worker      ├─ heartbeat 3 ──────── reply: grant 1, 100 ─┤ heartbeat 4, goes by grant 1 ─ reply: grant 2 ─┤ 5
+ *     record           ▲ read: grant 1        ▲ grant 2, 50; held 100                                             ▲
+ *     supervisor                                                                       100 are not free before this
  */
 export class TaskStore {
   readonly #table: ControlTable;
@@ -69,14 +74,14 @@ export class TaskStore {
 
   /** False when this supervisor was superseded, or the run is not wanted any more. */
   async createLaunch(launch: NewLaunch, { epoch }: Supervision): Promise<boolean> {
-    const nothing: Rates = { writeUnitsPerSecond: 0, readUnitsPerSecond: 0 };
     const record: TaskRecord = {
       ...launch,
       status: 'launching',
       epoch,
       desired: 'run',
       renewal: 0,
-      inUse: nothing,
+      seenRenewal: 0,
+      held: launch.granted,
       seen: 'run',
       heartbeat: 0,
     };
@@ -113,7 +118,7 @@ export class TaskStore {
           instance: beat.instance,
           heartbeat: beat.number,
           heartbeatAt: beat.at,
-          inUse: beat.inUse,
+          seenRenewal: beat.seenRenewal,
           seen: beat.seen,
           throttled: beat.throttled,
         },
@@ -183,10 +188,15 @@ export class TaskStore {
    * Changes or renews the grant; `renewal` rises with every attempt, so that a delayed grant cannot come after a
    * later one. False when the task has ended or belongs to another supervisor.
    */
-  async grant(task: TaskRecord, granted: Rates, renewal: number, { epoch }: Supervision): Promise<boolean> {
+  async grant(
+    task: TaskRecord,
+    grant: Pick<TaskRecord, 'granted' | 'held' | 'renewal'>,
+    { epoch }: Supervision,
+  ): Promise<boolean> {
+    const { granted, held, renewal } = grant;
     const outcome = await this.#table.update(
       { run: task.run, item: taskItem(task.launch) },
-      { set: { granted, renewal } },
+      { set: { granted, held, renewal } },
       [IN_AUTHORITY, SAME_EPOCH, LATER_RENEWAL],
       { ...AUTHORITY_STATUSES, epoch, renewal },
     );

@@ -1,7 +1,7 @@
 import { EventEmitter, once } from 'node:events';
 import type { Clock } from '../core/clock.ts';
 import { AuthorityLostError } from '../core/errors.ts';
-import type { DesiredState, Rates, TaskRecord } from '../core/records.ts';
+import type { DesiredState, TaskRecord } from '../core/records.ts';
 import type { TaskStore } from '../core/task-store.ts';
 
 /** Without a heartbeat for this many authority times a worker gives up for good. */
@@ -12,7 +12,7 @@ const RETRY_AFTER_MS = 400;
 
 /** What the heartbeat reports of this process. */
 export interface HeartbeatReport {
-  readonly inUse: Rates;
+  readonly seenRenewal: number;
   readonly throttled?: TaskRecord['throttled'];
 }
 

@@ -48,9 +48,9 @@ export class Share {
     this.#adjustedAtMs = this.#renewedAtMs;
   }
 
-  /** What this worker holds of the budget: an upper bound of what it uses until the next heartbeat. */
-  get inUse(): Rates {
-    return this.#granted;
+  /** The number of the grant that this worker goes by; 0 is the one that its launch was created with. */
+  get seenRenewal(): number {
+    return Math.max(0, this.#renewal);
   }
 
   /** Takes the grant of a heartbeat's record. */

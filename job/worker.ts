@@ -97,7 +97,7 @@ class Worker {
       authorityMs: run.authorityMs,
       report: () => {
         const throttled = this.#share.takeThrottled();
-        return { inUse: this.#share.inUse, ...(throttled && { throttled }) };
+        return { seenRenewal: this.#share.seenRenewal, ...(throttled && { throttled }) };
       },
       onRecord: record => {
         this.#share.grant(record.granted, record.renewal);

@@ -12,6 +12,7 @@ const NOTHING: Rates = { writeUnitsPerSecond: 0, readUnitsPerSecond: 0 };
 export interface GrantChange {
   readonly task: TaskRecord;
   readonly granted: Rates;
+  readonly held: Rates;
   readonly renewal: number;
 }
 
@@ -24,10 +25,10 @@ interface Sent {
 /**
  * Divides the fleet's budget among the tasks in authority, in equal shares.
  *
- * At every moment the sum of what each task may be using stays within the budget. A task may use the larger of what
- * it is granted and what it said it uses in its last heartbeat, and of every grant that was sent and may still take
- * effect. So a share is lowered first; what that frees is granted to others only when the task's heartbeat echoes
- * the lower share, or its authority ended:
+ * At every moment the sum of what each task may be using stays within the budget. A task may be using its present
+ * grant, any older one that it may not have seen replaced yet, and any that was sent and may still take effect. So a
+ * share is lowered first; what that frees is granted to others only when a heartbeat echoes the number of the lower
+ * grant, or the task's authority ended:
  *
  *     budget 100   A 100 ─ grant 50 ─ heartbeat brings 50 ─ heartbeat echoes 50 ─┐
  *                  B 0 ···························································└ grant 50
@@ -71,7 +72,9 @@ export class Budget {
       const unknown = sent !== undefined && sent.renewal > task.renewal;
       if (!due && !unknown && !differs(granted, task.granted)) continue;
       const renewal = Math.max(task.renewal, sent?.renewal ?? 0) + 1;
-      changes.push({ task, granted, renewal });
+      const usable = this.#usable(task);
+      const held = eachRate(rate => Math.max(usable[rate], granted[rate]));
+      changes.push({ task, granted, held, renewal });
     }
     return changes;
   }
@@ -95,7 +98,8 @@ export class Budget {
   #usable(task: TaskRecord): Rates {
     const sent = this.#sent.get(task.launch);
     const mayArrive = sent && sent.renewal > task.renewal ? sent.granted : NOTHING;
-    return eachRate(rate => Math.max(task.granted[rate], task.inUse[rate], mayArrive[rate]));
+    const known = task.seenRenewal === task.renewal ? task.granted : task.held;
+    return eachRate(rate => Math.max(known[rate], mayArrive[rate]));
   }
 }
 

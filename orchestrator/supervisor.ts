@@ -98,7 +98,7 @@ export class Supervisor {
    */
   async supervise(): Promise<RunRecord> {
     const { stores, supervision, clock, detach, output } = this.#options;
-    await this.#adopt();
+    while (!(await this.#tolerating(() => this.#adopt()))) await clock.sleep(TICK_MS, detach);
     for (;;) {
       detach.throwIfAborted();
       const run = await this.#tolerating(() => stores.runs.readAsSupervisor(supervision));
@@ -117,7 +117,7 @@ export class Supervisor {
   }
 
   /** Puts this epoch on every task in authority, and gives failed segments another chance. */
-  async #adopt(): Promise<void> {
+  async #adopt(): Promise<true> {
     const { stores, supervision } = this.#options;
     for (const segment of await stores.segments.list(supervision.run)) {
       if (segment.status === 'failed') await stores.segments.reopen(segment, segment.pass);
@@ -126,6 +126,7 @@ export class Supervisor {
       if (isInAuthority(task.status)) await stores.tasks.adopt(task, supervision);
       else this.#known.add(task.launch);
     }
+    return true;
   }
 
   /** An unreachable service is not the end of the supervision: the next turn reads everything again. */
@@ -143,6 +144,8 @@ export class Supervisor {
   /** @returns whether there is something to do at once, without waiting for the next turn. */
   async #turn(run: RunRecord): Promise<boolean> {
     const { stores, clock } = this.#options;
+    // A launch that may exist holds a share: nothing is granted before it is known.
+    await this.#launcher.settle(run);
     // Segments first: whatever launch owns one has its record by then, so the list of tasks after it is complete.
     const segments = await stores.segments.list(run.run);
     const tasks = await stores.tasks.list(run.run);
@@ -219,8 +222,7 @@ export class Supervisor {
     await Promise.all(
       changes.map(async change => {
         this.#budget.sending(change, clock.monotonicMs());
-        const { task, granted, renewal } = change;
-        if (await stores.tasks.grant(task, granted, renewal, supervision)) {
+        if (await stores.tasks.grant(change.task, change, supervision)) {
           this.#budget.confirm(change, clock.monotonicMs());
         }
       }),
@@ -237,7 +239,6 @@ export class Supervisor {
     for (const task of live) {
       if (task.heartbeat === 0 && task.taskArn === undefined) this.#launcher.start(run, task);
     }
-    await this.#launcher.settle(run);
     if (this.#launcher.paused || live.length >= run.tasks) return;
     const open = openSegments(run, segments, tasks).filter(
       ({ record }) => !record || record.pass === run.sweep,

@@ -52,7 +52,7 @@ export async function describeStatus(stores: Stores, run: RunRecord) {
       inAuthority: isInAuthority(task.status),
       segments: task.segments,
       granted: task.granted,
-      inUse: task.inUse,
+      grantSeen: task.seenRenewal === task.renewal,
       heartbeatAt: task.heartbeatAt ?? null,
       ...(task.throttled && { throttled: task.throttled }),
       ...(task.end && { end: task.end }),

@@ -1,0 +1,92 @@
+import {
+  BatchExecuteStatementCommand,
+  BatchGetItemCommand,
+  ScanCommand,
+  UpdateItemCommand,
+} from '@aws-sdk/client-dynamodb';
+
+export interface ModelItem {
+  readonly id: string;
+  /** The segment it is in, of the backfill's total. */
+  readonly segment: number;
+  /** Its place within the segment's Scan. */
+  readonly place: number;
+  attribute: string | undefined;
+}
+
+/**
+ * The user's table: items in a fixed order within each segment, in small pages. It speaks just what the worker and
+ * the verification send.
+ */
+export class FakeUserTable {
+  readonly items: ModelItem[] = [];
+  readonly #pageSize: number;
+  readonly #totalSegments: number;
+  writes = 0;
+
+  constructor(totalSegments: number, itemsPerSegment: number, pageSize: number) {
+    this.#pageSize = pageSize;
+    this.#totalSegments = totalSegments;
+    for (let segment = 0; segment < totalSegments; segment++) {
+      for (let place = 0; place < itemsPerSegment; place++) {
+        this.items.push({ id: `${segment}-${place}`, segment, place, attribute: undefined });
+      }
+    }
+  }
+
+  execute(command: unknown): unknown {
+    if (command instanceof ScanCommand) return this.#scan(command.input);
+    if (command instanceof BatchExecuteStatementCommand) {
+      const statements = command.input.Statements ?? [];
+      return {
+        Responses: statements.map(({ Parameters = [] }) =>
+          this.#set(Parameters[1]?.S) ? {} : { Error: { Code: 'ConditionalCheckFailed' } },
+        ),
+        ConsumedCapacity: [{ CapacityUnits: statements.length }],
+      };
+    }
+    if (command instanceof UpdateItemCommand) {
+      const id = command.input.Key?.['id']?.S;
+      if (this.#set(id)) return { ConsumedCapacity: { CapacityUnits: 1 } };
+      const error = new Error('refused');
+      throw Object.assign(error, { name: 'ConditionalCheckFailedException', Item: this.#read(id) });
+    }
+    if (command instanceof BatchGetItemCommand) {
+      const [[table, request] = []] = Object.entries(command.input.RequestItems ?? {});
+      const found = (request?.Keys ?? []).flatMap(key => this.#read(key['id']?.S) ?? []);
+      return { Responses: { [table ?? '']: found } };
+    }
+    throw new TypeError(`The user's table of the model knows no ${command?.constructor.name}.`);
+  }
+
+  #scan({ Segment = 0, TotalSegments = 1, ExclusiveStartKey, ConsistentRead }: ScanCommand['input']) {
+    const own = ConsistentRead
+      ? this.items.filter((_, index) => index % TotalSegments === Segment)
+      : this.items.filter(({ segment }) => segment === Segment);
+    if (!ConsistentRead && TotalSegments !== this.#totalSegments)
+      throw new TypeError('not the run’s TotalSegments');
+    const from = own.findIndex(({ id }) => id === ExclusiveStartKey?.['id']?.S) + 1;
+    const page = own.slice(from, from + this.#pageSize);
+    const last = page.at(-1);
+    return {
+      Items: page.filter(item => item.attribute === undefined).map(({ id }) => ({ id: { S: id } })),
+      ScannedCount: page.length,
+      ConsumedCapacity: { CapacityUnits: 0.5 },
+      ...(last && from + page.length < own.length && { LastEvaluatedKey: { id: { S: last.id } } }),
+    };
+  }
+
+  #set(id: string | undefined): boolean {
+    const item = this.items.find(other => other.id === id);
+    if (!item || item.attribute !== undefined) return false;
+    item.attribute = '1';
+    this.writes += 1;
+    return true;
+  }
+
+  #read(id: string | undefined) {
+    const item = this.items.find(other => other.id === id);
+    if (!item) return undefined;
+    return { id: { S: item.id }, ...(item.attribute && { test: { N: item.attribute } }) };
+  }
+}

@@ -1,0 +1,105 @@
+import type { RunRecord, SegmentRecord, TaskRecord } from '../../core/records.ts';
+import type { FakeUserTable } from './fake-user-table.ts';
+import type { MemoryTable } from './memory-table.ts';
+
+/**
+ * What must hold after every single effect on the control table, whatever was lost, delayed, repeated or killed.
+ * @throws Error that names the broken one.
+ */
+export class Invariants {
+  readonly #table: MemoryTable;
+  readonly #users: FakeUserTable;
+  readonly #progress = new Map<string, { sequence: number; place: number }>();
+  readonly #completions = new Map<string, number>();
+  readonly #brought = new Map<string, Pick<TaskRecord, 'granted' | 'renewal'>>();
+  readonly #acknowledged = new Set<string>();
+  #finishedAs: string | undefined;
+  completions = 0;
+  checks = 0;
+
+  constructor(table: MemoryTable, users: FakeUserTable) {
+    this.#table = table;
+    this.#users = users;
+  }
+
+  /** The reply to a heartbeat brought a worker this grant. */
+  brought(launch: string, { granted, renewal }: TaskRecord): void {
+    const before = this.#brought.get(launch);
+    if (!before || before.renewal <= renewal) this.#brought.set(launch, { granted, renewal });
+  }
+
+  /** A person was told that this change was made. */
+  acknowledged(changeId: string): void {
+    this.#acknowledged.add(changeId);
+  }
+
+  check(): void {
+    this.checks += 1;
+    const items = this.#table.items();
+    const segments = items.filter(({ item }) =>
+      String(item).startsWith('SEGMENT#'),
+    ) as unknown as SegmentRecord[];
+    const tasks = items.filter(({ item }) => String(item).startsWith('TASK#')) as unknown as TaskRecord[];
+    const run = items.find(({ item }) => item === 'RUN') as unknown as RunRecord | undefined;
+    for (const segment of segments) this.#checkSegment(segment);
+    if (run) this.#checkRun(run, segments, tasks);
+  }
+
+  #checkSegment(segment: SegmentRecord): void {
+    const place = this.#placeOf(segment.lastEvaluatedKey);
+    const pass = `${segment.segment} in pass ${segment.pass}`;
+    const before = this.#progress.get(pass) ?? { sequence: 0, place: -1 };
+    if (segment.sequence < before.sequence) throw new Error(`the sequence of segment ${pass} went back`);
+    if (place < before.place) throw new Error(`the checkpoint of segment ${pass} went back`);
+    this.#progress.set(pass, { sequence: segment.sequence, place });
+    const complete = segment.status === 'complete';
+    const open = this.#users.items.find(
+      item =>
+        item.segment === segment.segment && item.attribute === undefined && (complete || item.place <= place),
+    );
+    if (open) throw new Error(`segment ${pass} says it has settled ${open.id}, which lacks the attribute`);
+    if (complete && this.#completions.get(pass) !== segment.sequence) {
+      if (this.#completions.has(pass)) throw new Error(`segment ${pass} was completed twice`);
+      this.#completions.set(pass, segment.sequence);
+      this.completions += 1;
+    }
+  }
+
+  #checkRun(run: RunRecord, segments: readonly SegmentRecord[], tasks: readonly TaskRecord[]): void {
+    for (const id of this.#acknowledged) {
+      if (!run.changes.some(change => change.id === id))
+        throw new Error(`the operator's change ${id} is lost`);
+    }
+    const atWork = tasks.filter(({ status }) => status === 'launching' || status === 'running');
+    if (run.status === 'verified') {
+      const complete = segments.filter(({ status, pass }) => status === 'complete' && pass === run.sweep);
+      if (complete.length !== run.totalSegments) throw new Error('verified with an unfinished segment');
+      if (atWork.length > 0) throw new Error('verified with a task in authority');
+      const open = this.#users.items.find(({ attribute }) => attribute === undefined);
+      if (open) throw new Error(`verified although ${open.id} lacks the attribute`);
+      if (this.#table.item(`LOCK#${run.tableArn}`, 'LOCK'))
+        throw new Error('finished and still holding the lock');
+    }
+    if (run.status === 'paused' && atWork.length > 0) throw new Error('paused with a task in authority');
+    if (this.#finishedAs && run.status !== this.#finishedAs)
+      throw new Error('a finished run changed its status');
+    if (run.status === 'verified' || run.status === 'cancelled') this.#finishedAs = run.status;
+    const usable = atWork.reduce(
+      (sum, { launch, granted }) => sum + (this.#brought.get(launch)?.granted ?? granted).writeUnitsPerSecond,
+      0,
+    );
+    const largest = Math.max(run.rates.writeUnitsPerSecond, this.#largestBudget);
+    if (usable > largest * 1.000_001)
+      throw new Error(`${usable} units a second are in use, the budget is ${largest}`);
+    this.#largestBudget = largest;
+  }
+
+  /** A budget that was lowered is held once every task has echoed; until then the old one bounds the grants. */
+  #largestBudget = 0;
+
+  #placeOf(lastEvaluatedKey: string | undefined): number {
+    if (lastEvaluatedKey === undefined) return -1;
+    const { id } = JSON.parse(lastEvaluatedKey) as { id: { S: string } };
+    return this.#users.items.find(item => item.id === id.S)?.place ?? -1;
+  }
+}

@@ -1,0 +1,61 @@
+import fc from 'fast-check';
+import { beforeEach, expect, test, vi } from 'vitest';
+import { Scenario, type Tally } from './scenario.ts';
+
+const STEPS = 100_000;
+const STEPS_OF_A_SCENARIO = 4_000;
+
+let serial = 0;
+
+// Ids and jitter are the only randomness that the code under test draws itself; a seed must reproduce them too.
+vi.mock('node:crypto', async importOriginal => ({
+  ...(await importOriginal<typeof import('node:crypto')>()),
+  randomUUID: () => {
+    serial += 1;
+    return String(serial).padStart(8, '0');
+  },
+}));
+
+beforeEach(() => {
+  let state = 1;
+  vi.spyOn(Math, 'random').mockImplementation(() => {
+    state = (state * 1_103_515_245 + 12_345) % 2_147_483_648;
+    return state / 2_147_483_648;
+  });
+});
+
+test('no interleaving of lost, late and repeated requests, deaths, freezes and take-overs breaks the protocol', async () => {
+  const tally: Tally = {
+    steps: 0,
+    verified: 0,
+    completions: 0,
+    kills: 0,
+    orchestratorKills: 0,
+    takeOvers: 0,
+    pauses: 0,
+    freezes: 0,
+    checks: 0,
+  };
+  const scenario = fc.asyncProperty(fc.infiniteStream(fc.nat({ max: 2 ** 30 })), async choices => {
+    serial = 0;
+    const choose = (below: number) => Number(choices.next().value) % below;
+    await new Scenario(choose).play(STEPS_OF_A_SCENARIO, tally);
+  });
+  const seed = Number(process.env['FLEETFILL_MODEL_SEED'] ?? Date.now());
+  const steps = Number(process.env['FLEETFILL_MODEL_STEPS'] ?? STEPS);
+  for (let round = 0; tally.steps < steps; round++) {
+    await fc.assert(scenario, { seed: seed + round, numRuns: 10, endOnFailure: true });
+  }
+  console.log('model', JSON.stringify({ seed, ...tally }));
+  expect(tally.verified).toBeGreaterThan(0);
+  expect(tally.completions).toBeGreaterThan(100);
+  for (const happened of [
+    tally.kills,
+    tally.orchestratorKills,
+    tally.takeOvers,
+    tally.pauses,
+    tally.freezes,
+  ]) {
+    expect(happened).toBeGreaterThan(10);
+  }
+}, 600_000);

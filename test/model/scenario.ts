@@ -1,0 +1,365 @@
+import type { CloudWatchClient } from '@aws-sdk/client-cloudwatch';
+import type { DynamoDBClient } from '@aws-sdk/client-dynamodb';
+import { pino } from 'pino';
+import { ControlTable, type ControlTableClient } from '../../core/control-table.ts';
+import { MetricsPublisher } from '../../core/metrics-publisher.ts';
+import { NO_COUNTERS, type OperatorChange, type RunRecord, type TaskRecord } from '../../core/records.ts';
+import { RunStore } from '../../core/run-store.ts';
+import type { TaskEnvironment } from '../../core/task-environment.ts';
+import { runWorker } from '../../job/worker.ts';
+import type { Fleet, TaskObservation } from '../../orchestrator/fleet.ts';
+import { createStores } from '../../orchestrator/stores.ts';
+import { Supervisor } from '../../orchestrator/supervisor.ts';
+import { FakeUserTable } from './fake-user-table.ts';
+import { Invariants } from './invariants.ts';
+import { MemoryTable } from './memory-table.ts';
+import { Actor, type Choose, World } from './world.ts';
+
+const RUN = 'model';
+const SEGMENTS = 4;
+const TASKS = 2;
+
+interface EcsTask {
+  readonly arn: string;
+  readonly actor: Actor;
+  observation: TaskObservation;
+}
+
+/** How often each kind of disturbance took place, over all scenarios: a model without any proves nothing. */
+export interface Tally {
+  steps: number;
+  verified: number;
+  completions: number;
+  kills: number;
+  orchestratorKills: number;
+  takeOvers: number;
+  pauses: number;
+  freezes: number;
+  checks: number;
+}
+
+/**
+ * One run from its creation to its end, with the real worker, supervisor and stores, in a world where requests get
+ * lost, delayed and repeated, processes die and freeze, clocks differ, operators pause and resume, and a second
+ * orchestrator takes over from a living one.
+ */
+export class Scenario {
+  readonly #choose: Choose;
+  readonly #world: World;
+  readonly #table = new MemoryTable();
+  readonly #users = new FakeUserTable(SEGMENTS, 6, 2);
+  readonly #invariants = new Invariants(this.#table, this.#users);
+  readonly #tasks = new Map<string, EcsTask>();
+  readonly #orchestrators = new Set<Actor>();
+  readonly #frozen = new Set<Actor>();
+  #broken: unknown;
+  #actors = 0;
+
+  constructor(choose: Choose) {
+    this.#choose = choose;
+    this.#world = new World(choose, choose(3) === 0 ? 0 : 12);
+  }
+
+  /** @throws the first broken invariant. */
+  async play(maxSteps: number, tally: Tally): Promise<void> {
+    this.#startOrchestrator();
+    for (let step = 0; step < maxSteps; step++) {
+      tally.steps += 1;
+      if (this.#broken !== undefined) throw this.#broken;
+      if (this.#run()?.status === 'verified') break;
+      if (this.#choose(150) === 0) this.#disturb(tally);
+      if (this.#orchestrators.size === 0) this.#startOrchestrator();
+      await this.#world.step();
+    }
+    if (this.#broken !== undefined) throw this.#broken;
+    if (this.#run()?.status === 'verified') tally.verified += 1;
+    tally.completions += this.#invariants.completions;
+    tally.checks += this.#invariants.checks;
+    for (const actor of [...this.#orchestrators, ...[...this.#tasks.values()].map(task => task.actor)]) {
+      actor.dead = true;
+    }
+  }
+
+  #run(): RunRecord | undefined {
+    return this.#table.item(RUN, 'RUN') as unknown as RunRecord | undefined;
+  }
+
+  #disturb(tally: Tally): void {
+    const workers = [...this.#tasks.values()].filter(task => task.observation.state === 'alive');
+    const worker = workers[this.#choose(Math.max(1, workers.length))];
+    switch (this.#choose(7)) {
+      case 0:
+        if (worker) {
+          tally.kills += 1;
+          this.#end(worker, 137);
+        }
+        return;
+      case 1:
+        for (const actor of this.#orchestrators) actor.dead = true;
+        this.#orchestrators.clear();
+        tally.orchestratorKills += 1;
+        return;
+      case 2:
+        if (this.#run()) {
+          tally.takeOvers += 1;
+          this.#startOrchestrator();
+        }
+        return;
+      case 3:
+        tally.pauses += 1;
+        this.#operate('pause', { desired: 'pause' });
+        return;
+      case 4:
+        this.#operate('rate', {
+          rates: { writeUnitsPerSecond: 20 + this.#choose(100), readUnitsPerSecond: 50 },
+        });
+        return;
+      case 5: {
+        const actor = worker?.actor ?? [...this.#orchestrators][0];
+        if (actor) {
+          tally.freezes += 1;
+          actor.frozen = true;
+          this.#frozen.add(actor);
+        }
+        return;
+      }
+      default:
+        for (const actor of this.#frozen) actor.frozen = false;
+        this.#frozen.clear();
+    }
+  }
+
+  #controlTable(actor: Actor, launch?: string): ControlTable {
+    const request = (command: unknown) =>
+      this.#world.request(actor, () => {
+        const reply = this.#table.execute(command);
+        this.#checked(() => this.#invariants.check());
+        return reply;
+      });
+    const send = async (command: unknown) => {
+      try {
+        const reply = (await request(command)) as { Attributes?: TaskRecord };
+        if (launch !== undefined && reply.Attributes?.granted)
+          this.#invariants.brought(launch, reply.Attributes);
+        return reply;
+      } catch (error) {
+        const { Item } = error as { Item?: TaskRecord };
+        if (launch !== undefined && Item?.granted) this.#invariants.brought(launch, Item);
+        throw error;
+      }
+    };
+    return new ControlTable({ send } as unknown as ControlTableClient, 'control');
+  }
+
+  /** The user's table as one process reaches it; a worker must have authority at the moment of sending. */
+  #dataPlane(actor: Actor, launch?: string): DynamoDBClient {
+    const guards: (() => void)[] = [];
+    return {
+      middlewareStack: {
+        add: (middleware: (next: () => void) => () => Promise<void>) =>
+          guards.push(
+            () =>
+              void middleware(() => {})().catch(error => {
+                throw error;
+              }),
+          ),
+      },
+      send: async (command: unknown) => {
+        if (launch !== undefined) this.#checked(() => this.#assertAuthority(launch));
+        return this.#world.request(actor, () => this.#users.execute(command));
+      },
+    } as unknown as DynamoDBClient;
+  }
+
+  #assertAuthority(launch: string): void {
+    const status = this.#table.item(RUN, `TASK#${launch}`)?.['status'];
+    if (status !== 'running') throw new Error(`launch ${launch} sends to the user's table and is ${status}`);
+  }
+
+  #startOrchestrator(): void {
+    const first = this.#run() === undefined;
+    const actor = this.#actor('orchestrator');
+    this.#orchestrators.add(actor);
+    const stores = createStores(this.#controlTable(actor));
+    const clock = this.#world.clockOf(actor);
+    const supervise = async () => {
+      const run = first ? await stores.runs.create(newRun()) : await this.#takeOver(stores.runs);
+      if (!run || run.status === 'verified') return;
+      const metrics = this.#metrics(actor);
+      const output = { event: () => {}, say: () => {}, print: () => {} };
+      await new Supervisor(
+        {
+          stores,
+          fleet: this.#fleet(actor),
+          client: this.#dataPlane(actor),
+          clock,
+          supervision: run,
+          output,
+          metrics,
+          detach: new AbortController().signal,
+        },
+        run,
+      ).supervise();
+    };
+    supervise()
+      .catch(error => this.#expectedEnd(error))
+      .finally(() => this.#orchestrators.delete(actor));
+  }
+
+  /** A process may end by what its network did to it, or by being superseded; anything else is a finding. */
+  #expectedEnd(error: unknown): void {
+    const expected = [
+      'TimeoutError',
+      'SupersededError',
+      'AuthorityLostError',
+      'TableLockedError',
+      'ConfigurationError',
+    ];
+    const name = error instanceof Error ? error.name : '';
+    if (!expected.includes(name) && !(error instanceof Error && error.message.includes('is gone'))) {
+      this.#broken ??= error;
+    }
+  }
+
+  async #takeOver(runs: RunStore): Promise<RunRecord | undefined> {
+    const id = `take-over ${this.#actors}`;
+    return runs.takeOver(RUN, change(id, 'resume'), { desired: 'run' });
+  }
+
+  #operate(what: 'pause' | 'rate', edit: Parameters<RunStore['operate']>[2]): void {
+    const actor = this.#actor('operator');
+    const id = `${what} ${this.#actors}`;
+    const runs = new RunStore(this.#controlTable(actor));
+    const act = async () => {
+      // A person whose command failed repeats it; the change keeps its id.
+      for (let tries = 0; tries < 20; tries++) {
+        try {
+          const run = await runs.operate(RUN, change(id, what), edit);
+          if (run && run.status !== 'verified') this.#invariants.acknowledged(id);
+          return;
+        } catch (error) {
+          this.#expectedEnd(error);
+        }
+      }
+    };
+    void act();
+  }
+
+  #fleet(orchestrator: Actor): Fleet {
+    const fleet: Pick<Fleet, 'start' | 'describe' | 'stop'> = {
+      start: async environment =>
+        (await this.#world.request(orchestrator, () => this.#runTask(environment))) as string,
+      describe: async arns =>
+        (await this.#world.request(orchestrator, () => this.#describe(arns))) as Map<string, TaskObservation>,
+      stop: async arn => {
+        await this.#world.request(orchestrator, () => {
+          const task = [...this.#tasks.values()].find(other => other.arn === arn);
+          if (task?.observation.state === 'alive') this.#end(task, 137);
+        });
+      },
+    };
+    return fleet as Fleet;
+  }
+
+  #describe(arns: readonly string[]): Map<string, TaskObservation> {
+    const all = [...this.#tasks.values()].filter(({ arn }) => arns.includes(arn));
+    return new Map(all.map(({ arn, observation }) => [arn, observation]));
+  }
+
+  /** Idempotent by its client token, which is the launch. */
+  #runTask(environment: TaskEnvironment): string {
+    const known = this.#tasks.get(environment.launch);
+    if (known) return known.arn;
+    const actor = this.#actor('worker');
+    const task: EcsTask = {
+      arn: `arn/${environment.launch}`,
+      actor,
+      observation: { state: 'alive', lastStatus: 'RUNNING' },
+    };
+    this.#tasks.set(environment.launch, task);
+    runWorker({
+      task: environment,
+      dataPlane: this.#dataPlane(actor, environment.launch),
+      controlTable: this.#controlTable(actor, environment.launch),
+      cloudWatch: { send: async () => ({}) } as unknown as CloudWatchClient,
+      clock: this.#world.clockOf(actor),
+      log: pino({ level: 'silent' }),
+      stop: new AbortController(),
+    })
+      .catch(error => {
+        this.#expectedEnd(error);
+        return 1;
+      })
+      .then(exitCode => this.#end(task, exitCode));
+    return task.arn;
+  }
+
+  #end(task: EcsTask, exitCode: number): void {
+    task.actor.dead = true;
+    task.observation = { state: 'stopped', stopCode: 'EssentialContainerExited', reason: '', exitCode };
+  }
+
+  #metrics(actor: Actor): MetricsPublisher {
+    return new MetricsPublisher({
+      client: { send: async () => ({}) } as unknown as CloudWatchClient,
+      clock: this.#world.clockOf(actor),
+      namespace: 'Fleetfill',
+      table: 'stuff',
+      onFailure: () => {},
+    });
+  }
+
+  #actor(kind: string): Actor {
+    this.#actors += 1;
+    // Monotonic clocks of two machines differ in their zero and, a little, in their speed.
+    return new Actor(`${kind} ${this.#actors}`, 0.97 + this.#choose(7) / 100, this.#choose(1_000_000));
+  }
+
+  #checked(check: () => void): void {
+    try {
+      check();
+    } catch (error) {
+      this.#broken ??= error;
+    }
+  }
+}
+
+function change(id: string, what: OperatorChange['what']): OperatorChange {
+  return { id, at: '', by: 'model', what, detail: '' };
+}
+
+function newRun(): Omit<RunRecord, 'version' | 'epoch' | 'supervisorWrite'> {
+  return {
+    run: RUN,
+    status: 'running',
+    desired: 'run',
+    table: 'stuff',
+    tableArn: 'arn:stuff',
+    account: '',
+    region: '',
+    attribute: 'test',
+    value: '1',
+    keySchema: [{ name: 'id', type: 'S' }],
+    totalSegments: SEGMENTS,
+    tasks: TASKS,
+    writeApi: 'batch',
+    writeApiReason: '',
+    dryRun: false,
+    rates: { writeUnitsPerSecond: 100, readUnitsPerSecond: 100 },
+    unattendedRate: 25,
+    passes: 3,
+    maxAttempts: 1_000,
+    heartbeatMs: 2_000,
+    authorityMs: 5_000,
+    namespace: 'Fleetfill',
+    controlTable: 'control',
+    pass: 1,
+    sweep: 1,
+    createdAt: '',
+    createdBy: 'model',
+    activeMs: 0,
+    changes: [],
+    launches: 0,
+    supervisorCounters: NO_COUNTERS,
+  };
+}

@@ -1,0 +1,167 @@
+import type { Clock } from '../../core/clock.ts';
+
+/** Draws the next choice: a whole number below `below`. */
+export type Choose = (below: number) => number;
+
+type Effect = () => unknown;
+
+interface Message {
+  readonly actor: Actor;
+  readonly effect: Effect;
+  readonly resolve: (value: unknown) => void;
+  readonly reject: (error: unknown) => void;
+}
+
+interface Timer {
+  readonly actor: Actor;
+  readonly dueMs: number;
+  readonly fire: () => void;
+}
+
+/**
+ * A process of the model. Once dead, nothing of it runs again: its timers do not fire and replies do not reach it.
+ * Its clock has a rate and a zero of its own.
+ */
+export class Actor {
+  readonly name: string;
+  readonly clockRate: number;
+  readonly clockOffsetMs: number;
+  dead = false;
+  /** Stopped in the middle: it goes on, as if nothing had been, when this is false again. */
+  frozen = false;
+
+  constructor(name: string, clockRate = 1, clockOffsetMs = 0) {
+    this.name = name;
+    this.clockRate = clockRate;
+    this.clockOffsetMs = clockOffsetMs;
+  }
+}
+
+/**
+ * Time, network and processes of the model. Nothing happens by itself: each step picks one thing that may happen
+ * next, among all messages on their way and the next timer, and lets it happen.
+ */
+export class World {
+  readonly #choose: Choose;
+  #messages: Message[] = [];
+  readonly #ghosts: { readonly effect: Effect }[] = [];
+  #timers: Timer[] = [];
+  #nowMs = 0;
+  /** So many in a hundred messages do not go the straight way. */
+  readonly #faultsPerHundred: number;
+
+  constructor(choose: Choose, faultsPerHundred: number) {
+    this.#choose = choose;
+    this.#faultsPerHundred = faultsPerHundred;
+  }
+
+  clockOf(actor: Actor): Clock {
+    return {
+      monotonicMs: () => actor.clockOffsetMs + this.#nowMs * actor.clockRate,
+      nowIso: () => new Date(this.#nowMs).toISOString(),
+      sleep: (ms, signal) =>
+        new Promise(resolve => {
+          if (signal?.aborted) return resolve();
+          const timer: Timer = {
+            actor,
+            dueMs: this.#nowMs + Math.max(0, ms) / actor.clockRate,
+            fire: () => {
+              signal?.removeEventListener('abort', abandon);
+              resolve();
+            },
+          };
+          const abandon = () => {
+            this.#timers = this.#timers.filter(other => other !== timer);
+            resolve();
+          };
+          signal?.addEventListener('abort', abandon, { once: true });
+          this.#timers.push(timer);
+        }),
+    };
+  }
+
+  /** Sends a request; the world decides whether and when it takes effect, and whether its reply arrives. */
+  request(actor: Actor, effect: Effect): Promise<unknown> {
+    return new Promise((resolve, reject) => {
+      if (!actor.dead) this.#messages.push({ actor, effect, resolve, reject });
+    });
+  }
+
+  /** One thing happens: a message arrives, a late or repeated request takes effect, or time passes. */
+  async step(): Promise<void> {
+    this.#timers = this.#timers.filter(({ actor }) => !actor.dead);
+    this.#messages = this.#messages.filter(({ actor }) => !actor.dead);
+    const awake = this.#messages.filter(({ actor }) => !actor.frozen);
+    const things = awake.length + this.#ghosts.length;
+    // Time passes when nothing else is chosen; the more is on its way, the more rarely.
+    const chosen = this.#choose(things + 1);
+    const message = awake[chosen];
+    if (message) this.#deliver(message);
+    else if (chosen < things) this.#ghosts.splice(chosen - awake.length, 1)[0]?.effect();
+    else this.#tick();
+    await new Promise<void>(resolve => setImmediate(resolve));
+  }
+
+  #tick(): void {
+    const next = this.#timers
+      .filter(({ actor }) => !actor.frozen)
+      .reduce<Timer | undefined>(
+        (first, timer) => (first && first.dueMs <= timer.dueMs ? first : timer),
+        undefined,
+      );
+    if (!next) {
+      // Everyone who could do something is frozen: time passes all the same.
+      this.#nowMs += 1_000;
+      return;
+    }
+    this.#timers = this.#timers.filter(timer => timer !== next);
+    this.#nowMs = Math.max(this.#nowMs, next.dueMs);
+    next.fire();
+  }
+
+  #deliver(message: Message): void {
+    this.#messages = this.#messages.filter(other => other !== message);
+    const effect = () => quietly(message.effect);
+    const fault = this.#choose(100) < this.#faultsPerHundred ? this.#choose(4) : undefined;
+    switch (fault) {
+      case undefined:
+        this.#reply(message, message.effect);
+        break;
+      case 0:
+        this.#reject(message);
+        break;
+      case 1:
+        effect();
+        this.#reject(message);
+        break;
+      case 2:
+        this.#ghosts.push({ effect });
+        this.#reject(message);
+        break;
+      default:
+        this.#ghosts.push({ effect });
+        this.#reply(message, message.effect);
+    }
+  }
+
+  #reply({ actor, resolve, reject }: Message, effect: Effect): void {
+    try {
+      const value = effect();
+      if (!actor.dead) resolve(value);
+    } catch (error) {
+      if (!actor.dead) reject(error);
+    }
+  }
+
+  #reject({ actor, reject }: Message): void {
+    if (!actor.dead) reject(Object.assign(new Error('no reply came'), { name: 'TimeoutError' }));
+  }
+}
+
+function quietly(effect: Effect): void {
+  try {
+    effect();
+  } catch {
+    // Nobody waits for the reply of a request that was lost, delayed or repeated.
+  }
+}
