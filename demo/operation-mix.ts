@@ -2,20 +2,24 @@ import type { AttributeValue } from '@aws-sdk/client-dynamodb';
 import { draw, pickWeighted } from './draw.ts';
 import type { Item } from './item.ts';
 
-/** What a live application does to the table while the tool runs. */
-export const OPERATIONS = {
-  insert: 'a new item, with the attribute as the new code sets it',
-  restore: 'a deleted item again under its old key, with the attribute',
-  update: 'other attributes of an item',
-  set: 'the attribute of an item, to the application’s own value',
-  replace: 'a whole item by a new version of it, with the attribute',
-  delete: 'an item',
-} as const;
+/** What a live application does to the table while the tool runs, each with its relative weight. */
+export interface OperationMix {
+  /** A new item, with the attribute as the new code sets it. */
+  readonly insert: number;
+  /** A deleted item again under its old key, with the attribute. */
+  readonly restore: number;
+  /** Other attributes of an item. */
+  readonly update: number;
+  /** The attribute of an item, to a value of the application's own. */
+  readonly set: number;
+  /** A whole item replaced by a new version of it, with the attribute. */
+  readonly replace: number;
+  readonly delete: number;
+}
 
-export type Operation = keyof typeof OPERATIONS;
-export type OperationMix = Readonly<Record<Operation, number>>;
+export type Operation = keyof OperationMix;
 
-/** Relative weights. More of what can collide with the tool than a real application would have. */
+/** More of what can collide with the tool than a real application would have. */
 export const DEFAULT_MIX: OperationMix = {
   insert: 25,
   restore: 3,

@@ -2,6 +2,9 @@
 const PLAIN_LINE_EVERY_MS = 5000;
 const REDRAW_EVERY_MS = 100;
 
+/** For terminals that do not know their own width. */
+const USUAL_COLUMNS = 80;
+
 /** One line that is drawn over on a terminal, and a plain line from time to time anywhere else. */
 export class ProgressLine {
   readonly #stream: NodeJS.WriteStream;
@@ -25,7 +28,7 @@ export class ProgressLine {
       return;
     }
     this.#wipe();
-    this.#stream.write(text.slice(0, this.#stream.columns - 1));
+    this.#stream.write(text.slice(0, (this.#stream.columns || USUAL_COLUMNS) - 1));
     this.#visible = true;
   }
 

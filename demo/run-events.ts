@@ -36,7 +36,6 @@ const progress = z.looseObject({
   scanned: count.optional().catch(undefined),
   updated: count.optional().catch(undefined),
 });
-export type RunProgress = z.infer<typeof progress>;
 
 /** undefined when the line is no event: the contract leaves no room for one, and the demo says so. */
 export function parseEvent(line: string): RunEvent | undefined {
@@ -56,6 +55,6 @@ export function parseRunFinished(event: RunEvent): RunFinished {
 }
 
 /** Only for people's eyes, so whatever is not understood is left out. */
-export function parseProgress(event: RunEvent): RunProgress {
+export function parseProgress(event: RunEvent): z.infer<typeof progress> {
   return progress.parse(event);
 }

@@ -1,6 +1,7 @@
-import { readdir } from 'node:fs/promises';
+import { mkdtemp, readdir, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { describe, expect, test } from 'vitest';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { runBundle } from './support/run-bundle.ts';
 
 type Event = Record<string, unknown> & { event: string; at: string; runId?: string };
@@ -12,9 +13,12 @@ function eventsOf(stdout: string): Event[] {
     .map(line => JSON.parse(line) as Event);
 }
 
-async function demoDirectories(): Promise<string[]> {
-  return (await readdir(tmpdir())).filter(name => name.startsWith('fleetfill-demo-'));
-}
+/** Where the demo under test, and every process it starts, may put temporary files. */
+let scratch: string;
+beforeAll(async () => {
+  scratch = await mkdtemp(join(tmpdir(), 'fleetfill-test-'));
+});
+afterAll(() => rm(scratch, { recursive: true, force: true }));
 
 describe('the demo', () => {
   test('under --json ends with what the journal says and run.finished, and stdout holds nothing else', async () => {
@@ -43,8 +47,9 @@ describe('the demo', () => {
   });
 
   test('without it tells a person what happened', async () => {
-    const before = await demoDirectories();
-    const { exitCode, stdout, stderr } = await runBundle('demo', ['--items', '500', '--tasks', '2']);
+    const { exitCode, stdout, stderr } = await runBundle('demo', ['--items', '500', '--tasks', '2'], {
+      TMPDIR: scratch,
+    });
     expect({ exitCode, stderr }).toStrictEqual({ exitCode: 0, stderr: '' });
     for (const label of ['Table', 'Application', 'Fleet', 'Verification', 'Journal']) {
       expect(stdout).toMatch(new RegExp(`^${label} `, 'm'));
@@ -52,7 +57,7 @@ describe('the demo', () => {
     expect(stdout).toMatch(
       /Every item has "test"\. Orchestrator, CloudWatch and journal agree to the item\./,
     );
-    expect(await demoDirectories()).toStrictEqual(before);
+    expect(await readdir(scratch)).toStrictEqual([]);
   });
 
   test.each([
@@ -72,9 +77,13 @@ describe('the demo', () => {
 });
 
 test('a demo that is ended leaves with the code of the signal, and leaves nothing behind', async () => {
-  const before = await demoDirectories();
-  const finished = await runBundle('demo', ['--items', '100000'], {}, { signal: 'SIGTERM', afterMs: 2000 });
+  const finished = await runBundle(
+    'demo',
+    ['--items', '100000'],
+    { TMPDIR: scratch },
+    { signal: 'SIGTERM', afterMs: 2000 },
+  );
   expect(finished.exitCode).toBe(143);
   expect(finished.stderr).toBe('demo: ended by SIGTERM\n');
-  expect(await demoDirectories()).toStrictEqual(before);
+  expect(await readdir(scratch)).toStrictEqual([]);
 });
