@@ -44,7 +44,7 @@ export function nameUnfitForBatch({
  * `UPDATE "stuff" SET "test" = ? WHERE "id" = ? AND "created" = ? AND "test" IS MISSING`. A PartiQL UPDATE never
  * creates an item, and an attribute of type NULL is not missing [developer guide, PartiQL update statements].
  */
-export function updateStatement({ table, keySchema, attribute }: Omit<ItemWrite, 'value'>): string {
+function updateStatement({ table, keySchema, attribute }: Omit<ItemWrite, 'value'>): string {
   const keys = keySchema.map(key => `"${key.name}" = ?`).join(' AND ');
   return `UPDATE "${table}" SET "${attribute}" = ? WHERE ${keys} AND "${attribute}" IS MISSING`;
 }

@@ -10,6 +10,7 @@ import {
   RUN_TRANSITIONS,
   type RunRecord,
   type RunStatus,
+  VERIFICATION_PREFIX,
   type VerificationRecord,
   verificationItem,
 } from './records.ts';
@@ -173,7 +174,7 @@ export class RunStore {
   }
 
   async verifications(run: string): Promise<VerificationRecord[]> {
-    return (await this.#table.query(run, 'VERIFICATION#')) as unknown as VerificationRecord[];
+    return (await this.#table.query(run, VERIFICATION_PREFIX)) as unknown as VerificationRecord[];
   }
 
   async #replace(

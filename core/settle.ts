@@ -24,7 +24,7 @@ export type Verdict =
   | { readonly kind: 'systemic'; readonly reason: string };
 
 /** Throttling asks for a lower rate; the others only for another try. */
-export type RetryCause = 'throttled' | 'internal' | 'conflict' | 'transport';
+type RetryCause = 'throttled' | 'internal' | 'conflict' | 'transport';
 
 const REFUSED = ['ConditionalCheckFailed'];
 const THROTTLED = [

@@ -11,7 +11,7 @@ const GIVE_UP_AFTER_AUTHORITIES = 6;
 const RETRY_AFTER_MS = 400;
 
 /** What the heartbeat reports of this process. */
-export interface HeartbeatReport {
+interface HeartbeatReport {
   readonly seenRenewal: number;
   readonly throttled?: TaskRecord['throttled'];
 }

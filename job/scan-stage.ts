@@ -96,10 +96,7 @@ async function scanPage(
 }
 
 /** How many items the next page may read: what both shares can take in {@link PAGE_SECONDS}. */
-export function pageLimit({
-  share,
-  estimate,
-}: Pick<ScanStageOptions, 'share' | 'estimate'>): number | undefined {
+function pageLimit({ share, estimate }: Pick<ScanStageOptions, 'share' | 'estimate'>): number | undefined {
   const writable = (share.write.unitsPerSecond * PAGE_SECONDS) / estimate.writeUnitsPerItem;
   const byWrites = writable / Math.max(estimate.density, 0.02);
   const byReads = (share.read.unitsPerSecond * PAGE_SECONDS) / estimate.readUnitsPerScannedItem;

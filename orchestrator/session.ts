@@ -12,7 +12,7 @@ import type { Settings } from './options.ts';
 import type { createOutput } from './output.ts';
 import { createStores, type Stores } from './stores.ts';
 
-export type CommandOutput = ReturnType<typeof createOutput>;
+type CommandOutput = ReturnType<typeof createOutput>;
 
 /** What a command is given: its settings, where to write, and a signal that aborts when the operator detaches. */
 export interface CommandContext {

@@ -14,7 +14,7 @@ const CONCURRENCY = 8;
 const MAX_SEGMENTS = 64;
 
 /** Keys that are kept for a repair; when more are missing, another pass is the better way. */
-export const MAX_REPAIRABLE = 1_000;
+const MAX_REPAIRABLE = 1_000;
 
 /** A strongly consistent read of 4 KB is one unit; a Scan page holds 1 MB at most [developer guide]. */
 const LARGEST_PAGE_UNITS = 256;

@@ -1,4 +1,11 @@
-import type { RunRecord, SegmentRecord, TaskRecord } from '../../core/records.ts';
+import {
+  RUN_TRANSITIONS,
+  type RunRecord,
+  SEGMENT_TRANSITIONS,
+  type SegmentRecord,
+  TASK_TRANSITIONS,
+  type TaskRecord,
+} from '../../core/records.ts';
 import type { FakeUserTable } from './fake-user-table.ts';
 import type { MemoryTable } from './memory-table.ts';
 
@@ -12,6 +19,7 @@ export class Invariants {
   readonly #progress = new Map<string, { sequence: number; place: number }>();
   readonly #completions = new Map<string, number>();
   readonly #brought = new Map<string, Pick<TaskRecord, 'granted' | 'renewal'>>();
+  readonly #statuses = new Map<string, string>();
   readonly #acknowledged = new Set<string>();
   #finishedAs: string | undefined;
   completions = 0;
@@ -41,8 +49,27 @@ export class Invariants {
     ) as unknown as SegmentRecord[];
     const tasks = items.filter(({ item }) => String(item).startsWith('TASK#')) as unknown as TaskRecord[];
     const run = items.find(({ item }) => item === 'RUN') as unknown as RunRecord | undefined;
-    for (const segment of segments) this.#checkSegment(segment);
-    if (run) this.#checkRun(run, segments, tasks);
+    for (const segment of segments) {
+      this.#checkTransition(`segment ${segment.segment}`, segment.status, SEGMENT_TRANSITIONS);
+      this.#checkSegment(segment);
+    }
+    for (const task of tasks) this.#checkTransition(`task ${task.launch}`, task.status, TASK_TRANSITIONS);
+    if (!run) return;
+    this.#checkTransition('run', run.status, RUN_TRANSITIONS);
+    this.#checkRun(run, segments, tasks);
+  }
+
+  /** The tables of core/records.ts name every transition that there is. */
+  #checkTransition<S extends string>(
+    what: string,
+    status: S,
+    allowed: Readonly<Record<S, Partial<Record<S, string>>>>,
+  ): void {
+    const before = this.#statuses.get(what) as S | undefined;
+    this.#statuses.set(what, status);
+    if (before !== undefined && before !== status && allowed[before][status] === undefined) {
+      throw new Error(`${what} went from ${before} to ${status}`);
+    }
   }
 
   #checkSegment(segment: SegmentRecord): void {

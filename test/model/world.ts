@@ -122,7 +122,7 @@ export class World {
   #deliver(message: Message): void {
     this.#messages = this.#messages.filter(other => other !== message);
     const effect = () => quietly(message.effect);
-    const fault = this.#choose(100) < this.#faultsPerHundred ? this.#choose(4) : undefined;
+    const fault = this.#choose(100) < this.#faultsPerHundred ? this.#choose(5) : undefined;
     switch (fault) {
       case undefined:
         this.#reply(message, message.effect);
@@ -138,18 +138,32 @@ export class World {
         this.#ghosts.push({ effect });
         this.#reject(message);
         break;
-      default:
+      case 3:
         this.#ghosts.push({ effect });
         this.#reply(message, message.effect);
+        break;
+      default:
+        this.#replyLate(message, this.#choose(10_000));
     }
   }
 
   #reply({ actor, resolve, reject }: Message, effect: Effect): void {
+    const reply = this.#outcomeOf(effect, resolve, reject);
+    if (!actor.dead) reply();
+  }
+
+  /** The effect takes place now, the reply comes so much later. */
+  #replyLate({ actor, effect, resolve, reject }: Message, ms: number): void {
+    const reply = this.#outcomeOf(effect, resolve, reject);
+    this.#timers.push({ actor, dueMs: this.#nowMs + ms, fire: reply });
+  }
+
+  #outcomeOf(effect: Effect, resolve: Message['resolve'], reject: Message['reject']): () => void {
     try {
       const value = effect();
-      if (!actor.dead) resolve(value);
+      return () => resolve(value);
     } catch (error) {
-      if (!actor.dead) reject(error);
+      return () => reject(error);
     }
   }
 
