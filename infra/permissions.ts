@@ -33,7 +33,6 @@ export type ResourceKind =
   | 'image repository'
   | 'log group'
   | 'this stack'
-  | 'Fargate quotas'
   | 'anything';
 
 const ONE_ATTRIBUTE = ['dynamodb:Attributes'];
@@ -391,9 +390,10 @@ const OPERATOR: readonly Omit<Permission, 'principal'>[] = [
   },
   {
     action: 'servicequotas:GetServiceQuota',
-    on: 'Fargate quotas',
+    on: 'anything',
     calledBy: 'orchestrate doctor, plan',
-    reason: 'Holds the quota of Fargate vCPUs against --tasks; new accounts have as few as 6.',
+    reason:
+      'Holds the quota of Fargate vCPUs against --tasks; new accounts have as few as 6. The action knows no resource.',
     evidence: 'reviewed',
   },
   {

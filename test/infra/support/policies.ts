@@ -46,7 +46,6 @@ const KIND_OF_RESOURCE: readonly [RegExp, ResourceKind][] = [
   [/:repository\/tools\/fleetfill$/, 'image repository'],
   [/^LogGroup\.Arn$|:log-group:LogGroup$/, 'log group'],
   [/:stack\/fleetfill\/\*$/, 'this stack'],
-  [/:fargate\/\*$/, 'Fargate quotas'],
 ];
 
 function kindOf(resource: string): ResourceKind {
@@ -153,6 +152,22 @@ export function holdCalls(
       ({ principal, action, table }) =>
         `The ${principal} calls ${action}${table ? ` on the ${table} table` : ''}, and no policy of fleet.yaml allows it`,
     );
+}
+
+/** The permissions said to be `seen` that no call shows: either the list of calls is short, or they are not needed. */
+export function notShown(calls: readonly ObservedCall[], permissions: readonly Permission[]): string[] {
+  return permissions
+    .filter(({ evidence }) => evidence === 'seen')
+    .filter(
+      ({ principal, action, on }) =>
+        !calls.some(
+          call =>
+            call.principal === principal &&
+            call.action === action &&
+            (call.table === undefined || on === `${call.table} table`),
+        ),
+    )
+    .map(permission => `${nameOf(permission)} is said to be seen, and no call shows it`);
 }
 
 /**

@@ -32,7 +32,7 @@ export interface Parameter {
   readonly MaxValue?: number;
 }
 
-export interface Resource {
+interface Resource {
   readonly Type: string;
   readonly Condition?: string;
   readonly DeletionPolicy?: string;
