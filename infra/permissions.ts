@@ -122,14 +122,7 @@ const TASK: readonly Omit<Permission, 'principal'>[] = [
     action: 'dynamodb:GetItem',
     on: 'control table',
     calledBy: 'worker: start, checkpoint',
-    reason: 'Reads the run record and its segments, and its own records back after a lost reply.',
-    evidence: 'seen',
-  },
-  {
-    action: 'dynamodb:Query',
-    on: 'control table',
-    calledBy: 'worker: start',
-    reason: 'Lists what of the run is already in quarantine, so that no item is counted twice.',
+    reason: 'Reads the run record, and its own records back after a lost reply.',
     evidence: 'seen',
   },
   {
@@ -325,16 +318,17 @@ const OPERATOR: readonly Omit<Permission, 'principal'>[] = [
     action: 'dynamodb:PartiQLUpdate',
     on: 'user table',
     conditions: ONE_ATTRIBUTE,
-    calledBy: 'orchestrate run: repair, --write-api batch',
-    reason: 'Sets the attribute on the few keys that verification found without it.',
-    evidence: 'seen',
+    calledBy: 'a person, with docs/first-contact.md',
+    reason:
+      'Asks AWS, on a key that does not exist, whether the condition holds for PartiQL; the worker has the same one.',
+    evidence: 'reviewed',
   },
   {
     action: 'dynamodb:UpdateItem',
     on: 'user table',
     conditions: ONE_ATTRIBUTE,
-    calledBy: 'orchestrate run: repair, --write-api single',
-    reason: 'The same, an item a call.',
+    calledBy: 'orchestrate run: repair',
+    reason: 'Sets the attribute on the few keys that verification found without it, an item a call.',
     evidence: 'seen',
   },
   {
