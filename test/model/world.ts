@@ -97,9 +97,14 @@ export class World {
     const chosen = this.#choose(things + 1);
     const message = awake[chosen];
     if (message) this.#deliver(message);
-    else if (chosen < things) this.#ghosts.splice(chosen - awake.length, 1)[0]?.effect();
+    else if (chosen < things) this.#haunt(chosen - awake.length);
     else this.#tick();
     await new Promise<void>(resolve => setImmediate(resolve));
+  }
+
+  /** Most of the time a late request stays late: what it meets then is another world. */
+  #haunt(index: number): void {
+    if (this.#choose(6) === 0) this.#ghosts.splice(index, 1)[0]?.effect();
   }
 
   #tick(): void {
