@@ -1,6 +1,7 @@
 import { CloudWatchClient } from '@aws-sdk/client-cloudwatch';
 import { DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import { DynamoDBDocumentClient } from '@aws-sdk/lib-dynamodb';
+import { NO_COPIES_LOGGER } from './sdk-logger.ts';
 
 /**
  * Longer than any healthy call, shorter than a stalled connection may cost. DynamoDB answers a full Scan page
@@ -20,6 +21,7 @@ const CONNECT_TIMEOUT_MS = 1_000;
 export function createDataPlaneClient(): DynamoDBClient {
   return new DynamoDBClient({
     maxAttempts: 1,
+    logger: NO_COPIES_LOGGER,
     requestHandler: {
       requestTimeout: DATA_PLANE_TIMEOUT_MS,
       connectionTimeout: CONNECT_TIMEOUT_MS,
@@ -35,6 +37,7 @@ export function createDataPlaneClient(): DynamoDBClient {
 export function createControlTableClient(): DynamoDBDocumentClient {
   const client = new DynamoDBClient({
     maxAttempts: 3,
+    logger: NO_COPIES_LOGGER,
     requestHandler: {
       requestTimeout: CONTROL_TABLE_TIMEOUT_MS,
       connectionTimeout: CONNECT_TIMEOUT_MS,

@@ -1,5 +1,6 @@
 import { CloudWatchClient } from '@aws-sdk/client-cloudwatch';
 import { DynamoDBClient } from '@aws-sdk/client-dynamodb';
+import { NO_COPIES_LOGGER } from '../core/sdk-logger.ts';
 import { findDisagreements } from './agreement.ts';
 import { Application } from './application.ts';
 import type { ApplicationStats } from './application-stats.ts';
@@ -15,7 +16,6 @@ import { compare } from './oracle.ts';
 import { type OrchestrationResult, orchestrate } from './orchestration.ts';
 import { openPlaces } from './places.ts';
 import { RunProgress } from './run-progress.ts';
-import { NO_COPIES_LOGGER } from './sdk-logger.ts';
 import { number, summarize } from './summary.ts';
 
 const TABLE = 'stuff';

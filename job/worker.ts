@@ -15,6 +15,7 @@ import type { TaskEnvironment } from '../core/task-environment.ts';
 import { TaskStore } from '../core/task-store.ts';
 import { Authority } from './authority.ts';
 import { CapacityEstimate } from './capacity-estimate.ts';
+import { InFlightLimit } from './in-flight.ts';
 import type { Logger } from './log.ts';
 import { type ScanStageOptions, scanSegment } from './scan-stage.ts';
 import { SegmentWork } from './segment-work.ts';
@@ -22,7 +23,7 @@ import { Share } from './share.ts';
 import { NotDesired, SIGTERM_EXIT_CODE, TerminationRequested } from './shutdown.ts';
 import { UserTable } from './user-table.ts';
 import { WriteQueue } from './write-queue.ts';
-import { WriteStage } from './write-stage.ts';
+import { MOST_IN_FLIGHT, WriteStage } from './write-stage.ts';
 
 /** Segments read at the same time: while one ends, the other keeps the writers busy. */
 const SEGMENTS_AT_A_TIME = 2;
@@ -139,7 +140,8 @@ class Worker {
     const failed = new AbortController();
     const signal = AbortSignal.any([ended, failed.signal]);
     const estimate = new CapacityEstimate();
-    const table = this.#userTable(estimate);
+    const inFlight = new InFlightLimit(MOST_IN_FLIGHT[this.#run.writeApi]);
+    const table = this.#userTable(estimate, inFlight);
     const scan: ScanStageOptions = {
       table,
       queue: this.#queue,
@@ -153,6 +155,7 @@ class Worker {
       table,
       queue: this.#queue,
       share: this.#share,
+      inFlight,
       estimate,
       quarantine: new QuarantineStore(this.#options.controlTable),
       clock: this.#options.clock,
@@ -210,7 +213,7 @@ class Worker {
     }
   }
 
-  #userTable(estimate: CapacityEstimate): UserTable {
+  #userTable(estimate: CapacityEstimate, inFlight: InFlightLimit): UserTable {
     const { task, dataPlane } = this.#options;
     const write: ItemWrite = {
       table: task.table,
@@ -224,7 +227,10 @@ class Worker {
       authority: this.#authority,
       share: this.#share,
       estimate,
-      onWriteLatency: ms => this.#metrics.writeLatency(ms),
+      onWriteLatency: ms => {
+        this.#metrics.writeLatency(ms);
+        inFlight.observe(ms);
+      },
     });
   }
 

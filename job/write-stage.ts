@@ -8,13 +8,14 @@ import type { QuarantineStore } from '../core/quarantine-store.ts';
 import type { WriteApi } from '../core/records.ts';
 import { settleCall, settleStatement, type Verdict } from '../core/settle.ts';
 import type { CapacityEstimate } from './capacity-estimate.ts';
+import type { InFlightLimit } from './in-flight.ts';
 import type { Share } from './share.ts';
 import type { ItemOutcome } from './tally.ts';
 import type { ReadBack, UserTable } from './user-table.ts';
 import type { WorkItem, WriteQueue } from './write-queue.ts';
 
 /** Requests in flight at most: enough to fill the share over slow replies, few enough to be taken back soon. */
-const WRITERS: Readonly<Record<WriteApi, number>> = { batch: 16, single: 64 };
+export const MOST_IN_FLIGHT: Readonly<Record<WriteApi, number>> = { batch: 16, single: 64 };
 
 /** A batch is at most what the share earns in this time, so that a small share is used evenly. */
 const BATCH_SECONDS = 0.1;
@@ -32,6 +33,7 @@ export interface WriteStageOptions {
   readonly table: UserTable;
   readonly queue: WriteQueue;
   readonly share: Share;
+  readonly inFlight: InFlightLimit;
   readonly estimate: CapacityEstimate;
   readonly quarantine: QuarantineStore;
   readonly clock: Clock;
@@ -59,18 +61,23 @@ export class WriteStage {
    */
   async run(signal: AbortSignal): Promise<void> {
     const { writeApi } = this.#options;
-    await Promise.all(Array.from({ length: WRITERS[writeApi] }, () => this.#write(signal)));
+    await Promise.all(Array.from({ length: MOST_IN_FLIGHT[writeApi] }, () => this.#write(signal)));
   }
 
   async #write(signal: AbortSignal): Promise<void> {
-    const { queue, writeApi } = this.#options;
+    const { queue, writeApi, inFlight } = this.#options;
     while (!signal.aborted) {
       await queue.arrival();
-      if (queue.closed || signal.aborted) return;
-      const batch = queue.take(writeApi === 'batch' ? this.#batchSize() : 1);
-      const [head] = batch;
-      if (head === undefined) continue;
-      await (writeApi === 'batch' ? this.#writeBatch(batch, signal) : this.#writeSingle(head, signal));
+      await inFlight.enter();
+      try {
+        if (queue.closed || signal.aborted) return;
+        const batch = queue.take(writeApi === 'batch' ? this.#batchSize() : 1);
+        const [head] = batch;
+        if (head === undefined) continue;
+        await (writeApi === 'batch' ? this.#writeBatch(batch, signal) : this.#writeSingle(head, signal));
+      } finally {
+        inFlight.leave();
+      }
     }
   }
 

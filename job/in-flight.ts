@@ -1,0 +1,57 @@
+/** The smallest latency seen is forgotten after this many replies, since a table's latency changes over hours. */
+const REPLIES_TO_REMEMBER = 2_000;
+
+const FIRST_LIMIT = 2;
+
+/**
+ * How many write requests are in flight: as many as make the table busy, not as many as make it queue. TCP Vegas's
+ * rule: with L requests in flight, a reply that takes `rtt` where the fastest took `base` says that
+ * `L × (1 − base / rtt)` of them were waiting. Below `alpha` there is room for one more; above `beta` there is one too
+ * many [Brakmo, O'Malley, Peterson: TCP Vegas, 1994]. Whatever else uses the table waits behind our queue, so a short
+ * one is part of not harming it.
+ */
+export class InFlightLimit {
+  readonly #most: number;
+  #limit = FIRST_LIMIT;
+  #inFlight = 0;
+  #baseMs = Number.POSITIVE_INFINITY;
+  #replies = 0;
+  readonly #waiting: (() => void)[] = [];
+
+  /** `most`: requests in flight at most, whatever the latency says. */
+  constructor(most: number) {
+    this.#most = most;
+  }
+
+  /** Resolves when one more may be sent; call {@link leave} once for each. */
+  async enter(): Promise<void> {
+    while (this.#inFlight >= Math.floor(this.#limit)) {
+      await new Promise<void>(resolve => this.#waiting.push(resolve));
+    }
+    this.#inFlight += 1;
+  }
+
+  leave(): void {
+    this.#inFlight -= 1;
+    this.#wake();
+  }
+
+  /** A reply came after `ms`, counted from the moment of sending. */
+  observe(ms: number): void {
+    this.#replies += 1;
+    if (this.#replies % REPLIES_TO_REMEMBER === 0) this.#baseMs = ms;
+    this.#baseMs = Math.min(this.#baseMs, ms);
+    const waiting = this.#limit * (1 - this.#baseMs / Math.max(ms, this.#baseMs));
+    const step = 1 / this.#limit;
+    const [alpha, beta] = [Math.max(1, Math.log2(this.#limit)), Math.max(2, 2 * Math.log2(this.#limit))];
+    if (waiting < alpha) this.#limit = Math.min(this.#most, this.#limit + step);
+    else if (waiting > beta) this.#limit = Math.max(1, this.#limit - step);
+    this.#wake();
+  }
+
+  /** Lets everyone who waits look again: at the end, and when there is room. */
+  #wake(): void {
+    const room = Math.floor(this.#limit) - this.#inFlight;
+    for (const resolve of this.#waiting.splice(0, Math.max(0, room))) resolve();
+  }
+}
