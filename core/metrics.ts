@@ -14,6 +14,8 @@ export const METRIC_UNITS = {
   WriteLatency: 'Milliseconds',
   SegmentsComplete: 'Count',
   WriteRateShare: 'Count/Second',
+  /** 1 while a run is open, 0 at its end: by it the alarm on a stalled run knows that there is one. */
+  RunOpen: 'None',
 } as const;
 
 export type MetricName = keyof typeof METRIC_UNITS;

@@ -22,9 +22,13 @@ export class QuarantineStore {
     return items.map(({ item: _, ...record }) => record as unknown as QuarantineRecord);
   }
 
-  /** The item was written after all, or is gone. */
-  async remove(run: string, key: string): Promise<void> {
-    await this.#table.transact([this.#table.conditionalDelete({ run, item: quarantineItem(key) }, [])]);
+  /** The item was written after all, or is gone. The record stays, as evidence. */
+  async resolve(
+    run: string,
+    key: string,
+    resolved: NonNullable<QuarantineRecord['resolved']>,
+  ): Promise<void> {
+    await this.#table.update({ run, item: quarantineItem(key) }, { set: { resolved } }, []);
   }
 }
 

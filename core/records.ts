@@ -46,7 +46,7 @@ export const RUN_TRANSITIONS: Readonly<Record<RunStatus, Partial<Record<RunStatu
   paused: { running: 'someone resumed it', cancelled: 'someone cancelled it' },
   failed: { running: 'someone resumed it', cancelled: 'someone cancelled it' },
   verified: {},
-  quarantined: { running: 'someone asked to try the quarantined items again' },
+  quarantined: {},
   incomplete: {},
   cancelled: {},
   'dry-run': {},
@@ -93,7 +93,7 @@ export interface OperatorChange {
   readonly id: string;
   readonly at: string;
   readonly by: string;
-  readonly what: 'start' | 'pause' | 'resume' | 'cancel' | 'rate' | 'retry-quarantined';
+  readonly what: 'start' | 'pause' | 'resume' | 'cancel' | 'rate';
   readonly detail: string;
 }
 
@@ -128,6 +128,8 @@ export interface RunRecord {
   readonly writeApi: WriteApi;
   readonly writeApiReason: string;
   readonly dryRun: boolean;
+  /** Tasks run on Fargate Spot. */
+  readonly spot: boolean;
   /** A canary writes this many items and no more. */
   readonly limit?: number;
   /** The fleet's budget. */
@@ -152,8 +154,6 @@ export interface RunRecord {
   /** Milliseconds of supervised work, summed over resumes. */
   readonly activeMs: number;
   readonly changes: readonly OperatorChange[];
-  /** Every launch so far, for `tasks` in the run's end. */
-  readonly launches: number;
   /** What repair and verification consumed and wrote; segments carry the backfill's own counters. */
   readonly supervisorCounters: Counters;
   /** Items that lacked the attribute in the last verification. */
@@ -329,6 +329,8 @@ export interface QuarantineRecord {
   readonly attempts: number;
   readonly segment: number;
   readonly at: string;
+  /** How a later try ended; absent while the item lacks the attribute. */
+  readonly resolved?: { readonly outcome: 'updated' | 'alreadySet' | 'deleted'; readonly at: string };
 }
 
 export interface VerificationRecord {

@@ -104,7 +104,7 @@ export class RunStore {
     const nonce = randomUUID();
     for (;;) {
       const record = await this.read(run);
-      if (!record || (isFinished(record.status) && change.what !== 'retry-quarantined')) return record;
+      if (!record || isFinished(record.status)) return record;
       if (record.supervisorWrite === nonce) return record;
       const { stopReason: _, ...rest } = record;
       const written = await this.#replace(record, {
@@ -130,6 +130,24 @@ export class RunStore {
         ...edit,
         changes: [...record.changes, change],
       });
+      if (written) return written;
+    }
+  }
+
+  /**
+   * Ends a run that is not wanted any more, or its session, by whoever saw every task end: its supervisor may be gone.
+   * A run that is wanted again, or has ended already, is left as it is.
+   */
+  async conclude(run: string, at: string): Promise<RunRecord | undefined> {
+    for (;;) {
+      const record = await this.read(run);
+      if (!record || record.desired === 'run' || isFinished(record.status)) return record;
+      const status = statusWhenEnded(record);
+      if (record.status === status) return record;
+      const next = { ...record, status, ...(isFinished(status) && { finishedAt: at }) };
+      const written = isFinished(status)
+        ? await this.#finish(record, next)
+        : await this.#replace(record, next);
       if (written) return written;
     }
   }
@@ -209,6 +227,12 @@ export class RunStore {
     const holder = await this.read(String(lock['holder']));
     return holder !== undefined && isFinished(holder.status);
   }
+}
+
+/** What a run becomes that is to pause or stop, once all its tasks have ended. */
+export function statusWhenEnded({ desired, stopReason }: RunRecord): RunStatus {
+  if (desired === 'pause') return 'paused';
+  return stopReason?.kind ?? 'cancelled';
 }
 
 function assertTransition(from: RunStatus, to: RunStatus): void {

@@ -7,6 +7,7 @@ import {
   TableLockedError,
 } from '../core/errors.ts';
 import type { RunStatus } from '../core/records.ts';
+import { CredentialsExpiredError } from './expired-credentials.ts';
 
 /** The contract's exit codes; decided here and nowhere else. */
 export const EXIT = {
@@ -48,5 +49,6 @@ export function exitCodeOfError(error: unknown): ExitCode {
   if (error instanceof NotConfirmedError) return EXIT.notConfirmed;
   if (error instanceof TableLockedError || error instanceof SupersededError) return EXIT.held;
   if (error instanceof SystemicError) return EXIT.stopped;
+  if (error instanceof CredentialsExpiredError) return EXIT.detached;
   return EXIT.internal;
 }

@@ -67,14 +67,16 @@ export class Fleet {
    * @returns the task's ARN
    * @throws LaunchRefusedError when ECS answers that it did not start it.
    */
-  async start(environment: TaskEnvironment): Promise<string> {
+  async start(environment: TaskEnvironment, spot: boolean): Promise<string> {
     const location = this.#location;
     const reply = await retrying(() =>
       this.#ecs.send(
         new RunTaskCommand({
           cluster: location.cluster,
           taskDefinition: location.taskDefinition,
-          launchType: 'FARGATE',
+          ...(spot
+            ? { capacityProviderStrategy: [{ capacityProvider: 'FARGATE_SPOT', weight: 1 }] }
+            : { launchType: 'FARGATE' as const }),
           count: 1,
           clientToken: environment.launch,
           startedBy: environment.runId,

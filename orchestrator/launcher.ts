@@ -115,17 +115,20 @@ export class Launcher {
     this.#nextStartAtMs = startAtMs + START_INTERVAL_MS;
     await clock.sleep(startAtMs - clock.monotonicMs());
     try {
-      const taskArn = await fleet.start({
-        runId: run.run,
-        launch: task.launch,
-        segments: task.segments,
-        totalSegments: run.totalSegments,
-        table: run.table,
-        attribute: run.attribute,
-        value: run.value,
-        controlTable: run.controlTable,
-        namespace: run.namespace,
-      });
+      const taskArn = await fleet.start(
+        {
+          runId: run.run,
+          launch: task.launch,
+          segments: task.segments,
+          totalSegments: run.totalSegments,
+          table: run.table,
+          attribute: run.attribute,
+          value: run.value,
+          controlTable: run.controlTable,
+          namespace: run.namespace,
+        },
+        run.spot,
+      );
       this.#refusals = 0;
       await stores.tasks.recordArn(run.run, task.launch, taskArn);
       this.#started.add(task.launch);

@@ -1,4 +1,4 @@
-import yargs from 'yargs';
+import yargs, { type Argv, type Options } from 'yargs';
 import { hideBin } from 'yargs/helpers';
 import { ConfigurationError, describeError } from '../core/errors.ts';
 import { DetachedError } from './detached-error.ts';
@@ -7,7 +7,9 @@ import {
   FLEET_OPTIONS,
   optionsFromEnvironment,
   parseSettings,
+  RATE_OPTIONS,
   READ_RATE_OPTION,
+  RESUME_OPTIONS,
   RUN_OPTIONS,
   TABLE_OPTIONS,
 } from './options.ts';
@@ -51,13 +53,12 @@ async function main(words: string[]): Promise<ExitCode> {
     .wrap(Math.min(110, process.stdout.columns ?? 110))
     .options(FLEET_OPTIONS)
     .version(false)
-    .config(fromEnvironment({ ...FLEET_OPTIONS, ...RUN_OPTIONS }))
+    .config(fromEnvironment(FLEET_OPTIONS))
     .command(
       ['run', '$0'],
       'Add the attribute to every item that lacks it, and verify that none does',
       builder =>
-        builder
-          .options(RUN_OPTIONS)
+        withOptions(builder, RUN_OPTIONS)
           .example('$0 --segments 32', 'the table stuff, attribute test, value 1, by the stack fleetfill')
           .example('$0 --table orders --attribute version --value 2 --max-write-rate 500', 'with a budget'),
       async given => execute(given, (await import('./commands/run.ts')).run),
@@ -65,19 +66,49 @@ async function main(words: string[]): Promise<ExitCode> {
     .command(
       'resume <run>',
       'Take the supervision of a run over and go on',
-      builder => builder.positional('run', RUN_POSITIONAL),
+      builder => builder.positional('run', RUN_POSITIONAL).options(RESUME_OPTIONS),
       async given => execute(given, (await import('./commands/resume.ts')).resume),
     )
     .command(
       'status [run]',
       'Show a run, the newest where none is named',
-      builder => builder.positional('run', { type: 'string', describe: 'Id of the run' }),
+      builder =>
+        builder
+          .positional('run', { type: 'string', describe: 'Id of the run' })
+          .option('watch', { type: 'boolean', describe: 'Show it every two seconds until it ends' }),
       async given => execute(given, (await import('./commands/status.ts')).status),
+    )
+    .command(
+      'pause <run>',
+      'Stop writing until someone resumes; returns when no task can write any more',
+      builder => builder.positional('run', RUN_POSITIONAL),
+      async given => execute(given, (await import('./commands/operate.ts')).pause),
+    )
+    .command(
+      'cancel <run>',
+      'End a run for good and release the table; what was written stays',
+      builder => builder.positional('run', RUN_POSITIONAL),
+      async given => execute(given, (await import('./commands/operate.ts')).cancel),
+    )
+    .command(
+      'rate <run>',
+      'Change the budget of a run',
+      builder => withOptions(builder.positional('run', RUN_POSITIONAL), RATE_OPTIONS),
+      async given => execute(given, (await import('./commands/operate.ts')).rate),
+    )
+    .command(
+      'failures <run>',
+      'List the items that could not be written',
+      builder =>
+        builder
+          .positional('run', RUN_POSITIONAL)
+          .option('retry', { type: 'boolean', describe: 'Try each of them again' }),
+      async given => execute(given, (await import('./commands/failures.ts')).failures),
     )
     .command(
       'verify',
       'Read the whole table with strong consistency and count items that lack the attribute',
-      builder => builder.options({ ...TABLE_OPTIONS, ...READ_RATE_OPTION }),
+      builder => withOptions(builder, { ...TABLE_OPTIONS, ...READ_RATE_OPTION }),
       async given => execute(given, (await import('./commands/verify.ts')).verify),
     )
     .command(
@@ -109,7 +140,12 @@ async function main(words: string[]): Promise<ExitCode> {
   }
 }
 
-function fromEnvironment(options: Parameters<typeof optionsFromEnvironment>[1]) {
+/** Options of a command, each with the environment variable that stands for it. */
+function withOptions<T>(builder: Argv<T>, options: Readonly<Record<string, Options>>): Argv<T> {
+  return builder.options(options).config(fromEnvironment(options)) as Argv<T>;
+}
+
+function fromEnvironment(options: Readonly<Record<string, Options>>) {
   return optionsFromEnvironment(process.env, options);
 }
 

@@ -77,8 +77,14 @@ export const RUN_OPTIONS = {
   ),
   'allow-no-pitr': flag('Go on although point-in-time recovery is off', HOW),
   'single-writer-region': flag('The table is replicated, and no other Region writes to it', HOW),
+  spot: flag('Run the tasks on Fargate Spot', HOW),
   yes: flag('Do not ask for confirmation', HOW),
 } satisfies Record<string, Options>;
+
+/** The run's options as `resume` takes them: to be compared, so none has a default. */
+export const RESUME_OPTIONS: Readonly<Record<string, Options>> = Object.fromEntries(
+  Object.entries(RUN_OPTIONS).map(([name, { default: _, ...option }]: [string, Options]) => [name, option]),
+);
 
 /** All option names, for the environment variables `FLEETFILL_…` that stand for them. */
 const ALL_OPTIONS = { ...FLEET_OPTIONS, ...RUN_OPTIONS };
@@ -151,21 +157,31 @@ const settingsSchema = z.object({
   maxQuarantine: wholeNumber(0, Number.MAX_SAFE_INTEGER).optional(),
   allowNoPitr: z.boolean().default(false),
   singleWriterRegion: z.boolean().default(false),
+  spot: z.boolean().default(false),
   yes: z.boolean().default(false),
+  retry: z.boolean().default(false),
+  watch: z.boolean().default(false),
   run: z.string().optional(),
 });
 
-export type Settings = z.infer<typeof settingsSchema>;
+/** `given`: what the operator named, as opposed to defaults. */
+export type Settings = z.infer<typeof settingsSchema> & { readonly given: ReadonlySet<string> };
+
+/** `maxWriteRate` is written `--max-write-rate`. */
+export function optionName(setting: string): string {
+  return setting.replace(/[A-Z]/g, letter => `-${letter.toLowerCase()}`);
+}
 
 /** @throws ConfigurationError with every problem, a line each. */
 export function parseSettings(given: Readonly<Record<string, unknown>>): Settings {
   const twice = Object.keys(ALL_OPTIONS).filter(name => Array.isArray(given[name]));
   if (twice.length > 0) throw new ConfigurationError(`--${twice.join(', --')} is given more than once.`);
   const parsed = settingsSchema.safeParse(given);
-  if (parsed.success) return parsed.data;
+  if (parsed.success)
+    return { ...parsed.data, given: new Set(Object.keys(given).filter(name => given[name] !== undefined)) };
   const problems = parsed.error.issues.map(({ path, message }) => {
     const key = String(path[0]);
-    return `--${key.replace(/[A-Z]/g, letter => `-${letter.toLowerCase()}`)} ${message}: ${String(given[key])}`;
+    return `--${optionName(key)} ${message}: ${String(given[key])}`;
   });
   throw new ConfigurationError(problems.join('\n'));
 }

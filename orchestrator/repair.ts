@@ -43,9 +43,10 @@ export async function repair(request: RepairRequest): Promise<RepairCounters> {
 /** An item that is refused, though it lacks the attribute, gets this many tries before it is set aside. */
 const MAX_TRIES = 5;
 
-async function repairItem(
+/** One of them: the outcome, and the write units that all its tries consumed. */
+export async function repairItem(
   key: AttributeMap,
-  { client, write, limiter, clock, signal, onQuarantine }: RepairRequest,
+  { client, write, limiter, clock, signal, onQuarantine }: Omit<RepairRequest, 'keys'>,
 ): Promise<{ outcome: 'updated' | 'alreadySet' | 'deleted' | 'quarantined'; writeUnits: number }> {
   let writeUnits = 0;
   let refusals = 0;

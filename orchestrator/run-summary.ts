@@ -16,8 +16,8 @@ export function segmentStates(
   return states;
 }
 
-/** The fields of `run.finished`. */
-export function runFinished(run: RunRecord, segments: readonly SegmentRecord[]) {
+/** The fields of `run.finished`. `launches`: every start of a task so far. */
+export function runFinished(run: RunRecord, segments: readonly SegmentRecord[], launches: number) {
   const { readUnits, writeUnits, ...counted } = totals(run, segments);
   return {
     status: run.status,
@@ -26,7 +26,7 @@ export function runFinished(run: RunRecord, segments: readonly SegmentRecord[]) 
     attribute: run.attribute,
     segments: run.totalSegments,
     tasks: run.tasks,
-    launches: run.launches,
+    launches,
     ...counted,
     missing: run.missing ?? null,
     passes: run.pass,

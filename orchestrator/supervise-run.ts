@@ -1,5 +1,9 @@
+import { createMetricsClient } from '../core/aws-clients.ts';
+import { describeError } from '../core/errors.ts';
 import type { RunRecord } from '../core/records.ts';
 import { type ExitCode, exitCodeOfStatus } from './exit-codes.ts';
+import { CredentialsExpiredError, isExpiredCredentials } from './expired-credentials.ts';
+import { RunOpenSignal } from './run-open.ts';
 import { runFinished } from './run-summary.ts';
 import { createMetrics, type Session } from './session.ts';
 import { Supervisor } from './supervisor.ts';
@@ -12,17 +16,28 @@ export async function superviseRun(session: Session, run: RunRecord): Promise<Ex
     { stores, fleet, client, clock, supervision: run, output, metrics, detach },
     run,
   );
+  const runOpen = new RunOpenSignal(createMetricsClient(), run, error =>
+    output.event('warning', { message: `CloudWatch: ${describeError(error)}` }),
+  );
+  const publishing = new AbortController();
+  const published = metrics.run(publishing.signal);
   try {
+    await runOpen.open();
     const ended = await supervisor.supervise();
-    await metrics.close();
+    await runOpen.close();
     return await finish(session, ended);
   } catch (error) {
-    await metrics.close();
+    runOpen.leave();
     if (detach.aborted) {
       output.say(describeDetached(run.run));
       throw detach.reason;
     }
+    if (isExpiredCredentials(error)) throw new CredentialsExpiredError(run.run, { cause: error });
     throw error;
+  } finally {
+    publishing.abort();
+    await published;
+    await metrics.close();
   }
 }
 
@@ -31,7 +46,8 @@ export async function finish(
   { stores, output }: Pick<Session, 'stores' | 'output'>,
   run: RunRecord,
 ): Promise<ExitCode> {
-  const summary = runFinished(run, await stores.segments.list(run.run));
+  const launches = (await stores.tasks.list(run.run)).length;
+  const summary = runFinished(run, await stores.segments.list(run.run), launches);
   output.say(describeEnd(run, summary));
   output.event('run.finished', summary);
   return exitCodeOfStatus(run.status);

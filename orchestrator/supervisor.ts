@@ -11,10 +11,11 @@ import {
   type StopReason,
   type TaskRecord,
 } from '../core/records.ts';
-import type { Supervision } from '../core/run-store.ts';
+import { type Supervision, statusWhenEnded } from '../core/run-store.ts';
 import { settleCall } from '../core/settle.ts';
 import { openSegments } from './assignment.ts';
 import { Budget } from './budget.ts';
+import { isExpiredCredentials } from './expired-credentials.ts';
 import type { Fleet } from './fleet.ts';
 import { Launcher } from './launcher.ts';
 import type { Output } from './output.ts';
@@ -27,6 +28,8 @@ import { TaskWatch } from './task-watch.ts';
 /** Between two looks at the control table; longer with very many segments, since each look reads all of them. */
 const TICK_MS = 1_000;
 const SEGMENTS_PER_TICK_SECOND = 1_000;
+
+const SAVE_ACTIVE_TIME_MS = 5_000;
 
 /** Quarantine over this part of what was tried, and over the least number, stops the run. */
 const QUARANTINE_PART = 0.05;
@@ -135,7 +138,7 @@ export class Supervisor {
       return await step();
     } catch (error) {
       if (error instanceof SupersededError || this.#options.detach.aborted) throw error;
-      if (settleCall(error, 1).kind !== 'retry') throw error;
+      if (isExpiredCredentials(error) || settleCall(error, 1).kind !== 'retry') throw error;
       this.#options.output.event('warning', { message: describeError(error) });
       return undefined;
     }
@@ -157,6 +160,7 @@ export class Supervisor {
       return true;
     }
     this.#progress.report(run, segments, tasks);
+    await this.#saveActiveTime(run);
     await this.#reopen(run, segments);
     await this.#grant(run, tasks);
     await this.#launch(run, segments, tasks);
@@ -167,6 +171,18 @@ export class Supervisor {
     else if (run.dryRun) await this.#end('dry-run');
     else await this.#endPass(run, clock);
     return true;
+  }
+
+  /** Someone else may end the run, so how long it was worked on must not be known to this process alone. */
+  async #saveActiveTime(run: RunRecord): Promise<void> {
+    if (this.#activeMs - run.activeMs < SAVE_ACTIVE_TIME_MS) return;
+    await this.#options.stores.runs.supervise(this.#options.supervision, () => ({
+      activeMs: this.#activeMs,
+    }));
+  }
+
+  get #activeMs(): number {
+    return this.#activeBeforeMs + (this.#options.clock.monotonicMs() - this.#startedAtMs);
   }
 
   #reasonToStop(
@@ -204,8 +220,7 @@ export class Supervisor {
     }
     await this.#launcher.idle();
     if (!this.#watch.allEnded(await stores.tasks.list(run.run))) return false;
-    const stopped: RunStatus = run.stopReason?.kind ?? 'cancelled';
-    await this.#end(run.desired === 'pause' ? 'paused' : stopped);
+    await this.#end(statusWhenEnded(run));
     return true;
   }
 
@@ -302,13 +317,10 @@ export class Supervisor {
 
   async #end(status: RunStatus): Promise<void> {
     const { stores, supervision, clock } = this.#options;
-    const launches = (await stores.tasks.list(supervision.run)).length;
-    await stores.runs.supervise(supervision, record => ({
+    await stores.runs.supervise(supervision, () => ({
       status,
-      launches,
-      activeMs: this.#activeBeforeMs + (clock.monotonicMs() - this.#startedAtMs),
+      activeMs: this.#activeMs,
       ...(isFinished(status) && { finishedAt: clock.nowIso() }),
-      ...(record.stopReason && { stopReason: record.stopReason }),
     }));
   }
 }

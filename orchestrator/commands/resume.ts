@@ -1,10 +1,48 @@
 import { randomUUID } from 'node:crypto';
 import { ConfigurationError } from '../../core/errors.ts';
-import { isFinished } from '../../core/records.ts';
+import { isFinished, type RunRecord } from '../../core/records.ts';
 import type { ExitCode } from '../exit-codes.ts';
+import { optionName, type Settings } from '../options.ts';
 import { type CommandContext, openSession, operator, readRun } from '../session.ts';
 import { finish, superviseRun } from '../supervise-run.ts';
 import { describeRun } from './run.ts';
+
+/** What a run was started with and keeps, by the option that set it. */
+const KEPT = {
+  table: (run: RunRecord) => run.table,
+  attribute: (run: RunRecord) => run.attribute,
+  value: (run: RunRecord) => run.value,
+  segments: (run: RunRecord) => run.totalSegments,
+  tasks: (run: RunRecord) => run.tasks,
+  maxWriteRate: (run: RunRecord) => run.rates.writeUnitsPerSecond,
+  maxReadRate: (run: RunRecord) => run.rates.readUnitsPerSecond,
+  unattendedRate: (run: RunRecord) => run.unattendedRate,
+  writeApi: (run: RunRecord) => run.writeApi,
+  passes: (run: RunRecord) => run.passes,
+  maxAttempts: (run: RunRecord) => run.maxAttempts,
+  maxQuarantine: (run: RunRecord) => run.maxQuarantine,
+  account: (run: RunRecord) => run.account,
+} satisfies Partial<Record<keyof Settings, (run: RunRecord) => unknown>>;
+
+/**
+ * A resumed run goes on as it was started: an option that says otherwise is a mistake, and one that was not given
+ * says nothing. `auto` names no write API.
+ * @throws ConfigurationError that names every changed option.
+ */
+function refuseChangedOptions(settings: Settings, run: RunRecord): void {
+  const changed = (Object.keys(KEPT) as (keyof typeof KEPT)[]).filter(name => {
+    const given = settings.given.has(name) ? settings[name] : undefined;
+    return given !== undefined && given !== 'auto' && given !== KEPT[name](run);
+  });
+  if (changed.length === 0) return;
+  const lines = changed.map(
+    name => `--${optionName(name)} is ${String(KEPT[name](run))}, not ${String(settings[name])}`,
+  );
+  const rate = changed.some(name => name.endsWith('Rate'))
+    ? ` To change the rate: orchestrate rate ${run.run}`
+    : '';
+  throw new ConfigurationError(`Run ${run.run} goes on as it was started: ${lines.join('; ')}.${rate}`);
+}
 
 /** `orchestrate resume RUN`: takes the supervision over and goes on; of a finished run it prints the end. */
 export async function resume(context: CommandContext): Promise<ExitCode> {
@@ -13,6 +51,7 @@ export async function resume(context: CommandContext): Promise<ExitCode> {
   const { stores, clock } = session;
   const before = await readRun(stores, settings.run ?? '');
   output.setRun(before.run);
+  refuseChangedOptions(settings, before);
   if (isFinished(before.status)) return finish(session, before);
   if (before.stopReason?.kind === 'cancelled') {
     throw new ConfigurationError(`Run ${before.run} is being cancelled and cannot be resumed.`);

@@ -239,6 +239,7 @@ function newRun(
     tasks,
     ...api,
     dryRun: false,
+    spot: settings.spot,
     rates,
     unattendedRate: settings.unattendedRate ?? rates.writeUnitsPerSecond / 4,
     passes: settings.passes,
@@ -256,7 +257,6 @@ function newRun(
     changes: [
       { id: randomBytes(8).toString('hex'), at, by: operator(), what: 'start', detail: `budget: ${reason}` },
     ],
-    launches: 0,
     supervisorCounters: NO_COUNTERS,
   };
 }

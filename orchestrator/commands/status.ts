@@ -1,18 +1,31 @@
+import { systemClock } from '../../core/clock.ts';
 import { ConfigurationError } from '../../core/errors.ts';
-import { isInAuthority, type RunRecord } from '../../core/records.ts';
+import { isFinished, isInAuthority, type RunRecord } from '../../core/records.ts';
 import { EXIT, type ExitCode } from '../exit-codes.ts';
 import { segmentStates, totals } from '../run-summary.ts';
 import { type CommandContext, openStores, readRun } from '../session.ts';
 import type { Stores } from '../stores.ts';
 
+const WATCH_INTERVAL_MS = 2_000;
+
 /** `orchestrate status [RUN]`: one run, the newest where none is named. */
 export async function status(context: CommandContext): Promise<ExitCode> {
-  const { settings, output } = context;
+  const { settings, output, detach } = context;
   const stores = await openStores(context);
   const run =
     settings.run === undefined ? (await stores.runs.list())[0] : await readRun(stores, settings.run);
   if (!run) throw new ConfigurationError('There is no run yet.');
   output.setRun(run.run);
+  await show(context, stores, run);
+  for (let now = run; settings.watch && !isFinished(now.status) && !detach.aborted; ) {
+    await systemClock.sleep(WATCH_INTERVAL_MS, detach);
+    now = await readRun(stores, run.run);
+    await show(context, stores, now);
+  }
+  return EXIT.ok;
+}
+
+async function show({ output }: CommandContext, stores: Stores, run: RunRecord): Promise<void> {
   const now = await describeStatus(stores, run);
   output.event('status', now);
   const { scanned, updated, alreadySet, deleted, quarantined } = now.counters;
@@ -28,7 +41,6 @@ export async function status(context: CommandContext): Promise<ExitCode> {
       `  budget    ${run.rates.writeUnitsPerSecond} write and ${run.rates.readUnitsPerSecond} read units a second`,
     ].join('\n'),
   );
-  return EXIT.ok;
 }
 
 /** The fields of the `status` event. */

@@ -1,13 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
-import { METRIC_UNITS, METRICS_INTERVAL_MS } from '../../core/metrics.ts';
-import {
-  AWAITED_UNITS,
-  PUBLISHED_METRICS,
-  problemOf,
-  type Series,
-  unitOf,
-} from './support/metric-catalogue.ts';
+import { METRICS_INTERVAL_MS } from '../../core/metrics.ts';
+import { PUBLISHED_METRICS, problemOf, type Series, unitOf } from './support/metric-catalogue.ts';
 import { FLEET_PARAMETERS, loadTemplate, Rendering } from './support/template.ts';
 
 interface Widget {
@@ -110,7 +104,6 @@ describe('the dashboard of fleet.yaml', () => {
       graphs.flatMap(rowsOf).flatMap(row => (row.series ?? searched(row.expression ?? ''))?.name ?? []),
     );
     expect(PUBLISHED_METRICS.filter(name => !shown.has(name))).toEqual([]);
-    expect(Object.keys(AWAITED_UNITS).filter(name => name in METRIC_UNITS)).toEqual([]);
   });
 
   it('derives budget and tasks from how often a worker publishes', () => {

@@ -345,6 +345,7 @@ function newRun(): Omit<RunRecord, 'version' | 'epoch' | 'supervisorWrite'> {
     writeApi: 'batch',
     writeApiReason: '',
     dryRun: false,
+    spot: false,
     rates: { writeUnitsPerSecond: 100, readUnitsPerSecond: 100 },
     unattendedRate: 25,
     passes: 3,
@@ -359,7 +360,6 @@ function newRun(): Omit<RunRecord, 'version' | 'epoch' | 'supervisorWrite'> {
     createdBy: 'model',
     activeMs: 0,
     changes: [],
-    launches: 0,
     supervisorCounters: NO_COUNTERS,
   };
 }

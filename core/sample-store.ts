@@ -1,0 +1,72 @@
+import type { ControlTable } from './control-table.ts';
+import type { Counters, Rates, RunStatus } from './records.ts';
+
+const SAMPLE_PREFIX = 'SAMPLE#';
+
+/**
+ * How far a run was at a moment. The sums are cumulative, so that a rate is the difference of any two samples and
+ * nothing is lost when some are left out.
+ */
+export interface SampleRecord {
+  readonly run: string;
+  /** ISO 8601 UTC. The youngest sample also tells that somebody supervises the run. */
+  readonly at: string;
+  readonly status: RunStatus;
+  readonly pass: number;
+  readonly sweep: number;
+  readonly counters: Counters;
+  /** Of the present sweep. */
+  readonly segmentsComplete: number;
+  /** In authority. */
+  readonly tasks: number;
+  readonly budget: Rates;
+  /** How often tasks were throttled since the sample before this one. */
+  readonly throttled: number;
+  readonly throttledReason?: string;
+}
+
+/** Where a sample stands: supervisors number their own, so that one who was superseded overwrites nothing. */
+export interface SamplePosition {
+  readonly epoch: number;
+  readonly number: number;
+}
+
+/** The history of a run, `SAMPLE#<epoch>#<number>`, in the order in which it was taken. */
+export class SampleStore {
+  readonly #table: ControlTable;
+
+  constructor(table: ControlTable) {
+    this.#table = table;
+  }
+
+  /** Puts a sample in its place, over the one that stands there: the youngest is moved on until it is old enough. */
+  async write(record: SampleRecord, position: SamplePosition): Promise<void> {
+    await this.#table.put({ ...record, item: sampleItem(position) }, []);
+  }
+
+  async list(run: string): Promise<SampleRecord[]> {
+    return (await this.#table.query(run, SAMPLE_PREFIX)).map(asSample);
+  }
+
+  /** The youngest sample of a supervisor, from a position on at which it was seen before. */
+  async youngest(
+    run: string,
+    from: SamplePosition,
+  ): Promise<{ position: SamplePosition; at: string } | undefined> {
+    let found: { position: SamplePosition; at: string } | undefined;
+    for (let number = from.number; ; number++) {
+      const position = { epoch: from.epoch, number };
+      const item = await this.#table.get({ run, item: sampleItem(position) });
+      if (!item) return found;
+      found = { position, at: String(item['at']) };
+    }
+  }
+}
+
+function sampleItem({ epoch, number }: SamplePosition): string {
+  return `${SAMPLE_PREFIX}${String(epoch).padStart(6, '0')}#${String(number).padStart(6, '0')}`;
+}
+
+function asSample({ item: _, ...record }: Record<string, unknown>): SampleRecord {
+  return record as unknown as SampleRecord;
+}

@@ -1,0 +1,83 @@
+import { decodeKey, parseJsonValue } from '../../core/attribute-value.ts';
+import { createDataPlaneClient } from '../../core/aws-clients.ts';
+import { CapacityLimiter } from '../../core/capacity-limiter.ts';
+import { systemClock } from '../../core/clock.ts';
+import { TableLockedError } from '../../core/errors.ts';
+import { EXIT, type ExitCode } from '../exit-codes.ts';
+import { repairItem } from '../repair.ts';
+import { type CommandContext, openStores, readRun } from '../session.ts';
+
+/** `orchestrate failures RUN`: the items that could not be written; with `--retry`, another try for each. */
+export async function failures(context: CommandContext): Promise<ExitCode> {
+  const { output, settings, detach } = context;
+  const stores = await openStores(context);
+  const run = await readRun(stores, settings.run ?? '');
+  output.setRun(run.run);
+  const holder = await stores.runs.holderOf(run.tableArn);
+  if (settings.retry && holder !== undefined && holder !== run.run) {
+    throw new TableLockedError(
+      holder,
+      `The unfinished run ${holder} holds the table ${run.table}; try again when it has ended.`,
+    );
+  }
+  const open = (await stores.quarantine.list(run.run)).filter(({ resolved }) => !resolved);
+  const client = createDataPlaneClient();
+  const write = {
+    table: run.table,
+    keySchema: run.keySchema,
+    attribute: run.attribute,
+    value: parseJsonValue(run.value),
+  };
+  const limiter = new CapacityLimiter(systemClock, run.rates.writeUnitsPerSecond);
+  let left = 0;
+  for (const failure of open) {
+    let { reason, attempts } = failure;
+    if (settings.retry) {
+      const { outcome } = await repairItem(decodeKey(failure.key), {
+        client,
+        write,
+        limiter,
+        clock: systemClock,
+        signal: detach,
+        onQuarantine: async (_, again, tries) => {
+          reason = again;
+          attempts += tries;
+          await stores.quarantine.add({ ...failure, reason, attempts, at: systemClock.nowIso() });
+        },
+      });
+      if (outcome !== 'quarantined') {
+        await stores.quarantine.resolve(run.run, failure.key, { outcome, at: systemClock.nowIso() });
+        output.event('failure.resolved', { key: JSON.parse(failure.key), outcome });
+        output.print(`${failure.key}  ${outcome}`);
+        continue;
+      }
+    }
+    left += 1;
+    output.event('failure', {
+      key: JSON.parse(failure.key),
+      reason,
+      attempts,
+      segment: failure.segment,
+      quarantinedAt: failure.at,
+    });
+    output.print(`${failure.key}  ${reason}  (${attempts} attempts)`);
+  }
+  output.say(describe(left, open.length, settings.retry, run.run, run.table, run.attribute));
+  return settings.retry && left > 0 ? EXIT.quarantined : EXIT.ok;
+}
+
+function describe(
+  left: number,
+  found: number,
+  retried: boolean,
+  run: string,
+  table: string,
+  attribute: string,
+): string {
+  if (found === 0) return `No item of run ${run} is in quarantine.`;
+  if (!retried)
+    return `${left} items are in quarantine. When their cause is mended: orchestrate failures ${run} --retry`;
+  if (left === 0)
+    return `None is left. Prove it: orchestrate verify --table ${table} --attribute ${attribute}`;
+  return `${left} of ${found} items are still in quarantine.`;
+}

@@ -1,0 +1,137 @@
+import { randomUUID } from 'node:crypto';
+import { createMetricsClient } from '../../core/aws-clients.ts';
+import { systemClock } from '../../core/clock.ts';
+import { ConfigurationError } from '../../core/errors.ts';
+import { isFinished, isInAuthority, type OperatorChange, type RunRecord } from '../../core/records.ts';
+import type { OperatorEdit } from '../../core/run-store.ts';
+import { EXIT, type ExitCode } from '../exit-codes.ts';
+import { RunOpenSignal } from '../run-open.ts';
+import { type CommandContext, openStores, operator, readRun } from '../session.ts';
+import type { Stores } from '../stores.ts';
+import { TaskWatch } from '../task-watch.ts';
+
+const LOOK_INTERVAL_MS = 250;
+
+/** A supervisor passes a new rate on within a second, and a heartbeat brings it within two; then an echo follows. */
+const RATE_PATIENCE_MS = 15_000;
+
+/** `orchestrate pause RUN`: returns when no task has authority any more. */
+export function pause(context: CommandContext): Promise<ExitCode> {
+  return endTasks(context, 'pause', { desired: 'pause' });
+}
+
+/** `orchestrate cancel RUN`: as pause, and the run ends for good and releases the table. */
+export function cancel(context: CommandContext): Promise<ExitCode> {
+  const message = `cancelled by ${operator()}`;
+  return endTasks(context, 'cancel', { desired: 'stop', stopReason: { kind: 'cancelled', message } });
+}
+
+async function endTasks(
+  context: CommandContext,
+  what: 'pause' | 'cancel',
+  edit: OperatorEdit,
+): Promise<ExitCode> {
+  const { output, settings } = context;
+  const stores = await openStores(context);
+  const before = await readUnfinished(stores, settings.run ?? '', what);
+  output.setRun(before.run);
+  if (what === 'pause' && before.status === 'paused') {
+    output.print(`Run ${before.run} is paused already.`);
+    return EXIT.ok;
+  }
+  await stores.runs.operate(before.run, change(what, `was ${before.status}`), edit);
+  output.say(`Waiting until every task has stopped or its authority is over.`);
+  await untilTasksEnded(stores, before, edit.desired === 'pause' ? 'pause' : 'stop');
+  const after = await stores.runs.conclude(before.run, systemClock.nowIso());
+  if (after && after.status !== 'running' && after.status !== 'verifying') await closeSignal(after, context);
+  const status = after?.status ?? 'gone';
+  output.event(`run.${what === 'pause' ? 'paused' : 'cancelled'}`, { status });
+  output.print(
+    what === 'pause'
+      ? `Run ${before.run} is ${status}: no task can write any more. Go on with: orchestrate resume ${before.run}`
+      : `Run ${before.run} is ${status}: no task can write any more. What was written stays.`,
+  );
+  return EXIT.ok;
+}
+
+async function readUnfinished(stores: Stores, id: string, what: string): Promise<RunRecord> {
+  const run = await readRun(stores, id);
+  if (isFinished(run.status) || (what === 'pause' && run.status === 'failed')) {
+    throw new ConfigurationError(`Run ${run.run} is ${run.status}; there is nothing to ${what}.`);
+  }
+  return run;
+}
+
+/** Tells every task, whether or not a supervisor lives, and waits for its end, its lapse or its fence. */
+async function untilTasksEnded(stores: Stores, run: RunRecord, desired: 'pause' | 'stop'): Promise<void> {
+  const watch = new TaskWatch({
+    tasks: stores.tasks,
+    fleet: { describe: async () => new Map(), stop: async () => {} },
+    clock: systemClock,
+    authorityMs: run.authorityMs,
+    onEnd: () => {},
+    onUnobserved: () => {},
+  });
+  for (;;) {
+    const tasks = (await stores.tasks.list(run.run)).filter(({ status }) => isInAuthority(status));
+    if (tasks.length === 0) return;
+    for (const task of tasks) {
+      if (task.heartbeat === 0)
+        await watch.fence(task, { kind: 'desired', message: `the run is to ${desired}` });
+      else if (task.desired !== desired) await stores.tasks.setDesired(run.run, task.launch, desired);
+    }
+    await watch.observe(tasks);
+    await systemClock.sleep(LOOK_INTERVAL_MS);
+  }
+}
+
+async function closeSignal(run: RunRecord, { output }: CommandContext): Promise<void> {
+  const signal = new RunOpenSignal(createMetricsClient(), run, error =>
+    output.say(`Warning: CloudWatch did not take the end of RunOpen: ${String(error)}`),
+  );
+  await signal.close();
+}
+
+/** `orchestrate rate RUN --max-write-rate N`: returns when no task uses more than its share of the new budget. */
+export async function rate(context: CommandContext): Promise<ExitCode> {
+  const { output, settings } = context;
+  const { maxWriteRate, maxReadRate } = settings;
+  if (maxWriteRate === undefined && maxReadRate === undefined) {
+    throw new ConfigurationError('Which rate? Give --max-write-rate, --max-read-rate or both.');
+  }
+  const stores = await openStores(context);
+  const run = await readUnfinished(stores, settings.run ?? '', 'change the rate of');
+  output.setRun(run.run);
+  const rates = {
+    writeUnitsPerSecond: maxWriteRate ?? run.rates.writeUnitsPerSecond,
+    readUnitsPerSecond: maxReadRate ?? run.rates.readUnitsPerSecond,
+  };
+  const detail =
+    `${run.rates.writeUnitsPerSecond} to ${rates.writeUnitsPerSecond} write and ` +
+    `${run.rates.readUnitsPerSecond} to ${rates.readUnitsPerSecond} read units a second`;
+  await stores.runs.operate(run.run, change('rate', detail), { rates });
+  const inForce = await untilWithin(stores, run.run, rates.writeUnitsPerSecond, rates.readUnitsPerSecond);
+  output.event('run.rate', { budget: rates, inForce });
+  output.print(
+    inForce
+      ? `Run ${run.run}: ${detail}, in force.`
+      : `Run ${run.run}: ${detail}, recorded. Not every task has taken it over: is anybody supervising? orchestrate resume ${run.run}`,
+  );
+  return EXIT.ok;
+}
+
+async function untilWithin(stores: Stores, run: string, write: number, read: number): Promise<boolean> {
+  const giveUpAtMs = systemClock.monotonicMs() + RATE_PATIENCE_MS;
+  for (;;) {
+    const tasks = (await stores.tasks.list(run)).filter(({ status }) => isInAuthority(status));
+    const inForce = tasks.map(task => (task.seenRenewal === task.renewal ? task.granted : task.held));
+    const sum = (rate: keyof RunRecord['rates']) => inForce.reduce((total, share) => total + share[rate], 0);
+    if (sum('writeUnitsPerSecond') <= write * 1.001 && sum('readUnitsPerSecond') <= read * 1.001) return true;
+    if (systemClock.monotonicMs() > giveUpAtMs) return false;
+    await systemClock.sleep(LOOK_INTERVAL_MS);
+  }
+}
+
+function change(what: OperatorChange['what'], detail: string): OperatorChange {
+  return { id: randomUUID(), at: systemClock.nowIso(), by: operator(), what, detail };
+}
