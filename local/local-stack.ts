@@ -2,8 +2,11 @@ import { randomUUID } from 'node:crypto';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { DynamoDBClient } from '@aws-sdk/client-dynamodb';
+import type { CapacityProxy } from './capacity/capacity-proxy.ts';
+import type { CapacityOptions } from './capacity/options.ts';
 import { type CloudWatchEndpoint, startCloudWatch } from './cloudwatch/endpoint.ts';
 import { ensureControlTable } from './control-table.ts';
+import { startDynamodbRoutes } from './dynamodb-routes.ts';
 import { type EcsControlPlane, startEcs } from './ecs/control-plane.ts';
 import type { BeforeRunTask } from './ecs/interference.ts';
 import type { TaskDelays } from './ecs/task.ts';
@@ -31,16 +34,25 @@ export interface LocalStackOptions {
   readonly taskDelays?: Partial<TaskDelays>;
   readonly beforeRunTask?: BeforeRunTask;
   readonly engineSettings?: EngineSettings;
+  /** Gives every table but the control table a capacity; without it the engine is as fast as it can. */
+  readonly capacity?: CapacityOptions | undefined;
 }
 
 export interface LocalStack {
   /** Points any AWS SDK, and `orchestrate`, at this stack. */
   readonly environment: Readonly<Record<string, string>>;
-  readonly endpoints: { readonly dynamodb: string; readonly ecs: string; readonly cloudWatch: string };
+  readonly endpoints: {
+    readonly dynamodb: string;
+    readonly ecs: string;
+    readonly cloudWatch: string;
+    /** DynamoDB for a live application: the same tables, told apart from the fleet by proxies. */
+    readonly application: string;
+  };
   readonly logDirectory: string;
   readonly engine: Engine;
   readonly ecs: EcsControlPlane;
   readonly cloudWatch: CloudWatchEndpoint;
+  readonly capacity: CapacityProxy | undefined;
   /** Tasks first, then the endpoints, the engine last. May be called twice. */
   stop(): Promise<void>;
 }
@@ -87,14 +99,25 @@ async function startParts(
   stop: () => Promise<void>,
 ): Promise<LocalStack> {
   const settings = options.engineSettings ?? readEngineSettings();
+  const proxied = options.capacity !== undefined;
   const engine = await startEngine({
     directory: options.directory,
-    port: options.ports?.dynamodb,
+    port: proxied ? undefined : options.ports?.dynamodb,
     settings: { ...settings, ...(options.dynamodbEndpoint && { endpoint: options.dynamodbEndpoint }) },
   });
   started.push(() => engine.stop());
   const cloudWatch = await startCloudWatch({ port: options.ports?.cloudWatch });
   started.push(() => cloudWatch.stop());
+  const controlTable = options.controlTable ?? DEFAULT_CONTROL_TABLE;
+  await createControlTable(engine.endpoint, controlTable);
+  const routes = await startDynamodbRoutes({
+    engineEndpoint: engine.endpoint,
+    capacity: options.capacity,
+    controlTable,
+    putMetric: datum => cloudWatch.put(datum),
+    port: options.ports?.dynamodb,
+  });
+  started.push(() => routes.stop());
 
   const base = {
     AWS_REGION: REGION,
@@ -102,7 +125,7 @@ async function startParts(
     AWS_DEFAULT_REGION: REGION,
     AWS_ACCESS_KEY_ID: 'local',
     AWS_SECRET_ACCESS_KEY: 'local',
-    AWS_ENDPOINT_URL_DYNAMODB: engine.endpoint,
+    AWS_ENDPOINT_URL_DYNAMODB: routes.endpoints.orchestrator,
     AWS_ENDPOINT_URL_CLOUDWATCH: cloudWatch.endpoint,
   };
   // Made by the first task that has something to say.
@@ -111,7 +134,11 @@ async function startParts(
     place: { region: REGION, account: ACCOUNT },
     image: { jobBundle: resolve(options.jobBundle), path: settings.path },
     logDirectory,
-    taskEnvironment: { ...base, ...options.taskEnvironment },
+    taskEnvironment: {
+      ...base,
+      AWS_ENDPOINT_URL_DYNAMODB: routes.endpoints.fleet,
+      ...options.taskEnvironment,
+    },
     port: options.ports?.ecs,
     ...(options.taskDelays && { delays: options.taskDelays }),
     beforeRunTask: options.beforeRunTask,
@@ -119,9 +146,6 @@ async function startParts(
   started.push(() => ecs.stop());
   ecs.createCluster(CLUSTER);
   ecs.registerTaskDefinition(jobDefinition());
-
-  const controlTable = options.controlTable ?? DEFAULT_CONTROL_TABLE;
-  await createControlTable(engine.endpoint, controlTable);
   return {
     environment: {
       ...base,
@@ -132,11 +156,17 @@ async function startParts(
       FLEETFILL_SECURITY_GROUPS: 'sg-local',
       FLEETFILL_CONTROL_TABLE: controlTable,
     },
-    endpoints: { dynamodb: engine.endpoint, ecs: ecs.endpoint, cloudWatch: cloudWatch.endpoint },
+    endpoints: {
+      dynamodb: routes.endpoints.orchestrator,
+      ecs: ecs.endpoint,
+      cloudWatch: cloudWatch.endpoint,
+      application: routes.endpoints.application,
+    },
     logDirectory,
     engine,
     ecs,
     cloudWatch,
+    capacity: routes.capacity,
     stop,
   };
 }

@@ -1,0 +1,85 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { Datum } from '../cloudwatch/store.ts';
+import { askEngine } from '../dynamodb/ask-engine.ts';
+import { PARTIAL_BATCHES } from '../dynamodb/partial-batch.ts';
+import { type RequestPart, readParts } from '../dynamodb/request-parts.ts';
+import { TableSchemas, textOf } from '../dynamodb/table-schemas.ts';
+import { type Exchange, type ProxyReply, type ProxyRequest, readJson } from '../proxy/exchange.ts';
+import { CapacityModel } from './capacity-model.ts';
+import { type CapacityKind, ConsumptionJournal } from './consumption-journal.ts';
+import { describeCapacity } from './describe-table.ts';
+import { MeteredCall } from './metered-call.ts';
+import { type CapacityOptions, readCapacityOptions } from './options.ts';
+import { TableMetrics } from './table-metrics.ts';
+
+export interface CapacityProxyOptions {
+  /** What is behind the proxy; requests that it admits are forwarded there. */
+  readonly engine: Exchange;
+  readonly capacity: CapacityOptions;
+  /** Tables that are not metered: the control table has a capacity of its own. */
+  readonly unmetered?: readonly string[];
+  /** Takes what the tables publish of themselves in `AWS/DynamoDB`. */
+  readonly putMetric?: (datum: Datum) => void;
+}
+
+/** Tables with a capacity, before an engine that has none; README.md beside this file says how. */
+export interface CapacityProxy {
+  readonly exchange: Exchange;
+  /** What was consumed and refused, by client. */
+  readonly journal: ConsumptionJournal;
+  /**
+   * Changes the capacity of all metered tables from now on, as UpdateTable would; or, with `partition`, what one
+   * partition of each takes.
+   */
+  setLimit(kind: CapacityKind, unitsPerSecond: number, partition?: number): void;
+  /** Number of the partition that holds a partition key, given as it goes over the wire: `{ S: 'abc' }`. */
+  partitionOf(partitionKey: Readonly<Record<string, unknown>>): number;
+  /** Publishes the last metrics. The engine is the caller's to close. */
+  stop(): void;
+}
+
+/** @throws ConfigurationError for options that mean nothing */
+export function createCapacityProxy(options: CapacityProxyOptions): CapacityProxy {
+  const settings = readCapacityOptions(options.capacity);
+  const now = () => performance.now();
+  const model = new CapacityModel(settings, now);
+  const journal = new ConsumptionJournal(now());
+  const ask = askEngine(options.engine);
+  const schemas = new TableSchemas(ask);
+  const metrics = new TableMetrics(options.putMetric ?? (() => {}), settings.metricsPeriodSeconds);
+  const unmetered = new Set(options.unmetered);
+  const call = new MeteredCall({ engine: options.engine, model, journal, schemas, ask, metrics, now });
+
+  const serve = async (request: ProxyRequest): Promise<ProxyReply> => {
+    const { operation } = request;
+    if (operation === 'DescribeTable') return describe(request);
+    const body = readJson(request);
+    if (body === undefined) return options.engine(request);
+    if (operation === 'CreateTable' || operation === 'DeleteTable') {
+      const reply = await options.engine(request);
+      schemas.forget(String(body['TableName']));
+      return reply;
+    }
+    const parts = await readParts(operation, body, schemas);
+    if (parts === undefined || !isMetered(parts)) return options.engine(request);
+    return call.serve(request, body, parts, PARTIAL_BATCHES[operation]);
+  };
+  const describe = async (request: ProxyRequest) => {
+    const reply = await options.engine(request);
+    return unmetered.has(String(readJson(request)?.['TableName'])) ? reply : describeCapacity(reply, model);
+  };
+  const isMetered = (parts: readonly RequestPart[]) => parts.some(({ table }) => !unmetered.has(table));
+
+  return {
+    async exchange(request) {
+      if (settings.latencyMs > 0) await sleep(settings.latencyMs / 2);
+      const reply = await serve(request);
+      if (settings.latencyMs > 0) await sleep(settings.latencyMs / 2);
+      return reply;
+    },
+    journal,
+    setLimit: (kind, unitsPerSecond, partition) => model.setLimit(kind, unitsPerSecond, partition),
+    partitionOf: partitionKey => model.partitionOf(textOf(partitionKey)),
+    stop: () => metrics.stop(),
+  };
+}

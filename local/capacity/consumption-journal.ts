@@ -1,0 +1,100 @@
+export type CapacityKind = 'read' | 'write';
+
+/** Which part of the journal is asked for; what is not given is not looked at. */
+export interface ConsumptionFilter {
+  readonly kind: CapacityKind;
+  readonly client?: string;
+  readonly table?: string;
+}
+
+/** What the requests of a client came to. */
+export interface RequestCounts {
+  readonly requests: number;
+  /** Refused as a whole, or with a part that was. */
+  readonly throttledRequests: number;
+  /** Single statements, keys and writes of batches included. */
+  readonly throttledParts: number;
+}
+
+/** Length of the journal's buckets. */
+export const BUCKET_MS = 100;
+
+interface Series {
+  readonly client: string;
+  readonly table: string;
+  readonly kind: CapacityKind;
+  /** Units by bucket since the journal began. */
+  readonly buckets: number[];
+}
+
+/**
+ * What was consumed, when and by whom: the account that the budget's promises are judged by. Units are those of the
+ * replies, indexes included, dated by when their request was admitted. A bucket is 100 ms; an hour is 36,000 of them
+ * for each client, table and kind.
+ */
+export class ConsumptionJournal {
+  readonly #startedAtMs: number;
+  readonly #series = new Map<string, Series>();
+  readonly #counts = new Map<string, RequestCounts>();
+
+  /** @param nowMs of the monotonic clock; the journal's zero */
+  constructor(nowMs: number) {
+    this.#startedAtMs = nowMs;
+  }
+
+  /** @param atMs of the same clock, any time since the journal began */
+  record(client: string, table: string, kind: CapacityKind, atMs: number, units: number): void {
+    const name = JSON.stringify([client, table, kind]);
+    const series = this.#series.get(name) ?? { client, table, kind, buckets: [] };
+    this.#series.set(name, series);
+    const bucket = Math.floor((atMs - this.#startedAtMs) / BUCKET_MS);
+    while (series.buckets.length <= bucket) series.buckets.push(0);
+    series.buckets[bucket] = (series.buckets[bucket] ?? 0) + units;
+  }
+
+  count(client: string, throttledParts: number): void {
+    const { requests, throttledRequests, throttledParts: parts } = this.counts(client);
+    this.#counts.set(client, {
+      requests: requests + 1,
+      throttledRequests: throttledRequests + (throttledParts > 0 ? 1 : 0),
+      throttledParts: parts + throttledParts,
+    });
+  }
+
+  /** Requests of a client to the tables that are metered. */
+  counts(client: string): RequestCounts {
+    return this.#counts.get(client) ?? { requests: 0, throttledRequests: 0, throttledParts: 0 };
+  }
+
+  /** Units by bucket of 100 ms since the journal began, up to the last that is not empty. */
+  series(filter: ConsumptionFilter): number[] {
+    const sum: number[] = [];
+    for (const { client, table, kind, buckets } of this.#series.values()) {
+      if (kind !== filter.kind || client !== (filter.client ?? client) || table !== (filter.table ?? table)) {
+        continue;
+      }
+      for (const [bucket, units] of buckets.entries()) sum[bucket] = (sum[bucket] ?? 0) + units;
+    }
+    return sum;
+  }
+
+  total(filter: ConsumptionFilter): number {
+    return this.series(filter).reduce((sum, units) => sum + units, 0);
+  }
+
+  /**
+   * The most that was consumed in any window of this length, windows beginning with a bucket.
+   * @param windowMs a multiple of 100
+   */
+  maxUnitsInWindow(windowMs: number, filter: ConsumptionFilter): number {
+    const series = this.series(filter);
+    const length = Math.ceil(windowMs / BUCKET_MS);
+    let inWindow = 0;
+    let most = 0;
+    for (const [bucket, units] of series.entries()) {
+      inWindow += units - (series[bucket - length] ?? 0);
+      most = Math.max(most, inWindow);
+    }
+    return most;
+  }
+}
