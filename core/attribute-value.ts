@@ -35,8 +35,9 @@ export function decodeKey(text: string): AttributeMap {
   );
 }
 
-/** DynamoDB holds up to 38 significant digits and magnitudes below 1E126 [developer guide, Data types: Number]. */
-const LARGEST_NUMBER = 9.999e125;
+/** DynamoDB holds magnitudes from 1E-130 to below 1E126 [developer guide, Data types: Number]. */
+const SMALLEST_NUMBER = 1e-130;
+const NUMBERS_END = 1e126;
 
 const JSON_NUMBER_OR_STRING = /"(?:[^"\\]|\\.)*"|-?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?/g;
 
@@ -47,8 +48,9 @@ const JSON_NUMBER_OR_STRING = /"(?:[^"\\]|\\.)*"|-?\d+(?:\.\d+)?(?:[eE][+-]?\d+)
 export function parseJsonValue(text: string): AttributeValue {
   let parsed: unknown;
   try {
-    parsed = JSON.parse(text);
+    parsed = JSON.parse(text, asMap);
   } catch (cause) {
+    if (cause instanceof ConfigurationError) throw cause;
     throw new ConfigurationError(
       `The value ${text} is not JSON. A string needs its quotes, for instance --value '"none"'.`,
       { cause },
@@ -57,12 +59,24 @@ export function parseJsonValue(text: string): AttributeValue {
   for (const literal of text.match(JSON_NUMBER_OR_STRING) ?? []) {
     if (!literal.startsWith('"')) refuseChangedNumber(literal);
   }
-  return convertToAttr(parsed, { convertEmptyValues: false });
+  // What a double does not hold exactly was refused above, so no number is imprecise.
+  return convertToAttr(parsed, { convertEmptyValues: false, allowImpreciseNumbers: true });
+}
+
+/**
+ * Of a plain object the library takes an entry `constructor` for its class; a Map has no such name.
+ * @throws ConfigurationError for the one name that no object of the SDK can hold.
+ */
+function asMap(name: string, value: unknown): unknown {
+  if (name === '__proto__') throw new ConfigurationError('The value names an attribute "__proto__".');
+  const plain = typeof value === 'object' && value !== null && !Array.isArray(value);
+  return plain ? new Map(Object.entries(value)) : value;
 }
 
 function refuseChangedNumber(literal: string): void {
   const number = Number(literal);
-  if (!Number.isFinite(number) || Math.abs(number) > LARGEST_NUMBER) {
+  const magnitude = Math.abs(number);
+  if (magnitude >= NUMBERS_END || (magnitude > 0 && magnitude < SMALLEST_NUMBER)) {
     throw new ConfigurationError(`The number ${literal} is outside of what DynamoDB can hold.`);
   }
   if (decimalValue(literal) !== decimalValue(String(number))) {

@@ -49,7 +49,10 @@ const variables = z
     FLEETFILL_NAMESPACE: required,
   })
   .check(({ value, issues }) => {
-    const beyond = value.FLEETFILL_SEGMENTS.filter(segment => segment >= value.FLEETFILL_TOTAL_SEGMENTS);
+    // Called for a list that could not be read too, which is then still text.
+    const segments: unknown = value.FLEETFILL_SEGMENTS;
+    if (!Array.isArray(segments)) return;
+    const beyond = segments.filter(segment => segment >= value.FLEETFILL_TOTAL_SEGMENTS);
     if (beyond.length > 0) {
       issues.push({
         code: 'custom',
