@@ -5,6 +5,7 @@ import {
   type TableDescription,
 } from '@aws-sdk/client-dynamodb';
 import { oneLine } from './command-line.ts';
+import { createTable } from './create-table.ts';
 import { STUFF_KEY } from './item.ts';
 
 /** The table cannot take the seed; nothing was written. The message is one line for a person. */
@@ -43,6 +44,15 @@ export async function checkTableToSeed(
     throw new SeedRefusedError(
       `Table "${table}" is not empty. Add --append to put the items beside what it holds.`,
     );
+  }
+}
+
+/** Creates the table of the founding case if there is none of this name. @throws the client's error. */
+export async function createIfAbsent(client: DynamoDBClient, table: string): Promise<void> {
+  try {
+    await createTable(client, table, STUFF_KEY);
+  } catch (error) {
+    if (!(error instanceof Error) || error.name !== 'ResourceInUseException') throw error;
   }
 }
 

@@ -6,12 +6,13 @@ import { oneLine, requireWholeNumber, silenceSdkAdvice, strictOptions, UsageErro
 import { fill } from './fill.ts';
 import { openPlaces, takePlaces } from './places.ts';
 import { ProgressLine } from './progress-line.ts';
-import { checkTableToSeed, SeedRefusedError } from './seed-table.ts';
+import { checkTableToSeed, createIfAbsent, SeedRefusedError } from './seed-table.ts';
 
 interface SeedOptions {
   readonly table: string;
   readonly items: number;
   readonly append: boolean;
+  readonly create: boolean;
   readonly seed?: string | undefined;
 }
 
@@ -25,7 +26,7 @@ const ABOUT = `$0 --table <name> [--items <n>]
 
 Puts real places as items of the founding case into a table that an AWS SDK reaches from this environment:
 key "id" (S, a GUID) and "created" (N, milliseconds), the record's own fields, and no attribute "test".
-The table must be there, with this key, and empty.`;
+The table must be there, with this key, and empty; with --create it is made if there is none.`;
 
 async function readOptions(args: readonly string[]): Promise<SeedOptions> {
   return strictOptions(yargs([...args]))
@@ -37,6 +38,11 @@ async function readOptions(args: readonly string[]): Promise<SeedOptions> {
       default: 25,
       requiresArg: true,
       describe: 'How many; there are 135,233 records, beyond that they repeat under new keys',
+    })
+    .option('create', {
+      boolean: true,
+      default: false,
+      describe: 'Create the table, on demand, if there is none',
     })
     .option('append', { boolean: true, default: false, describe: 'Take a table that is not empty too' })
     .option('seed', {
@@ -59,8 +65,9 @@ async function readOptions(args: readonly string[]): Promise<SeedOptions> {
 /** Returns how many items were put. */
 async function putItems(
   client: DynamoDBClient,
-  { table, items, append, seed }: SeedOptions,
+  { table, items, append, create, seed }: SeedOptions,
 ): Promise<number> {
+  if (create) await createIfAbsent(client, table);
   await checkTableToSeed(client, table, append);
   const places = await openPlaces({ seed: seed ?? randomUUID() });
   const progress = new ProgressLine(process.stderr);

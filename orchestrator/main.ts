@@ -5,6 +5,7 @@ import { DetachedError } from './detached-error.ts';
 import { EXIT, type ExitCode, exitCodeOfError } from './exit-codes.ts';
 import {
   FLEET_OPTIONS,
+  LOCAL_OPTIONS,
   optionsFromEnvironment,
   parseSettings,
   RATE_OPTIONS,
@@ -115,7 +116,10 @@ async function main(words: string[]): Promise<ExitCode> {
       'local [directory]',
       'Run DynamoDB, ECS and CloudWatch on this machine until Ctrl-C',
       builder =>
-        builder.positional('directory', { type: 'string', describe: 'Folder that keeps the database' }),
+        withOptions(
+          builder.positional('directory', { type: 'string', describe: 'Folder that keeps the database' }),
+          LOCAL_OPTIONS,
+        ),
       async given => {
         const { local } = await import('./commands/local.ts');
         await execute({ ...given, local: undefined }, context =>

@@ -86,6 +86,14 @@ export const RESUME_OPTIONS: Readonly<Record<string, Options>> = Object.fromEntr
   Object.entries(RUN_OPTIONS).map(([name, { default: _, ...option }]: [string, Options]) => [name, option]),
 );
 
+/** A capacity for the tables of `orchestrate local`; without any, the engine is as fast as it can. */
+export const LOCAL_OPTIONS = {
+  'write-capacity': value('Write units a second that each table takes', HOW),
+  'read-capacity': value('Read units a second that each table takes', HOW),
+  partitions: value('Partitions of each table, of 1,000 write and 3,000 read units a second each', HOW),
+  latency: value('Milliseconds added to each call', HOW),
+} satisfies Record<string, Options>;
+
 /** All option names, for the environment variables `FLEETFILL_…` that stand for them. */
 const ALL_OPTIONS = { ...FLEET_OPTIONS, ...RUN_OPTIONS };
 
@@ -161,6 +169,10 @@ const settingsSchema = z.object({
   yes: z.boolean().default(false),
   retry: z.boolean().default(false),
   watch: z.boolean().default(false),
+  writeCapacity: rate.optional(),
+  readCapacity: rate.optional(),
+  partitions: wholeNumber(1, 10_000).optional(),
+  latency: wholeNumber(0, 60_000).optional(),
   run: z.string().optional(),
 });
 

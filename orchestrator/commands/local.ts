@@ -11,12 +11,28 @@ function directoryOf(local: string | undefined): string | undefined {
   return local === undefined || local === '' ? undefined : local;
 }
 
+/** The options that give the tables a capacity, as local/capacity/ takes them. */
+function capacityOf({ writeCapacity, readCapacity, partitions, latency }: CommandContext['settings']) {
+  if ([writeCapacity, readCapacity, partitions, latency].every(given => given === undefined))
+    return undefined;
+  return {
+    writeUnitsPerSecond: writeCapacity,
+    readUnitsPerSecond: readCapacity,
+    partitions,
+    latencyMs: latency,
+  };
+}
+
 /** `orchestrate local`: DynamoDB, ECS and CloudWatch on this machine until Ctrl-C. */
 export async function local(
-  { output, detach }: CommandContext,
+  { settings, output, detach }: CommandContext,
   directory: string | undefined,
 ): Promise<ExitCode> {
-  const stack = await startLocalStack({ jobBundle: jobBundle(), directory: directoryOf(directory) });
+  const stack = await startLocalStack({
+    jobBundle: jobBundle(),
+    directory: directoryOf(directory),
+    capacity: capacityOf(settings),
+  });
   try {
     process.stdout.write(`${shellExports(stack.environment)}\n`);
     output.say(`Tasks log to ${stack.logDirectory}. Ctrl-C ends everything.`);
