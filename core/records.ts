@@ -8,6 +8,7 @@
  * | run id       | SEGMENT#0000007      | the launch that owns it; the supervisor between owners    |
  * | run id       | QUARANTINE#<digest>  | workers, once per item                                    |
  * | run id       | VERIFICATION#<pass>  | the supervisor                                            |
+ * | run id       | SAMPLE#…, VERIFICATION-SEGMENTS#<pass>: for people's eyes, see sample-store.ts    |
  * | LOCK#<table> | LOCK                 | created with the run, removed with its end                |
  */
 
@@ -103,6 +104,13 @@ export interface StopReason {
   readonly message: string;
 }
 
+/** 1,024 CPU units are one vCPU. */
+export interface TaskSize {
+  readonly cpuUnits: number;
+  readonly memoryMiB: number;
+  readonly architecture: 'X86_64' | 'ARM64';
+}
+
 export interface RunRecord {
   readonly run: string;
   readonly status: RunStatus;
@@ -151,6 +159,10 @@ export interface RunRecord {
   readonly createdAt: string;
   readonly createdBy: string;
   readonly finishedAt?: string;
+  /** What DynamoDB said of the table at the start: up to six hours old by then, and 0 does not mean empty. */
+  readonly tableSize?: { readonly items: number; readonly bytes: number };
+  /** By the task definition at the start: what a task is paid by. */
+  readonly taskSize?: TaskSize;
   /** Milliseconds of supervised work, summed over resumes. */
   readonly activeMs: number;
   readonly changes: readonly OperatorChange[];

@@ -2,6 +2,7 @@ import type { ControlTable } from './control-table.ts';
 import type { Counters, Rates, RunStatus } from './records.ts';
 
 const SAMPLE_PREFIX = 'SAMPLE#';
+const VERIFICATION_SEGMENTS_PREFIX = 'VERIFICATION-SEGMENTS#';
 
 /**
  * How far a run was at a moment. The sums are cumulative, so that a rate is the difference of any two samples and
@@ -23,6 +24,23 @@ export interface SampleRecord {
   /** How often tasks were throttled since the sample before this one. */
   readonly throttled: number;
   readonly throttledReason?: string;
+}
+
+/** How far each segment of a verification scan is. What it proved stands in VERIFICATION#<pass>, and nowhere else. */
+export interface VerificationProgress {
+  readonly run: string;
+  readonly pass: number;
+  readonly startedAt: string;
+  readonly at: string;
+  /** By verification segment, whose number and bounds are not those of the backfill's. */
+  readonly segments: readonly VerificationSegment[];
+  readonly readUnits: number;
+}
+
+export interface VerificationSegment {
+  readonly scanned: number;
+  readonly missing: number;
+  readonly done: boolean;
 }
 
 /** Where a sample stands: supervisors number their own, so that one who was superseded overwrites nothing. */
@@ -60,6 +78,16 @@ export class SampleStore {
       if (!item) return found;
       found = { position, at: String(item['at']) };
     }
+  }
+
+  async writeVerification(progress: VerificationProgress): Promise<void> {
+    const pass = String(progress.pass).padStart(4, '0');
+    await this.#table.put({ ...progress, item: `${VERIFICATION_SEGMENTS_PREFIX}${pass}` }, []);
+  }
+
+  async verifications(run: string): Promise<VerificationProgress[]> {
+    const items = await this.#table.query(run, VERIFICATION_SEGMENTS_PREFIX);
+    return items.map(({ item: _, ...record }) => record as unknown as VerificationProgress);
   }
 }
 

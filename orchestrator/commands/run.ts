@@ -17,6 +17,7 @@ import { proveEngine } from '../engine-proof.ts';
 import type { ExitCode } from '../exit-codes.ts';
 import type { Settings } from '../options.ts';
 import { describeUserTable, preflight, type TableFacts } from '../preflight.ts';
+import { tableSizeOf, taskSizeOf } from '../run-sizes.ts';
 import { type CommandContext, openSession, operator, type Session } from '../session.ts';
 import { superviseRun } from '../supervise-run.ts';
 
@@ -36,7 +37,7 @@ export async function run(context: CommandContext): Promise<ExitCode> {
   }
   const session = await openSession(context);
   const facts = await describeUserTable(session.client, settings.table);
-  await checkTable(session, facts, value);
+  const taskSize = await checkTable(session, facts, value);
   const chosen = chooseRates(settings, facts);
   const write: ItemWrite = {
     table: settings.table,
@@ -49,14 +50,19 @@ export async function run(context: CommandContext): Promise<ExitCode> {
   await confirm(settings, `${settings.table}@${facts.account.slice(-4)}/${region}`, context.detach);
   const api = await chooseWriteApi(session, write);
   output.say(`Writes: ${api.writeApi}, ${api.writeApiReason}.`);
-  const record = await session.stores.runs.create(newRun(session, facts, region, chosen, api));
+  const record = await session.stores.runs.create(newRun(session, facts, region, chosen, api, taskSize));
   output.setRun(record.run);
   output.say(`Run ${record.run} has begun.`);
   output.event('run.started', { resumed: false, ...describeRun(record, chosen.reason) });
   return superviseRun(session, record);
 }
 
-async function checkTable(session: Session, facts: TableFacts, value: AttributeValue): Promise<void> {
+/** @returns the size of a task, for what it costs. */
+async function checkTable(
+  session: Session,
+  facts: TableFacts,
+  value: AttributeValue,
+): Promise<RunRecord['taskSize'] | undefined> {
   const { settings, output, client, surroundings, stores, fleet } = session;
   const findings = await preflight(
     {
@@ -74,7 +80,7 @@ async function checkTable(session: Session, facts: TableFacts, value: AttributeV
   for (const { level, message } of findings) if (level === 'warning') output.say(`Warning: ${message}`);
   const refusals = findings.filter(({ level }) => level === 'refusal');
   if (refusals.length > 0) throw new PreflightError(refusals.map(({ message }) => message).join('\n'));
-  await checkFleet(fleet, surroundings.taskDefinition, surroundings.container);
+  const taskSize = await checkFleet(fleet, surroundings.taskDefinition, surroundings.container);
   const holder = await stores.runs.holderOf(facts.arn);
   if (holder !== undefined) {
     throw new TableLockedError(
@@ -83,9 +89,15 @@ async function checkTable(session: Session, facts: TableFacts, value: AttributeV
         `Look at it: orchestrate status ${holder}\nGo on with it: orchestrate resume ${holder}\nEnd it: orchestrate cancel ${holder}`,
     );
   }
+  return taskSize;
 }
 
-async function checkFleet(fleet: Session['fleet'], taskDefinition: string, container: string): Promise<void> {
+/** @returns the size of a task, where the definition says it. */
+async function checkFleet(
+  fleet: Session['fleet'],
+  taskDefinition: string,
+  container: string,
+): Promise<RunRecord['taskSize'] | undefined> {
   try {
     const definition = await fleet.describeTaskDefinition();
     const names = definition?.containerDefinitions?.map(({ name }) => name) ?? [];
@@ -94,6 +106,7 @@ async function checkFleet(fleet: Session['fleet'], taskDefinition: string, conta
         `The task definition ${taskDefinition} has no container ${container}; it has ${names.join(', ')}.`,
       );
     }
+    return taskSizeOf(definition);
   } catch (cause) {
     if (cause instanceof PreflightError) throw cause;
     throw new PreflightError(
@@ -220,7 +233,9 @@ function newRun(
   region: string,
   { rates, reason }: ChosenRates,
   api: ChosenWriteApi,
+  taskSize: RunRecord['taskSize'] | undefined,
 ): NewRun {
+  const tableSize = tableSizeOf(facts.description);
   const tasks = settings.tasks ?? settings.segments;
   const heartbeatMs = Math.max(HEARTBEAT_MS, (tasks / MAX_HEARTBEATS_PER_SECOND) * 1_000);
   const at = clock.nowIso();
@@ -253,6 +268,8 @@ function newRun(
     sweep: 1,
     createdAt: at,
     createdBy: operator(),
+    ...(tableSize && { tableSize }),
+    ...(taskSize && { taskSize }),
     activeMs: 0,
     changes: [
       { id: randomBytes(8).toString('hex'), at, by: operator(), what: 'start', detail: `budget: ${reason}` },

@@ -1,0 +1,118 @@
+import type { SampleRecord } from '../../core/sample-store.ts';
+import type { HistoryPoint, RateView } from './picture.ts';
+
+/** Throttling that comes back within this time has not ended. */
+const EPISODE_GAP_MS = 15_000;
+
+/** Longer than samples are apart in the first hour: what lies between is known as an average only. */
+const GAP_MS = 60_000;
+
+/** A page that is open for hours keeps this many points a second apart; of older ones it keeps every tenth. */
+const MOST_FINE_POINTS = 1_800;
+const THINNING = 10;
+
+export interface ThrottlingEpisode {
+  readonly from: string;
+  readonly to: string;
+  readonly count: number;
+  readonly reason: string;
+}
+
+/** What is known of a moment beside its rate. */
+export type Moment = Pick<
+  SampleRecord,
+  'at' | 'status' | 'budget' | 'tasks' | 'segmentsComplete' | 'counters' | 'throttled' | 'throttledReason'
+>;
+
+/** The course of a run: first what the supervisor stored, then what its reader saw itself. */
+export class History {
+  readonly #points: HistoryPoint[] = [];
+  readonly #episodes: ThrottlingEpisode[] = [];
+  #last: SampleRecord | undefined;
+  #seen = 0;
+
+  get points(): readonly HistoryPoint[] {
+    return this.#points;
+  }
+
+  get throttling(): readonly ThrottlingEpisode[] {
+    return this.#episodes;
+  }
+
+  /** Takes stored samples, in their order; a rate is the difference of two. */
+  addSamples(samples: readonly SampleRecord[]): void {
+    for (const sample of samples) {
+      const before = this.#last;
+      const elapsedMs = before ? Date.parse(sample.at) - Date.parse(before.at) : 0;
+      this.#last = sample;
+      if (!before || elapsedMs <= 0) {
+        this.#add(sample, null);
+        continue;
+      }
+      const perSecond = (from: number, to: number) => (Math.max(0, to - from) / elapsedMs) * 1_000;
+      const rate = {
+        write: perSecond(before.counters.writeUnits, sample.counters.writeUnits),
+        read: perSecond(before.counters.readUnits, sample.counters.readUnits),
+      };
+      if (elapsedMs > GAP_MS) {
+        const at = new Date(Date.parse(before.at) + 1_000).toISOString();
+        this.#add({ ...before, at, throttled: 0 }, rate);
+      }
+      this.#add(sample, rate);
+    }
+  }
+
+  /** Takes what was just read, with the rate over the last seconds. */
+  addLook(moment: Moment, rate: RateView | null): void {
+    this.#add(moment, rate && { write: rate.writeUnitsPerSecond, read: rate.readUnitsPerSecond });
+    this.#seen += 1;
+    if (this.#seen > MOST_FINE_POINTS) this.#thin();
+  }
+
+  #add(moment: Moment, rate: { write: number; read: number } | null): void {
+    const t = Date.parse(moment.at) / 1_000;
+    if (t <= (this.#points.at(-1)?.t ?? 0)) return;
+    this.#points.push({
+      t,
+      write: rate && round(rate.write),
+      read: rate && round(rate.read),
+      budgetWrite: moment.budget.writeUnitsPerSecond,
+      budgetRead: moment.budget.readUnitsPerSecond,
+      tasks: moment.tasks,
+      complete: moment.segmentsComplete,
+      scanned: moment.counters.scanned,
+      throttled: moment.throttled,
+      verifying: moment.status === 'verifying',
+    });
+    if (moment.throttled > 0) this.#throttled(moment);
+  }
+
+  #throttled({ at, throttled, throttledReason = 'no reason given' }: Moment): void {
+    const open = this.#episodes.at(-1);
+    if (open && Date.parse(at) - Date.parse(open.to) <= EPISODE_GAP_MS) {
+      this.#episodes[this.#episodes.length - 1] = { ...open, to: at, count: open.count + throttled };
+    } else this.#episodes.push({ from: at, to: at, count: throttled, reason: throttledReason });
+  }
+
+  #thin(): void {
+    const from = this.#points.length - this.#seen;
+    const old = this.#points.splice(from, MOST_FINE_POINTS / 2);
+    this.#points.splice(from, 0, ...merged(old));
+    this.#seen -= MOST_FINE_POINTS / 2;
+  }
+}
+
+/** One of ten points, with the throttling of all ten. */
+function merged(points: readonly HistoryPoint[]): HistoryPoint[] {
+  const kept: HistoryPoint[] = [];
+  for (let from = 0; from < points.length; from += THINNING) {
+    const group = points.slice(from, from + THINNING);
+    const last = group.at(-1);
+    if (last) kept.push({ ...last, throttled: group.reduce((sum, { throttled }) => sum + throttled, 0) });
+  }
+  return kept;
+}
+
+function round(rate: number): number {
+  return Math.round(rate * 10) / 10;
+}

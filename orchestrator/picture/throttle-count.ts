@@ -1,0 +1,23 @@
+import type { TaskRecord } from '../../core/records.ts';
+
+/** Counts throttled calls once: a task's record keeps what its last heartbeat said until the next one. */
+export class ThrottleCount {
+  readonly #counted = new Map<string, number>();
+
+  /** What is new in these records: how often, and why most. */
+  take(tasks: readonly TaskRecord[]): { count: number; reason?: string } {
+    let count = 0;
+    let worst = 0;
+    let reason: string | undefined;
+    for (const { launch, heartbeat, throttled } of tasks) {
+      if (!throttled || (this.#counted.get(launch) ?? -1) >= heartbeat) continue;
+      this.#counted.set(launch, heartbeat);
+      count += throttled.count;
+      if (throttled.count > worst) {
+        worst = throttled.count;
+        reason = throttled.reason;
+      }
+    }
+    return { count, ...(reason !== undefined && { reason }) };
+  }
+}
