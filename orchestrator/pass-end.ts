@@ -9,8 +9,10 @@ import { addCounters, NO_COUNTERS, type RunRecord, type RunStatus } from '../cor
 import type { Supervision } from '../core/run-store.ts';
 import type { Output } from './output.ts';
 import { repair } from './repair.ts';
+import type { RunObserver } from './run-observer.ts';
 import type { Stores } from './stores.ts';
 import { sampleOf, type VerificationResult, verificationSegments, verifyTable } from './verification.ts';
+import { VerificationTracker } from './verification-tracker.ts';
 
 export interface PassEndOptions {
   readonly stores: Stores;
@@ -19,6 +21,7 @@ export interface PassEndOptions {
   readonly supervision: Supervision;
   readonly output: Output;
   readonly metrics: MetricsPublisher;
+  readonly observer?: RunObserver | undefined;
 }
 
 /** What follows a verification. */
@@ -65,9 +68,11 @@ async function verify(
   options: PassEndOptions,
   signal: AbortSignal,
 ): Promise<VerificationResult> {
-  const { stores, client, clock, supervision, output, metrics } = options;
+  const { stores, client, clock, supervision, output, metrics, observer } = options;
   const totalSegments = verificationSegments(run.totalSegments);
   const startedAt = clock.nowIso();
+  const tracker = new VerificationTracker(run, totalSegments, startedAt);
+  observer?.verification(tracker.progress(startedAt));
   output.event('verification.started', { pass: run.pass, segments: totalSegments });
   const result = await verifyTable({
     client,
@@ -78,7 +83,11 @@ async function verify(
     limiter: new CapacityLimiter(clock, run.rates.readUnitsPerSecond),
     clock,
     signal,
-    onPage: ({ readUnits }) => metrics.count(REPAIR_SEGMENT, { readUnits }),
+    onPage: page => {
+      metrics.count(REPAIR_SEGMENT, { readUnits: page.readUnits });
+      tracker.add(page);
+      observer?.verification(tracker.progress(clock.nowIso()));
+    },
   });
   const keys = sampleOf(result.keys);
   const { scanned, missing, nulls, readUnits } = result;

@@ -1,6 +1,7 @@
 import type { ControlTable } from '../core/control-table.ts';
 import { QuarantineStore } from '../core/quarantine-store.ts';
 import { RunStore } from '../core/run-store.ts';
+import { SampleStore } from '../core/sample-store.ts';
 import { SegmentStore } from '../core/segment-store.ts';
 import { TaskStore } from '../core/task-store.ts';
 
@@ -10,6 +11,7 @@ export interface Stores {
   readonly tasks: TaskStore;
   readonly segments: SegmentStore;
   readonly quarantine: QuarantineStore;
+  readonly samples: SampleStore;
 }
 
 export function createStores(table: ControlTable): Stores {
@@ -18,5 +20,6 @@ export function createStores(table: ControlTable): Stores {
     tasks: new TaskStore(table),
     segments: new SegmentStore(table),
     quarantine: new QuarantineStore(table),
+    samples: new SampleStore(table),
   };
 }

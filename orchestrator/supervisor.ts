@@ -21,6 +21,7 @@ import { Launcher } from './launcher.ts';
 import type { Output } from './output.ts';
 import { endPass, type PassEnd } from './pass-end.ts';
 import { Progress } from './progress.ts';
+import type { RunObserver } from './run-observer.ts';
 import { segmentStates, totals } from './run-summary.ts';
 import type { Stores } from './stores.ts';
 import { TaskWatch } from './task-watch.ts';
@@ -45,6 +46,8 @@ export interface SupervisorOptions {
   readonly metrics: MetricsPublisher;
   /** Aborts when the operator detaches; the fleet goes on. */
   readonly detach: AbortSignal;
+  /** Sees every turn. */
+  readonly observer?: RunObserver | undefined;
 }
 
 /**
@@ -152,6 +155,7 @@ export class Supervisor {
     // Segments first: whatever launch owns one has its record by then, so the list of tasks after it is complete.
     const segments = await stores.segments.list(run.run);
     const tasks = await stores.tasks.list(run.run);
+    this.#options.observer?.turn(run, segments, tasks);
     await this.#watch.observe(tasks);
     if (run.desired !== 'run') return this.#drain(run, tasks);
     const stop = this.#reasonToStop(run, segments, tasks);
@@ -274,9 +278,9 @@ export class Supervisor {
   }
 
   async #endPass(run: RunRecord, clock: Clock): Promise<void> {
-    const { stores, supervision, client, output, metrics } = this.#options;
+    const { stores, supervision, client, output, metrics, observer } = this.#options;
     const end = await this.#whileWanted(signal =>
-      endPass(run, { stores, client, clock, supervision, output, metrics }, signal),
+      endPass(run, { stores, client, clock, supervision, output, metrics, observer }, signal),
     );
     if (end?.next === 'finish') return this.#end(end.status);
     if (end) await stores.runs.supervise(supervision, ({ pass, sweep }) => nextPass(end, pass, sweep));

@@ -28,7 +28,16 @@ export interface VerificationRequest {
   readonly limiter: CapacityLimiter;
   readonly clock: Clock;
   readonly signal: AbortSignal;
-  readonly onPage?: (page: { scanned: number; readUnits: number }) => void;
+  readonly onPage?: (page: VerifiedPage) => void;
+}
+
+/** What one page of the scan brought; `last` is the last one of its segment. */
+export interface VerifiedPage {
+  readonly segment: number;
+  readonly scanned: number;
+  readonly missing: number;
+  readonly readUnits: number;
+  readonly last: boolean;
 }
 
 export interface VerificationResult {
@@ -64,6 +73,7 @@ export async function verifyTable(request: VerificationRequest): Promise<Verific
     for (let segment = waiting.shift(); segment !== undefined; segment = waiting.shift()) {
       for await (const page of pagesOf(segment, { ...request, signal })) {
         const readUnits = page.ConsumedCapacity?.CapacityUnits ?? 0;
+        const missingBefore = found.missing;
         found.scanned += page.ScannedCount ?? 0;
         found.readUnits += readUnits;
         for (const item of page.Items ?? []) {
@@ -73,7 +83,13 @@ export async function verifyTable(request: VerificationRequest): Promise<Verific
             if (keys.length < MAX_REPAIRABLE) keys.push(item);
           }
         }
-        request.onPage?.({ scanned: page.ScannedCount ?? 0, readUnits });
+        request.onPage?.({
+          segment,
+          scanned: page.ScannedCount ?? 0,
+          missing: found.missing - missingBefore,
+          readUnits,
+          last: page.LastEvaluatedKey === undefined,
+        });
       }
     }
   };
