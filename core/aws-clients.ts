@@ -12,7 +12,23 @@ const DATA_PLANE_TIMEOUT_MS = 5_000;
 /** A heartbeat that is sent two seconds into an authority of five may take this long and still be in time. */
 const CONTROL_TABLE_TIMEOUT_MS = 2_800;
 
+/** Metrics are of use only while they are new. */
+const METRICS_TIMEOUT_MS = 5_000;
+
 const CONNECT_TIMEOUT_MS = 1_000;
+
+/**
+ * How long a client waits for a reply: to its first byte, and from then on for each next one. The SDK by itself waits
+ * for ever for a body whose headers have come.
+ */
+export function timeouts(replyMs: number) {
+  return {
+    connectionTimeout: CONNECT_TIMEOUT_MS,
+    requestTimeout: replyMs,
+    throwOnRequestTimeout: true,
+    socketTimeout: replyMs,
+  };
+}
 
 /**
  * The client for the user's table. One attempt only: each HTTP attempt must pass the limiter and the authority
@@ -22,11 +38,7 @@ export function createDataPlaneClient(): DynamoDBClient {
   return new DynamoDBClient({
     maxAttempts: 1,
     logger: NO_COPIES_LOGGER,
-    requestHandler: {
-      requestTimeout: DATA_PLANE_TIMEOUT_MS,
-      connectionTimeout: CONNECT_TIMEOUT_MS,
-      throwOnRequestTimeout: true,
-    },
+    requestHandler: timeouts(DATA_PLANE_TIMEOUT_MS),
   });
 }
 
@@ -38,11 +50,7 @@ export function createControlTableClient(): DynamoDBDocumentClient {
   const client = new DynamoDBClient({
     maxAttempts: 3,
     logger: NO_COPIES_LOGGER,
-    requestHandler: {
-      requestTimeout: CONTROL_TABLE_TIMEOUT_MS,
-      connectionTimeout: CONNECT_TIMEOUT_MS,
-      throwOnRequestTimeout: true,
-    },
+    requestHandler: timeouts(CONTROL_TABLE_TIMEOUT_MS),
   });
   return DynamoDBDocumentClient.from(client, { marshallOptions: { removeUndefinedValues: true } });
 }
@@ -50,6 +58,6 @@ export function createControlTableClient(): DynamoDBDocumentClient {
 export function createMetricsClient(): CloudWatchClient {
   return new CloudWatchClient({
     maxAttempts: 3,
-    requestHandler: { requestTimeout: 5_000, connectionTimeout: CONNECT_TIMEOUT_MS },
+    requestHandler: timeouts(METRICS_TIMEOUT_MS),
   });
 }

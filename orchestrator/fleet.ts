@@ -6,6 +6,7 @@ import {
   StopTaskCommand,
 } from '@aws-sdk/client-ecs';
 import pRetry from 'p-retry';
+import { timeouts } from '../core/aws-clients.ts';
 import type { TaskEnvironment } from '../core/task-environment.ts';
 import { encodeTaskEnvironment } from '../core/task-environment.ts';
 
@@ -46,6 +47,9 @@ export class LaunchRefusedError extends Error {
 /** DescribeTasks takes at most 100 tasks [API reference]. */
 const DESCRIBE_AT_A_TIME = 100;
 
+/** A supervisor that waits for ECS for ever renews no grant and fences no task. */
+const REPLY_TIMEOUT_MS = 10_000;
+
 const RETRIES = { retries: 5, minTimeout: 200, maxTimeout: 5_000, randomize: true };
 
 /** Errors of the control plane that another try may mend. */
@@ -57,7 +61,7 @@ export class Fleet {
   readonly #ecs: ECSClient;
   readonly #location: FleetLocation;
 
-  constructor(location: FleetLocation, ecs = new ECSClient({ maxAttempts: 1 })) {
+  constructor(location: FleetLocation, ecs = createEcsClient()) {
     this.#ecs = ecs;
     this.#location = location;
   }
@@ -144,6 +148,10 @@ export class Fleet {
     );
     return taskDefinition;
   }
+}
+
+function createEcsClient(): ECSClient {
+  return new ECSClient({ maxAttempts: 1, requestHandler: timeouts(REPLY_TIMEOUT_MS) });
 }
 
 function retrying<T>(call: () => Promise<T>): Promise<T> {

@@ -1,0 +1,80 @@
+import type { Clock } from '../../core/clock.ts';
+
+interface Sleeper {
+  readonly dueMs: number;
+  readonly wake: () => void;
+}
+
+/**
+ * Time that passes only when the test says so. Whoever sleeps wakes in the order in which they are due, each after
+ * everything that the one before set going has come to rest.
+ */
+export class FakeClock implements Clock {
+  #nowMs: number;
+  readonly #sleepers = new Set<Sleeper>();
+  /** Timers come so much later than they are due; a function may draw it anew for each. */
+  readonly #latenessMs: () => number;
+
+  constructor(options: { startMs?: number; latenessMs?: () => number } = {}) {
+    this.#nowMs = options.startMs ?? 0;
+    this.#latenessMs = options.latenessMs ?? (() => 0);
+  }
+
+  monotonicMs(): number {
+    return this.#nowMs;
+  }
+
+  nowIso(): string {
+    return new Date(Date.UTC(2026, 0, 1) + this.#nowMs).toISOString();
+  }
+
+  get sleepers(): number {
+    return this.#sleepers.size;
+  }
+
+  sleep(ms: number, signal?: AbortSignal): Promise<void> {
+    if (signal?.aborted) return Promise.resolve();
+    return new Promise(resolve => {
+      const sleeper: Sleeper = {
+        dueMs: this.#nowMs + Math.max(0, ms) + this.#latenessMs(),
+        wake: () => {
+          this.#sleepers.delete(sleeper);
+          signal?.removeEventListener('abort', sleeper.wake);
+          resolve();
+        },
+      };
+      signal?.addEventListener('abort', sleeper.wake, { once: true });
+      this.#sleepers.add(sleeper);
+    });
+  }
+
+  /** Lets `ms` milliseconds pass. */
+  async advance(ms: number): Promise<void> {
+    const untilMs = this.#nowMs + ms;
+    await settled();
+    for (let next = this.#next(untilMs); next; next = this.#next(untilMs)) {
+      this.#nowMs = Math.max(this.#nowMs, next.dueMs);
+      next.wake();
+      await settled();
+    }
+    this.#nowMs = untilMs;
+  }
+
+  /** Time passes and nothing runs meanwhile, as in a process that is stopped. */
+  jump(ms: number): void {
+    this.#nowMs += ms;
+  }
+
+  #next(untilMs: number): Sleeper | undefined {
+    let first: Sleeper | undefined;
+    for (const sleeper of this.#sleepers) {
+      if (sleeper.dueMs <= untilMs && (first === undefined || sleeper.dueMs < first.dueMs)) first = sleeper;
+    }
+    return first;
+  }
+}
+
+/** Every promise that is ready to go on has gone on. */
+export function settled(): Promise<void> {
+  return new Promise(resolve => setImmediate(resolve));
+}
