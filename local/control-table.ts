@@ -1,7 +1,8 @@
 import {
   CreateTableCommand,
   DescribeTableCommand,
-  type DynamoDBClient,
+  DynamoDBClient,
+  type DynamoDBClientConfig,
   ResourceInUseException,
   ResourceNotFoundException,
   UpdateTimeToLiveCommand,
@@ -50,4 +51,14 @@ export async function ensureControlTable(client: DynamoDBClient, table: string):
       TimeToLiveSpecification: { Enabled: true, AttributeName: 'expiresAt' },
     }),
   );
+}
+
+/** The same by a client of its own. */
+export async function createControlTable(settings: DynamoDBClientConfig, table: string): Promise<void> {
+  const client = new DynamoDBClient(settings);
+  try {
+    await ensureControlTable(client, table);
+  } finally {
+    client.destroy();
+  }
 }

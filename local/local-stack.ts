@@ -1,17 +1,17 @@
 import { randomUUID } from 'node:crypto';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
-import { DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import type { CapacityProxy } from './capacity/capacity-proxy.ts';
 import type { CapacityOptions } from './capacity/options.ts';
 import { type CloudWatchEndpoint, startCloudWatch } from './cloudwatch/endpoint.ts';
-import { ensureControlTable } from './control-table.ts';
-import { startDynamodbRoutes } from './dynamodb-routes.ts';
+import { createControlTable } from './control-table.ts';
 import { type EcsControlPlane, startEcs } from './ecs/control-plane.ts';
 import type { BeforeRunTask } from './ecs/interference.ts';
 import type { TaskDelays } from './ecs/task.ts';
 import { type Engine, startEngine } from './engine.ts';
 import { type EngineSettings, readEngineSettings } from './engine-choice.ts';
+import type { FaultOptions, FaultProxy } from './fault/fault-proxy.ts';
+import { createRoutes } from './routes.ts';
 
 export { shellExports } from './shell-exports.ts';
 
@@ -36,6 +36,8 @@ export interface LocalStackOptions {
   readonly engineSettings?: EngineSettings;
   /** Gives every table but the control table a capacity; without it the engine is as fast as it can. */
   readonly capacity?: CapacityOptions | undefined;
+  /** Puts a fault proxy before each of the three services; without rules it only observes. */
+  readonly faults?: FaultOptions | undefined;
 }
 
 export interface LocalStack {
@@ -53,6 +55,7 @@ export interface LocalStack {
   readonly ecs: EcsControlPlane;
   readonly cloudWatch: CloudWatchEndpoint;
   readonly capacity: CapacityProxy | undefined;
+  readonly faults: FaultProxy | undefined;
   /** Tasks first, then the endpoints, the engine last. May be called twice. */
   stop(): Promise<void>;
 }
@@ -60,6 +63,8 @@ export interface LocalStack {
 const REGION = 'us-east-1';
 /** The account that both engines put into their ARNs. */
 const ACCOUNT = '000000000000';
+/** Engines on one machine look for credentials and do not check them. */
+const CREDENTIALS = { region: REGION, credentials: { accessKeyId: 'local', secretAccessKey: 'local' } };
 const CLUSTER = 'fleetfill';
 const TASK_DEFINITION = 'fleetfill-job';
 const DEFAULT_CONTROL_TABLE = 'fleetfill-control';
@@ -99,25 +104,29 @@ async function startParts(
   stop: () => Promise<void>,
 ): Promise<LocalStack> {
   const settings = options.engineSettings ?? readEngineSettings();
-  const proxied = options.capacity !== undefined;
+  const { ports, capacity, faults } = options;
+  // Clients are given a proxy's port then, and the service behind it has any.
+  const behindProxy = (port: number | undefined, proxied: boolean) => (proxied ? undefined : port);
   const engine = await startEngine({
     directory: options.directory,
-    port: proxied ? undefined : options.ports?.dynamodb,
+    port: behindProxy(ports?.dynamodb, capacity !== undefined || faults !== undefined),
     settings: { ...settings, ...(options.dynamodbEndpoint && { endpoint: options.dynamodbEndpoint }) },
   });
   started.push(() => engine.stop());
-  const cloudWatch = await startCloudWatch({ port: options.ports?.cloudWatch });
+  const cloudWatch = await startCloudWatch({ port: behindProxy(ports?.cloudWatch, faults !== undefined) });
   started.push(() => cloudWatch.stop());
   const controlTable = options.controlTable ?? DEFAULT_CONTROL_TABLE;
-  await createControlTable(engine.endpoint, controlTable);
-  const routes = await startDynamodbRoutes({
+  await createControlTable({ ...CREDENTIALS, endpoint: engine.endpoint }, controlTable);
+  const routes = createRoutes({
     engineEndpoint: engine.endpoint,
-    capacity: options.capacity,
+    capacity,
+    faults,
     controlTable,
     putMetric: datum => cloudWatch.put(datum),
-    port: options.ports?.dynamodb,
   });
   started.push(() => routes.stop());
+  const toDynamodb = await routes.open('dynamodb', engine.endpoint, ports?.dynamodb);
+  const toCloudWatch = await routes.open('cloudwatch', cloudWatch.endpoint, ports?.cloudWatch);
 
   const base = {
     AWS_REGION: REGION,
@@ -125,8 +134,8 @@ async function startParts(
     AWS_DEFAULT_REGION: REGION,
     AWS_ACCESS_KEY_ID: 'local',
     AWS_SECRET_ACCESS_KEY: 'local',
-    AWS_ENDPOINT_URL_DYNAMODB: routes.endpoints.orchestrator,
-    AWS_ENDPOINT_URL_CLOUDWATCH: cloudWatch.endpoint,
+    AWS_ENDPOINT_URL_DYNAMODB: toDynamodb.orchestrator,
+    AWS_ENDPOINT_URL_CLOUDWATCH: toCloudWatch.orchestrator,
   };
   // Made by the first task that has something to say.
   const logDirectory = resolve(options.logDirectory ?? join(tmpdir(), `fleetfill-logs-${randomUUID()}`));
@@ -136,20 +145,22 @@ async function startParts(
     logDirectory,
     taskEnvironment: {
       ...base,
-      AWS_ENDPOINT_URL_DYNAMODB: routes.endpoints.fleet,
+      AWS_ENDPOINT_URL_DYNAMODB: toDynamodb.fleet,
+      AWS_ENDPOINT_URL_CLOUDWATCH: toCloudWatch.fleet,
       ...options.taskEnvironment,
     },
-    port: options.ports?.ecs,
+    port: behindProxy(ports?.ecs, faults !== undefined),
     ...(options.taskDelays && { delays: options.taskDelays }),
     beforeRunTask: options.beforeRunTask,
   });
   started.push(() => ecs.stop());
+  const toEcs = await routes.open('ecs', ecs.endpoint, ports?.ecs);
   ecs.createCluster(CLUSTER);
   ecs.registerTaskDefinition(jobDefinition());
   return {
     environment: {
       ...base,
-      AWS_ENDPOINT_URL_ECS: ecs.endpoint,
+      AWS_ENDPOINT_URL_ECS: toEcs.orchestrator,
       FLEETFILL_CLUSTER: CLUSTER,
       FLEETFILL_TASK_DEFINITION: TASK_DEFINITION,
       FLEETFILL_SUBNETS: 'subnet-local',
@@ -157,16 +168,17 @@ async function startParts(
       FLEETFILL_CONTROL_TABLE: controlTable,
     },
     endpoints: {
-      dynamodb: routes.endpoints.orchestrator,
-      ecs: ecs.endpoint,
-      cloudWatch: cloudWatch.endpoint,
-      application: routes.endpoints.application,
+      dynamodb: toDynamodb.orchestrator,
+      ecs: toEcs.orchestrator,
+      cloudWatch: toCloudWatch.orchestrator,
+      application: toDynamodb.application,
     },
     logDirectory,
     engine,
     ecs,
     cloudWatch,
     capacity: routes.capacity,
+    faults: routes.faults,
     stop,
   };
 }
@@ -189,17 +201,4 @@ function jobDefinition() {
       },
     ],
   };
-}
-
-async function createControlTable(endpoint: string, table: string): Promise<void> {
-  const client = new DynamoDBClient({
-    endpoint,
-    region: REGION,
-    credentials: { accessKeyId: 'local', secretAccessKey: 'local' },
-  });
-  try {
-    await ensureControlTable(client, table);
-  } finally {
-    client.destroy();
-  }
 }

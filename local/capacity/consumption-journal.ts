@@ -33,6 +33,8 @@ interface Series {
  * for each client, table and kind.
  */
 export class ConsumptionJournal {
+  /** Wall-clock time of the journal's zero, ms since the epoch: for comparing with logs. */
+  readonly beganAt = Date.now();
   readonly #startedAtMs: number;
   readonly #series = new Map<string, Series>();
   readonly #counts = new Map<string, RequestCounts>();

@@ -29,7 +29,7 @@ export interface CapacityOptions {
   readonly metricsPeriodSeconds?: number | undefined;
 }
 
-export interface Limits {
+interface Limits {
   readonly write: number;
   readonly read: number;
 }
