@@ -36,6 +36,12 @@ const SUMMED: readonly MetricName[] = [
   'SegmentsComplete',
 ];
 
+/** A datum, and what to do once CloudWatch has it. */
+interface Publication {
+  readonly datum: MetricDatum;
+  readonly published: () => void;
+}
+
 export interface MetricsPublisherOptions {
   readonly client: CloudWatchClient;
   readonly clock: Clock;
@@ -54,7 +60,7 @@ export class MetricsPublisher {
   readonly #options: MetricsPublisherOptions;
   readonly #sums = new Map<MetricName, number>();
   readonly #segmentSums = new Map<string, number>();
-  #latencies = new Map<number, number>();
+  readonly #latencies = new Map<number, number>();
 
   constructor(options: MetricsPublisherOptions) {
     this.#options = options;
@@ -67,18 +73,18 @@ export class MetricsPublisher {
       this.add(metric, amount);
       if (!(PER_SEGMENT_METRICS as readonly MetricName[]).includes(metric)) continue;
       const series = `${metric} ${segment}`;
-      this.#segmentSums.set(series, (this.#segmentSums.get(series) ?? 0) + amount);
+      addTo(this.#segmentSums, series, amount);
     }
   }
 
   add(metric: MetricName, amount: number): void {
-    this.#sums.set(metric, (this.#sums.get(metric) ?? 0) + amount);
+    addTo(this.#sums, metric, amount);
   }
 
   /** Milliseconds, kept to two significant digits, which bounds how many distinct values there are. */
   writeLatency(ms: number): void {
     const rounded = Number(ms.toPrecision(2));
-    this.#latencies.set(rounded, (this.#latencies.get(rounded) ?? 0) + 1);
+    addTo(this.#latencies, rounded, 1);
   }
 
   /** Publishes until the signal aborts, and once more then. */
@@ -96,57 +102,68 @@ export class MetricsPublisher {
 
   async #publish(abortSignal?: AbortSignal): Promise<void> {
     const { client, namespace, onFailure } = this.#options;
-    const sums = new Map(SUMMED.map(metric => [metric, this.#sums.get(metric) ?? 0]));
-    const segmentSums = new Map(this.#segmentSums);
-    const latencies = this.#latencies;
-    this.#latencies = new Map();
-    const data = this.#data(sums, segmentSums, latencies);
+    const data = this.#data();
     try {
       for (let from = 0; from < data.length; from += MAX_DATA) {
+        const part = data.slice(from, from + MAX_DATA);
         await client.send(
-          new PutMetricDataCommand({ Namespace: namespace, MetricData: data.slice(from, from + MAX_DATA) }),
+          new PutMetricDataCommand({ Namespace: namespace, MetricData: part.map(({ datum }) => datum) }),
           abortSignal && { abortSignal },
         );
-      }
-      for (const [metric, published] of sums) this.add(metric, -published);
-      for (const [series, published] of segmentSums) {
-        this.#segmentSums.set(series, (this.#segmentSums.get(series) ?? 0) - published);
+        // What is counted meanwhile stays: only what this very call has brought is taken off.
+        for (const { published } of part) published();
       }
     } catch (error) {
       onFailure(error);
     }
   }
 
-  #data(
-    sums: ReadonlyMap<MetricName, number>,
-    segmentSums: ReadonlyMap<string, number>,
-    latencies: ReadonlyMap<number, number>,
-  ): MetricDatum[] {
+  #data(): Publication[] {
     const { table, writeRateShare } = this.#options;
     const Timestamp = new Date();
     const tableDimension = { Name: TABLE_DIMENSION, Value: table };
-    const datum = (metric: MetricName, Value: number): MetricDatum => ({
+    const datum = (metric: MetricName) => ({
       MetricName: metric,
       Unit: METRIC_UNITS[metric],
       Dimensions: [tableDimension],
       Timestamp,
-      Value,
     });
-    const data = [...sums].map(([metric, sum]) => datum(metric, sum));
-    if (writeRateShare) data.push(datum('WriteRateShare', writeRateShare()));
-    for (const [series, sum] of segmentSums) {
+    const data: Publication[] = SUMMED.map(metric => {
+      const Value = this.#sums.get(metric) ?? 0;
+      return { datum: { ...datum(metric), Value }, published: () => this.add(metric, -Value) };
+    });
+    if (writeRateShare) {
+      data.push({ datum: { ...datum('WriteRateShare'), Value: writeRateShare() }, published: () => {} });
+    }
+    for (const [series, Value] of this.#segmentSums) {
       const [metric = '', segment = ''] = series.split(' ');
+      const Dimensions = [tableDimension, { Name: SEGMENT_DIMENSION, Value: segment }];
       data.push({
-        ...datum(metric as MetricName, sum),
-        Dimensions: [tableDimension, { Name: SEGMENT_DIMENSION, Value: segment }],
+        datum: { ...datum(metric as MetricName), Dimensions, Value },
+        published: () => addTo(this.#segmentSums, series, -Value),
       });
     }
-    const entries = [...latencies];
-    for (let from = 0; from < entries.length; from += MAX_VALUES) {
-      const part = entries.slice(from, from + MAX_VALUES);
-      const { Value: _, ...withoutValue } = datum('WriteLatency', 0);
-      data.push({ ...withoutValue, Values: part.map(([ms]) => ms), Counts: part.map(([, count]) => count) });
+    const latencies = [...this.#latencies];
+    for (let from = 0; from < latencies.length; from += MAX_VALUES) {
+      const part = latencies.slice(from, from + MAX_VALUES);
+      data.push({
+        datum: {
+          ...datum('WriteLatency'),
+          Values: part.map(([ms]) => ms),
+          Counts: part.map(([, count]) => count),
+        },
+        published: () => {
+          for (const [ms, count] of part) {
+            addTo(this.#latencies, ms, -count);
+            if (this.#latencies.get(ms) === 0) this.#latencies.delete(ms);
+          }
+        },
+      });
     }
     return data;
   }
+}
+
+function addTo<K>(sums: Map<K, number>, key: K, amount: number): void {
+  sums.set(key, (sums.get(key) ?? 0) + amount);
 }
