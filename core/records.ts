@@ -98,6 +98,12 @@ export interface OperatorChange {
   readonly detail: string;
 }
 
+/** What live traffic leaves of the budget: the part that the fleet may use, and why it is not all of it. */
+export interface TrafficCut {
+  readonly factor: number;
+  readonly reason: string;
+}
+
 /** Why a run is to stop, if not because someone paused it. */
 export interface StopReason {
   readonly kind: 'cancelled' | 'failed';
@@ -135,6 +141,8 @@ export interface RunRecord {
   readonly tasks: number;
   readonly writeApi: WriteApi;
   readonly writeApiReason: string;
+  /** Global secondary indexes into which the attribute is projected: each makes a write cost one more. */
+  readonly indexes: number;
   readonly dryRun: boolean;
   /** Tasks run on Fargate Spot. */
   readonly spot: boolean;
@@ -142,6 +150,10 @@ export interface RunRecord {
   readonly limit?: number;
   /** The fleet's budget. */
   readonly rates: Rates;
+  /** Write units a second that the table was provisioned for at the start; absent on demand. */
+  readonly provisionedWriteUnits?: number;
+  /** Set while the table's own metrics say that somebody is throttled. */
+  readonly cut?: TrafficCut;
   /** What the fleet falls to, write units a second, when nobody supervises it. */
   readonly unattendedRate: number;
   readonly passes: number;

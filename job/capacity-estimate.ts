@@ -18,13 +18,20 @@ const LARGEST_PAGE_READ_UNITS = (1_024 * KB) / BYTES_PER_EVENTUAL_UNIT;
  * the average item of the pages read stands in, rounded up: a Scan reports what it read on every engine.
  */
 export class CapacityEstimate {
+  readonly #indexes: number;
   #itemBytes: number | undefined;
   #reportedWriteUnits: number | undefined;
   #density = 1;
 
+  /** `indexes`: global secondary indexes into which the attribute is projected; each costs a write of its own. */
+  constructor(indexes: number) {
+    this.#indexes = indexes;
+  }
+
   /** Units of one conditional write; a write costs a unit for each KB begun. */
   get writeUnitsPerItem(): number {
-    return this.#reportedWriteUnits ?? Math.max(1, Math.ceil((this.#itemBytes ?? 0) / KB));
+    const ofTable = Math.max(1, Math.ceil((this.#itemBytes ?? 0) / KB));
+    return this.#reportedWriteUnits ?? ofTable * (1 + this.#indexes);
   }
 
   get readUnitsPerConsistentRead(): number {

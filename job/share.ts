@@ -1,15 +1,7 @@
 import { CapacityLimiter } from '../core/capacity-limiter.ts';
 import type { Clock } from '../core/clock.ts';
 import type { Rates } from '../core/records.ts';
-
-/** A throttled worker halves its rate at most this often: replies of one burst are one event. */
-const HALVING_INTERVAL_MS = 1_000;
-
-/** A rate that was halved climbs back by this part of the share a second: from half to whole in 25 seconds. */
-const CLIMB_PER_SECOND = 0.02;
-
-/** However hard the table throttles, a worker keeps trying at this part of its share. */
-const LOWEST_FACTOR = 1 / 64;
+import { ThrottleResponse } from './throttle-response.ts';
 
 /** Nobody renewed the grant for this long: nobody watches live traffic. */
 const UNATTENDED_AFTER_MS = 120_000;
@@ -31,12 +23,10 @@ export class Share {
   readonly write: CapacityLimiter;
   readonly read: CapacityLimiter;
   readonly #options: ShareOptions;
+  readonly #throttling: ThrottleResponse;
   #granted: Rates = { writeUnitsPerSecond: 0, readUnitsPerSecond: 0 };
   #renewal = -1;
   #renewedAtMs: number;
-  #factor = 1;
-  #halvedAtMs = Number.NEGATIVE_INFINITY;
-  #adjustedAtMs: number;
   #throttledCount = 0;
   #throttledReason = '';
 
@@ -45,7 +35,7 @@ export class Share {
     this.write = new CapacityLimiter(options.clock, 0);
     this.read = new CapacityLimiter(options.clock, 0);
     this.#renewedAtMs = options.clock.monotonicMs();
-    this.#adjustedAtMs = this.#renewedAtMs;
+    this.#throttling = new ThrottleResponse(options.clock);
   }
 
   /** The number of the grant that this worker goes by; 0 is the one that its launch was created with. */
@@ -67,10 +57,7 @@ export class Share {
   throttled(reason: string): void {
     this.#throttledCount += 1;
     this.#throttledReason = reason;
-    const now = this.#options.clock.monotonicMs();
-    if (now - this.#halvedAtMs < HALVING_INTERVAL_MS) return;
-    this.#halvedAtMs = now;
-    this.#factor = Math.max(LOWEST_FACTOR, this.#factor / 2);
+    this.#throttling.throttled();
     this.adjust();
   }
 
@@ -84,15 +71,10 @@ export class Share {
 
   /** Climbs back after throttling and decays without a supervisor; to be called a few times a second. */
   adjust(): void {
-    const now = this.#options.clock.monotonicMs();
-    const elapsedSeconds = (now - this.#adjustedAtMs) / 1_000;
-    this.#adjustedAtMs = now;
-    if (now - this.#halvedAtMs >= HALVING_INTERVAL_MS) {
-      this.#factor = Math.min(1, this.#factor + CLIMB_PER_SECOND * elapsedSeconds);
-    }
-    const attended = this.#attendance(now);
-    this.write.setRate(this.#granted.writeUnitsPerSecond * this.#factor * attended);
-    this.read.setRate(this.#granted.readUnitsPerSecond * this.#factor * attended);
+    this.#throttling.climb();
+    const factor = this.#throttling.factor * this.#attendance(this.#options.clock.monotonicMs());
+    this.write.setRate(this.#granted.writeUnitsPerSecond * factor);
+    this.read.setRate(this.#granted.readUnitsPerSecond * factor);
   }
 
   /** 1 while a supervisor renews the grant; falls to the part of the grant that the floor is. */

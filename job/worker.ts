@@ -139,7 +139,7 @@ class Worker {
   async #backfill(record: TaskRecord, ended: AbortSignal): Promise<void> {
     const failed = new AbortController();
     const signal = AbortSignal.any([ended, failed.signal]);
-    const estimate = new CapacityEstimate();
+    const estimate = new CapacityEstimate(this.#run.indexes);
     const inFlight = new InFlightLimit(MOST_IN_FLIGHT[this.#run.writeApi]);
     const table = this.#userTable(estimate, inFlight);
     const scan: ScanStageOptions = {

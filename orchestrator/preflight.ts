@@ -164,6 +164,16 @@ function indexFindings({ attribute, value }: PreflightRequest, { description }: 
   });
 }
 
+/** The global secondary indexes into which the attribute is projected, or of which it is a key. */
+export function indexesWith(attribute: string, { GlobalSecondaryIndexes = [] }: TableDescription): string[] {
+  return GlobalSecondaryIndexes.flatMap(({ IndexName = '', KeySchema = [], Projection }) => {
+    const projected =
+      Projection?.ProjectionType === 'ALL' || Projection?.NonKeyAttributes?.includes(attribute) === true;
+    const isKey = KeySchema.some(({ AttributeName }) => AttributeName === attribute);
+    return projected || isKey ? [IndexName] : [];
+  });
+}
+
 async function timeToLiveFindings({ client, table, attribute }: PreflightRequest): Promise<Finding[]> {
   const reply = await ask('time to live', () =>
     client.send(new DescribeTimeToLiveCommand({ TableName: table })),

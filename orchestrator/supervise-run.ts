@@ -3,17 +3,47 @@ import { describeError } from '../core/errors.ts';
 import type { RunRecord } from '../core/records.ts';
 import { type ExitCode, exitCodeOfStatus } from './exit-codes.ts';
 import { CredentialsExpiredError, isExpiredCredentials } from './expired-credentials.ts';
+import { observers } from './run-observer.ts';
 import { RunOpenSignal } from './run-open.ts';
 import { runFinished } from './run-summary.ts';
+import { SampleRecorder } from './sample-recorder.ts';
 import { createMetrics, type Session } from './session.ts';
 import { Supervisor } from './supervisor.ts';
+import { TrafficGuard } from './traffic-guard.ts';
+import { openView } from './view/open-view.ts';
 
 /** Supervises a run of this session's epoch to its end, and says how it ended. */
 export async function superviseRun(session: Session, run: RunRecord): Promise<ExitCode> {
-  const { stores, fleet, client, clock, output, detach } = session;
+  const { stores, fleet, client, clock, detach, settings } = session;
+  const view = await openView(
+    { stream: process.stderr, environment: process.env, json: settings.json },
+    clock,
+  );
+  const output = view.attached(session.output);
+  const recorder = new SampleRecorder({
+    samples: stores.samples,
+    clock,
+    epoch: run.epoch,
+    onFailure: error => output.event('warning', { message: `No sample was stored: ${describeError(error)}` }),
+  });
   const metrics = createMetrics(run, session);
+  const guard = new TrafficGuard(
+    { client: createMetricsClient(), clock, run, now: () => Date.now() },
+    run.cut,
+  );
   const supervisor = new Supervisor(
-    { stores, fleet, client, clock, supervision: run, output, metrics, detach },
+    {
+      stores,
+      fleet,
+      client,
+      clock,
+      supervision: run,
+      output,
+      metrics,
+      detach,
+      observer: observers(view, recorder),
+      guard,
+    },
     run,
   );
   const runOpen = new RunOpenSignal(createMetricsClient(), run, error =>
@@ -25,9 +55,11 @@ export async function superviseRun(session: Session, run: RunRecord): Promise<Ex
     await runOpen.open();
     const ended = await supervisor.supervise();
     await runOpen.close();
+    view.close();
     return await finish(session, ended);
   } catch (error) {
     runOpen.leave();
+    view.close();
     if (detach.aborted) {
       output.say(describeDetached(run.run));
       throw detach.reason;
@@ -36,6 +68,7 @@ export async function superviseRun(session: Session, run: RunRecord): Promise<Ex
     throw error;
   } finally {
     publishing.abort();
+    await recorder.close();
     await published;
     await metrics.close();
   }

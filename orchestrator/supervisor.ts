@@ -5,6 +5,7 @@ import type { MetricsPublisher } from '../core/metrics-publisher.ts';
 import {
   isFinished,
   isInAuthority,
+  type Rates,
   type RunRecord,
   type RunStatus,
   type SegmentRecord,
@@ -25,6 +26,7 @@ import type { RunObserver } from './run-observer.ts';
 import { segmentStates, totals } from './run-summary.ts';
 import type { Stores } from './stores.ts';
 import { TaskWatch } from './task-watch.ts';
+import type { TrafficGuard } from './traffic-guard.ts';
 
 /** Between two looks at the control table; longer with very many segments, since each look reads all of them. */
 const TICK_MS = 1_000;
@@ -48,6 +50,8 @@ export interface SupervisorOptions {
   readonly detach: AbortSignal;
   /** Sees every turn. */
   readonly observer?: RunObserver | undefined;
+  /** Watches live traffic; without it the whole budget is used. */
+  readonly guard?: Pick<TrafficGuard, 'look' | 'blindBecause'> | undefined;
 }
 
 /**
@@ -66,6 +70,7 @@ export class Supervisor {
   readonly #startedAtMs: number;
   readonly #activeBeforeMs: number;
   #broken: unknown;
+  #blindBecause: string | undefined;
 
   constructor(options: SupervisorOptions, run: RunRecord) {
     const { stores, fleet, clock, supervision, output } = options;
@@ -166,8 +171,9 @@ export class Supervisor {
     this.#progress.report(run, segments, tasks);
     await this.#saveActiveTime(run);
     await this.#reopen(run, segments);
-    await this.#grant(run, tasks);
-    await this.#launch(run, segments, tasks);
+    const rates = await this.#ratesLeft(run);
+    await this.#grant(rates, tasks);
+    await this.#launch(run, rates, segments, tasks);
     const states = segmentStates(run, segments);
     if (states.complete + states.failed < run.totalSegments) return false;
     if (!this.#watch.allEnded(await stores.tasks.list(run.run))) return false;
@@ -235,9 +241,37 @@ export class Supervisor {
     await Promise.all(old.map(segment => stores.segments.reopen(segment, run.sweep)));
   }
 
-  async #grant(run: RunRecord, tasks: readonly TaskRecord[]): Promise<void> {
+  /** The budget, less what live traffic needs of it. A cut is part of the record: whoever resumes goes on with it. */
+  async #ratesLeft(run: RunRecord): Promise<Rates> {
+    const { guard, stores, supervision, output } = this.#options;
+    if (!guard) return run.rates;
+    const cut = await guard.look();
+    if (guard.blindBecause !== this.#blindBecause) {
+      this.#blindBecause = guard.blindBecause;
+      const message = guard.blindBecause
+        ? `The table's metrics cannot be read, so nothing makes the fleet faster: ${guard.blindBecause}`
+        : "The table's metrics can be read again.";
+      output.event('warning', { message });
+      output.say(message);
+    }
+    if (cut.factor !== (run.cut?.factor ?? 1)) {
+      await stores.runs.supervise(supervision, () => ({ cut }));
+      output.event('run.cut', { ...cut });
+      output.say(
+        cut.factor < 1
+          ? `The fleet uses ${Math.round(cut.factor * 100)} % of its budget: ${cut.reason}.`
+          : 'The fleet uses its whole budget again.',
+      );
+    }
+    return {
+      writeUnitsPerSecond: run.rates.writeUnitsPerSecond * cut.factor,
+      readUnitsPerSecond: run.rates.readUnitsPerSecond * cut.factor,
+    };
+  }
+
+  async #grant(rates: Rates, tasks: readonly TaskRecord[]): Promise<void> {
     const { stores, clock, supervision } = this.#options;
-    const changes = this.#budget.changes(run.rates, tasks, clock.monotonicMs());
+    const changes = this.#budget.changes(rates, tasks, clock.monotonicMs());
     await Promise.all(
       changes.map(async change => {
         this.#budget.sending(change, clock.monotonicMs());
@@ -250,6 +284,7 @@ export class Supervisor {
 
   async #launch(
     run: RunRecord,
+    rates: Rates,
     segments: readonly SegmentRecord[],
     tasks: readonly TaskRecord[],
   ): Promise<void> {
@@ -274,7 +309,7 @@ export class Supervisor {
     const wanted = open.filter(({ attempts }) => attempts < run.maxAttempts);
     const count = Math.min(run.tasks - live.length, wanted.length);
     if (count === 0) return;
-    await this.#launcher.launch(run, wanted, count, this.#budget.shareForNew(run.rates, tasks, count));
+    await this.#launcher.launch(run, wanted, count, this.#budget.shareForNew(rates, tasks, count));
   }
 
   async #endPass(run: RunRecord, clock: Clock): Promise<void> {

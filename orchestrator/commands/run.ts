@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { createInterface } from 'node:readline/promises';
 import type { AttributeValue } from '@aws-sdk/client-dynamodb';
 import { parseJsonValue } from '../../core/attribute-value.ts';
+import { createMetricsClient } from '../../core/aws-clients.ts';
 import {
   ConfigurationError,
   describeError,
@@ -12,11 +13,11 @@ import {
 import { describeWrite, type ItemWrite, nameUnfitForBatch } from '../../core/item-write.ts';
 import { NO_COUNTERS, type RunRecord, type WriteApi } from '../../core/records.ts';
 import type { NewRun } from '../../core/run-store.ts';
-import { type ChosenRates, defaultRates } from '../default-rates.ts';
+import { type ChosenRates, defaultRates, provisionedRates } from '../default-rates.ts';
 import { proveEngine } from '../engine-proof.ts';
 import type { ExitCode } from '../exit-codes.ts';
 import type { Settings } from '../options.ts';
-import { describeUserTable, preflight, type TableFacts } from '../preflight.ts';
+import { describeUserTable, indexesWith, preflight, type TableFacts } from '../preflight.ts';
 import { tableSizeOf, taskSizeOf } from '../run-sizes.ts';
 import { type CommandContext, openSession, operator, type Session } from '../session.ts';
 import { superviseRun } from '../supervise-run.ts';
@@ -38,7 +39,7 @@ export async function run(context: CommandContext): Promise<ExitCode> {
   const session = await openSession(context);
   const facts = await describeUserTable(session.client, settings.table);
   const taskSize = await checkTable(session, facts, value);
-  const chosen = chooseRates(settings, facts);
+  const chosen = await chooseRates(settings, facts);
   const write: ItemWrite = {
     table: settings.table,
     keySchema: facts.keySchema,
@@ -116,9 +117,9 @@ async function checkFleet(
   }
 }
 
-function chooseRates(settings: Settings, facts: TableFacts): ChosenRates {
+async function chooseRates(settings: Settings, facts: TableFacts): Promise<ChosenRates> {
   const { maxWriteRate, maxReadRate } = settings;
-  const chosen = defaultRates(facts.description);
+  const chosen = await defaultRates(facts.description, createMetricsClient());
   if (maxWriteRate === undefined && maxReadRate === undefined) return chosen;
   return {
     rates: {
@@ -253,6 +254,8 @@ function newRun(
     totalSegments: settings.segments,
     tasks,
     ...api,
+    ...provisionedUnits(facts),
+    indexes: indexesWith(settings.attribute, facts.description).length,
     dryRun: false,
     spot: settings.spot,
     rates,
@@ -276,6 +279,11 @@ function newRun(
     ],
     supervisorCounters: NO_COUNTERS,
   };
+}
+
+function provisionedUnits({ description }: TableFacts): Pick<RunRecord, 'provisionedWriteUnits'> {
+  const provisioned = provisionedRates(description);
+  return provisioned ? { provisionedWriteUnits: provisioned.writeUnitsPerSecond } : {};
 }
 
 /** The fields of `run.started`: who, where and the options in force. */

@@ -38,7 +38,7 @@ async function show({ output }: CommandContext, stores: Stores, run: RunRecord):
         .join(', ')}`,
       `  tasks     ${now.tasks.filter(task => task.inAuthority).length} of ${run.tasks} in authority`,
       `  items     ${scanned} scanned, ${updated} updated, ${alreadySet} set by others, ${deleted} deleted, ${quarantined} in quarantine`,
-      `  budget    ${run.rates.writeUnitsPerSecond} write and ${run.rates.readUnitsPerSecond} read units a second`,
+      `  budget    ${run.rates.writeUnitsPerSecond} write and ${run.rates.readUnitsPerSecond} read units a second${run.cut && run.cut.factor < 1 ? `, of which ${Math.round(run.cut.factor * 100)} %: ${run.cut.reason}` : ''}`,
     ].join('\n'),
   );
 }
@@ -58,6 +58,7 @@ export async function describeStatus(stores: Stores, run: RunRecord) {
     counters: totals(run, segments),
     missing: run.missing ?? null,
     budget: run.rates,
+    ...(run.cut && run.cut.factor < 1 && { cut: run.cut }),
     tasks: tasks.map(task => ({
       launch: task.launch,
       status: task.status,

@@ -1,4 +1,4 @@
-import { createDataPlaneClient } from '../../core/aws-clients.ts';
+import { createDataPlaneClient, createMetricsClient } from '../../core/aws-clients.ts';
 import { CapacityLimiter } from '../../core/capacity-limiter.ts';
 import { systemClock } from '../../core/clock.ts';
 import { defaultRates } from '../default-rates.ts';
@@ -13,7 +13,9 @@ export async function verify({ settings, output, detach }: CommandContext): Prom
   const client = createDataPlaneClient();
   const { table, attribute } = settings;
   const facts = await describeUserTable(client, table);
-  const readUnitsPerSecond = settings.maxReadRate ?? defaultRates(facts.description).rates.readUnitsPerSecond;
+  const readUnitsPerSecond =
+    settings.maxReadRate ??
+    (await defaultRates(facts.description, createMetricsClient())).rates.readUnitsPerSecond;
   output.say(`Reading ${table} with strong consistency, at most ${readUnitsPerSecond} read units a second.`);
   const result = await verifyTable({
     client,

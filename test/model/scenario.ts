@@ -344,6 +344,7 @@ function newRun(): Omit<RunRecord, 'version' | 'epoch' | 'supervisorWrite'> {
     tasks: TASKS,
     writeApi: 'batch',
     writeApiReason: '',
+    indexes: 0,
     dryRun: false,
     spot: false,
     rates: { writeUnitsPerSecond: 100, readUnitsPerSecond: 100 },

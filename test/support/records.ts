@@ -28,7 +28,6 @@ export function newRun(given: Partial<NewRun> = {}): NewRun {
     totalSegments: 4,
     tasks: 4,
     spot: false,
-    indexes: 0,
     writeApi: 'batch',
     writeApiReason: 'proved',
     indexes: 0,

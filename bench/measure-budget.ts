@@ -1,0 +1,138 @@
+import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { DynamoDBClient } from '@aws-sdk/client-dynamodb';
+import { createTable } from '../demo/create-table.ts';
+import { fill } from '../demo/fill.ts';
+import { type Item, STUFF_KEY } from '../demo/item.ts';
+import { orchestrate } from '../demo/orchestration.ts';
+import { startLocalStack } from '../local/local-stack.ts';
+
+/** Of the journal of the capacity proxy. */
+const BUCKET_MS = 100;
+const WINDOW_BUCKETS = 100;
+
+export interface BudgetCase {
+  /** Write units a second. */
+  readonly budget: number;
+  readonly workers: number;
+  /** How long the fleet should have work for, about. */
+  readonly seconds: number;
+  readonly bundles: { readonly orchestrate: string; readonly job: string };
+  readonly signal?: AbortSignal;
+}
+
+export interface BudgetResult {
+  /** The most units in any ten seconds, as a part of what ten seconds of the budget are. */
+  readonly worstWindow: number;
+  /** The same in units, less one item. */
+  readonly worstWindowUnits: number;
+  /** From the moment all tasks run until one is out of work, as a part of the budget. */
+  readonly average: number;
+  readonly averagedSeconds: number;
+  readonly exitCode: number | null;
+}
+
+/**
+ * Runs the fleet over a table without limits of its own and reads from the capacity proxy's journal what was consumed
+ * when. Items are of one unit.
+ */
+export async function measureBudget({
+  budget,
+  workers,
+  seconds,
+  bundles,
+  signal,
+}: BudgetCase): Promise<BudgetResult> {
+  const directory = await mkdtemp(join(tmpdir(), 'fleetfill-budget-'));
+  const stack = await startLocalStack({
+    jobBundle: bundles.job,
+    logDirectory: join(directory, 'logs'),
+    capacity: { mode: 'on-demand', partitions: 1_000 },
+  });
+  try {
+    const { capacity } = stack;
+    if (!capacity) throw new Error('The stack has no capacity proxy.');
+    const client = new DynamoDBClient({
+      endpoint: stack.engine.endpoint,
+      region: 'us-east-1',
+      credentials: { accessKeyId: 'local', secretAccessKey: 'local' },
+    });
+    await createTable(client, 'stuff', STUFF_KEY);
+    await fill(client, 'stuff', items(Math.ceil(budget * seconds)));
+    client.destroy();
+    const run = await orchestrate({
+      bundle: bundles.orchestrate,
+      args: [
+        '--segments',
+        String(workers),
+        '--yes',
+        '--json',
+        '--max-read-rate',
+        '20000',
+        '--max-write-rate',
+        String(budget),
+      ],
+      environment: { ...process.env, ...stack.environment },
+      onEvent: () => {},
+      onWords: () => {},
+      signal: signal ?? new AbortController().signal,
+    });
+    const buckets = capacity.journal.series({ kind: 'write', table: 'stuff' });
+    const journalBeganAt = capacity.journal.beganAt;
+    const { allRunningAt, firstDoneAt } = await readTimes(join(directory, 'logs'));
+    const from = Math.ceil((allRunningAt - journalBeganAt) / BUCKET_MS);
+    const to = Math.floor((firstDoneAt - journalBeganAt) / BUCKET_MS);
+    const worst = worstWindow(buckets);
+    return {
+      worstWindow: worst / (budget * 10),
+      worstWindowUnits: worst,
+      average: sum(buckets.slice(from, to)) / (((to - from) * BUCKET_MS) / 1_000) / budget,
+      averagedSeconds: ((to - from) * BUCKET_MS) / 1_000,
+      exitCode: run.exitCode,
+    };
+  } finally {
+    await stack.stop();
+    await rm(directory, { recursive: true, force: true });
+  }
+}
+
+/** Never over 105 % plus one item in any ten seconds; at least 90 % on average. */
+export function keepsItsPromise({ budget }: Pick<BudgetCase, 'budget'>, result: BudgetResult): boolean {
+  return result.worstWindowUnits <= budget * 10 * 1.05 + 1 && result.average >= 0.9 && result.exitCode === 0;
+}
+
+function* items(count: number): Generator<Item> {
+  for (let index = 0; index < count; index++) {
+    yield { id: { S: `item-${index}` }, created: { N: String(1_600_000_000_000 + index) } };
+  }
+}
+
+function worstWindow(buckets: readonly number[]): number {
+  let window = 0;
+  let worst = 0;
+  for (const [index, units] of buckets.entries()) {
+    window += units - (buckets[index - WINDOW_BUCKETS] ?? 0);
+    worst = Math.max(worst, window);
+  }
+  return worst;
+}
+
+/** From the workers' own logs: when the last of them had started, and when the first had no segment left. */
+async function readTimes(logs: string): Promise<{ allRunningAt: number; firstDoneAt: number }> {
+  const started: number[] = [];
+  const done: number[] = [];
+  for (const file of await readdir(logs)) {
+    const lines = (await readFile(join(logs, file), 'utf8')).split('\n').filter(line => line.startsWith('{'));
+    const entries = lines.map(line => JSON.parse(line) as { time: string; message: string });
+    const timeOf = (message: string) =>
+      entries.filter(entry => entry.message === message).map(({ time }) => Date.parse(time));
+    started.push(...timeOf('worker started'));
+    done.push(Math.max(...timeOf('segment complete')));
+  }
+  return { allRunningAt: Math.max(...started), firstDoneAt: Math.min(...done) };
+}
+
+function sum(values: readonly number[]): number {
+  return values.reduce((total, value) => total + value, 0);
+}

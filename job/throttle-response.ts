@@ -1,0 +1,62 @@
+import type { Clock } from '../core/clock.ts';
+
+/** A throttled worker halves its rate at most this often: replies of one burst are one event. */
+const HALVING_INTERVAL_MS = 1_000;
+
+/** Throttling that comes again within this time belongs to the same episode. */
+const EPISODE_GAP_MS = 5_000;
+
+/** Up to this part of the rate at which an episode began, the way back is quick; beyond it, it is a probe. */
+const KNOWN_GOOD = 0.9;
+
+/** Of the share, a second. From half to 90 % in ten seconds; the last tenth takes forty. */
+const QUICK_CLIMB = 0.04;
+const PROBING_CLIMB = 0.0025;
+
+/** However hard the table throttles, a worker keeps trying at this part of its share. */
+const LOWEST_FACTOR = 1 / 64;
+
+/**
+ * What throttling does to a worker's share: a factor that halves at once and climbs back additively, quickly to just
+ * below where throttling began and slowly from there, so that a limit that stays is met seldom and softly, and one
+ * that goes away is forgotten within a minute.
+ */
+export class ThrottleResponse {
+  readonly #clock: Clock;
+  #factor = 1;
+  #episodeFactor = 1;
+  #throttledAtMs = Number.NEGATIVE_INFINITY;
+  #halvedAtMs = Number.NEGATIVE_INFINITY;
+  #climbedAtMs: number;
+
+  constructor(clock: Clock) {
+    this.#clock = clock;
+    this.#climbedAtMs = clock.monotonicMs();
+  }
+
+  /** The part of the share that may be used now, from 1/64 to 1. */
+  get factor(): number {
+    return this.#factor;
+  }
+
+  throttled(): void {
+    const now = this.#clock.monotonicMs();
+    if (now - this.#throttledAtMs > EPISODE_GAP_MS) this.#episodeFactor = this.#factor;
+    this.#throttledAtMs = now;
+    if (now - this.#halvedAtMs < HALVING_INTERVAL_MS) return;
+    this.#halvedAtMs = now;
+    this.#climbedAtMs = now;
+    this.#factor = Math.max(LOWEST_FACTOR, this.#factor / 2);
+  }
+
+  /** To be called a few times a second. */
+  climb(): void {
+    const now = this.#clock.monotonicMs();
+    const seconds = (now - this.#climbedAtMs) / 1_000;
+    this.#climbedAtMs = now;
+    if (now - this.#throttledAtMs < HALVING_INTERVAL_MS) return;
+    const knownGood = this.#episodeFactor * KNOWN_GOOD;
+    const speed = this.#factor < knownGood ? QUICK_CLIMB : PROBING_CLIMB;
+    this.#factor = Math.min(1, this.#factor + speed * seconds);
+  }
+}
