@@ -39,7 +39,8 @@ export class CapacityLimiter {
   /** Takes effect at once, for waiting callers too. At 0 nobody is admitted. */
   setRate(unitsPerSecond: number): void {
     if (unitsPerSecond === this.#unitsPerSecond) return;
-    this.#accrue();
+    // What the first in line has earned so far is its own, however often the rate changes while it waits.
+    this.#accrue(this.#waiters[0]?.units);
     this.#unitsPerSecond = unitsPerSecond;
     this.#wake?.abort();
   }

@@ -36,7 +36,8 @@ export class FakeClock implements Clock {
     if (signal?.aborted) return Promise.resolve();
     return new Promise(resolve => {
       const sleeper: Sleeper = {
-        dueMs: this.#nowMs + Math.max(0, ms) + this.#latenessMs(),
+        // Node's timers count whole milliseconds, one at least.
+        dueMs: this.#nowMs + Math.max(1, Math.trunc(ms)) + this.#latenessMs(),
         wake: () => {
           this.#sleepers.delete(sleeper);
           signal?.removeEventListener('abort', sleeper.wake);
