@@ -20,6 +20,9 @@ export const MOST_IN_FLIGHT: Readonly<Record<WriteApi, number>> = { batch: 16, s
 /** A batch is at most what the share earns in this time, so that a small share is used evenly. */
 const BATCH_SECONDS = 0.1;
 
+/** After throttling the lower rate is the pause; an item that waited longer would only keep its page open. */
+const THROTTLED_PAUSE_MS = 100;
+
 /** An item whose own statement fails with an internal error this often, over a minute of backoff, is set aside. */
 const MAX_INTERNAL_ERRORS = 15;
 
@@ -157,7 +160,7 @@ export class WriteStage {
           if (item.internalErrors > MAX_INTERNAL_ERRORS) await this.#quarantine(item, verdict.reason, signal);
           else again.push(item);
         }
-        return this.#tryAgain(again, signal);
+        return this.#tryAgain(again, signal, verdict.cause === 'throttled' ? THROTTLED_PAUSE_MS : undefined);
       }
       case 'bisect': {
         const half = Math.ceil(batch.length / 2);
@@ -243,11 +246,11 @@ export class WriteStage {
     item.work.settle(item.page, 'quarantined', 1);
   }
 
-  #tryAgain(items: readonly WorkItem[], signal: AbortSignal): void {
+  #tryAgain(items: readonly WorkItem[], signal: AbortSignal, pauseMs?: number): void {
     const [head] = items;
     if (head === undefined) return;
     const { clock, queue } = this.#options;
-    void clock.sleep(backoffMs(head.tries), signal).then(() => queue.addAgain(items));
+    void clock.sleep(pauseMs ?? backoffMs(head.tries), signal).then(() => queue.addAgain(items));
   }
 }
 
