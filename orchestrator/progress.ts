@@ -6,20 +6,16 @@ import { segmentStates, totals } from './run-summary.ts';
 /** Between two events, unless something changed that a person would want to see at once. */
 const EVENT_INTERVAL_MS = 2_000;
 
-/** Between two lines for people. */
-const LINE_INTERVAL_MS = 30_000;
-
 interface Sample {
   readonly atMs: number;
   readonly writeUnits: number;
 }
 
-/** Says how far a run is: an event every two seconds, a line at each segment's end and every half minute. */
+/** Says to programs how far a run is: an event every two seconds, and one at each segment's end. People have view/. */
 export class Progress {
   readonly #output: Output;
   readonly #clock: Clock;
   #lastEventMs = Number.NEGATIVE_INFINITY;
-  #lastLineMs = Number.NEGATIVE_INFINITY;
   #complete = new Set<number>();
   #sample: Sample | undefined;
 
@@ -53,13 +49,6 @@ export class Progress {
       budget: run.rates,
       ...(throttled && { throttled }),
     });
-    if (now - this.#lastLineMs < LINE_INTERVAL_MS) return;
-    this.#lastLineMs = now;
-    this.#output.say(
-      `pass ${run.pass}: ${states.complete} of ${run.totalSegments} segments complete, ${running} tasks, ` +
-        `${sums.scanned} scanned, ${sums.updated} updated, ` +
-        `${rate} of ${run.rates.writeUnitsPerSecond} write units/s${throttled ? `, throttled: ${throttled.reason}` : ''}`,
-    );
   }
 
   /** Write units a second since the last event. */

@@ -8,3 +8,15 @@ export interface RunObserver {
   /** After each page of a verification scan, during which there are no turns. */
   verification(progress: VerificationProgress): void;
 }
+
+/** Several observers as one. */
+export function observers(...all: readonly RunObserver[]): RunObserver {
+  return {
+    turn: (run, segments, tasks) => {
+      for (const observer of all) observer.turn(run, segments, tasks);
+    },
+    verification: progress => {
+      for (const observer of all) observer.verification(progress);
+    },
+  };
+}
