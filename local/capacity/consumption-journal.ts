@@ -29,17 +29,18 @@ interface Series {
 
 /**
  * What was consumed, when and by whom: the account that the budget's promises are judged by. Units are those of the
- * replies, indexes included, dated by when their request was admitted. A bucket is 100 ms; an hour is 36,000 of them
+ * replies, indexes included, dated by when their request arrived, which is the client's doing and not a slow engine's.
+ * A bucket is 100 ms; an hour is 36,000 of them
  * for each client, table and kind.
  */
 export class ConsumptionJournal {
-  /** Wall-clock time of the journal's zero, ms since the epoch: for comparing with logs. */
+  /** Wall-clock time of the journal's zero, in epoch milliseconds: to compare with other processes' logs. */
   readonly beganAt = Date.now();
   readonly #startedAtMs: number;
   readonly #series = new Map<string, Series>();
   readonly #counts = new Map<string, RequestCounts>();
 
-  /** @param nowMs of the monotonic clock; the journal's zero */
+  /** @param nowMs the journal's zero, on the monotonic clock */
   constructor(nowMs: number) {
     this.#startedAtMs = nowMs;
   }

@@ -1,9 +1,8 @@
 import {
-  BatchExecuteStatementCommand,
   BatchWriteItemCommand,
   DynamoDBClient,
   GetItemCommand,
-  PutItemCommand,
+  type ProvisionedThroughputExceededException,
   ScanCommand,
   UpdateItemCommand,
 } from '@aws-sdk/client-dynamodb';
@@ -14,6 +13,7 @@ import type { Fault, FaultRule } from '../../../local/fault/rules.ts';
 import { forwardTo } from '../../../local/proxy/forward.ts';
 import { serveExchange } from '../../../local/proxy/server.ts';
 import { useProxiedEngine } from '../support/proxied-engine.ts';
+import { codesOf, key, put, setTest, thrownBy } from '../support/stuff.ts';
 
 const engine = useProxiedEngine();
 const proxies: FaultProxy[] = [];
@@ -29,8 +29,6 @@ async function start(rules: readonly FaultRule[] = [], seed: string | number = 1
 }
 
 const always = (fault: Fault): FaultRule => ({ name: 'always', fault });
-const key = (id: string) => ({ id: { S: id }, created: { N: '1' } });
-const put = (table: string, id: string) => new PutItemCommand({ TableName: table, Item: key(id) });
 const count = (table: string, id: string) =>
   new UpdateItemCommand({
     TableName: table,
@@ -45,19 +43,6 @@ const visits = async (table: string, id: string) => {
   );
   return Number(Item?.['visits']?.N ?? 0);
 };
-const setTest = (table: string, ids: readonly string[]) =>
-  new BatchExecuteStatementCommand({
-    Statements: ids.map(id => ({
-      Statement: `UPDATE "${table}" SET "test" = ? WHERE "id" = ? AND "created" = ? AND "test" IS MISSING`,
-      Parameters: [{ N: '1' }, { S: id }, { N: '1' }],
-    })),
-  });
-const thrownBy = (promise: Promise<unknown>) =>
-  promise.then(
-    () => undefined,
-    (error: unknown) => error as Error & Record<string, unknown>,
-  );
-
 describe('a fault of a call', () => {
   test.each([
     [{ kind: 'throttle' } as const, 'ProvisionedThroughputExceededException'],
@@ -77,9 +62,8 @@ describe('a fault of a call', () => {
     const table = await engine.createTable();
     const reason = 'TableWriteKeyRangeThroughputExceeded';
     const { client } = await start([always({ kind: 'throttle', reason })]);
-    expect((await thrownBy(client.send(count(table, 'a'))))?.['ThrottlingReasons']).toEqual([
-      { reason, resource: expect.stringContaining(table) },
-    ]);
+    const error = await thrownBy<ProvisionedThroughputExceededException>(client.send(count(table, 'a')));
+    expect(error?.ThrottlingReasons).toEqual([{ reason, resource: expect.stringContaining(table) }]);
   });
 
   test.each([
@@ -90,9 +74,7 @@ describe('a fault of a call', () => {
     const table = await engine.createTable();
     const { client } = await start([always({ kind: 'cut', when })]);
     const error = await thrownBy(client.send(count(table, 'a')));
-    expect(`${error?.name} ${error?.['code']} ${error?.message}`).toMatch(
-      /ECONNRESET|aborted|socket hang up/,
-    );
+    expect(`${error?.name} ${error?.code} ${error?.message}`).toMatch(/ECONNRESET|aborted|socket hang up/);
     expect(await visits(table, 'a')).toBe(effects);
   });
 
@@ -173,8 +155,7 @@ describe('a fault of parts', () => {
     const table = await engine.createTable();
     for (const id of ids) await engine.direct.send(put(table, id));
     const { client, proxy } = await start([{ name: 'some', fault, where: isStruck }]);
-    const { Responses } = await client.send(setTest(table, ids));
-    expect(Responses?.map(({ Error: error }) => error?.Code)).toEqual(
+    expect(codesOf(await client.send(setTest(table, ids)))).toEqual(
       ids.map(id => (struckIds.includes(id) ? code : undefined)),
     );
     const { Items } = await engine.direct.send(
@@ -336,7 +317,7 @@ test('a service that is gone is a connection that breaks', async () => {
     credentials: { accessKeyId: 'local', secretAccessKey: 'local' },
     maxAttempts: 1,
   });
-  expect((await thrownBy(client.send(put('stuff', 'a'))))?.['code']).toBe('ECONNRESET');
+  expect((await thrownBy(client.send(put('stuff', 'a'))))?.code).toBe('ECONNRESET');
   client.destroy();
   await server.close();
 });
