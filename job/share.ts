@@ -53,11 +53,16 @@ export class Share {
     this.adjust();
   }
 
+  /** The table took so many write units of ours. */
+  wrote(units: number): void {
+    this.#throttling.wrote(units);
+  }
+
   /** The table throttled a call or a statement of ours. */
   throttled(reason: string): void {
     this.#throttledCount += 1;
     this.#throttledReason = reason;
-    this.#throttling.throttled();
+    this.#throttling.throttled(this.#granted.writeUnitsPerSecond);
     this.adjust();
   }
 

@@ -6,20 +6,26 @@ const HALVING_INTERVAL_MS = 1_000;
 /** Throttling that comes again within this time belongs to the same episode. */
 const EPISODE_GAP_MS = 5_000;
 
-/** Up to this part of the rate at which an episode began, the way back is quick; beyond it, it is a probe. */
-const KNOWN_GOOD = 0.9;
+/** Up to this part of what went through when throttling began, the way back is quick; beyond it, it is a probe. */
+const KNOWN_GOOD = 0.95;
 
-/** Of the share, a second. From half to 90 % in ten seconds; the last tenth takes forty. */
+/** Of the share, a second. */
 const QUICK_CLIMB = 0.04;
+
+/** A probe begins this slowly and doubles its speed as long as nothing is throttled: a limit that stays is met softly. */
 const PROBING_CLIMB = 0.0025;
+const PROBING_DOUBLES_MS = 5_000;
+
+/** What went through is averaged over about this time. */
+const THROUGHPUT_MS = 1_000;
 
 /** However hard the table throttles, a worker keeps trying at this part of its share. */
 const LOWEST_FACTOR = 1 / 64;
 
 /**
  * What throttling does to a worker's share: a factor that halves at once and climbs back additively, quickly to just
- * below where throttling began and slowly from there, so that a limit that stays is met seldom and softly, and one
- * that goes away is forgotten within a minute.
+ * below what went through when throttling began and slowly from there, so that a limit that stays is met seldom and
+ * softly, and one that goes away is forgotten within a minute.
  */
 export class ThrottleResponse {
   readonly #clock: Clock;
@@ -28,10 +34,13 @@ export class ThrottleResponse {
   #throttledAtMs = Number.NEGATIVE_INFINITY;
   #halvedAtMs = Number.NEGATIVE_INFINITY;
   #climbedAtMs: number;
+  #unitsPerSecond = 0;
+  #wroteAtMs: number;
 
   constructor(clock: Clock) {
     this.#clock = clock;
     this.#climbedAtMs = clock.monotonicMs();
+    this.#wroteAtMs = this.#climbedAtMs;
   }
 
   /** The part of the share that may be used now, from 1/64 to 1. */
@@ -39,9 +48,22 @@ export class ThrottleResponse {
     return this.#factor;
   }
 
-  throttled(): void {
+  /** So many units were written. */
+  wrote(units: number): void {
     const now = this.#clock.monotonicMs();
-    if (now - this.#throttledAtMs > EPISODE_GAP_MS) this.#episodeFactor = this.#factor;
+    this.#unitsPerSecond *= Math.exp((this.#wroteAtMs - now) / THROUGHPUT_MS);
+    this.#unitsPerSecond += units / (THROUGHPUT_MS / 1_000);
+    this.#wroteAtMs = now;
+  }
+
+  /** The table throttled; `share`: what the worker is granted, units a second. */
+  throttled(share: number): void {
+    const now = this.#clock.monotonicMs();
+    if (now - this.#throttledAtMs > EPISODE_GAP_MS) {
+      this.wrote(0);
+      const wentThrough = share > 0 ? this.#unitsPerSecond / share : 0;
+      this.#episodeFactor = Math.min(this.#factor, Math.max(wentThrough, this.#factor / 2));
+    }
     this.#throttledAtMs = now;
     if (now - this.#halvedAtMs < HALVING_INTERVAL_MS) return;
     this.#halvedAtMs = now;
@@ -56,7 +78,8 @@ export class ThrottleResponse {
     this.#climbedAtMs = now;
     if (now - this.#throttledAtMs < HALVING_INTERVAL_MS) return;
     const knownGood = this.#episodeFactor * KNOWN_GOOD;
-    const speed = this.#factor < knownGood ? QUICK_CLIMB : PROBING_CLIMB;
+    const probing = PROBING_CLIMB * 2 ** ((now - this.#throttledAtMs) / PROBING_DOUBLES_MS);
+    const speed = this.#factor < knownGood ? QUICK_CLIMB : Math.min(QUICK_CLIMB, probing);
     this.#factor = Math.min(1, this.#factor + speed * seconds);
   }
 }

@@ -188,6 +188,7 @@ export class UserTable {
     if (reported !== undefined) estimate.learnFromWrite(reported, items);
     const writeUnits = reported ?? estimate.writeUnitsPerItem * items;
     share.write.settle(reserved, writeUnits);
+    share.wrote(writeUnits);
     owner.tally.add({ writeUnits });
   }
 }
