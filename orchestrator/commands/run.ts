@@ -13,7 +13,7 @@ import {
 import { describeWrite, type ItemWrite, nameUnfitForBatch } from '../../core/item-write.ts';
 import { NO_COUNTERS, type RunRecord, type WriteApi } from '../../core/records.ts';
 import type { NewRun } from '../../core/run-store.ts';
-import { type ChosenRates, defaultRates, provisionedRates } from '../default-rates.ts';
+import { type ChosenRates, chooseRates, provisionedRates } from '../choose-rates.ts';
 import { proveEngine } from '../engine-proof.ts';
 import type { ExitCode } from '../exit-codes.ts';
 import type { Settings } from '../options.ts';
@@ -39,7 +39,7 @@ export async function run(context: CommandContext): Promise<ExitCode> {
   const session = await openSession(context);
   const facts = await describeUserTable(session.client, settings.table);
   const taskSize = await checkTable(session, facts, value);
-  const chosen = await chooseRates(settings, facts);
+  const chosen = await chooseRates(settings, facts.description, createMetricsClient());
   const write: ItemWrite = {
     table: settings.table,
     keySchema: facts.keySchema,
@@ -115,22 +115,6 @@ async function checkFleet(
       { cause },
     );
   }
-}
-
-async function chooseRates(settings: Settings, facts: TableFacts): Promise<ChosenRates> {
-  const { maxWriteRate, maxReadRate } = settings;
-  const chosen = await defaultRates(facts.description, createMetricsClient());
-  if (maxWriteRate === undefined && maxReadRate === undefined) return chosen;
-  return {
-    rates: {
-      writeUnitsPerSecond: maxWriteRate ?? chosen.rates.writeUnitsPerSecond,
-      readUnitsPerSecond: maxReadRate ?? chosen.rates.readUnitsPerSecond,
-    },
-    reason:
-      maxWriteRate !== undefined && maxReadRate !== undefined
-        ? 'as asked for'
-        : `as asked for; the other ${chosen.reason}`,
-  };
 }
 
 function showPlan(

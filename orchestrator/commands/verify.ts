@@ -1,7 +1,7 @@
 import { createDataPlaneClient, createMetricsClient } from '../../core/aws-clients.ts';
 import { CapacityLimiter } from '../../core/capacity-limiter.ts';
 import { systemClock } from '../../core/clock.ts';
-import { defaultRates } from '../default-rates.ts';
+import { defaultRates } from '../choose-rates.ts';
 import { EXIT, type ExitCode } from '../exit-codes.ts';
 import { verificationFinished } from '../pass-end.ts';
 import { describeUserTable } from '../preflight.ts';

@@ -16,9 +16,51 @@ const WARM_PART = 0.25;
 /** What a new on-demand table takes at once [developer guide, warm throughput]. */
 const NEW_ON_DEMAND: Rates = { writeUnitsPerSecond: 4_000, readUnitsPerSecond: 12_000 };
 
+/** However much was asked for, a tenth of what live traffic leaves of a provisioned table is not touched. */
+const MOST_OF_WHAT_IS_FREE = 0.9;
+
 export interface ChosenRates {
   readonly rates: Rates;
   readonly reason: string;
+}
+
+/** What the operator asked for, units a second. */
+export interface AskedRates {
+  readonly maxWriteRate?: number | undefined;
+  readonly maxReadRate?: number | undefined;
+}
+
+/** The budget of a run, and why it is what it is. */
+export async function chooseRates(
+  { maxWriteRate, maxReadRate }: AskedRates,
+  table: TableDescription,
+  cloudWatch: CloudWatchClient,
+): Promise<ChosenRates> {
+  const { rates, reason, free } = await defaultRates(table, cloudWatch);
+  if (maxWriteRate === undefined && maxReadRate === undefined) return { rates, reason };
+  const asked: Rates = {
+    writeUnitsPerSecond: maxWriteRate ?? rates.writeUnitsPerSecond,
+    readUnitsPerSecond: maxReadRate ?? rates.readUnitsPerSecond,
+  };
+  const words =
+    maxWriteRate !== undefined && maxReadRate !== undefined
+      ? 'as asked for'
+      : `as asked for; the other ${reason}`;
+  if (!free) return { rates: asked, reason: words };
+  const most = part(free, MOST_OF_WHAT_IS_FREE);
+  const bounded: Rates = {
+    writeUnitsPerSecond: Math.min(asked.writeUnitsPerSecond, most.writeUnitsPerSecond),
+    readUnitsPerSecond: Math.min(asked.readUnitsPerSecond, most.readUnitsPerSecond),
+  };
+  const lowered =
+    bounded.writeUnitsPerSecond < asked.writeUnitsPerSecond ||
+    bounded.readUnitsPerSecond < asked.readUnitsPerSecond;
+  return {
+    rates: bounded,
+    reason: lowered
+      ? `less than the ${describeRates(asked)} asked for: nine tenths of what live traffic leaves`
+      : words,
+  };
 }
 
 /** Write and read units a second that a table is provisioned for; undefined on demand. */
@@ -38,7 +80,7 @@ export function provisionedRates({
 export async function defaultRates(
   table: TableDescription,
   cloudWatch: CloudWatchClient,
-): Promise<ChosenRates> {
+): Promise<ChosenRates & { readonly free?: Rates }> {
   const provisioned = provisionedRates(table);
   if (!provisioned) return onDemandRates(table);
   try {
@@ -52,7 +94,10 @@ export async function defaultRates(
   }
 }
 
-function freeRates(provisioned: Rates, minutes: readonly TrafficMinute[]): ChosenRates {
+function freeRates(
+  provisioned: Rates,
+  minutes: readonly TrafficMinute[],
+): ChosenRates & { readonly free: Rates } {
   const busiest = (rate: keyof Rates) => Math.max(0, ...minutes.map(minute => minute[rate]));
   const free: Rates = {
     writeUnitsPerSecond: Math.max(0, provisioned.writeUnitsPerSecond - busiest('writeUnitsPerSecond')),
@@ -63,6 +108,7 @@ function freeRates(provisioned: Rates, minutes: readonly TrafficMinute[]): Chose
       ? 'no traffic was reported in the last five minutes'
       : `live traffic used up to ${Math.round(busiest('writeUnitsPerSecond'))} and ${Math.round(busiest('readUnitsPerSecond'))} in the last five minutes`;
   return {
+    free,
     rates: part(free, PROVISIONED_PART),
     reason: `half of what is free of the ${describeRates(provisioned)} provisioned; ${used}`,
   };
