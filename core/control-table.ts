@@ -1,3 +1,4 @@
+import type { AttributeValue } from '@aws-sdk/client-dynamodb';
 import {
   type DynamoDBDocumentClient,
   GetCommand,
@@ -8,6 +9,7 @@ import {
   type TransactWriteCommandInput,
   UpdateCommand,
 } from '@aws-sdk/lib-dynamodb';
+import { unmarshall } from '@aws-sdk/util-dynamodb';
 
 /** What the stores need of the DocumentClient; the protocol's model puts a lossy network in its place. */
 export type ControlTableClient = Pick<DynamoDBDocumentClient, 'send'>;
@@ -183,14 +185,15 @@ export class ControlTable {
       try {
         return { refused: false, item: await write() };
       } catch (error) {
-        if (isNamed(error, 'ConditionalCheckFailedException')) return await this.#refusal(error);
+        if (isNamed(error, 'ConditionalCheckFailedException')) return this.#refusal(error);
         if (!isNamed(error, 'TransactionConflictException') || attempt >= 10) throw error;
       }
     }
   }
 
-  async #refusal(error: Error & { Item?: unknown }): Promise<Refused> {
-    return error.Item ? { refused: true, existing: error.Item as ControlItem } : { refused: true };
+  /** The DocumentClient translates replies, and not what an error carries. */
+  #refusal({ Item }: Error & { Item?: Record<string, AttributeValue> }): Refused {
+    return Item ? { refused: true, existing: unmarshall(Item) as ControlItem } : { refused: true };
   }
 }
 

@@ -7,6 +7,7 @@ import {
   type TransactWriteCommandInput,
   UpdateCommand,
 } from '@aws-sdk/lib-dynamodb';
+import { marshall } from '@aws-sdk/util-dynamodb';
 import { applyUpdate, conditionHolds, type Expressions, type Item } from './conditions.ts';
 
 /** A control table in memory. A command takes effect in one step, as DynamoDB's do. */
@@ -76,7 +77,8 @@ export class MemoryTable {
   #require(condition: string | undefined, key: Item, given: Expressions): void {
     const existing = this.#read(key);
     if (conditionHolds(condition, existing, given)) return;
-    throw named('ConditionalCheckFailedException', { Item: existing });
+    // As the DocumentClient leaves it: what an error carries is not translated.
+    throw named('ConditionalCheckFailedException', existing ? { Item: marshall(existing) } : {});
   }
 
   #read(key: Item | undefined): Item | undefined {

@@ -1,5 +1,6 @@
 import type { CloudWatchClient } from '@aws-sdk/client-cloudwatch';
-import type { DynamoDBClient } from '@aws-sdk/client-dynamodb';
+import type { AttributeValue, DynamoDBClient } from '@aws-sdk/client-dynamodb';
+import { unmarshall } from '@aws-sdk/util-dynamodb';
 import { pino } from 'pino';
 import { ControlTable, type ControlTableClient } from '../../core/control-table.ts';
 import { MetricsPublisher } from '../../core/metrics-publisher.ts';
@@ -143,8 +144,9 @@ export class Scenario {
           this.#invariants.brought(launch, reply.Attributes);
         return reply;
       } catch (error) {
-        const { Item } = error as { Item?: TaskRecord };
-        if (launch !== undefined && Item?.granted) this.#invariants.brought(launch, Item);
+        const { Item } = error as { Item?: Record<string, AttributeValue> };
+        const record = Item && (unmarshall(Item) as TaskRecord);
+        if (launch !== undefined && record?.granted) this.#invariants.brought(launch, record);
         throw error;
       }
     };

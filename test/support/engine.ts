@@ -9,7 +9,7 @@ import {
 } from '@aws-sdk/client-dynamodb';
 import { DynamoDBDocumentClient } from '@aws-sdk/lib-dynamodb';
 import { afterAll, beforeAll } from 'vitest';
-import { ControlTable } from '../../core/control-table.ts';
+import { ControlTable, type ControlTableClient } from '../../core/control-table.ts';
 import type { KeySchema } from '../../core/records.ts';
 import { ensureControlTable } from '../../local/control-table.ts';
 import { type Engine, startEngine } from '../../local/engine.ts';
@@ -27,8 +27,8 @@ export interface EngineForTests {
   readonly client: DynamoDBClient;
   /** Another client of the same engine, or of something in front of it. */
   connect(endpoint?: string): DynamoDBClient;
-  /** A new, empty control table, through the DocumentClient with the settings of core/aws-clients.ts. */
-  createControlTable(): Promise<ControlTable>;
+  /** A new, empty control table, through the DocumentClient; `around` may stand in between. */
+  createControlTable(around?: (client: ControlTableClient) => ControlTableClient): Promise<ControlTable>;
   /** A new, empty table; its name, unless one is given. */
   createTable(keySchema?: KeySchema, name?: string): Promise<string>;
   fill(table: string, items: readonly Item[]): Promise<void>;
@@ -79,10 +79,10 @@ export function useEngine(): EngineForTests {
       return shared ?? connect();
     },
     connect,
-    async createControlTable() {
+    async createControlTable(around = client => client) {
       const name = `control-${tables++}`;
       await ensureControlTable(suite.client, name);
-      return new ControlTable(documentClient(suite.client), name);
+      return new ControlTable(around(documentClient(suite.client)), name);
     },
     async createTable(keySchema = STUFF_KEY, name = `stuff-${tables++}`) {
       await suite.client.send(
