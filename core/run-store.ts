@@ -220,7 +220,10 @@ export class RunStore {
         holder: old.run,
       }),
     ]);
-    return finished ? record : undefined;
+    if (finished) return record;
+    // A lock that is not this run's any more is not its to release, and must not keep it from ending.
+    const lock = await this.#table.get({ run: lockRun(old.tableArn), item: LOCK_ITEM });
+    return lock?.['holder'] === old.run ? undefined : this.#replace(old, next, [SAME_EPOCH]);
   }
 
   async #isReleased(lock: ControlItem): Promise<boolean> {
