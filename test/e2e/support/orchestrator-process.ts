@@ -22,8 +22,14 @@ export class OrchestratorProcess {
   readonly #waiting: (() => void)[] = [];
   #ended = false;
 
-  constructor(args: readonly string[], environment: Readonly<Record<string, string>>, cwd?: string) {
-    this.#child = spawn(process.execPath, [ORCHESTRATE, ...args], {
+  /** `bundle`: another build than the one of this checkout. */
+  constructor(
+    args: readonly string[],
+    environment: Readonly<Record<string, string>>,
+    cwd?: string,
+    bundle = ORCHESTRATE,
+  ) {
+    this.#child = spawn(process.execPath, [bundle, ...args], {
       env: { PATH: process.env['PATH'], HOME: process.env['HOME'], ...environment },
       stdio: ['ignore', 'pipe', 'pipe'],
       cwd,
