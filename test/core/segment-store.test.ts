@@ -1,0 +1,329 @@
+import { beforeEach, describe, expect, test } from 'vitest';
+import type { ControlTable } from '../../core/control-table.ts';
+import { AuthorityLostError } from '../../core/errors.ts';
+import { type Counters, NO_COUNTERS, type SegmentRecord, type SegmentStatus } from '../../core/records.ts';
+import { type Checkpoint, type SegmentOwner, SegmentStore } from '../../core/segment-store.ts';
+import { useEngine } from '../support/engine.ts';
+import { sentTwice } from '../support/lossy-client.ts';
+
+const engine = useEngine();
+const AT = '2026-01-01T00:00:00.000Z';
+
+const owner = (launch: string, given: Partial<SegmentOwner> = {}): SegmentOwner => ({
+  run: 'run-1',
+  segment: 7,
+  pass: 1,
+  launch,
+  ...given,
+});
+const A = owner('launch-a');
+const B = owner('launch-b');
+
+const counted = (scanned: number): Counters => ({ ...NO_COUNTERS, scanned, readUnits: scanned / 8 });
+
+const checkpoint = (sequence: number, key?: string): Checkpoint => ({
+  sequence,
+  ...(key !== undefined && { lastEvaluatedKey: key }),
+  counters: counted(sequence * 100),
+  at: AT,
+});
+
+describe.each([
+  ['as sent', undefined],
+  ['sent twice, as after a lost reply', sentTwice],
+])('%s:', (_, around) => {
+  let table: ControlTable;
+  let segments: SegmentStore;
+
+  beforeEach(async () => {
+    table = await engine.createControlTable(around);
+    segments = new SegmentStore(table);
+  });
+
+  const read = async (): Promise<SegmentRecord> => {
+    const segment = await segments.read('run-1', 7);
+    if (!segment) throw new Error('There is no such segment.');
+    return segment;
+  };
+
+  /** A segment of launch A in a state, with a checkpoint where it can have one. */
+  const make: Record<SegmentStatus, () => Promise<SegmentRecord>> = {
+    assigned: async () => {
+      await segments.assignNew(A, 8);
+      return read();
+    },
+    running: async () => {
+      await make.assigned();
+      await segments.claim(A);
+      await segments.checkpoint(A, checkpoint(1, '{"id":{"S":"k1"}}'));
+      return read();
+    },
+    pending: async () => {
+      await make.running();
+      await segments.release(A);
+      return read();
+    },
+    complete: async () => {
+      await make.running();
+      await segments.complete(A, checkpoint(2));
+      return read();
+    },
+    failed: async () => {
+      await segments.fail(await make.running(), 5, 'no progress');
+      return read();
+    },
+  };
+
+  describe('a segment without a record', () => {
+    test('is assigned, in whole', async () => {
+      expect(await segments.assignNew(A, 8)).toBe(true);
+      expect(await read()).toEqual({
+        run: 'run-1',
+        segment: 7,
+        totalSegments: 8,
+        pass: 1,
+        status: 'assigned',
+        launch: 'launch-a',
+        sequence: 0,
+        counters: NO_COUNTERS,
+        attempts: 0,
+      });
+    });
+
+    test('is assigned to one launch only', async () => {
+      await segments.assignNew(A, 8);
+      expect(await segments.assignNew(B, 8)).toBe(false);
+      expect((await read()).launch).toBe('launch-a');
+    });
+
+    test('cannot be claimed, and gets no record by that', async () => {
+      await expect(segments.claim(A)).rejects.toThrow(/has no record/);
+      expect(await segments.read('run-1', 7)).toBeUndefined();
+    });
+  });
+
+  describe('taking a segment over', () => {
+    test.each(['assigned', 'running', 'pending'] as const)('one that is %s', async status => {
+      const seen = await make[status]();
+      expect(await segments.assign(seen, B, 3)).toBe(true);
+      expect(await read()).toEqual({ ...seen, status: 'assigned', launch: 'launch-b', attempts: 3 });
+    });
+
+    test.each(['complete', 'failed'] as const)('but not one that is %s', async status => {
+      const seen = await make[status]();
+      expect(await segments.assign(seen, B, 3)).toBe(false);
+      expect(await read()).toEqual(seen);
+    });
+
+    test('is refused when the owner is not the one that was seen any more', async () => {
+      const seen = await make.running();
+      await segments.assign(seen, owner('launch-c'), 0);
+      expect(await segments.assign(seen, B, 0)).toBe(false);
+      expect((await read()).launch).toBe('launch-c');
+    });
+
+    test('is refused when it was seen without an owner and has one now', async () => {
+      const seen = await make.pending();
+      await segments.assign(seen, owner('launch-c'), 0);
+      expect(await segments.assign(seen, B, 0)).toBe(false);
+    });
+
+    test('is refused when it was given up since', async () => {
+      const seen = await make.running();
+      await segments.release(A);
+      expect(await segments.assign(seen, B, 0)).toBe(false);
+    });
+
+    test('is refused in another pass', async () => {
+      const seen = await make.pending();
+      expect(await segments.assign(seen, { ...B, pass: 2 }, 0)).toBe(false);
+    });
+
+    test('keeps the checkpoint: the new owner goes on where the old one was', async () => {
+      await segments.assign(await make.running(), B, 0);
+      expect(await segments.claim(B)).toMatchObject({
+        status: 'running',
+        sequence: 1,
+        lastEvaluatedKey: '{"id":{"S":"k1"}}',
+        counters: counted(100),
+      });
+    });
+
+    test('shuts the old owner out of everything', async () => {
+      await segments.assign(await make.running(), B, 0);
+      const before = await read();
+      await expect(segments.checkpoint(A, checkpoint(9, 'far'))).rejects.toThrow(AuthorityLostError);
+      await expect(segments.complete(A, checkpoint(9))).rejects.toThrow(/owned by launch-b/);
+      await expect(segments.claim(A)).rejects.toThrow(AuthorityLostError);
+      await segments.release(A);
+      expect(await read()).toEqual(before);
+    });
+  });
+
+  describe('claiming a segment', () => {
+    test('again, after a reply was lost, is no harm', async () => {
+      await make.running();
+      expect(await segments.claim(A)).toMatchObject({ status: 'running', sequence: 1 });
+    });
+
+    test.each(['complete', 'failed', 'pending'] as const)('that is %s is refused', async status => {
+      const before = await make[status]();
+      await expect(segments.claim(A)).rejects.toThrow(AuthorityLostError);
+      expect(await read()).toEqual(before);
+    });
+
+    test('of another pass is refused', async () => {
+      await make.assigned();
+      await expect(segments.claim({ ...A, pass: 2 })).rejects.toThrow(/in pass 1/);
+    });
+  });
+
+  describe('a checkpoint', () => {
+    test('says how far the segment is, by whom, and takes the failed launches off its account', async () => {
+      await segments.assign(await make.running(), B, 4);
+      await segments.claim(B);
+      await segments.checkpoint(B, checkpoint(2, '{"id":{"S":"k2"}}'));
+      expect(await read()).toMatchObject({
+        status: 'running',
+        sequence: 2,
+        lastEvaluatedKey: '{"id":{"S":"k2"}}',
+        counters: counted(200),
+        progressedBy: 'launch-b',
+        progressAt: AT,
+        attempts: 0,
+      });
+    });
+
+    test('that comes after a later one changes nothing', async () => {
+      await make.running();
+      await segments.checkpoint(A, checkpoint(3, 'k3'));
+      await expect(segments.checkpoint(A, checkpoint(2, 'k2'))).rejects.toThrow(AuthorityLostError);
+      expect(await read()).toMatchObject({ sequence: 3, lastEvaluatedKey: 'k3' });
+    });
+
+    test('of a segment that was assigned and not claimed is refused', async () => {
+      await make.assigned();
+      await expect(segments.checkpoint(A, checkpoint(1, 'k1'))).rejects.toThrow(AuthorityLostError);
+    });
+
+    test('of an earlier pass is refused', async () => {
+      const complete = await make.complete();
+      await segments.reopen(complete, 2);
+      await segments.assign(await read(), { ...A, pass: 2 }, 0);
+      await segments.claim({ ...A, pass: 2 });
+      await expect(segments.checkpoint(A, checkpoint(9, 'k9'))).rejects.toThrow(AuthorityLostError);
+    });
+
+    test('without a key keeps the last one', async () => {
+      await make.running();
+      await segments.checkpoint(A, checkpoint(2));
+      expect((await read()).lastEvaluatedKey).toBe('{"id":{"S":"k1"}}');
+    });
+  });
+
+  describe('the completion marker', () => {
+    test('is the last checkpoint, with its time', async () => {
+      expect(await make.complete()).toMatchObject({
+        status: 'complete',
+        completedAt: AT,
+        sequence: 2,
+        counters: counted(200),
+      });
+    });
+
+    test('of a segment that others own is refused', async () => {
+      await make.running();
+      await expect(segments.complete(B, checkpoint(2))).rejects.toThrow(AuthorityLostError);
+      expect((await read()).status).toBe('running');
+    });
+
+    test('ends the segment: no checkpoint comes after it', async () => {
+      await make.complete();
+      await expect(segments.checkpoint(A, checkpoint(3, 'k3'))).rejects.toThrow(AuthorityLostError);
+      expect(await read()).toMatchObject({ status: 'complete', sequence: 2 });
+    });
+  });
+
+  describe('giving a segment up', () => {
+    test('leaves it to anyone, with its checkpoint', async () => {
+      const given = await make.pending();
+      expect(given).toMatchObject({ status: 'pending', sequence: 1, lastEvaluatedKey: '{"id":{"S":"k1"}}' });
+      expect(given.launch).toBeUndefined();
+    });
+
+    test.each(['complete', 'failed'] as const)('does not open one that is %s', async status => {
+      const before = await make[status]();
+      await segments.release(A);
+      expect(await read()).toEqual(before);
+    });
+  });
+
+  describe('a segment without hope', () => {
+    test('is marked with the reason, and owned by nobody', async () => {
+      const failed = await make.failed();
+      expect(failed).toMatchObject({ status: 'failed', reason: 'no progress', attempts: 5 });
+      expect(failed.launch).toBeUndefined();
+    });
+
+    test('is not marked when it has made progress since it was seen', async () => {
+      const seen = await make.running();
+      await segments.checkpoint(A, checkpoint(2, 'k2'));
+      await segments.fail(seen, 5, 'no progress');
+      expect((await read()).status).toBe('running');
+    });
+
+    test('is not marked when it has another owner by now', async () => {
+      const seen = await make.running();
+      await segments.assign(seen, B, 0);
+      await segments.fail(seen, 5, 'no progress');
+      expect((await read()).status).toBe('assigned');
+    });
+
+    test('is not marked when it is complete', async () => {
+      const seen = await make.complete();
+      await segments.fail(seen, 5, 'no progress');
+      expect(await read()).toEqual(seen);
+    });
+  });
+
+  describe('opening a segment again', () => {
+    test('for the next pass begins at its beginning, and keeps what was counted', async () => {
+      const complete = await make.complete();
+      await segments.reopen(complete, 2);
+      const opened = await read();
+      expect(opened).toMatchObject({ status: 'pending', pass: 2, sequence: 2, attempts: 0 });
+      expect(opened.counters).toEqual(complete.counters);
+      for (const gone of ['launch', 'lastEvaluatedKey', 'completedAt', 'progressedBy', 'reason'] as const) {
+        expect(opened[gone]).toBeUndefined();
+      }
+    });
+
+    test('for a resumed run goes on where it was', async () => {
+      await segments.reopen(await make.failed(), 1);
+      const opened = await read();
+      expect(opened).toMatchObject({ status: 'pending', pass: 1, lastEvaluatedKey: '{"id":{"S":"k1"}}' });
+      expect(opened.reason).toBeUndefined();
+      expect(opened.attempts).toBe(0);
+    });
+
+    test.each(['assigned', 'running', 'pending'] as const)('does nothing to one that is %s', async status => {
+      const seen = await make[status]();
+      await segments.reopen(seen, 2);
+      expect(await read()).toEqual(seen);
+    });
+
+    test('does nothing to one that another has opened already', async () => {
+      const complete = await make.complete();
+      await segments.reopen(complete, 2);
+      await segments.assign(await read(), { ...B, pass: 2 }, 0);
+      await segments.reopen(complete, 2);
+      expect((await read()).launch).toBe('launch-b');
+    });
+  });
+
+  test('a list is in order of the segments and of one run', async () => {
+    for (const segment of [10, 9, 100]) await segments.assignNew({ ...A, segment }, 1_000);
+    await segments.assignNew({ ...A, run: 'run-2' }, 8);
+    expect((await segments.list('run-1')).map(({ segment }) => segment)).toEqual([9, 10, 100]);
+  });
+});
