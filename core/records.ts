@@ -10,6 +10,7 @@
  * | run id       | VERIFICATION#<pass>  | the supervisor                                            |
  * | run id       | SAMPLE#…, VERIFICATION-SEGMENTS#<pass>: for people's eyes, see sample-store.ts    |
  * | LOCK#<table> | LOCK                 | created with the run, removed with its end                |
+ * | run id       | CANARY#…             | once, before a canary begins: the items it may write      |
  */
 
 /** The state of a run. Those in {@link FINISHED} have released the table. */
@@ -33,11 +34,11 @@ export const RUN_TRANSITIONS: Readonly<Record<RunStatus, Partial<Record<RunStatu
     cancelled: 'someone cancelled it, and every task has ended',
     failed: 'a guardrail or a systemic error stopped it, and every task has ended',
     'dry-run': 'every segment is complete, and nothing was to be written',
-    canary: 'the items of the canary are written and verified',
   },
   verifying: {
     running: 'items lack the attribute and another pass is allowed',
     verified: 'no item lacked the attribute in a consistent scan of every segment',
+    canary: 'the items of a canary, and no others, were written and have the attribute in consistent reads',
     quarantined: 'all that lack the attribute are in quarantine',
     incomplete: 'items lack the attribute and no pass is left',
     paused: 'someone paused it',
@@ -110,6 +111,22 @@ export interface StopReason {
   readonly message: string;
 }
 
+/** What AWS charges, in US dollars. */
+export interface PriceList {
+  readonly region: string;
+  /** The day on which the figures were put down. */
+  readonly asOf: string;
+  readonly source: string;
+  /** On-demand request units of the standard table class. */
+  readonly perMillionWriteUnits: number;
+  readonly perMillionReadUnits: number;
+  readonly fargate: Readonly<
+    Record<TaskSize['architecture'], { readonly perVcpuHour: number; readonly perGbHour: number }>
+  >;
+  /** A custom metric costs by the hour in which it reported. */
+  readonly perMetricMonth: number;
+}
+
 /** 1,024 CPU units are one vCPU. */
 export interface TaskSize {
   readonly cpuUnits: number;
@@ -148,6 +165,16 @@ export interface RunRecord {
   readonly spot: boolean;
   /** A canary writes this many items and no more. */
   readonly limit?: number;
+  /** US dollars: the run stops before it has cost more. */
+  readonly maxCostUsd?: number;
+  /** The operator's own price list, where one was given. */
+  readonly prices?: PriceList;
+  /** Regions that replicate the table: each write is billed in each of them as well. */
+  readonly replicas?: number;
+  /** When the code that sets the attribute went live, ISO 8601; else the start of the run stands for it. */
+  readonly deployedAt?: string;
+  /** The attribute that says when an item was created, where the operator named one. */
+  readonly createdKey?: string;
   /** The fleet's budget. */
   readonly rates: Rates;
   /** Write units a second that the table was provisioned for at the start; absent on demand. */
@@ -182,6 +209,8 @@ export interface RunRecord {
   readonly supervisorCounters: Counters;
   /** Items that lacked the attribute in the last verification. */
   readonly missing?: number;
+  /** What the missing items say of live writers, in words. */
+  readonly diagnosis?: string;
 }
 
 /** Cumulative over passes and resumes. Capacity in units. */
@@ -383,4 +412,6 @@ export const segmentItem = (segment: number): string =>
   `${SEGMENT_PREFIX}${String(segment).padStart(7, '0')}`;
 export const verificationItem = (pass: number): string =>
   `${VERIFICATION_PREFIX}${String(pass).padStart(4, '0')}`;
-export const lockRun = (tableArn: string): string => `LOCK#${tableArn}`;
+/** A dry run writes nothing to the table, so it takes a lock of its own kind, beside that of a run. */
+export const lockRun = ({ tableArn, dryRun }: Pick<RunRecord, 'tableArn' | 'dryRun'>): string =>
+  `${dryRun ? 'DRY-RUN-' : ''}LOCK#${tableArn}`;

@@ -25,7 +25,7 @@ const SAME_EPOCH = '#epoch = :epoch';
 export type NewRun = Omit<RunRecord, 'version' | 'epoch' | 'supervisorWrite'>;
 
 /** The changes that a person may make. */
-export type OperatorEdit = Partial<Pick<RunRecord, 'desired' | 'stopReason' | 'rates'>>;
+export type OperatorEdit = Partial<Pick<RunRecord, 'desired' | 'stopReason' | 'rates' | 'maxCostUsd'>>;
 
 /** The right to supervise a run: every write of a supervisor names it. */
 export interface Supervision {
@@ -62,7 +62,7 @@ export class RunStore {
    */
   async create(run: NewRun): Promise<RunRecord> {
     const record: RunRecord = { ...run, version: 1, epoch: 1, supervisorWrite: randomUUID() };
-    const lock = { run: lockRun(run.tableArn), item: LOCK_ITEM };
+    const lock = { run: lockRun(run), item: LOCK_ITEM };
     const held = await this.#table.get(lock);
     const released = held && (await this.#isReleased(held)) ? String(held['holder']) : '';
     const taken = await this.#table.transact([
@@ -91,7 +91,7 @@ export class RunStore {
 
   /** The unfinished run that holds this table, if there is one. */
   async holderOf(tableArn: string): Promise<string | undefined> {
-    const lock = await this.#table.get({ run: lockRun(tableArn), item: LOCK_ITEM });
+    const lock = await this.#table.get({ run: lockRun({ tableArn, dryRun: false }), item: LOCK_ITEM });
     if (!lock || (await this.#isReleased(lock))) return undefined;
     return String(lock['holder']);
   }
@@ -216,13 +216,13 @@ export class RunStore {
         version: old.version,
         epoch: old.epoch,
       }),
-      this.#table.conditionalDelete({ run: lockRun(old.tableArn), item: LOCK_ITEM }, [LOCK_IS_MINE], {
+      this.#table.conditionalDelete({ run: lockRun(old), item: LOCK_ITEM }, [LOCK_IS_MINE], {
         holder: old.run,
       }),
     ]);
     if (finished) return record;
     // A lock that is not this run's any more is not its to release, and must not keep it from ending.
-    const lock = await this.#table.get({ run: lockRun(old.tableArn), item: LOCK_ITEM });
+    const lock = await this.#table.get({ run: lockRun(old), item: LOCK_ITEM });
     return lock?.['holder'] === old.run ? undefined : this.#replace(old, next, [SAME_EPOCH]);
   }
 

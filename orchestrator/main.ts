@@ -4,13 +4,16 @@ import { ConfigurationError, describeError } from '../core/errors.ts';
 import { DetachedError } from './detached-error.ts';
 import { EXIT, type ExitCode, exitCodeOfError } from './exit-codes.ts';
 import {
+  DASHBOARD_OPTIONS,
   FLEET_OPTIONS,
   LOCAL_OPTIONS,
   optionsFromEnvironment,
   parseSettings,
+  PLAN_OPTIONS,
   RATE_OPTIONS,
   READ_RATE_OPTION,
   RESUME_OPTIONS,
+  REPORT_OPTIONS,
   RUN_OPTIONS,
   TABLE_OPTIONS,
 } from './options.ts';
@@ -65,6 +68,15 @@ async function main(words: string[]): Promise<ExitCode> {
       async given => execute(given, (await import('./commands/run.ts')).run),
     )
     .command(
+    .command(
+      'plan',
+      'Show what a run would do, take and cost, and what speaks against it; writes nothing',
+      builder =>
+        withOptions(builder, PLAN_OPTIONS)
+          .example('$0 plan --table orders --attribute version', 'before anything else')
+          .example('$0 plan --table orders --format md > change.md', 'a change ticket'),
+      async given => execute(given, (await import('./commands/plan.ts')).plan),
+    )
       'resume <run>',
       'Take the supervision of a run over and go on',
       builder => builder.positional('run', RUN_POSITIONAL).options(RESUME_OPTIONS),
@@ -113,6 +125,18 @@ async function main(words: string[]): Promise<ExitCode> {
       async given => execute(given, (await import('./commands/verify.ts')).verify),
     )
     .command(
+    .command(
+      'dashboard <run>',
+      'Serve a page that shows a run, on this machine alone, until Ctrl-C',
+      builder => withOptions(builder.positional('run', RUN_POSITIONAL), DASHBOARD_OPTIONS),
+      async given => execute(given, (await import('./commands/dashboard.ts')).dashboard),
+    )
+    .command(
+      'report <run>',
+      'Write the evidence of a run: one file that needs no network',
+      builder => withOptions(builder.positional('run', RUN_POSITIONAL), REPORT_OPTIONS),
+      async given => execute(given, (await import('./commands/report.ts')).report),
+    )
       'local [directory]',
       'Run DynamoDB, ECS and CloudWatch on this machine until Ctrl-C',
       builder =>

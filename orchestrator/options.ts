@@ -76,9 +76,39 @@ export const RUN_OPTIONS = {
     HOW,
   ),
   'allow-no-pitr': flag('Go on although point-in-time recovery is off', HOW),
+  'max-cost': value('US dollars: stop before the run has cost more', HOW),
+  'deployed-at': value('When the code that sets the attribute went live, ISO 8601', WHAT),
+  'created-key': value(
+    'Attribute that says when an item was created (default: a key that holds a time)',
+    WHAT,
+  ),
+  prices: value('Your own price list, a JSON file', HOW),
+  sample: value('Segments to read at random for the plan, about 1 MB each; 0 for none', HOW, {
+    default: '32',
+  }),
+  'dry-run': flag('Do everything but the writes to the table', HOW),
+  limit: value('A canary: write this many items, verify exactly those, and stop', HOW),
   'single-writer-region': flag('The table is replicated, and no other Region writes to it', HOW),
   spot: flag('Run the tasks on Fargate Spot', HOW),
   yes: flag('Do not ask for confirmation', HOW),
+} satisfies Record<string, Options>;
+
+/** The run's options as `plan` takes them. */
+export const PLAN_OPTIONS = {
+  ...RUN_OPTIONS,
+  format: value('text, or md: a change ticket', OUTPUT, { choices: ['text', 'md'], default: 'text' }),
+} satisfies Record<string, Options>;
+
+export const DASHBOARD_OPTIONS = {
+  port: value('Port on this machine; 0 is any free one', OUTPUT, { default: '0' }),
+} satisfies Record<string, Options>;
+
+export const REPORT_OPTIONS = {
+  format: value('html: one file for a browser; md or json', OUTPUT, {
+    choices: ['html', 'md', 'json'],
+    default: 'html',
+  }),
+  out: value('File to write (default fleetfill-RUN.FORMAT)', OUTPUT),
 } satisfies Record<string, Options>;
 
 /** The run's options as `resume` takes them: to be compared, so none has a default. */
@@ -95,7 +125,7 @@ export const LOCAL_OPTIONS = {
 } satisfies Record<string, Options>;
 
 /** All option names, for the environment variables `FLEETFILL_…` that stand for them. */
-const ALL_OPTIONS = { ...FLEET_OPTIONS, ...RUN_OPTIONS };
+const ALL_OPTIONS = { ...FLEET_OPTIONS, ...PLAN_OPTIONS, ...DASHBOARD_OPTIONS, ...REPORT_OPTIONS };
 
 /** `--max-write-rate` is `FLEETFILL_MAX_WRITE_RATE`. A variable that names no option is none of ours. */
 export function optionsFromEnvironment(
@@ -142,6 +172,23 @@ const settingsSchema = z.object({
   container: z.string().optional(),
   subnets: nameList.optional(),
   securityGroups: nameList.optional(),
+const dollars = z
+  .string()
+  .regex(/^\d{1,9}(\.\d+)?$/, 'is not an amount of US dollars')
+  .transform(Number)
+  .refine(n => n > 0, 'is not above 0');
+
+const isoTime = z
+  .string()
+  .refine(
+    text => /^\d{4}-\d\d-\d\d/.test(text) && !Number.isNaN(Date.parse(text)),
+    'is not a time in ISO 8601',
+  )
+  .transform(text => new Date(text).toISOString());
+
+/** The items of a canary are named in the control table, so that never more are written. */
+const MOST_CANARY_ITEMS = 10_000;
+
   assignPublicIp: z.boolean().optional(),
   controlTable: tableName.optional(),
   namespace: z.string().min(1, 'is empty').max(255).optional(),
@@ -183,6 +230,15 @@ export type Settings = z.infer<typeof settingsSchema> & { readonly given: Readon
 export function optionName(setting: string): string {
   return setting.replace(/[A-Z]/g, letter => `-${letter.toLowerCase()}`);
 }
+  maxCost: dollars.optional(),
+  deployedAt: isoTime.optional(),
+  createdKey: attributeName.optional(),
+  prices: z.string().min(1, 'is empty').optional(),
+  sample: wholeNumber(0, 10_000).default(32),
+  dryRun: z.boolean().default(false),
+  limit: wholeNumber(1, MOST_CANARY_ITEMS).optional(),
+  format: z.enum(['text', 'md', 'html', 'json']).default('text'),
+  out: z.string().min(1, 'is empty').optional(),
 
 /** @throws ConfigurationError with every problem, a line each. */
 export function parseSettings(given: Readonly<Record<string, unknown>>): Settings {

@@ -1,12 +1,11 @@
-import {
-  DescribeContinuousBackupsCommand,
-  DescribeTableCommand,
-  DescribeTimeToLiveCommand,
-  type DynamoDBClient,
-  type TableDescription,
-} from '@aws-sdk/client-dynamodb';
+import { DescribeTableCommand, type DynamoDBClient, type TableDescription } from '@aws-sdk/client-dynamodb';
 import { describeError, PreflightError } from '../core/errors.ts';
-import type { KeyAttribute, KeySchema, KeyType } from '../core/records.ts';
+import type { KeyAttribute, KeySchema, KeyType, Rates } from '../core/records.ts';
+import { chargedIndexes } from './plan/write-units.ts';
+import { autoscalingFindings } from './preflight/autoscaling.ts';
+import { capacityFindings } from './preflight/capacity.ts';
+import { type Finding, ok, refusal, warning, wordsOf } from './preflight/finding.ts';
+import { surroundingsFindings } from './preflight/surroundings.ts';
 
 /** The user's table, as far as the run depends on it. */
 export interface TableFacts {
@@ -14,13 +13,6 @@ export interface TableFacts {
   readonly arn: string;
   readonly account: string;
   readonly keySchema: KeySchema;
-}
-
-/** One thing that preflight found. A refusal stops the run, a warning is told. */
-export interface Finding {
-  readonly level: 'warning' | 'refusal';
-  readonly check: string;
-  readonly message: string;
 }
 
 export interface PreflightRequest {
@@ -33,6 +25,8 @@ export interface PreflightRequest {
   readonly account: string | undefined;
   readonly allowNoPitr: boolean;
   readonly singleWriterRegion: boolean;
+  /** The fleet's, where it has been chosen. */
+  readonly budget?: Rates;
 }
 
 /** @throws PreflightError when the table does not exist or cannot be described. */
@@ -75,28 +69,37 @@ function keySchemaOf(table: TableDescription): KeySchema {
   return sort ? [partition, sort] : [partition];
 }
 
-/** Everything that speaks against the run, all of it at once. */
+/** What speaks against a run, each in one piece of words. */
 export async function preflight(request: PreflightRequest, facts: TableFacts): Promise<Finding[]> {
-  const { client, controlTable } = request;
-  const control = await controlTableFindings(client, controlTable);
+  const findings = await examine(request, facts);
+  return findings
+    .filter(({ level }) => level !== 'ok')
+    .map(({ level, check, ...words }) => ({ level, check, message: wordsOf({ level, check, ...words }) }));
+}
+
+/** Everything that was looked at before the run, all of it at once. */
+export async function examine(request: PreflightRequest, facts: TableFacts): Promise<Finding[]> {
+  const { client, controlTable, attribute, budget } = request;
   return [
-    ...control,
+    ...(await controlTableFindings(client, controlTable)),
     ...tableFindings(request, facts),
+    ...replicaFindings(request, facts),
     ...indexFindings(request, facts),
-    ...(await timeToLiveFindings(request)),
-    ...(await backupFindings(request)),
+    ...(budget ? capacityFindings(facts.description, attribute, budget) : []),
+    ...(budget ? await autoscalingFindings(facts.description, budget) : []),
+    ...(await surroundingsFindings(request, facts.description)),
   ];
 }
 
 async function controlTableFindings(client: DynamoDBClient, controlTable: string): Promise<Finding[]> {
   const description = await describeTable(client, controlTable, 'control table');
   const names = keySchemaOf(description).map(({ name, type }) => `${name} ${type}`);
-  if (names.join() === 'run S,item S') return [];
+  if (names.join() === 'run S,item S') return [ok('control-table', `${controlTable} is a control table.`)];
   return [
-    refusal(
-      'control-table',
-      `${controlTable} is not a control table: its keys are ${names.join(' and ')}, not run S and item S. infra/fleet.yaml creates one.`,
-    ),
+    refusal('control-table', {
+      message: `${controlTable} is not a control table: its keys are ${names.join(' and ')}, not run S and item S.`,
+      todo: 'infra/fleet.yaml creates one.',
+    }),
   ];
 }
 
@@ -108,34 +111,49 @@ function tableFindings(
   const findings: Finding[] = [];
   if (request.account !== undefined && request.account !== account) {
     findings.push(
-      refusal('account', `The table ${table} is in account ${account}, not in ${request.account}.`),
+      refusal('account', {
+        message: `The table ${table} is in account ${account}, not in ${request.account}.`,
+        means: 'These credentials are of another account than you meant.',
+        todo: 'Look at AWS_PROFILE, or correct --account.',
+      }),
     );
   }
-  if (description.TableStatus !== 'ACTIVE') {
-    findings.push(
-      refusal('status', `The table ${table} is ${description.TableStatus}; wait until it is ACTIVE.`),
-    );
-  }
+  findings.push(
+    description.TableStatus === 'ACTIVE'
+      ? ok('status', `The table ${table} is ACTIVE.`)
+      : refusal('status', {
+          message: `The table ${table} is ${description.TableStatus};`,
+          means: 'what it takes now says nothing about what it takes later.',
+          todo: 'Wait until it is ACTIVE.',
+        }),
+  );
   if (keySchema.some(({ name }) => name === attribute)) {
     findings.push(
-      refusal(
-        'attribute',
-        `"${attribute}" is a key of the table ${table}: every item has it, and none can change it.`,
-      ),
-    );
-  }
-  const replicas = description.Replicas ?? [];
-  if (replicas.length > 0 && !request.singleWriterRegion) {
-    const regions = replicas.map(({ RegionName }) => RegionName).join(', ');
-    findings.push(
-      refusal(
-        'replicas',
-        `The table ${table} is replicated to ${regions}. Replication is last-writer-wins by item: a write here can undo ` +
-          'a change that another Region makes to the same item. If no other Region writes, say --single-writer-region.',
-      ),
+      refusal('attribute', {
+        message: `"${attribute}" is a key of the table ${table}:`,
+        means: 'every item has it, and none can change it.',
+        todo: 'Choose another attribute.',
+      }),
     );
   }
   return findings;
+}
+
+function replicaFindings({ table, singleWriterRegion }: PreflightRequest, facts: TableFacts): Finding[] {
+  const replicas = facts.description.Replicas ?? [];
+  if (replicas.length === 0) return [ok('replicas', 'No replicas in other Regions.')];
+  const message = `The table ${table} is replicated to ${replicas.map(({ RegionName }) => RegionName).join(', ')}.`;
+  const billed = 'Each write is billed there as well.';
+  if (singleWriterRegion) return [warning('replicas', { message, means: billed })];
+  return [
+    refusal('replicas', {
+      message,
+      means:
+        'Replication is last-writer-wins by item: a write here can undo a change that another Region makes to the ' +
+        `same item. ${billed}`,
+      todo: 'If no other Region writes, say --single-writer-region.',
+    }),
+  ];
 }
 
 function indexFindings({ attribute, value }: PreflightRequest, { description }: TableFacts): Finding[] {
@@ -149,76 +167,25 @@ function indexFindings({ attribute, value }: PreflightRequest, { description }: 
     const wanted = description.AttributeDefinitions?.find(({ AttributeName }) => AttributeName === attribute);
     if (wanted?.AttributeType !== type) {
       return [
-        refusal(
-          'index',
-          `"${attribute}" is a key of the index ${index.IndexName}, of type ${wanted?.AttributeType}; the value is of type ${type}. DynamoDB would refuse every write.`,
-        ),
+        refusal('index', {
+          message: `"${attribute}" is a key of the index ${index.IndexName}, of type ${wanted?.AttributeType}; the value is of type ${type}.`,
+          means: 'DynamoDB would refuse every write.',
+          todo: `Give a --value of type ${wanted?.AttributeType}.`,
+        }),
       ];
     }
     return [
-      warning(
-        'index',
-        `"${attribute}" is a key of the index ${index.IndexName}: every item that is written enters the index, all under one key.`,
-      ),
+      warning('index', {
+        message: `"${attribute}" is a key of the index ${index.IndexName}:`,
+        means:
+          'every item that is written enters the index, all under one key, whose partition takes 1,000 write units a second.',
+        todo: 'See that whoever reads the index expects them.',
+      }),
     ];
   });
 }
 
 /** The global secondary indexes into which the attribute is projected, or of which it is a key. */
-export function indexesWith(attribute: string, { GlobalSecondaryIndexes = [] }: TableDescription): string[] {
-  return GlobalSecondaryIndexes.flatMap(({ IndexName = '', KeySchema = [], Projection }) => {
-    const projected =
-      Projection?.ProjectionType === 'ALL' || Projection?.NonKeyAttributes?.includes(attribute) === true;
-    const isKey = KeySchema.some(({ AttributeName }) => AttributeName === attribute);
-    return projected || isKey ? [IndexName] : [];
-  });
-}
-
-async function timeToLiveFindings({ client, table, attribute }: PreflightRequest): Promise<Finding[]> {
-  const reply = await ask('time to live', () =>
-    client.send(new DescribeTimeToLiveCommand({ TableName: table })),
-  );
-  if ('level' in reply) return [reply];
-  const { AttributeName, TimeToLiveStatus } = reply.TimeToLiveDescription ?? {};
-  if (AttributeName !== attribute || TimeToLiveStatus === 'DISABLED') return [];
-  return [
-    refusal(
-      'ttl',
-      `"${attribute}" is the time-to-live attribute of ${table}: setting it would have DynamoDB delete items.`,
-    ),
-  ];
-}
-
-async function backupFindings({ client, table, allowNoPitr }: PreflightRequest): Promise<Finding[]> {
-  const reply = await ask('point-in-time recovery', () =>
-    client.send(new DescribeContinuousBackupsCommand({ TableName: table })),
-  );
-  if ('level' in reply) return [reply];
-  const status =
-    reply.ContinuousBackupsDescription?.PointInTimeRecoveryDescription?.PointInTimeRecoveryStatus ??
-    'DISABLED';
-  if (status === 'ENABLED') return [];
-  const message = `Point-in-time recovery is off for ${table}: there would be no way back.`;
-  return [
-    allowNoPitr
-      ? warning('pitr', message)
-      : refusal('pitr', `${message} Turn it on, or say --allow-no-pitr if another backup exists.`),
-  ];
-}
-
-/** A question that the endpoint cannot answer, or that this role may not ask, is a warning. */
-async function ask<T extends object>(what: string, question: () => Promise<T>): Promise<T | Finding> {
-  try {
-    return await question();
-  } catch (error) {
-    return warning(what, `It is not known whether ${what} is on: ${describeError(error)}`);
-  }
-}
-
-function warning(check: string, message: string): Finding {
-  return { level: 'warning', check, message };
-}
-
-function refusal(check: string, message: string): Finding {
-  return { level: 'refusal', check, message };
+export function indexesWith(attribute: string, table: TableDescription): string[] {
+  return chargedIndexes(attribute, table).flatMap(({ name, kind }) => (kind === 'global' ? [name] : []));
 }

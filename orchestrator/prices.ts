@@ -1,26 +1,7 @@
-import type { TaskSize } from '../core/records.ts';
+import type { PriceList, TaskSize } from '../core/records.ts';
 
-/**
- * What AWS charges, by the list, in US dollars. Second-hand figures: they are here, in one place, to be held against
- * the bill, and every sum made of them is shown with their date.
- */
-export interface Prices {
-  readonly region: string;
-  /** The day on which the figures were put down. */
-  readonly asOf: string;
-  readonly source: string;
-  /** On-demand request units of the standard table class. */
-  readonly perMillionWriteUnits: number;
-  readonly perMillionReadUnits: number;
-  readonly fargate: Readonly<Record<TaskSize['architecture'], FargatePrices>>;
-  /** A custom metric costs by the hour in which it reported. */
-  readonly perMetricMonth: number;
-}
-
-interface FargatePrices {
-  readonly perVcpuHour: number;
-  readonly perGbHour: number;
-}
+/** Second-hand figures: in one place, to be held against the bill, and shown with their date wherever they are used. */
+export type Prices = PriceList;
 
 export const PRICES: Prices = {
   region: 'us-east-1',

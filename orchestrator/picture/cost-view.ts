@@ -3,7 +3,7 @@ import { fargateCost, PRICES, unitsCost } from '../prices.ts';
 import type { CostView, ExpectedCost } from './picture.ts';
 
 const NOT_COUNTED =
-  'Not counted: requests to the control table, CloudWatch metrics and logs, data transfer, stream consumers, replicas, and what the backup costs.';
+  'Not counted: requests to the control table, CloudWatch metrics and logs, data transfer, stream consumers, and what the backup costs.';
 
 /** What was spent so far, by the price list. */
 export function costView(
@@ -12,14 +12,16 @@ export function costView(
   tasks: readonly TaskRecord[],
   nowMs: number,
 ): CostView {
-  const { writes, reads } = unitsCost(counters);
+  const prices = run.prices ?? PRICES;
+  const copies = 1 + (run.replicas ?? 0);
+  const { writes, reads } = unitsCost({ ...counters, writeUnits: counters.writeUnits * copies }, prices);
   const seconds = tasks
     .filter(({ end }) => end?.kind !== 'not-started')
     .map(
       task =>
         Math.max(0, Date.parse(task.endedAt ?? '') || nowMs) / 1_000 - Date.parse(task.launchedAt) / 1_000,
     );
-  const fargate = run.taskSize ? fargateCost(seconds, run.taskSize) : null;
+  const fargate = run.taskSize ? fargateCost(seconds, run.taskSize, prices) : null;
   return {
     writes,
     reads,
@@ -29,8 +31,8 @@ export function costView(
     expected: expectedCost(run),
     notCounted:
       fargate === null ? `${NOT_COUNTED} Nor Fargate: the size of a task is not in the record.` : NOT_COUNTED,
-    pricesAsOf: PRICES.asOf,
-    pricesSource: PRICES.source,
+    pricesAsOf: prices.asOf,
+    pricesSource: prices.source,
   };
 }
 
@@ -42,12 +44,12 @@ const WRITE_UNIT_BYTES = 1_024;
  * What a sweep and a verification take by DynamoDB's own figures at the start, if every item lacks the attribute and
  * no index projects it. Items are taken to be of one size.
  */
-function expectedCost({ tableSize }: RunRecord): ExpectedCost | null {
+function expectedCost({ tableSize, prices = PRICES }: RunRecord): ExpectedCost | null {
   if (!tableSize || tableSize.items === 0) return null;
   const { items, bytes } = tableSize;
   const writeUnits = items * Math.ceil(Math.max(1, bytes / items) / WRITE_UNIT_BYTES);
   const readUnits = Math.ceil((bytes / READ_UNIT_BYTES) * 1.5);
-  const { writes, reads } = unitsCost({ writeUnits, readUnits });
+  const { writes, reads } = unitsCost({ writeUnits, readUnits }, prices);
   return {
     items,
     writeUnits,

@@ -1,0 +1,127 @@
+import { linesOf } from '../preflight/finding.ts';
+import type { Plan } from './plan.ts';
+import { bytes, count, countRange, dollars, percentRange, span } from './plan-figures.ts';
+
+/** The plan as an operator reads it on a terminal. */
+export function planText(plan: Plan): string {
+  return [
+    row('Table', `${plan.table}, account ${plan.account}, ${plan.region}, ${plan.tableArn}`),
+    row('Write', plan.statement),
+    row('', `with ${plan.attribute} = ${plan.value}; nothing else is ever written to this table`),
+    ...modeRows(plan),
+    row(
+      'Fleet',
+      `${plan.segments} segments, ${plan.tasks} tasks of ${plan.taskDefinition} in ${plan.cluster}`,
+    ),
+    row(
+      'Budget',
+      `${plan.rates.writeUnitsPerSecond} write and ${plan.rates.readUnitsPerSecond} read units a second for the whole fleet: ${plan.ratesReason}`,
+    ),
+    ...sampleRows(plan),
+    ...forecastRows(plan),
+    ...findingRows(plan),
+  ].join('\n');
+}
+
+function modeRows({ dryRun, limit, table }: Plan): string[] {
+  if (dryRun) return [row('Dry run', `everything but the writes to ${table}; below is what a run would do`)];
+  if (limit !== undefined)
+    return [
+      row(
+        'Canary',
+        `${limit} items are written and verified, and then it stops; below is what a whole run would do`,
+      ),
+    ];
+  return [];
+}
+
+function sampleRows({ sample, sampleMissing, attribute, forecast: f }: Plan): string[] {
+  const items = `${count(f.items)} items of ${bytes(f.itemBytes)} on average (${f.itemsBasis})`;
+  if (!sample || f.share === null) {
+    return [
+      row('Items', items),
+      row('Missing', `not known, taken to be all: ${sampleMissing ?? 'the sample held no item'}`),
+    ];
+  }
+  const nulls =
+    sample.nulls > 0 ? `; NULL in ${count(sample.nulls)} of the sample, which counts as present` : '';
+  const skew =
+    sample.skew > 2 && sample.segments > 1
+      ? `; uneven, the largest is ${sample.skew.toFixed(1)} times the average`
+      : '';
+  const cut = sample.cutShort > 0 ? `; ${sample.cutShort} not read to the end: fat partition keys` : '';
+  return [
+    row('Items', `${items}, the largest seen ${bytes(sample.largestItemBytes)}`),
+    row('Missing', `${countRange(f.missing)} items lack "${attribute}", ${percentRange(f.share)}${nulls}`),
+    row(
+      'Sample',
+      `${count(sample.items)} items in ${sample.segments} of ${count(sample.totalSegments)} segments at random${skew}${cut}; ` +
+        `it took ${count(sample.readUnits)} read units, ${dollars(f.cost.sample)}, ${span(sample.durationMs / 1_000)}`,
+    ),
+  ];
+}
+
+function forecastRows(plan: Plan): string[] {
+  const { forecast: f, replicas, stream, prices, maxCost } = plan;
+  const { table, indexes, total } = f.writeUnitsPerItem;
+  const perItem =
+    indexes.length === 0
+      ? `${count(total)} an item`
+      : `${count(total)} an item: ${count(table)} the table, ${indexes.map(({ name, units }) => `${count(units)} ${name}`).join(', ')}`;
+  const copies = [
+    ...(replicas > 0 ? [`each again in ${replicas} other Regions`] : []),
+    ...(stream ? [`${count(f.missing.value)} stream records`] : []),
+  ];
+  return [
+    row(
+      'Units',
+      `${count(f.writeUnits.value)} write units, ${perItem}${copies.length > 0 ? `; ${copies.join('; ')}` : ''}`,
+    ),
+    row(
+      '',
+      `${count(f.scanReadUnits)} read units to find them, ${count(f.verificationReadUnits)} to verify with strong consistency`,
+    ),
+    row(
+      'Time',
+      f.times
+        .map(
+          ({ writeUnitsPerSecond, seconds, chosen }) =>
+            `${span(seconds)} at ${count(writeUnitsPerSecond)}${chosen ? ' (chosen)' : ''}`,
+        )
+        .join(', '),
+    ),
+    row('', 'write units a second; on Fargate a minute more until the tasks run'),
+    row('Cost', costLine(plan)),
+    ...(maxCost === undefined
+      ? []
+      : [
+          row(
+            '',
+            f.cost.total > maxCost
+              ? `more than --max-cost ${dollars(maxCost)}: the run will stop midway`
+              : `it stops before it exceeds --max-cost ${dollars(maxCost)}`,
+          ),
+        ]),
+    row('', `prices of ${prices.asOf}, ${prices.region}: ${prices.source}`),
+    row('', `not counted: ${plan.notCounted.join('; ')}`),
+  ];
+}
+
+export function costLine({ forecast: { cost } }: Plan): string {
+  const fargate = cost.fargate === null ? 'Fargate not known' : `Fargate ${dollars(cost.fargate)}`;
+  const range = cost.atMost - cost.total > 0.01 ? `, up to ${dollars(cost.atMost)} by the interval` : '';
+  return `${dollars(cost.total)}${range}: writes ${dollars(cost.writes)}, reads ${dollars(cost.reads)}, ${fargate}, CloudWatch ${dollars(cost.cloudWatch)}`;
+}
+
+function findingRows({ findings }: Plan): string[] {
+  const good = findings.filter(({ level }) => level === 'ok').length;
+  return [
+    row('Checks', `${good} of ${findings.length} in order`),
+    ...linesOf(findings, 'warning').map(line => `Warning: ${line}`),
+    ...linesOf(findings, 'refusal').map(line => `Refused: ${line}`),
+  ];
+}
+
+function row(label: string, text: string): string {
+  return `${label.padEnd(10)} ${text}`;
+}

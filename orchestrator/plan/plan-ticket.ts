@@ -1,0 +1,62 @@
+import { linesOf } from '../preflight/finding.ts';
+import type { Plan } from './plan.ts';
+import { count, countRange, percentRange, span } from './plan-figures.ts';
+import { costLine } from './plan-text.ts';
+
+/** The plan as a change ticket of one page, in Markdown. `command`: what starts the run. */
+export function planTicket(plan: Plan, command: string, at: string): string {
+  const { table, attribute, value, rates, forecast: f } = plan;
+  const share = f.share
+    ? `, ${percentRange(f.share)} of ${count(f.items)}`
+    : `; not sampled, so taken to be all of ${count(f.items)}`;
+  const open = [
+    ...linesOf(plan.findings, 'refusal').map(line => `**Refused:** ${line}`),
+    ...linesOf(plan.findings, 'warning'),
+  ];
+  return `# Change: set \`${attribute}\` on every item of \`${table}\` that lacks it
+
+| | |
+|---|---|
+| Table | \`${plan.tableArn}\` |
+| Account, Region | ${plan.account}, ${plan.region} |
+| Items concerned | ${countRange(f.missing)}${share} |
+| Value | \`${attribute} = ${value}\` |
+| The only write | \`${plan.statement}\` |
+| Fleet | ${plan.tasks} tasks (${plan.taskDefinition}), ${plan.segments} segments |
+| Budget | ${rates.writeUnitsPerSecond} write and ${rates.readUnitsPerSecond} read capacity units a second, all tasks together |
+| Capacity | ${count(f.writeUnits.value)} write units; ${count(f.scanReadUnits + f.verificationReadUnits)} read units |
+| Duration | about ${span(f.seconds)} at this budget, and a minute until the tasks run |
+| Cost | ${costLine(plan)} (prices of ${plan.prices.asOf}) |
+| Planned at | ${at} |
+
+## What it does to items
+It sets one attribute on items that exist and lack it. An item that has the attribute, NULL included, keeps what it has; a deleted item stays deleted; no other attribute is touched. Live writers always win.
+
+## Steps
+1. \`${command} --dry-run\`: the whole run but for the writes.
+2. \`${command} --limit 100\`: 100 items are written and verified; look at the application.
+3. \`${command}\`: ends with exit code 0 and "verified" after a strongly consistent scan of the whole table.
+
+## Stop conditions
+- Errors or latency of the application rise: \`orchestrate pause RUN\`; it returns when no task can write any more.
+- It stops by itself: ${stopConditions(plan).join('; ')}.
+- To slow it down: \`orchestrate rate RUN --max-write-rate ${Math.max(1, Math.floor(rates.writeUnitsPerSecond / 4))}\`. To end it: \`orchestrate cancel RUN\`.
+
+## The way back
+- Stopping is safe at any time; what was written stays, and a later run goes on from there.
+- To undo: restore the table by point-in-time recovery to a moment before the start, **into a new table**, and compare or copy from there.
+- Never \`REMOVE ${attribute}\` where \`${attribute} = ${value}\`: it would also hit every item on which the application itself has set that value.
+
+## Checks before the start
+${open.length === 0 ? '- all in order' : open.map(line => `- ${line}`).join('\n')}
+`;
+}
+
+function stopConditions({ maxCost }: Plan): string[] {
+  return [
+    'when DynamoDB refuses for good (exit 7)',
+    'when over 5 % of the items cannot be written (exit 7)',
+    ...(maxCost === undefined ? [] : [`before it costs more than $${maxCost} (exit 7)`]),
+    'and it slows down by itself when the table throttles anybody',
+  ];
+}

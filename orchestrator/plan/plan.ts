@@ -1,0 +1,134 @@
+import type { ItemWrite } from '../../core/item-write.ts';
+import { describeWrite, nameUnfitForBatch } from '../../core/item-write.ts';
+import type { Rates, TaskSize, WriteApi } from '../../core/records.ts';
+import type { Finding } from '../preflight/finding.ts';
+import type { TableFacts } from '../preflight.ts';
+import type { Prices } from '../prices.ts';
+import { type Forecast, forecast } from './forecast.ts';
+import type { TableSample } from './table-sample.ts';
+import type { ChargedIndex } from './write-units.ts';
+
+/** What is decided and known before a run: from this the words, the change ticket and the event are made. */
+export interface PlanInput {
+  readonly facts: TableFacts;
+  readonly region: string;
+  readonly write: ItemWrite;
+  /** JSON. */
+  readonly value: string;
+  readonly writeApi: 'auto' | WriteApi;
+  readonly segments: number;
+  readonly verificationSegments: number;
+  readonly tasks: number;
+  readonly limit: number | undefined;
+  readonly dryRun: boolean;
+  readonly taskDefinition: string;
+  readonly cluster: string;
+  readonly taskSize: TaskSize | undefined;
+  readonly rates: Rates;
+  readonly ratesReason: string;
+  readonly maxCost: number | undefined;
+  readonly prices: Prices;
+  readonly indexes: readonly ChargedIndex[];
+  readonly sample: TableSample | undefined;
+  /** Why there is no sample. */
+  readonly sampleMissing: string | undefined;
+  readonly findings: readonly Finding[];
+}
+
+export interface Plan extends Omit<PlanInput, 'facts' | 'write' | 'indexes' | 'sample' | 'writeApi'> {
+  readonly table: string;
+  readonly attribute: string;
+  readonly account: string;
+  readonly tableArn: string;
+  readonly writeApi: WriteApi;
+  /** The one write of the run, with its condition. */
+  readonly statement: string;
+  readonly billing: 'on-demand' | 'provisioned';
+  readonly replicas: number;
+  readonly stream: boolean;
+  readonly sample: SampleSummary | null;
+  readonly forecast: Forecast;
+  readonly notCounted: readonly string[];
+}
+
+export interface SampleSummary {
+  readonly segments: number;
+  readonly totalSegments: number;
+  readonly wholeTable: boolean;
+  readonly items: number;
+  readonly missing: number;
+  readonly nulls: number;
+  readonly meanItemBytes: number;
+  readonly largestItemBytes: number;
+  /** The largest sampled segment, in times of the average one. */
+  readonly skew: number;
+  readonly cutShort: number;
+  readonly readUnits: number;
+  readonly durationMs: number;
+}
+
+export function composePlan(input: PlanInput): Plan {
+  const { facts, write, indexes, sample, writeApi: asked, ...rest } = input;
+  const { description } = facts;
+  const writeApi = asked === 'single' || nameUnfitForBatch(write) !== undefined ? 'single' : 'batch';
+  const replicas = description.Replicas?.length ?? 0;
+  const stream = description.StreamSpecification?.StreamEnabled === true;
+  const billing =
+    description.BillingModeSummary?.BillingMode === 'PAY_PER_REQUEST' ? 'on-demand' : 'provisioned';
+  return {
+    ...rest,
+    table: write.table,
+    attribute: write.attribute,
+    account: facts.account,
+    tableArn: facts.arn,
+    writeApi,
+    statement: describeWrite(write, writeApi),
+    billing,
+    replicas,
+    stream,
+    sample: sample ? summarise(sample) : null,
+    forecast: forecast({ ...input, description, replicas }),
+    notCounted: notCounted(input, billing, replicas, stream),
+  };
+}
+
+function summarise({ tally, totalSegments, wholeTable, readUnits, durationMs }: TableSample): SampleSummary {
+  const mean = tally.items / Math.max(1, tally.segments.length);
+  return {
+    segments: tally.segments.length,
+    totalSegments,
+    wholeTable,
+    items: tally.items,
+    missing: tally.missing,
+    nulls: tally.nulls,
+    meanItemBytes: Math.round(tally.bytes / Math.max(1, tally.items)),
+    largestItemBytes: Math.round(tally.largestBytes),
+    skew: mean === 0 ? 1 : Math.max(...tally.segments.map(({ items }) => items)) / mean,
+    cutShort: tally.segments.filter(({ whole }) => !whole).length,
+    readUnits,
+    durationMs: Math.round(durationMs),
+  };
+}
+
+function notCounted(
+  { taskSize }: PlanInput,
+  billing: Plan['billing'],
+  replicas: number,
+  stream: boolean,
+): string[] {
+  return [
+    'requests to the control table',
+    'CloudWatch Logs and PutMetricData requests',
+    'the image pull and data transfer',
+    'further passes, if the verification finds much missing',
+    ...(taskSize ? [] : ['Fargate: the size of a task is not known']),
+    ...(stream ? ['stream consumers: one record for each item that is set'] : []),
+    ...(replicas > 0 ? ['the difference in price between Regions, for replicas'] : []),
+    ...(billing === 'provisioned'
+      ? [
+          'that the table is provisioned: units within its capacity are paid for already, so this is a ceiling',
+        ]
+      : []),
+    'the storage of point-in-time recovery, and discounts, taxes and other table classes',
+  ];
+}

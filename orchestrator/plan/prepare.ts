@@ -1,0 +1,193 @@
+import { parseJsonValue } from '../../core/attribute-value.ts';
+import { createMetricsClient } from '../../core/aws-clients.ts';
+import { CapacityLimiter } from '../../core/capacity-limiter.ts';
+import { ConfigurationError, describeError } from '../../core/errors.ts';
+import type { ItemWrite } from '../../core/item-write.ts';
+import type { TaskSize } from '../../core/records.ts';
+import { type ChosenRates, chooseRates } from '../choose-rates.ts';
+import type { Settings } from '../options.ts';
+import { type Finding, ok, refusal, warning } from '../preflight/finding.ts';
+import { liveWriterFindings, sizeFindings } from '../preflight/live-writers.ts';
+import { describeUserTable, examine, type TableFacts } from '../preflight.ts';
+import { tableSizeOf, taskSizeOf } from '../run-sizes.ts';
+import type { Session } from '../session.ts';
+import { verificationSegments } from '../verification.ts';
+import { composePlan, type Plan } from './plan.ts';
+import { readPrices } from './prices-file.ts';
+import { sampleFailure, sampleTable, type TableSample } from './table-sample.ts';
+import { chargedIndexes } from './write-units.ts';
+
+/** A plan is to be had within this time, whatever the budget for its reads. */
+const LONGEST_SAMPLE_MS = 15_000;
+
+/** All that `plan` shows and `run` begins with. */
+export interface Prepared {
+  readonly facts: TableFacts;
+  readonly region: string;
+  readonly write: ItemWrite;
+  readonly chosen: ChosenRates;
+  readonly taskSize: TaskSize | undefined;
+  readonly plan: Plan;
+}
+
+/**
+ * Looks at everything that a run depends on and changes nothing. Findings that would refuse the run are in the plan,
+ * all of them; `sampleIfRefused` false spares the table the sample then.
+ * @throws ConfigurationError for options that contradict each other; PreflightError when a table is not there.
+ */
+export async function prepare(session: Session, sampleIfRefused: boolean): Promise<Prepared> {
+  const { settings, client, surroundings } = session;
+  refuseContradictions(settings);
+  const prices = await readPrices(settings.prices);
+  const value = parseJsonValue(settings.value);
+  const facts = await describeUserTable(client, settings.table);
+  const chosen = await chooseRates(settings, facts.description, createMetricsClient());
+  const region = await client.config.region();
+  const write: ItemWrite = {
+    table: settings.table,
+    keySchema: facts.keySchema,
+    attribute: settings.attribute,
+    value,
+  };
+  const fleet = await lookAtFleet(session);
+  const findings: Finding[] = [
+    ...(await examine(
+      {
+        client,
+        table: settings.table,
+        attribute: settings.attribute,
+        value: { ...value },
+        controlTable: surroundings.controlTable,
+        account: settings.account,
+        allowNoPitr: settings.allowNoPitr,
+        singleWriterRegion: settings.singleWriterRegion,
+        budget: chosen.rates,
+      },
+      facts,
+    )),
+    fleet.finding,
+  ];
+  const refused = findings.some(({ level }) => level === 'refusal');
+  const sampled =
+    refused && !sampleIfRefused
+      ? { because: 'the run is refused' }
+      : await takeSample(session, write, chosen, facts);
+  const sample = 'sample' in sampled ? sampled.sample : undefined;
+  if (sample) {
+    const { table, attribute, deployedAt, createdKey } = settings;
+    const question = {
+      table,
+      attribute,
+      deployedAt,
+      createdKey,
+      keySchema: facts.keySchema,
+      nowMs: Date.now(),
+    };
+    findings.push(...liveWriterFindings(question, sample), ...sizeFindings(sample));
+  } else if (settings.sample > 0 && 'because' in sampled && !refused) {
+    findings.push(
+      warning('sample', {
+        message: `${sampled.because}.`,
+        means:
+          'So it is not known how many items lack the attribute, how large they are, or whether live code sets it.',
+      }),
+    );
+  }
+  const plan = composePlan({
+    facts,
+    region,
+    write,
+    value: settings.value,
+    writeApi: settings.writeApi,
+    segments: settings.segments,
+    verificationSegments: verificationSegments(settings.segments),
+    tasks: settings.tasks ?? settings.segments,
+    limit: settings.limit,
+    dryRun: settings.dryRun,
+    taskDefinition: surroundings.taskDefinition,
+    cluster: surroundings.cluster,
+    taskSize: fleet.taskSize,
+    rates: chosen.rates,
+    ratesReason: chosen.reason,
+    maxCost: settings.maxCost,
+    prices,
+    indexes: chargedIndexes(settings.attribute, facts.description),
+    sample,
+    sampleMissing: 'because' in sampled ? sampled.because : undefined,
+    findings,
+  });
+  return { facts, region, write, chosen, taskSize: fleet.taskSize, plan };
+}
+
+function refuseContradictions({ tasks, segments, dryRun, limit }: Settings): void {
+  if ((tasks ?? 0) > segments) {
+    throw new ConfigurationError(
+      `--tasks ${tasks} is more than --segments ${segments}: a task needs a segment.`,
+    );
+  }
+  if (dryRun && limit !== undefined) {
+    throw new ConfigurationError(
+      '--dry-run writes nothing, and --limit says how much to write: give one of them.',
+    );
+  }
+}
+
+/** The size of a task, where the definition says it, and whether it can be used. */
+async function lookAtFleet({
+  fleet,
+  surroundings: { taskDefinition, container },
+}: Session): Promise<{ readonly finding: Finding; readonly taskSize: TaskSize | undefined }> {
+  try {
+    const definition = await fleet.describeTaskDefinition();
+    const names = definition?.containerDefinitions?.map(({ name }) => name) ?? [];
+    const taskSize = taskSizeOf(definition);
+    if (names.includes(container))
+      return {
+        taskSize,
+        finding: ok('task-definition', `${taskDefinition} has the container ${container}.`),
+      };
+    return {
+      taskSize,
+      finding: refusal('task-definition', {
+        message: `The task definition ${taskDefinition} has no container ${container}; it has ${names.join(', ')}.`,
+        todo: 'Name the one that runs the worker: --container.',
+      }),
+    };
+  } catch (error) {
+    return {
+      taskSize: undefined,
+      finding: refusal('task-definition', {
+        message: `The task definition ${taskDefinition} cannot be used: ${describeError(error)}.`,
+        todo: 'infra/fleet.yaml makes one; --task-definition names another.',
+      }),
+    };
+  }
+}
+
+async function takeSample(
+  { settings, client, clock, detach }: Session,
+  write: ItemWrite,
+  { rates }: ChosenRates,
+  { description }: TableFacts,
+): Promise<{ readonly sample: TableSample } | { readonly because: string }> {
+  if (settings.sample === 0) return { because: '--sample 0' };
+  try {
+    const sample = await sampleTable({
+      client,
+      write,
+      indexes: chargedIndexes(settings.attribute, description),
+      createdKey: settings.createdKey,
+      segments: settings.sample,
+      tableSize: tableSizeOf(description),
+      limiter: new CapacityLimiter(clock, rates.readUnitsPerSecond),
+      clock,
+      random: Math.random,
+      longestMs: LONGEST_SAMPLE_MS,
+      signal: detach,
+    });
+    return { sample };
+  } catch (error) {
+    detach.throwIfAborted();
+    return { because: sampleFailure(error) };
+  }
+}

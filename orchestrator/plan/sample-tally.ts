@@ -1,0 +1,118 @@
+import type { AttributeValue } from '@aws-sdk/client-dynamodb';
+import { type AttributeMap, encodeAttributeMap } from '../../core/attribute-value.ts';
+import { type ItemWrite, keyOf } from '../../core/item-write.ts';
+import { itemBytes } from './item-size.ts';
+import type { Cluster } from './share-interval.ts';
+import { type ChargedIndex, type WriteUnits, writeUnitsOf, writeUnitsOfBytes } from './write-units.ts';
+
+/** An item has at most 400 KB [developer guide]; from here on, an attribute more may be one too many. */
+const NEARLY_FULL_BYTES = 400 * 1_024 - 1_024;
+
+/** So many items are kept, to be asked when they were created. */
+const MOST_KEPT = 50_000;
+
+/** An item of the sample as far as the plan asks: its key, the time attribute that was named, and whether it lacks. */
+export interface SeenItem {
+  readonly key: AttributeMap;
+  readonly named: AttributeValue | undefined;
+  readonly lacks: boolean;
+}
+
+export interface SampledSegment extends Cluster {
+  readonly segment: number;
+  /** False when its end was not reached. */
+  readonly whole: boolean;
+}
+
+type WriteWithoutTable = Pick<ItemWrite, 'keySchema' | 'attribute' | 'value'>;
+
+/** What the sampled items come to. Of items whose contents may not be read, sizes are averages of their pages. */
+export class SampleTally {
+  readonly segments: SampledSegment[] = [];
+  readonly seen: SeenItem[] = [];
+  /** Keys of items that have no room for the attribute, or hardly any; ten at most. */
+  readonly nearlyFull: string[] = [];
+  items = 0;
+  missing = 0;
+  nulls = 0;
+  bytes = 0;
+  largestBytes = 0;
+  readonly #write: WriteWithoutTable;
+  readonly #indexes: readonly ChargedIndex[];
+  readonly #createdKey: string | undefined;
+  readonly #partitionKeys = new Set<string>();
+  #writes = 0;
+  #tableUnits = 0;
+  readonly #indexUnits: number[];
+
+  constructor(write: WriteWithoutTable, indexes: readonly ChargedIndex[], createdKey: string | undefined) {
+    this.#write = write;
+    this.#indexes = indexes;
+    this.#createdKey = createdKey;
+    this.#indexUnits = indexes.map(() => 0);
+  }
+
+  /** Partition keys seen: items of one stay together, so these are what is independent of each other. */
+  get partitionKeys(): number {
+    return this.#partitionKeys.size;
+  }
+
+  /** Units of one write, on average over the items that lack the attribute; undefined when none does. */
+  get writeUnits(): WriteUnits | undefined {
+    if (this.#writes === 0) return undefined;
+    return {
+      table: this.#tableUnits / this.#writes,
+      indexes: this.#indexUnits.map(units => units / this.#writes),
+    };
+  }
+
+  /** A page of whole items; returns how many lack the attribute. */
+  addItems(items: readonly AttributeMap[]): number {
+    return this.#add(items, item => {
+      const bytes = itemBytes(item);
+      const { attribute, value } = this.#write;
+      return { bytes, units: writeUnitsOf(item, attribute, value, this.#indexes) };
+    });
+  }
+
+  /** A page of which only keys and the attribute were read, and `pageBytes` by its read units. */
+  addKeys(items: readonly AttributeMap[], pageBytes: number): number {
+    const bytes = pageBytes / Math.max(1, items.length);
+    const units = writeUnitsOfBytes(bytes, this.#indexes);
+    return this.#add(items, () => ({ bytes, units }));
+  }
+
+  #add(
+    items: readonly AttributeMap[],
+    measure: (item: AttributeMap) => { bytes: number; units: WriteUnits },
+  ): number {
+    const { keySchema, attribute } = this.#write;
+    const [partition] = keySchema;
+    let missing = 0;
+    for (const item of items) {
+      const lacks = !(attribute in item);
+      const { bytes, units } = measure(item);
+      this.items += 1;
+      this.bytes += bytes;
+      this.largestBytes = Math.max(this.largestBytes, bytes);
+      if (item[attribute]?.NULL) this.nulls += 1;
+      if (lacks) {
+        missing += 1;
+        this.#writes += 1;
+        this.#tableUnits += units.table;
+        for (const [index, more] of units.indexes.entries())
+          this.#indexUnits[index] = (this.#indexUnits[index] ?? 0) + more;
+        if (bytes > NEARLY_FULL_BYTES && this.nearlyFull.length < 10) {
+          this.nearlyFull.push(encodeAttributeMap(keyOf(keySchema, item)));
+        }
+      }
+      this.#partitionKeys.add(JSON.stringify(item[partition.name]));
+      if (this.seen.length < MOST_KEPT) {
+        const named = this.#createdKey === undefined ? undefined : item[this.#createdKey];
+        this.seen.push({ key: keyOf(keySchema, item), named, lacks });
+      }
+    }
+    this.missing += missing;
+    return missing;
+  }
+}

@@ -1,0 +1,60 @@
+import type { TableDescription } from '@aws-sdk/client-dynamodb';
+import type { Rates } from '../../core/records.ts';
+import { provisionedRates } from '../choose-rates.ts';
+import { ask, type Finding, ok, unanswered, warning } from './finding.ts';
+
+const WHAT = 'how far the table scales by itself';
+
+/** The ceilings of a provisioned table's autoscaling: a budget below them makes it grow, one above cannot be met. */
+export async function autoscalingFindings(table: TableDescription, budget: Rates): Promise<Finding[]> {
+  if (!provisionedRates(table)) return [];
+  // DynamoDB somewhere else than on AWS: what AWS would answer is about another table.
+  const elsewhere = process.env['AWS_ENDPOINT_URL_DYNAMODB'] ?? process.env['AWS_ENDPOINT_URL'];
+  const own = process.env['AWS_ENDPOINT_URL_APPLICATION_AUTO_SCALING'] ?? process.env['AWS_ENDPOINT_URL'];
+  if (elsewhere !== undefined && own === undefined) {
+    return [unanswered('autoscaling', WHAT, 'AWS_ENDPOINT_URL_APPLICATION_AUTO_SCALING is not set')];
+  }
+  const { ApplicationAutoScalingClient, DescribeScalableTargetsCommand } = await import(
+    '@aws-sdk/client-application-auto-scaling'
+  );
+  const client = new ApplicationAutoScalingClient({ maxAttempts: 2 });
+  const answer = await ask('autoscaling', WHAT, () =>
+    client.send(
+      new DescribeScalableTargetsCommand({
+        ServiceNamespace: 'dynamodb',
+        ResourceIds: [`table/${table.TableName}`],
+      }),
+    ),
+  );
+  client.destroy();
+  if ('finding' in answer) return [answer.finding];
+  const ceiling = (dimension: string) =>
+    answer.reply.ScalableTargets?.find(({ ScalableDimension }) => ScalableDimension === dimension)
+      ?.MaxCapacity;
+  const write = ceiling('dynamodb:table:WriteCapacityUnits');
+  const read = ceiling('dynamodb:table:ReadCapacityUnits');
+  if (write === undefined && read === undefined)
+    return [ok('autoscaling', 'The table does not scale by itself.')];
+  const over = [
+    ...(write !== undefined && budget.writeUnitsPerSecond > write ? [`${write} write`] : []),
+    ...(read !== undefined && budget.readUnitsPerSecond > read ? [`${read} read`] : []),
+  ];
+  const limits = `${write ?? 'no'} write and ${read ?? 'no'} read units a second`;
+  if (over.length > 0) {
+    return [
+      warning('autoscaling', {
+        message: `Autoscaling of ${table.TableName} ends at ${limits}; the budget is above ${over.join(' and ')}.`,
+        means: 'The table grows to its ceiling, is billed for that, and throttles live traffic there.',
+        todo: 'Give a lower --max-write-rate or --max-read-rate.',
+      }),
+    ];
+  }
+  return [
+    warning('autoscaling', {
+      message: `${table.TableName} scales by itself, up to ${limits}.`,
+      means:
+        'It will grow under this run after some minutes of throttling, and shrink again later, with its bill.',
+      todo: 'Raising its minimum for the time of the run spares live traffic the throttling.',
+    }),
+  ];
+}

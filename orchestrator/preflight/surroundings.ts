@@ -1,0 +1,103 @@
+import {
+  DescribeContinuousBackupsCommand,
+  DescribeKinesisStreamingDestinationCommand,
+  DescribeTimeToLiveCommand,
+  type DynamoDBClient,
+  type TableDescription,
+} from '@aws-sdk/client-dynamodb';
+import { ask, type Finding, ok, refusal, warning } from './finding.ts';
+
+export interface SurroundingsQuestion {
+  readonly client: DynamoDBClient;
+  readonly table: string;
+  readonly attribute: string;
+  readonly allowNoPitr: boolean;
+}
+
+/** What hangs on the table: time to live, the way back, and whoever reads its changes. */
+export async function surroundingsFindings(
+  question: SurroundingsQuestion,
+  description: TableDescription,
+): Promise<Finding[]> {
+  return [
+    ...(await timeToLiveFindings(question)),
+    ...(await backupFindings(question)),
+    ...streamFindings(question, description),
+    ...(await kinesisFindings(question)),
+  ];
+}
+
+async function timeToLiveFindings({ client, table, attribute }: SurroundingsQuestion): Promise<Finding[]> {
+  const answer = await ask('ttl', 'whether items expire by time to live', () =>
+    client.send(new DescribeTimeToLiveCommand({ TableName: table })),
+  );
+  if ('finding' in answer) return [answer.finding];
+  const { AttributeName, TimeToLiveStatus = 'DISABLED' } = answer.reply.TimeToLiveDescription ?? {};
+  if (TimeToLiveStatus === 'DISABLED') return [ok('ttl', 'No time to live.')];
+  if (AttributeName === attribute) {
+    return [
+      refusal('ttl', {
+        message: `"${attribute}" is the time-to-live attribute of ${table}:`,
+        means: 'setting it would have DynamoDB delete items.',
+        todo: 'Choose another attribute, or turn time to live off first.',
+      }),
+    ];
+  }
+  return [
+    ok(
+      'ttl',
+      `Items of ${table} expire by "${AttributeName}"; those that expire meanwhile count as deleted, and none is kept or lost by this run.`,
+    ),
+  ];
+}
+
+async function backupFindings({ client, table, allowNoPitr }: SurroundingsQuestion): Promise<Finding[]> {
+  const answer = await ask('pitr', 'whether point-in-time recovery is on', () =>
+    client.send(new DescribeContinuousBackupsCommand({ TableName: table })),
+  );
+  if ('finding' in answer) return [answer.finding];
+  const recovery = answer.reply.ContinuousBackupsDescription?.PointInTimeRecoveryDescription;
+  if (recovery?.PointInTimeRecoveryStatus === 'ENABLED') {
+    return [ok('pitr', `Point-in-time recovery is on for ${table}.`)];
+  }
+  const message = `Point-in-time recovery is off for ${table}:`;
+  const means = 'there would be no way back.';
+  if (allowNoPitr) return [warning('pitr', { message, means })];
+  const todo =
+    `Turn it on: aws dynamodb update-continuous-backups --table-name ${table} ` +
+    '--point-in-time-recovery-specification PointInTimeRecoveryEnabled=true. Or say --allow-no-pitr if another backup exists.';
+  return [refusal('pitr', { message, means, todo })];
+}
+
+function streamFindings(
+  { table }: SurroundingsQuestion,
+  { StreamSpecification }: TableDescription,
+): Finding[] {
+  if (!StreamSpecification?.StreamEnabled) return [ok('stream', 'No stream.')];
+  return [
+    warning('stream', {
+      message: `${table} has a stream (${StreamSpecification.StreamViewType}).`,
+      means:
+        'Every item that is set becomes a MODIFY record for each of its consumers, at the rate of the budget.',
+      todo: 'Ask their owners whether they can take it, or filter such records out.',
+    }),
+  ];
+}
+
+async function kinesisFindings({ client, table }: SurroundingsQuestion): Promise<Finding[]> {
+  const answer = await ask('kinesis', 'whether changes go to a Kinesis stream', () =>
+    client.send(new DescribeKinesisStreamingDestinationCommand({ TableName: table })),
+  );
+  if ('finding' in answer) return [answer.finding];
+  const active = (answer.reply.KinesisDataStreamDestinations ?? []).filter(
+    ({ DestinationStatus }) => DestinationStatus === 'ACTIVE' || DestinationStatus === 'ENABLING',
+  );
+  if (active.length === 0) return [ok('kinesis', 'No Kinesis stream.')];
+  return [
+    warning('kinesis', {
+      message: `Changes of ${table} go to ${active.map(({ StreamArn }) => StreamArn).join(', ')}.`,
+      means: 'Every item that is set becomes a record there, at the rate of the budget, and is billed.',
+      todo: 'See that its shards and consumers can take it.',
+    }),
+  ];
+}
