@@ -5,6 +5,7 @@ import { DetachedError } from './detached-error.ts';
 import { EXIT, type ExitCode, exitCodeOfError } from './exit-codes.ts';
 import {
   DASHBOARD_OPTIONS,
+  DASHBOARD_OPTIONS,
   FLEET_OPTIONS,
   LOCAL_OPTIONS,
   optionsFromEnvironment,
@@ -12,6 +13,7 @@ import {
   PLAN_OPTIONS,
   RATE_OPTIONS,
   READ_RATE_OPTION,
+  REPORT_OPTIONS,
   RESUME_OPTIONS,
   REPORT_OPTIONS,
   RUN_OPTIONS,
@@ -117,6 +119,18 @@ async function main(words: string[]): Promise<ExitCode> {
           .positional('run', RUN_POSITIONAL)
           .option('retry', { type: 'boolean', describe: 'Try each of them again' }),
       async given => execute(given, (await import('./commands/failures.ts')).failures),
+    )
+    .command(
+      'dashboard <run>',
+      'Serve a page that shows a run, on this machine alone, until Ctrl-C',
+      builder => withOptions(builder.positional('run', RUN_POSITIONAL), DASHBOARD_OPTIONS),
+      async given => execute(given, (await import('./commands/dashboard.ts')).dashboard),
+    )
+    .command(
+      'report <run>',
+      'Write the evidence of a run: one file that needs no network',
+      builder => withOptions(builder.positional('run', RUN_POSITIONAL), REPORT_OPTIONS),
+      async given => execute(given, (await import('./commands/report.ts')).report),
     )
     .command(
       'verify',

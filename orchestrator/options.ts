@@ -111,6 +111,18 @@ export const REPORT_OPTIONS = {
   out: value('File to write (default fleetfill-RUN.FORMAT)', OUTPUT),
 } satisfies Record<string, Options>;
 
+export const DASHBOARD_OPTIONS = {
+  port: value('Port on this machine; 0 is any free one', OUTPUT, { default: '0' }),
+} satisfies Record<string, Options>;
+
+export const REPORT_OPTIONS = {
+  format: value('html: one file for a browser; md or json', OUTPUT, {
+    choices: ['html', 'md', 'json'],
+    default: 'html',
+  }),
+  out: value('File to write (default fleetfill-RUN.FORMAT)', OUTPUT),
+} satisfies Record<string, Options>;
+
 /** The run's options as `resume` takes them: to be compared, so none has a default. */
 export const RESUME_OPTIONS: Readonly<Record<string, Options>> = Object.fromEntries(
   Object.entries(RUN_OPTIONS).map(([name, { default: _, ...option }]: [string, Options]) => [name, option]),
@@ -125,7 +137,7 @@ export const LOCAL_OPTIONS = {
 } satisfies Record<string, Options>;
 
 /** All option names, for the environment variables `FLEETFILL_…` that stand for them. */
-const ALL_OPTIONS = { ...FLEET_OPTIONS, ...PLAN_OPTIONS, ...DASHBOARD_OPTIONS, ...REPORT_OPTIONS };
+const ALL_OPTIONS = { ...FLEET_OPTIONS, ...RUN_OPTIONS, ...DASHBOARD_OPTIONS, ...REPORT_OPTIONS };
 
 /** `--max-write-rate` is `FLEETFILL_MAX_WRITE_RATE`. A variable that names no option is none of ours. */
 export function optionsFromEnvironment(
@@ -220,6 +232,9 @@ const MOST_CANARY_ITEMS = 10_000;
   readCapacity: rate.optional(),
   partitions: wholeNumber(1, 10_000).optional(),
   latency: wholeNumber(0, 60_000).optional(),
+  format: z.enum(['text', 'md', 'html', 'json']).default('text'),
+  out: z.string().min(1, 'is empty').optional(),
+  port: wholeNumber(0, 65_535).default(0),
   run: z.string().optional(),
 });
 

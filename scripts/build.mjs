@@ -5,10 +5,12 @@ import { chmod, mkdir, mkdtemp, readdir, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { build } from 'esbuild';
+import { buildPage } from './build-page.mjs';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 process.chdir(root);
 
+const page = await buildPage();
 const shared = {
   absWorkingDir: root,
   bundle: true,
@@ -29,7 +31,12 @@ await mkdir('dist', { recursive: true });
 const fresh = await mkdtemp(join('dist', '.build-'));
 try {
   await Promise.all([
-    build({ ...shared, entryPoints: ['orchestrator/main.ts'], outfile: join(fresh, 'orchestrate.mjs') }),
+    build({
+      ...shared,
+      entryPoints: ['orchestrator/main.ts'],
+      outfile: join(fresh, 'orchestrate.mjs'),
+      define: { FLEETFILL_PAGE: JSON.stringify(page) },
+    }),
     build({ ...shared, entryPoints: ['job/main.ts'], outfile: join(fresh, 'job.mjs') }),
     build({
       ...shared,

@@ -1,0 +1,25 @@
+import { systemClock } from '../../core/clock.ts';
+import { DashboardServer } from '../dashboard/server.ts';
+import { Watch } from '../dashboard/watch.ts';
+import { EXIT, type ExitCode } from '../exit-codes.ts';
+import { type CommandContext, openStores, readRun } from '../session.ts';
+
+/** `orchestrate dashboard RUN`: a page on this machine, until Ctrl-C. It reads the control table and nothing else. */
+export async function dashboard(context: CommandContext): Promise<ExitCode> {
+  const { settings, output, detach } = context;
+  const stores = await openStores(context);
+  const { run } = await readRun(stores, settings.run ?? '');
+  output.setRun(run);
+  const server = await DashboardServer.listen({ port: settings.port });
+  try {
+    output.print(
+      `The run ${run} is at ${server.url}\nOnly this machine can open it. Ctrl-C ends it; the run goes on.`,
+    );
+    output.event('dashboard.started', { url: server.url });
+    const watch = new Watch({ stores, clock: systemClock, run, onPicture: picture => server.push(picture) });
+    await watch.run(detach);
+  } finally {
+    await server.close();
+  }
+  return EXIT.ok;
+}

@@ -1,0 +1,35 @@
+/** Put in by scripts/build.mjs, so that the bundle needs no file beside it. */
+declare const FLEETFILL_PAGE: PageAssets | undefined;
+
+export interface PageAssets {
+  /** The page's program, as a classic script. */
+  readonly script: string;
+  readonly style: string;
+}
+
+/** @throws Error outside of a bundle: sources have no built page. */
+export function pageAssets(): PageAssets {
+  if (typeof FLEETFILL_PAGE === 'undefined')
+    throw new Error('The page is built by scripts/build.mjs and lives in the bundle.');
+  return FLEETFILL_PAGE;
+}
+
+/** The page of the dashboard; everything it needs lies beside it. */
+export function pageHtml(): string {
+  return `<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<meta name="color-scheme" content="light dark">
+<title>Fleetfill</title>
+<link rel="icon" href="data:,">
+<link rel="stylesheet" href="page.css">
+</head>
+<body>
+<div id="page"><main><h1>Fleetfill</h1><p>Reading the control table …</p></main></div>
+<script src="page.js"></script>
+</body>
+</html>
+`;
+}

@@ -1,0 +1,100 @@
+import type { ComponentChildren } from 'preact';
+import type { Picture } from '../../picture/picture.ts';
+import { clockTime, count, duration, shortLaunch } from '../../picture/words.ts';
+import type { Link } from './connection.ts';
+
+/** An orchestrator says something every ten seconds; twice left out is once too often. */
+const SILENT_ORCHESTRATOR_MS = 25_000;
+
+/** The end of a task that was not meant to end is news for this long. */
+const RECENT_MS = 60_000;
+
+/** What needs somebody's attention now. */
+export function Alerts({ picture, link }: { picture: Picture; link: Link }) {
+  return (
+    <div class="alerts" aria-live="polite">
+      {link === 'lost' && (
+        <Alert tone="bad" name="connection">
+          The connection to the dashboard is lost. This is how it stood at {clockTime(picture.at)} UTC.
+        </Alert>
+      )}
+      {picture.unreadable && (
+        <Alert tone="bad" name="unreadable">
+          {picture.unreadable.message}. This is how it stood at {clockTime(picture.at)} UTC.
+        </Alert>
+      )}
+      <Throttling picture={picture} />
+      <LostTasks picture={picture} />
+      <SilentOrchestrator picture={picture} />
+    </div>
+  );
+}
+
+function Alert(props: { tone: 'bad' | 'care'; name: string; children: ComponentChildren }) {
+  return (
+    <p class={`alert tone-${props.tone}`} data-alert={props.name}>
+      {props.children}
+    </p>
+  );
+}
+
+function Throttling({ picture: { throttling } }: { picture: Picture }) {
+  if (!throttling) return null;
+  const { tasks, count: times, reason } = throttling;
+  return (
+    <Alert tone="care" name="throttling">
+      <strong>The table throttles.</strong> {tasks === 1 ? '1 task was' : `${count(tasks)} tasks were`}{' '}
+      refused {count(times)} times in the last seconds and slowed down: {reason}
+    </Alert>
+  );
+}
+
+function LostTasks({ picture }: { picture: Picture }) {
+  const now = Date.parse(picture.at);
+  const late = picture.tasks.filter(task => task.late);
+  const lost = picture.tasks.filter(
+    ({ end, endedAt }) =>
+      end &&
+      endedAt &&
+      end.kind !== 'done' &&
+      end.kind !== 'desired' &&
+      now - Date.parse(endedAt) < RECENT_MS,
+  );
+  const [first] = lost;
+  return (
+    <>
+      {late.length > 0 && (
+        <Alert tone="care" name="late">
+          <strong>
+            {late.length === 1 ? 'A task is silent.' : `${count(late.length)} tasks are silent.`}
+          </strong>{' '}
+          No heartbeat of{' '}
+          {late
+            .slice(0, 3)
+            .map(({ launch }) => shortLaunch(launch))
+            .join(', ')}{' '}
+          for {duration(Math.max(...late.map(({ heartbeatAgeMs }) => heartbeatAgeMs ?? 0)))}: killed, frozen
+          or cut off.
+        </Alert>
+      )}
+      {first?.end && (
+        <Alert tone="bad" name="lost">
+          <strong>{lost.length === 1 ? 'A task was lost.' : `${count(lost.length)} tasks were lost.`}</strong>{' '}
+          {shortLaunch(first.launch)}: {first.end.message}. Its segments go on from their last checkpoint.
+        </Alert>
+      )}
+    </>
+  );
+}
+
+function SilentOrchestrator({ picture: { run, orchestratorAgeMs } }: { picture: Picture }) {
+  const works = run.status === 'running' || run.status === 'verifying';
+  if (!works || orchestratorAgeMs === null || orchestratorAgeMs < SILENT_ORCHESTRATOR_MS) return null;
+  return (
+    <Alert tone="care" name="orchestrator">
+      <strong>Nobody supervises.</strong> The orchestrator was last heard of {duration(orchestratorAgeMs)}{' '}
+      ago. The fleet goes on, after two minutes at {count(run.unattendedRate)} write units a second;{' '}
+      <code>orchestrate resume {run.run}</code> takes over.
+    </Alert>
+  );
+}

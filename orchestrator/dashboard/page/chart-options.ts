@@ -1,0 +1,171 @@
+import uPlot from 'uplot';
+import type { HistoryPoint, Mark, MarkKind } from '../../picture/picture.ts';
+import { rate } from '../../picture/words.ts';
+import { colour } from './strip-paint.ts';
+
+interface Background {
+  readonly history: readonly HistoryPoint[];
+  readonly marks: readonly Mark[];
+}
+
+type ChartOptions = Omit<uPlot.Options, 'width' | 'height'>;
+
+/** Charts under the same key move their cursors together. */
+const SYNC = 'fleetfill';
+const AXIS_WIDTH = 58;
+const FONT = '12px system-ui, sans-serif';
+
+/** Marks that get a line across the chart, with its colour in the style sheet. */
+const LINES: Readonly<Partial<Record<MarkKind, string>>> = {
+  change: 'care-fill',
+  'task-lost': 'bad',
+  end: 'good',
+};
+
+export function rateChart(
+  background: () => Background,
+  onCursor: (index: number | null) => void,
+): ChartOptions {
+  const busy = colour('busy');
+  return {
+    ...common(background, onCursor),
+    series: [
+      {},
+      { label: 'write', stroke: busy, width: 2, fill: `${busy}2e`, points: { show: false } },
+      {
+        label: 'budget',
+        stroke: colour('text'),
+        width: 1.5,
+        dash: [6, 4],
+        ...stepped(),
+        points: { show: false },
+      },
+      { label: 'read', stroke: colour('read'), width: 1.5, points: { show: false } },
+    ],
+    scales: { x: { time: true }, y: { range: (_, __, most) => [0, Math.max(1, (most ?? 1) * 1.12)] } },
+    axes: [timeAxis(false), valueAxis(value => rate(value))],
+  };
+}
+
+export function taskChart(
+  background: () => Background,
+  onCursor: (index: number | null) => void,
+): ChartOptions {
+  const tasks = colour('tasks');
+  return {
+    ...common(background, onCursor),
+    series: [
+      {},
+      {
+        label: 'tasks',
+        stroke: tasks,
+        width: 2,
+        fill: `${tasks}26`,
+        ...stepped(),
+        points: { show: false },
+      },
+    ],
+    scales: { x: { time: true }, y: { range: (_, __, most) => [0, Math.max(1, (most ?? 1) * 1.3)] } },
+    axes: [
+      timeAxis(true),
+      { ...valueAxis(value => String(value)), incrs: [1, 2, 5, 10, 20, 50, 100, 200, 500, 1_000] },
+    ],
+  };
+}
+
+/** A value holds until the next one. */
+function stepped(): Pick<uPlot.Series, 'paths'> {
+  const paths = uPlot.paths.stepped?.({ align: 1 });
+  return paths ? { paths } : {};
+}
+
+function common(
+  background: () => Background,
+  onCursor: (index: number | null) => void,
+): Pick<uPlot.Options, 'legend' | 'cursor' | 'hooks' | 'tzDate' | 'padding'> {
+  return {
+    legend: { show: false },
+    padding: [10, 12, 0, 0],
+    cursor: { sync: { key: SYNC }, y: false, points: { show: false } },
+    tzDate: t => uPlot.tzDate(new Date(t * 1_000), 'Etc/UTC'),
+    hooks: {
+      drawClear: [plot => paintVerifying(plot, background())],
+      draw: [plot => paintMarks(plot, background())],
+      setCursor: [({ cursor }) => onCursor(cursor.idx ?? null)],
+    },
+  };
+}
+
+function timeAxis(labels: boolean): uPlot.Axis {
+  return {
+    stroke: colour('muted'),
+    font: FONT,
+    grid: { stroke: colour('line'), width: 1 },
+    ticks: { show: false },
+    space: 90,
+    size: labels ? 26 : 6,
+    values: (plot, splits) => (labels ? splits.map(t => timeLabel(plot, t)) : splits.map(() => '')),
+  };
+}
+
+function timeLabel({ scales }: uPlot, t: number): string {
+  const iso = new Date(t * 1_000).toISOString();
+  const span = (scales['x']?.max ?? 0) - (scales['x']?.min ?? 0);
+  if (span > 172_800) return `${iso.slice(5, 10)} ${iso.slice(11, 16)}`;
+  return span > 600 ? iso.slice(11, 16) : iso.slice(11, 19);
+}
+
+function valueAxis(text: (value: number) => string): uPlot.Axis {
+  return {
+    stroke: colour('muted'),
+    font: FONT,
+    grid: { stroke: colour('line'), width: 1 },
+    ticks: { show: false },
+    size: AXIS_WIDTH,
+    values: (_, splits) => splits.map(text),
+  };
+}
+
+/** A band behind the time of a verification. */
+function paintVerifying(plot: uPlot, { history }: Background): void {
+  const { ctx, bbox } = plot;
+  ctx.save();
+  ctx.fillStyle = `${colour('good')}24`;
+  for (let index = 1; index < history.length; index++) {
+    const point = history[index];
+    const before = history[index - 1];
+    if (!point?.verifying || !before) continue;
+    const [from, to] = [within(plot, before.t), within(plot, point.t)];
+    ctx.fillRect(from, bbox.top, to - from, bbox.height);
+  }
+  ctx.restore();
+}
+
+/** Ticks on top where the table throttled, and lines where something happened. */
+function paintMarks(plot: uPlot, { history, marks }: Background): void {
+  const { ctx, bbox } = plot;
+  const scale = window.devicePixelRatio || 1;
+  ctx.save();
+  ctx.fillStyle = colour('care-fill');
+  for (const { t, throttled } of history) {
+    if (throttled > 0) ctx.fillRect(within(plot, t) - scale, bbox.top - 8 * scale, 3 * scale, 8 * scale);
+  }
+  ctx.lineWidth = scale;
+  ctx.setLineDash([2 * scale, 3 * scale]);
+  for (const { at, kind } of marks) {
+    const name = LINES[kind];
+    if (!name) continue;
+    const x = within(plot, Date.parse(at) / 1_000);
+    ctx.strokeStyle = colour(name);
+    ctx.beginPath();
+    ctx.moveTo(x, bbox.top);
+    ctx.lineTo(x, bbox.top + bbox.height);
+    ctx.stroke();
+  }
+  ctx.restore();
+}
+
+function within(plot: uPlot, t: number): number {
+  const { left, width } = plot.bbox;
+  return Math.max(left, Math.min(left + width, plot.valToPos(t, 'x', true)));
+}

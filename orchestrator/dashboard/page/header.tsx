@@ -1,0 +1,53 @@
+import type { Picture } from '../../picture/picture.ts';
+import { duration, elapsedMs, stageOf } from '../../picture/words.ts';
+import type { Link } from './connection.ts';
+import { toneOfStatus } from './tones.ts';
+
+const LINKS: Readonly<Record<Link, string>> = {
+  connecting: 'connecting',
+  live: 'live',
+  lost: 'connection lost, trying again',
+};
+
+/** Which run this is, and how it stands. */
+export function Header({ picture, link }: { picture: Picture; link?: Link }) {
+  const { run } = picture;
+  return (
+    <header>
+      <div class="brand">
+        <span>Fleetfill</span>
+        {link && (
+          <span class={`link link-${link}`} role="status">
+            {LINKS[link]}
+          </span>
+        )}
+      </div>
+      <div class="title">
+        <h1>
+          {run.table}
+          <span class="assignment">
+            {run.attribute} = {run.value}
+          </span>
+        </h1>
+        <span
+          class={`pill tone-${toneOfStatus(run.status)}`}
+          role="status"
+          aria-label={`The run is ${stageOf(picture)}`}
+        >
+          {stageOf(picture)}
+        </span>
+      </div>
+      <p class="facts">
+        <span>run {run.run}</span>
+        <span>
+          pass {run.pass} of {run.passes}
+        </span>
+        <span>{duration(elapsedMs(picture))}</span>
+        <span>
+          account {run.account}, {run.region}
+        </span>
+        <span>started by {run.createdBy}</span>
+      </p>
+    </header>
+  );
+}

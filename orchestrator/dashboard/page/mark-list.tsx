@@ -1,0 +1,22 @@
+import type { Mark } from '../../picture/picture.ts';
+import { clockTime } from '../../picture/words.ts';
+import { Scroll } from './scroll.tsx';
+import { toneOfMark } from './tones.ts';
+
+/** What happened, by the clock. */
+export function MarkList({ marks, newestFirst = false }: { marks: readonly Mark[]; newestFirst?: boolean }) {
+  const shown = newestFirst ? [...marks].reverse().slice(0, 100) : marks;
+  return (
+    <Scroll label="What happened, by the clock">
+      <ol class="marks">
+        {shown.map(({ at, kind, text }) => (
+          <li key={`${at} ${text}`}>
+            <time dateTime={at}>{clockTime(at)}</time>
+            <span class={`dot tone-${toneOfMark(kind)}`} aria-hidden="true" />
+            <span>{text}</span>
+          </li>
+        ))}
+      </ol>
+    </Scroll>
+  );
+}

@@ -1,0 +1,46 @@
+import type { Picture } from '../../picture/picture.ts';
+import { count } from '../../picture/words.ts';
+import { Scroll } from './scroll.tsx';
+
+/** Items that could not be written, with the reason for each. */
+export function Quarantine({ picture }: { picture: Picture }) {
+  const { open, resolved, items } = picture.quarantine;
+  if (items.length === 0) return <p class="muted">No item had to be set aside.</p>;
+  return (
+    <>
+      <p class={open > 0 ? 'text-bad' : 'muted'}>
+        {count(open)} {open === 1 ? 'item lacks' : 'items lack'} the attribute and could not be written
+        {resolved > 0 && `; ${count(resolved)} were resolved later`}.
+      </p>
+      <Scroll label="Table of quarantined items">
+        <table>
+          <thead>
+            <tr>
+              <th scope="col">Key</th>
+              <th scope="col">Reason</th>
+              <th scope="col" class="number">
+                Tries
+              </th>
+              <th scope="col">Now</th>
+            </tr>
+          </thead>
+          <tbody>
+            {items.map(({ key, reason, attempts, resolved }) => (
+              <tr key={key}>
+                <th scope="row">
+                  <code>{key}</code>
+                </th>
+                <td>{reason}</td>
+                <td class="number">{attempts}</td>
+                <td>{resolved ?? 'lacks it'}</td>
+              </tr>
+            ))}
+          </tbody>
+        </table>
+        {items.length < open + resolved && (
+          <p class="muted">and {count(open + resolved - items.length)} more: orchestrate failures</p>
+        )}
+      </Scroll>
+    </>
+  );
+}

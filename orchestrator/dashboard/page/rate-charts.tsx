@@ -1,0 +1,112 @@
+import { useEffect, useMemo, useRef, useState } from 'preact/hooks';
+import uPlot from 'uplot';
+import type { HistoryPoint, Picture } from '../../picture/picture.ts';
+import { clockTime, count, rate } from '../../picture/words.ts';
+import { rateChart, taskChart } from './chart-options.ts';
+import { useScheme, useWidth } from './use-surroundings.ts';
+
+type Columns = uPlot.AlignedData;
+
+/** The rate over time against the budget, and below it, over the same time, how many tasks were in authority. */
+export function RateCharts({ picture }: { picture: Picture }) {
+  const { history, marks } = picture;
+  const [cursor, setCursor] = useState<number | null>(null);
+  const rates = useMemo(() => rateColumns(history), [history]);
+  const tasks = useMemo(() => taskColumns(history), [history]);
+  const latest = useRef({ history, marks });
+  latest.current = { history, marks };
+  if (history.length < 2) return <p class="muted">There is nothing to draw yet.</p>;
+  const now = cursor === null ? history.at(-1) : history[cursor];
+  return (
+    <figure>
+      <Readout point={now} />
+      <Chart data={rates} height={230} make={() => rateChart(() => latest.current, setCursor)} />
+      <Chart data={tasks} height={92} make={() => taskChart(() => latest.current, setCursor)} />
+      <figcaption class="sr-only">{summaryOf(history)}</figcaption>
+    </figure>
+  );
+}
+
+function Chart({
+  data,
+  height,
+  make,
+}: {
+  data: Columns;
+  height: number;
+  make: () => Omit<uPlot.Options, 'width' | 'height'>;
+}) {
+  const place = useRef<HTMLDivElement>(null);
+  const plot = useRef<uPlot | undefined>(undefined);
+  const width = useWidth(place);
+  const scheme = useScheme();
+  // Made anew with the scheme, which changes the colours; size and data are set below.
+  useEffect(() => {
+    if (!place.current || width === 0) return;
+    const made = new uPlot({ ...make(), width, height }, data, place.current);
+    plot.current = made;
+    return () => {
+      made.destroy();
+      plot.current = undefined;
+    };
+  }, [scheme, width > 0]);
+  useEffect(() => {
+    if (width > 0) plot.current?.setSize({ width, height });
+  }, [width, height]);
+  useEffect(() => plot.current?.setData(data), [data]);
+  return <div ref={place} class="chart" aria-hidden="true" />;
+}
+
+/** The values under the pointer, or else the newest. */
+function Readout({ point }: { point: HistoryPoint | undefined }) {
+  if (!point) return null;
+  const known = (value: number | null) => (value === null ? '–' : rate(value));
+  return (
+    <ul class="legend readout">
+      <li>{clockTime(new Date(point.t * 1_000).toISOString())} UTC</li>
+      <li>
+        <span class="swatch tone-busy" aria-hidden="true" />
+        {known(point.write)} write units/s
+      </li>
+      <li>
+        <span class="swatch line-budget" aria-hidden="true" />
+        budget {rate(point.budgetWrite)}
+      </li>
+      <li>
+        <span class="swatch tone-read" aria-hidden="true" />
+        {known(point.read)} read units/s
+      </li>
+      <li>
+        <span class="swatch tone-care" aria-hidden="true" />
+        {point.throttled > 0 ? `throttled ${count(point.throttled)} times` : 'not throttled'}
+      </li>
+      <li>
+        <span class="swatch tone-tasks" aria-hidden="true" />
+        {count(point.tasks)} tasks
+      </li>
+    </ul>
+  );
+}
+
+function rateColumns(history: readonly HistoryPoint[]): Columns {
+  return [
+    history.map(({ t }) => t),
+    history.map(({ write }) => write),
+    history.map(({ budgetWrite }) => budgetWrite),
+    history.map(({ read }) => read),
+  ];
+}
+
+function taskColumns(history: readonly HistoryPoint[]): Columns {
+  return [history.map(({ t }) => t), history.map(({ tasks }) => tasks)];
+}
+
+function summaryOf(history: readonly HistoryPoint[]): string {
+  const writes = history.flatMap(({ write }) => (write === null ? [] : [write]));
+  const throttled = history.reduce((sum, point) => sum + point.throttled, 0);
+  const last = history.at(-1);
+  return (
+    `Write units a second over time: at most ${rate(Math.max(0, ...writes))}, at last ${rate(writes.at(-1) ?? 0)} ` +
+    `of a budget of ${rate(last?.budgetWrite ?? 0)}. Throttled ${count(throttled)} times. At last ${count(last?.tasks ?? 0)} tasks.`
+  );
+}

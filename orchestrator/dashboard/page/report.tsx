@@ -1,0 +1,75 @@
+import type { Picture } from '../../picture/picture.ts';
+import type { Evidence } from '../../report/evidence.ts';
+import { Header } from './header.tsx';
+import { MarkList } from './mark-list.tsx';
+import { Quarantine } from './quarantine.tsx';
+import { RateCharts } from './rate-charts.tsx';
+import { Changes, Consumption, Options, SegmentTable, WayBack } from './report-sections.tsx';
+import { SegmentStrip } from './segment-strip.tsx';
+import { TaskTable } from './task-table.tsx';
+import { Tiles } from './tiles.tsx';
+import { Verification } from './verification.tsx';
+
+export interface ReportData {
+  readonly picture: Picture;
+  readonly evidence: Evidence;
+}
+
+/** The evidence of a run, from the same parts as the live page. */
+export function Report({ data: { picture, evidence } }: { data: ReportData }) {
+  return (
+    <>
+      <Header picture={picture} />
+      <main>
+        <p class={`conclusion tone-${evidence.proved ? 'good' : 'care'}`}>{evidence.conclusion}</p>
+        <Tiles picture={picture} />
+        <section class="card" aria-labelledby="verification">
+          <h2 id="verification">Verification</h2>
+          <Verification picture={picture} />
+        </section>
+        <section class="card" aria-labelledby="rate">
+          <h2 id="rate">Time line</h2>
+          <RateCharts picture={picture} />
+        </section>
+        <div class="columns">
+          <section class="card" aria-labelledby="options">
+            <h2 id="options">What was run</h2>
+            <Options evidence={evidence} />
+          </section>
+          <section class="card" aria-labelledby="changes">
+            <h2 id="changes">Who changed it, and when</h2>
+            <Changes evidence={evidence} />
+          </section>
+          <section class="card" aria-labelledby="consumption">
+            <h2 id="consumption">Consumed and expected</h2>
+            <Consumption evidence={evidence} />
+          </section>
+          <section class="card" aria-labelledby="back">
+            <h2 id="back">The way back</h2>
+            <WayBack evidence={evidence} />
+          </section>
+          <section class="card" aria-labelledby="quarantine">
+            <h2 id="quarantine">Quarantine</h2>
+            <Quarantine picture={picture} />
+          </section>
+          <section class="card" aria-labelledby="marks">
+            <h2 id="marks">What happened</h2>
+            <MarkList marks={picture.marks} />
+          </section>
+        </div>
+        <section class="card" aria-labelledby="segments">
+          <h2 id="segments">Segments</h2>
+          <SegmentStrip picture={picture} />
+          <SegmentTable picture={picture} />
+        </section>
+        <section class="card" aria-labelledby="tasks">
+          <h2 id="tasks">Tasks</h2>
+          <TaskTable picture={picture} all />
+        </section>
+        <p class="muted">
+          Read from the control table {picture.run.controlTable} at {evidence.writtenAt}. Times are UTC.
+        </p>
+      </main>
+    </>
+  );
+}

@@ -1,0 +1,78 @@
+import type { Picture } from '../../picture/picture.ts';
+import { count, duration, shortLaunch } from '../../picture/words.ts';
+
+/** A segment in one sentence, for who hears the page. */
+export function describeSegment(picture: Picture, segment: number): string {
+  const facts = factsOf(picture, segment).map(([name, value]) => `${name} ${value}`);
+  return `Segment ${segment}: ${facts.join(', ')}`;
+}
+
+/** What is known of a segment: its state, who has it, and how far behind it is. */
+export function SegmentFacts({
+  picture,
+  segment,
+  perCell,
+}: {
+  picture: Picture;
+  segment: number;
+  perCell: number;
+}) {
+  return (
+    <>
+      <strong>
+        {perCell === 1
+          ? `Segment ${segment}`
+          : `Segments ${segment} to ${segment + perCell - 1}; of the first:`}
+      </strong>
+      <dl>
+        {factsOf(picture, segment).map(([name, value]) => (
+          <div key={name}>
+            <dt>{name}</dt>
+            <dd>{value}</dd>
+          </div>
+        ))}
+      </dl>
+    </>
+  );
+}
+
+function factsOf(picture: Picture, segment: number): [name: string, value: string][] {
+  const view = picture.segments[segment];
+  if (!view) return [];
+  const task = picture.tasks.find(({ launch }) => launch === view.launch);
+  const facts: [string, string][] = [
+    ['state', view.stalled ? `${view.status}, without progress` : view.status],
+  ];
+  if (view.launch) facts.push(['launch', shortLaunch(view.launch)]);
+  if (task)
+    facts.push([
+      'owner',
+      task.taskArn ? `task ${task.taskArn.split('/').at(-1)}` : 'a task that is starting',
+    ]);
+  if (task?.heartbeatAgeMs != null) facts.push(['heartbeat', `${duration(task.heartbeatAgeMs)} ago`]);
+  if (task?.end) facts.push(['its end', task.end.message]);
+  facts.push(['scanned', count(view.scanned)], ['set', count(view.updated)]);
+  const lag = lagOf(picture, segment);
+  if (lag) facts.push(['lag', lag]);
+  if (view.status === 'running' && view.progressAt) {
+    facts.push(['checkpoint', `${duration(Date.parse(picture.at) - Date.parse(view.progressAt))} ago`]);
+  }
+  if (view.attempts > 0) facts.push(['launches without progress', count(view.attempts)]);
+  if (view.reason) facts.push(['reason', view.reason]);
+  return facts;
+}
+
+/** How far a running segment is behind the middle of those that have begun. */
+function lagOf({ segments }: Picture, segment: number): string | undefined {
+  const view = segments[segment];
+  if (view?.status !== 'running') return undefined;
+  const begun = segments
+    .filter(({ status }) => status === 'running' || status === 'complete')
+    .map(({ scanned }) => scanned);
+  const median = begun.sort((a, b) => a - b)[Math.floor(begun.length / 2)] ?? 0;
+  if (median === 0) return undefined;
+  const behind = median - view.scanned;
+  return behind <= 0
+    ? 'none, ahead of the median'
+    : `${count(behind)} items behind the median of ${count(median)}`;
+}

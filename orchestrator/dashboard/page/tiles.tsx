@@ -1,0 +1,77 @@
+import type { ComponentChildren } from 'preact';
+import type { Picture } from '../../picture/picture.ts';
+import { count, dollars, duration, percent, rate, roughDuration } from '../../picture/words.ts';
+
+/** The figures of the moment. */
+export function Tiles({ picture }: { picture: Picture }) {
+  const { progress, rate: now, run, counters, cost, tasks, relaunches, orchestratorAgeMs } = picture;
+  const running = tasks.filter(({ status }) => status === 'running').length;
+  const late = tasks.filter(task => task.late).length;
+  const oldest = Math.max(0, ...tasks.map(({ heartbeatAgeMs }) => heartbeatAgeMs ?? 0));
+  return (
+    <dl class="tiles">
+      <Tile name="progress" label="Progress" value={percent(progress.part)}>
+        <Meter part={progress.part} />
+        {progress.basis}
+        <br />
+        {progress.remainingMs === null
+          ? progress.remainingBasis
+          : `${roughDuration(progress.remainingMs)} left, by ${progress.remainingBasis}`}
+      </Tile>
+      <Tile name="rate" label="Write units a second" value={now ? rate(now.writeUnitsPerSecond) : '–'}>
+        <Meter part={now ? now.writeUnitsPerSecond / run.budget.writeUnitsPerSecond : 0} />
+        of a budget of {rate(run.budget.writeUnitsPerSecond)}
+        <br />
+        {now ? rate(now.readUnitsPerSecond) : '–'} of {rate(run.budget.readUnitsPerSecond)} read units
+      </Tile>
+      <Tile name="items" label="Items set" value={count(counters.updated)}>
+        {count(counters.scanned)} scanned, {count(counters.matched)} lacked it
+        <br />
+        {count(counters.alreadySet)} set by others meanwhile, {count(counters.deleted)} deleted
+      </Tile>
+      <Tile name="tasks" label="Tasks running" value={`${count(running)} of ${count(run.tasksWanted)}`}>
+        {late > 0 ? (
+          <span class="text-care">{count(late)} without a heartbeat</span>
+        ) : (
+          `last heartbeats at most ${duration(oldest)} old`
+        )}
+        <br />
+        {count(run.launches)} launched, {count(relaunches)} again
+        {orchestratorAgeMs !== null && run.finishedAt === null && (
+          <>
+            <br />
+            orchestrator heard of {duration(orchestratorAgeMs)} ago
+          </>
+        )}
+      </Tile>
+      <Tile name="cost" label="Spent" value={dollars(cost.total)}>
+        {count(counters.writeUnits)} write units {dollars(cost.writes)}
+        <br />
+        {count(counters.readUnits)} read units {dollars(cost.reads)}
+        <br />
+        Fargate {cost.fargate === null ? 'not known' : dollars(cost.fargate)}; list prices of{' '}
+        {cost.pricesAsOf}
+      </Tile>
+    </dl>
+  );
+}
+
+function Tile(props: { name: string; label: string; value: string; children: ComponentChildren }) {
+  return (
+    <div class="card tile" data-tile={props.name}>
+      <dt>{props.label}</dt>
+      <dd class="value">{props.value}</dd>
+      <dd class="detail">{props.children}</dd>
+    </div>
+  );
+}
+
+/** For the eye; the figures stand beside it. */
+function Meter({ part }: { part: number }) {
+  const percentage = Math.round(Math.max(0, Math.min(1, part)) * 100);
+  return (
+    <span class="meter" aria-hidden="true">
+      <span style={{ width: `${percentage}%` }} />
+    </span>
+  );
+}

@@ -1,0 +1,81 @@
+import type { Picture, VerificationView } from '../../picture/picture.ts';
+import { clockTime, count } from '../../picture/words.ts';
+
+/** Each pass's proof: a cell for each verification segment, green when it was read and nothing lacked the attribute. */
+export function Verification({ picture }: { picture: Picture }) {
+  const { verifications, run } = picture;
+  if (verifications.length === 0) {
+    return (
+      <p class="muted">
+        Begins when every segment is complete and no task is at work: a strongly consistent scan of the whole
+        table, in other segments than the backfill's.
+      </p>
+    );
+  }
+  return (
+    <>
+      {[...verifications].reverse().map(verification => (
+        <PassVerification key={verification.pass} verification={verification} attribute={run.attribute} />
+      ))}
+    </>
+  );
+}
+
+function PassVerification({
+  verification,
+  attribute,
+}: {
+  verification: VerificationView;
+  attribute: string;
+}) {
+  const { pass, segments, result } = verification;
+  const done = segments.filter(segment => segment.done).length;
+  return (
+    <div class="verification">
+      <h3>Pass {pass}</h3>
+      <p class={`verdict ${verdictTone(verification)}`}>{verdictOf(verification, attribute)}</p>
+      {segments.length > 0 && (
+        <div
+          class="cells"
+          role="img"
+          aria-label={`${done} of ${segments.length} verification segments are read`}
+        >
+          {segments.map(({ done, missing }, index) => (
+            <span
+              key={index}
+              class={missing > 0 ? 'cell bad' : done ? 'cell good' : 'cell'}
+              title={`Segment ${index}`}
+            />
+          ))}
+        </div>
+      )}
+      {result && result.keys.length > 0 && (
+        <ul class="keys">
+          {result.keys.map(key => (
+            <li key={key}>
+              <code>{key}</code>
+            </li>
+          ))}
+        </ul>
+      )}
+    </div>
+  );
+}
+
+function verdictTone({ result, segments }: VerificationView): string {
+  if (!result) return segments.some(({ missing }) => missing > 0) ? 'text-care' : 'muted';
+  return result.missing === 0 ? 'text-good' : 'text-care';
+}
+
+function verdictOf({ result, segments }: VerificationView, attribute: string): string {
+  if (!result) {
+    const scanned = segments.reduce((sum, segment) => sum + segment.scanned, 0);
+    const done = segments.filter(segment => segment.done).length;
+    return `${count(scanned)} items read, ${done} of ${segments.length} segments`;
+  }
+  const when = `${clockTime(result.startedAt)} to ${clockTime(result.finishedAt)} UTC, ${count(result.readUnits)} read units`;
+  const nulls = result.nulls > 0 ? `; in ${count(result.nulls)} it is NULL` : '';
+  return result.missing === 0
+    ? `None of ${count(result.scanned)} items lacked "${attribute}"${nulls}. ${when}.`
+    : `${count(result.missing)} of ${count(result.scanned)} items lacked "${attribute}"${nulls}. ${when}.`;
+}

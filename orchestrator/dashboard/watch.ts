@@ -1,0 +1,184 @@
+import type { Clock } from '../../core/clock.ts';
+import { describeError } from '../../core/errors.ts';
+import type { QuarantineRecord, SegmentRecord, VerificationRecord } from '../../core/records.ts';
+import type { SamplePosition, SampleRecord } from '../../core/sample-store.ts';
+import { compose, countersForRate, type Records, tasksInAuthority } from '../picture/compose.ts';
+import { HeartbeatAges } from '../picture/heartbeat-ages.ts';
+import { History } from '../picture/history.ts';
+import type { Picture } from '../picture/picture.ts';
+import { RateTrail } from '../picture/rate-trail.ts';
+import { ThrottleCount } from '../picture/throttle-count.ts';
+import { segmentStates } from '../run-summary.ts';
+import type { Stores } from '../stores.ts';
+
+/** Between two looks at the control table: with the reads in between, a look a second at the least. */
+const LOOK_INTERVAL_MS = 700;
+
+/** A look at the segments reads all of them, so with very many it comes more seldom. */
+const SEGMENTS_A_SECOND = 2_000;
+
+/** Quarantine and the orchestrator's own sign of life change seldom. */
+const SLOW_INTERVAL_MS = 3_000;
+
+export interface WatchOptions {
+  readonly stores: Stores;
+  readonly clock: Clock;
+  readonly run: string;
+  readonly onPicture: (picture: Picture) => void;
+}
+
+/**
+ * Looks at the control table again and again and composes what it finds: it needs neither the orchestrator nor the
+ * fleet. While the table cannot be read, the last picture is shown, with the reason.
+ */
+export class Watch {
+  readonly #options: WatchOptions;
+  readonly #ages = new HeartbeatAges();
+  readonly #trail = new RateTrail();
+  readonly #throttles = new ThrottleCount();
+  readonly #history = new History();
+  #begun = false;
+  #segments: SegmentRecord[] = [];
+  #segmentsReadAtMs = Number.NEGATIVE_INFINITY;
+  #slowReadAtMs = Number.NEGATIVE_INFINITY;
+  #quarantine: QuarantineRecord[] = [];
+  #verifications: VerificationRecord[] = [];
+  #beforeSweep: { sweep: number; scanned: number } | undefined;
+  #position: SamplePosition = { epoch: 0, number: 0 };
+  #heard: { at: string; atMs: number } | undefined;
+  #last: Picture | undefined;
+
+  constructor(options: WatchOptions) {
+    this.#options = options;
+  }
+
+  /** Looks until the signal aborts. */
+  async run(signal: AbortSignal): Promise<void> {
+    const { clock, onPicture } = this.#options;
+    while (!signal.aborted) {
+      try {
+        this.#last = await this.look();
+      } catch (error) {
+        if (signal.aborted) return;
+        this.#last = this.#last && { ...this.#last, unreadable: this.#unreadable(this.#last, error) };
+      }
+      if (this.#last) onPicture(this.#last);
+      await clock.sleep(LOOK_INTERVAL_MS, signal);
+    }
+  }
+
+  /** One look. @throws what made the control table unreadable. */
+  async look(): Promise<Picture> {
+    const { clock } = this.#options;
+    if (!this.#begun) await this.#begin();
+    const records = await this.#read();
+    const now = clock.monotonicMs();
+    const at = clock.nowIso();
+    const nowMs = Date.parse(at);
+    const ages = this.#ages.look(records.tasks, now, nowMs);
+    this.#trail.add(countersForRate(records), now);
+    const rate = this.#trail.rate();
+    this.#remember(records, at, rate);
+    return compose(records, {
+      nowMs,
+      ages,
+      rate,
+      history: this.#history,
+      scannedBefore: this.#beforeSweep?.sweep === records.run.sweep ? this.#beforeSweep.scanned : undefined,
+      orchestratorAgeMs: this.#heard ? Math.max(0, now - this.#heard.atMs) : null,
+    });
+  }
+
+  async #begin(): Promise<void> {
+    const { stores, run } = this.#options;
+    const samples = await stores.samples.list(run);
+    this.#history.addSamples(samples);
+    this.#beforeSweep = sweepStart(samples);
+    this.#begun = true;
+  }
+
+  async #read(): Promise<Records> {
+    const { stores, clock, run: id } = this.#options;
+    const run = await stores.runs.read(id);
+    if (!run) throw new Error(`the record of run ${id} is gone`);
+    const now = clock.monotonicMs();
+    const everyMs = (run.totalSegments / SEGMENTS_A_SECOND) * 1_000;
+    const [tasks, segments, verificationProgress] = await Promise.all([
+      stores.tasks.list(id),
+      now - this.#segmentsReadAtMs >= everyMs ? stores.segments.list(id) : this.#segments,
+      stores.samples.verifications(id),
+    ]);
+    if (segments !== this.#segments) this.#segmentsReadAtMs = now;
+    this.#segments = segments;
+    const sweepBegan = this.#last && run.sweep > this.#last.run.sweep;
+    const proofDue = verificationProgress.length > this.#verifications.length;
+    if (sweepBegan || proofDue || now - this.#slowReadAtMs >= SLOW_INTERVAL_MS)
+      await this.#readSlow(id, run.epoch, now);
+    return {
+      run,
+      segments,
+      tasks,
+      quarantine: this.#quarantine,
+      verifications: this.#verifications,
+      verificationProgress,
+    };
+  }
+
+  async #readSlow(run: string, epoch: number, now: number): Promise<void> {
+    const { stores, clock } = this.#options;
+    if (epoch !== this.#position.epoch) this.#position = { epoch, number: 0 };
+    const [quarantine, verifications, youngest] = await Promise.all([
+      stores.quarantine.list(run),
+      stores.runs.verifications(run),
+      stores.samples.youngest(run, this.#position),
+    ]);
+    this.#quarantine = quarantine;
+    this.#verifications = verifications;
+    this.#slowReadAtMs = now;
+    if (!youngest) return;
+    this.#position = youngest.position;
+    if (this.#heard?.at === youngest.at) return;
+    const before = this.#heard ? 0 : Math.max(0, Date.parse(clock.nowIso()) - Date.parse(youngest.at));
+    this.#heard = { at: youngest.at, atMs: clock.monotonicMs() - before };
+  }
+
+  #remember(records: Records, at: string, rate: ReturnType<RateTrail['rate']>): void {
+    const { run, segments, tasks } = records;
+    const counters = countersForRate(records);
+    if (this.#last && run.sweep > this.#last.run.sweep) {
+      this.#beforeSweep = { sweep: run.sweep, scanned: this.#last.counters.scanned };
+    }
+    const { count, reason } = this.#throttles.take(tasks);
+    // A run that has ended has no more history; it is told by what was stored.
+    if (run.finishedAt !== undefined && this.#last?.run.finishedAt === run.finishedAt) return;
+    if (run.finishedAt !== undefined && this.#last === undefined) return;
+    this.#history.addLook(
+      {
+        at,
+        status: run.status,
+        budget: run.rates,
+        tasks: tasksInAuthority(tasks),
+        segmentsComplete: segmentStates(run, segments).complete,
+        counters,
+        throttled: count,
+        ...(reason !== undefined && { throttledReason: reason }),
+      },
+      rate,
+    );
+  }
+
+  #unreadable(last: Picture, error: unknown): Picture['unreadable'] {
+    return {
+      since: last.unreadable?.since ?? this.#options.clock.nowIso(),
+      message: `The control table cannot be read: ${describeError(error)}`,
+    };
+  }
+}
+
+/** What had been scanned when the latest sweep but the first began, by the samples. */
+export function sweepStart(samples: readonly SampleRecord[]): { sweep: number; scanned: number } | undefined {
+  const latest = samples.at(-1)?.sweep ?? 1;
+  if (latest === 1) return undefined;
+  const before = samples.findLast(({ sweep }) => sweep < latest);
+  return before && { sweep: latest, scanned: before.counters.scanned };
+}

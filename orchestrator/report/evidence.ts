@@ -1,0 +1,127 @@
+import type { OperatorChange, RunStatus } from '../../core/records.ts';
+import type { Picture } from '../picture/picture.ts';
+import { count, dollars, duration } from '../picture/words.ts';
+import { type WayBack, wayBackOf } from './way-back.ts';
+
+/** What a report says beside the picture of the run: in words, for who was not there. */
+export interface Evidence {
+  readonly writtenAt: string;
+  /** Whether the run's end is a proof that no item lacks the attribute. */
+  readonly proved: boolean;
+  readonly conclusion: string;
+  readonly options: readonly { readonly name: string; readonly value: string }[];
+  readonly changes: readonly Omit<OperatorChange, 'id'>[];
+  readonly consumption: readonly {
+    readonly what: string;
+    readonly consumed: string;
+    readonly expected: string;
+  }[];
+  readonly consumptionNotes: readonly string[];
+  readonly wayBack: WayBack;
+}
+
+export function evidenceOf(picture: Picture, writtenAt: string): Evidence {
+  const { run } = picture;
+  return {
+    writtenAt,
+    proved: run.status === 'verified',
+    conclusion: conclusionOf(picture),
+    options: optionsOf(picture),
+    changes: run.changes.map(({ id: _, ...change }) => change),
+    ...consumptionOf(picture),
+    wayBack: wayBackOf(run),
+  };
+}
+
+function conclusionOf({ run, verifications, quarantine }: Picture): string {
+  const proof = verifications.findLast(({ result }) => result !== null)?.result;
+  const items = proof ? count(proof.scanned) : 'all';
+  const missing = count(run.missing ?? 0);
+  const sentences: Readonly<Record<RunStatus, string>> = {
+    running: 'The run goes on: this is how it stands, and it proves nothing yet.',
+    verifying: 'The verification goes on: this is how it stands, and it proves nothing yet.',
+    paused: 'The run is paused. What was written stays; nothing is proved yet.',
+    failed: `The run was stopped: ${run.reason ?? 'no reason is recorded'}. Nothing is proved.`,
+    cancelled: 'The run was cancelled. What was written stays; nothing is proved.',
+    'dry-run': 'A dry run: nothing was written, and nothing is proved.',
+    canary: 'A canary: its items were written and verified, the others were not touched.',
+    verified:
+      `Verified: in a strongly consistent scan of every segment, begun after every task had stopped or its authority had ` +
+      `lapsed, none of ${items} items lacked "${run.attribute}" when its page was read.`,
+    quarantined:
+      `${missing} of ${items} items lack "${run.attribute}", and each of them is in quarantine, ${count(quarantine.open)} in all, ` +
+      'with its key and its reason.',
+    incomplete: `${missing} of ${items} items lacked "${run.attribute}" after ${run.pass} passes.`,
+  };
+  return sentences[run.status];
+}
+
+function optionsOf({ run, tasks, counters }: Picture): Evidence['options'] {
+  const took = run.finishedAt ? Date.parse(run.finishedAt) - Date.parse(run.createdAt) : undefined;
+  const all: readonly (readonly [string, string | undefined])[] = [
+    ['Run', run.run],
+    ['Table', run.table],
+    ['Table ARN', run.tableArn],
+    ['Account and Region', `${run.account}, ${run.region}`],
+    ['Write', `${run.attribute} = ${run.value}, where it is missing; nothing else`],
+    ['Write API', `${run.writeApi}, ${run.writeApiReason}`],
+    ['Segments', count(run.totalSegments)],
+    ['Tasks', `${count(run.tasksWanted)} at the same time, ${count(tasks.length)} launched in all`],
+    [
+      'Budget at the end',
+      `${count(run.budget.writeUnitsPerSecond)} write, ${count(run.budget.readUnitsPerSecond)} read units a second`,
+    ],
+    ['Unsupervised rate', `${count(run.unattendedRate)} write units a second`],
+    ['Passes', `${run.pass}, of ${run.passes} allowed`],
+    ['Started', `${run.createdAt} by ${run.createdBy}`],
+    ['Ended', run.finishedAt ?? undefined],
+    ['Took', took === undefined ? undefined : duration(took)],
+    ['Items', `${count(counters.scanned)} scanned, ${count(counters.matched)} lacked it when read`],
+    [
+      'of those',
+      `${count(counters.updated)} set, ${count(counters.alreadySet)} set by others meanwhile, ${count(counters.deleted)} deleted meanwhile, ${count(counters.quarantined)} in quarantine`,
+    ],
+    ['Control table', run.controlTable],
+    ['Metrics', run.namespace],
+  ];
+  return all.flatMap(([name, value]) => (value === undefined ? [] : [{ name, value }]));
+}
+
+function consumptionOf({ counters, cost }: Picture): Pick<Evidence, 'consumption' | 'consumptionNotes'> {
+  const { expected } = cost;
+  const known = (value: number | undefined, text: (value: number) => string) =>
+    value === undefined ? 'not known' : text(value);
+  return {
+    consumption: [
+      { what: 'Items', consumed: count(counters.scanned), expected: known(expected?.items, count) },
+      {
+        what: 'Write units',
+        consumed: count(counters.writeUnits),
+        expected: known(expected?.writeUnits, count),
+      },
+      {
+        what: 'Read units',
+        consumed: count(counters.readUnits),
+        expected: known(expected?.readUnits, count),
+      },
+      {
+        what: 'Writes and reads',
+        consumed: dollars(cost.writes + cost.reads),
+        expected: known(expected?.dollars, dollars),
+      },
+      {
+        what: `Fargate, ${duration(cost.taskSeconds * 1_000)} of tasks`,
+        consumed: cost.fargate === null ? 'not known' : dollars(cost.fargate),
+        expected: '',
+      },
+      { what: 'In all', consumed: dollars(cost.total), expected: '' },
+    ],
+    consumptionNotes: [
+      expected
+        ? `Expected: ${expected.basis}.`
+        : 'Nothing was expected: DynamoDB had no count of the items at the start.',
+      `Prices: ${cost.pricesSource}; put down on ${cost.pricesAsOf}.`,
+      cost.notCounted,
+    ],
+  };
+}

@@ -1,0 +1,51 @@
+import { createHash } from 'node:crypto';
+import { pageAssets } from '../dashboard/page-assets.ts';
+import { markdownReport } from './markdown.ts';
+import type { RunReport } from './read-report.ts';
+
+/**
+ * One file that needs no other and no network: the page's program and style, and the run as data. The policy names
+ * the two by their hashes, so that nothing that the data may contain can be run or fetched. Without scripts the file
+ * shows the Markdown report.
+ */
+export function htmlReport(report: RunReport): string {
+  const { script, style } = pageAssets();
+  const { picture, evidence } = report;
+  const policy = `default-src 'none'; script-src '${hashOf(script)}'; style-src '${hashOf(style)}'; img-src data:; base-uri 'none'; form-action 'none'`;
+  return `<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta http-equiv="Content-Security-Policy" content="${policy}">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<meta name="color-scheme" content="light dark">
+<title>Fleetfill: ${escapeHtml(`${picture.run.table}, run ${picture.run.run}`)}</title>
+<link rel="icon" href="data:,">
+<style>${style}</style>
+</head>
+<body>
+<div id="page"></div>
+<noscript><pre>${escapeHtml(markdownReport(report))}</pre></noscript>
+<script type="application/json" id="report-data">${escapeJson(JSON.stringify({ picture, evidence }))}</script>
+<script>${script}</script>
+</body>
+</html>
+`;
+}
+
+function hashOf(text: string): string {
+  return `sha256-${createHash('sha256').update(text).digest('base64')}`;
+}
+
+function escapeHtml(text: string): string {
+  return text
+    .replaceAll('&', '&amp;')
+    .replaceAll('<', '&lt;')
+    .replaceAll('>', '&gt;')
+    .replaceAll('"', '&quot;');
+}
+
+/** Inside a script element only these can end it or change how it is read [HTML: restrictions for contents of script]. */
+function escapeJson(json: string): string {
+  return json.replaceAll('<', '\\u003c').replaceAll('\u2028', '\\u2028').replaceAll('\u2029', '\\u2029');
+}

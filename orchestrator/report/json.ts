@@ -1,0 +1,31 @@
+import type { RunReport } from './read-report.ts';
+
+/** Everything that the control table knows of a run, for programs. The shape is that of the records. */
+export function jsonReport({ records, picture, evidence }: RunReport): string {
+  const { run, segments, tasks, quarantine, verifications, verificationProgress } = records;
+  const { counters, states, cost, marks, history } = picture;
+  return `${JSON.stringify(
+    {
+      runId: run.run,
+      writtenAt: evidence.writtenAt,
+      status: run.status,
+      proved: evidence.proved,
+      conclusion: evidence.conclusion,
+      run,
+      counters,
+      segmentStates: states,
+      segments,
+      tasks,
+      verifications,
+      verificationSegments: verificationProgress,
+      quarantine,
+      cost,
+      changes: evidence.changes,
+      marks,
+      history,
+      wayBack: evidence.wayBack,
+    },
+    undefined,
+    2,
+  )}\n`;
+}

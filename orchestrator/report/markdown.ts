@@ -1,0 +1,80 @@
+import { clockTime, count } from '../picture/words.ts';
+import type { RunReport } from './read-report.ts';
+
+/** The evidence as text, for a ticket. */
+export function markdownReport({ picture, evidence, records }: RunReport): string {
+  const { run, states, marks, verifications } = picture;
+  return [
+    `# Fleetfill: ${run.table}, run ${run.run}`,
+    evidence.conclusion,
+    '## What was run',
+    table(
+      ['', ''],
+      evidence.options.map(({ name, value }) => [name, value]),
+    ),
+    '## Who changed it, and when',
+    table(
+      ['When', 'Who', 'What'],
+      evidence.changes.map(({ at, by, what, detail }) => [at, by, detail ? `${what}: ${detail}` : what]),
+    ),
+    '## Verification',
+    verifications.length === 0
+      ? 'There was none.'
+      : table(
+          ['Pass', 'From', 'To', 'Segments', 'Scanned', 'Lacked it', 'NULL', 'Read units'],
+          verifications.map(({ pass, startedAt, segments, result }) => [
+            String(pass),
+            startedAt,
+            result?.finishedAt ?? 'not finished',
+            `${segments.filter(({ done }) => done).length} of ${result?.totalSegments ?? segments.length}`,
+            result ? count(result.scanned) : '',
+            result ? count(result.missing) : '',
+            result ? count(result.nulls) : '',
+            result ? count(result.readUnits) : '',
+          ]),
+        ),
+    '## Consumed and expected',
+    table(
+      ['', 'Consumed', 'Expected'],
+      evidence.consumption.map(({ what, consumed, expected }) => [what, consumed, expected]),
+    ),
+    ...evidence.consumptionNotes,
+    '## Segments',
+    `${count(states.complete)} of ${count(run.totalSegments)} are complete, ${count(states.failed)} were given up. Each of them is in the JSON report.`,
+    '## Quarantine',
+    records.quarantine.length === 0
+      ? 'No item had to be set aside.'
+      : table(
+          ['Key', 'Reason', 'Tries', 'Now'],
+          records.quarantine.map(({ key, reason, attempts, resolved }) => [
+            `\`${key}\``,
+            reason,
+            String(attempts),
+            resolved ? resolved.outcome : 'lacks it',
+          ]),
+        ),
+    '## What happened (UTC)',
+    marks.map(({ at, text }) => `- ${clockTime(at)} ${line(text)}`).join('\n'),
+    '## The way back',
+    ...evidence.wayBack.paragraphs,
+    `\`\`\`\n${evidence.wayBack.command}\n\`\`\``,
+    `**${evidence.wayBack.warning}**`,
+    `Read from the control table ${run.controlTable} at ${evidence.writtenAt}.`,
+  ]
+    .join('\n\n')
+    .concat('\n');
+}
+
+function table(head: readonly string[], rows: readonly (readonly string[])[]): string {
+  const row = (cells: readonly string[]) => `| ${cells.map(cell).join(' | ')} |`;
+  return [row(head), `|${head.map(() => '---').join('|')}|`, ...rows.map(row)].join('\n');
+}
+
+/** A cell ends at a bar and at a line's end, whatever the text was. */
+function cell(text: string): string {
+  return line(text).replaceAll('|', '\\|');
+}
+
+function line(text: string): string {
+  return text.replace(/\s+/g, ' ');
+}

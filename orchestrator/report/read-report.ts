@@ -1,0 +1,59 @@
+import { isInAuthority } from '../../core/records.ts';
+import { sweepStart } from '../dashboard/watch.ts';
+import { compose, type Records } from '../picture/compose.ts';
+import { History } from '../picture/history.ts';
+import type { Picture } from '../picture/picture.ts';
+import type { Stores } from '../stores.ts';
+import { type Evidence, evidenceOf } from './evidence.ts';
+
+export interface RunReport {
+  readonly records: Records;
+  readonly picture: Picture;
+  readonly evidence: Evidence;
+}
+
+/** Reads everything that the control table knows of a run. @returns undefined when there is no such run. */
+export async function readReport(stores: Stores, run: string, at: string): Promise<RunReport | undefined> {
+  const record = await stores.runs.read(run);
+  if (!record) return undefined;
+  const [segments, tasks, quarantine, verifications, verificationProgress, samples] = await Promise.all([
+    stores.segments.list(run),
+    stores.tasks.list(run),
+    stores.quarantine.list(run),
+    stores.runs.verifications(run),
+    stores.samples.verifications(run),
+    stores.samples.list(run),
+  ]);
+  const records = { run: record, segments, tasks, quarantine, verifications, verificationProgress };
+  const history = new History();
+  history.addSamples(samples);
+  const nowMs = Date.parse(at);
+  const ages = tasks.flatMap(({ launch, status, heartbeatAt }): [string, number][] =>
+    isInAuthority(status) && heartbeatAt ? [[launch, Math.max(0, nowMs - Date.parse(heartbeatAt))]] : [],
+  );
+  const picture = compose(records, {
+    nowMs,
+    ages: new Map(ages),
+    rate: averageRate(records, nowMs),
+    history,
+    scannedBefore: sweepStart(samples)?.scanned,
+    orchestratorAgeMs: null,
+  });
+  return { records, picture, evidence: evidenceOf(picture, at) };
+}
+
+/** Over the whole run: a report has no last seconds. */
+function averageRate({ run, segments }: Records, nowMs: number): Picture['rate'] {
+  const overMs =
+    Math.max(run.activeMs, 0) || Date.parse(run.finishedAt ?? '') || nowMs - Date.parse(run.createdAt);
+  if (overMs < 1_000) return null;
+  const sum = (value: 'scanned' | 'writeUnits' | 'readUnits') =>
+    segments.reduce((total, { counters }) => total + counters[value], run.supervisorCounters[value]);
+  const perSecond = (total: number) => (total / overMs) * 1_000;
+  return {
+    writeUnitsPerSecond: perSecond(sum('writeUnits')),
+    readUnitsPerSecond: perSecond(sum('readUnits')),
+    itemsPerSecond: perSecond(sum('scanned')),
+    overMs,
+  };
+}

@@ -1,0 +1,43 @@
+// Builds the page of the dashboard and of the report: a script and a style that are put into the orchestrator's bundle,
+// which has to run alone from an empty directory.
+import { fileURLToPath } from 'node:url';
+import { build } from 'esbuild';
+
+const root = fileURLToPath(new URL('..', import.meta.url));
+
+/** @returns {Promise<{ script: string, style: string }>} */
+export async function buildPage() {
+  const shared = {
+    absWorkingDir: root,
+    bundle: true,
+    minify: true,
+    write: false,
+    target: ['chrome110', 'firefox115', 'safari16'],
+    // Licences travel with the code.
+    legalComments: 'inline',
+    logLevel: 'warning',
+  };
+  const [script, style] = await Promise.all([
+    build({
+      ...shared,
+      entryPoints: ['orchestrator/dashboard/page/main.tsx'],
+      platform: 'browser',
+      format: 'iife',
+      jsx: 'automatic',
+      jsxImportSource: 'preact',
+    }),
+    build({
+      ...shared,
+      stdin: {
+        contents: "@import 'uplot/dist/uPlot.min.css'; @import './page.css';",
+        resolveDir: `${root}orchestrator/dashboard/page`,
+        loader: 'css',
+      },
+    }),
+  ]);
+  return { script: textOf(script), style: textOf(style) };
+}
+
+function textOf({ outputFiles: [file] }) {
+  return file.text;
+}

@@ -1,0 +1,65 @@
+import { type ChildProcessWithoutNullStreams, spawn } from 'node:child_process';
+import { fileURLToPath } from 'node:url';
+import xterm from '@xterm/headless';
+
+const IN_TERMINAL = fileURLToPath(new URL('./in_terminal.py', import.meta.url));
+
+export interface TerminalSize {
+  readonly columns: number;
+  readonly rows: number;
+}
+
+/** A command in a pseudo-terminal of the kernel, and a terminal emulator that shows what it wrote there. */
+export class Terminal {
+  readonly emulator: InstanceType<typeof xterm.Terminal>;
+  readonly exited: Promise<number | null>;
+  readonly #child: ChildProcessWithoutNullStreams;
+  #drawn: Promise<void> = Promise.resolve();
+
+  constructor(command: readonly string[], environment: NodeJS.ProcessEnv, { columns, rows }: TerminalSize) {
+    this.emulator = new xterm.Terminal({ cols: columns, rows, scrollback: 5_000, allowProposedApi: true });
+    this.#child = spawn('python3', [IN_TERMINAL, String(columns), String(rows), ...command], {
+      env: environment,
+    });
+    this.#child.stdout.on('data', (bytes: Buffer) => {
+      const before = this.#drawn;
+      const written = new Promise<void>(resolve => this.emulator.write(bytes, resolve));
+      this.#drawn = before.then(() => written);
+    });
+    this.exited = new Promise((resolve, reject) => {
+      this.#child.once('error', reject);
+      this.#child.once('close', code => resolve(code));
+    });
+  }
+
+  /** As a window is resized: the emulator wraps anew what it shows, and the program is told. */
+  resize({ columns, rows }: TerminalSize): void {
+    this.emulator.resize(columns, rows);
+    this.#child.stdin.write(`resize ${columns} ${rows}\n`);
+  }
+
+  /** The lines of the screen, without what scrolled out of it. */
+  async screen(): Promise<string[]> {
+    await this.#drawn;
+    const { active } = this.emulator.buffer;
+    return this.#lines(active.baseY, active.baseY + this.emulator.rows);
+  }
+
+  /** The screen and everything above it. */
+  async everything(): Promise<string[]> {
+    await this.#drawn;
+    return this.#lines(0, this.emulator.buffer.active.length);
+  }
+
+  end(): void {
+    this.#child.kill();
+  }
+
+  #lines(from: number, to: number): string[] {
+    const lines: string[] = [];
+    for (let row = from; row < to; row++) {
+      lines.push(this.emulator.buffer.active.getLine(row)?.translateToString(true) ?? '');
+    }
+    return lines;
+  }
+}
