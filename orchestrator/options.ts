@@ -111,22 +111,28 @@ export const REPORT_OPTIONS = {
   out: value('File to write (default fleetfill-RUN.FORMAT)', OUTPUT),
 } satisfies Record<string, Options>;
 
-export const DASHBOARD_OPTIONS = {
-  port: value('Port on this machine; 0 is any free one', OUTPUT, { default: '0' }),
-} satisfies Record<string, Options>;
-
-export const REPORT_OPTIONS = {
-  format: value('html: one file for a browser; md or json', OUTPUT, {
-    choices: ['html', 'md', 'json'],
-    default: 'html',
-  }),
-  out: value('File to write (default fleetfill-RUN.FORMAT)', OUTPUT),
-} satisfies Record<string, Options>;
-
 /** The run's options as `resume` takes them: to be compared, so none has a default. */
 export const RESUME_OPTIONS: Readonly<Record<string, Options>> = Object.fromEntries(
   Object.entries(RUN_OPTIONS).map(([name, { default: _, ...option }]: [string, Options]) => [name, option]),
 );
+
+const { table, attribute, value: valueOption, account, segments, tasks, spot } = RUN_OPTIONS;
+
+/** What doctor must know of the run that is to come. */
+export const DOCTOR_OPTIONS = {
+  table,
+  attribute,
+  value: valueOption,
+  account,
+  segments,
+  tasks,
+  spot,
+  'write-api': RUN_OPTIONS['write-api'],
+  'allow-no-pitr': RUN_OPTIONS['allow-no-pitr'],
+  'single-writer-region': RUN_OPTIONS['single-writer-region'],
+  task: flag('Start one task that tries each call of a worker once and changes no item', HOW),
+  patience: value('Seconds that the task of --task may take', HOW, { default: '600' }),
+} satisfies Record<string, Options>;
 
 /** A capacity for the tables of `orchestrate local`; without any, the engine is as fast as it can. */
 export const LOCAL_OPTIONS = {
@@ -137,7 +143,7 @@ export const LOCAL_OPTIONS = {
 } satisfies Record<string, Options>;
 
 /** All option names, for the environment variables `FLEETFILL_…` that stand for them. */
-const ALL_OPTIONS = { ...FLEET_OPTIONS, ...RUN_OPTIONS, ...DASHBOARD_OPTIONS, ...REPORT_OPTIONS };
+const ALL_OPTIONS = { ...FLEET_OPTIONS, ...PLAN_OPTIONS, ...DASHBOARD_OPTIONS, ...REPORT_OPTIONS };
 
 /** `--max-write-rate` is `FLEETFILL_MAX_WRITE_RATE`. A variable that names no option is none of ours. */
 export function optionsFromEnvironment(
@@ -166,6 +172,23 @@ const rate = z
   .transform(Number)
   .refine(n => n >= 1, 'is below 1 capacity unit a second');
 
+const dollars = z
+  .string()
+  .regex(/^\d{1,9}(\.\d+)?$/, 'is not an amount of US dollars')
+  .transform(Number)
+  .refine(n => n > 0, 'is not above 0');
+
+const isoTime = z
+  .string()
+  .refine(
+    text => /^\d{4}-\d\d-\d\d/.test(text) && !Number.isNaN(Date.parse(text)),
+    'is not a time in ISO 8601',
+  )
+  .transform(text => new Date(text).toISOString());
+
+/** The items of a canary are named in the control table, so that never more are written. */
+const MOST_CANARY_ITEMS = 10_000;
+
 const nameList = z
   .string()
   .transform(text => text.split(',').map(name => name.trim()))
@@ -184,23 +207,6 @@ const settingsSchema = z.object({
   container: z.string().optional(),
   subnets: nameList.optional(),
   securityGroups: nameList.optional(),
-const dollars = z
-  .string()
-  .regex(/^\d{1,9}(\.\d+)?$/, 'is not an amount of US dollars')
-  .transform(Number)
-  .refine(n => n > 0, 'is not above 0');
-
-const isoTime = z
-  .string()
-  .refine(
-    text => /^\d{4}-\d\d-\d\d/.test(text) && !Number.isNaN(Date.parse(text)),
-    'is not a time in ISO 8601',
-  )
-  .transform(text => new Date(text).toISOString());
-
-/** The items of a canary are named in the control table, so that never more are written. */
-const MOST_CANARY_ITEMS = 10_000;
-
   assignPublicIp: z.boolean().optional(),
   controlTable: tableName.optional(),
   namespace: z.string().min(1, 'is empty').max(255).optional(),
@@ -224,17 +230,26 @@ const MOST_CANARY_ITEMS = 10_000;
   maxQuarantine: wholeNumber(0, Number.MAX_SAFE_INTEGER).optional(),
   allowNoPitr: z.boolean().default(false),
   singleWriterRegion: z.boolean().default(false),
+  maxCost: dollars.optional(),
+  deployedAt: isoTime.optional(),
+  createdKey: attributeName.optional(),
+  prices: z.string().min(1, 'is empty').optional(),
+  sample: wholeNumber(0, 10_000).default(32),
+  dryRun: z.boolean().default(false),
+  limit: wholeNumber(1, MOST_CANARY_ITEMS).optional(),
+  format: z.enum(['text', 'md', 'html', 'json']).default('text'),
+  out: z.string().min(1, 'is empty').optional(),
+  port: wholeNumber(0, 65_535).default(0),
   spot: z.boolean().default(false),
   yes: z.boolean().default(false),
   retry: z.boolean().default(false),
   watch: z.boolean().default(false),
+  task: z.boolean().default(false),
+  patience: wholeNumber(5, 3_600).default(600),
   writeCapacity: rate.optional(),
   readCapacity: rate.optional(),
   partitions: wholeNumber(1, 10_000).optional(),
   latency: wholeNumber(0, 60_000).optional(),
-  format: z.enum(['text', 'md', 'html', 'json']).default('text'),
-  out: z.string().min(1, 'is empty').optional(),
-  port: wholeNumber(0, 65_535).default(0),
   run: z.string().optional(),
 });
 
@@ -245,15 +260,6 @@ export type Settings = z.infer<typeof settingsSchema> & { readonly given: Readon
 export function optionName(setting: string): string {
   return setting.replace(/[A-Z]/g, letter => `-${letter.toLowerCase()}`);
 }
-  maxCost: dollars.optional(),
-  deployedAt: isoTime.optional(),
-  createdKey: attributeName.optional(),
-  prices: z.string().min(1, 'is empty').optional(),
-  sample: wholeNumber(0, 10_000).default(32),
-  dryRun: z.boolean().default(false),
-  limit: wholeNumber(1, MOST_CANARY_ITEMS).optional(),
-  format: z.enum(['text', 'md', 'html', 'json']).default('text'),
-  out: z.string().min(1, 'is empty').optional(),
 
 /** @throws ConfigurationError with every problem, a line each. */
 export function parseSettings(given: Readonly<Record<string, unknown>>): Settings {
