@@ -5,17 +5,15 @@ import { DetachedError } from './detached-error.ts';
 import { EXIT, type ExitCode, exitCodeOfError } from './exit-codes.ts';
 import {
   DASHBOARD_OPTIONS,
-  DASHBOARD_OPTIONS,
   FLEET_OPTIONS,
   LOCAL_OPTIONS,
   optionsFromEnvironment,
-  parseSettings,
   PLAN_OPTIONS,
+  parseSettings,
   RATE_OPTIONS,
   READ_RATE_OPTION,
   REPORT_OPTIONS,
   RESUME_OPTIONS,
-  REPORT_OPTIONS,
   RUN_OPTIONS,
   TABLE_OPTIONS,
 } from './options.ts';
@@ -70,7 +68,6 @@ async function main(words: string[]): Promise<ExitCode> {
       async given => execute(given, (await import('./commands/run.ts')).run),
     )
     .command(
-    .command(
       'plan',
       'Show what a run would do, take and cost, and what speaks against it; writes nothing',
       builder =>
@@ -79,6 +76,7 @@ async function main(words: string[]): Promise<ExitCode> {
           .example('$0 plan --table orders --format md > change.md', 'a change ticket'),
       async given => execute(given, (await import('./commands/plan.ts')).plan),
     )
+    .command(
       'resume <run>',
       'Take the supervision of a run over and go on',
       builder => builder.positional('run', RUN_POSITIONAL).options(RESUME_OPTIONS),
@@ -139,18 +137,6 @@ async function main(words: string[]): Promise<ExitCode> {
       async given => execute(given, (await import('./commands/verify.ts')).verify),
     )
     .command(
-    .command(
-      'dashboard <run>',
-      'Serve a page that shows a run, on this machine alone, until Ctrl-C',
-      builder => withOptions(builder.positional('run', RUN_POSITIONAL), DASHBOARD_OPTIONS),
-      async given => execute(given, (await import('./commands/dashboard.ts')).dashboard),
-    )
-    .command(
-      'report <run>',
-      'Write the evidence of a run: one file that needs no network',
-      builder => withOptions(builder.positional('run', RUN_POSITIONAL), REPORT_OPTIONS),
-      async given => execute(given, (await import('./commands/report.ts')).report),
-    )
       'local [directory]',
       'Run DynamoDB, ECS and CloudWatch on this machine until Ctrl-C',
       builder =>
