@@ -1,0 +1,16 @@
+import { expect, test } from 'vitest';
+import { DOCUMENTS } from './support/documents.ts';
+import { readDocument } from './support/markdown.ts';
+import { isRun, runDocument } from './support/run-document.ts';
+
+const withCommands = DOCUMENTS.filter(path =>
+  readDocument(path).parts.some(part => 'info' in part && isRun(part)),
+);
+
+test.each(withCommands)(
+  'what %s tells to type can be typed, and prints what it shows',
+  async path => {
+    expect(await runDocument(readDocument(path))).toBeGreaterThan(0);
+  },
+  170_000,
+);

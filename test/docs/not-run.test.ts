@@ -1,0 +1,43 @@
+import { expect, test } from 'vitest';
+import { DOCUMENTS } from './support/documents.ts';
+import { type Fence, readDocument } from './support/markdown.ts';
+import { NOT_RUN } from './support/run-document.ts';
+
+/** Why a block of this kind is not run. */
+const REASONS: Readonly<Record<string, string>> = {
+  aws: 'needs an AWS account',
+  docker: 'needs a container engine',
+  ci: 'is what runs this test, or is run beside it by .ci/run',
+};
+
+/** Documents whose every block is for an AWS account, without the fences' info strings. */
+const WRITTEN_FOR_AWS = ['docs/deploy.md', 'docs/first-contact.md', 'docs/dashboard.md'];
+
+/** How many blocks of each document nobody has run here. A change of these numbers is to be noticed. */
+const KNOWN: Readonly<Record<string, Readonly<Record<string, number>>>> = {
+  'CONTRIBUTING.md': { ci: 1 },
+};
+
+function fencesOf(path: string): Fence[] {
+  return readDocument(path).parts.filter(part => 'info' in part);
+}
+
+test('each kind of block that is not run has a reason', () => {
+  expect(Object.keys(REASONS).sort()).toEqual([...NOT_RUN].sort());
+});
+
+test.each(DOCUMENTS)('the blocks of %s that are not run are known', path => {
+  const counts: Record<string, number> = {};
+  for (const { info } of fencesOf(path)) {
+    if (info[0] !== 'console') continue;
+    for (const word of info.filter(each => NOT_RUN.includes(each))) counts[word] = (counts[word] ?? 0) + 1;
+  }
+  expect(counts).toEqual(KNOWN[path] ?? {});
+});
+
+test.each(DOCUMENTS)('the fences of %s say what they are', path => {
+  if (WRITTEN_FOR_AWS.includes(path) || path.startsWith('local/')) return;
+  const known = ['console', 'text', 'ts', 'json', 'sh', 'html', 'yaml'];
+  const unknown = fencesOf(path).filter(({ info }) => !known.includes(info[0] ?? ''));
+  expect(unknown.map(({ line }) => `${path}:${line}`)).toEqual([]);
+});

@@ -1,0 +1,101 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { randomUUID } from 'node:crypto';
+
+export interface CommandResult {
+  /** Standard output and standard error, in the order in which they came. */
+  readonly output: string;
+  readonly exitCode: number;
+}
+
+/** A command that was begun. */
+export interface StartedCommand {
+  readonly output: () => string;
+  readonly result: Promise<CommandResult>;
+}
+
+/** A shell in which one command is typed after the other, as into a terminal. */
+export class Terminal {
+  readonly #shell: ChildProcess;
+  readonly #ended: Promise<void>;
+  #output = '';
+  #changed: () => void = () => {};
+
+  constructor(cwd: string, environment: Readonly<Record<string, string | undefined>>) {
+    // A process group of its own: what a command leaves in the background ends with the terminal.
+    this.#shell = spawn('bash', ['--noprofile', '--norc'], {
+      cwd,
+      env: environment,
+      stdio: ['pipe', 'pipe', 'pipe'],
+      detached: true,
+    });
+    for (const stream of [this.#shell.stdout, this.#shell.stderr]) {
+      stream?.setEncoding('utf8').on('data', (text: string) => {
+        this.#output += text;
+        this.#changed();
+      });
+    }
+    this.#ended = new Promise(resolve => this.#shell.once('close', () => resolve()));
+  }
+
+  get pid(): number {
+    return this.#shell.pid ?? 0;
+  }
+
+  run(command: string, timeoutMs: number): Promise<CommandResult> {
+    return this.start(command, timeoutMs).result;
+  }
+
+  /** `answer`: what a person types at the prompt of the command; it then runs on a pseudo-terminal. */
+  start(command: string, timeoutMs: number, answer?: string): StartedCommand {
+    const from = this.#output.length;
+    const mark = `end-of-command-${randomUUID()}`;
+    const typed =
+      answer === undefined
+        ? `{ ${command}\n} < /dev/null 2>&1`
+        : `{ sleep 1; echo ${quote(answer)}; } | script -qefc ${quote(command)} /dev/null`;
+    this.#shell.stdin?.write(`${typed}; printf '\\n%s %s\\n' ${mark} "$?"\n`);
+    const end = new RegExp(`\\n?${mark} (\\d+)\\n`);
+    const result = new Promise<CommandResult>((resolve, reject) => {
+      const timer = setTimeout(
+        () => reject(new Error(`No end after ${timeoutMs} ms: ${command}\n${this.#output.slice(from)}`)),
+        timeoutMs,
+      );
+      const look = () => {
+        const found = end.exec(this.#output.slice(from));
+        if (!found) return;
+        clearTimeout(timer);
+        resolve({
+          output: this.#output.slice(from, from + found.index),
+          exitCode: Number(found[1]),
+        });
+      };
+      this.#changed = look;
+      void this.#ended.then(() => {
+        clearTimeout(timer);
+        reject(new Error(`The shell ended: ${command}\n${this.#output.slice(from)}`));
+      });
+    });
+    result.catch(() => {});
+    return { result, output: () => this.#output.slice(from) };
+  }
+
+  async close(): Promise<void> {
+    this.#signal('SIGTERM');
+    const patience = setTimeout(() => this.#signal('SIGKILL'), 5_000);
+    await this.#ended;
+    clearTimeout(patience);
+    this.#signal('SIGKILL');
+  }
+
+  #signal(signal: NodeJS.Signals): void {
+    try {
+      process.kill(-this.pid, signal);
+    } catch {
+      // The group is gone.
+    }
+  }
+}
+
+function quote(text: string): string {
+  return `'${text.replaceAll("'", `'\\''`)}'`;
+}
