@@ -186,6 +186,8 @@ export interface RunRecord {
   readonly passes: number;
   readonly maxAttempts: number;
   readonly maxQuarantine?: number;
+  /** What had been tried, and was in quarantine, when someone resumed a stopped run: its limit counts from there. */
+  readonly acceptedQuarantine?: Pick<Counters, 'matched' | 'quarantined'>;
   readonly heartbeatMs: number;
   readonly authorityMs: number;
   readonly namespace: string;

@@ -203,11 +203,16 @@ export class Supervisor {
     const systemic = tasks.find(task => task.end?.kind === 'systemic' && !this.#known.has(task.launch));
     if (systemic?.end) return { kind: 'failed', message: systemic.end.message };
     const { quarantined, matched } = totals(run, segments);
-    const most = run.maxQuarantine ?? Math.max(QUARANTINE_LEAST, QUARANTINE_PART * matched);
-    if (quarantined <= most) return undefined;
+    // Whoever resumes a run that was stopped has seen what is in quarantine.
+    const since = {
+      matched: matched - (run.acceptedQuarantine?.matched ?? 0),
+      quarantined: quarantined - (run.acceptedQuarantine?.quarantined ?? 0),
+    };
+    const most = run.maxQuarantine ?? Math.max(QUARANTINE_LEAST, QUARANTINE_PART * since.matched);
+    if (since.quarantined <= most) return undefined;
     return {
       kind: 'failed',
-      message: `${quarantined} of ${matched} items could not be written and are in quarantine; the limit is ${Math.floor(most)}.`,
+      message: `${since.quarantined} of ${since.matched} items could not be written and are in quarantine; the limit is ${Math.floor(most)}.`,
     };
   }
 

@@ -3,6 +3,7 @@ import { ConfigurationError } from '../../core/errors.ts';
 import { isFinished, type RunRecord } from '../../core/records.ts';
 import type { ExitCode } from '../exit-codes.ts';
 import { optionName, type Settings } from '../options.ts';
+import { totals } from '../run-summary.ts';
 import { type CommandContext, openSession, operator, readRun } from '../session.ts';
 import { finish, superviseRun } from '../supervise-run.ts';
 import { describeRun } from './run.ts';
@@ -56,6 +57,7 @@ export async function resume(context: CommandContext): Promise<ExitCode> {
   if (before.stopReason?.kind === 'cancelled') {
     throw new ConfigurationError(`Run ${before.run} is being cancelled and cannot be resumed.`);
   }
+  const { matched, quarantined } = totals(before, await stores.segments.list(before.run));
   const change = {
     id: randomUUID(),
     at: clock.nowIso(),
@@ -63,7 +65,10 @@ export async function resume(context: CommandContext): Promise<ExitCode> {
     what: 'resume' as const,
     detail: `was ${before.status}`,
   };
-  const run = await stores.runs.takeOver(before.run, change, { desired: 'run' });
+  const run = await stores.runs.takeOver(before.run, change, {
+    desired: 'run',
+    ...(before.status === 'failed' && { acceptedQuarantine: { matched, quarantined } }),
+  });
   if (!run) throw new ConfigurationError(`There is no run ${before.run}.`);
   if (isFinished(run.status)) return finish(session, run);
   output.say(`Run ${run.run} goes on.`);
