@@ -7,6 +7,7 @@ import type { ControlTable } from '../core/control-table.ts';
 import { AuthorityLostError, ConfigurationError, describeError, SystemicError } from '../core/errors.ts';
 import type { ItemWrite } from '../core/item-write.ts';
 import { MetricsPublisher } from '../core/metrics-publisher.ts';
+import { ProbeStore } from '../core/probe-store.ts';
 import { QuarantineStore } from '../core/quarantine-store.ts';
 import type { RunRecord, TaskEnd, TaskRecord } from '../core/records.ts';
 import { RunStore } from '../core/run-store.ts';
@@ -17,6 +18,7 @@ import { Authority } from './authority.ts';
 import { CapacityEstimate } from './capacity-estimate.ts';
 import { InFlightLimit } from './in-flight.ts';
 import type { Logger } from './log.ts';
+import { runProbe } from './probe.ts';
 import { type ScanStageOptions, scanSegment } from './scan-stage.ts';
 import { SegmentWork } from './segment-work.ts';
 import { Share } from './share.ts';
@@ -54,8 +56,11 @@ export interface WorkerOptions {
 export async function runWorker(options: WorkerOptions): Promise<number> {
   const { task, controlTable, log } = options;
   const run = await new RunStore(controlTable).read(task.runId);
-  if (!run)
+  if (!run) {
+    const probe = await new ProbeStore(controlTable).read(task.runId);
+    if (probe) return runProbe(options, probe);
     throw new ConfigurationError(`There is no run ${task.runId} in the control table ${controlTable.name}.`);
+  }
   return new Worker(options, run, new TaskStore(controlTable), log).work();
 }
 

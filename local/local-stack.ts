@@ -161,6 +161,8 @@ async function startParts(
     environment: {
       ...base,
       AWS_ENDPOINT_URL_ECS: toEcs.orchestrator,
+      // Every other service: it is told that there is no such operation, and no question leaves this machine.
+      AWS_ENDPOINT_URL: toEcs.orchestrator,
       FLEETFILL_CLUSTER: CLUSTER,
       FLEETFILL_TASK_DEFINITION: TASK_DEFINITION,
       FLEETFILL_SUBNETS: 'subnet-local',

@@ -5,6 +5,7 @@ import { DetachedError } from './detached-error.ts';
 import { EXIT, type ExitCode, exitCodeOfError } from './exit-codes.ts';
 import {
   DASHBOARD_OPTIONS,
+  DOCTOR_OPTIONS,
   FLEET_OPTIONS,
   LOCAL_OPTIONS,
   optionsFromEnvironment,
@@ -75,6 +76,12 @@ async function main(words: string[]): Promise<ExitCode> {
           .example('$0 plan --table orders --attribute version', 'before anything else')
           .example('$0 plan --table orders --format md > change.md', 'a change ticket'),
       async given => execute(given, (await import('./commands/plan.ts')).plan),
+    )
+    .command(
+      'doctor',
+      'Examine all that a run needs; with --task, by one task that changes no item',
+      builder => withOptions(builder, DOCTOR_OPTIONS),
+      async given => execute(given, (await import('./commands/doctor.ts')).doctor),
     )
     .command(
       'resume <run>',

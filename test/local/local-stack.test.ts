@@ -106,6 +106,7 @@ describe('the local stack', () => {
       AWS_ENDPOINT_URL_DYNAMODB: endpoints.dynamodb,
       AWS_ENDPOINT_URL_ECS: endpoints.ecs,
       AWS_ENDPOINT_URL_CLOUDWATCH: endpoints.cloudWatch,
+      AWS_ENDPOINT_URL: endpoints.ecs,
       FLEETFILL_CLUSTER: 'fleetfill',
       FLEETFILL_TASK_DEFINITION: 'fleetfill-job',
       FLEETFILL_SUBNETS: 'subnet-local',

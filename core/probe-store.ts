@@ -1,0 +1,110 @@
+import type { ControlItem, ControlTable } from './control-table.ts';
+import { type KeySchema, type Rates, type TaskRecord, taskItem, type WriteApi } from './records.ts';
+
+/** The attribute by which items of the control table expire, in seconds since the epoch. */
+export const EXPIRES_AT = 'expiresAt';
+
+const NEW = 'attribute_not_exists(#run)';
+const SAME_PROCESS = '#instance = :instance';
+
+const PROBE_ITEM = 'PROBE';
+const NOTE_ITEM = 'NOTE';
+
+/** Nobody needs the records of a probe after a day. */
+const LIFETIME_SECONDS = 86_400;
+
+/**
+ * One task on trial: what the worker reads in place of a run's record, and by which it knows that it is to prove
+ * itself and to fill nothing. It has no lock and no segment records, so it can never be taken for a run.
+ */
+export interface ProbeRecord {
+  /** A run id that no run has. */
+  readonly run: string;
+  readonly table: string;
+  readonly attribute: string;
+  readonly value: string;
+  readonly keySchema: KeySchema;
+  /** The ways of writing to try, on a key that no item has. */
+  readonly writeApis: readonly WriteApi[];
+  readonly heartbeatMs: number;
+  readonly authorityMs: number;
+  readonly rates: Rates;
+  readonly createdAt: string;
+  readonly createdBy: string;
+}
+
+/** One thing that the task tried, in the order in which it did. */
+export interface ProbeStep {
+  readonly step: 'scan' | 'read-back' | 'write-batch' | 'write-single' | 'metric' | 'record';
+  readonly ok: boolean;
+  readonly detail: string;
+}
+
+/** The task's record, with what it tried once it has. */
+export type ProbedTask = TaskRecord & { readonly probe?: readonly ProbeStep[] };
+
+/**
+ * The records of a probe, all of which expire:
+ *
+ *     orchestrator ── transaction: PROBE + TASK#<launch>, launching ── RunTask ──►
+ *     worker           reads PROBE, heartbeats like any other, puts NOTE, writes its steps into TASK#<launch>, finishes
+ */
+export class ProbeStore {
+  readonly #table: ControlTable;
+
+  constructor(table: ControlTable) {
+    this.#table = table;
+  }
+
+  /** @returns false when there is such a probe already. */
+  create(probe: ProbeRecord, launch: string): Promise<boolean> {
+    const expires = { [EXPIRES_AT]: Math.floor(Date.parse(probe.createdAt) / 1_000) + LIFETIME_SECONDS };
+    const task: TaskRecord = {
+      run: probe.run,
+      launch,
+      pass: 0,
+      segments: [0],
+      status: 'launching',
+      epoch: 0,
+      desired: 'run',
+      granted: probe.rates,
+      renewal: 0,
+      seenRenewal: 0,
+      held: probe.rates,
+      seen: 'run',
+      heartbeat: 0,
+      launchedAt: probe.createdAt,
+    };
+    return this.#table.transact([
+      this.#table.conditionalPut({ ...probe, ...expires, item: PROBE_ITEM }, [NEW]),
+      this.#table.conditionalPut({ ...task, ...expires, item: taskItem(launch) }, [NEW]),
+    ]);
+  }
+
+  async read(run: string): Promise<ProbeRecord | undefined> {
+    const item = await this.#table.get({ run, item: PROBE_ITEM });
+    return item && (withoutSortKey(item) as unknown as ProbeRecord);
+  }
+
+  /** The task's record, and in it the report once there is one. */
+  async readTask(run: string, launch: string): Promise<ProbedTask | undefined> {
+    const item = await this.#table.get({ run, item: taskItem(launch) });
+    return item && (withoutSortKey(item) as unknown as ProbedTask);
+  }
+
+  /** The one PutItem of a worker, which otherwise only an item in quarantine would need. */
+  async putNote(run: string, launch: string, at: string): Promise<void> {
+    const expiresAt = Math.floor(Date.parse(at) / 1_000) + LIFETIME_SECONDS;
+    await this.#table.put({ run, item: NOTE_ITEM, launch, at, [EXPIRES_AT]: expiresAt }, []);
+  }
+
+  async report(run: string, launch: string, instance: string, steps: readonly ProbeStep[]): Promise<void> {
+    await this.#table.update({ run, item: taskItem(launch) }, { set: { probe: steps } }, [SAME_PROCESS], {
+      instance,
+    });
+  }
+}
+
+function withoutSortKey({ item: _, ...record }: ControlItem): Record<string, unknown> {
+  return record;
+}

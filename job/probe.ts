@@ -1,0 +1,193 @@
+import { randomBytes, randomUUID } from 'node:crypto';
+import type { AttributeValue } from '@aws-sdk/client-dynamodb';
+import { type AttributeMap, encodeAttributeMap, parseJsonValue } from '../core/attribute-value.ts';
+import { describeError } from '../core/errors.ts';
+import type { ItemWrite } from '../core/item-write.ts';
+import { MetricsPublisher } from '../core/metrics-publisher.ts';
+import { type ProbeRecord, type ProbeStep, ProbeStore } from '../core/probe-store.ts';
+import type { KeyType, WriteApi } from '../core/records.ts';
+import { settleStatement } from '../core/settle.ts';
+import { TaskStore } from '../core/task-store.ts';
+import { Authority } from './authority.ts';
+import { CapacityEstimate } from './capacity-estimate.ts';
+import { Share } from './share.ts';
+import { NotDesired, SIGTERM_EXIT_CODE } from './shutdown.ts';
+import { UserTable } from './user-table.ts';
+import type { WorkerOptions } from './worker.ts';
+
+/** A page of a few items proves the permission as well as a whole one. */
+const PAGE_ITEMS = 25;
+
+/** Whoever pays for requests of a segment; a probe has none. */
+const NOBODY = { tally: { add: () => {} } };
+
+/**
+ * A task on trial: the calls of a worker, each once, by the same code, roles and route, and none that changes an item.
+ * Each step is tried whatever became of the one before, so that one task shows all that is missing.
+ *
+ * @returns the exit code: 0 when every step was as it must be; 143 after SIGTERM; 1 otherwise.
+ */
+export async function runProbe(options: WorkerOptions, probe: ProbeRecord): Promise<number> {
+  const { task, controlTable, clock, log, stop } = options;
+  const tasks = new TaskStore(controlTable);
+  const store = new ProbeStore(controlTable);
+  const instance = randomUUID();
+  const share = new Share({ clock, floorWriteUnitsPerSecond: probe.rates.writeUnitsPerSecond });
+  const authority = new Authority({
+    tasks,
+    clock,
+    run: task.runId,
+    launch: task.launch,
+    instance,
+    heartbeatMs: probe.heartbeatMs,
+    authorityMs: probe.authorityMs,
+    report: () => ({ seenRenewal: share.seenRenewal }),
+    onRecord: record => {
+      share.grant(record.granted, record.renewal);
+      if (record.desired !== 'run') stop.abort(new NotDesired(record.desired));
+    },
+  });
+  await authority.start();
+  log.info({ table: probe.table, writeApis: probe.writeApis }, 'probe started');
+  const signal = AbortSignal.any([stop.signal, authority.lost]);
+  const steps = await tryEverything(options, probe, { authority, share, store }, signal);
+  await authority.stop();
+  const failed = steps.filter(({ ok }) => !ok);
+  for (const { step, detail } of failed) log.error({ step, reason: detail }, 'probe step failed');
+  await store.report(task.runId, task.launch, instance, steps);
+  const end = stop.signal.aborted
+    ? ({ kind: 'sigterm', message: describeError(stop.signal.reason) } as const)
+    : ({
+        kind: 'done',
+        message: `${steps.length - failed.length} of ${steps.length} steps as they must be`,
+      } as const);
+  await tasks.finish(task.runId, task.launch, instance, end, clock.nowIso());
+  log.info({ end: end.kind, reason: end.message }, 'probe ended');
+  if (stop.signal.aborted) return SIGTERM_EXIT_CODE;
+  return failed.length === 0 ? 0 : 1;
+}
+
+interface ProbeMeans {
+  readonly authority: Authority;
+  readonly share: Share;
+  readonly store: ProbeStore;
+}
+
+async function tryEverything(
+  { task, dataPlane, cloudWatch, clock }: WorkerOptions,
+  probe: ProbeRecord,
+  { authority, share, store }: ProbeMeans,
+  signal: AbortSignal,
+): Promise<ProbeStep[]> {
+  const { keySchema } = probe;
+  const write: ItemWrite = {
+    table: task.table,
+    keySchema,
+    attribute: task.attribute,
+    value: parseJsonValue(task.value),
+  };
+  const table = new UserTable({
+    client: dataPlane,
+    write,
+    authority,
+    share,
+    estimate: new CapacityEstimate(0),
+    onWriteLatency: () => {},
+  });
+  const key = Object.fromEntries(keySchema.map(({ name, type }) => [name, randomValue(type)]));
+  const absent = async () => (await table.readBack([key], NOBODY, signal)).get(key) === 'absent';
+
+  const steps: ProbeStep[] = [];
+  const step = async (name: ProbeStep['step'], attempt: () => Promise<string>) => {
+    steps.push(
+      await attempt().then(
+        detail => ({ step: name, ok: true, detail }),
+        error => ({ step: name, ok: false, detail: describeError(error) }),
+      ),
+    );
+  };
+  await step('scan', async () => {
+    const position = {
+      segment: task.segments[0] ?? 0,
+      totalSegments: task.totalSegments,
+      exclusiveStartKey: undefined,
+      limit: PAGE_ITEMS,
+    };
+    const { ScannedCount = 0, Count = 0 } = await table.scan(position, NOBODY, signal);
+    return `${ScannedCount} items read in segment ${position.segment} of ${position.totalSegments}, ${Count} without "${task.attribute}"`;
+  });
+  await step('read-back', async () => {
+    if (!(await absent()))
+      throw new Error(`An item has the random key ${encodeAttributeMap(key)}; try again.`);
+    return `no item has the key ${encodeAttributeMap(key)}`;
+  });
+  // Only a key known to have no item is ever written to.
+  const known = steps.at(-1)?.ok === true;
+  for (const api of probe.writeApis) {
+    await step(`write-${api}`, async () => {
+      if (!known) throw new Error('Not tried: the key could not be read back before.');
+      await refusedWrite(table, api, key, signal);
+      if (!(await absent())) throw new Error('The write created an item. Nothing must be run here.');
+      return 'refused, as on a key without an item it must be, and nothing was created';
+    });
+  }
+  await step('metric', async () => {
+    let failed: unknown;
+    const onFailure = (error: unknown) => {
+      failed = error;
+    };
+    await new MetricsPublisher({
+      client: cloudWatch,
+      clock,
+      namespace: task.namespace,
+      table: task.table,
+      onFailure,
+    }).close();
+    if (failed !== undefined) throw failed;
+    return `zeros published in ${task.namespace}`;
+  });
+  await step('record', async () => {
+    await store.putNote(task.runId, task.launch, clock.nowIso());
+    return 'a record kept in the control table';
+  });
+  return steps;
+}
+
+/** @throws when the write is not refused, or for another reason than its condition. */
+async function refusedWrite(
+  table: UserTable,
+  api: WriteApi,
+  key: AttributeMap,
+  signal: AbortSignal,
+): Promise<void> {
+  const wrong = 'The write was accepted, although no item has the key.';
+  if (api === 'batch') {
+    const [error] = await table.writeBatch([key], NOBODY, signal);
+    if (error === undefined) throw new Error(wrong);
+    if (settleStatement(error).kind !== 'refused') throw new Error(`${error.Code}: ${error.Message}`);
+    return;
+  }
+  try {
+    await table.writeSingle(key, NOBODY, signal);
+  } catch (error) {
+    if (error instanceof Error && error.name === 'ConditionalCheckFailedException') return;
+    throw error;
+  }
+  throw new Error(wrong);
+}
+
+/** A key value that no item has, but by a chance of one in 10^30 or less. */
+function randomValue(type: KeyType): AttributeValue {
+  switch (type) {
+    case 'S':
+      return { S: `fleetfill-probe-${randomUUID()}` };
+    case 'N':
+      return {
+        N: `-1${BigInt(`0x${randomBytes(14).toString('hex')}`)
+          .toString()
+          .padStart(34, '0')}`,
+      };
+    case 'B':
+      return { B: randomBytes(16) };
+  }
+}

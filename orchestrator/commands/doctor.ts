@@ -1,0 +1,164 @@
+import { createControlTableClient, createDataPlaneClient } from '../../core/aws-clients.ts';
+import { systemClock } from '../../core/clock.ts';
+import { ControlTable } from '../../core/control-table.ts';
+import { PreflightError } from '../../core/errors.ts';
+import { ProbeStore } from '../../core/probe-store.ts';
+import { checkQuota, checkServiceLinkedRole } from '../doctor/account-checks.ts';
+import { createDoctorClients } from '../doctor/clients.ts';
+import { type Finding, failure, ok, warning } from '../doctor/finding.ts';
+import { FIRST_CONTACT_CHECKS, FIRST_CONTACT_PAGE } from '../doctor/first-contact.ts';
+import { checkCluster, judgeTaskDefinition, readTaskDefinition } from '../doctor/fleet-checks.ts';
+import { checkImage } from '../doctor/image-check.ts';
+import { checkNetwork } from '../doctor/network-checks.ts';
+import { checkControlTable, checkTable, checkTableKey } from '../doctor/table-checks.ts';
+import { probeTask } from '../doctor/task-probe.ts';
+import { EXIT, type ExitCode } from '../exit-codes.ts';
+import { Fleet } from '../fleet.ts';
+import { FURTHER_STACK_OUTPUTS, locateFleet, type Surroundings } from '../fleet-location.ts';
+import type { TableFacts } from '../preflight.ts';
+import { type CommandContext, operator } from '../session.ts';
+
+/**
+ * `orchestrate doctor`: whether all that a run needs is there and fits; with `--task`, one real task on trial. It
+ * changes nothing but, with `--task`, records of its own in the control table.
+ */
+export async function doctor(context: CommandContext): Promise<ExitCode> {
+  const { settings, output } = context;
+  const findings: Finding[] = [];
+  const tell = (found: readonly Finding[]) => {
+    for (const finding of found) {
+      findings.push(finding);
+      output.event('doctor.finding', { ...finding });
+      output.print(describe(finding));
+    }
+  };
+  try {
+    const surroundings = await locateFleet(settings);
+    tell(judgeStack(surroundings));
+    const facts = await examine(context, surroundings, tell);
+    if (settings.task && facts) tell(await tryTask(context, surroundings, facts));
+    else if (settings.task) {
+      tell([
+        failure('task', 'No task was started, since its table cannot be described.', 'Mend that first.'),
+      ]);
+    }
+  } catch (error) {
+    if (!(error instanceof PreflightError)) throw error;
+    tell([failure('stack', error.message, 'docs/deploy.md, step 5, creates the stack.')]);
+  }
+  return conclude(context, findings);
+}
+
+function judgeStack({ stack, controlTable, cluster }: Surroundings): readonly Finding[] {
+  if (!stack) {
+    return [ok('stack', `No stack was read: options name the fleet, ${cluster} with ${controlTable}.`)];
+  }
+  const optional = FURTHER_STACK_OUTPUTS.filter(name => name !== 'OperatorKeyPolicy');
+  const missing = optional.filter(name => stack.outputs[name] === undefined);
+  if (missing.length > 0) {
+    return [
+      warning(
+        'stack',
+        `The stack ${stack.name} has no output ${missing.join(', ')}: it is older than this version, or not made from infra/fleet.yaml.`,
+        'Update it with infra/fleet.yaml.',
+      ),
+    ];
+  }
+  if (stack.status.endsWith('_IN_PROGRESS')) {
+    return [warning('stack', `The stack ${stack.name} is ${stack.status}: what is found below may change.`)];
+  }
+  const { Table, Attribute } = stack.outputs;
+  return [
+    ok('stack', `The stack ${stack.name} is ${stack.status}, for attribute ${Attribute} of table ${Table}.`),
+  ];
+}
+
+/** @returns the table, for a task that is to be started. */
+async function examine(
+  { settings }: CommandContext,
+  surroundings: Surroundings,
+  tell: (findings: readonly Finding[]) => void,
+): Promise<TableFacts | undefined> {
+  const clients = createDoctorClients();
+  const dynamodb = createDataPlaneClient();
+  const { spot } = settings;
+  const tasks = settings.tasks ?? settings.segments;
+  tell(await checkCluster(clients.ecs, surroundings.cluster, spot));
+  const { definition, findings } = await readTaskDefinition(clients.ecs, surroundings.taskDefinition);
+  tell(findings);
+  if (definition) {
+    tell(judgeTaskDefinition(definition, surroundings));
+    tell(await checkImage(clients.ecr, definition, surroundings.container));
+  }
+  tell(await checkNetwork(clients.ec2, surroundings, tasks, await dynamodb.config.region()));
+  const cpuUnits = Number(definition?.cpu);
+  tell(await checkQuota(clients.quotas, tasks, cpuUnits > 0 ? cpuUnits : undefined, spot));
+  tell(await checkServiceLinkedRole(clients.iam));
+  const table = await checkTable(dynamodb, settings, surroundings.controlTable);
+  tell(table.findings);
+  tell(await checkControlTable(dynamodb, surroundings.controlTable));
+  if (table.facts) tell(await checkTableKey(clients.kms, table.facts, surroundings));
+  return table.facts;
+}
+
+async function tryTask(
+  { settings, output, detach }: CommandContext,
+  surroundings: Surroundings,
+  { keySchema }: TableFacts,
+): Promise<readonly Finding[]> {
+  const { controlTable, namespace, stack } = surroundings;
+  const { table, attribute, value, segments, writeApi, spot, patience } = settings;
+  output.say(`Starting one task, which changes no item. It may take ${patience} s.`);
+  return probeTask({
+    fleet: new Fleet(surroundings),
+    probes: new ProbeStore(new ControlTable(createControlTableClient(), controlTable)),
+    clock: systemClock,
+    signal: detach,
+    table,
+    attribute,
+    value,
+    keySchema,
+    totalSegments: segments,
+    writeApi,
+    spot,
+    controlTable,
+    namespace,
+    by: operator(),
+    patienceMs: patience * 1_000,
+    logGroup: stack?.outputs['LogGroup'],
+    operatorPolicy: stack?.outputs['OperatorPolicy'],
+    onStatus: status => output.say(status),
+  });
+}
+
+function conclude({ output, settings }: CommandContext, findings: readonly Finding[]): ExitCode {
+  const count = (wanted: Finding['level']) => findings.filter(({ level }) => level === wanted).length;
+  const [failures, warnings] = [count('failure'), count('warning')];
+  output.say(
+    [
+      '',
+      `What nobody has seen on AWS yet; ${FIRST_CONTACT_PAGE} has a command for each:`,
+      ...FIRST_CONTACT_CHECKS.map((check, index) => `${String(index + 1).padStart(4)}. ${check}`),
+      '',
+      `${count('ok')} ok, ${warnings} warnings, ${failures} failures.`,
+      ...(failures === 0 && !settings.task
+        ? ['Next: orchestrate doctor --task, which proves role, image and route with one task.']
+        : []),
+    ].join('\n'),
+  );
+  output.event('doctor.finished', {
+    ok: count('ok'),
+    warnings,
+    failures,
+    firstContact: { page: FIRST_CONTACT_PAGE, checks: FIRST_CONTACT_CHECKS },
+  });
+  return failures > 0 ? EXIT.preflight : EXIT.ok;
+}
+
+const LABELS = { ok: 'ok     ', warning: 'WARNING', failure: 'FAILURE' };
+
+function describe({ level, check, message, advice }: Finding): string {
+  const head = `${LABELS[level]}  ${check.padEnd(19)}  `;
+  const more = advice === undefined ? [] : [`${' '.repeat(head.length)}${advice}`];
+  return [`${head}${message.replaceAll('\n', `\n${' '.repeat(head.length)}`)}`, ...more].join('\n');
+}

@@ -1,0 +1,33 @@
+import { EC2Client } from '@aws-sdk/client-ec2';
+import { ECRClient } from '@aws-sdk/client-ecr';
+import { ECSClient } from '@aws-sdk/client-ecs';
+import { IAMClient } from '@aws-sdk/client-iam';
+import { KMSClient } from '@aws-sdk/client-kms';
+import { ServiceQuotasClient } from '@aws-sdk/client-service-quotas';
+import { timeouts } from '../../core/aws-clients.ts';
+
+/** Each question is asked twice at most, and soon given up: its finding is then a warning. */
+const ATTEMPTS = 2;
+const REPLY_TIMEOUT_MS = 8_000;
+
+/** The clients that only doctor needs, for the services that a run never calls. */
+export interface DoctorClients {
+  readonly ec2: EC2Client;
+  readonly ecr: ECRClient;
+  readonly ecs: ECSClient;
+  readonly iam: IAMClient;
+  readonly kms: KMSClient;
+  readonly quotas: ServiceQuotasClient;
+}
+
+export function createDoctorClients(): DoctorClients {
+  const options = { maxAttempts: ATTEMPTS, requestHandler: timeouts(REPLY_TIMEOUT_MS) };
+  return {
+    ec2: new EC2Client(options),
+    ecr: new ECRClient(options),
+    ecs: new ECSClient(options),
+    iam: new IAMClient(options),
+    kms: new KMSClient(options),
+    quotas: new ServiceQuotasClient(options),
+  };
+}

@@ -1,0 +1,22 @@
+/**
+ * What nobody has seen on AWS yet, in the order and the words of docs/first-contact.md, which has a command for each;
+ * a test holds the two together.
+ */
+export const FIRST_CONTACT_CHECKS: readonly string[] = [
+  '`dynamodb:Attributes` is enforced on PartiQL updates (unverified)',
+  '`dynamodb:Attributes` is enforced on UpdateItem, and lets a refusal carry the item',
+  'A scan with a projection is allowed, one without is not',
+  'Whoever runs tasks may pass both roles, and no third',
+  'A refused statement in a batch is `ConditionalCheckFailed`, creates nothing, and consumes',
+  '`IS MISSING` treats NULL as present',
+  'The same item twice in a batch fails the whole call',
+  'The image starts: architecture, user, read-only root, no capabilities, route, log',
+  'A task that is told to stop ends with 143 within 25 seconds',
+  'Quota, and what a task costs',
+  'Data points of the near future count when their minute comes',
+  'The latch holds, and opens',
+  'Throttling ends',
+  'The topic lets both services in',
+];
+
+export const FIRST_CONTACT_PAGE = 'docs/first-contact.md';
