@@ -6,25 +6,13 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { build } from 'esbuild';
 import { buildPage } from './build-page.mjs';
+import { bundleSettings } from './bundle-settings.mjs';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 process.chdir(root);
 
 const page = await buildPage();
-const shared = {
-  absWorkingDir: root,
-  bundle: true,
-  platform: 'node',
-  target: 'node20.19',
-  format: 'esm',
-  minifySyntax: true,
-  legalComments: 'linked',
-  logLevel: 'warning',
-  // CommonJS dependencies inside an ES module still call require for Node's own modules.
-  banner: {
-    js: "#!/usr/bin/env node\nimport { createRequire as __createRequire } from 'node:module'; const require = __createRequire(import.meta.url);",
-  },
-};
+const shared = { ...bundleSettings, absWorkingDir: root };
 
 // Each file replaces its predecessor in one step: a build while a bundle is being started does no harm.
 await mkdir('dist', { recursive: true });

@@ -1,0 +1,215 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import type { BenchStage, EngineName } from './bench-stage.ts';
+import { FleetfillRecords } from './fleetfill-launch.ts';
+import { measureProcesses } from './measured-process.ts';
+import { encodeRowSettings, type RowCounts } from './row-settings.ts';
+import type { Usage } from './usage-hook.ts';
+
+/** One way of doing the same work. */
+export interface Row {
+  readonly name: string;
+  readonly title: string;
+  /** Fleetfill's worker with this write API, or a program of bench/rows. */
+  readonly program: { readonly writeApi: 'batch' | 'single' } | { readonly row: string };
+  readonly processes: number;
+  /** Of the items of the run: slow rows are given fewer. */
+  readonly part: number;
+  /** Where it runs; everywhere when not given. */
+  readonly engines?: readonly EngineName[];
+}
+
+export const ROWS: readonly Row[] = [
+  {
+    name: 'naive',
+    title: 'naive script, one UpdateItem at a time',
+    program: { row: 'naive' },
+    processes: 1,
+    part: 0.02,
+  },
+  {
+    name: 'update-item',
+    title: 'UpdateItem, DocumentClient, 64 in flight',
+    program: { row: 'update-item' },
+    processes: 1,
+    part: 0.1,
+  },
+  {
+    name: 'parallel-scan',
+    title: '@shelf/dynamodb-parallel-scan, UpdateItem',
+    program: { row: 'parallel-scan' },
+    processes: 1,
+    part: 0.1,
+  },
+  { name: 'single', title: 'Fleetfill `single`', program: { writeApi: 'single' }, processes: 1, part: 0.1 },
+  { name: 'batch', title: 'Fleetfill `batch`', program: { writeApi: 'batch' }, processes: 1, part: 1 },
+  {
+    name: 'ceiling',
+    title: 'ceiling: a bare loop of batches',
+    program: { row: 'ceiling' },
+    processes: 1,
+    part: 1,
+  },
+  {
+    name: 'batch-4',
+    title: 'Fleetfill `batch`, 4 workers',
+    program: { writeApi: 'batch' },
+    processes: 4,
+    part: 1,
+    engines: ['dynoxide'],
+  },
+  {
+    name: 'ceiling-4',
+    title: 'ceiling, 4 loops',
+    program: { row: 'ceiling' },
+    processes: 4,
+    part: 1,
+    engines: ['dynoxide'],
+  },
+];
+
+export interface Measurement {
+  readonly items: number;
+  readonly itemsPerSecond: number;
+  readonly cpuMicrosPerItem: number;
+  /** Of each process, before its first request. */
+  readonly startCpuMs: number;
+  /** Absent where the program does not know. */
+  readonly readUnitsPerItem: number | undefined;
+  readonly writeUnitsPerItem: number;
+  /** The most resident memory over that at the first request, of the process that grew most. */
+  readonly growthMiB: number;
+  /** The same from the tenth page on. */
+  readonly growthFromPage10MiB: number | undefined;
+  readonly pages: number;
+}
+
+let runs = 0;
+
+/**
+ * Runs one row over the whole of its table.
+ * @throws Error when it fails, or leaves an item without the attribute
+ */
+export async function measureRow(
+  stage: BenchStage,
+  row: Row,
+  items: number,
+  signal: AbortSignal,
+): Promise<Measurement> {
+  runs += 1;
+  const attribute = `t${String(runs).padStart(3, '0')}`;
+  const count = Math.max(1, Math.round(items * row.part));
+  const table = await stage.table(count);
+  const directory = await stage.rowDirectory(`${row.name}-${attribute}`);
+  const { usages, counts } =
+    'row' in row.program
+      ? await runProgram(stage, row.program.row, { table, attribute, row, directory }, signal)
+      : await runFleetfill(stage, row.program.writeApi, { table, attribute, row, directory }, signal);
+  const missing = await stage.missing(table, attribute);
+  const done = sum(counts.map(counted => counted.items));
+  if (missing > 0 || done !== count) {
+    throw new Error(`${row.title} set ${done} of ${count} items and left ${missing} without the attribute.`);
+  }
+  const seconds =
+    (Math.max(...usages.map(usage => usage.endedAtMs)) -
+      Math.min(...usages.map(usage => usage.startedAtMs))) /
+    1_000;
+  const readUnits = sum(counts.map(counted => counted.readUnits ?? Number.NaN));
+  return {
+    items: done,
+    itemsPerSecond: done / seconds,
+    cpuMicrosPerItem: (sum(usages.map(usage => usage.cpuMs)) * 1_000) / done,
+    startCpuMs: sum(usages.map(usage => usage.startCpuMs)) / usages.length,
+    readUnitsPerItem: Number.isNaN(readUnits) ? undefined : readUnits / done,
+    writeUnitsPerItem: sum(counts.map(counted => counted.writeUnits)) / done,
+    growthMiB: Math.max(...usages.map(usage => mib(usage.maxRssBytes - usage.idleRssBytes))),
+    growthFromPage10MiB: growthFromPage10(usages),
+    pages: sum(usages.map(usage => usage.rssByPage.length)),
+  };
+}
+
+interface RowRun {
+  readonly table: string;
+  readonly attribute: string;
+  readonly row: Row;
+  readonly directory: string;
+}
+
+interface Outcome {
+  readonly usages: readonly Usage[];
+  readonly counts: readonly RowCounts[];
+}
+
+async function runProgram(
+  stage: BenchStage,
+  program: string,
+  { table, attribute, row, directory }: RowRun,
+  signal: AbortSignal,
+): Promise<Outcome> {
+  const countsPath = (segment: number) => join(directory, `counts-${segment}.json`);
+  const segments = Array.from({ length: row.processes }, (_, segment) => segment);
+  const usages = await measureProcesses(
+    segments.map(segment => ({
+      bundle: stage.bundles.row(program),
+      environment: {
+        ...stage.environment,
+        ...encodeRowSettings(
+          { table, attribute, segment, totalSegments: row.processes },
+          countsPath(segment),
+        ),
+      },
+    })),
+    stage.bundles.hook,
+    directory,
+    signal,
+  );
+  return {
+    usages,
+    counts: segments.map(segment => JSON.parse(readFileSync(countsPath(segment), 'utf8')) as RowCounts),
+  };
+}
+
+async function runFleetfill(
+  stage: BenchStage,
+  writeApi: 'batch' | 'single',
+  { table, attribute, row, directory }: RowRun,
+  signal: AbortSignal,
+): Promise<Outcome> {
+  const controlTable = stage.environment['FLEETFILL_CONTROL_TABLE'] ?? '';
+  const run = `bench-${attribute}`;
+  const records = new FleetfillRecords(controlTable, stage.stack.engine.endpoint);
+  const environments = await records.create({
+    run,
+    table,
+    attribute,
+    writeApi,
+    totalSegments: row.processes,
+    controlTable,
+  });
+  const usages = await measureProcesses(
+    environments.map(environment => ({
+      bundle: stage.bundles.job,
+      environment: { ...stage.environment, ...environment },
+    })),
+    stage.bundles.hook,
+    directory,
+    signal,
+  );
+  return { usages, counts: await records.counts(run) };
+}
+
+function growthFromPage10(usages: readonly Usage[]): number | undefined {
+  const growths = usages.flatMap(({ rssByPage }) => {
+    const tenth = rssByPage[9];
+    return tenth === undefined ? [] : [mib(Math.max(...rssByPage.slice(9)) - tenth)];
+  });
+  return growths.length > 0 ? Math.max(...growths) : undefined;
+}
+
+function mib(bytes: number): number {
+  return bytes / 1_024 / 1_024;
+}
+
+function sum(values: readonly number[]): number {
+  return values.reduce((total, value) => total + value, 0);
+}
