@@ -85,17 +85,18 @@ export class SegmentWork {
 
   /**
    * Writes the last checkpoint of work that stops midway, with the counters of everything that has settled, and
-   * gives the segment up.
+   * gives the segment up. A launch that `failed` keeps it, and says nothing where it made no progress: by that the
+   * supervisor counts it against the segment's attempts, and has it back as soon, since the launch has ended.
    */
-  async giveUp(): Promise<void> {
+  async giveUp({ failed = false }: { failed?: boolean } = {}): Promise<void> {
     this.#closed = true;
     this.#ended.abort();
     await this.#saving;
     if (this.#failure instanceof AuthorityLostError) return;
     const { segments, owner } = this.#options;
-    if (this.#prefix.read().complete && this.#isSaved()) return;
+    if (this.#isSaved() && (failed || this.#prefix.read().complete)) return;
     await this.#save();
-    if (!this.#prefix.read().complete) await segments.release(owner);
+    if (!failed && !this.#prefix.read().complete) await segments.release(owner);
   }
 
   async #until(holds: () => boolean, signal: AbortSignal): Promise<void> {
