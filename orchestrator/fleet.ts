@@ -56,6 +56,9 @@ const RETRIES = { retries: 5, minTimeout: 200, maxTimeout: 5_000, randomize: tru
 const TRANSIENT =
   /Throttl|TooManyRequests|RequestLimit|ServerException|ServiceUnavailable|InternalFailure|Timeout/;
 
+/** By their texts, since the names are those of other errors too: no room for a task now, perhaps later. */
+const NO_ROOM = /capacity is unavailable|limit on the number of|run concurrently/i;
+
 /** The control plane of the fleet. Every call is repeated while its failure is transient. */
 export class Fleet {
   readonly #ecs: ECSClient;
@@ -98,7 +101,12 @@ export class Fleet {
           },
         }),
       ),
-    );
+    ).catch((error: unknown) => {
+      if (error instanceof Error && NO_ROOM.test(error.message)) {
+        throw new LaunchRefusedError([error.message], { cause: error });
+      }
+      throw error;
+    });
     const arn = reply.tasks?.[0]?.taskArn;
     if (arn) return arn;
     throw new LaunchRefusedError(

@@ -52,7 +52,26 @@ export class Launcher {
 
   /** No new launch for now: the last one was refused, or it is not known yet what became of it. */
   get paused(): boolean {
-    return this.#options.clock.monotonicMs() < this.#pausedUntilMs || this.#unsettled.length > 0;
+    return this.#pauseMs > 0 || this.#unsettled.length > 0;
+  }
+
+  /** The last launch was refused: the next one is a try, and a single one. */
+  get trying(): boolean {
+    return this.#refusals > 0;
+  }
+
+  /** A RunTask call is on its way. */
+  get busy(): boolean {
+    return this.#starting.size > 0;
+  }
+
+  /** A task has ended: where there was no room for another, there is now. */
+  roomMade(): void {
+    this.#pausedUntilMs = 0;
+  }
+
+  get #pauseMs(): number {
+    return Math.max(0, this.#pausedUntilMs - this.#options.clock.monotonicMs());
   }
 
   /** Creates up to `count` launches for these segments, each with this share, and starts them. */
@@ -129,7 +148,7 @@ export class Launcher {
         },
         run.spot,
       );
-      this.#refusals = 0;
+      if (this.#pauseMs === 0) this.#refusals = 0;
       await stores.tasks.recordArn(run.run, task.launch, taskArn);
       this.#started.add(task.launch);
       onLaunched(task.launch, taskArn, task.segments);
@@ -137,10 +156,13 @@ export class Launcher {
       if (!(error instanceof LaunchRefusedError)) return onBroken(error);
       const end = { kind: 'not-started' as const, message: describeError(error) };
       await stores.tasks.markStopped(run.run, task.launch, end, clock.nowIso()).catch(onBroken);
-      const pauseMs = Math.min(LONGEST_REFUSAL_PAUSE_MS, REFUSAL_PAUSE_MS * 2 ** this.#refusals);
-      this.#refusals += 1;
-      this.#pausedUntilMs = clock.monotonicMs() + pauseMs;
-      onRefused(error, pauseMs);
+      // Of several calls in a row the first refusal says it for all.
+      if (this.#pauseMs === 0) {
+        const pauseMs = Math.min(LONGEST_REFUSAL_PAUSE_MS, REFUSAL_PAUSE_MS * 2 ** this.#refusals);
+        this.#refusals += 1;
+        this.#pausedUntilMs = clock.monotonicMs() + pauseMs;
+      }
+      onRefused(error, this.#pauseMs);
     }
   }
 }

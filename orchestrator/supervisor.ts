@@ -14,7 +14,7 @@ import {
 } from '../core/records.ts';
 import { type Supervision, statusWhenEnded } from '../core/run-store.ts';
 import { settleCall } from '../core/settle.ts';
-import { openSegments } from './assignment.ts';
+import { deal, openSegments } from './assignment.ts';
 import { Budget } from './budget.ts';
 import { isExpiredCredentials } from './expired-credentials.ts';
 import type { Fleet } from './fleet.ts';
@@ -22,6 +22,7 @@ import { Launcher } from './launcher.ts';
 import type { Output } from './output.ts';
 import { endPass, type PassEnd } from './pass-end.ts';
 import { Progress } from './progress.ts';
+import { RelaunchPauses } from './relaunch-pauses.ts';
 import type { RunObserver } from './run-observer.ts';
 import { segmentStates, totals } from './run-summary.ts';
 import type { Stores } from './stores.ts';
@@ -71,6 +72,10 @@ export class Supervisor {
   readonly #activeBeforeMs: number;
   #broken: unknown;
   #blindBecause: string | undefined;
+  readonly #pauses = new RelaunchPauses();
+  /** Why ECS did not start a task, until it is told. */
+  #refused: string | undefined;
+  #toldShort = '';
 
   constructor(options: SupervisorOptions, run: RunRecord) {
     const { stores, fleet, clock, supervision, output } = options;
@@ -86,7 +91,7 @@ export class Supervisor {
       onLaunched: (launch, taskArn, segments) => output.event('task.launched', { launch, taskArn, segments }),
       onRefused: (error, retryInMs) => {
         output.event('task.refused', { reasons: error.reasons, retryInMs });
-        output.say(`${error.message}. Next try in ${Math.round(retryInMs / 1_000)} s.`);
+        this.#refused = error.message;
       },
       onBroken: error => {
         if (settleCall(error, 1).kind !== 'retry') this.#broken = error;
@@ -97,8 +102,10 @@ export class Supervisor {
       fleet,
       clock,
       authorityMs: run.authorityMs,
-      onEnd: (task, end) =>
-        output.event('task.ended', { launch: task.launch, kind: end.kind, reason: end.message }),
+      onEnd: (task, end) => {
+        this.#launcher.roomMade();
+        output.event('task.ended', { launch: task.launch, kind: end.kind, reason: end.message });
+      },
       onUnobserved: error => output.event('warning', { message: `ECS: ${describeError(error)}` }),
     });
   }
@@ -168,6 +175,7 @@ export class Supervisor {
       await this.#requestStop(stop);
       return true;
     }
+    this.#tellShort(run, tasks);
     this.#progress.report(run, segments, tasks);
     await this.#saveActiveTime(run);
     await this.#reopen(run, segments);
@@ -287,6 +295,19 @@ export class Supervisor {
     );
   }
 
+  /** Says, once all answers are there, with how many tasks the run goes on, and again only when that changes. */
+  #tellShort(run: RunRecord, tasks: readonly TaskRecord[]): void {
+    if (this.#refused === undefined || this.#launcher.busy) return;
+    const { output } = this.#options;
+    const running = tasks.filter(({ status }) => isInAuthority(status)).length;
+    const told = `${this.#refused}. The run goes on with ${running} of ${run.tasks} tasks, and tries again.`;
+    this.#refused = undefined;
+    if (told === this.#toldShort) return;
+    this.#toldShort = told;
+    output.event('fleet.short', { tasks: running, wanted: run.tasks });
+    output.say(told);
+  }
+
   async #launch(
     run: RunRecord,
     rates: Rates,
@@ -311,10 +332,13 @@ export class Supervisor {
       output.event('segment.failed', { segment: record.segment, reason });
       output.say(`Segment ${record.segment} is given up: ${reason}`);
     }
-    const wanted = open.filter(({ attempts }) => attempts < run.maxAttempts);
-    const count = Math.min(run.tasks - live.length, wanted.length);
-    if (count === 0) return;
-    await this.#launcher.launch(run, wanted, count, this.#budget.shareForNew(rates, tasks, count));
+    const promising = open.filter(({ attempts }) => attempts < run.maxAttempts);
+    const wanted = this.#pauses.due(promising, this.#options.clock.monotonicMs());
+    const most = Math.min(run.tasks - live.length, wanted.length);
+    if (most === 0) return;
+    const [firstHand = []] = deal(wanted, most);
+    const [segmentsNow, count] = this.#launcher.trying ? [firstHand, 1] : [wanted, most];
+    await this.#launcher.launch(run, segmentsNow, count, this.#budget.shareForNew(rates, tasks, count));
   }
 
   async #endPass(run: RunRecord, clock: Clock): Promise<void> {
