@@ -1,11 +1,10 @@
 // Bundles one TypeScript file and runs it: node scripts/run-ts.mjs bench/budget.ts [arguments]
 import { spawn } from 'node:child_process';
 import { mkdir } from 'node:fs/promises';
-import { basename } from 'node:path';
 import { build } from 'esbuild';
 
 const [source, ...args] = process.argv.slice(2);
-const outfile = `.cache/run/${basename(source, '.ts')}.mjs`;
+const outfile = `.cache/run/${source.replace(/\.ts$/, '').replaceAll('/', '-')}.mjs`;
 await mkdir('.cache/run', { recursive: true });
 await build({
   entryPoints: [source],

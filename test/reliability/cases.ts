@@ -1,8 +1,15 @@
+import { BAD_INPUT } from './cases/bad-input.ts';
+import { CAPACITY } from './cases/capacity.ts';
 import { CERTAINTY } from './cases/certainty.ts';
+import { CONTROL } from './cases/control.ts';
 import { DEATHS } from './cases/deaths.ts';
+import { DESCRIPTIONS } from './cases/descriptions.ts';
 import { FROZEN } from './cases/frozen.ts';
+import { LAUNCHES } from './cases/launches.ts';
 import { LIVE_APPLICATION } from './cases/live-application.ts';
 import { NETWORK } from './cases/network.ts';
+import { RECORDS } from './cases/records.ts';
+import { REFUSALS } from './cases/refusals.ts';
 import { TWO_AT_ONCE } from './cases/two-at-once.ts';
 import type { ReliabilityCase } from './support/case.ts';
 
@@ -14,4 +21,11 @@ export const CASES: readonly ReliabilityCase[] = [
   ...NETWORK,
   ...CERTAINTY,
   ...TWO_AT_ONCE,
+  ...REFUSALS,
+  ...RECORDS,
+  ...LAUNCHES,
+  ...DESCRIPTIONS,
+  ...CONTROL,
+  ...CAPACITY,
+  ...BAD_INPUT,
 ].toSorted((a, b) => a.number - b.number);

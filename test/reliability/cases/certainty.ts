@@ -96,7 +96,7 @@ async function staleWriter({ open, report }: CaseContext): Promise<void> {
   report.says(
     'the message names the kind of writer',
     run.stderr,
-    /reads an item[^.]*(puts|writes) [^.]*whole[^.]*/i,
+    /reads an item, and puts the whole old item back/,
   );
   await arena.judge(report);
 }

@@ -1,0 +1,34 @@
+import { type ProxyRequest, readJson, withJson } from '../../../local/proxy/exchange.ts';
+import { forwardTo } from '../../../local/proxy/forward.ts';
+import { serveExchange } from '../../../local/proxy/server.ts';
+
+export interface DescribedTable {
+  readonly endpoint: string;
+  close(): Promise<void>;
+}
+
+/**
+ * An endpoint before a DynamoDB whose DescribeTable says something else of one table: members as the service's API
+ * model has them, for what an engine on one machine cannot be.
+ */
+export async function describeDifferently(
+  endpoint: string,
+  table: string,
+  members: Readonly<Record<string, unknown>>,
+): Promise<DescribedTable> {
+  const service = forwardTo(endpoint);
+  const server = await serveExchange(async (request: ProxyRequest) => {
+    const reply = await service.exchange(request);
+    if (request.operation !== 'DescribeTable' || readJson(request)?.['TableName'] !== table) return reply;
+    const described = readJson(reply);
+    const description = described?.['Table'] as Record<string, unknown> | undefined;
+    return description ? withJson(reply, { Table: { ...description, ...members } }) : reply;
+  }, 'orchestrator');
+  return {
+    endpoint: server.endpoint,
+    close: async () => {
+      await server.close();
+      service.close();
+    },
+  };
+}
