@@ -68,7 +68,15 @@ export class SampleRecorder implements RunObserver {
       tasks: tasks.filter(({ status }) => isInAuthority(status)).length,
       budget: run.rates,
     };
-    const stage = `${run.status} ${run.desired} ${run.pass} ${run.sweep} ${JSON.stringify(run.rates)}`;
+    const { writeUnitsPerSecond, readUnitsPerSecond } = run.rates;
+    const stage = [
+      run.status,
+      run.desired,
+      run.pass,
+      run.sweep,
+      writeUnitsPerSecond,
+      readUnitsPerSecond,
+    ].join();
     const changed = stage !== this.#stage;
     this.#stage = stage;
     this.#writeIfDue(changed);

@@ -52,10 +52,11 @@ export async function superviseRun(session: Session, run: RunRecord): Promise<Ex
   const publishing = new AbortController();
   const published = metrics.run(publishing.signal);
   try {
-    await runOpen.open();
+    // A dry run begins and ends nothing that an alarm should wait for.
+    if (!run.dryRun) await runOpen.open();
     const ended = await supervisor.supervise();
-    await runOpen.close();
-    view.close();
+    if (!run.dryRun) await runOpen.close();
+    view.close(ended);
     return await finish(session, ended);
   } catch (error) {
     runOpen.leave();
@@ -88,19 +89,32 @@ export async function finish(
 
 function describeEnd(
   run: RunRecord,
-  { scanned, updated, alreadySet, deleted, quarantined, missing, durationMs }: ReturnType<typeof runFinished>,
+  {
+    scanned,
+    matched,
+    updated,
+    alreadySet,
+    deleted,
+    quarantined,
+    missing,
+    durationMs,
+  }: ReturnType<typeof runFinished>,
 ): string {
   const counts =
     `${scanned} scanned, ${updated} updated, ${alreadySet} set by others meanwhile, ${deleted} deleted meanwhile, ` +
     `${quarantined} in quarantine, in ${Math.round(durationMs / 1_000)} s.`;
+  const { table, attribute } = run;
+  const why = run.diagnosis ? `\n${run.diagnosis}` : '';
+  const again = `orchestrate run --table ${table} --attribute ${attribute}`;
   const next: Partial<Record<RunRecord['status'], string>> = {
-    verified: `Verified: in a strongly consistent scan of every segment no item lacked "${run.attribute}".`,
-    quarantined: `${missing} items lack "${run.attribute}"; all of them are in quarantine. See: orchestrate failures ${run.run}`,
-    incomplete: `${missing} items lack "${run.attribute}" after ${run.pass} passes. Is code live that does not set it? Deploy first, then run again.`,
+    verified: `Verified: in a strongly consistent scan of every segment no item lacked "${attribute}".\nProve it again at any time: orchestrate verify --table ${table} --attribute ${attribute}`,
+    quarantined: `${missing} items lack "${attribute}"; all of them are in quarantine. See: orchestrate failures ${run.run}\nWhen their cause is mended: orchestrate failures ${run.run} --retry`,
+    incomplete: `${missing} items lack "${attribute}" after ${run.pass} passes.${why || ' Is code live that does not set it? Deploy first, then run again.'}\nThen: ${again}`,
     paused: `Paused. Go on with: orchestrate resume ${run.run}`,
-    cancelled: 'Cancelled. What was written stays; a new run goes on from there.',
+    cancelled: `Cancelled. What was written stays; a new run goes on from there: ${again}`,
     failed: `Stopped: ${run.stopReason?.message ?? 'unknown'}\nWhen that is mended: orchestrate resume ${run.run}`,
-    'dry-run': 'Dry run: nothing was written.',
+    'dry-run': `Dry run: nothing was written to ${table}; ${matched} items would be.\nNext, a canary: ${again} --limit 100`,
+    canary: `Canary: ${updated} items were written, and ${missing === 0 ? 'each of its items has' : 'not each of its items has'} "${attribute}". Nothing else was touched or verified.\nLook at the application; then, for the rest: ${again}`,
   };
   return `Run ${run.run}: ${counts}\n${next[run.status] ?? run.status}`;
 }

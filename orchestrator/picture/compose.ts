@@ -1,4 +1,5 @@
 import {
+  isFinished,
   isInAuthority,
   type QuarantineRecord,
   type RunRecord,
@@ -13,6 +14,7 @@ import type { History } from './history.ts';
 import { marksOf } from './marks.ts';
 import type { Picture, QuarantineView, RateView, RunFacts, VerificationView } from './picture.ts';
 import { progressView } from './progress-view.ts';
+import { averageRate } from './rate-trail.ts';
 import { segmentViews } from './segment-views.ts';
 import { taskViews, throttlingOf } from './task-views.ts';
 
@@ -41,8 +43,9 @@ export interface Knowledge {
 
 export function compose(records: Records, knowledge: Knowledge): Picture {
   const { run, segments, tasks } = records;
-  const { nowMs, ages, rate, history } = knowledge;
+  const { nowMs, ages, history } = knowledge;
   const counters = totals(run, segments);
+  const rate = isFinished(run.status) ? averageRate(run, counters) : knowledge.rate;
   const shownTasks = taskViews(run, tasks, segments, ages);
   const byLaunch = new Map(shownTasks.map(task => [task.launch, task]));
   return {

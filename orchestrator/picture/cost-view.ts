@@ -45,7 +45,7 @@ const WRITE_UNIT_BYTES = 1_024;
  * no index projects it. Items are taken to be of one size.
  */
 function expectedCost({ tableSize, prices = PRICES }: RunRecord): ExpectedCost | null {
-  if (!tableSize || tableSize.items === 0) return null;
+  if (!tableSize || tableSize.items === 0 || tableSize.bytes === 0) return null;
   const { items, bytes } = tableSize;
   const writeUnits = items * Math.ceil(Math.max(1, bytes / items) / WRITE_UNIT_BYTES);
   const readUnits = Math.ceil((bytes / READ_UNIT_BYTES) * 1.5);

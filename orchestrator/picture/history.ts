@@ -4,6 +4,9 @@ import type { HistoryPoint, RateView } from './picture.ts';
 /** Throttling that comes back within this time has not ended. */
 const EPISODE_GAP_MS = 15_000;
 
+/** A rate over less than this would jump with each checkpoint, and seem to be above a budget that was kept. */
+const RATE_OVER_MS = 8_000;
+
 /** Longer than samples are apart in the first hour: what lies between is known as an average only. */
 const GAP_MS = 60_000;
 
@@ -28,7 +31,7 @@ export type Moment = Pick<
 export class History {
   readonly #points: HistoryPoint[] = [];
   readonly #episodes: ThrottlingEpisode[] = [];
-  #last: SampleRecord | undefined;
+  #samples: readonly SampleRecord[] = [];
   #seen = 0;
 
   get points(): readonly HistoryPoint[] {
@@ -39,22 +42,13 @@ export class History {
     return this.#episodes;
   }
 
-  /** Takes stored samples, in their order; a rate is the difference of two. */
+  /** Takes the stored samples, in their order; a rate is the difference of two. */
   addSamples(samples: readonly SampleRecord[]): void {
-    for (const sample of samples) {
-      const before = this.#last;
-      const elapsedMs = before ? Date.parse(sample.at) - Date.parse(before.at) : 0;
-      this.#last = sample;
-      if (!before || elapsedMs <= 0) {
-        this.#add(sample, null);
-        continue;
-      }
-      const perSecond = (from: number, to: number) => (Math.max(0, to - from) / elapsedMs) * 1_000;
-      const rate = {
-        write: perSecond(before.counters.writeUnits, sample.counters.writeUnits),
-        read: perSecond(before.counters.readUnits, sample.counters.readUnits),
-      };
-      if (elapsedMs > GAP_MS) {
+    this.#samples = samples;
+    for (const [index, sample] of samples.entries()) {
+      const before = samples[index - 1];
+      const rate = this.#rateAt(index);
+      if (before && Date.parse(sample.at) - Date.parse(before.at) > GAP_MS) {
         const at = new Date(Date.parse(before.at) + 1_000).toISOString();
         this.#add({ ...before, at, throttled: 0 }, rate);
       }
@@ -62,8 +56,29 @@ export class History {
     }
   }
 
+  /** Over the time since the sample before, or since an older one where samples stand close. */
+  #rateAt(index: number): { write: number; read: number } | null {
+    const sample = this.#samples[index];
+    let from = index - 1;
+    while (from > 0 && this.#msBetween(from, index) < RATE_OVER_MS) from -= 1;
+    const start = this.#samples[from];
+    const elapsedMs = this.#msBetween(from, index);
+    if (!sample || !start || elapsedMs <= 0) return null;
+    const perSecond = (since: number, until: number) => (Math.max(0, until - since) / elapsedMs) * 1_000;
+    return {
+      write: perSecond(start.counters.writeUnits, sample.counters.writeUnits),
+      read: perSecond(start.counters.readUnits, sample.counters.readUnits),
+    };
+  }
+
+  #msBetween(from: number, to: number): number {
+    return Date.parse(this.#samples[to]?.at ?? '') - Date.parse(this.#samples[from]?.at ?? '');
+  }
+
   /** Takes what was just read, with the rate over the last seconds. */
   addLook(moment: Moment, rate: RateView | null): void {
+    // The first look has no rate yet; leaving it out joins what was stored to what comes.
+    if (!rate && this.#points.length > 0) return;
     this.#add(moment, rate && { write: rate.writeUnitsPerSecond, read: rate.readUnitsPerSecond });
     this.#seen += 1;
     if (this.#seen > MOST_FINE_POINTS) this.#thin();

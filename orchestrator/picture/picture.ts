@@ -27,7 +27,7 @@ export interface Picture {
   readonly tasks: readonly TaskView[];
   /** Launches of segments that had had one before. */
   readonly relaunches: number;
-  /** Over the last seconds; null until there are two looks to compare. */
+  /** Over the last seconds, or over the whole run once it has ended; null until there are two looks to compare. */
   readonly rate: RateView | null;
   /** What throttles now; null when nothing does. */
   readonly throttling: ThrottlingView | null;

@@ -38,6 +38,8 @@ export function progressView(request: ProgressRequest): ProgressView {
   const now = segments.filter(({ pass }) => pass === run.sweep);
   const complete = now.filter(({ status }) => status === 'complete').length;
   const byComplete = { part: complete / run.totalSegments, basis: 'of the segments are complete' };
+  if (run.finishedAt !== undefined)
+    return { ...byComplete, remainingMs: null, remainingBasis: 'the run has ended' };
   if (complete === run.totalSegments)
     return { ...byComplete, remainingMs: null, remainingBasis: 'the sweep is complete' };
   if (run.desired !== 'run' || run.status !== 'running') return noEstimate(byComplete, 'nobody works on it');

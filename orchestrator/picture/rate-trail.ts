@@ -1,4 +1,4 @@
-import type { Counters } from '../../core/records.ts';
+import type { Counters, RunRecord } from '../../core/records.ts';
 import type { RateView } from './picture.ts';
 
 /**
@@ -38,4 +38,16 @@ export class RateTrail {
       overMs,
     };
   }
+}
+
+/** Over the time in which a run was supervised: what is said of one that has ended. */
+export function averageRate(run: RunRecord, { scanned, readUnits, writeUnits }: Counters): RateView | null {
+  if (run.activeMs < LEAST_MS) return null;
+  const perSecond = (total: number) => (total / run.activeMs) * 1_000;
+  return {
+    writeUnitsPerSecond: perSecond(writeUnits),
+    readUnitsPerSecond: perSecond(readUnits),
+    itemsPerSecond: perSecond(scanned),
+    overMs: run.activeMs,
+  };
 }

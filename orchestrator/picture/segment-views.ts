@@ -55,16 +55,17 @@ export function segmentViews(
   return views;
 }
 
+/** By its owner's end or silence; or by its checkpoint, once its owner has moved it: when it was claimed nobody wrote. */
 function isStalled(
-  record: SegmentRecord,
+  { progressAt, progressedBy, launch }: SegmentRecord,
   run: RunRecord,
   owner: TaskView | undefined,
   nowMs: number,
 ): boolean {
   if (run.desired !== 'run') return false;
   if (owner && (owner.late || !owner.inAuthority)) return true;
-  const since = Date.parse(record.progressAt ?? owner?.launchedAt ?? '');
-  return nowMs - since > Math.max(STALLED_AFTER_MS, run.heartbeatMs * 5);
+  if (progressAt === undefined || progressedBy !== launch) return false;
+  return nowMs - Date.parse(progressAt) > Math.max(STALLED_AFTER_MS, run.heartbeatMs * 5);
 }
 
 /**

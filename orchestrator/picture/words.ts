@@ -40,7 +40,7 @@ export function roughDuration(ms: number): string {
 
 export function dollars(value: number): string {
   if (value === 0) return '$0';
-  return value < 0.01 ? 'less than $0.01' : `$${value.toFixed(2)}`;
+  return value < 0.01 ? '<$0.01' : `$${value.toFixed(2)}`;
 }
 
 /** The first part of a launch id tells launches apart for the eye. */

@@ -34,26 +34,10 @@ export async function readReport(stores: Stores, run: string, at: string): Promi
   const picture = compose(records, {
     nowMs,
     ages: new Map(ages),
-    rate: averageRate(records, nowMs),
+    rate: null,
     history,
     scannedBefore: sweepStart(samples)?.scanned,
     orchestratorAgeMs: null,
   });
   return { records, picture, evidence: evidenceOf(picture, at) };
-}
-
-/** Over the whole run: a report has no last seconds. */
-function averageRate({ run, segments }: Records, nowMs: number): Picture['rate'] {
-  const overMs =
-    Math.max(run.activeMs, 0) || Date.parse(run.finishedAt ?? '') || nowMs - Date.parse(run.createdAt);
-  if (overMs < 1_000) return null;
-  const sum = (value: 'scanned' | 'writeUnits' | 'readUnits') =>
-    segments.reduce((total, { counters }) => total + counters[value], run.supervisorCounters[value]);
-  const perSecond = (total: number) => (total / overMs) * 1_000;
-  return {
-    writeUnitsPerSecond: perSecond(sum('writeUnits')),
-    readUnitsPerSecond: perSecond(sum('readUnits')),
-    itemsPerSecond: perSecond(sum('scanned')),
-    overMs,
-  };
 }

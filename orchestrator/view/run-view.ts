@@ -73,7 +73,12 @@ export class RunView implements RunObserver {
     };
   }
 
-  close(): void {
+  /** The last picture, of the run as it ended where it did, and the end of the view. */
+  close(ended?: RunRecord): void {
+    if (ended && this.#records) {
+      this.#records = { ...this.#records, run: ended };
+      this.#show();
+    }
     for (const line of this.#notes.take()) this.#surface.note(line);
     this.#surface.close();
   }

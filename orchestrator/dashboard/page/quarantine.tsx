@@ -30,7 +30,7 @@ export function Quarantine({ picture }: { picture: Picture }) {
                 <th scope="row">
                   <code>{key}</code>
                 </th>
-                <td>{reason}</td>
+                <td class="text">{reason}</td>
                 <td class="number">{attempts}</td>
                 <td>{resolved ?? 'lacks it'}</td>
               </tr>

@@ -30,9 +30,11 @@ export function Changes({ evidence }: { evidence: Evidence }) {
         <tbody>
           {evidence.changes.map(({ at, by, what, detail }) => (
             <tr key={at}>
-              <th scope="row">{at.slice(0, 19).replace('T', ' ')}</th>
-              <td>{by}</td>
-              <td>
+              <th scope="row" class="tight">
+                {at.slice(0, 19).replace('T', ' ')}
+              </th>
+              <td class="text">{by}</td>
+              <td class="text">
                 {what}
                 {detail && `: ${detail}`}
               </td>
@@ -121,7 +123,9 @@ export function SegmentTable({ picture: { segments } }: { picture: Picture }) {
             {segments.slice(0, SHOWN_SEGMENTS).map((segment, index) => (
               <tr key={index}>
                 <th scope="row">{index}</th>
-                <td>{segment.reason ? `${segment.status}: ${segment.reason}` : segment.status}</td>
+                <td class="text">
+                  {segment.reason ? `${segment.status}: ${segment.reason}` : segment.status}
+                </td>
                 <td class="number">{count(segment.scanned)}</td>
                 <td class="number">{count(segment.updated)}</td>
                 <td>

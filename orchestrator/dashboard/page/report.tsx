@@ -31,11 +31,11 @@ export function Report({ data: { picture, evidence } }: { data: ReportData }) {
           <h2 id="rate">Time line</h2>
           <RateCharts picture={picture} />
         </section>
+        <section class="card" aria-labelledby="options">
+          <h2 id="options">What was run</h2>
+          <Options evidence={evidence} />
+        </section>
         <div class="columns">
-          <section class="card" aria-labelledby="options">
-            <h2 id="options">What was run</h2>
-            <Options evidence={evidence} />
-          </section>
           <section class="card" aria-labelledby="changes">
             <h2 id="changes">Who changed it, and when</h2>
             <Changes evidence={evidence} />

@@ -12,6 +12,7 @@ const SIZES: readonly (readonly [width: number, height: number])[] = [
   [4, 6],
 ];
 const MOST_HEIGHT = 230;
+const WIDEST = 72;
 
 export interface StripLayout {
   readonly columns: number;
@@ -28,7 +29,7 @@ export interface StripLayout {
 export function layoutStrip(segments: number, width: number): StripLayout {
   for (const [cellWidth, cellHeight] of SIZES) {
     const layout = layoutOf(segments, 1, width, cellWidth, cellHeight);
-    if (layout.rows * (cellHeight + layout.gap) <= MOST_HEIGHT) return layout;
+    if (layout.rows * (cellHeight + layout.gap) <= MOST_HEIGHT) return stretched(layout, width);
   }
   const [cellWidth, cellHeight] = SIZES.at(-1) ?? [4, 6];
   const room = layoutOf(1, 1, width, cellWidth, cellHeight);
@@ -47,6 +48,13 @@ function layoutOf(
   const gap = cellWidth >= 14 ? 3 : cellWidth >= 8 ? 2 : 1;
   const columns = Math.max(1, Math.floor((width + gap) / (cellWidth + gap)));
   return { columns, rows: Math.ceil(cells / columns), cellWidth, cellHeight, gap, perCell, cells };
+}
+
+/** One row of few segments takes the whole width. */
+function stretched(layout: StripLayout, width: number): StripLayout {
+  if (layout.rows > 1) return layout;
+  const cellWidth = Math.min(WIDEST, Math.floor((width + layout.gap) / layout.cells) - layout.gap);
+  return { ...layout, columns: layout.cells, cellWidth: Math.max(layout.cellWidth, cellWidth) };
 }
 
 /** The cell at a place of the strip, or none. */

@@ -51,7 +51,7 @@ function TaskRow({ task }: { task: TaskView }) {
       <th scope="row">
         <code>{shortLaunch(task.launch)}</code>
       </th>
-      <td>
+      <td class="tight">
         <span class={`dot tone-${tone}`} aria-hidden="true" />
         {stateOf(task)}
       </td>
@@ -60,8 +60,8 @@ function TaskRow({ task }: { task: TaskView }) {
         {task.segmentsComplete > 0 && `, ${count(task.segmentsComplete)} complete`}
       </td>
       <td class="number">{task.inAuthority ? rate(task.granted.writeUnitsPerSecond) : ''}</td>
-      <td>{clockTime(task.launchedAt)}</td>
-      <td>{newsOf(task)}</td>
+      <td class="tight">{clockTime(task.launchedAt)}</td>
+      <td class="text">{newsOf(task)}</td>
     </tr>
   );
 }

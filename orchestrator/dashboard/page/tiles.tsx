@@ -18,7 +18,11 @@ export function Tiles({ picture }: { picture: Picture }) {
           ? progress.remainingBasis
           : `${roughDuration(progress.remainingMs)} left, by ${progress.remainingBasis}`}
       </Tile>
-      <Tile name="rate" label="Write units a second" value={now ? rate(now.writeUnitsPerSecond) : '–'}>
+      <Tile
+        name="rate"
+        label={run.finishedAt ? 'Write units a second, on average' : 'Write units a second'}
+        value={now ? rate(now.writeUnitsPerSecond) : '–'}
+      >
         <Meter part={now ? now.writeUnitsPerSecond / run.budget.writeUnitsPerSecond : 0} />
         of a budget of {rate(run.budget.writeUnitsPerSecond)}
         <br />
@@ -33,7 +37,7 @@ export function Tiles({ picture }: { picture: Picture }) {
         {late > 0 ? (
           <span class="text-care">{count(late)} without a heartbeat</span>
         ) : (
-          `last heartbeats at most ${duration(oldest)} old`
+          running > 0 && `last heartbeats at most ${duration(oldest)} old`
         )}
         <br />
         {count(run.launches)} launched, {count(relaunches)} again
