@@ -212,7 +212,7 @@ export interface RunRecord {
   /** Items that lacked the attribute in the last verification. */
   readonly missing?: number;
   /** What the missing items say of live writers, in words. */
-  readonly diagnosis?: string;
+  readonly diagnosis?: string | undefined;
 }
 
 /** Cumulative over passes and resumes. Capacity in units. */

@@ -14,7 +14,7 @@ import type { WriteQueue } from './write-queue.ts';
 const OPEN_PAGES = 2;
 
 /** The first page of a launch is small: the sooner it has settled, the sooner there is a checkpoint. */
-const FIRST_PAGE_ITEMS = 100;
+export const FIRST_PAGE_ITEMS = 100;
 
 /** A page should settle within about this time at the worker's share, so that checkpoints keep coming. */
 const PAGE_SECONDS = 3;
@@ -71,7 +71,8 @@ export async function scanSegment(
   }
 }
 
-async function scanPage(
+/** One page, however often it takes. */
+export async function scanPage(
   { table, share, clock }: ScanStageOptions,
   position: ScanPosition,
   work: SegmentWork,

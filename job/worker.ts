@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import type { CloudWatchClient } from '@aws-sdk/client-cloudwatch';
 import type { DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import { parseJsonValue } from '../core/attribute-value.ts';
+import { CanaryStore } from '../core/canary-store.ts';
 import type { Clock } from '../core/clock.ts';
 import type { ControlTable } from '../core/control-table.ts';
 import { AuthorityLostError, ConfigurationError, describeError, SystemicError } from '../core/errors.ts';
@@ -15,6 +16,7 @@ import { SegmentStore } from '../core/segment-store.ts';
 import type { TaskEnvironment } from '../core/task-environment.ts';
 import { TaskStore } from '../core/task-store.ts';
 import { Authority } from './authority.ts';
+import { writeCanary } from './canary-stage.ts';
 import { CapacityEstimate } from './capacity-estimate.ts';
 import { InFlightLimit } from './in-flight.ts';
 import type { Logger } from './log.ts';
@@ -208,7 +210,11 @@ class Worker {
       });
       this.#works.push(work);
       log.info({ from: claimed.lastEvaluatedKey ?? 'the beginning' }, 'segment claimed');
-      await scanSegment(scan, work, claimed.lastEvaluatedKey, signal);
+      if (this.#run.limit === undefined) await scanSegment(scan, work, claimed.lastEvaluatedKey, signal);
+      else {
+        const keys = await new CanaryStore(this.#options.controlTable).list(task.runId, segment);
+        await writeCanary(scan, work, keys, signal);
+      }
       await work.completion(signal);
       this.#metrics.add('SegmentsComplete', 1);
       log.info(work.tally.snapshot(), 'segment complete');

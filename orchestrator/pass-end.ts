@@ -1,12 +1,13 @@
 import type { DynamoDBClient } from '@aws-sdk/client-dynamodb';
-import { encodeAttributeMap, parseJsonValue } from '../core/attribute-value.ts';
+import { type AttributeMap, encodeAttributeMap, parseJsonValue } from '../core/attribute-value.ts';
 import { CapacityLimiter } from '../core/capacity-limiter.ts';
 import type { Clock } from '../core/clock.ts';
-import type { ItemWrite } from '../core/item-write.ts';
+import { type ItemWrite, keyOf } from '../core/item-write.ts';
 import { REPAIR_SEGMENT } from '../core/metrics.ts';
 import type { MetricsPublisher } from '../core/metrics-publisher.ts';
 import { addCounters, NO_COUNTERS, type RunRecord, type RunStatus } from '../core/records.ts';
 import type { Supervision } from '../core/run-store.ts';
+import { diagnose } from './diagnosis.ts';
 import type { Output } from './output.ts';
 import { repair } from './repair.ts';
 import type { RunObserver } from './run-observer.ts';
@@ -49,9 +50,7 @@ export async function endPass(
   await stores.runs.supervise(supervision, ({ status }) =>
     status === 'verifying' ? undefined : { status: 'verifying' },
   );
-  const result = await verify(run, options, signal);
-  const quarantined = new Set((await stores.quarantine.list(run.run)).map(({ key }) => key));
-  const open = result.keys.filter(key => !quarantined.has(encodeAttributeMap(key)));
+  const { result, open } = await verify(run, options, signal);
   const allKeysKnown = result.missing === result.keys.length;
   if (allKeysKnown && open.length === 0) {
     const status = result.missing === 0 ? 'verified' : 'quarantined';
@@ -67,7 +66,7 @@ async function verify(
   run: RunRecord,
   options: PassEndOptions,
   signal: AbortSignal,
-): Promise<VerificationResult> {
+): Promise<{ readonly result: VerificationResult; readonly open: readonly AttributeMap[] }> {
   const { stores, client, clock, supervision, output, metrics, observer } = options;
   const totalSegments = verificationSegments(run.totalSegments);
   const startedAt = clock.nowIso();
@@ -79,6 +78,7 @@ async function verify(
     table: run.table,
     keySchema: run.keySchema,
     attribute: run.attribute,
+    alsoRead: run.createdKey,
     totalSegments,
     limiter: new CapacityLimiter(clock, run.rates.readUnitsPerSecond),
     clock,
@@ -89,11 +89,18 @@ async function verify(
       observer?.verification(tracker.progress(clock.nowIso()));
     },
   });
-  const keys = sampleOf(result.keys);
+  const found = { ...result, keys: result.keys.map(item => keyOf(run.keySchema, item)) };
+  const keys = sampleOf(found.keys);
   const { scanned, missing, nulls, readUnits } = result;
+  const quarantined = new Set((await stores.quarantine.list(run.run)).map(({ key }) => key));
+  const openItems = result.keys.filter(
+    item => !quarantined.has(encodeAttributeMap(keyOf(run.keySchema, item))),
+  );
+  const diagnosis = diagnose(run, openItems);
   await stores.runs.supervise(supervision, record => ({
     supervisorCounters: addCounters(record.supervisorCounters, { ...NO_COUNTERS, readUnits }),
     missing,
+    diagnosis: diagnosis?.words,
   }));
   await stores.runs.writeVerification({
     run: run.run,
@@ -107,8 +114,12 @@ async function verify(
     keys,
     readUnits,
   });
-  output.event('verification.finished', verificationFinished(run, result));
-  return result;
+  output.event('verification.finished', {
+    ...verificationFinished(run, found),
+    ...(diagnosis && { diagnosis }),
+  });
+  if (diagnosis) output.say(diagnosis.words);
+  return { result: found, open: openItems.map(item => keyOf(run.keySchema, item)) };
 }
 
 /** The fields of `verification.finished`. */

@@ -1,3 +1,4 @@
+import { CanaryStore } from '../core/canary-store.ts';
 import type { ControlTable } from '../core/control-table.ts';
 import { QuarantineStore } from '../core/quarantine-store.ts';
 import { RunStore } from '../core/run-store.ts';
@@ -12,6 +13,7 @@ export interface Stores {
   readonly segments: SegmentStore;
   readonly quarantine: QuarantineStore;
   readonly samples: SampleStore;
+  readonly canary: CanaryStore;
 }
 
 export function createStores(table: ControlTable): Stores {
@@ -21,5 +23,6 @@ export function createStores(table: ControlTable): Stores {
     segments: new SegmentStore(table),
     quarantine: new QuarantineStore(table),
     samples: new SampleStore(table),
+    canary: new CanaryStore(table),
   };
 }

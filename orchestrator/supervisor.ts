@@ -16,6 +16,8 @@ import { type Supervision, statusWhenEnded } from '../core/run-store.ts';
 import { settleCall } from '../core/settle.ts';
 import { deal, openSegments } from './assignment.ts';
 import { Budget } from './budget.ts';
+import { endCanary } from './canary.ts';
+import { costStop } from './cost-guard.ts';
 import { isExpiredCredentials } from './expired-credentials.ts';
 import type { Fleet } from './fleet.ts';
 import { Launcher } from './launcher.ts';
@@ -210,7 +212,12 @@ export class Supervisor {
   ): StopReason | undefined {
     const systemic = tasks.find(task => task.end?.kind === 'systemic' && !this.#known.has(task.launch));
     if (systemic?.end) return { kind: 'failed', message: systemic.end.message };
-    const { quarantined, matched } = totals(run, segments);
+    const counters = totals(run, segments);
+    const { quarantined, matched } = counters;
+    const sweepComplete = segmentStates(run, segments).complete === run.totalSegments;
+    const nowMs = Date.parse(this.#options.clock.nowIso());
+    const tooDear = costStop({ run, counters, tasks, nowMs, sweepComplete });
+    if (tooDear) return tooDear;
     // Whoever resumes a run that was stopped has seen what is in quarantine.
     const since = {
       matched: matched - (run.acceptedQuarantine?.matched ?? 0),
@@ -344,7 +351,11 @@ export class Supervisor {
   async #endPass(run: RunRecord, clock: Clock): Promise<void> {
     const { stores, supervision, client, output, metrics, observer } = this.#options;
     const end = await this.#whileWanted(signal =>
-      endPass(run, { stores, client, clock, supervision, output, metrics, observer }, signal),
+      (run.limit === undefined ? endPass : endCanary)(
+        run,
+        { stores, client, clock, supervision, output, metrics, observer },
+        signal,
+      ),
     );
     if (end?.next === 'finish') return this.#end(end.status);
     if (end) await stores.runs.supervise(supervision, ({ pass, sweep }) => nextPass(end, pass, sweep));

@@ -24,6 +24,8 @@ export interface VerificationRequest {
   readonly table: string;
   readonly keySchema: KeySchema;
   readonly attribute: string;
+  /** Another attribute to bring along, where an item lacks the one that is looked for. */
+  readonly alsoRead?: string | undefined;
   readonly totalSegments: number;
   readonly limiter: CapacityLimiter;
   readonly clock: Clock;
@@ -46,7 +48,7 @@ export interface VerificationResult {
   readonly missing: number;
   /** Items whose attribute is there and is NULL; they count as having it. */
   readonly nulls: number;
-  /** Keys of missing items as DynamoDB JSON, {@link MAX_REPAIRABLE} at most. */
+  /** Keys of missing items, with the attribute that was to be read as well, {@link MAX_REPAIRABLE} at most. */
   readonly keys: readonly AttributeMap[];
   readonly readUnits: number;
 }
@@ -123,7 +125,9 @@ async function readPage(
   request: VerificationRequest,
 ): Promise<ScanCommandOutput> {
   const { client, table, keySchema, attribute, totalSegments, limiter, clock, signal } = request;
-  const keyNames = keySchema.map(({ name }, index): [string, string] => [`#k${index}`, name]);
+  const names = new Set(keySchema.map(({ name }) => name));
+  if (request.alsoRead !== undefined) names.add(request.alsoRead);
+  const keyNames = [...names].map((name, index): [string, string] => [`#k${index}`, name]);
   const limit = pageLimit(limiter.unitsPerSecond);
   for (let failures = 1; ; failures++) {
     await limiter.reserve(expectedUnits, signal);

@@ -68,6 +68,7 @@ export async function resume(context: CommandContext): Promise<ExitCode> {
   const run = await stores.runs.takeOver(before.run, change, {
     desired: 'run',
     ...(before.status === 'failed' && { acceptedQuarantine: { matched, quarantined } }),
+    ...(settings.maxCost !== undefined && { maxCostUsd: settings.maxCost }),
   });
   if (!run) throw new ConfigurationError(`There is no run ${before.run}.`);
   if (isFinished(run.status)) return finish(session, run);

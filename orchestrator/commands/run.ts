@@ -1,5 +1,9 @@
+import { CapacityLimiter } from '../../core/capacity-limiter.ts';
 import { PreflightError, TableLockedError } from '../../core/errors.ts';
+import type { ItemWrite } from '../../core/item-write.ts';
 import type { RunRecord } from '../../core/records.ts';
+import type { NewRun } from '../../core/run-store.ts';
+import { chooseCanary } from '../canary.ts';
 import { confirm } from '../confirm.ts';
 import type { ExitCode } from '../exit-codes.ts';
 import { newRun } from '../new-run.ts';
@@ -24,11 +28,31 @@ export async function run(context: CommandContext): Promise<ExitCode> {
   }
   const api = await chooseWriteApi(session, write);
   output.say(`Writes: ${api.writeApi}, ${api.writeApiReason}.`);
-  const record = await session.stores.runs.create(newRun(session, prepared, api));
+  const record = await createRun(session, newRun(session, prepared, api), write);
   output.setRun(record.run);
   output.say(`Run ${record.run} has begun.`);
   output.event('run.started', { resumed: false, ...describeRun(record, prepared.chosen.reason) });
   return superviseRun(session, record);
+}
+
+/** The run, and before it, of a canary, the items that it may write. */
+async function createRun(session: Session, run: NewRun, write: ItemWrite): Promise<RunRecord> {
+  const { client, clock, stores, detach, output } = session;
+  if (run.limit !== undefined) {
+    const chosen = await chooseCanary({
+      client,
+      write,
+      totalSegments: run.totalSegments,
+      limit: run.limit,
+      limiter: new CapacityLimiter(clock, run.rates.readUnitsPerSecond),
+      clock,
+      signal: detach,
+    });
+    const items = [...chosen.values()].reduce((sum, keys) => sum + keys.length, 0);
+    output.say(`The canary is ${items} items in ${chosen.size} segments.`);
+    await stores.canary.write(run.run, chosen);
+  }
+  return stores.runs.create(run);
 }
 
 /**

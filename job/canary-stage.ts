@@ -1,0 +1,39 @@
+import { decodeKey } from '../core/attribute-value.ts';
+import { FIRST_PAGE_ITEMS, type ScanStageOptions, scanPage } from './scan-stage.ts';
+import type { SegmentWork } from './segment-work.ts';
+import type { Page } from './settled-prefix.ts';
+
+/**
+ * A segment of a canary: one small page is read, as a run would read it, and then the items that the run may write in
+ * this segment are handed to the writers, and no others.
+ * @throws as scanSegment.
+ */
+export async function writeCanary(
+  options: ScanStageOptions,
+  work: SegmentWork,
+  keys: readonly string[],
+  signal: AbortSignal,
+): Promise<void> {
+  const { segment } = work;
+  const first = {
+    segment,
+    totalSegments: options.totalSegments,
+    exclusiveStartKey: undefined,
+    limit: FIRST_PAGE_ITEMS,
+  };
+  const reply = await scanPage(options, first, work, signal);
+  work.tally.add({ scanned: reply.ScannedCount ?? 0 });
+  const page: Page = { unsettled: keys.length, lastEvaluatedKey: undefined };
+  work.append(page);
+  if (keys.length === 0) return;
+  options.queue.add(
+    keys.map(key => ({
+      key: decodeKey(key),
+      page,
+      work,
+      tries: 0,
+      internalErrors: 0,
+      unexplainedRefusals: 0,
+    })),
+  );
+}
