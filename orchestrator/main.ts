@@ -2,12 +2,15 @@ import yargs, { type Argv, type Options } from 'yargs';
 import { hideBin } from 'yargs/helpers';
 import { ConfigurationError, describeError } from '../core/errors.ts';
 import { DetachedError } from './detached-error.ts';
+import { COMMANDS, withExamples } from './examples.ts';
 import { EXIT, type ExitCode, exitCodeOfError } from './exit-codes.ts';
 import {
   DASHBOARD_OPTIONS,
   DOCTOR_OPTIONS,
+  FAILURES_OPTIONS,
   FLEET_OPTIONS,
   LOCAL_OPTIONS,
+  OPTION_NAMES,
   optionsFromEnvironment,
   PLAN_OPTIONS,
   parseSettings,
@@ -16,10 +19,12 @@ import {
   REPORT_OPTIONS,
   RESUME_OPTIONS,
   RUN_OPTIONS,
+  STATUS_OPTIONS,
   TABLE_OPTIONS,
 } from './options.ts';
 import { createOutput } from './output.ts';
 import type { CommandContext } from './session.ts';
+import { explainUsage } from './usage-errors.ts';
 
 type Command = (context: CommandContext) => Promise<ExitCode>;
 
@@ -54,7 +59,7 @@ async function main(words: string[]): Promise<ExitCode> {
     .scriptName('orchestrate')
     .locale('en')
     .strict()
-    .recommendCommands()
+    .completion('completion', 'Print a script that completes commands and options in bash or zsh')
     .wrap(Math.min(110, process.stdout.columns ?? 110))
     .options(FLEET_OPTIONS)
     .version(false)
@@ -62,94 +67,95 @@ async function main(words: string[]): Promise<ExitCode> {
     .command(
       ['run', '$0'],
       'Add the attribute to every item that lacks it, and verify that none does',
-      builder =>
-        withOptions(builder, RUN_OPTIONS)
-          .example('$0 --segments 32', 'the table stuff, attribute test, value 1, by the stack fleetfill')
-          .example('$0 --table orders --attribute version --value 2 --max-write-rate 500', 'with a budget'),
+      builder => withExamples(withOptions(builder, RUN_OPTIONS), 'run'),
       async given => execute(given, (await import('./commands/run.ts')).run),
     )
     .command(
       'plan',
       'Show what a run would do, take and cost, and what speaks against it; writes nothing',
-      builder =>
-        withOptions(builder, PLAN_OPTIONS)
-          .example('$0 plan --table orders --attribute version', 'before anything else')
-          .example('$0 plan --table orders --format md > change.md', 'a change ticket'),
+      builder => withExamples(withOptions(builder, PLAN_OPTIONS), 'plan'),
       async given => execute(given, (await import('./commands/plan.ts')).plan),
     )
     .command(
       'doctor',
       'Examine all that a run needs; with --task, by one task that changes no item',
-      builder => withOptions(builder, DOCTOR_OPTIONS),
+      builder => withExamples(withOptions(builder, DOCTOR_OPTIONS), 'doctor'),
       async given => execute(given, (await import('./commands/doctor.ts')).doctor),
     )
     .command(
       'resume <run>',
       'Take the supervision of a run over and go on',
-      builder => builder.positional('run', RUN_POSITIONAL).options(RESUME_OPTIONS),
+      builder => withExamples(builder.positional('run', RUN_POSITIONAL).options(RESUME_OPTIONS), 'resume'),
       async given => execute(given, (await import('./commands/resume.ts')).resume),
     )
     .command(
       'status [run]',
       'Show a run, the newest where none is named',
       builder =>
-        builder
-          .positional('run', { type: 'string', describe: 'Id of the run' })
-          .option('watch', { type: 'boolean', describe: 'Show it every two seconds until it ends' }),
+        withExamples(
+          withOptions(
+            builder.positional('run', { type: 'string', describe: 'Id of the run' }),
+            STATUS_OPTIONS,
+          ),
+          'status',
+        ),
       async given => execute(given, (await import('./commands/status.ts')).status),
     )
     .command(
       'pause <run>',
       'Stop writing until someone resumes; returns when no task can write any more',
-      builder => builder.positional('run', RUN_POSITIONAL),
+      builder => withExamples(builder.positional('run', RUN_POSITIONAL), 'pause'),
       async given => execute(given, (await import('./commands/operate.ts')).pause),
     )
     .command(
       'cancel <run>',
       'End a run for good and release the table; what was written stays',
-      builder => builder.positional('run', RUN_POSITIONAL),
+      builder => withExamples(builder.positional('run', RUN_POSITIONAL), 'cancel'),
       async given => execute(given, (await import('./commands/operate.ts')).cancel),
     )
     .command(
       'rate <run>',
       'Change the budget of a run',
-      builder => withOptions(builder.positional('run', RUN_POSITIONAL), RATE_OPTIONS),
+      builder => withExamples(withOptions(builder.positional('run', RUN_POSITIONAL), RATE_OPTIONS), 'rate'),
       async given => execute(given, (await import('./commands/operate.ts')).rate),
     )
     .command(
       'failures <run>',
       'List the items that could not be written',
       builder =>
-        builder
-          .positional('run', RUN_POSITIONAL)
-          .option('retry', { type: 'boolean', describe: 'Try each of them again' }),
+        withExamples(withOptions(builder.positional('run', RUN_POSITIONAL), FAILURES_OPTIONS), 'failures'),
       async given => execute(given, (await import('./commands/failures.ts')).failures),
     )
     .command(
       'dashboard <run>',
       'Serve a page that shows a run, on this machine alone, until Ctrl-C',
-      builder => withOptions(builder.positional('run', RUN_POSITIONAL), DASHBOARD_OPTIONS),
+      builder =>
+        withExamples(withOptions(builder.positional('run', RUN_POSITIONAL), DASHBOARD_OPTIONS), 'dashboard'),
       async given => execute(given, (await import('./commands/dashboard.ts')).dashboard),
     )
     .command(
       'report <run>',
       'Write the evidence of a run: one file that needs no network',
-      builder => withOptions(builder.positional('run', RUN_POSITIONAL), REPORT_OPTIONS),
+      builder =>
+        withExamples(withOptions(builder.positional('run', RUN_POSITIONAL), REPORT_OPTIONS), 'report'),
       async given => execute(given, (await import('./commands/report.ts')).report),
     )
     .command(
       'verify',
       'Read the whole table with strong consistency and count items that lack the attribute',
-      builder => withOptions(builder, { ...TABLE_OPTIONS, ...READ_RATE_OPTION }),
+      builder => withExamples(withOptions(builder, { ...TABLE_OPTIONS, ...READ_RATE_OPTION }), 'verify'),
       async given => execute(given, (await import('./commands/verify.ts')).verify),
     )
     .command(
       'local [directory]',
       'Run DynamoDB, ECS and CloudWatch on this machine until Ctrl-C',
       builder =>
-        withOptions(
-          builder.positional('directory', { type: 'string', describe: 'Folder that keeps the database' }),
-          LOCAL_OPTIONS,
+        withExamples(
+          withOptions(
+            builder.positional('directory', { type: 'string', describe: 'Folder that keeps the database' }),
+            LOCAL_OPTIONS,
+          ),
+          'local',
         ),
       async given => {
         const { local } = await import('./commands/local.ts');
@@ -162,7 +168,9 @@ async function main(words: string[]): Promise<ExitCode> {
       },
     )
     .fail((message, error) => {
-      throw error ?? new ConfigurationError(message);
+      if (error && error.name !== 'YError') throw error;
+      const said = error ? error.message : message;
+      throw new ConfigurationError(explainUsage(said, words, COMMANDS, OPTION_NAMES));
     })
     .epilogue('Every option can be given as a variable too: FLEETFILL_MAX_WRITE_RATE is --max-write-rate.');
   try {
@@ -170,7 +178,9 @@ async function main(words: string[]): Promise<ExitCode> {
     return exitCode;
   } catch (error) {
     if (detach.signal.aborted && detach.signal.reason instanceof DetachedError) return EXIT.detached;
-    process.stderr.write(`${explain(error, words.includes('--debug'))}\n`);
+    process.stderr.write(
+      `${explain(error, words.includes('--debug') || fromEnvironment(FLEET_OPTIONS)['debug'] === true)}\n`,
+    );
     return exitCodeOfError(error);
   }
 }

@@ -142,6 +142,26 @@ export const LOCAL_OPTIONS = {
   latency: value('Milliseconds added to each call', HOW),
 } satisfies Record<string, Options>;
 
+export const STATUS_OPTIONS = {
+  watch: flag('Show it every two seconds until it ends', OUTPUT),
+} satisfies Record<string, Options>;
+
+export const FAILURES_OPTIONS = {
+  retry: flag('Try each of them again', HOW),
+} satisfies Record<string, Options>;
+
+/** The names of all options of all commands, for whoever misspells one. */
+export const OPTION_NAMES: readonly string[] = Object.keys({
+  ...FLEET_OPTIONS,
+  ...PLAN_OPTIONS,
+  ...DOCTOR_OPTIONS,
+  ...DASHBOARD_OPTIONS,
+  ...REPORT_OPTIONS,
+  ...LOCAL_OPTIONS,
+  ...STATUS_OPTIONS,
+  ...FAILURES_OPTIONS,
+});
+
 /** All option names, for the environment variables `FLEETFILL_…` that stand for them. */
 const ALL_OPTIONS = { ...FLEET_OPTIONS, ...PLAN_OPTIONS, ...DASHBOARD_OPTIONS, ...REPORT_OPTIONS };
 
