@@ -145,7 +145,10 @@ export class UserTable {
     share.read.settle(reserved, readUnits);
     owner.tally.add({ readUnits });
     const standing = new Map(
-      (reply.Responses?.[write.table] ?? []).map(item => [this.#identity(item), write.attribute in item]),
+      (reply.Responses?.[write.table] ?? []).map(item => [
+        this.#identity(item),
+        Object.hasOwn(item, write.attribute),
+      ]),
     );
     const unanswered = new Set(
       (reply.UnprocessedKeys?.[write.table]?.Keys ?? []).map(key => this.#identity(key)),

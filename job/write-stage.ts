@@ -128,7 +128,7 @@ export class WriteStage {
       if (!standing) return this.#settleFailedCall(error, [item], signal);
       return this.#settleReadBack(
         item,
-        this.#options.attribute in standing ? 'has-attribute' : 'lacks-attribute',
+        Object.hasOwn(standing, this.#options.attribute) ? 'has-attribute' : 'lacks-attribute',
         signal,
       );
     }

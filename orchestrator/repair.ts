@@ -66,7 +66,7 @@ export async function repairItem(
       if (verdict.kind === 'refused') {
         const item = (error as { Item?: AttributeMap }).Item;
         if (!item) return { outcome: 'deleted', writeUnits };
-        if (write.attribute in item) return { outcome: 'alreadySet', writeUnits };
+        if (Object.hasOwn(item, write.attribute)) return { outcome: 'alreadySet', writeUnits };
         refusals += 1;
       }
       if (verdict.kind === 'quarantine' || verdict.kind === 'bisect' || refusals >= MAX_TRIES) {

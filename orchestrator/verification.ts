@@ -79,7 +79,7 @@ export async function verifyTable(request: VerificationRequest): Promise<Verific
         found.scanned += page.ScannedCount ?? 0;
         found.readUnits += readUnits;
         for (const item of page.Items ?? []) {
-          if (request.attribute in item) found.nulls += 1;
+          if (Object.hasOwn(item, request.attribute)) found.nulls += 1;
           else {
             found.missing += 1;
             if (keys.length < MAX_REPAIRABLE) keys.push(item);
