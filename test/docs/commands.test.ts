@@ -12,5 +12,5 @@ test.each(withCommands)(
   async path => {
     expect(await runDocument(readDocument(path))).toBeGreaterThan(0);
   },
-  170_000,
+  600_000,
 );

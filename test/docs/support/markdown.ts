@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
-import { fileURLToPath } from 'node:url';
 
-export const ROOT = fileURLToPath(new URL('../../../', import.meta.url));
+/** The root of the repository, with a slash: where npm and vitest run whatever they run. */
+export const ROOT = `${process.cwd()}/`;
 
 /** A fenced block. `info`: the words behind the fence, `console` and what follows it. */
 export interface Fence {
@@ -16,6 +16,12 @@ export interface StageMark {
   readonly line: number;
 }
 
+/** `<!-- meanwhile: deploy -->`: something happens outside the terminal. */
+export interface MeanwhileMark {
+  readonly meanwhile: string;
+  readonly line: number;
+}
+
 export interface Heading {
   readonly level: number;
   readonly title: string;
@@ -24,18 +30,19 @@ export interface Heading {
 
 export interface Document {
   readonly path: string;
-  readonly parts: readonly (Fence | StageMark | Heading)[];
+  readonly parts: readonly (Fence | StageMark | MeanwhileMark | Heading)[];
   /** Everything outside fences, a line each; inside them empty lines. */
   readonly prose: readonly string[];
 }
 
 const FENCE = /^\s*```(.*)$/;
 const STAGE = /^<!-- stage: (.*) -->$/;
+const MEANWHILE = /^<!-- meanwhile: (.*) -->$/;
 const HEADING = /^(#{1,6}) (.*)$/;
 
 /** `path` from the root of the repository. */
 export function readDocument(path: string): Document {
-  const parts: (Fence | StageMark | Heading)[] = [];
+  const parts: (Fence | StageMark | MeanwhileMark | Heading)[] = [];
   const prose: string[] = [];
   let open: { info: string[]; lines: string[]; line: number; indent: number } | undefined;
   for (const [index, line] of readFileSync(`${ROOT}${path}`, 'utf8').split('\n').entries()) {
@@ -64,6 +71,8 @@ export function readDocument(path: string): Document {
     prose.push(line);
     const stage = STAGE.exec(line);
     if (stage) parts.push({ stage: readStage(stage[1] ?? ''), line: index + 1 });
+    const meanwhile = MEANWHILE.exec(line);
+    if (meanwhile) parts.push({ meanwhile: meanwhile[1] ?? '', line: index + 1 });
     const heading = HEADING.exec(line);
     if (heading) parts.push({ level: heading[1]?.length ?? 0, title: heading[2] ?? '', line: index + 1 });
   }
@@ -87,9 +96,10 @@ export interface Command {
   readonly exitCode: number;
 }
 
-/** The commands of a `console` fence; lines before the first one are `before`. */
-export function commandsOf({ text }: Fence): { commands: Command[]; before: string[] } {
+/** The commands of a `console` fence; lines before the first one are `before`, with the exit code that they end in. */
+export function commandsOf({ text }: Fence): { commands: Command[]; before: string[]; exitCode: number } {
   const before: string[] = [];
+  let exitCode = 0;
   const found: { text: string; shown: string[]; exitCode: number }[] = [];
   let continues = false;
   for (const line of text.split('\n')) {
@@ -100,19 +110,18 @@ export function commandsOf({ text }: Fence): { commands: Command[]; before: stri
     } else if (line.startsWith('$ ')) {
       found.push({ text: line.slice(2), shown: [], exitCode: 0 });
       continues = line.endsWith('\\');
-    } else if (last) {
-      const exit = /^\[exit (\d+)\]$/.exec(line);
-      if (exit) last.exitCode = Number(exit[1]);
-      else last.shown.push(line);
     } else {
-      before.push(line);
+      const exit = /^\[exit (\d+)\]$/.exec(line);
+      if (exit && last) last.exitCode = Number(exit[1]);
+      else if (exit) exitCode = Number(exit[1]);
+      else (last?.shown ?? before).push(line);
     }
   }
   const commands = found.map(({ shown, ...command }) => ({
     ...command,
     shown: shown.some(line => line.trim() !== '') ? shown : undefined,
   }));
-  return { commands, before };
+  return { commands, before, exitCode };
 }
 
 /** The anchor that GitHub gives a heading. */

@@ -1,7 +1,7 @@
 /** What differs from run to run without meaning anything: on both sides it is replaced by a name. */
 const MASKS: readonly [RegExp, string][] = [
   [/\r/g, ''],
-  [/\d{14}-[0-9a-f]{6}/g, '‹run›'],
+  [/\d{14}-[0-9a-f]{6}|\bRUN\b/g, '‹run›'],
   [/[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}/g, '‹uuid›'],
   [/\d{4}-\d\d-\d\dT\d\d:\d\d(:\d\d(\.\d+)?)?Z?/g, '‹time›'],
   [/\b\d\d:\d\d(:\d\d)?\b/g, '‹time›'],
@@ -14,7 +14,7 @@ const MASKS: readonly [RegExp, string][] = [
   [/\b[\d.,]*\d\s?%/g, '‹percent›'],
   [/\b[\d.,]*\d (?=of [\d.,]+ (write |read )?units\/s)/g, '‹rate› '],
   [/\b[\d.,]*\d (?=(read|write) units(?! (a|per) second|\/s))/g, '‹units› '],
-  [/\b(?:\d[\d.,]* (?:ms|s|min|h|seconds?|minutes?|hours?)\b ?)+/g, '‹duration› '],
+  [/\b(?:\d(?:[\d.,]*\d)? (?:ms|s|min|h|seconds?|minutes?|hours?)\b(?!-) ?)+/g, '‹duration› '],
 ];
 
 export function mask(text: string, countsVary: boolean): string {
@@ -38,4 +38,12 @@ export function outputMatches(shown: readonly string[], output: string, countsVa
 
 function escapeRegExp(text: string): string {
   return text.replace(/[.*+?^${}()|[\]\\]/g, '\\$&');
+}
+
+/** An output for a page that is kept: without this machine's name, user and folders. */
+export function plain(output: string): string {
+  return output
+    .replace(/\r/g, '')
+    .replace(/(by )[\w.-]+@[\w.-]+/g, '$1you@here')
+    .replace(/\/tmp\/[\w.-]+/g, '/tmp/…');
 }

@@ -1,10 +1,11 @@
-import { type Command, commandsOf, type Document, type Fence } from './markdown.ts';
+import { type Command, commandsOf, type Document, type Fence, type Heading } from './markdown.ts';
 import { mask, outputMatches } from './output.ts';
 import { runIn, Scene } from './scene.ts';
 import type { CommandResult, StartedCommand, Terminal } from './terminal.ts';
 
-const COMMAND_TIMEOUT_MS = 100_000;
-const START_TIMEOUT_MS = 30_000;
+/** A machine that does much else at the same time takes several times as long as one that does not. */
+const COMMAND_TIMEOUT_MS = 240_000;
+const START_TIMEOUT_MS = 120_000;
 
 /** Words behind `console` by which a fence says that it cannot run here. */
 export const NOT_RUN = ['aws', 'docker', 'ci'];
@@ -20,67 +21,116 @@ interface Pending {
   readonly line: number;
 }
 
-/** Runs every command of a document, in order. @throws with what is shown and what came, at the first difference. */
-export async function runDocument(document: Document): Promise<number> {
-  let scene: Scene | undefined;
-  let terminal: Terminal | undefined;
-  let pending: Pending | undefined;
-  let commandsRun = 0;
+/** What a run of a document says of itself, in order. */
+export interface Recorder {
+  heading?(heading: Heading): void;
+  /** A command has ended, or has been left running. */
+  command?(text: string, output: string, exitCode: number | 'goes on'): void;
+  /** A command that was left running has ended. */
+  ended?(text: string, output: string, exitCode: number): void;
+  notRun?(fence: Fence): void;
+  event?(what: string): void;
+}
+
+/**
+ * Runs every command of a document, in order.
+ * @throws with what is shown and what came, at the first difference.
+ */
+export async function runDocument(document: Document, recorder: Recorder = {}): Promise<number> {
+  const running = new RunningDocument(document, recorder);
   try {
-    for (const part of document.parts) {
-      if ('stage' in part) {
-        await scene?.close();
-        scene = await Scene.open(part.stage);
-        terminal = scene.terminal();
-        continue;
-      }
-      if (!('info' in part) || !isRun(part)) continue;
-      scene ??= await Scene.open({});
-      terminal ??= scene.terminal();
-      const at = `${document.path}:${part.line}`;
-      const countsVary = part.info.includes('counts-vary');
-      const { commands, before } = commandsOf(part);
-      if (part.info.includes('ends')) {
-        if (!pending) throw new Error(`${at}: nothing was started that could end.`);
-        const shown = [...(pending.command.shown ?? []), '…', ...before];
-        const exit = before.map(line => /^\[exit (\d+)\]$/.exec(line)?.[1]).find(code => code !== undefined);
-        check(
-          at,
-          {
-            text: pending.command.text,
-            shown: shown.filter(line => !/^\[exit \d+\]$/.test(line)),
-            exitCode: Number(exit ?? 0),
-          },
-          await pending.started.result,
-          countsVary || pending.countsVary,
-        );
-        pending = undefined;
-      } else if (before.some(line => line.trim() !== '')) {
-        throw new Error(`${at}: a console block begins with "$ ".`);
-      }
-      for (const [index, command] of commands.entries()) {
-        commandsRun += 1;
-        const text = withRun(command.text, scene.run, at);
-        const leave = part.info.includes('starts') && index === commands.length - 1;
-        const started = (leave ? scene.terminal() : terminal).start(
-          text,
-          COMMAND_TIMEOUT_MS,
-          answerIn(command),
-        );
-        if (leave) {
-          const shown = [...(command.shown ?? []), '…'];
-          await appears(at, started, command, shown, countsVary);
-          pending = { started, command, countsVary, line: part.line };
-        } else {
-          check(at, command, await started.result, countsVary);
-        }
-        scene.run = runIn(started.output()) ?? scene.run;
-      }
-    }
-    if (pending) throw new Error(`${document.path}:${pending.line}: what was started here never ends.`);
-    return commandsRun;
+    for (const part of document.parts) await running.take(part);
+    return await running.finish();
   } finally {
-    await scene?.close();
+    await running.close();
+  }
+}
+
+class RunningDocument {
+  readonly #path: string;
+  readonly #recorder: Recorder;
+  #scene: Scene | undefined;
+  #terminal: Terminal | undefined;
+  #pending: Pending | undefined;
+  #commands = 0;
+
+  constructor({ path }: Document, recorder: Recorder) {
+    this.#path = path;
+    this.#recorder = recorder;
+  }
+
+  async take(part: Document['parts'][number]): Promise<void> {
+    if ('title' in part) this.#recorder.heading?.(part);
+    else if ('stage' in part) await this.#open(part.stage);
+    else if ('meanwhile' in part) await this.#scene?.happens(part.meanwhile);
+    else if (isRun(part)) await this.#run(part);
+    else if (part.info[0] === 'console') this.#recorder.notRun?.(part);
+  }
+
+  /** @returns how many commands were run. */
+  async finish(): Promise<number> {
+    await this.#scene?.judge();
+    if (this.#pending) {
+      throw new Error(`${this.#path}:${this.#pending.line}: what was started here never ends.`);
+    }
+    return this.#commands;
+  }
+
+  async close(): Promise<void> {
+    await this.#scene?.close();
+  }
+
+  async #open(stage: Readonly<Record<string, string>>): Promise<Scene> {
+    await this.#scene?.judge();
+    await this.#scene?.close();
+    const scene = await Scene.open(stage, what => this.#recorder.event?.(what));
+    this.#scene = scene;
+    this.#terminal = scene.terminal();
+    return scene;
+  }
+
+  async #run(fence: Fence): Promise<void> {
+    const scene = this.#scene ?? (await this.#open({}));
+    const at = `${this.#path}:${fence.line}`;
+    const countsVary = fence.info.includes('counts-vary');
+    const { commands, before, exitCode } = commandsOf(fence);
+    if (fence.info.includes('ends')) await this.#end(at, before, exitCode, countsVary);
+    else if (before.some(line => line.trim() !== '')) {
+      throw new Error(`${at}: a console block begins with "$ ".`);
+    }
+    for (const [index, command] of commands.entries()) {
+      this.#commands += 1;
+      const text = withRun(command.text, scene.run, at);
+      const leave = fence.info.includes('starts') && index === commands.length - 1;
+      const terminal = leave ? scene.terminal() : (this.#terminal ?? scene.terminal());
+      const started = terminal.start(text, COMMAND_TIMEOUT_MS, answerIn(command));
+      const watching = setInterval(() => {
+        const run = runIn(started.output());
+        if (run !== undefined && run !== scene.run) scene.runBegan(run);
+      }, 100);
+      started.result.finally(() => clearInterval(watching)).catch(() => {});
+      if (leave) {
+        await appears(at, started, command, [...(command.shown ?? []), '…'], countsVary);
+        this.#pending = { started, command, countsVary, line: fence.line };
+        this.#recorder.command?.(text, started.output(), 'goes on');
+      } else {
+        const result = await started.result;
+        this.#recorder.command?.(text, result.output, result.exitCode);
+        check(at, command, result, countsVary);
+      }
+      scene.run = runIn(started.output()) ?? scene.run;
+    }
+  }
+
+  async #end(at: string, shown: readonly string[], exitCode: number, countsVary: boolean): Promise<void> {
+    const pending = this.#pending;
+    if (!pending) throw new Error(`${at}: nothing was started that could end.`);
+    this.#pending = undefined;
+    const { command, started } = pending;
+    const result = await started.result;
+    this.#recorder.ended?.(command.text, result.output, result.exitCode);
+    const whole = { text: command.text, shown: [...(command.shown ?? []), '…', ...shown], exitCode };
+    check(at, whole, result, countsVary || pending.countsVary);
   }
 }
 

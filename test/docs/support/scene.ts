@@ -1,12 +1,13 @@
 import { mkdir, mkdtemp, readdir, rm, symlink } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { delimiter, join } from 'node:path';
-import { DynamoDBClient } from '@aws-sdk/client-dynamodb';
+import { DynamoDBClient, PutItemCommand } from '@aws-sdk/client-dynamodb';
 import { Application } from '../../../demo/application.ts';
 import { createTable } from '../../../demo/create-table.ts';
 import { fillWithPlaces } from '../../../demo/fill-places.ts';
-import { STUFF_KEY } from '../../../demo/item.ts';
+import { type Item, STUFF_KEY } from '../../../demo/item.ts';
 import { Journal } from '../../../demo/journal.ts';
+import { compare } from '../../../demo/oracle.ts';
 import { openPlaces } from '../../../demo/places.ts';
 import { type LocalStack, startLocalStack } from '../../../local/local-stack.ts';
 import { ROOT } from './markdown.ts';
@@ -17,6 +18,22 @@ const NOT_LINKED = new Set(['.git', '.cache', '.ci']);
 
 const SETUP_TIMEOUT_MS = 60_000;
 
+/** From the beginning of a run until the table's capacity is lowered, or old code begins to insert. */
+const TROUBLE_AFTER_MS = 3_000;
+
+const OLD_CODE_INTERVAL_MS = 150;
+
+const STAGES = ['bare', 'items', 'capacity', 'application', 'paused', 'throttle', 'kill', 'old-code'];
+
+/** What a stage has beside the stack, to write to the table and to judge it. */
+interface Contents {
+  readonly client: DynamoDBClient;
+  readonly journal: Journal;
+  readonly application: Application | undefined;
+  /** An item that nobody has put yet, as old code would put it. */
+  readonly newItem: () => Item;
+}
+
 /**
  * Where a document's commands run: a folder that looks like the repository and is not it, `orchestrate` on the PATH,
  * and, unless the stage is bare, a stack of one machine in place of AWS.
@@ -24,43 +41,45 @@ const SETUP_TIMEOUT_MS = 60_000;
 export class Scene {
   readonly directory: string;
   readonly stack: LocalStack | undefined;
-  readonly application: Application | undefined;
-  readonly #client: DynamoDBClient | undefined;
+  /** Told of what happens outside the terminals. */
+  readonly onEvent: (what: string) => void;
+  readonly #stage: Readonly<Record<string, string>>;
+  readonly #contents: Contents | undefined;
   readonly #terminals: Terminal[] = [];
+  readonly #timers: NodeJS.Timeout[] = [];
+  #troubled = false;
 
   private constructor(
     directory: string,
+    stage: Readonly<Record<string, string>>,
     stack: LocalStack | undefined,
-    client: DynamoDBClient | undefined,
-    application: Application | undefined,
+    contents: Contents | undefined,
+    onEvent: (what: string) => void,
   ) {
     this.directory = directory;
+    this.#stage = stage;
     this.stack = stack;
-    this.#client = client;
-    this.application = application;
+    this.#contents = contents;
+    this.onEvent = onEvent;
   }
 
-  static async open(stage: Readonly<Record<string, string>>): Promise<Scene> {
-    const known = ['bare', 'items', 'capacity', 'application', 'paused'];
-    const unknown = Object.keys(stage).filter(name => !known.includes(name));
+  static async open(
+    stage: Readonly<Record<string, string>>,
+    onEvent: (what: string) => void = () => {},
+  ): Promise<Scene> {
+    const unknown = Object.keys(stage).filter(name => !STAGES.includes(name));
     if (unknown.length > 0) throw new Error(`There is no stage with ${unknown.join(', ')}.`);
     const directory = await workingDirectory();
-    if ('bare' in stage) return new Scene(directory, undefined, undefined, undefined);
+    if ('bare' in stage) return new Scene(directory, stage, undefined, undefined, onEvent);
     const capacity = Number(stage['capacity'] ?? 0);
     const stack = await startLocalStack({
       jobBundle: join(ROOT, 'dist/job.mjs'),
       logDirectory: join(directory, 'logs'),
       ...(capacity > 0 && { capacity: { writeUnitsPerSecond: capacity, readUnitsPerSecond: 10 * capacity } }),
     });
-    const client = new DynamoDBClient({
-      endpoint: stack.endpoints.application,
-      region: 'us-east-1',
-      credentials: { accessKeyId: 'local', secretAccessKey: 'local' },
-      maxAttempts: 1,
-    });
     const items = Number(stage['items'] ?? 0);
-    const application = items > 0 ? await fillTable(stack, client, items, 'application' in stage) : undefined;
-    const scene = new Scene(directory, stack, client, application);
+    const contents = items > 0 ? await fillTable(stack, items, 'application' in stage) : undefined;
+    const scene = new Scene(directory, stage, stack, contents, onEvent);
     if ('paused' in stage) await scene.#beginAndPause();
     return scene;
   }
@@ -82,12 +101,79 @@ export class Scene {
     return terminal;
   }
 
+  /** A run has begun: what the stage has in store for it takes its course, once. */
+  runBegan(run: string): void {
+    this.run = run;
+    if (this.#troubled) return;
+    this.#troubled = true;
+    const { throttle, kill } = this.#stage;
+    if (throttle !== undefined) {
+      this.#later(TROUBLE_AFTER_MS, () => {
+        this.stack?.capacity?.setLimit('write', Number(throttle));
+        this.onEvent(`the table's write capacity is lowered to ${throttle} units a second`);
+      });
+    }
+    if (kill !== undefined) {
+      this.#later(Number(kill) * 1_000, () => {
+        for (const terminal of this.#terminals) terminal.killChildren();
+        this.onEvent('the orchestrator is killed (SIGKILL)');
+      });
+    }
+    if ('old-code' in this.#stage) {
+      this.#later(TROUBLE_AFTER_MS, () => {
+        this.onEvent('old code begins to insert items without "test"');
+        this.#timers.push(setInterval(() => void this.#insertAsOldCode(), OLD_CODE_INTERVAL_MS));
+      });
+    }
+  }
+
+  /** What a document says happens in between, by a mark. */
+  async happens(what: string): Promise<void> {
+    if (what === 'unthrottle') {
+      this.stack?.capacity?.setLimit('write', Number(this.#stage['capacity']));
+      this.onEvent(`the table's write capacity is raised to ${this.#stage['capacity']} units a second again`);
+    } else if (what === 'deploy') {
+      for (const timer of this.#timers) clearInterval(timer);
+      await new Promise(resolve => setTimeout(resolve, 500));
+      this.onEvent('the old code is replaced: nothing inserts items without "test" any more');
+    } else {
+      throw new Error(`Nothing is known of "${what}".`);
+    }
+  }
+
+  /**
+   * Stops the live application, where there is one, and holds the table against the journal of all its writes.
+   * @throws when any item is not as the journal says.
+   */
+  async judge(): Promise<void> {
+    const { application, client, journal } = this.#contents ?? {};
+    if (!application || !client || !journal) return;
+    const { total } = await application.stop();
+    const report = await compare(client, 'stuff', journal, { attribute: 'test', value: { N: '1' } });
+    if (!report.clean) throw new Error(`The table is not as the journal says: ${JSON.stringify(report)}`);
+    this.onEvent(
+      `every item is compared with the journal of the application's ${total} writes: no deviation`,
+    );
+  }
+
   async close(): Promise<void> {
-    await this.application?.stop();
+    for (const timer of this.#timers) clearInterval(timer);
+    await this.#contents?.application?.stop();
     for (const terminal of this.#terminals) await terminal.close();
-    this.#client?.destroy();
+    this.#contents?.client.destroy();
     await this.stack?.stop();
     await rm(this.directory, { recursive: true, force: true });
+  }
+
+  #later(ms: number, what: () => void): void {
+    this.#timers.push(setTimeout(what, ms));
+  }
+
+  async #insertAsOldCode(): Promise<void> {
+    const { client, newItem } = this.#contents ?? {};
+    if (!client || !newItem) return;
+    const Item = { ...newItem(), created: { N: String(Date.now()) } };
+    await client.send(new PutItemCommand({ TableName: 'stuff', Item }));
   }
 
   async #beginAndPause(): Promise<void> {
@@ -115,24 +201,24 @@ async function workingDirectory(): Promise<string> {
   return directory;
 }
 
-async function fillTable(
-  stack: LocalStack,
-  client: DynamoDBClient,
-  items: number,
-  withApplication: boolean,
-): Promise<Application | undefined> {
+async function fillTable(stack: LocalStack, items: number, withApplication: boolean): Promise<Contents> {
+  const credentials = { accessKeyId: 'local', secretAccessKey: 'local' };
   // Past the capacity, if there is one: filling is not what the document is about.
-  const engine = new DynamoDBClient({
-    endpoint: stack.engine.endpoint,
-    region: 'us-east-1',
-    credentials: { accessKeyId: 'local', secretAccessKey: 'local' },
-  });
+  const engine = new DynamoDBClient({ endpoint: stack.engine.endpoint, region: 'us-east-1', credentials });
   await createTable(engine, 'stuff', STUFF_KEY);
   const places = await openPlaces({ seed: 'docs' });
   const journal = new Journal({ attribute: 'test', regenerate: index => places.itemAt(index) });
   await fillWithPlaces(engine, 'stuff', places, items, journal);
   engine.destroy();
-  if (!withApplication) return undefined;
+  const client = new DynamoDBClient({
+    endpoint: stack.endpoints.application,
+    region: 'us-east-1',
+    credentials,
+    maxAttempts: 1,
+  });
+  let next = items;
+  const newItem = () => places.itemAt(next++);
+  if (!withApplication) return { client, journal, newItem, application: undefined };
   const application = new Application({
     client,
     table: 'stuff',
@@ -142,5 +228,5 @@ async function fillTable(
     operationsPerSecond: 20,
   });
   application.start();
-  return application;
+  return { client, journal, newItem, application };
 }

@@ -1,4 +1,4 @@
-import { type ChildProcess, spawn } from 'node:child_process';
+import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
 
 export interface CommandResult {
@@ -77,6 +77,12 @@ export class Terminal {
     });
     result.catch(() => {});
     return { result, output: () => this.#output.slice(from) };
+  }
+
+  /** Kills, with SIGKILL, what the shell is running now. */
+  killChildren(): void {
+    const { stdout } = spawnSync('ps', ['-o', 'pid=', '--ppid', String(this.pid)], { encoding: 'utf8' });
+    for (const pid of stdout.split('\n').map(Number)) if (pid > 0) process.kill(pid, 'SIGKILL');
   }
 
   async close(): Promise<void> {
