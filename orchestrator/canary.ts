@@ -122,7 +122,7 @@ export async function endCanary(
       signal,
     );
     missing.push(
-      ...standing.filter(item => !(run.attribute in item)).map(item => keyOf(run.keySchema, item)),
+      ...standing.filter(item => !Object.hasOwn(item, run.attribute)).map(item => keyOf(run.keySchema, item)),
     );
   }
   const quarantined = new Set((await stores.quarantine.list(run.run)).map(({ key }) => key));

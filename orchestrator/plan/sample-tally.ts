@@ -90,7 +90,7 @@ export class SampleTally {
     const [partition] = keySchema;
     let missing = 0;
     for (const item of items) {
-      const lacks = !(attribute in item);
+      const lacks = !Object.hasOwn(item, attribute);
       const { bytes, units } = measure(item);
       this.items += 1;
       this.bytes += bytes;
