@@ -1,10 +1,10 @@
 import {
   type AttributeValue,
+  BatchWriteItemCommand,
   CreateTableCommand,
   DynamoDBClient,
   type DynamoDBClientConfig,
   GetItemCommand,
-  PutItemCommand,
   ScanCommand,
 } from '@aws-sdk/client-dynamodb';
 import { DynamoDBDocumentClient } from '@aws-sdk/lib-dynamodb';
@@ -102,7 +102,10 @@ export function useEngine(): EngineForTests {
       return name;
     },
     async fill(table, items) {
-      await Promise.all(items.map(Item => suite.client.send(new PutItemCommand({ TableName: table, Item }))));
+      for (let from = 0; from < items.length; from += 25) {
+        const puts = items.slice(from, from + 25).map(Item => ({ PutRequest: { Item } }));
+        await suite.client.send(new BatchWriteItemCommand({ RequestItems: { [table]: puts } }));
+      }
     },
     async read(table, Key) {
       const { Item } = await suite.client.send(
