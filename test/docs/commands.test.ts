@@ -7,7 +7,8 @@ const withCommands = DOCUMENTS.filter(path =>
   readDocument(path).parts.some(part => 'info' in part && isRun(part)),
 );
 
-test.each(withCommands)(
+// At the same time: most of it is waiting for a rate.
+test.concurrent.each(withCommands)(
   'what %s tells to type can be typed, and prints what it shows',
   async path => {
     expect(await runDocument(readDocument(path))).toBeGreaterThan(0);

@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { expect, test } from 'vitest';
-import { anchorOf, readDocument, ROOT } from './support/markdown.ts';
+import { anchorOf, ROOT, readDocument } from './support/markdown.ts';
 
 const QUESTIONS = [
   "How you intend to perform the task (be detailed, assume that someone else will execute your plan and will do the wrong thing if you don't tell them otherwise)",

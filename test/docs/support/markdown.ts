@@ -11,13 +11,13 @@ export interface Fence {
 }
 
 /** `<!-- stage: items=2000 paused -->`: what follows is run on a fresh stack of this kind. */
-export interface StageMark {
+interface StageMark {
   readonly stage: Readonly<Record<string, string>>;
   readonly line: number;
 }
 
 /** `<!-- meanwhile: deploy -->`: something happens outside the terminal. */
-export interface MeanwhileMark {
+interface MeanwhileMark {
   readonly meanwhile: string;
   readonly line: number;
 }
