@@ -1,6 +1,7 @@
 import { BAD_INPUT } from './cases/bad-input.ts';
 import { CAPACITY } from './cases/capacity.ts';
 import { CERTAINTY } from './cases/certainty.ts';
+import { CONFORMANCE } from './cases/conformance.ts';
 import { CONTROL } from './cases/control.ts';
 import { DEATHS } from './cases/deaths.ts';
 import { DESCRIPTIONS } from './cases/descriptions.ts';
@@ -15,6 +16,7 @@ import type { ReliabilityCase } from './support/case.ts';
 
 /** What a run must survive: every case once, by its number. */
 export const CASES: readonly ReliabilityCase[] = [
+  ...CONFORMANCE,
   ...LIVE_APPLICATION,
   ...DEATHS,
   ...FROZEN,

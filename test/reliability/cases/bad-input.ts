@@ -36,7 +36,7 @@ const WRONG: readonly (readonly [args: readonly string[], code: number, says: Re
   [['--attribute', 'created', '--yes'], 3, /key of the table/],
   [['--task-definition', 'absent', '--yes'], 3, /absent/],
   [['--container', 'absent', '--yes'], 3, /no container absent/],
-  [['--no-such-option', '--yes'], 2, /no-such-option/],
+  [['--no-such-option', '--yes'], 2, /such-?option/i],
   [['no-such-command'], 2, /no-such-command/],
   [['--segments', '2'], 4, /--yes/],
   [['resume', 'no-such-run'], 2, /no run no-such-run/],

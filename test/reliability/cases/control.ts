@@ -6,7 +6,10 @@ import { atRate, judgeEnd, UNLIMITED, until, untilUpdated } from '../support/ste
 
 /** After an acknowledgement nothing may be written at all; the promise is five seconds. */
 const GRACE_SECONDS = 5;
-const FLEET = ['--segments', '4', '--yes', ...atRate(400)];
+const FLEET = ['--segments', '4', '--yes', ...atRate(100)];
+
+/** By a small budget, so that a verification has several pages. */
+const SMALL_PAGES = ['--max-write-rate', '20000', '--max-read-rate', '10'];
 
 type Command = 'pause' | 'resume' | 'cancel' | 'rate';
 
@@ -19,8 +22,9 @@ interface Expected {
 
 /** Gives a command and holds it against what it must exit with. */
 async function give(arena: Arena, report: Report, run: string, { state, command, codes }: Expected) {
-  const words = command === 'rate' ? ['rate', run, ...atRate(390)] : [command, run];
-  const { code, process } = await arena.command(words);
+  const { code, process } = await arena.command(
+    command === 'rate' ? ['rate', run, ...atRate(98)] : [command, run],
+  );
   report.holds(`${command} while ${state}, exit code`, code, codes.join(' or '), codes.includes(code));
   return process;
 }
@@ -37,9 +41,9 @@ async function everyState(context: CaseContext): Promise<void> {
 }
 
 async function runningAndPaused({ open, report }: CaseContext): Promise<void> {
-  const arena = await open({ items: 10_000, faults: true, seed: '15/running' });
+  const arena = await open({ items: 16_000, faults: true, seed: '15/running' });
   const run = arena.orchestrate(FLEET);
-  await untilUpdated(run, 400);
+  await untilUpdated(run, 100);
   const { runId } = run;
   await give(arena, report, runId, { state: 'running', command: 'rate', codes: [0] });
   await give(arena, report, runId, { state: 'running', command: 'pause', codes: [0] });
@@ -75,8 +79,8 @@ async function runningAndPaused({ open, report }: CaseContext): Promise<void> {
 /** Two commands at the same moment: both are carried out, or one of them is told why not. */
 async function twoAtOnce(arena: Arena, report: Report, runId: string): Promise<void> {
   const rates = await Promise.all([
-    arena.command(['rate', runId, ...atRate(380)]),
-    arena.command(['rate', runId, ...atRate(370)]),
+    arena.command(['rate', runId, ...atRate(96)]),
+    arena.command(['rate', runId, ...atRate(94)]),
   ]);
   report.equal('two rates at once, exit codes', rates.map(({ code }) => code).join(), '0,0');
   const pauses = await Promise.all([arena.command(['pause', runId]), arena.command(['pause', runId])]);
@@ -93,12 +97,12 @@ async function verifying({ open, report }: CaseContext): Promise<void> {
     const arena = await open({ items: 600, faults: true, seed: `15/verifying/${command}` });
     arena.faults.add({
       name: 'slow pages',
-      fault: { kind: 'delay', ms: 3_500 },
+      fault: { kind: 'delay', ms: 3_000 },
       operations: ['Scan'],
       tables: [TABLE],
       clients: ['orchestrator'],
     });
-    const run = arena.orchestrate(['--segments', '2', '--yes', ...UNLIMITED]);
+    const run = arena.orchestrate(['--segments', '2', '--yes', ...SMALL_PAGES]);
     await run.waitFor(({ event }) => event === 'verification.started');
     const code = command === 'resume' ? 0 : await commandOf(arena, run.runId, command);
     const later = command === 'resume' ? arena.orchestrate(['resume', run.runId]) : undefined;
@@ -119,7 +123,9 @@ async function verifying({ open, report }: CaseContext): Promise<void> {
 }
 
 async function commandOf(arena: Arena, run: string, command: Command): Promise<number> {
-  return (await arena.command(command === 'rate' ? ['rate', run, ...UNLIMITED] : [command, run])).code;
+  return (
+    await arena.command(command === 'rate' ? ['rate', run, '--max-write-rate', '19000'] : [command, run])
+  ).code;
 }
 
 async function failed({ open, report }: CaseContext): Promise<void> {

@@ -87,7 +87,8 @@ async function onTerminal(
   args: readonly string[],
   environment: Readonly<Record<string, string>>,
 ): Promise<string> {
-  const command = [process.execPath, arena.orchestrator, ...args].map(word => `'${word}'`).join(' ');
+  const words = [process.execPath, arena.orchestrator, ...args].map(word => `'${word}'`);
+  const command = `stty cols 120 rows 40; exec ${words.join(' ')}`;
   const child = spawn('script', ['-qec', command, '/dev/null'], {
     env: {
       PATH: process.env['PATH'],

@@ -78,7 +78,7 @@ async function refusedLaunches({ open, report, seed }: CaseContext): Promise<voi
     });
     arena.now = opened;
     const run = opened.orchestrate(['--segments', '6', '--yes', ...atRate(1_500)]);
-    const code = await endWithin(run, 120_000);
+    const code = await endWithin(run, 300_000);
     judgeEnd(report, code ?? -1, run.last);
     report.says(`${story.name}: it says`, `${run.stderr}\n${said(run)}`, story.says);
     report.equal(

@@ -85,8 +85,8 @@ async function controlTableAway({ open, report, either }: CaseContext): Promise<
 /** Half of a run is done and paused; then somebody asks what a run would do. */
 async function dryRun({ open, report }: CaseContext): Promise<void> {
   const arena = await open({ items: 6_000 });
-  const run = arena.orchestrate(['--segments', '4', '--yes', ...atRate(300)]);
-  await untilUpdated(run, 1_000);
+  const run = arena.orchestrate(['--segments', '4', '--yes', ...atRate(100)]);
+  await untilUpdated(run, 200);
   await arena.command(['pause', run.runId]);
   await run.exit;
   const [records, items] = [await arena.hashOf(arena.control.table), await arena.hashOf(TABLE)];
@@ -100,6 +100,7 @@ async function dryRun({ open, report }: CaseContext): Promise<void> {
       [records, items].join(),
     );
   }
+  await arena.command(['rate', run.runId, ...UNLIMITED]);
   const resumed = await arena.command(['resume', run.runId]);
   report.equal('resumed afterwards, exit code', resumed.code, 0);
   await arena.judge(report);

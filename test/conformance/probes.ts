@@ -1,0 +1,407 @@
+import {
+  BatchExecuteStatementCommand,
+  CreateTableCommand,
+  type DynamoDBClient,
+  GetItemCommand,
+  PutItemCommand,
+  ScanCommand,
+  TransactWriteItemsCommand,
+  UpdateItemCommand,
+} from '@aws-sdk/client-dynamodb';
+import type { Item } from '../../demo/item.ts';
+
+/** A question to an engine, on a table of its own with the founding case's keys. The answer is JSON. */
+export interface Probe {
+  readonly name: string;
+  readonly ask: (client: DynamoDBClient, table: string) => Promise<unknown>;
+  /** What the service's documentation says, where it says it. */
+  readonly expected?: unknown;
+  /** Where engines are known to differ: what this project does so that it does not matter. */
+  readonly handled?: string;
+}
+
+const key = (index: number): Item => ({ id: { S: `id-${index}` }, created: { N: String(1_000 + index) } });
+const VALUE = { N: '1' };
+
+/** Four items by what the attribute is: missing, of another value, NULL; and one that does not exist. */
+const KINDS = { missing: 1, present: 2, null: 3, absent: 4 } as const;
+
+async function putKinds(client: DynamoDBClient, TableName: string): Promise<void> {
+  const items: Item[] = [
+    { ...key(KINDS.missing), other: { S: 'untouched' } },
+    { ...key(KINDS.present), test: { S: 'theirs' } },
+    { ...key(KINDS.null), test: { NULL: true } },
+  ];
+  for (const Item of items) await client.send(new PutItemCommand({ TableName, Item }));
+}
+
+async function standing(client: DynamoDBClient, TableName: string): Promise<Record<string, unknown>> {
+  const found: Record<string, unknown> = {};
+  for (const [name, index] of Object.entries(KINDS)) {
+    const { Item } = await client.send(
+      new GetItemCommand({ TableName, Key: key(index), ConsistentRead: true }),
+    );
+    found[name] = Item ? (Item['test'] ?? 'no attribute') : 'no item';
+  }
+  return found;
+}
+
+const AFTER = { missing: { N: '1' }, present: { S: 'theirs' }, null: { NULL: true }, absent: 'no item' };
+
+function statement(table: string, at: Item, attribute = 'test') {
+  return {
+    Statement: `UPDATE "${table}" SET "${attribute}" = ? WHERE "id" = ? AND "created" = ? AND "${attribute}" IS MISSING`,
+    Parameters: [VALUE, ...Object.values(at)],
+  };
+}
+
+async function nameOfError(call: () => Promise<unknown>): Promise<string> {
+  try {
+    await call();
+    return 'accepted';
+  } catch (error) {
+    return error instanceof Error ? error.name : String(error);
+  }
+}
+
+function conditional(TableName: string, Key: Item) {
+  return new UpdateItemCommand({
+    TableName,
+    Key,
+    UpdateExpression: 'SET #a = :v',
+    ConditionExpression: 'attribute_exists(#p) AND attribute_not_exists(#a)',
+    ExpressionAttributeNames: { '#a': 'test', '#p': 'id' },
+    ExpressionAttributeValues: { ':v': VALUE },
+    ReturnValuesOnConditionCheckFailure: 'ALL_OLD',
+  });
+}
+
+async function fillNumbered(
+  client: DynamoDBClient,
+  TableName: string,
+  count: number,
+  more: Item = {},
+): Promise<void> {
+  for (let index = 0; index < count; index++) {
+    await client.send(new PutItemCommand({ TableName, Item: { ...key(index), ...more } }));
+  }
+}
+
+/** Every key of a parallel Scan, in pages of so many items. */
+async function scanAll(client: DynamoDBClient, TableName: string, TotalSegments: number, Limit?: number) {
+  const keys: string[] = [];
+  let scanned = 0;
+  for (let Segment = 0; Segment < TotalSegments; Segment++) {
+    let from: Item | undefined;
+    do {
+      const page = await client.send(
+        new ScanCommand({
+          TableName,
+          Segment,
+          TotalSegments,
+          Limit,
+          ConsistentRead: true,
+          ExclusiveStartKey: from,
+        }),
+      );
+      keys.push(...(page.Items ?? []).map(({ id }) => id?.S ?? ''));
+      scanned += page.ScannedCount ?? 0;
+      from = page.LastEvaluatedKey;
+    } while (from);
+  }
+  return { keys, scanned };
+}
+
+export const PROBES: readonly Probe[] = [
+  {
+    name: 'batch: attribute missing, present, NULL, item absent; what stands afterwards',
+    ask: async (client, table) => {
+      await putKinds(client, table);
+      const Statements = Object.values(KINDS).map(index => statement(table, key(index)));
+      await client.send(new BatchExecuteStatementCommand({ Statements }));
+      return standing(client, table);
+    },
+    expected: AFTER,
+  },
+  {
+    name: 'batch: the reply to each statement, in order',
+    ask: async (client, table) => {
+      await putKinds(client, table);
+      const Statements = Object.values(KINDS).map(index => statement(table, key(index)));
+      const { Responses = [] } = await client.send(new BatchExecuteStatementCommand({ Statements }));
+      return Responses.map(({ Error: error }) => error?.Code ?? 'done');
+    },
+    expected: ['done', 'ConditionalCheckFailed', 'ConditionalCheckFailed', 'ConditionalCheckFailed'],
+  },
+  {
+    name: 'UpdateItem: missing, present, NULL, absent; what stands afterwards',
+    ask: async (client, table) => {
+      await putKinds(client, table);
+      for (const index of Object.values(KINDS))
+        await client.send(conditional(table, key(index))).catch(() => undefined);
+      return standing(client, table);
+    },
+    expected: AFTER,
+  },
+  {
+    name: 'UpdateItem: a refusal carries the item that stands there',
+    ask: async (client, table) => {
+      await putKinds(client, table);
+      const seen: unknown[] = [];
+      for (const index of [KINDS.present, KINDS.null, KINDS.absent]) {
+        await client.send(conditional(table, key(index))).catch(error => {
+          const { name, Item } = error as { name: string; Item?: Item };
+          seen.push([name, Item?.['test'] ?? 'no item']);
+        });
+      }
+      return seen;
+    },
+    expected: [
+      ['ConditionalCheckFailedException', { S: 'theirs' }],
+      ['ConditionalCheckFailedException', { NULL: true }],
+      ['ConditionalCheckFailedException', 'no item'],
+    ],
+  },
+  {
+    name: 'Scan: segments hold every item once, for 1, 2, 7 and 32 of them',
+    ask: async (client, table) => {
+      await fillNumbered(client, table, 100);
+      const counts: number[][] = [];
+      for (const segments of [1, 2, 7, 32]) {
+        const { keys } = await scanAll(client, table, segments);
+        counts.push([keys.length, new Set(keys).size]);
+      }
+      return counts;
+    },
+    expected: [
+      [100, 100],
+      [100, 100],
+      [100, 100],
+      [100, 100],
+    ],
+  },
+  {
+    name: 'Scan: small pages hold every item once',
+    ask: async (client, table) => {
+      await fillNumbered(client, table, 50);
+      const { keys } = await scanAll(client, table, 3, 4);
+      return [keys.length, new Set(keys).size];
+    },
+    expected: [50, 50],
+  },
+  {
+    name: 'Scan: ScannedCount, summed over small pages',
+    ask: async (client, table) => {
+      await fillNumbered(client, table, 50);
+      return (await scanAll(client, table, 1, 7)).scanned;
+    },
+    expected: 50,
+    handled:
+      'dynoxide counts one too many at a page boundary; `scanned` is told as what the engine counted, and nothing is decided by it',
+  },
+  {
+    name: 'Scan: a page without a match can still have a LastEvaluatedKey',
+    ask: async (client, table) => {
+      await fillNumbered(client, table, 20, { test: { N: '7' } });
+      const page = await client.send(
+        new ScanCommand({
+          TableName: table,
+          Limit: 5,
+          FilterExpression: 'attribute_not_exists(#a)',
+          ExpressionAttributeNames: { '#a': 'test' },
+        }),
+      );
+      return [page.Items?.length, page.LastEvaluatedKey !== undefined];
+    },
+    expected: [0, true],
+  },
+  {
+    name: 'Scan: consistent, right after a write',
+    ask: async (client, table) => {
+      let seen = 0;
+      for (let index = 0; index < 20; index++) {
+        await client.send(new PutItemCommand({ TableName: table, Item: key(index) }));
+        const { Count } = await client.send(new ScanCommand({ TableName: table, ConsistentRead: true }));
+        if (Count === index + 1) seen += 1;
+      }
+      return seen;
+    },
+    expected: 20,
+  },
+  {
+    name: 'Scan: filter of the verification, which keeps NULL apart',
+    ask: async (client, table) => {
+      await putKinds(client, table);
+      const { Items = [] } = await client.send(
+        new ScanCommand({
+          TableName: table,
+          ConsistentRead: true,
+          FilterExpression: 'attribute_not_exists(#a) OR attribute_type(#a, :null)',
+          ExpressionAttributeNames: { '#a': 'test' },
+          ExpressionAttributeValues: { ':null': { S: 'NULL' } },
+        }),
+      );
+      return Items.map(({ id, test }) => [id?.S, test ?? 'no attribute']).sort();
+    },
+    expected: [
+      ['id-1', 'no attribute'],
+      ['id-3', { NULL: true }],
+    ],
+  },
+  {
+    name: 'Scan: a segment that does not exist',
+    ask: (client, table) =>
+      nameOfError(() => client.send(new ScanCommand({ TableName: table, Segment: 3, TotalSegments: 3 }))),
+    expected: 'ValidationException',
+  },
+  {
+    name: 'batch: the same item twice',
+    ask: async (client, table) => {
+      await putKinds(client, table);
+      const twice = [statement(table, key(1)), statement(table, key(1))];
+      return nameOfError(() => client.send(new BatchExecuteStatementCommand({ Statements: twice })));
+    },
+    expected: 'ValidationException',
+    handled: 'a Scan names an item once, and an item waits for its outcome before it is sent again',
+  },
+  {
+    name: 'batch: a statement of more than 8,192 characters',
+    ask: async (client, table) => {
+      await putKinds(client, table);
+      const long = statement(table, key(1), 'a'.repeat(4_200));
+      return nameOfError(() => client.send(new BatchExecuteStatementCommand({ Statements: [long] })));
+    },
+    handled: 'a statement that would be longer is never made: such names take UpdateItem',
+  },
+  {
+    name: 'batch: an attribute name with a dot',
+    ask: async (client, table) => {
+      await putKinds(client, table);
+      const dotted = statement(table, key(1), 'a.b');
+      const reply = await nameOfError(() =>
+        client.send(new BatchExecuteStatementCommand({ Statements: [dotted] })),
+      );
+      const { Item } = await client.send(new GetItemCommand({ TableName: table, Key: key(1) }));
+      return [reply, Object.keys(Item ?? {}).sort()];
+    },
+    handled:
+      'only names of letters, digits, - and _ take the batch path, and the form is proved before the first write',
+  },
+  {
+    name: 'batch: consumed capacity, of one update and of one refusal',
+    ask: async (client, table) => {
+      await putKinds(client, table);
+      const units: unknown[] = [];
+      for (const index of [1, 2]) {
+        const { ConsumedCapacity = [] } = await client.send(
+          new BatchExecuteStatementCommand({
+            Statements: [statement(table, key(index))],
+            ReturnConsumedCapacity: 'TOTAL',
+          }),
+        );
+        units.push(ConsumedCapacity[0]?.CapacityUnits ?? 'not reported');
+      }
+      return units;
+    },
+    handled: 'where nothing is reported, an estimate from the size of the pages read stands in',
+  },
+  {
+    name: 'numbers of 38 digits and bytes keep their key from write to Scan',
+    ask: async (client, table) => {
+      const created = '12345678901234567890123456789012345678';
+      await client.send(
+        new PutItemCommand({ TableName: table, Item: { id: { S: 'long' }, created: { N: created } } }),
+      );
+      const { Items = [] } = await client.send(new ScanCommand({ TableName: table }));
+      const at = { id: { S: 'long' }, created: Items[0]?.['created'] ?? { N: '' } };
+      const { Responses = [] } = await client.send(
+        new BatchExecuteStatementCommand({ Statements: [statement(table, at)] }),
+      );
+      return [Items[0]?.['created']?.N, Responses[0]?.Error?.Code ?? 'done'];
+    },
+    expected: ['12345678901234567890123456789012345678', 'done'],
+  },
+  {
+    name: 'an item of 400 KB takes no further attribute: batch, UpdateItem',
+    ask: async (client, table) => {
+      const overhead = 'id'.length + 'id-1'.length + 'created'.length + 21 + 'big'.length;
+      const big = { S: 'x'.repeat(400 * 1_024 - overhead) };
+      await client.send(new PutItemCommand({ TableName: table, Item: { ...key(1), big } }));
+      let last = big.S.length;
+      // Engines count the bytes of a number a little differently; one that just fits is what is wanted.
+      for (; last < big.S.length + 40; last++) {
+        const more = new PutItemCommand({
+          TableName: table,
+          Item: { ...key(1), big: { S: 'x'.repeat(last + 1) } },
+        });
+        if ((await nameOfError(() => client.send(more))) !== 'accepted') break;
+      }
+      const { Responses = [] } = await client.send(
+        new BatchExecuteStatementCommand({ Statements: [statement(table, key(1))] }),
+      );
+      return [
+        Responses[0]?.Error?.Code ?? 'done',
+        await nameOfError(() => client.send(conditional(table, key(1)))),
+      ];
+    },
+    expected: ['ValidationError', 'ValidationException'],
+    handled:
+      'both names are settled as quarantine; an engine that takes the write leaves nothing to quarantine',
+  },
+  {
+    name: 'transaction: a condition that does not hold, with its reasons',
+    ask: async (client, table) => {
+      await putKinds(client, table);
+      const Put = (index: number) => ({
+        Put: {
+          TableName: table,
+          Item: key(index),
+          ConditionExpression: 'attribute_not_exists(#p)',
+          ExpressionAttributeNames: { '#p': 'id' },
+        },
+      });
+      try {
+        await client.send(new TransactWriteItemsCommand({ TransactItems: [Put(9), Put(1)] }));
+        return 'accepted';
+      } catch (error) {
+        const { name, CancellationReasons = [] } = error as {
+          name: string;
+          CancellationReasons?: { Code?: string }[];
+        };
+        const { Item } = await client.send(new GetItemCommand({ TableName: table, Key: key(9) }));
+        return [name, CancellationReasons.map(({ Code }) => Code), Item ?? 'none of it'];
+      }
+    },
+    expected: ['TransactionCanceledException', ['None', 'ConditionalCheckFailed'], 'none of it'],
+  },
+];
+
+export interface Answer {
+  readonly name: string;
+  readonly answer: string;
+}
+
+/** Asks an engine everything, each probe on a new table. */
+export async function askAll(client: DynamoDBClient): Promise<Answer[]> {
+  const answers: Answer[] = [];
+  for (const [index, { name, ask }] of PROBES.entries()) {
+    const table = `probe-${index}-${Date.now()}`;
+    await client.send(
+      new CreateTableCommand({
+        TableName: table,
+        BillingMode: 'PAY_PER_REQUEST',
+        KeySchema: [
+          { AttributeName: 'id', KeyType: 'HASH' },
+          { AttributeName: 'created', KeyType: 'RANGE' },
+        ],
+        AttributeDefinitions: [
+          { AttributeName: 'id', AttributeType: 'S' },
+          { AttributeName: 'created', AttributeType: 'N' },
+        ],
+      }),
+    );
+    const answer = await ask(client, table).catch((error: unknown) => `broke off: ${String(error)}`);
+    answers.push({ name, answer: JSON.stringify(answer) });
+  }
+  return answers;
+}
