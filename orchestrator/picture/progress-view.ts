@@ -1,6 +1,7 @@
 import type { RunRecord, SegmentRecord, VerificationRecord } from '../../core/records.ts';
 import type { VerificationProgress } from '../../core/sample-store.ts';
 import type { ProgressView, RateView } from './picture.ts';
+import { count } from './words.ts';
 
 /** What the sizes of complete segments say of the others counts from this many on, and from this part of all. */
 const LEAST_COMPLETE = 4;
@@ -25,6 +26,8 @@ export interface ProgressRequest {
 interface Expectation {
   readonly items: number;
   readonly basis: string;
+  /** Why it says nothing of the time that is left. */
+  readonly unknown?: string;
 }
 
 /**
@@ -49,6 +52,7 @@ export function progressView(request: ProgressRequest): ProgressView {
   if (typeof expected === 'string' || scanned === undefined) return noEstimate(byComplete, String(expected));
   const part = Math.min(MOST_BEFORE_THE_END, scanned / expected.items);
   const known = { part, basis: `of ${expected.basis}` };
+  if (expected.unknown !== undefined) return noEstimate(known, expected.unknown);
   const perSecond = request.rate?.itemsPerSecond ?? 0;
   if (perSecond <= 0) return noEstimate(known, 'no items were read in the last seconds');
   const remainingMs = ((expected.items - scanned) / perSecond) * 1_000;
@@ -81,12 +85,12 @@ function expectItems(
   }
   const fromSegments = expectFromSegments(run, now);
   if (typeof fromSegments !== 'string') return fromSegments;
-  const count = run.tableSize?.items ?? 0;
-  if (count === 0) return `${fromSegments}, and DynamoDB has no count of the items`;
-  if (count <= scanned) return `${fromSegments}, and there are more items than DynamoDB counted`;
+  const items = run.tableSize?.items ?? 0;
+  if (items === 0) return `${fromSegments}, and DynamoDB has no count of the items`;
+  if (items <= scanned) return `${fromSegments}, and there are more items than DynamoDB counted`;
   return {
-    items: count,
-    basis: `DynamoDB's count of ${count.toLocaleString('en')} items, up to six hours old`,
+    items,
+    basis: `DynamoDB's count of ${count(items)} items, up to six hours old`,
   };
 }
 
@@ -97,12 +101,23 @@ function expectFromSegments(run: RunRecord, now: readonly SegmentRecord[]): Expe
   const sum = sizes.reduce((total, size) => total + size, 0);
   const mean = sum / sizes.length;
   const largest = sizes.reduce((most, size) => Math.max(most, size), 0);
-  const open = now.flatMap(({ status, counters }) => (status === 'complete' ? [] : [counters.scanned]));
+  const open = now.flatMap(({ status, counters }) =>
+    status === 'complete' || status === 'failed' ? [] : [counters.scanned],
+  );
   if (open.some(size => size > largest * SKEWED))
     return 'a segment is far larger than those that are complete';
+  const failed = now.reduce(
+    (total, { status, counters }) => total + (status === 'failed' ? counters.scanned : 0),
+    0,
+  );
   const unseen = run.totalSegments - now.length;
   const left = open.reduce((total, size) => total + Math.max(mean, size), 0) + unseen * mean;
-  return { items: Math.round(sum + left), basis: `what ${sizes.length} complete segments hold` };
+  return {
+    items: Math.round(sum + failed + left),
+    basis: `what ${count(sizes.length)} complete segments hold`,
+    ...(unseen === 0 &&
+      open.every(size => size >= mean) && { unknown: 'the last segments are as large as the others' }),
+  };
 }
 
 function verifying(

@@ -52,35 +52,37 @@ export function SegmentStrip({ picture }: { picture: Picture }) {
   const shown = cell === undefined ? undefined : segments[cell * layout.perCell];
   return (
     <div class="strip">
-      <div
-        ref={box}
-        class="strip-box"
-        role="listbox"
-        tabIndex={0}
-        aria-label={`${count(run.totalSegments)} segments, ${count(states.complete)} complete. Arrow keys move through them.`}
-        aria-activedescendant={cell === undefined ? undefined : option}
-        onKeyDown={move}
-        onFocus={() => !pointed && setActive(active ?? 0)}
-        onBlur={() => setActive(undefined)}
-        onPointerMove={point}
-        onPointerDown={point}
-        onPointerLeave={() => setActive(undefined)}
-      >
-        {/* biome-ignore lint/a11y/noInteractiveElementToNoninteractiveRole: a canvas without a tabindex is not interactive */}
-        <canvas ref={canvas} role="presentation" />
+      <div ref={box} class="strip-box">
         <div
-          id={option}
-          class="sr-only"
-          role="option"
-          tabIndex={-1}
-          aria-selected={cell !== undefined}
-          aria-posinset={(cell ?? 0) + 1}
-          aria-setsize={layout.cells}
+          class="strip-list"
+          role="listbox"
+          tabIndex={0}
+          aria-label={`${count(run.totalSegments)} segments, ${count(states.complete)} complete. Arrow keys move through them.`}
+          aria-activedescendant={cell === undefined ? undefined : option}
+          onKeyDown={move}
+          onFocus={() => !pointed && setActive(active ?? 0)}
+          onBlur={() => setActive(undefined)}
+          onPointerMove={point}
+          onPointerDown={point}
+          onPointerLeave={() => setActive(undefined)}
         >
-          {describeSegment(picture, (cell ?? 0) * layout.perCell)}
+          {/* biome-ignore lint/a11y/noInteractiveElementToNoninteractiveRole: a canvas without a tabindex is not interactive */}
+          <canvas ref={canvas} role="presentation" />
+          <div
+            id={option}
+            class="sr-only"
+            role="option"
+            tabIndex={-1}
+            aria-selected={cell !== undefined}
+            aria-posinset={(cell ?? 0) + 1}
+            aria-setsize={layout.cells}
+          >
+            {describeSegment(picture, (cell ?? 0) * layout.perCell)}
+          </div>
         </div>
         {cell !== undefined && shown && (
-          <div class="tooltip" style={tooltipPlace(layout, cell, width)}>
+          // What it says is in the option already.
+          <div class="tooltip" style={tooltipPlace(layout, cell, width)} aria-hidden="true">
             <SegmentFacts picture={picture} segment={cell * layout.perCell} perCell={layout.perCell} />
           </div>
         )}

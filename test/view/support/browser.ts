@@ -1,0 +1,81 @@
+import { existsSync } from 'node:fs';
+import { readFile } from 'node:fs/promises';
+import { createRequire } from 'node:module';
+import { type Browser, type BrowserContextOptions, chromium, type Page } from 'playwright-core';
+import { afterAll, beforeAll, describe } from 'vitest';
+
+const CHROMIUM = '/usr/bin/chromium';
+
+const ARGUMENTS = [
+  '--no-sandbox',
+  '--disable-gpu',
+  '--disable-background-networking',
+  '--disable-component-update',
+  '--disable-sync',
+  '--no-first-run',
+];
+
+const AXE = createRequire(import.meta.url).resolve('axe-core/axe.min.js');
+
+/** A page in the browser, and everything that it had to say that a page should not. */
+export interface Visit {
+  readonly page: Page;
+  /** Errors and warnings of the console, uncaught errors, failed requests. */
+  readonly complaints: string[];
+  /** Every address that the page asked for. */
+  readonly requests: string[];
+}
+
+/**
+ * Tests in Debian's Chromium. Without it they are left out, with a word about it; in CI they fail, since a page that
+ * nobody opened is not tested.
+ */
+export function describeInBrowser(name: string, tests: (open: Open) => void): void {
+  const present = existsSync(CHROMIUM);
+  if (!present && !process.env['CI']) {
+    console.warn(`NOT TESTED: ${name}. ${CHROMIUM} is absent; apt-get install chromium brings it.`);
+    describe.skip(name, () => tests(() => Promise.reject(new Error('no browser'))));
+    return;
+  }
+  describe(name, () => {
+    let browser: Browser | undefined;
+    beforeAll(async () => {
+      browser = await chromium.launch({ executablePath: CHROMIUM, args: ARGUMENTS });
+    }, 120_000);
+    afterAll(async () => browser?.close());
+    tests(async (address, options = {}) => {
+      if (!browser) throw new Error('The browser runs only inside tests.');
+      const context = await browser.newContext({ viewport: { width: 1280, height: 900 }, ...options });
+      const page = await context.newPage();
+      const complaints: string[] = [];
+      const requests: string[] = [];
+      page.on('console', message => {
+        if (['error', 'warning'].includes(message.type()))
+          complaints.push(`${message.type()}: ${message.text()}`);
+      });
+      page.on('pageerror', error => complaints.push(`uncaught: ${error.message}`));
+      page.on('request', request => requests.push(request.url()));
+      await page.goto(address);
+      return { page, complaints, requests };
+    });
+  });
+}
+
+type Open = (address: string, options?: BrowserContextOptions) => Promise<Visit>;
+
+/** What axe finds against WCAG 2.2 A and AA and its own best practices, a line each. */
+export async function accessibilityProblems(page: Page): Promise<string[]> {
+  // Evaluated by the debugger, the page's own policy does not apply to it and need not be weakened.
+  await page.evaluate(await readFile(AXE, 'utf8'));
+  const { violations } = await page.evaluate<AxeResult>("axe.run({ resultTypes: ['violations'] })");
+  return violations.flatMap(({ id, nodes }) =>
+    nodes.map(({ html, failureSummary }) => `${id}: ${html}: ${failureSummary}`),
+  );
+}
+
+interface AxeResult {
+  readonly violations: readonly {
+    readonly id: string;
+    readonly nodes: readonly { readonly html: string; readonly failureSummary: string }[];
+  }[];
+}

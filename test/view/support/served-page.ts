@@ -1,0 +1,41 @@
+import { systemClock } from '../../../core/clock.ts';
+import { DashboardServer } from '../../../orchestrator/dashboard/server.ts';
+import { Watch } from '../../../orchestrator/dashboard/watch.ts';
+import type { Stores } from '../../../orchestrator/stores.ts';
+import { buildPage } from '../../../scripts/build-page.mjs';
+
+/** The dashboard as the command serves it, inside the test, so that the test can take it away and bring it back. */
+export class ServedPage {
+  readonly url: string;
+  readonly #server: DashboardServer;
+  readonly #stop = new AbortController();
+  readonly #watching: Promise<void>;
+
+  private constructor(server: DashboardServer, stores: Stores, run: string) {
+    this.url = server.url;
+    this.#server = server;
+    const watch = new Watch({ stores, clock: systemClock, run, onPicture: picture => server.push(picture) });
+    this.#watching = watch.run(this.#stop.signal);
+  }
+
+  static async start(
+    stores: Stores,
+    run: string,
+    address: { port?: number; token?: string } = {},
+  ): Promise<ServedPage> {
+    // What scripts/build.mjs puts into the bundle.
+    Object.assign(globalThis, { FLEETFILL_PAGE: await buildPage() });
+    return new ServedPage(await DashboardServer.listen({ port: 0, ...address }), stores, run);
+  }
+
+  get address(): { port: number; token: string } {
+    const { port, pathname } = new URL(this.url);
+    return { port: Number(port), token: pathname.replaceAll('/', '') };
+  }
+
+  async stop(): Promise<void> {
+    this.#stop.abort();
+    await this.#watching;
+    await this.#server.close();
+  }
+}

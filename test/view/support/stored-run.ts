@@ -1,0 +1,139 @@
+import type { ControlTable } from '../../../core/control-table.ts';
+import {
+  NO_COUNTERS,
+  type RunRecord,
+  type SegmentRecord,
+  segmentItem,
+  type TaskRecord,
+  taskItem,
+} from '../../../core/records.ts';
+import type { SampleRecord } from '../../../core/sample-store.ts';
+import { createStores, type Stores } from '../../../orchestrator/stores.ts';
+import { newRun, rates, segmentRecord, taskRecord } from '../../support/records.ts';
+
+export interface StoredRun {
+  readonly table: ControlTable;
+  readonly stores: Stores;
+  readonly run: RunRecord;
+  putSegment(segment: number, given: Partial<SegmentRecord>): Promise<void>;
+  putTask(launch: string, given: Partial<TaskRecord>): Promise<void>;
+}
+
+/** A run half way through, as its records would be, in a control table of a real engine. */
+export async function storeRun(
+  table: ControlTable,
+  { segments, tasks = 8 }: { segments: number; tasks?: number },
+): Promise<StoredRun> {
+  const stores = createStores(table);
+  const now = Date.now();
+  const at = (secondsAgo: number) => new Date(now - secondsAgo * 1_000).toISOString();
+  const run = await stores.runs.create(
+    newRun({
+      run: 'run-1',
+      totalSegments: segments,
+      tasks,
+      rates: rates(1_000, 3_000),
+      createdAt: at(120),
+      controlTable: table.name,
+      taskSize: { cpuUnits: 256, memoryMiB: 512, architecture: 'ARM64' },
+      changes: [
+        { id: 'a', at: at(120), by: 'someone@somewhere', what: 'start', detail: 'budget: as asked for' },
+      ],
+    }),
+  );
+  const launchOf = (segment: number) => `launch-${segment % tasks}`;
+  const putSegment = async (segment: number, given: Partial<SegmentRecord>) => {
+    const record = segmentRecord({ segment, totalSegments: segments, launch: launchOf(segment), ...given });
+    await table.put({ ...record, item: segmentItem(segment) }, []);
+  };
+  const putTask = async (launch: string, given: Partial<TaskRecord>) => {
+    await table.put({ ...taskRecord({ launch, ...given }), item: taskItem(launch) }, []);
+  };
+  for (let task = 0; task < tasks; task++) {
+    await putTask(`launch-${task}`, {
+      segments: Array.from({ length: segments }, (_, segment) => segment).filter(
+        segment => segment % tasks === task,
+      ),
+      granted: rates(1_000 / tasks),
+      taskArn: `arn:aws:ecs:us-east-1:000000000000:task/fleetfill/task-${task}`,
+      launchedAt: at(118),
+      heartbeatAt: at(0),
+      heartbeat: 59,
+    });
+  }
+  for (let from = 0; from < segments; from += 50) {
+    await Promise.all(
+      Array.from({ length: Math.min(50, segments - from) }, (_, index) =>
+        putSegment(from + index, progressOf(from + index, segments, at)),
+      ),
+    );
+  }
+  await storeSamples(stores, run, segments, at);
+  return { table, stores, run, putSegment, putTask };
+}
+
+/** Two thirds complete, then some that run at different heights, one that was given up, the rest waiting. */
+function progressOf(
+  segment: number,
+  segments: number,
+  at: (secondsAgo: number) => string,
+): Partial<SegmentRecord> {
+  const part = segment / segments;
+  const counted = (scanned: number) => ({
+    ...NO_COUNTERS,
+    scanned,
+    matched: scanned,
+    updated: scanned - 3,
+    alreadySet: 2,
+    deleted: 1,
+    writeUnits: scanned,
+    readUnits: scanned / 20,
+  });
+  const size = 4_000 + ((segment * 37) % 400);
+  if (part < 0.66)
+    return { status: 'complete', counters: counted(size), completedAt: at(10), progressAt: at(10) };
+  if (segment === segments - 1)
+    return {
+      status: 'failed',
+      reason: '5 launches in a row made no progress',
+      attempts: 5,
+      counters: counted(40),
+    };
+  if (part < 0.8) {
+    const scanned = Math.floor(size * (0.1 + (0.9 * ((segment * 7) % 10)) / 10));
+    return { status: 'running', counters: counted(scanned), progressAt: at(1) };
+  }
+  return { status: 'assigned' };
+}
+
+async function storeSamples(
+  stores: Stores,
+  run: RunRecord,
+  segments: number,
+  at: (secondsAgo: number) => string,
+): Promise<void> {
+  const total = segments * 0.74 * 4_200;
+  for (let number = 0; number <= 11; number++) {
+    const part = number / 11;
+    const throttled = number === 5 || number === 6;
+    const sample: SampleRecord = {
+      run: run.run,
+      at: at(118 - number * 10),
+      status: 'running',
+      pass: 1,
+      sweep: 1,
+      counters: {
+        ...NO_COUNTERS,
+        scanned: total * part,
+        writeUnits: total * part,
+        readUnits: (total * part) / 20,
+      },
+      segmentsComplete: Math.floor(segments * 0.66 * part),
+      tasks: number === 0 ? 0 : run.tasks,
+      budget: number < 7 ? rates(1_400, 3_000) : rates(1_000, 3_000),
+      throttled: throttled ? 14 : 0,
+      ...(throttled && { throttledReason: 'TableWriteKeyRangeThroughputExceeded' }),
+    };
+    await stores.samples.write(sample, { epoch: 1, number });
+  }
+}
