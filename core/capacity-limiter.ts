@@ -40,8 +40,12 @@ export class CapacityLimiter {
   setRate(unitsPerSecond: number): void {
     if (unitsPerSecond === this.#unitsPerSecond) return;
     // What the first in line has earned so far is its own, however often the rate changes while it waits.
-    this.#accrue(this.#waiters[0]?.units);
+    const wanted = this.#waiters[0]?.units;
+    this.#accrue(wanted);
+    const lower = unitsPerSecond < this.#unitsPerSecond;
     this.#unitsPerSecond = unitsPerSecond;
+    // What was saved up at a higher rate would be spent as if it still held.
+    if (lower) this.#credit = Math.min(this.#credit, this.#mostSaved(wanted));
     this.#wake?.abort();
   }
 
@@ -103,8 +107,11 @@ export class CapacityLimiter {
   #accrue(wanted = 0): void {
     const now = this.#clock.monotonicMs();
     const earned = ((now - this.#accruedAtMs) / 1_000) * this.#unitsPerSecond;
-    const cap = Math.max((SAVED_MS / 1_000) * this.#unitsPerSecond, wanted);
-    this.#credit = Math.min(this.#credit + earned, Math.max(cap, this.#credit));
+    this.#credit = Math.min(this.#credit + earned, Math.max(this.#mostSaved(wanted), this.#credit));
     this.#accruedAtMs = now;
+  }
+
+  #mostSaved(wanted = 0): number {
+    return Math.max((SAVED_MS / 1_000) * this.#unitsPerSecond, wanted);
   }
 }

@@ -236,6 +236,17 @@ describe('a change of the rate', () => {
     expect(admittedAt).toBeGreaterThanOrEqual(11_000);
   });
 
+  test('to a lower one leaves nothing saved up from the higher one', async () => {
+    const clock = new FakeClock();
+    const limiter = new CapacityLimiter(clock, 10_000);
+    await clock.advance(1_000);
+    limiter.setRate(100);
+    const sender = new Sender(clock, limiter);
+    sender.start(4, () => 1);
+    await clock.advance(1_000);
+    expect(sender.units).toBeLessThanOrEqual(100 * (1 + SAVED_S) + 1);
+  });
+
   test('again and again does not starve a request that is worth several seconds', async () => {
     const clock = new FakeClock();
     const limiter = new CapacityLimiter(clock, 40);
