@@ -1,0 +1,246 @@
+import type { ScanCommandOutput } from '@aws-sdk/client-dynamodb';
+import { beforeEach, describe, expect, test } from 'vitest';
+import { encodeAttributeMap } from '../../core/attribute-value.ts';
+import { AuthorityLostError, SystemicError } from '../../core/errors.ts';
+import { NO_COUNTERS } from '../../core/records.ts';
+import { CapacityEstimate } from '../../job/capacity-estimate.ts';
+import { type ScanStageOptions, scanSegment } from '../../job/scan-stage.ts';
+import type { SegmentWork } from '../../job/segment-work.ts';
+import { type Page, SettledPrefix } from '../../job/settled-prefix.ts';
+import { Share } from '../../job/share.ts';
+import { Tally } from '../../job/tally.ts';
+import type { ScanPosition, UserTable } from '../../job/user-table.ts';
+import { WriteQueue } from '../../job/write-queue.ts';
+import { FakeClock } from '../support/fake-clock.ts';
+import { rates } from '../support/records.ts';
+
+const NEVER = new AbortController().signal;
+const key = (index: number) => ({ id: { S: `id-${index}` } });
+
+type Reply = Partial<ScanCommandOutput> | Error;
+
+/** A segment whose pages are these, and a worker's parts around it. */
+class Stand {
+  readonly clock = new FakeClock();
+  readonly share = new Share({ clock: this.clock, floorWriteUnitsPerSecond: 1 });
+  readonly estimate = new CapacityEstimate(0);
+  readonly queue = new WriteQueue();
+  readonly tally = new Tally(NO_COUNTERS, () => {});
+  readonly prefix = new SettledPrefix(undefined);
+  readonly pages: Page[] = [];
+  readonly asked: ScanPosition[] = [];
+  /** Resolves as the write stage's settling does: when there is room. */
+  readonly #waiting: (() => void)[] = [];
+  readonly #replies: Reply[];
+
+  constructor(replies: Reply[]) {
+    this.#replies = [...replies];
+    this.share.grant(rates(1_000), 1);
+  }
+
+  readonly work = {
+    segment: 3,
+    tally: this.tally,
+    append: (page: Page) => {
+      this.pages.push(page);
+      this.prefix.append(page);
+    },
+    pass: (page: Page, items: number) => {
+      this.tally.add({ matched: items });
+      this.prefix.settle(page, items);
+    },
+    belowOpenPages: async (pages: number, signal: AbortSignal) => {
+      while (this.prefix.openPages >= pages) {
+        signal.throwIfAborted();
+        await new Promise<void>(resolve => this.#waiting.push(resolve));
+      }
+    },
+  } as unknown as SegmentWork;
+
+  settlePage(index: number): void {
+    const page = this.pages[index];
+    if (page) this.prefix.settle(page, page.unsettled);
+    for (const wake of this.#waiting.splice(0)) wake();
+  }
+
+  scan(options: Partial<ScanStageOptions> = {}, from?: string, signal: AbortSignal = NEVER): Promise<void> {
+    const table = {
+      scan: async (position: ScanPosition) => {
+        this.asked.push(position);
+        const reply = this.#replies.shift();
+        if (reply instanceof Error) throw reply;
+        return reply ?? {};
+      },
+    } as unknown as UserTable;
+    const { share, estimate, queue, clock } = this;
+    const all = { table, queue, share, estimate, clock, dryRun: false, totalSegments: 8, ...options };
+    return scanSegment(all, this.work, from, signal);
+  }
+}
+
+const fault = (name: string) => Object.assign(new Error('said so'), { name });
+
+let pages: Reply[];
+
+beforeEach(() => {
+  pages = [
+    { Items: [], ScannedCount: 5, LastEvaluatedKey: key(1) },
+    { Items: [key(2), key(3)], ScannedCount: 5, LastEvaluatedKey: key(4) },
+    { Items: [key(5)], ScannedCount: 2 },
+  ];
+});
+
+describe('a segment', () => {
+  test('is read page by page to its end; keys go to the writers, pages to the prefix', async () => {
+    const stand = new Stand(pages);
+    await stand.scan();
+    expect(stand.asked.map(({ exclusiveStartKey }) => exclusiveStartKey)).toEqual([
+      undefined,
+      key(1),
+      key(4),
+    ]);
+    expect(stand.asked).toMatchObject(stand.asked.map(() => ({ segment: 3, totalSegments: 8 })));
+    expect(stand.pages.map(({ unsettled, lastEvaluatedKey }) => [unsettled, lastEvaluatedKey])).toEqual([
+      [0, encodeAttributeMap(key(1))],
+      [2, encodeAttributeMap(key(4))],
+      [1, undefined],
+    ]);
+    expect(stand.queue.take(10).map(item => item.key)).toEqual([key(2), key(3), key(5)]);
+    expect(stand.tally.snapshot()).toMatchObject({ scanned: 12, matched: 0 });
+  });
+
+  test('begins behind its checkpoint', async () => {
+    const stand = new Stand([{ Items: [], ScannedCount: 0 }]);
+    const number = '{"id":{"N":"99999999999999999999999999999999999999"}}';
+    await stand.scan({}, number);
+    expect(stand.asked[0]?.exclusiveStartKey).toEqual({
+      id: { N: '99999999999999999999999999999999999999' },
+    });
+  });
+
+  test('with nothing in it is one empty page', async () => {
+    const stand = new Stand([{ Items: [], ScannedCount: 0 }]);
+    await stand.scan();
+    expect(stand.prefix.read()).toEqual({ pages: 1, lastEvaluatedKey: undefined, complete: true });
+  });
+
+  test('is not read on while two pages are open', async () => {
+    const full = (index: number): Reply => ({
+      Items: [key(index)],
+      ScannedCount: 1,
+      LastEvaluatedKey: key(index),
+    });
+    const stand = new Stand([full(0), full(1), full(2), { Items: [], ScannedCount: 0 }]);
+    const reading = stand.scan();
+    await stand.clock.advance(1_000);
+    expect(stand.asked).toHaveLength(2);
+    // The first one must settle: the second alone makes no room.
+    stand.settlePage(1);
+    await stand.clock.advance(1_000);
+    expect(stand.asked).toHaveLength(2);
+    stand.settlePage(0);
+    await reading;
+    expect(stand.asked).toHaveLength(4);
+  });
+
+  test('in a dry run is counted, and no key goes to a writer', async () => {
+    const stand = new Stand(pages);
+    await stand.scan({ dryRun: true });
+    expect(stand.tally.snapshot()).toMatchObject({ scanned: 12, matched: 3, updated: 0 });
+    expect(stand.queue.length).toBe(0);
+    expect(stand.prefix.read().complete).toBe(true);
+  });
+});
+
+describe('the size of a page', () => {
+  /** The limit of the second page, which goes by share and estimate. */
+  async function limitOfSecondPage(setUp: (stand: Stand) => void): Promise<number | undefined> {
+    const stand = new Stand([{ Items: [], ScannedCount: 0, LastEvaluatedKey: key(1) }, { Items: [] }]);
+    setUp(stand);
+    await stand.scan();
+    expect(stand.asked[0]?.limit).toBe(100);
+    return stand.asked[1]?.limit;
+  }
+
+  test('is small at first, so that there is a checkpoint soon, and then what the share writes in three seconds', async () => {
+    expect(await limitOfSecondPage(({ share }) => share.grant(rates(10, 10_000), 2))).toBe(30);
+  });
+
+  test('is larger where few items lack the attribute', async () => {
+    const limit = await limitOfSecondPage(({ share, estimate }) => {
+      share.grant(rates(10, 10_000), 2);
+      for (let page = 0; page < 200; page++) estimate.learnFromPage(12.5, 100, 10);
+    });
+    expect(limit).toBeGreaterThanOrEqual(295);
+    expect(limit).toBeLessThanOrEqual(300);
+  });
+
+  test('is not larger than what the share reads in three seconds', async () => {
+    expect(await limitOfSecondPage(({ share }) => share.grant(rates(10_000, 2), 2))).toBe(48);
+  });
+
+  test('is smaller where an item costs several units', async () => {
+    const limit = await limitOfSecondPage(({ share, estimate }) => {
+      share.grant(rates(10, 10_000), 2);
+      for (let batch = 0; batch < 200; batch++) estimate.learnFromWrite(100, 25);
+    });
+    expect(limit).toBe(7);
+  });
+
+  test('is a whole page when the share is large', async () => {
+    expect(await limitOfSecondPage(({ share }) => share.grant(rates(100_000), 2))).toBeUndefined();
+  });
+
+  test('is one item at least, however small the share', async () => {
+    expect(await limitOfSecondPage(({ share }) => share.grant(rates(0.01, 0.01), 2))).toBe(1);
+  });
+});
+
+describe('a page that could not be read', () => {
+  test.each(['ThrottlingException', 'ProvisionedThroughputExceededException'])(
+    'for %s is read again, more slowly',
+    async name => {
+      const stand = new Stand([fault(name), fault(name), { Items: [], ScannedCount: 0 }]);
+      const reading = stand.scan();
+      await stand.clock.advance(60_000);
+      await reading;
+      expect(stand.share.takeThrottled()?.count).toBe(2);
+      expect(stand.asked).toHaveLength(3);
+    },
+  );
+
+  test.each(['InternalServerError', 'TimeoutError', 'ECONNRESET'])('for %s is read again', async name => {
+    const stand = new Stand([...pages.slice(0, 1), fault(name), ...pages.slice(1)]);
+    const reading = stand.scan();
+    await stand.clock.advance(60_000);
+    await reading;
+    expect(stand.asked[1]).toEqual(stand.asked[2]);
+    expect(stand.share.takeThrottled()).toBeUndefined();
+    expect(stand.tally.snapshot().scanned).toBe(12);
+  });
+
+  test('for want of authority is read again at once, when there is some', async () => {
+    const stand = new Stand([new AuthorityLostError('frozen'), { Items: [], ScannedCount: 0 }]);
+    await stand.scan();
+    expect(stand.asked).toHaveLength(2);
+  });
+
+  test.each(['AccessDeniedException', 'ResourceNotFoundException', 'ValidationException', 'SomethingNew'])(
+    'for %s ends the work, with the segment and what the service said',
+    async name => {
+      const reading = new Stand([fault(name)]).scan();
+      await expect(reading).rejects.toThrow(SystemicError);
+      await expect(reading).rejects.toThrow(`Scan of segment 3 failed: ${name}: said so`);
+    },
+  );
+
+  test('is not tried again when the worker is to end', async () => {
+    const stop = new AbortController();
+    const stand = new Stand(Array.from({ length: 50 }, () => fault('TimeoutError')));
+    const reading = stand.scan({}, undefined, stop.signal);
+    reading.catch(() => {});
+    await stand.clock.advance(200);
+    stop.abort(new Error('SIGTERM'));
+    await expect(reading).rejects.toThrow('SIGTERM');
+  });
+});
