@@ -300,6 +300,14 @@ const OPERATOR: readonly Omit<Permission, 'principal'>[] = [
     evidence: 'seen',
   },
   {
+    action: 'dynamodb:DescribeKinesisStreamingDestination',
+    on: 'user table',
+    calledBy: 'orchestrate run, plan',
+    reason:
+      "Preflight: whoever reads the table's changes from Kinesis gets a record for each item that is set.",
+    evidence: 'seen',
+  },
+  {
     action: 'dynamodb:DescribeTimeToLive',
     on: 'user table',
     calledBy: 'orchestrate run, plan, doctor',
@@ -380,6 +388,13 @@ const OPERATOR: readonly Omit<Permission, 'principal'>[] = [
     on: 'log group',
     calledBy: 'a person, following a message about a failed task',
     reason: 'Reads the lines of one task.',
+    evidence: 'reviewed',
+  },
+  {
+    action: 'application-autoscaling:DescribeScalableTargets',
+    on: 'anything',
+    calledBy: 'orchestrate run, plan',
+    reason: 'Preflight: how far a provisioned table grows by itself. The action knows no resource.',
     evidence: 'reviewed',
   },
   {

@@ -23,6 +23,10 @@ const KEPT = {
   maxAttempts: (run: RunRecord) => run.maxAttempts,
   maxQuarantine: (run: RunRecord) => run.maxQuarantine,
   account: (run: RunRecord) => run.account,
+  dryRun: (run: RunRecord) => run.dryRun,
+  limit: (run: RunRecord) => run.limit,
+  deployedAt: (run: RunRecord) => run.deployedAt,
+  createdKey: (run: RunRecord) => run.createdKey,
 } satisfies Partial<Record<keyof Settings, (run: RunRecord) => unknown>>;
 
 /**

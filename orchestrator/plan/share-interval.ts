@@ -34,10 +34,10 @@ export function shareInterval(
   if (count >= totalSegments) return { value: share, low: share, high: share };
   const unseen = 1 - count / totalSegments;
   const observations = Math.min(
-    effectiveObservations(clusters, share, items / count, unseen),
+    effectiveObservations(clusters, share, items, unseen),
     Math.max(1, independent) / unseen,
   );
-  const t = studentT(count - 1);
+  const t = studentT(effectiveClusters(clusters, items) - 1);
   const centre = (share + t ** 2 / (2 * observations)) / (1 + t ** 2 / observations);
   const spread =
     (t / (1 + t ** 2 / observations)) *
@@ -49,21 +49,36 @@ export function shareInterval(
   };
 }
 
-/** How many independent items would leave as much uncertainty as these segments do. */
+/**
+ * How many independent items would leave as much uncertainty as these segments do. Each segment's deviation is taken
+ * against the others alone, as the jackknife does: a large one draws the share to itself and would seem to agree.
+ */
 function effectiveObservations(
   clusters: readonly Cluster[],
   share: number,
-  meanItems: number,
+  total: number,
   unseen: number,
 ): number {
-  const count = clusters.length;
-  if (count < 2) return 1;
-  const squares = sum(clusters.map(({ items, missing }) => (missing - share * items) ** 2));
-  const variance = (unseen * squares) / ((count - 1) * count * meanItems ** 2);
+  if (clusters.length < 2) return 1;
+  const squares = sum(
+    clusters.map(({ items, missing }) => {
+      const weight = Math.min(0.9, items / total);
+      return ((missing - share * items) / (1 - weight)) ** 2;
+    }),
+  );
+  const variance = (unseen * squares) / total ** 2;
   return variance > 0 ? Math.max(1, (share * (1 - share)) / variance) : Number.POSITIVE_INFINITY;
 }
 
-/** The number of items in the table, from the sampled segments alone. */
+/** Segments of one size that would say as much as these of many sizes [Kish, Survey Sampling, 1965]. */
+function effectiveClusters(clusters: readonly Cluster[], total: number): number {
+  return total ** 2 / Math.max(1, sum(clusters.map(({ items }) => items ** 2)));
+}
+
+/**
+ * The number of items in the table, from the sampled segments alone, generously: sizes of segments have a long tail, of
+ * which a sample may show nothing.
+ */
 export function itemsInterval(clusters: readonly Cluster[], totalSegments: number): Estimate {
   const count = clusters.length;
   const mean = sum(clusters.map(({ items }) => items)) / Math.max(1, count);
@@ -72,13 +87,13 @@ export function itemsInterval(clusters: readonly Cluster[], totalSegments: numbe
   if (count < 2) return { value, low: 0, high: Number.POSITIVE_INFINITY };
   const variance = sum(clusters.map(({ items }) => (items - mean) ** 2)) / (count - 1);
   const spread =
-    studentT(count - 1) * totalSegments * Math.sqrt(((1 - count / totalSegments) * variance) / count);
+    2 * studentT(count - 1) * totalSegments * Math.sqrt(((1 - count / totalSegments) * variance) / count);
   return { value, low: Math.max(0, value - spread), high: value + spread };
 }
 
 /** Student's t at 97.5 %, by its expansion around the normal quantile [Abramowitz and Stegun, 26.7.5]. */
 function studentT(degrees: number): number {
-  const n = Math.max(2, degrees);
+  const n = Math.max(1.5, degrees);
   const first = (Z ** 3 + Z) / (4 * n);
   const second = (5 * Z ** 5 + 16 * Z ** 3 + 3 * Z) / (96 * n ** 2);
   return Z + first + second;

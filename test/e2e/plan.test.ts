@@ -5,6 +5,8 @@ import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { type AttributeValue, PutItemCommand, paginateScan } from '@aws-sdk/client-dynamodb';
 import { afterEach, expect, test } from 'vitest';
+import { type HttpFront, startHttpFront } from '../support/http-front.ts';
+import { OrchestratorProcess } from './support/orchestrator-process.ts';
 import { Stage } from './support/stage.ts';
 
 let stage: Stage;
@@ -114,7 +116,6 @@ test('time and cost are within 15 % of the run that follows', async () => {
     readUnits:
       (forecast.scanReadUnits + forecast.verificationReadUnits) / finished.consumed.readCapacityUnits,
   };
-  console.log('planned by actual', off, forecast.seconds, finished.durationMs);
   for (const ratio of Object.values(off)) {
     expect(ratio).toBeGreaterThan(0.85);
     expect(ratio).toBeLessThan(1.15);
@@ -178,3 +179,62 @@ test('code that does not set the attribute is named as such, and so is a writer 
   );
   expect(run.stderr).toContain('puts the whole old item back');
 }, 120_000);
+
+/** The engine has no point-in-time recovery and no replicas: these two answers are built from the service model. */
+async function refusingFront(): Promise<HttpFront> {
+  return startHttpFront(stage.stack.endpoints.dynamodb, async (call, answer) => {
+    if (call.operation === 'DescribeContinuousBackups') {
+      return answer.reply(200, {
+        ContinuousBackupsDescription: {
+          ContinuousBackupsStatus: 'ENABLED',
+          PointInTimeRecoveryDescription: { PointInTimeRecoveryStatus: 'DISABLED' },
+        },
+      });
+    }
+    if (call.operation !== 'DescribeTable' || call.body.TableName !== 'stuff') return answer.pass();
+    const { status, body } = await answer.forward();
+    const Table = { ...(body['Table'] as object), Replicas: [{ RegionName: 'eu-west-1' }] };
+    return answer.reply(status, { ...body, Table });
+  });
+}
+
+test('a run is refused for all its reasons at once, with what to do, and nothing is written', async () => {
+  stage = await Stage.open({ items: 100 });
+  const before = await digestOf('stuff');
+  const front = await refusingFront();
+  const environment = { ...stage.stack.environment, AWS_ENDPOINT_URL_DYNAMODB: front.endpoint };
+  const words = ['--account', '123456789012', '--attribute', 'created', '--json'];
+  const run = new OrchestratorProcess([...words, '--yes'], environment);
+  expect(await run.exit).toBe(3);
+  expect(run.events).toEqual([]);
+  for (const part of [
+    'Point-in-time recovery',
+    'eu-west-1',
+    'account 000000000000',
+    'is a key of the table',
+  ]) {
+    expect(run.stderr).toContain(part);
+  }
+  expect(run.stderr).toMatch(/--allow-no-pitr/);
+  expect(run.stderr).not.toMatch(/^\s+at /m);
+  const plan = new OrchestratorProcess(['plan', ...words], environment);
+  expect(await plan.exit).toBe(3);
+  expect(plan.last).toMatchObject({ event: 'plan.finished', account: '000000000000' });
+  expect(plan.stderr).toContain('refused, for 4 reasons');
+  await front.close();
+  expect(await digestOf('stuff')).toBe(before);
+}, 60_000);
+
+test('a run is refused when items newer than --deployed-at lack the attribute, and without a terminal without --yes', async () => {
+  stage = await Stage.open({ items: 100 });
+  const Item = { id: { S: 'new' }, created: { N: String(Date.now()) } };
+  await stage.client.send(new PutItemCommand({ TableName: 'stuff', Item }));
+  const deployedAt = new Date(Date.now() - 60_000).toISOString();
+  const refused = stage.orchestrate(['--yes', '--deployed-at', deployedAt]);
+  expect(await refused.exit).toBe(3);
+  expect(refused.stderr).toContain('"S":"new"');
+  const unconfirmed = stage.orchestrate(['--segments', '4']);
+  expect(await unconfirmed.exit).toBe(4);
+  expect(unconfirmed.stderr).toContain('orchestrate --segments 4 --json --yes');
+  expect((await lacking()).some(({ id }) => id?.S === 'new')).toBe(true);
+}, 60_000);

@@ -58,6 +58,12 @@ const OPERATIONS: readonly Operation[] = [
   { principal: 'operator', service: 'DynamoDB', operation: 'DescribeTable', table: 'user' },
   { principal: 'operator', service: 'DynamoDB', operation: 'DescribeContinuousBackups', table: 'user' },
   { principal: 'operator', service: 'DynamoDB', operation: 'DescribeTimeToLive', table: 'user' },
+  {
+    principal: 'operator',
+    service: 'DynamoDB',
+    operation: 'DescribeKinesisStreamingDestination',
+    table: 'user',
+  },
   { principal: 'operator', service: 'DynamoDB', operation: 'Scan', table: 'user' },
   { principal: 'operator', service: 'DynamoDB', operation: 'UpdateItem', table: 'user' },
   { principal: 'operator', service: 'DynamoDB', operation: 'BatchGetItem', table: 'user' },
