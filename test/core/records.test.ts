@@ -32,7 +32,9 @@ describe('keys of records', () => {
   });
 
   test('the lock of a table is never a run', () => {
-    expect(lockRun('arn:…:table/stuff')).toBe('LOCK#arn:…:table/stuff');
+    const tableArn = 'arn:…:table/stuff';
+    expect(lockRun({ tableArn, dryRun: false })).toBe('LOCK#arn:…:table/stuff');
+    expect(lockRun({ tableArn, dryRun: true })).not.toBe(lockRun({ tableArn, dryRun: false }));
   });
 });
 

@@ -23,7 +23,8 @@ beforeEach(async () => {
 });
 
 const ARN = newRun().tableArn;
-const lock = () => table.get({ run: lockRun(ARN), item: LOCK_ITEM });
+const lockOf = (tableArn: string) => ({ run: lockRun({ tableArn, dryRun: false }), item: LOCK_ITEM });
+const lock = () => table.get(lockOf(ARN));
 const supervisionOf = ({ run, epoch }: RunRecord) => ({ run, epoch });
 
 const change = (id: string, what: OperatorChange['what'] = 'resume'): OperatorChange => ({
@@ -86,7 +87,7 @@ describe('a new run', () => {
     ['incomplete', ['verifying', 'incomplete']],
     ['cancelled', ['cancelled']],
     ['dry-run', ['dry-run']],
-    ['canary', ['canary']],
+    ['canary', ['verifying', 'canary']],
   ])('may begin when the other one is %s, and its lock is gone', async (status, through) => {
     expect((await bring(await runs.create(newRun()), ...through)).status).toBe(status);
     expect(await lock()).toBeUndefined();
@@ -96,6 +97,14 @@ describe('a new run', () => {
   test('of another table is of no concern', async () => {
     await runs.create(newRun());
     await expect(runs.create(newRun({ run: 'run-2', tableArn: `${ARN}-2` }))).resolves.toBeDefined();
+  });
+
+  test('that only reads may begin beside it, and is alone of its kind', async () => {
+    await runs.create(newRun());
+    await runs.create(newRun({ run: 'run-2', dryRun: true }));
+    const third = runs.create(newRun({ run: 'run-3', dryRun: true }));
+    await expect(third).rejects.toMatchObject({ holder: 'run-2' });
+    expect(await runs.holderOf(ARN)).toBe('run-1');
   });
 
   test('of many that start together, exactly one begins', async () => {
@@ -111,14 +120,14 @@ describe('a new run', () => {
 
   test('takes over a lock whose run has ended, should one be left behind', async () => {
     const ended = await bring(await runs.create(newRun()), 'cancelled');
-    await table.put({ run: lockRun(ARN), item: LOCK_ITEM, holder: ended.run }, []);
+    await table.put({ ...lockOf(ARN), holder: ended.run }, []);
     expect(await runs.holderOf(ARN)).toBeUndefined();
     await expect(runs.create(newRun({ run: 'run-2' }))).resolves.toMatchObject({ run: 'run-2' });
     expect(await runs.holderOf(ARN)).toBe('run-2');
   });
 
   test('does not take a lock whose run cannot be read: it may be about to appear', async () => {
-    await table.put({ run: lockRun(ARN), item: LOCK_ITEM, holder: 'unknown' }, []);
+    await table.put({ ...lockOf(ARN), holder: 'unknown' }, []);
     await expect(runs.create(newRun())).rejects.toMatchObject({ holder: 'unknown' });
   });
 
@@ -229,13 +238,13 @@ describe('the end of a run', () => {
 
   test('comes although someone has removed its lock by hand, and leaves the lock of another run alone', async () => {
     const run = await runs.create(newRun());
-    await table.put({ run: lockRun(ARN), item: LOCK_ITEM, holder: 'run-2' }, []);
+    await table.put({ ...lockOf(ARN), holder: 'run-2' }, []);
     await bring(run, 'cancelled');
     expect((await runs.read('run-1'))?.status).toBe('cancelled');
     expect(await lock()).toMatchObject({ holder: 'run-2' });
 
     const other = await runs.create(newRun({ run: 'run-3', tableArn: `${ARN}-3` }));
-    await table.transact([table.conditionalDelete({ run: lockRun(`${ARN}-3`), item: LOCK_ITEM }, [])]);
+    await table.transact([table.conditionalDelete(lockOf(`${ARN}-3`), [])]);
     expect((await bring(other, 'cancelled')).status).toBe('cancelled');
   });
 
@@ -245,7 +254,7 @@ describe('the end of a run', () => {
     const run = await twice.create(newRun());
     const ended = await twice.supervise(supervisionOf(run), () => ({ status: 'cancelled' }));
     expect(ended.status).toBe('cancelled');
-    expect(await own.get({ run: lockRun(ARN), item: LOCK_ITEM })).toBeUndefined();
+    expect(await own.get(lockOf(ARN))).toBeUndefined();
   });
 });
 
