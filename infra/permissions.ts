@@ -126,9 +126,16 @@ const TASK: readonly Omit<Permission, 'principal'>[] = [
     evidence: 'seen',
   },
   {
+    action: 'dynamodb:Query',
+    on: 'control table',
+    calledBy: 'worker: canary',
+    reason: 'Lists the items that a canary named, so that it writes those and no others.',
+    evidence: 'seen',
+  },
+  {
     action: 'dynamodb:PutItem',
     on: 'control table',
-    calledBy: 'worker: quarantine',
+    calledBy: 'worker: quarantine; the task of doctor --task',
     reason: 'Records an item that cannot be written, with the reason.',
     evidence: 'seen',
   },
@@ -186,31 +193,22 @@ const OPERATOR: readonly Omit<Permission, 'principal'>[] = [
   {
     action: 'ecs:DescribeTasks',
     on: 'tasks of the cluster',
-    calledBy: 'orchestrate run, resume, status',
+    calledBy: 'orchestrate run, resume, doctor --task',
     reason: 'Learns that a task is running, or stopped and why.',
     evidence: 'seen',
   },
   {
     action: 'ecs:StopTask',
     on: 'tasks of the cluster',
-    calledBy: 'orchestrate run, cancel',
-    reason: 'Stops a task that was replaced, or that does not answer to the desired state.',
-    evidence: 'seen',
-  },
-  {
-    action: 'ecs:ListTasks',
-    on: 'anything',
-    conditions: THIS_CLUSTER,
-    calledBy: 'orchestrate run, resume',
-    reason:
-      'Finds tasks of the run whose launch was never recorded (a crash between RunTask and the record).',
+    calledBy: 'orchestrate run, resume, doctor --task',
+    reason: 'Stops a task that was fenced off, and one on trial that gave no report.',
     evidence: 'seen',
   },
   {
     action: 'ecs:DescribeClusters',
     on: 'cluster',
-    calledBy: 'orchestrate run, doctor',
-    reason: 'Preflight: the cluster is there and active.',
+    calledBy: 'orchestrate doctor',
+    reason: 'The cluster is there and active.',
     evidence: 'seen',
   },
   {
@@ -225,6 +223,20 @@ const OPERATOR: readonly Omit<Permission, 'principal'>[] = [
     on: 'control table',
     calledBy: 'orchestrate run, doctor',
     reason: 'Preflight: the control table is there, with its key schema.',
+    evidence: 'seen',
+  },
+  {
+    action: 'dynamodb:DescribeContinuousBackups',
+    on: 'control table',
+    calledBy: 'orchestrate doctor',
+    reason: 'The records of a run can be brought back.',
+    evidence: 'seen',
+  },
+  {
+    action: 'dynamodb:DescribeTimeToLive',
+    on: 'control table',
+    calledBy: 'orchestrate doctor',
+    reason: 'What a proof leaves behind when it is cut off expires.',
     evidence: 'seen',
   },
   {
@@ -273,9 +285,8 @@ const OPERATOR: readonly Omit<Permission, 'principal'>[] = [
   {
     action: 'dynamodb:DeleteItem',
     on: 'control table',
-    calledBy: 'orchestrate run, failures --retry',
-    reason:
-      'Frees the lock, removes a mended quarantine record and the items on which the engine was proved.',
+    calledBy: 'orchestrate run, resume, cancel',
+    reason: 'Frees the lock, and removes the items on which the engine was proved.',
     evidence: 'seen',
   },
   {
@@ -302,7 +313,7 @@ const OPERATOR: readonly Omit<Permission, 'principal'>[] = [
   {
     action: 'dynamodb:DescribeKinesisStreamingDestination',
     on: 'user table',
-    calledBy: 'orchestrate run, plan',
+    calledBy: 'orchestrate run, plan, doctor',
     reason:
       "Preflight: whoever reads the table's changes from Kinesis gets a record for each item that is set.",
     evidence: 'seen',
@@ -335,22 +346,16 @@ const OPERATOR: readonly Omit<Permission, 'principal'>[] = [
     action: 'dynamodb:UpdateItem',
     on: 'user table',
     conditions: ONE_ATTRIBUTE,
-    calledBy: 'orchestrate run: repair',
-    reason: 'Sets the attribute on the few keys that verification found without it, an item a call.',
+    calledBy: 'orchestrate run: repair, failures --retry',
+    reason:
+      'Sets the attribute on the few keys that verification found without it, or that were in quarantine, an item a call.',
     evidence: 'seen',
   },
   {
     action: 'dynamodb:BatchGetItem',
     on: 'user table',
-    calledBy: 'orchestrate run: repair',
-    reason: 'Reads the repaired keys back, consistently.',
-    evidence: 'seen',
-  },
-  {
-    action: 'dynamodb:GetItem',
-    on: 'user table',
-    calledBy: 'orchestrate run: repair, failures --retry',
-    reason: 'Reads one key back, consistently.',
+    calledBy: 'orchestrate run --limit',
+    reason: 'Verifies the items of a canary, consistently.',
     evidence: 'seen',
   },
   {
@@ -364,17 +369,10 @@ const OPERATOR: readonly Omit<Permission, 'principal'>[] = [
   {
     action: 'cloudwatch:GetMetricData',
     on: 'anything',
-    calledBy: 'orchestrate run, plan',
+    calledBy: 'orchestrate run, resume, plan, verify',
     reason:
       "Reads the table's consumed and throttled units, which the budget obeys. The action knows no resource.",
     evidence: 'seen',
-  },
-  {
-    action: 'cloudwatch:ListMetrics',
-    on: 'anything',
-    calledBy: 'orchestrate doctor, report',
-    reason: 'Finds which series of a run exist. The action knows no resource.',
-    evidence: 'reviewed',
   },
   {
     action: 'logs:FilterLogEvents',
@@ -393,14 +391,14 @@ const OPERATOR: readonly Omit<Permission, 'principal'>[] = [
   {
     action: 'application-autoscaling:DescribeScalableTargets',
     on: 'anything',
-    calledBy: 'orchestrate run, plan',
+    calledBy: 'orchestrate run, plan, doctor',
     reason: 'Preflight: how far a provisioned table grows by itself. The action knows no resource.',
     evidence: 'reviewed',
   },
   {
     action: 'servicequotas:GetServiceQuota',
     on: 'anything',
-    calledBy: 'orchestrate doctor, plan',
+    calledBy: 'orchestrate doctor',
     reason:
       'Holds the quota of Fargate vCPUs against --tasks; new accounts have as few as 6. The action knows no resource.',
     evidence: 'reviewed',
@@ -417,6 +415,34 @@ const OPERATOR: readonly Omit<Permission, 'principal'>[] = [
     on: 'anything',
     calledBy: 'orchestrate doctor',
     reason: 'Holds the route out of the subnets against AssignPublicIp. The action knows no resource.',
+    evidence: 'reviewed',
+  },
+  {
+    action: 'ec2:DescribeVpcEndpoints',
+    on: 'anything',
+    calledBy: 'orchestrate doctor',
+    reason: 'Without a route to the internet, the endpoints that a task needs. The action knows no resource.',
+    evidence: 'reviewed',
+  },
+  {
+    action: 'ec2:DescribeSecurityGroups',
+    on: 'anything',
+    calledBy: 'orchestrate doctor',
+    reason: 'HTTPS gets out, and nothing in. The action knows no resource.',
+    evidence: 'reviewed',
+  },
+  {
+    action: 'ecr:BatchGetImage',
+    on: 'image repository',
+    calledBy: 'orchestrate doctor',
+    reason: 'Reads the manifest of the image: whether it is there, and for which architecture.',
+    evidence: 'reviewed',
+  },
+  {
+    action: 'ecr:GetDownloadUrlForLayer',
+    on: 'image repository',
+    calledBy: 'orchestrate doctor',
+    reason: 'Reads the configuration of an image that has one manifest only, which names the architecture.',
     evidence: 'reviewed',
   },
   {

@@ -9,17 +9,9 @@ import { PreflightError } from '../../core/errors.ts';
 import { EXPIRES_AT } from '../../core/probe-store.ts';
 import type { Surroundings } from '../fleet-location.ts';
 import type { Settings } from '../options.ts';
+import type { Finding as PreflightFinding } from '../preflight/finding.ts';
 import { describeUserTable, preflight, type TableFacts } from '../preflight.ts';
 import { asking, type Finding, failure, ok, warning } from './finding.ts';
-
-/** What preflight says of the table: a finding of its own, with or without what it means and what to do. */
-interface PreflightFinding {
-  readonly level: 'ok' | 'warning' | 'refusal';
-  readonly check: string;
-  readonly message: string;
-  readonly means?: string;
-  readonly todo?: string;
-}
 
 /** The table as `orchestrate run` would examine it, with the same words. */
 export async function checkTable(

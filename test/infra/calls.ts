@@ -25,6 +25,7 @@ const OPERATIONS: readonly Operation[] = [
   { principal: 'task', service: 'DynamoDB', operation: 'BatchGetItem', table: 'user' },
   { principal: 'task', service: 'DynamoDB', operation: 'GetItem', table: 'control' },
   { principal: 'task', service: 'DynamoDB', operation: 'PutItem', table: 'control' },
+  { principal: 'task', service: 'DynamoDB', operation: 'Query', table: 'control' },
   { principal: 'task', service: 'DynamoDB', operation: 'UpdateItem', table: 'control' },
   { principal: 'task', service: 'CloudWatch', operation: 'PutMetricData' },
 
@@ -32,7 +33,6 @@ const OPERATIONS: readonly Operation[] = [
   { principal: 'operator', service: 'ECS', operation: 'RunTask' },
   { principal: 'operator', service: 'ECS', operation: 'DescribeTasks' },
   { principal: 'operator', service: 'ECS', operation: 'StopTask' },
-  { principal: 'operator', service: 'ECS', operation: 'ListTasks' },
   { principal: 'operator', service: 'ECS', operation: 'DescribeClusters' },
   { principal: 'operator', service: 'ECS', operation: 'DescribeTaskDefinition' },
   { principal: 'operator', service: 'DynamoDB', operation: 'DescribeTable', table: 'control' },
@@ -64,10 +64,11 @@ const OPERATIONS: readonly Operation[] = [
     operation: 'DescribeKinesisStreamingDestination',
     table: 'user',
   },
+  { principal: 'operator', service: 'DynamoDB', operation: 'DescribeContinuousBackups', table: 'control' },
+  { principal: 'operator', service: 'DynamoDB', operation: 'DescribeTimeToLive', table: 'control' },
   { principal: 'operator', service: 'DynamoDB', operation: 'Scan', table: 'user' },
   { principal: 'operator', service: 'DynamoDB', operation: 'UpdateItem', table: 'user' },
   { principal: 'operator', service: 'DynamoDB', operation: 'BatchGetItem', table: 'user' },
-  { principal: 'operator', service: 'DynamoDB', operation: 'GetItem', table: 'user' },
   { principal: 'operator', service: 'CloudWatch', operation: 'PutMetricData' },
   { principal: 'operator', service: 'CloudWatch', operation: 'GetMetricData' },
 ];

@@ -1,0 +1,214 @@
+import { execFile } from 'node:child_process';
+import { existsSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { NEED_NO_PERMISSION, PERMISSIONS } from '../../infra/permissions.ts';
+import type { Observation } from '../../local/fault/observation.ts';
+import { Stage } from '../e2e/support/stage.ts';
+import { breachesOfConditions, callOf, isAnswered, observedCalls } from './support/observed-calls.ts';
+import { allowedBy, holdCalls, notShown, type ObservedCall } from './support/policies.ts';
+import { loadTemplate } from './support/template.ts';
+
+const CONTROL_TABLE = 'fleetfill-control';
+const WRITABLE = { controlTable: CONTROL_TABLE, writable: ['id', 'created', 'test'], namespace: 'Fleetfill' };
+const RATES = ['--max-write-rate', '100', '--max-read-rate', '2000'];
+
+const allowed = allowedBy(loadTemplate('fleet'));
+const calls = new Map<string, ObservedCall>();
+const requests: Pick<Observation, 'service' | 'operation' | 'body' | 'client'>[] = [];
+const denied: string[] = [];
+let stage: Stage;
+
+/** Whether the policies of fleet.yaml would have denied the call. */
+function isDenied(call: Parameters<typeof observedCalls>[0]): boolean {
+  const missing = [
+    ...holdCalls(observedCalls(call, CONTROL_TABLE), allowed, NEED_NO_PERMISSION),
+    ...breachesOfConditions(call, WRITABLE),
+  ];
+  denied.push(...missing.map(what => `${call.client}: ${what}`));
+  return missing.length > 0;
+}
+
+async function orchestrate(...args: string[]): Promise<number> {
+  const child = stage.orchestrate(args);
+  const late = setTimeout(() => child.kill('SIGKILL'), 60_000);
+  const exit = await child.exit;
+  clearTimeout(late);
+  if (exit === 1 || exit === 137)
+    throw new Error(
+      `orchestrate ${args.join(' ')}: ${child.stderr}\nDenied: ${[...new Set(denied)].join('; ')}`,
+    );
+  return exit;
+}
+
+/**
+ * A whole run with everything that an operator does to it, on a stack that denies what the policies do not allow, call
+ * by call. The tap keeps what was called; the port says by whom.
+ */
+beforeAll(async () => {
+  stage = await Stage.open({ items: 2_500, seed: 'least privilege', stack: { faults: {} } });
+  const { faults, ecs } = stage.stack;
+  if (!faults) throw new Error('The stack has no fault proxy.');
+  faults.add({
+    name: 'one item in a hundred cannot be written by the fleet',
+    service: 'dynamodb',
+    operations: ['BatchExecuteStatement'],
+    tables: ['stuff'],
+    clients: ['fleet'],
+    probability: 0.01,
+    fault: { kind: 'fail', status: 400, error: 'ValidationException', parts: true },
+  });
+  faults.add({
+    name: 'the policies of fleet.yaml',
+    where: subject => isDenied(callOf(subject)),
+    fault: { kind: 'deny' },
+  });
+  faults.tap({
+    received: call => {
+      if (call.client === 'application' || !isAnswered(call)) return;
+      requests.push({
+        service: call.service,
+        operation: call.operation,
+        body: call.body,
+        client: call.client,
+      });
+      for (const observed of observedCalls(call, CONTROL_TABLE))
+        calls.set(JSON.stringify(observed), observed);
+    },
+  });
+  expect(await orchestrate('doctor', '--task', '--allow-no-pitr')).toBe(0);
+  await orchestrate('plan', '--segments', '4', '--allow-no-pitr');
+  const few = ['--segments', '2', '--allow-no-pitr', '--yes'];
+  expect(await orchestrate('run', '--dry-run', ...few)).toBe(0);
+  expect([0, 5]).toContain(await orchestrate('run', '--limit', '20', ...few));
+  const run = stage.orchestrate(['run', '--segments', '4', ...RATES, '--allow-no-pitr', '--yes']);
+  await run.waitFor(({ event }) => event === 'run.started');
+  const { runId } = run;
+  // A worker that has sent its first heartbeat; before that it would be given minutes to start.
+  const before = requests.length;
+  await until(() =>
+    requests
+      .slice(before)
+      .some(
+        ({ client, operation, body }) =>
+          client === 'fleet' && operation === 'BatchExecuteStatement' && writesToUser(body),
+      ),
+  );
+  // A frozen worker: it is fenced off, and ECS is asked to stop it.
+  const frozen = ecs
+    .tasks()
+    .filter(({ lastStatus }) => lastStatus === 'RUNNING')
+    .slice(0, 1);
+  for (const { pid = 0 } of frozen) process.kill(pid, 'SIGSTOP');
+  await until(() => requests.some(({ operation }) => operation === 'StopTask'));
+  for (const { pid = 0 } of frozen) process.kill(pid, 'SIGCONT');
+  expect(await orchestrate('rate', runId, '--max-write-rate', '400')).toBe(0);
+  expect(await orchestrate('pause', runId)).toBe(0);
+  expect(await run.exit).toBe(9);
+  expect(await orchestrate('status')).toBe(0);
+  expect(await orchestrate('resume', runId)).toBe(5);
+  expect(await orchestrate('failures', runId, '--retry')).toBe(0);
+  expect(await orchestrate('verify')).toBe(0);
+  expect(await orchestrate('report', runId, '--out', 'run.html')).toBe(0);
+  expect(await orchestrate('run', '--write-api', 'single', ...few)).toBe(0);
+}, 180_000);
+
+afterAll(async () => {
+  await stage?.close();
+});
+
+function writesToUser(body: Observation['body']): boolean {
+  return JSON.stringify(body).includes('UPDATE \\"stuff\\"');
+}
+
+async function until(holds: () => boolean): Promise<void> {
+  for (let tries = 0; !holds(); tries++) {
+    if (tries > 400) throw new Error(`It did not come about: ${holds}`);
+    await new Promise(resolve => setTimeout(resolve, 50));
+  }
+}
+
+describe('the calls of a whole run', () => {
+  it('are allowed, every one, but for the whole items that the plan would like to sample', () => {
+    expect(new Set(denied)).toEqual(new Set(['orchestrator: a Scan of stuff with Select ALL_ATTRIBUTES']));
+  });
+
+  it('show every permission that is said to be seen', () => {
+    expect(notShown([...calls.values()], PERMISSIONS)).toEqual([]);
+  });
+
+  it.each(PERMISSIONS.filter(({ evidence }) => evidence === 'seen'))(
+    'name what fails when $action on the $on is taken from $principal',
+    ({ principal, action, on }) => {
+      const rest = allowed.filter(
+        entry => entry.principal !== principal || entry.action !== action || entry.on !== on,
+      );
+      expect(holdCalls([...calls.values()], rest, NEED_NO_PERMISSION)).toContainEqual(
+        expect.stringContaining(`The ${principal} calls ${action}`),
+      );
+    },
+  );
+});
+
+/** Python of moto's environment, with botocore in it: AWS's own service models. */
+const PYTHON = fileURLToPath(new URL('../../.cache/moto-5.2.5/bin/python', import.meta.url));
+const VALIDATOR = fileURLToPath(new URL('support/validate_requests.py', import.meta.url));
+const canValidate = existsSync(PYTHON);
+
+if (!canValidate && !process.env['CI']) {
+  console.warn(
+    "\n!!! SKIPPED: the requests were NOT held against AWS's service models.\n!!! Run scripts/moto.sh once, which installs botocore.\n",
+  );
+}
+
+describe.skipIf(!canValidate && !process.env['CI'])(
+  "the requests of a whole run, by AWS's own models",
+  () => {
+    it('keep every constraint: required members, lengths, patterns, ranges, lists, enumerations', async () => {
+      const distinct = new Map(
+        requests.map(request => [
+          JSON.stringify([request.service, request.operation, request.body]),
+          request,
+        ]),
+      );
+      const child = promisify(execFile)(PYTHON, [VALIDATOR], { maxBuffer: 1 << 24 });
+      child.child.stdin?.end(JSON.stringify([...distinct.values()]));
+      const report = JSON.parse((await child).stdout) as {
+        checked: Record<string, number>;
+        problems: string[];
+      };
+      expect(report.problems).toEqual([]);
+      expect(Object.keys(report.checked)).toEqual(
+        expect.arrayContaining([
+          'cloudwatch PutMetricData',
+          'cloudwatch GetMetricData',
+          'ecs RunTask',
+          'ecs StopTask',
+        ]),
+      );
+    });
+
+    it('are refused by the validator where they break one', async () => {
+      const broken = [
+        { service: 'ecs', operation: 'RunTask', body: { cluster: 'c' } },
+        { service: 'ecs', operation: 'RunTask', body: { taskDefinition: 't', launchType: 'MOON' } },
+        { service: 'cloudwatch', operation: 'PutMetricData', body: { Namespace: ':x', MetricData: [] } },
+        {
+          service: 'dynamodb',
+          operation: 'Scan',
+          body: { TableName: '', TotalSegments: 1_000_001, Segment: 0 },
+        },
+      ];
+      const child = promisify(execFile)(PYTHON, [VALIDATOR]);
+      child.child.stdin?.end(JSON.stringify(broken));
+      const { problems } = JSON.parse((await child).stdout) as { problems: string[] };
+      expect(problems).toEqual([
+        expect.stringMatching(/ecs RunTask.*Missing required parameter.*taskDefinition/s),
+        expect.stringMatching(/ecs RunTask.*launchType.*MOON/s),
+        expect.stringMatching(/cloudwatch PutMetricData.*Namespace.*pattern/s),
+        expect.stringMatching(/dynamodb Scan/s),
+      ]);
+    });
+  },
+);
