@@ -30,16 +30,19 @@ export async function measureProcesses(
       processes.map(async ({ bundle, environment }, index) => {
         const usagePath = join(directory, `usage-${index}.json`);
         const output = openSync(join(directory, `output-${index}.log`), 'w');
-        const child = spawn(process.execPath, ['--import', pathToFileURL(hook).href, bundle], {
-          env: {
-            PATH: process.env['PATH'],
-            AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED: 'true',
-            ...environment,
-            FLEETFILL_BENCH_USAGE: usagePath,
-            ...extraNodeOptions(),
+        const child = spawn(
+          process.execPath,
+          [...extraOptions(), '--import', pathToFileURL(hook).href, bundle],
+          {
+            env: {
+              PATH: process.env['PATH'],
+              AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED: 'true',
+              ...environment,
+              FLEETFILL_BENCH_USAGE: usagePath,
+            },
+            stdio: ['ignore', output, output],
           },
-          stdio: ['ignore', output, output],
-        });
+        );
         started.push(child);
         const exitCode = await new Promise<number | null>((resolve, reject) => {
           child.once('error', reject);
@@ -60,7 +63,6 @@ export async function measureProcesses(
 }
 
 /** For a look inside: `FLEETFILL_BENCH_NODE_OPTIONS='--cpu-prof --cpu-prof-dir=/tmp/profiles' npm run bench`. */
-function extraNodeOptions(): Record<string, string> {
-  const options = process.env['FLEETFILL_BENCH_NODE_OPTIONS'];
-  return options ? { NODE_OPTIONS: options } : {};
+function extraOptions(): string[] {
+  return process.env['FLEETFILL_BENCH_NODE_OPTIONS']?.split(' ') ?? [];
 }

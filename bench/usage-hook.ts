@@ -21,7 +21,7 @@ export interface Usage {
   readonly rssByPage: readonly number[];
 }
 
-const SAMPLE_INTERVAL_MS = 20;
+const SAMPLE_INTERVAL_MS = 50;
 
 const path = process.env['FLEETFILL_BENCH_USAGE'];
 if (path !== undefined) {

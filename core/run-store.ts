@@ -25,7 +25,9 @@ const SAME_EPOCH = '#epoch = :epoch';
 export type NewRun = Omit<RunRecord, 'version' | 'epoch' | 'supervisorWrite'>;
 
 /** The changes that a person may make. */
-export type OperatorEdit = Partial<Pick<RunRecord, 'desired' | 'stopReason' | 'rates' | 'acceptedQuarantine' | 'maxCostUsd'>>;
+export type OperatorEdit = Partial<
+  Pick<RunRecord, 'desired' | 'stopReason' | 'rates' | 'acceptedQuarantine' | 'maxCostUsd'>
+>;
 
 /** The right to supervise a run: every write of a supervisor names it. */
 export interface Supervision {

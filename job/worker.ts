@@ -248,7 +248,8 @@ class Worker {
   /** Last checkpoints, all at once: each is one write, and there may not be much time. */
   async #giveUp(end: TaskEnd): Promise<void> {
     if (end.kind === 'authority-lost') return;
-    const results = await Promise.allSettled(this.#works.map(work => work.giveUp()));
+    const failed = end.kind === 'error';
+    const results = await Promise.allSettled(this.#works.map(work => work.giveUp({ failed })));
     for (const result of results) {
       if (result.status === 'rejected') {
         this.#log.warn({ reason: describeError(result.reason) }, 'a last checkpoint could not be written');

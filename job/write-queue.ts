@@ -33,12 +33,10 @@ export class WriteQueue {
   }
 
   add(items: readonly WorkItem[]): void {
-    if (this.#taken === this.#items.length) {
-      this.#items = [...items];
-      this.#taken = 0;
-    } else {
-      for (const item of items) this.#items.push(item);
-    }
+    // A queue that is never empty must still let go of what was taken: else it holds the whole table in the end.
+    this.#items = this.#items.slice(this.#taken);
+    this.#taken = 0;
+    for (const item of items) this.#items.push(item);
     this.#wakeAll();
   }
 

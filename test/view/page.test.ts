@@ -1,6 +1,6 @@
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
 import { useEngine } from '../support/engine.ts';
-import { accessibilityProblems, describeInBrowser } from './support/browser.ts';
+import { accessibilityProblems, describeInBrowser, screenshot } from './support/browser.ts';
 import { ServedPage } from './support/served-page.ts';
 import { type StoredRun, storeRun } from './support/stored-run.ts';
 
@@ -112,6 +112,7 @@ describeInBrowser('the page of a run, in a browser', open => {
     await tab.getByRole('listbox').focus();
     await tab.waitForSelector('.tooltip');
     expect(await accessibilityProblems(tab)).toEqual([]);
+    await screenshot(tab, `dashboard-${colorScheme}-${width}`);
     const overflow = await tab.evaluate<number>('document.documentElement.scrollWidth - window.innerWidth');
     expect(overflow).toBeLessThanOrEqual(0);
     expect(complaints).toEqual([]);

@@ -1,5 +1,11 @@
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
+import { writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+
+/** At the end of what was printed, a command waits for a person. */
+const PROMPT = /^To begin, type .*: $/m;
 
 export interface CommandResult {
   /** Standard output and standard error, in the order in which they came. */
@@ -45,14 +51,15 @@ export class Terminal {
     return this.start(command, timeoutMs).result;
   }
 
-  /** `answer`: what a person types at the prompt of the command; it then runs on a pseudo-terminal. */
+  /** `answer`: what a person types at the prompt {@link PROMPT}; the command then runs on a pseudo-terminal. */
   start(command: string, timeoutMs: number, answer?: string): StartedCommand {
     const from = this.#output.length;
     const mark = `end-of-command-${randomUUID()}`;
-    const typed =
-      answer === undefined
-        ? `{ ${command}\n} < /dev/null 2>&1`
-        : `{ sleep 1; echo ${quote(answer)}; } | script -qefc ${quote(command)} /dev/null`;
+    const asked = join(tmpdir(), mark);
+    let answered = answer === undefined;
+    const typed = answered
+      ? `{ ${command}\n} < /dev/null 2>&1`
+      : `{ until [ -e ${asked} ]; do sleep 0.1; done; rm ${asked}; echo ${quote(answer ?? '')}; } | script -qefc ${quote(command)} /dev/null`;
     this.#shell.stdin?.write(`${typed}; printf '\\n%s %s\\n' ${mark} "$?"\n`);
     const end = new RegExp(`\\n?${mark} (\\d+)\\n`);
     const result = new Promise<CommandResult>((resolve, reject) => {
@@ -61,6 +68,10 @@ export class Terminal {
         timeoutMs,
       );
       const look = () => {
+        if (!answered && PROMPT.test(this.#output.slice(from))) {
+          answered = true;
+          writeFileSync(asked, '');
+        }
         const found = end.exec(this.#output.slice(from));
         if (!found) return;
         clearTimeout(timer);

@@ -49,12 +49,8 @@ export class Stage {
   static async open({ items, seed = 'stage', applicationRate, stack: given }: StageOptions): Promise<Stage> {
     const directory = await mkdtemp(join(tmpdir(), 'fleetfill-stage-'));
     const stack = await startLocalStack({ jobBundle: JOB, logDirectory: join(directory, 'logs'), ...given });
-    const client = new DynamoDBClient({
-      endpoint: stack.endpoints.dynamodb,
-      region: 'us-east-1',
-      credentials: { accessKeyId: 'local', secretAccessKey: 'local' },
-      maxAttempts: 1,
-    });
+    // Filling and comparing go to the engine itself, past whatever stands before it; the application does not.
+    const client = clientOf(stack.engine.endpoint);
     await createTable(client, 'stuff', STUFF_KEY);
     const places = await openPlaces({ seed });
     const journal = new Journal({ attribute: 'test', regenerate: index => places.itemAt(index) });
@@ -63,7 +59,7 @@ export class Stage {
       applicationRate === undefined
         ? undefined
         : new Application({
-            client,
+            client: clientOf(stack.endpoints.application),
             table: 'stuff',
             journal,
             newItem: index => places.itemAt(items + index),
@@ -95,4 +91,9 @@ export class Stage {
     await this.stack.stop();
     await rm(this.#directory, { recursive: true, force: true });
   }
+}
+
+function clientOf(endpoint: string): DynamoDBClient {
+  const credentials = { accessKeyId: 'local', secretAccessKey: 'local' };
+  return new DynamoDBClient({ endpoint, region: 'us-east-1', credentials, maxAttempts: 1 });
 }

@@ -1,12 +1,13 @@
 import { existsSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { createRequire } from 'node:module';
+import { fileURLToPath } from 'node:url';
 import { type Browser, type BrowserContextOptions, chromium, type Page } from 'playwright-core';
 import { afterAll, beforeAll, describe } from 'vitest';
 
-const CHROMIUM = '/usr/bin/chromium';
+export const CHROMIUM = '/usr/bin/chromium';
 
-const ARGUMENTS = [
+export const BROWSER_ARGUMENTS = [
   '--no-sandbox',
   '--disable-gpu',
   '--disable-background-networking',
@@ -14,6 +15,8 @@ const ARGUMENTS = [
   '--disable-sync',
   '--no-first-run',
 ];
+
+const SCREENSHOTS = new URL('../../../docs/screenshots/', import.meta.url);
 
 const AXE = createRequire(import.meta.url).resolve('axe-core/axe.min.js');
 
@@ -40,7 +43,7 @@ export function describeInBrowser(name: string, tests: (open: Open) => void): vo
   describe(name, () => {
     let browser: Browser | undefined;
     beforeAll(async () => {
-      browser = await chromium.launch({ executablePath: CHROMIUM, args: ARGUMENTS });
+      browser = await chromium.launch({ executablePath: CHROMIUM, args: BROWSER_ARGUMENTS });
     }, 120_000);
     afterAll(async () => browser?.close());
     tests(async (address, options = {}) => {
@@ -62,6 +65,12 @@ export function describeInBrowser(name: string, tests: (open: Open) => void): vo
 }
 
 type Open = (address: string, options?: BrowserContextOptions) => Promise<Visit>;
+
+/** Keeps the whole page as a picture in docs/screenshots, where pictures are asked for: FLEETFILL_SCREENSHOTS=1. */
+export async function screenshot(page: Page, name: string): Promise<void> {
+  if (!process.env['FLEETFILL_SCREENSHOTS']) return;
+  await page.screenshot({ path: fileURLToPath(new URL(`${name}.png`, SCREENSHOTS)), fullPage: true });
+}
 
 /** What axe finds against WCAG 2.2 A and AA and its own best practices, a line each. */
 export async function accessibilityProblems(page: Page): Promise<string[]> {

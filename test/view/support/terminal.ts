@@ -9,6 +9,9 @@ export interface TerminalSize {
   readonly rows: number;
 }
 
+/** Escape sequences: what turns a stream into a screen. */
+const ESCAPES = new RegExp(`${String.fromCharCode(27)}\\S*`, 'g');
+
 /** A command in a pseudo-terminal of the kernel, and a terminal emulator that shows what it wrote there. */
 export class Terminal {
   readonly emulator: InstanceType<typeof xterm.Terminal>;
@@ -30,6 +33,25 @@ export class Terminal {
       this.#child.once('error', reject);
       this.#child.once('close', code => resolve(code));
     });
+  }
+
+  /** Resolves when the screen is so. @throws with the screen when it is not so within the time, or the command ended. */
+  async until(holds: (screen: readonly string[]) => boolean, withinMs = 30_000): Promise<void> {
+    const deadline = performance.now() + withinMs;
+    for (;;) {
+      const screen = await this.screen();
+      if (holds(screen)) return;
+      if (performance.now() > deadline) throw new Error(`The screen stayed so:\n${screen.join('\n')}`);
+      await new Promise(resolve => setTimeout(resolve, 40));
+    }
+  }
+
+  /** The escape sequences that the command writes until it ends. */
+  async escapes(): Promise<string[]> {
+    const found: string[] = [];
+    this.#child.stdout.on('data', (bytes: Buffer) => found.push(...(String(bytes).match(ESCAPES) ?? [])));
+    await this.exited;
+    return found;
   }
 
   /** As a window is resized: the emulator wraps anew what it shows, and the program is told. */
