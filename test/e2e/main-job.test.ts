@@ -121,8 +121,8 @@ test('two resumes: the later one supervises, the earlier one leaves with 8', asy
 });
 
 test('Ctrl-C detaches with 130 and says how to come back; the fleet goes on', async () => {
-  stage = await Stage.open({ items: 8_000 });
-  const run = stage.orchestrate(['--segments', '4', '--yes', '--max-write-rate', '1500']);
+  stage = await Stage.open({ items: 16_000 });
+  const run = stage.orchestrate(['--segments', '4', '--yes', '--max-write-rate', '900']);
   await halfWay(run, 1_000);
   run.kill('SIGINT');
   expect(await run.exit).toBe(130);

@@ -24,7 +24,10 @@ beforeEach(() => {
   });
 });
 
-test('no interleaving of lost, late and repeated requests, deaths, freezes and take-overs breaks the protocol', async () => {
+test('no interleaving of lost, late and repeated requests, deaths, freezes and take-overs breaks the protocol', {
+  timeout: 600_000,
+  retry: 0,
+}, async () => {
   const tally: Tally = {
     steps: 0,
     verified: 0,
@@ -58,4 +61,4 @@ test('no interleaving of lost, late and repeated requests, deaths, freezes and t
   ]) {
     expect(happened).toBeGreaterThan(10);
   }
-}, 600_000);
+});
