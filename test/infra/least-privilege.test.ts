@@ -98,8 +98,9 @@ beforeAll(async () => {
   // A frozen worker: it is fenced off, and ECS is asked to stop it.
   const frozen = ecs
     .tasks()
-    .filter(({ lastStatus }) => lastStatus === 'RUNNING')
+    .filter(({ lastStatus, launch }) => lastStatus === 'RUNNING' && hasBeaten(launch))
     .slice(0, 1);
+  expect(frozen).toHaveLength(1);
   for (const { pid = 0 } of frozen) process.kill(pid, 'SIGSTOP');
   await until(() => requests.some(({ operation }) => operation === 'StopTask'));
   for (const { pid = 0 } of frozen) process.kill(pid, 'SIGCONT');
@@ -117,6 +118,13 @@ beforeAll(async () => {
 afterAll(async () => {
   await stage?.close();
 });
+
+function hasBeaten(launch: string | undefined): boolean {
+  return requests.some(
+    ({ client, operation, body }) =>
+      client === 'fleet' && operation === 'UpdateItem' && JSON.stringify(body).includes(`TASK#${launch}`),
+  );
+}
 
 function writesToUser(body: Observation['body']): boolean {
   return JSON.stringify(body).includes('UPDATE \\"stuff\\"');

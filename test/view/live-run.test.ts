@@ -121,7 +121,10 @@ describeInBrowser('a real run, in a browser', open => {
       local.orchestrate('report', runId, '--format', 'json', '--out', join(directory, 'report.json')),
     );
     const data = JSON.parse(await readFile(join(directory, 'report.json'), 'utf8'));
-    expect(data).toMatchObject({ runId, status: 'verified', proved: true, counters: { updated: 8_000 } });
+    expect(data).toMatchObject({ runId, status: 'verified', proved: true });
+    // What the killed worker did after its last checkpoint is written and verified, and nobody counted it.
+    expect(data.counters.updated).toBeGreaterThan(7_000);
+    expect(data.counters.updated).toBeLessThanOrEqual(8_000);
     expect(data.segments).toHaveLength(64);
     expect(data.history.length).toBeGreaterThan(3);
     expect(data.verificationSegments[0].segments.every((segment: { done: boolean }) => segment.done)).toBe(
