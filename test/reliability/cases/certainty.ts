@@ -16,7 +16,15 @@ import {
 async function removedAfterwards({ open, report, seed, either }: CaseContext): Promise<void> {
   const rounds = either(5, 20);
   const items = 5_000;
-  const arena = await open({ items });
+  const arena = await open({ items, faults: true });
+  let [scans, eventual] = [0, 0];
+  arena.faults.tap({
+    settled: ({ client, operation, parts, body }) => {
+      if (client !== 'orchestrator' || operation !== 'Scan' || parts[0]?.table !== TABLE) return;
+      scans += 1;
+      if (body['ConsistentRead'] !== true) eventual += 1;
+    },
+  });
   const run = await arena.command(['--segments', '8', '--tasks', '2', '--yes', ...UNLIMITED]);
   judgeEnd(report, run.code, run.process.last);
   const all = await arena.control.itemsOf(TABLE);
@@ -52,6 +60,8 @@ async function removedAfterwards({ open, report, seed, either }: CaseContext): P
   report.equal('and names exactly that key', `${named} of ${rounds}`, `${rounds} of ${rounds}`);
   const again = await arena.command(['verify']);
   report.equal('verify when all are back', again.code, 0);
+  report.atLeast('pages of verifications, as seen from the wire', scans, rounds + 2);
+  report.equal('of these not strongly consistent', eventual, 0);
   await arena.judge(report);
 }
 
@@ -87,7 +97,7 @@ async function staleWriter({ open, report }: CaseContext): Promise<void> {
     return putBack >= 10;
   });
   const code = await run.exit;
-  judgeEnd(report, code, run.last);
+  judgeEnd(report, code, run.last, {});
   const verified = run.events.filter(({ event }) => event === 'verification.finished');
   const first = verified[0] as unknown as { missing: number; keys: unknown[] } | undefined;
   report.equal('put back without the attribute', putBack, 10);

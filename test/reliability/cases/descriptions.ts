@@ -75,6 +75,7 @@ async function badCounts({ open, report, seed }: CaseContext): Promise<void> {
       );
       report.says(`${name}: how it ended`, screen, /Verified: in a strongly consistent scan/);
       await arena.judge(report);
+      await arena.close();
     } finally {
       await front.close();
     }

@@ -47,6 +47,7 @@ async function wakeTooLate({ open, report, seed, either }: CaseContext): Promise
     sent += arena.wire.receivedAfter(awakeAt);
     records += refused.filter(status => status === 200).length;
     await arena.judge(report, [{ N: '1' }, { N: '2' }]);
+    await arena.close();
   }
   report.equal('updates that it sent after it woke', sent, 0);
   report.atLeast('writes to records that it tried', writesAfter, rounds);
@@ -96,6 +97,7 @@ async function clocksApart({ open, report, seed }: CaseContext): Promise<void> {
       1,
     );
     report.equal('owners that a segment had at most', most, 2);
+    await arena.close();
   }
 }
 

@@ -90,6 +90,7 @@ async function refusedLaunches({ open, report, seed }: CaseContext): Promise<voi
     if (story.fewer !== undefined) report.equal(`${story.name}: tasks at once`, most, story.fewer);
     report.figure(`${story.name}: RunTask calls, launches`, `${calls}, ${countOf(run.last, 'launches')}`);
     await opened.judge(report);
+    await opened.close();
   }
   await neverPulled({ open, report });
 }

@@ -103,6 +103,7 @@ async function collide({ open, report, seed, either }: CaseContext, api: 'batch'
     Object.values(counts).reduce((sum, count) => sum + count, 0),
   );
   await arena.judge(report);
+  await arena.close();
 }
 
 async function collideWith(

@@ -143,6 +143,7 @@ async function lostReplies({ open, report, either }: CaseContext): Promise<void>
     );
     report.equal('locks left behind', await arena.control.locks(), 0);
     await arena.judge(report);
+    await arena.close();
   }
 }
 

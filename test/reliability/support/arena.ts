@@ -53,6 +53,7 @@ export class Arena {
   readonly #bundles: Bundles;
   readonly #clients: DynamoDBClient[];
   readonly #processes: OrchestratorProcess[] = [];
+  #closing: Promise<void> | undefined;
 
   private constructor(
     parts: Pick<Arena, 'stack' | 'journal' | 'application' | 'client' | 'directory'>,
@@ -181,7 +182,13 @@ export class Arena {
     return hash('sha256', lines.join('\n'), 'hex').slice(0, 16);
   }
 
+  /** May be called twice: a case of many arenas closes each when it is done with it. */
   async close(): Promise<void> {
+    this.#closing ??= this.#close();
+    await this.#closing;
+  }
+
+  async #close(): Promise<void> {
     await this.application?.stop().catch(() => undefined);
     for (const child of this.#processes) child.kill('SIGKILL');
     await Promise.all(this.#processes.map(child => child.exit));

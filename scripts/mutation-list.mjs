@@ -1,0 +1,313 @@
+// Safeguards, each with what takes it away and the test that must turn red: the protocol's model, which explores
+// interleavings, or a case of the reliability suite, which runs the bundles as processes.
+
+const MODEL = { vitest: 'test/model/protocol.test.ts' };
+
+/** @param {number} number @param {string[]} more */
+const reliability = (number, ...more) => ({ reliability: ['--case', String(number), '--short', ...more] });
+
+/** The proof before a run looks for exactly these mutations; blind, it lets the case speak. */
+const BLIND_PROOF = {
+  file: 'orchestrator/engine-proof.ts',
+  from: 'if (!sameItem(Item, expected)) findings.push',
+  to: "if (name === 'never') findings.push",
+};
+
+/**
+ * @typedef {{ file: string, from: string, to: string }} Edit
+ * @typedef {{ vitest: string } | { reliability: string[] }} Judge
+ * @type {{ name: string, edits: Edit[], test: Judge }[]}
+ */
+export const MUTATIONS = [
+  {
+    name: 'checkpoint without its sequence',
+    edits: [
+      {
+        file: 'core/segment-store.ts',
+        from: '[OWNED_BY_ME, SAME_PASS, RUNNING, LATER_SEQUENCE],',
+        to: '[OWNED_BY_ME, SAME_PASS, RUNNING],',
+      },
+    ],
+    test: MODEL,
+  },
+  {
+    name: 'checkpoint by whoever comes',
+    edits: [
+      {
+        file: 'core/segment-store.ts',
+        from: '[OWNED_BY_ME, SAME_PASS, RUNNING, LATER_SEQUENCE],',
+        to: '[SAME_PASS, RUNNING],',
+      },
+    ],
+    test: MODEL,
+  },
+  {
+    name: 'checkpoint past an open page',
+    edits: [
+      {
+        file: 'job/settled-prefix.ts',
+        from: 'for (let head = this.#open[0]; head?.unsettled === 0; head = this.#open[0]) {',
+        to: 'for (let head = this.#open[0]; head; head = this.#open[0]) {',
+      },
+    ],
+    test: MODEL,
+  },
+  {
+    name: 'requests without authority',
+    edits: [
+      {
+        file: 'job/authority.ts',
+        from: 'while (this.#options.clock.monotonicMs() >= this.#deadlineMs || this.#lost.signal.aborted) {',
+        to: 'while (this.#lost.signal.aborted) {',
+      },
+    ],
+    test: MODEL,
+  },
+  {
+    name: 'authority from the end of a heartbeat',
+    edits: [
+      {
+        file: 'job/authority.ts',
+        from: 'this.#deadlineMs = startedAtMs + authorityMs;',
+        to: 'this.#deadlineMs = clock.monotonicMs() + authorityMs;',
+      },
+    ],
+    test: MODEL,
+  },
+  {
+    name: 'fence without waiting',
+    edits: [
+      {
+        file: 'orchestrator/task-watch.ts',
+        from: 'if (task.heartbeat > 0) return this.#options.authorityMs + SLACK_MS;',
+        to: 'if (task.heartbeat > 0) return SLACK_MS;',
+      },
+    ],
+    test: MODEL,
+  },
+  {
+    name: 'fence whatever heartbeat came',
+    edits: [
+      {
+        file: 'core/task-store.ts',
+        from: '[IN_AUTHORITY, SAME_HEARTBEAT],',
+        to: '[IN_AUTHORITY],',
+      },
+    ],
+    test: MODEL,
+  },
+  {
+    name: 'grant out of order',
+    edits: [
+      {
+        file: 'core/task-store.ts',
+        from: '[IN_AUTHORITY, SAME_EPOCH, LATER_RENEWAL],',
+        to: '[IN_AUTHORITY, SAME_EPOCH],',
+      },
+    ],
+    test: MODEL,
+  },
+  {
+    name: 'share handed on before it was given back',
+    edits: [
+      {
+        file: 'orchestrator/budget.ts',
+        from: 'const known = task.seenRenewal === task.renewal ? task.granted : task.held;',
+        to: 'const known = task.granted;',
+      },
+    ],
+    test: MODEL,
+  },
+  {
+    name: 'grants of a superseded supervisor',
+    edits: [
+      {
+        file: 'core/task-store.ts',
+        from: '[IN_AUTHORITY, SAME_EPOCH, LATER_RENEWAL],',
+        to: '[IN_AUTHORITY, LATER_RENEWAL],',
+      },
+    ],
+    test: MODEL,
+  },
+  {
+    name: 'launch by a superseded supervisor',
+    edits: [
+      {
+        file: 'core/task-store.ts',
+        from: '[SAME_EPOCH, RUN_IS_WANTED], {',
+        to: '[RUN_IS_WANTED], {',
+      },
+    ],
+    test: MODEL,
+  },
+  {
+    name: 'run record without its version',
+    edits: [
+      {
+        file: 'core/run-store.ts',
+        from: '[SAME_VERSION, ...further], {',
+        to: '[...further], {',
+      },
+    ],
+    test: MODEL,
+  },
+  {
+    name: 'end without looking at the tasks',
+    edits: [
+      {
+        file: 'orchestrator/supervisor.ts',
+        from: '    if (!this.#watch.allEnded(await stores.tasks.list(run.run))) return false;\n    if (states.failed',
+        to: '    if (states.failed',
+      },
+    ],
+    test: MODEL,
+  },
+  {
+    name: 'a segment taken from its living owner',
+    edits: [
+      {
+        file: 'orchestrator/assignment.ts',
+        from: 'if (owner && isInAuthority(owner.status)) continue;',
+        to: "if (owner?.status === 'launching') continue;",
+      },
+    ],
+    test: MODEL,
+  },
+  {
+    name: 'statement without its condition: found by the proof before the run',
+    edits: [
+      {
+        file: 'core/item-write.ts',
+        from: '" IS MISSING`;',
+        to: '" IS MISSING`.replace(/ AND "[^"]*" IS MISSING$/, "");',
+      },
+    ],
+    test: reliability(2),
+  },
+  {
+    name: 'statement without its condition, and a blind proof',
+    edits: [
+      {
+        file: 'core/item-write.ts',
+        from: '" IS MISSING`;',
+        to: '" IS MISSING`.replace(/ AND "[^"]*" IS MISSING$/, "");',
+      },
+      BLIND_PROOF,
+    ],
+    test: reliability(2),
+  },
+  {
+    name: 'UpdateItem that overwrites, and a blind proof',
+    edits: [
+      {
+        file: 'core/item-write.ts',
+        from: "'attribute_exists(#partitionKey) AND attribute_not_exists(#attribute)'",
+        to: "'attribute_exists(#partitionKey) OR attribute_not_exists(#attribute)'",
+      },
+      BLIND_PROOF,
+    ],
+    test: reliability(2),
+  },
+  {
+    name: 'UpdateItem that creates, and a blind proof',
+    edits: [
+      {
+        file: 'core/item-write.ts',
+        from: "'attribute_exists(#partitionKey) AND attribute_not_exists(#attribute)'",
+        to: "'attribute_not_exists(#attribute) OR attribute_not_exists(#partitionKey)'",
+      },
+      BLIND_PROOF,
+    ],
+    test: reliability(2),
+  },
+  {
+    name: 'no look at the authority before the socket, and none after the wait for the budget',
+    edits: [
+      { file: 'job/user-table.ts', from: '      authority.assertHeld();\n', to: '' },
+      {
+        file: 'job/user-table.ts',
+        from: '    await limiter.reserve(units, signal);\n    await this.#options.authority.held(signal);',
+        to: '    await limiter.reserve(units, signal);',
+      },
+    ],
+    test: reliability(10),
+  },
+  {
+    name: 'no look at the authority before the socket',
+    edits: [{ file: 'job/user-table.ts', from: '      authority.assertHeld();\n', to: '' }],
+    test: reliability(10, '--seeds', '5'),
+  },
+  {
+    name: 'checkpoint past an open page, in processes that are killed',
+    edits: [
+      {
+        file: 'job/settled-prefix.ts',
+        from: 'for (let head = this.#open[0]; head?.unsettled === 0; head = this.#open[0]) {',
+        to: 'for (let head = this.#open[0]; head; head = this.#open[0]) {',
+      },
+    ],
+    test: reliability(3),
+  },
+  {
+    name: 'verification that is not strongly consistent',
+    edits: [
+      { file: 'orchestrator/verification.ts', from: 'ConsistentRead: true,', to: 'ConsistentRead: false,' },
+    ],
+    test: reliability(14),
+  },
+  {
+    name: 'a lock whose reply was lost is another one',
+    edits: [
+      {
+        file: 'core/run-store.ts',
+        from: 'if (holder === run.run) return',
+        to: "if (holder === 'nobody') return",
+      },
+    ],
+    test: reliability(25),
+  },
+  {
+    name: 'a launch whose reply was lost is none',
+    edits: [
+      {
+        file: 'core/task-store.ts',
+        from: 'return created || (await this.read(launch.run, launch.launch)) !== undefined;',
+        to: 'return created;',
+      },
+    ],
+    test: reliability(25),
+  },
+  {
+    name: 'a checkpoint whose reply was lost is not mine',
+    edits: [
+      {
+        file: 'core/segment-store.ts',
+        from: 'const mine = owned && written;',
+        to: 'const mine = owned && !written;',
+      },
+    ],
+    test: reliability(25),
+  },
+  {
+    name: 'a heartbeat whose reply was lost is not mine',
+    edits: [
+      {
+        file: 'core/task-store.ts',
+        from: 'if (mine && existing.heartbeat >= beat.number) return existing;',
+        to: 'if (mine && existing.heartbeat > beat.number) return existing;',
+      },
+    ],
+    test: reliability(25),
+  },
+  {
+    name: 'an end of a run whose reply was lost',
+    edits: [
+      {
+        file: 'core/run-store.ts',
+        from: 'if (record.supervisorWrite === nonce) return record;\n      const changed',
+        to: 'const changed',
+      },
+    ],
+    test: reliability(25),
+  },
+];
