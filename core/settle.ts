@@ -1,3 +1,5 @@
+import { inspect } from 'node:util';
+
 /**
  * The settle table: what every outcome of a call or a statement means. Total: what it does not know is systemic,
  * because continuing on an unknown answer is how items get lost.
@@ -76,7 +78,7 @@ interface ThrottlingReason {
 
 /** What a failed call means, for each of its `items`. */
 export function settleCall(error: unknown, items: number): Verdict {
-  if (!isAwsError(error)) return { kind: 'systemic', reason: String(error) };
+  if (!isAwsError(error)) return { kind: 'systemic', reason: inspect(error) };
   const verdict = settleCode(withoutSuffix(error.name), error.message, throttlingReason(error));
   if (verdict.kind === 'quarantine' && isOneOf(INVALID, error.name) && items > 1) {
     return { kind: 'bisect', reason: verdict.reason };
@@ -112,7 +114,8 @@ function settleCode(code: string, message: string, throttling: string | undefine
 
 /** A reply that was cut off or garbled: the write may have taken place. */
 function isLostReply(error: AwsErrorFields, status: number | undefined): boolean {
-  if (TRANSPORT.includes(error.name) || TRANSPORT.includes(String(error.code))) return true;
+  if (TRANSPORT.includes(error.name) || (typeof error.code === 'string' && TRANSPORT.includes(error.code)))
+    return true;
   if (error.message === 'aborted' || error.message === 'socket hang up') return true;
   return error instanceof SyntaxError && (status === undefined || status < 400);
 }
