@@ -13,6 +13,8 @@ export interface DemoOptions {
   readonly maxReadRate: number;
   readonly seed: string;
   readonly json: boolean;
+  /** Serve the page of the run while it lasts. */
+  readonly dashboard: boolean;
 }
 
 const ABOUT = `$0 [options]
@@ -68,6 +70,11 @@ export async function readDemoOptions(args: readonly string[]): Promise<DemoOpti
       default: false,
       describe: 'Only events on stdout, one JSON object a line, run.finished last',
     })
+    .option('dashboard', {
+      boolean: true,
+      default: false,
+      describe: 'Serve a page that shows the run; on a terminal it stays until Ctrl-C',
+    })
     .check(given => {
       requireWholeNumber('items', given.items, 1);
       requireWholeNumber('segments', given.segments, 1, 1_000_000);
@@ -82,7 +89,7 @@ export async function readDemoOptions(args: readonly string[]): Promise<DemoOpti
     .example('$0 --items 2000 --json', 'for another program to read')
     .example('$0 --items 5000 --max-write-rate 500', 'slow enough to watch the budget being kept')
     .parseAsync();
-  const { items, segments, tasks, rate, maxWriteRate, maxReadRate, json } = options;
+  const { items, segments, tasks, rate, maxWriteRate, maxReadRate, json, dashboard } = options;
   return {
     items,
     segments,
@@ -91,6 +98,7 @@ export async function readDemoOptions(args: readonly string[]): Promise<DemoOpti
     maxWriteRate,
     maxReadRate,
     json,
+    dashboard,
     seed: options.seed ?? randomUUID(),
   };
 }

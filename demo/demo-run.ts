@@ -1,9 +1,11 @@
+import { once } from 'node:events';
 import { CloudWatchClient } from '@aws-sdk/client-cloudwatch';
 import { DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import { NO_COPIES_LOGGER } from '../core/sdk-logger.ts';
 import { findDisagreements } from './agreement.ts';
 import { Application } from './application.ts';
 import type { ApplicationStats } from './application-stats.ts';
+import { oneLine } from './command-line.ts';
 import { createTable } from './create-table.ts';
 import type { DemoOptions } from './demo-options.ts';
 import type { DemoOutput } from './demo-output.ts';
@@ -15,6 +17,7 @@ import { readMetricSums } from './metric-sums.ts';
 import { compare } from './oracle.ts';
 import { type OrchestrationResult, orchestrate } from './orchestration.ts';
 import { openPlaces } from './places.ts';
+import { RunPage, type RunPictureOptions, writeReport } from './run-picture.ts';
 import { RunProgress } from './run-progress.ts';
 import { number, summarize } from './summary.ts';
 
@@ -47,16 +50,38 @@ interface Performance {
  */
 export async function runDemo(run: DemoRun): Promise<number> {
   const client = new DynamoDBClient({ logger: NO_COPIES_LOGGER });
+  let page: RunPage | undefined;
+  const openPage = (runId: string) => {
+    if (!run.options.dashboard) return;
+    page ??= new RunPage(pictureOf(run, runId), url => run.output.say(`Watch it at ${url}`));
+  };
   try {
-    const performed = await perform(run, client);
+    const performed = await perform(run, client, openPage);
     run.signal.throwIfAborted();
-    return await judge(run, client, performed);
+    const exitCode = await judge(run, client, performed);
+    if (page && process.stdin.isTTY) await stay(run);
+    return exitCode;
   } finally {
+    await page?.stop();
     client.destroy();
   }
 }
 
-async function perform(run: DemoRun, client: DynamoDBClient): Promise<Performance> {
+function pictureOf({ orchestratorBundle }: DemoRun, runId: string): RunPictureOptions {
+  return { bundle: orchestratorBundle, runId, environment: process.env };
+}
+
+/** Keeps everything up until someone ends it. */
+async function stay({ output, signal }: DemoRun): Promise<void> {
+  output.say('The page stays until Ctrl-C.');
+  if (!signal.aborted) await once(signal, 'abort');
+}
+
+async function perform(
+  run: DemoRun,
+  client: DynamoDBClient,
+  onRunStarted: (runId: string) => void,
+): Promise<Performance> {
   const { options, output, signal } = run;
   const startedAt = new Date();
   await createTable(client, TABLE, STUFF_KEY);
@@ -82,7 +107,7 @@ async function perform(run: DemoRun, client: DynamoDBClient): Promise<Performanc
   });
   application.start();
   try {
-    const orchestration = await runOrchestrator(run, application);
+    const orchestration = await runOrchestrator(run, application, onRunStarted);
     return { startedAt, journal, filled, application: await application.stop(), orchestration };
   } finally {
     await application.stop();
@@ -90,7 +115,11 @@ async function perform(run: DemoRun, client: DynamoDBClient): Promise<Performanc
   }
 }
 
-function runOrchestrator(run: DemoRun, application: Application): Promise<OrchestrationResult> {
+function runOrchestrator(
+  run: DemoRun,
+  application: Application,
+  onRunStarted: (runId: string) => void,
+): Promise<OrchestrationResult> {
   const { options, output, orchestratorBundle, signal } = run;
   const progress = new RunProgress();
   const flags = {
@@ -111,6 +140,7 @@ function runOrchestrator(run: DemoRun, application: Application): Promise<Orches
     environment: process.env,
     onEvent(event, line) {
       output.passOn(line);
+      if (event.event === 'run.started' && event.runId) onRunStarted(event.runId);
       const text = progress.follow(event, application.stats().total);
       if (text !== undefined) output.progress(text);
     },
@@ -137,9 +167,15 @@ async function judge(run: DemoRun, client: DynamoDBClient, performed: Performanc
   const disagreements = findDisagreements(evidence);
   output.emit('journal.compared', runId, { ...journal, disagreements, metrics, application });
   output.passOn(finished.line);
+  const report = await writeReport(pictureOf(run, finished.event.runId)).catch((error: unknown) => error);
   const durationMs = Date.now() - startedAt.getTime();
   output.say(
     summarize({ options, filled, application, finished: finished.event, journal, disagreements, durationMs }),
+  );
+  output.say(
+    typeof report === 'string'
+      ? `The report of the run is in ${report}`
+      : `No report was written: ${oneLine(report)}`,
   );
   if (exitCode !== 0) return exitCode ?? 1;
   return disagreements.length === 0 ? 0 : 1;

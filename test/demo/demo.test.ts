@@ -1,4 +1,4 @@
-import { mkdtemp, readdir, rm } from 'node:fs/promises';
+import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
@@ -57,7 +57,21 @@ describe('the demo', () => {
     expect(stdout).toMatch(
       /Every item has "test"\. Orchestrator, CloudWatch and journal agree to the item\./,
     );
+    const [report] = await readdir(scratch);
+    expect(stdout).toContain(`The report of the run is in ${join(scratch, report ?? '?')}`);
+    expect(await readFile(join(scratch, report ?? ''), 'utf8')).toContain('<title>Fleetfill: stuff, run ');
+    await rm(join(scratch, report ?? ''));
     expect(await readdir(scratch)).toStrictEqual([]);
+  });
+
+  test('serves the page of the run while it lasts, and takes it away at its end', async () => {
+    const { exitCode, stdout } = await runBundle('demo', ['--items', '500', '--tasks', '2', '--dashboard'], {
+      TMPDIR: scratch,
+    });
+    expect(exitCode).toBe(0);
+    const url = /Watch it at (http:\/\/127\.0\.0\.1:\d+\/[\w-]+\/)/.exec(stdout)?.[1] ?? '';
+    await expect(fetch(url)).rejects.toThrow('fetch failed');
+    for (const report of await readdir(scratch)) await rm(join(scratch, report));
   });
 
   test.each([

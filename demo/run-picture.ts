@@ -1,0 +1,51 @@
+import { type ChildProcess, execFile, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { createInterface } from 'node:readline';
+import { promisify } from 'node:util';
+
+export interface RunPictureOptions {
+  /** Path of dist/orchestrate.mjs. */
+  readonly bundle: string;
+  readonly runId: string;
+  readonly environment: NodeJS.ProcessEnv;
+}
+
+/** The page of a run: `orchestrate dashboard` as a process, so that it is served as it would be anywhere. */
+export class RunPage {
+  readonly #child: ChildProcess;
+  readonly #closed: Promise<unknown>;
+
+  /** @param onUrl is called once the page can be opened */
+  constructor({ bundle, runId, environment }: RunPictureOptions, onUrl: (url: string) => void) {
+    const child = spawn(process.execPath, [bundle, 'dashboard', runId, '--json'], {
+      env: environment,
+      stdio: ['ignore', 'pipe', 'ignore'],
+      // A process group of its own: Ctrl-C reaches the demo alone, which then ends things in their order.
+      detached: true,
+    });
+    this.#child = child;
+    this.#closed = once(child, 'close').catch(() => {});
+    createInterface({ input: child.stdout }).on('line', line => {
+      const { url } = JSON.parse(line) as { url?: string };
+      if (url) onUrl(url);
+    });
+  }
+
+  async stop(): Promise<void> {
+    this.#child.kill('SIGTERM');
+    await this.#closed;
+  }
+}
+
+/**
+ * Writes the evidence of a run into a file beside other temporary files.
+ * @returns the file's path
+ * @throws Error with what the orchestrator said
+ */
+export async function writeReport({ bundle, runId, environment }: RunPictureOptions): Promise<string> {
+  const file = join(tmpdir(), `fleetfill-${runId}.html`);
+  await promisify(execFile)(process.execPath, [bundle, 'report', runId, '--out', file], { env: environment });
+  return file;
+}
