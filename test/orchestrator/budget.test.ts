@@ -254,7 +254,7 @@ test('what the workers may use together never exceeds the budget, whatever is lo
         model.check();
       }
     }),
-    { numRuns: 400 },
+    { numRuns: 1_000 },
   );
 });
 
@@ -369,6 +369,26 @@ describe('writing grants', () => {
     budget.sending(first, 0);
     const [second] = budget.changes(rates(40), [running], 1_000);
     expect(second?.renewal).toBe(first.renewal + 1);
+  });
+
+  test('counts one that may still come in until a later one stands', () => {
+    const budget = new Budget();
+    const send = (of: Rates, nowMs: number) => {
+      const [change] = budget.changes(of, [running], nowMs);
+      if (!change) throw new Error('Nothing was to be written.');
+      budget.sending(change, nowMs);
+      return change;
+    };
+    // Of neither is it known whether it took effect.
+    send(rates(80), 0);
+    const lower = send(rates(40), 1_000);
+    const newcomer = { ...other, granted: rates(0), held: rates(0) };
+    const grantedTo = (task: TaskRecord, tasks: TaskRecord[]) =>
+      budget.changes(rates(100), tasks, 2_000).find(change => change.task.launch === task.launch)?.granted;
+    expect(grantedTo(newcomer, [running, newcomer])).toEqual(rates(20));
+    budget.confirm(lower, 2_000);
+    const seen = { ...running, granted: rates(40), held: rates(50), renewal: 2, seenRenewal: 2 };
+    expect(grantedTo(newcomer, [seen, newcomer])).toEqual(rates(50));
   });
 
   test('spares the write for a difference of less than one in a hundred', () => {
