@@ -12,12 +12,12 @@ import type { AttributeMap } from '../core/attribute-value.ts';
 import { batchStatementFactory, type ItemWrite, updateItemInput } from '../core/item-write.ts';
 import type { WriteApi } from '../core/records.ts';
 
-/** The control table's keys, and the attribute by which its items expire. */
+/** The control table's keys; beside them, its items have an attribute by which they expire, and ours one more. */
 const CONTROL_KEYS = [
   { name: 'run', type: 'S' },
   { name: 'item', type: 'S' },
 ] as const;
-const TAKEN_NAMES = new Set(['run', 'item', 'expiresAt']);
+const TAKEN_NAMES = new Set(['run', 'item', 'expiresAt', 'other']);
 
 /** Should a proof be cut off, DynamoDB removes its items after a day. */
 const LIFETIME_SECONDS = 86_400;

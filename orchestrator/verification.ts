@@ -126,7 +126,7 @@ async function readPage(
 ): Promise<ScanCommandOutput> {
   const { client, table, keySchema, attribute, totalSegments, limiter, clock, signal } = request;
   const names = new Set(keySchema.map(({ name }) => name));
-  if (request.alsoRead !== undefined) names.add(request.alsoRead);
+  if (request.alsoRead !== undefined && request.alsoRead !== attribute) names.add(request.alsoRead);
   const keyNames = [...names].map((name, index): [string, string] => [`#k${index}`, name]);
   const limit = pageLimit(limiter.unitsPerSecond);
   for (let failures = 1; ; failures++) {
