@@ -106,6 +106,7 @@ describeInBrowser('the page of a run, in a browser', open => {
     ['light', 360],
     ['dark', 360],
   ] as const)('passes axe and fits in %s at %i pixels', async (colorScheme, width) => {
+    await stored.beat();
     const { url } = await serve();
     const { page: tab, complaints } = await open(url, { colorScheme, viewport: { width, height: 800 } });
     await tab.waitForSelector('.chart canvas');

@@ -16,8 +16,13 @@ export interface StoredRun {
   readonly stores: Stores;
   readonly run: RunRecord;
   putSegment(segment: number, given: Partial<SegmentRecord>): Promise<void>;
+  /** Every task sends a heartbeat. */
+  beat(): Promise<void>;
   putTask(launch: string, given: Partial<TaskRecord>): Promise<void>;
 }
+
+/** Write units a second, just above what the samples tell. */
+const BUDGET = 30_000;
 
 /** A run half way through, as its records would be, in a control table of a real engine. */
 export async function storeRun(
@@ -32,7 +37,8 @@ export async function storeRun(
       run: 'run-1',
       totalSegments: segments,
       tasks,
-      rates: rates(1_000, 3_000),
+      rates: rates(BUDGET, 60_000),
+      unattendedRate: BUDGET / 4,
       createdAt: at(120),
       controlTable: table.name,
       taskSize: { cpuUnits: 256, memoryMiB: 512, architecture: 'ARM64' },
@@ -49,18 +55,23 @@ export async function storeRun(
   const putTask = async (launch: string, given: Partial<TaskRecord>) => {
     await table.put({ ...taskRecord({ launch, ...given }), item: taskItem(launch) }, []);
   };
-  for (let task = 0; task < tasks; task++) {
-    await putTask(`launch-${task}`, {
-      segments: Array.from({ length: segments }, (_, segment) => segment).filter(
-        segment => segment % tasks === task,
-      ),
-      granted: rates(1_000 / tasks),
-      taskArn: `arn:aws:ecs:us-east-1:000000000000:task/fleetfill/task-${task}`,
-      launchedAt: at(118),
-      heartbeatAt: at(0),
-      heartbeat: 59,
-    });
-  }
+  let heartbeat = 58;
+  const beat = async () => {
+    heartbeat += 1;
+    for (let task = 0; task < tasks; task++) {
+      await putTask(`launch-${task}`, {
+        segments: Array.from({ length: segments }, (_, segment) => segment).filter(
+          segment => segment % tasks === task,
+        ),
+        granted: rates(BUDGET / tasks),
+        taskArn: `arn:aws:ecs:us-east-1:000000000000:task/fleetfill/task-${task}`,
+        launchedAt: at(118),
+        heartbeatAt: new Date().toISOString(),
+        heartbeat,
+      });
+    }
+  };
+  await beat();
   for (let from = 0; from < segments; from += 50) {
     await Promise.all(
       Array.from({ length: Math.min(50, segments - from) }, (_, index) =>
@@ -69,7 +80,7 @@ export async function storeRun(
     );
   }
   await storeSamples(stores, run, segments, at);
-  return { table, stores, run, putSegment, putTask };
+  return { table, stores, run, putSegment, putTask, beat };
 }
 
 /** Two thirds complete, then some that run at different heights, one that was given up, the rest waiting. */
@@ -130,7 +141,7 @@ async function storeSamples(
       },
       segmentsComplete: Math.floor(segments * 0.66 * part),
       tasks: number === 0 ? 0 : run.tasks,
-      budget: number < 7 ? rates(1_400, 3_000) : rates(1_000, 3_000),
+      budget: number < 7 ? rates(34_000, 60_000) : rates(BUDGET, 60_000),
       throttled: throttled ? 14 : 0,
       ...(throttled && { throttledReason: 'TableWriteKeyRangeThroughputExceeded' }),
     };
