@@ -7,6 +7,12 @@ const REPEAT_WARNING_MS = 30_000;
 /** Throttling comes and goes with every heartbeat; it has ended when none was seen for this long. */
 const THROTTLING_ENDED_MS = 10_000;
 
+/** Ends whose reason is no news; a systemic one is the run's reason to stop, and is told once, with its end. */
+const ENDS: Readonly<Record<string, string>> = {
+  done: 'nothing left to do',
+  systemic: 'an error that holds for every item, so the run stops',
+};
+
 type Fields = Readonly<Record<string, unknown>>;
 
 /** What changed in a run and is worth a line: from the supervisor's events, and from one picture to the next. */
@@ -68,7 +74,7 @@ export class Notes {
   }
 
   #countEnd({ kind, reason }: Fields): void {
-    const what = kind === 'done' ? 'nothing left to do' : String(reason);
+    const what = ENDS[String(kind)] ?? String(reason);
     this.#ended.set(what, (this.#ended.get(what) ?? 0) + 1);
   }
 
