@@ -8,6 +8,7 @@ import { type ChosenRates, chooseRates } from '../choose-rates.ts';
 import type { Settings } from '../options.ts';
 import { type Finding, ok, refusal, warning } from '../preflight/finding.ts';
 import { liveWriterFindings, sizeFindings } from '../preflight/live-writers.ts';
+import { quotaFindings } from '../preflight/quota.ts';
 import { describeUserTable, examine, type TableFacts } from '../preflight.ts';
 import { tableSizeOf, taskSizeOf } from '../run-sizes.ts';
 import type { Session } from '../session.ts';
@@ -66,6 +67,7 @@ export async function prepare(session: Session, sampleIfRefused: boolean): Promi
       facts,
     )),
     fleet.finding,
+    ...(await quotaFindings(settings.tasks ?? settings.segments, fleet.taskSize?.cpuUnits, settings.spot)),
   ];
   const refused = findings.some(({ level }) => level === 'refusal');
   const sampled =

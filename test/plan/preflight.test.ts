@@ -6,6 +6,7 @@ import {
 } from '@aws-sdk/client-dynamodb';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { linesOf } from '../../orchestrator/preflight/finding.ts';
+import { quotaFindings } from '../../orchestrator/preflight/quota.ts';
 import { describeUserTable, examine, type PreflightRequest } from '../../orchestrator/preflight.ts';
 import { useEngine } from '../support/engine.ts';
 import { type HttpFront, startHttpFront } from '../support/http-front.ts';
@@ -230,6 +231,23 @@ describe('by answers built from the service model', () => {
     ]);
     const enough = await withTable({ ...provisioned(1_000), GlobalSecondaryIndexes: [index(500)] });
     expect(of(enough, 'index-capacity')).toMatchObject([{ level: 'ok' }]);
+  });
+
+  test('a quota of vCPUs below what the tasks need', async () => {
+    const quotas = await startHttpFront(undefined, (_, answer) => answer.reply(200, { Quota: { Value: 6 } }));
+    const before = { ...process.env };
+    Object.assign(process.env, {
+      AWS_ENDPOINT_URL_SERVICE_QUOTAS: quotas.endpoint,
+      AWS_REGION: 'us-east-1',
+      AWS_ACCESS_KEY_ID: 'local',
+      AWS_SECRET_ACCESS_KEY: 'local',
+    });
+    const many = await quotaFindings(32, 256, false);
+    const few = await quotaFindings(8, 256, false);
+    process.env = before;
+    await quotas.close();
+    expect(many).toMatchObject([{ level: 'warning', message: expect.stringContaining('use 6 on Fargate') }]);
+    expect(few).toMatchObject([{ level: 'ok' }]);
   });
 
   test('autoscaling ceilings, asked of the endpoint that is named', async () => {
