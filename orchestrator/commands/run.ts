@@ -31,6 +31,8 @@ export async function run(context: CommandContext): Promise<ExitCode> {
   const record = await createRun(session, newRun(session, prepared, api), write);
   output.setRun(record.run);
   output.say(`Run ${record.run} has begun.`);
+  const dashboard = session.surroundings.stack?.outputs['DashboardUrl'];
+  if (dashboard) output.say(`Dashboard: ${dashboard}`);
   output.event('run.started', { resumed: false, ...describeRun(record, prepared.chosen.reason) });
   return superviseRun(session, record);
 }

@@ -1,14 +1,8 @@
-import { type ChildProcess, spawn } from 'node:child_process';
-import { once } from 'node:events';
-import { createServer } from 'node:net';
-import { setTimeout as sleep } from 'node:timers/promises';
 import {
   CloudFormationClient,
-  CreateStackCommand,
   DeleteStackCommand,
   DescribeStacksCommand,
   ListStackResourcesCommand,
-  waitUntilStackCreateComplete,
   waitUntilStackDeleteComplete,
 } from '@aws-sdk/client-cloudformation';
 import {
@@ -29,28 +23,11 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { METRIC_UNITS, type MetricName, TABLE_DIMENSION } from '../../core/metrics.ts';
 import { encodeTaskEnvironment } from '../../core/task-environment.ts';
 import { FLEET_OUTPUTS } from './support/fleet-outputs.ts';
-import {
-  ACCOUNT,
-  FLEET_PARAMETERS,
-  loadTemplate,
-  REGION,
-  Rendering,
-  type TemplateName,
-  templateText,
-} from './support/template.ts';
+import { MOTO, Moto, warnWithoutMoto } from './support/moto.ts';
+import { ACCOUNT, FLEET_PARAMETERS, loadTemplate, REGION, Rendering } from './support/template.ts';
 
-/**
- * The templates on moto, an implementation of AWS that is not ours. FLEETFILL_MOTO is the command of its server
- * (scripts/moto.sh prints it) or the address of one that runs.
- */
-const moto = process.env['FLEETFILL_MOTO'];
-
-if (!moto) {
-  console.warn(
-    '\n!!! SKIPPED: the templates were NOT created on another implementation of AWS.\n' +
-      '!!! Run: FLEETFILL_MOTO="$(scripts/moto.sh)" npx vitest run test/infra/moto.test.ts\n',
-  );
-}
+/** The templates on moto, an implementation of AWS that is not ours. */
+warnWithoutMoto('the templates were NOT created on another implementation of AWS', 'test/infra/moto.test.ts');
 
 /** Types that moto 5.2 accepts in a template without creating anything. cfn-lint is all that has seen these. */
 const NOT_IN_MOTO: readonly string[] = [
@@ -61,42 +38,14 @@ const NOT_IN_MOTO: readonly string[] = [
 
 const fleet = loadTemplate('fleet');
 const TOPIC = `arn:aws:sns:${REGION}:${ACCOUNT}:oncall`;
-const credentials = { accessKeyId: 'none', secretAccessKey: 'none' };
 
-describe.skipIf(!moto)('the templates, created on moto', () => {
-  let server: ChildProcess | undefined;
+describe.skipIf(!MOTO)('the templates, created on moto', () => {
+  let moto: Moto;
   let cloudFormation: CloudFormationClient;
   let ecs: ECSClient;
   let cloudWatch: CloudWatchClient;
   let dynamoDb: DynamoDBClient;
   let outputs: Record<string, string>;
-  let endpoint: string;
-
-  async function create(
-    name: TemplateName,
-    parameters: Readonly<Record<string, string>>,
-  ): Promise<Record<string, string>> {
-    const StackName = name === 'fleet' ? 'fleetfill' : `fleetfill-${name}`;
-    await cloudFormation.send(
-      new CreateStackCommand({
-        StackName,
-        TemplateBody: templateText(name),
-        Capabilities: ['CAPABILITY_IAM'],
-        Parameters: Object.entries(parameters).map(([ParameterKey, ParameterValue]) => ({
-          ParameterKey,
-          ParameterValue,
-        })),
-      }),
-    );
-    await waitUntilStackCreateComplete(
-      { client: cloudFormation, maxWaitTime: 60, minDelay: 1, maxDelay: 1 },
-      { StackName },
-    );
-    const { Stacks } = await cloudFormation.send(new DescribeStacksCommand({ StackName }));
-    return Object.fromEntries(
-      (Stacks?.[0]?.Outputs ?? []).map(output => [output.OutputKey, output.OutputValue ?? '']),
-    );
-  }
 
   async function createdIds(StackName: string): Promise<Map<string, string>> {
     const { StackResourceSummaries } = await cloudFormation.send(
@@ -119,44 +68,20 @@ describe.skipIf(!moto)('the templates, created on moto', () => {
   }
 
   beforeAll(async () => {
-    endpoint = moto ?? '';
-    if (!/^https?:/.test(endpoint)) {
-      const port = await freePort();
-      server = spawn(endpoint, ['--host', '127.0.0.1', '--port', String(port)], {
-        stdio: 'ignore',
-        env: { ...process.env, MOTO_ACCOUNT_ID: ACCOUNT },
-      });
-      endpoint = `http://127.0.0.1:${port}`;
-      await answering(endpoint, server);
-    }
-    // One attempt: a template that moto cannot take must say so, not "already exists" on the second.
-    const options = { endpoint, region: REGION, credentials, maxAttempts: 1 };
+    moto = await Moto.start();
+    const options = moto.clientOptions;
     cloudFormation = new CloudFormationClient(options);
     ecs = new ECSClient(options);
     cloudWatch = new CloudWatchClient(options);
     dynamoDb = new DynamoDBClient(options);
 
-    const network = await create('network', {});
-    const repository = await create('repository', {});
-    const table = await create('table', {});
-    outputs = await create('fleet', {
-      TableName: table['TableName'] ?? '',
-      Attribute: 'test',
-      VpcId: network['VpcId'] ?? '',
-      SubnetIds: network['SubnetIds'] ?? '',
-      AssignPublicIp: 'DISABLED',
-      ImageUri: `${repository['RepositoryUri']}:1.0`,
-      AlarmEmail: 'oncall@example.com',
-      ExpectedItems: '5000000',
-    });
+    const created = await moto.createAll({ AlarmEmail: 'oncall@example.com', ExpectedItems: '5000000' });
+    outputs = created.fleet;
   });
 
   afterAll(async () => {
     for (const client of [cloudFormation, ecs, cloudWatch, dynamoDb]) client?.destroy();
-    if (server?.exitCode === null && server.signalCode === null) {
-      server.kill();
-      await once(server, 'exit');
-    }
+    await moto?.stop();
   });
 
   it.each(['network', 'repository', 'table', 'fleet'] as const)(
@@ -273,7 +198,7 @@ describe.skipIf(!moto)('the templates, created on moto', () => {
     const routeTable = (await createdIds('fleetfill-network')).get('RouteTable') ?? '';
     await remove('fleetfill');
     // Moto 5.2 leaves the route tables of a stack behind and then refuses to delete the VPC they are in.
-    await ec2(endpoint, 'DeleteRouteTable', { RouteTableId: routeTable });
+    await ec2(moto.endpoint, 'DeleteRouteTable', { RouteTableId: routeTable });
     for (const stack of ['fleetfill-network', 'fleetfill-repository', 'fleetfill-table']) await remove(stack);
     const { Stacks } = await cloudFormation.send(new DescribeStacksCommand({}));
     expect((Stacks ?? []).filter(stack => stack.StackStatus !== 'DELETE_COMPLETE')).toEqual([]);
@@ -281,16 +206,6 @@ describe.skipIf(!moto)('the templates, created on moto', () => {
     expect(TableNames).toEqual(['stuff']);
   });
 });
-
-async function freePort(): Promise<number> {
-  const probe = createServer().listen(0, '127.0.0.1');
-  await once(probe, 'listening');
-  const address = probe.address();
-  probe.close();
-  await once(probe, 'close');
-  if (address === null || typeof address === 'string') throw new Error('No free port');
-  return address.port;
-}
 
 /** One call of EC2's query API, which is all that the tests need of it. Moto reads the service from the credential. */
 async function ec2(
@@ -306,18 +221,4 @@ async function ec2(
     body: new URLSearchParams({ Action: action, Version: '2016-11-15', ...parameters }),
   });
   if (!reply.ok) throw new Error(`EC2 ${action}: ${await reply.text()}`);
-}
-
-/** Moto's dashboard answers once the server listens. */
-async function answering(endpoint: string, process: ChildProcess): Promise<void> {
-  for (let attempt = 0; attempt < 120; attempt++) {
-    if (process.exitCode !== null) throw new Error(`moto ended with ${process.exitCode} before it answered`);
-    try {
-      await fetch(`${endpoint}/moto-api/`);
-      return;
-    } catch {
-      await sleep(250);
-    }
-  }
-  throw new Error('moto does not answer');
 }

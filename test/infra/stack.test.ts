@@ -1,0 +1,395 @@
+import { execFile } from 'node:child_process';
+import { createServer, type Server } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import {
+  DynamoDBClient,
+  UpdateContinuousBackupsCommand,
+  UpdateTimeToLiveCommand,
+} from '@aws-sdk/client-dynamodb';
+import {
+  AssociateRouteTableCommand,
+  DeleteVpcEndpointsCommand,
+  DescribeRouteTablesCommand,
+  DescribeVpcEndpointsCommand,
+  EC2Client,
+} from '@aws-sdk/client-ec2';
+import { ECRClient, PutImageCommand } from '@aws-sdk/client-ecr';
+import {
+  ECSClient,
+  RegisterTaskDefinitionCommand,
+  type RegisterTaskDefinitionCommandInput,
+} from '@aws-sdk/client-ecs';
+import { CreateRoleCommand, IAMClient } from '@aws-sdk/client-iam';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { SERVICE_LINKED_ROLE } from '../../orchestrator/doctor/account-checks.ts';
+import { FURTHER_STACK_OUTPUTS, STACK_OUTPUTS } from '../../orchestrator/fleet-location.ts';
+import { ORCHESTRATE, type OrchestratorEvent } from '../e2e/support/orchestrator-process.ts';
+import { Stage } from '../e2e/support/stage.ts';
+import { FLEET_OUTPUTS, OPTIONAL_FLEET_OUTPUTS } from './support/fleet-outputs.ts';
+import { MOTO, Moto, warnWithoutMoto } from './support/moto.ts';
+import { loadTemplate, Rendering } from './support/template.ts';
+
+warnWithoutMoto(
+  '--stack and doctor were NOT tried on another implementation of AWS',
+  'test/infra/stack.test.ts',
+);
+
+interface Ended {
+  readonly exit: number;
+  readonly events: readonly OrchestratorEvent[];
+  readonly stderr: string;
+}
+
+function orchestrate(environment: Readonly<Record<string, string>>, ...args: string[]): Promise<Ended> {
+  return new Promise(resolve => {
+    const env = { PATH: process.env['PATH'], ...environment };
+    execFile(
+      process.execPath,
+      [ORCHESTRATE, ...args, '--json'],
+      { env, timeout: 90_000 },
+      (error, stdout, stderr) => {
+        const exit = error === null ? 0 : Number(error.code ?? 1);
+        const events = stdout
+          .split('\n')
+          .filter(Boolean)
+          .map(line => JSON.parse(line) as OrchestratorEvent);
+        resolve({ exit, events, stderr });
+      },
+    );
+  });
+}
+
+const found = (ended: Ended, check: string) => ended.events.filter(event => event['check'] === check);
+
+describe('the outputs that --stack reads', () => {
+  it('are those of the template, no fewer and no more', () => {
+    const read = [...STACK_OUTPUTS, ...FURTHER_STACK_OUTPUTS].sort();
+    expect(read).toEqual([...FLEET_OUTPUTS, ...OPTIONAL_FLEET_OUTPUTS].sort());
+    expect(Object.keys(loadTemplate('fleet').Outputs).sort()).toEqual(read);
+  });
+});
+
+describe('a stack that cannot be used', () => {
+  let server: Server;
+  let stacks: string;
+
+  beforeAll(async () => {
+    server = createServer((_, response) => {
+      response.writeHead(200, { 'content-type': 'text/xml' });
+      response.end(
+        `<DescribeStacksResponse xmlns="http://cloudformation.amazonaws.com/doc/2010-05-15/"><DescribeStacksResult><Stacks><member>${stacks}</member></Stacks></DescribeStacksResult></DescribeStacksResponse>`,
+      );
+    });
+    await new Promise<void>(resolve => server.listen(0, '127.0.0.1', resolve));
+  });
+  afterAll(() => {
+    server.close();
+  });
+
+  const stackIn = (status: string, outputs: Readonly<Record<string, string>> = {}) =>
+    `<StackName>fleetfill</StackName><CreationTime>2026-01-01T00:00:00Z</CreationTime><StackStatus>${status}</StackStatus><Outputs>${Object.entries(
+      outputs,
+    )
+      .map(
+        ([key, value]) => `<member><OutputKey>${key}</OutputKey><OutputValue>${value}</OutputValue></member>`,
+      )
+      .join('')}</Outputs>`;
+
+  const ask = (...args: string[]) =>
+    orchestrate(
+      {
+        AWS_REGION: 'eu-west-1',
+        AWS_ACCESS_KEY_ID: 'none',
+        AWS_SECRET_ACCESS_KEY: 'none',
+        AWS_ENDPOINT_URL: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
+      },
+      ...args,
+    );
+
+  const complete = {
+    Cluster: 'c',
+    TaskDefinition: 't:1',
+    Subnets: 'subnet-a',
+    SecurityGroups: 'sg-a',
+    ControlTable: 'control',
+    Table: 'stuff',
+    Attribute: 'test',
+  };
+
+  it.each([
+    [
+      'CREATE_IN_PROGRESS',
+      /still being created\. Wait for it: aws cloudformation wait stack-create-complete/,
+    ],
+    ['ROLLBACK_COMPLETE', /is ROLLBACK_COMPLETE/],
+    ['DELETE_IN_PROGRESS', /is DELETE_IN_PROGRESS/],
+  ])('is refused with exit 3 while it is %s', async (status, words) => {
+    stacks = stackIn(status, complete);
+    const ended = await ask('run', '--yes');
+    expect(ended.stderr).toMatch(words);
+    expect(ended.exit).toBe(3);
+  });
+
+  it('is refused with every output that it lacks', async () => {
+    stacks = stackIn('CREATE_COMPLETE', { Cluster: 'c', Subnets: 'subnet-a' });
+    const ended = await ask('run', '--yes');
+    expect(ended.stderr).toContain('has no output TaskDefinition, SecurityGroups, ControlTable');
+    expect(ended.exit).toBe(3);
+  });
+
+  it.each([
+    ['--table', 'orders', /is for the table stuff, not orders.*\nSay --table stuff/],
+    ['--attribute', 'other', /is for the attribute test, not other/],
+  ])('is refused for another %s than its own', async (option, value, words) => {
+    stacks = stackIn('UPDATE_COMPLETE', complete);
+    const ended = await ask('run', '--yes', option, value);
+    expect(ended.stderr).toMatch(words);
+    expect(ended.exit).toBe(3);
+  });
+
+  it('is a failure for doctor, which still ends with its list', async () => {
+    stacks = stackIn('CREATE_IN_PROGRESS');
+    const ended = await ask('doctor');
+    expect(found(ended, 'stack')).toMatchObject([{ level: 'failure' }]);
+    expect(ended.events.at(-1)).toMatchObject({ event: 'doctor.finished', failures: 1 });
+    expect(ended.exit).toBe(3);
+  });
+});
+
+describe.skipIf(!MOTO)('doctor, on moto', () => {
+  let moto: Moto;
+  let taskDefinition: string;
+  let created: Awaited<ReturnType<Moto['createAll']>>;
+
+  /** Of the template's task definition what moto's CloudFormation leaves out of it, for this architecture and tag. */
+  async function registerDefinition(tag: string) {
+    const rendered = new Rendering(loadTemplate('fleet'), {
+      TableName: 'stuff',
+      Attribute: 'test',
+      ImageUri: `${created.repository['RepositoryUri']}:${tag}`,
+      AssignPublicIp: 'DISABLED',
+    }).properties('TaskDefinition');
+    const input = lowerFirst(rendered) as RegisterTaskDefinitionCommandInput;
+    const ecs = new ECSClient(moto.clientOptions);
+    const reply = await ecs.send(
+      new RegisterTaskDefinitionCommand({
+        ...input,
+        taskRoleArn: 'arn:aws:iam::111122223333:role/task',
+        executionRoleArn: 'arn:aws:iam::111122223333:role/execution',
+        memory: '512',
+      }),
+    );
+    return reply.taskDefinition?.taskDefinitionArn ?? '';
+  }
+
+  async function putImage(imageTag: string, architecture: string) {
+    await new ECRClient(moto.clientOptions).send(
+      new PutImageCommand({
+        repositoryName: 'fleetfill',
+        imageTag,
+        imageManifestMediaType: 'application/vnd.oci.image.index.v1+json',
+        imageManifest: JSON.stringify({
+          schemaVersion: 2,
+          mediaType: 'application/vnd.oci.image.index.v1+json',
+          manifests: [
+            {
+              mediaType: 'application/vnd.oci.image.manifest.v1+json',
+              size: 1,
+              digest: `sha256:${'a'.repeat(64)}`,
+              platform: { architecture, os: 'linux' },
+            },
+          ],
+        }),
+      }),
+    );
+  }
+
+  beforeAll(async () => {
+    moto = await Moto.start();
+    created = await moto.createAll();
+    const { network, fleet } = created;
+    // What moto's CloudFormation takes and does not do: routes of subnets, recovery, time to live.
+    const ec2 = new EC2Client(moto.clientOptions);
+    const ofVpc = { Filters: [{ Name: 'vpc-id', Values: [network['VpcId'] ?? ''] }] };
+    const { RouteTables = [] } = await ec2.send(new DescribeRouteTablesCommand(ofVpc));
+    const own = RouteTables.find(({ Associations = [] }) => Associations.length === 0);
+    for (const SubnetId of network['SubnetIds']?.split(',') ?? []) {
+      await ec2.send(new AssociateRouteTableCommand({ RouteTableId: own?.RouteTableId, SubnetId }));
+    }
+    const dynamodb = new DynamoDBClient(moto.clientOptions);
+    for (const TableName of ['stuff', fleet['ControlTable'] ?? '']) {
+      const PointInTimeRecoverySpecification = { PointInTimeRecoveryEnabled: true };
+      await dynamodb.send(
+        new UpdateContinuousBackupsCommand({ TableName, PointInTimeRecoverySpecification }),
+      );
+    }
+    await dynamodb.send(
+      new UpdateTimeToLiveCommand({
+        TableName: fleet['ControlTable'],
+        TimeToLiveSpecification: { AttributeName: 'expiresAt', Enabled: true },
+      }),
+    );
+    await putImage('1.0', 'arm64');
+    await putImage('intel', 'amd64');
+    taskDefinition = await registerDefinition('1.0');
+    // Moto's CreateServiceLinkedRole gives it another name than AWS does.
+    await new IAMClient(moto.clientOptions).send(
+      new CreateRoleCommand({ RoleName: SERVICE_LINKED_ROLE, AssumeRolePolicyDocument: '{}' }),
+    );
+  });
+  afterAll(async () => {
+    await moto?.stop();
+  });
+
+  const doctor = (...args: string[]) => orchestrate(moto.environment, 'doctor', ...args);
+
+  it('finds nothing wrong with what the templates make, but for what moto does not know', async () => {
+    const ended = await doctor('--task-definition', taskDefinition);
+    const levels = (level: string) =>
+      ended.events.filter(event => event['level'] === level).map(event => event['check']);
+    expect(levels('failure')).toEqual([]);
+    expect(new Set(levels('warning'))).toEqual(new Set(['quota', 'kinesis']));
+    expect(levels('ok')).toEqual(
+      expect.arrayContaining([
+        'stack',
+        'cluster',
+        'task-definition',
+        'image',
+        'subnets',
+        'addresses',
+        'route',
+      ]),
+    );
+    expect(ended.exit).toBe(0);
+  });
+
+  it.each<[string, string, () => Promise<string[]>, RegExp]>([
+    [
+      'image',
+      'an image for another architecture',
+      async () => ['--task-definition', await registerDefinition('intel')],
+      /built for amd64.*asks for ARM64/,
+    ],
+    [
+      'image',
+      'an image that was not pushed',
+      async () => ['--task-definition', await registerDefinition('2.0')],
+      /not in its repository/,
+    ],
+    [
+      'addresses',
+      'more tasks than addresses',
+      async () => ['--segments', '600'],
+      /free addresses for 600 tasks/,
+    ],
+    ['cluster', 'no cluster', async () => ['--cluster', 'nowhere'], /There is no cluster nowhere/],
+    [
+      'task-definition',
+      'no task definition',
+      async () => ['--task-definition', 'nothing'],
+      /There is no task definition nothing/,
+    ],
+    [
+      'task-definition',
+      'no such container',
+      async () => ['--container', 'worker'],
+      /has no container worker; it has job/,
+    ],
+    [
+      'subnets',
+      'no such subnet',
+      async () => ['--subnets', 'subnet-0123456789abcdef0'],
+      /subnet-0123456789abcdef0/,
+    ],
+    [
+      'security-groups',
+      'no such security group',
+      async () => ['--security-groups', 'sg-0123456789abcdef0'],
+      /sg-0123456789abcdef0/,
+    ],
+    [
+      'attribute',
+      'the attribute a key',
+      async () => [
+        '--cluster',
+        'c',
+        '--subnets',
+        's',
+        '--security-groups',
+        'g',
+        '--control-table',
+        created.fleet['ControlTable'] ?? '',
+        '--attribute',
+        'id',
+        '--task-definition',
+        taskDefinition,
+      ],
+      /is a key/,
+    ],
+  ])('says of the %s: %s', async (check, _, options, words) => {
+    const given = await options();
+    const defaults = given.includes('--task-definition') ? [] : ['--task-definition', taskDefinition];
+    const ended = await doctor(...defaults, ...given);
+    const failures = found(ended, check).filter(event => event['level'] === 'failure');
+    expect(failures).not.toEqual([]);
+    expect(failures[0]).toMatchObject({ message: expect.stringMatching(words), advice: expect.any(String) });
+    expect(ended.exit).toBe(3);
+  });
+
+  it('says which endpoint a subnet without internet lacks', async () => {
+    const ec2 = new EC2Client(moto.clientOptions);
+    const { VpcEndpoints = [] } = await ec2.send(new DescribeVpcEndpointsCommand({}));
+    const logs = VpcEndpoints.find(({ ServiceName }) => ServiceName?.endsWith('.logs'));
+    await ec2.send(new DeleteVpcEndpointsCommand({ VpcEndpointIds: [logs?.VpcEndpointId ?? ''] }));
+    const ended = await doctor('--task-definition', taskDefinition);
+    expect(found(ended, 'route')[0]).toMatchObject({
+      level: 'failure',
+      message: expect.stringContaining('no VPC endpoint for logs'),
+    });
+  });
+});
+
+describe.skipIf(!MOTO)('a run by --stack', () => {
+  it('needs nothing but the stack: moto has it, and the tasks run on this machine', async () => {
+    const moto = await Moto.start({ account: '000000000000', region: 'us-east-1' });
+    let stage: Stage | undefined;
+    try {
+      const { fleet } = await moto.createAll();
+      stage = await Stage.open({ items: 200, stack: { controlTable: fleet['ControlTable'] } });
+      const { ecs, environment } = stage.stack;
+      // Moto runs no container, so the stack's cluster and definition are there a second time, where tasks do run.
+      ecs.createCluster(fleet['Cluster'] ?? '');
+      ecs.registerTaskDefinition({
+        family: 'fleetfill',
+        networkMode: 'awsvpc',
+        requiresCompatibilities: ['FARGATE'],
+        cpu: '256',
+        memory: '512',
+        containerDefinitions: [{ name: 'job', image: 'job', command: ['node', 'job.mjs'], essential: true }],
+      });
+      const awsOnly = Object.entries(environment).filter(([name]) => name.startsWith('AWS_'));
+      const ended = await orchestrate(
+        { ...Object.fromEntries(awsOnly), AWS_ENDPOINT_URL_CLOUDFORMATION: moto.endpoint },
+        ...['run', '--stack', 'fleetfill', '--segments', '4', '--allow-no-pitr', '--yes'],
+      );
+      expect(ended.events.at(-1)).toMatchObject({ event: 'run.finished', status: 'verified', updated: 200 });
+      expect(ended.exit).toBe(0);
+      expect(ecs.tasks()).toHaveLength(4);
+    } finally {
+      await stage?.close();
+      await moto.stop();
+    }
+  }, 120_000);
+});
+
+/** As the API names what a template names with a capital letter. Values of maps keep their names. */
+function lowerFirst(value: unknown, inMap = false): unknown {
+  if (Array.isArray(value)) return value.map(entry => lowerFirst(entry));
+  if (typeof value !== 'object' || value === null) return value;
+  return Object.fromEntries(
+    Object.entries(value).map(([name, inner]) => [
+      inMap ? name : name.charAt(0).toLowerCase() + name.slice(1),
+      lowerFirst(inner, name === 'Options'),
+    ]),
+  );
+}
