@@ -351,6 +351,9 @@ export const SEGMENT_TRANSITIONS: Readonly<Record<SegmentStatus, Partial<Record<
   failed: { pending: 'someone resumed the run' },
 };
 
+/** DynamoDB's upper bound for TotalSegments [Scan API reference]. */
+export const MAX_TOTAL_SEGMENTS = 1_000_000;
+
 export interface SegmentRecord {
   readonly run: string;
   readonly segment: number;

@@ -1,5 +1,7 @@
 import { z } from 'zod';
-import { ConfigurationError } from './errors.ts';
+import { parseJsonValue } from './attribute-value.ts';
+import { ConfigurationError, describeError } from './errors.ts';
+import { MAX_TOTAL_SEGMENTS } from './records.ts';
 
 /**
  * The worker's configuration is its environment alone, set by the orchestrator as container overrides.
@@ -19,14 +21,14 @@ export interface TaskEnvironment {
   readonly namespace: string;
 }
 
-/** DynamoDB's upper bound for TotalSegments [Scan API reference]. */
-export const MAX_TOTAL_SEGMENTS = 1_000_000;
-
 const required = z.string({ error: 'is not set' }).min(1, 'is empty');
 
 const wholeNumber = required.regex(/^\d{1,7}$/, 'is not a whole number').transform(Number);
 
-const json = required.refine(text => isJson(text), 'is not JSON');
+const json = required.check(({ value, issues }) => {
+  const problem = problemOfValue(value);
+  if (problem !== undefined) issues.push({ code: 'custom', input: value, message: problem });
+});
 
 const segmentList = required
   .regex(/^\d{1,7}(,\d{1,7})*$/, 'is not a comma-separated list of whole numbers')
@@ -66,12 +68,18 @@ const variables = z
 /** The names, for the task definition's documentation and the tests that hold infra/ against them. */
 export const TASK_ENVIRONMENT_VARIABLES = Object.keys(variables.shape);
 
-function isJson(text: string): boolean {
+/** Why a text is no value to set. */
+function problemOfValue(text: string): string | undefined {
   try {
     JSON.parse(text);
-    return true;
   } catch {
-    return false;
+    return 'is not JSON';
+  }
+  try {
+    parseJsonValue(text);
+    return undefined;
+  } catch (error) {
+    return `cannot be set: ${describeError(error)}`;
   }
 }
 

@@ -2,7 +2,7 @@ import type { Options } from 'yargs';
 import { z } from 'zod';
 import { ConfigurationError } from '../core/errors.ts';
 import { DEFAULT_NAMESPACE } from '../core/metrics.ts';
-import { MAX_TOTAL_SEGMENTS } from '../core/task-environment.ts';
+import { MAX_TOTAL_SEGMENTS } from '../core/records.ts';
 
 /**
  * Every option of every command. All that take a value are strings to yargs: what a value may be stands in

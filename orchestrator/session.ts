@@ -2,8 +2,8 @@ import { hostname, userInfo } from 'node:os';
 import type { DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import { createControlTableClient, createDataPlaneClient, createMetricsClient } from '../core/aws-clients.ts';
 import { type Clock, systemClock } from '../core/clock.ts';
-import { ControlTable } from '../core/control-table.ts';
-import { ConfigurationError, describeError } from '../core/errors.ts';
+import { ControlTable, type ControlTableClient } from '../core/control-table.ts';
+import { ConfigurationError, describeError, PreflightError } from '../core/errors.ts';
 import { MetricsPublisher } from '../core/metrics-publisher.ts';
 import type { RunRecord } from '../core/records.ts';
 import { Fleet } from './fleet.ts';
@@ -36,7 +36,7 @@ export async function openSession(context: CommandContext): Promise<Session> {
     ...context,
     clock: systemClock,
     client: createDataPlaneClient(),
-    stores: createStores(new ControlTable(createControlTableClient(), surroundings.controlTable)),
+    stores: createStores(openControlTable(surroundings.controlTable)),
     surroundings,
     fleet: new Fleet(surroundings),
   };
@@ -44,7 +44,22 @@ export async function openSession(context: CommandContext): Promise<Session> {
 
 /** Only the control table's stores, for commands that look at records or change them. */
 export async function openStores({ settings }: CommandContext): Promise<Stores> {
-  return createStores(new ControlTable(createControlTableClient(), await locateControlTable(settings)));
+  return createStores(openControlTable(await locateControlTable(settings)));
+}
+
+/** Every command that reads records says in words that there is no such table. */
+function openControlTable(name: string): ControlTable {
+  const client = createControlTableClient();
+  const send = async (command: Parameters<typeof client.send>[0]) => {
+    try {
+      return await client.send(command);
+    } catch (cause) {
+      if (!(cause instanceof Error) || cause.name !== 'ResourceNotFoundException') throw cause;
+      const region = await client.config.region();
+      throw new PreflightError(`The control table ${name} does not exist in ${region}.`, { cause });
+    }
+  };
+  return new ControlTable({ send } as ControlTableClient, name);
 }
 
 /** @throws ConfigurationError when there is no such run. */

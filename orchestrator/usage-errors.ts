@@ -14,7 +14,8 @@ export function explainUsage(
   const command = words.find(word => commands.includes(word));
   const help = `See: orchestrate ${command === undefined ? '' : `${command} `}--help`;
   const [, unknown] = /^Unknown (?:arguments?|commands?): (.+)$/.exec(message) ?? [];
-  if (unknown !== undefined) return [...explainUnknown(unknown, words, commands, options), help].join('\n');
+  if (unknown !== undefined)
+    return [...explainUnknown(unknown, words, commands, options, command), help].join('\n');
   const [, valueless] = /^Not enough arguments following: (.+)$/.exec(message) ?? [];
   if (valueless !== undefined) return `--${valueless} needs a value.\n${help}`;
   if (message.startsWith('Not enough non-option arguments')) {
@@ -28,6 +29,7 @@ function explainUnknown(
   words: readonly string[],
   commands: readonly string[],
   options: readonly string[],
+  command: string | undefined,
 ): string[] {
   // The parser names each option twice, as it was written and as it would be in a program.
   const named = list.split(', ').filter(name => words.some(word => nameOf(word) === name));
@@ -36,6 +38,7 @@ function explainUnknown(
     const bare = words.includes(name);
     const close = nearest(name, bare ? commands : options);
     const what = bare ? `There is no command ${name}.` : `There is no option --${name}.`;
+    if (close === name) return `orchestrate ${command ?? 'run'} takes no option --${name}.`;
     if (close === undefined) return bare ? `${what} There are ${commands.join(', ')}.` : what;
     return `${what} Did you mean ${bare ? '' : '--'}${close}?`;
   });

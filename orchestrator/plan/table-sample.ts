@@ -5,8 +5,8 @@ import type { CapacityLimiter } from '../../core/capacity-limiter.ts';
 import type { Clock } from '../../core/clock.ts';
 import { describeError } from '../../core/errors.ts';
 import type { ItemWrite } from '../../core/item-write.ts';
+import { MAX_TOTAL_SEGMENTS } from '../../core/records.ts';
 import { settleCall } from '../../core/settle.ts';
-import { MAX_TOTAL_SEGMENTS } from '../../core/task-environment.ts';
 import { SampleTally } from './sample-tally.ts';
 import type { ChargedIndex } from './write-units.ts';
 

@@ -1,9 +1,10 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
+import { parseJsonValue } from '../../core/attribute-value.ts';
 import { ConfigurationError } from '../../core/errors.ts';
+import { MAX_TOTAL_SEGMENTS } from '../../core/records.ts';
 import {
   encodeTaskEnvironment,
-  MAX_TOTAL_SEGMENTS,
   parseTaskEnvironment,
   TASK_ENVIRONMENT_VARIABLES,
   type TaskEnvironment,
@@ -18,7 +19,7 @@ const task: fc.Arbitrary<TaskEnvironment> = fc
     segments: fc.uniqueArray(fc.nat({ max: 999_999 }), { minLength: 1, maxLength: 20 }),
     table: text,
     attribute: text,
-    value: fc.json(),
+    value: fc.json().filter(json => isValue(json)),
     controlTable: text,
     namespace: text,
     further: fc.nat({ max: 1_000 }),
@@ -27,6 +28,16 @@ const task: fc.Arbitrary<TaskEnvironment> = fc
     ...given,
     totalSegments: Math.min(MAX_TOTAL_SEGMENTS, Math.max(...given.segments) + 1 + further),
   }));
+
+/** JSON has numbers that DynamoDB has not. */
+function isValue(json: string): boolean {
+  try {
+    parseJsonValue(json);
+    return true;
+  } catch {
+    return false;
+  }
+}
 
 const asEnvironment = (given: TaskEnvironment) =>
   Object.fromEntries(encodeTaskEnvironment(given).map(({ name, value }) => [name, value]));
@@ -102,6 +113,7 @@ describe('a worker that cannot use its environment', () => {
     ['FLEETFILL_TOTAL_SEGMENTS', '0', 'is not between 1 and 1000000'],
     ['FLEETFILL_TOTAL_SEGMENTS', '1000001', 'is not between 1 and 1000000'],
     ['FLEETFILL_VALUE', 'one', 'is not JSON'],
+    ['FLEETFILL_VALUE', '1e126', 'cannot be set: The number 1e126 is outside of what DynamoDB can hold.'],
   ])('%s=%s %s', (name, value, problem) => {
     expect(problemsOf({ ...GOOD, [name]: value })).toContain(`${name} ${problem}`);
   });
