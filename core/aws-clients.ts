@@ -1,6 +1,7 @@
 import { CloudWatchClient } from '@aws-sdk/client-cloudwatch';
 import { DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import { DynamoDBDocumentClient } from '@aws-sdk/lib-dynamodb';
+import { guardedAgents } from './guarded-agents.ts';
 import { NO_COPIES_LOGGER } from './sdk-logger.ts';
 
 /**
@@ -30,15 +31,22 @@ export function timeouts(replyMs: number) {
   };
 }
 
+/** How many requests are in flight is the in-flight limit's business; the agent shall not queue any. */
+const AGENT_OPTIONS = { keepAlive: true, maxSockets: 256 };
+
 /**
  * The client for the user's table. One attempt only: each HTTP attempt must pass the limiter and the authority
  * check, so retrying is the caller's part.
+ * @param assertMaySend asked at the last moment before each write to a socket; what it throws fails the request
  */
-export function createDataPlaneClient(): DynamoDBClient {
+export function createDataPlaneClient(assertMaySend?: () => void): DynamoDBClient {
   return new DynamoDBClient({
     maxAttempts: 1,
     logger: NO_COPIES_LOGGER,
-    requestHandler: timeouts(DATA_PLANE_TIMEOUT_MS),
+    requestHandler: {
+      ...timeouts(DATA_PLANE_TIMEOUT_MS),
+      ...(assertMaySend && guardedAgents(assertMaySend, AGENT_OPTIONS)),
+    },
   });
 }
 

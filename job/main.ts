@@ -25,7 +25,7 @@ async function main(): Promise<number> {
   try {
     return await runWorker({
       task,
-      dataPlane: createDataPlaneClient(),
+      dataPlane: createDataPlaneClient,
       controlTable: new ControlTable(createControlTableClient(), task.controlTable),
       cloudWatch: createMetricsClient(),
       clock: systemClock,

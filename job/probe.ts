@@ -87,7 +87,7 @@ async function tryEverything(
     value: parseJsonValue(task.value),
   };
   const table = new UserTable({
-    client: dataPlane,
+    client: dataPlane(() => authority.assertHeld()),
     write,
     authority,
     share,

@@ -13,8 +13,12 @@ import type { WriteQueue } from './write-queue.ts';
 /** While this many pages of a segment are open, the next one is not read. */
 const OPEN_PAGES = 2;
 
-/** The first page of a launch is small: the sooner it has settled, the sooner there is a checkpoint. */
-export const FIRST_PAGE_ITEMS = 100;
+/**
+ * The first page of a launch is small: the sooner it has settled, the sooner there is a checkpoint, by which a launch
+ * that dies young has made progress. Each further page may be larger by {@link PAGE_GROWTH}.
+ */
+export const FIRST_PAGE_ITEMS = 25;
+const PAGE_GROWTH = 4;
 
 /** A page should settle within about this time at the worker's share, so that checkpoints keep coming. */
 const PAGE_SECONDS = 3;
@@ -43,11 +47,12 @@ export async function scanSegment(
   lastEvaluatedKey: string | undefined,
   signal: AbortSignal,
 ): Promise<void> {
+  let most = FIRST_PAGE_ITEMS;
   let position: ScanPosition = {
     segment: work.segment,
     totalSegments: options.totalSegments,
     exclusiveStartKey: lastEvaluatedKey === undefined ? undefined : decodeKey(lastEvaluatedKey),
-    limit: FIRST_PAGE_ITEMS,
+    limit: most,
   };
   for (;;) {
     await work.belowOpenPages(OPEN_PAGES, signal);
@@ -67,7 +72,10 @@ export async function scanSegment(
       );
     }
     if (!reply.LastEvaluatedKey) return;
-    position = { ...position, exclusiveStartKey: reply.LastEvaluatedKey, limit: pageLimit(options) };
+    most *= PAGE_GROWTH;
+    const items = Math.min(most, pageItems(options));
+    const limit = items >= WHOLE_PAGE_ITEMS ? undefined : items;
+    position = { ...position, exclusiveStartKey: reply.LastEvaluatedKey, limit };
   }
 }
 
@@ -97,10 +105,9 @@ export async function scanPage(
 }
 
 /** How many items the next page may read: what both shares can take in {@link PAGE_SECONDS}. */
-function pageLimit({ share, estimate }: Pick<ScanStageOptions, 'share' | 'estimate'>): number | undefined {
+function pageItems({ share, estimate }: Pick<ScanStageOptions, 'share' | 'estimate'>): number {
   const writable = (share.write.unitsPerSecond * PAGE_SECONDS) / estimate.writeUnitsPerItem;
   const byWrites = writable / Math.max(estimate.density, 0.02);
   const byReads = (share.read.unitsPerSecond * PAGE_SECONDS) / estimate.readUnitsPerScannedItem;
-  const items = Math.floor(Math.min(byWrites, byReads));
-  return items >= WHOLE_PAGE_ITEMS ? undefined : Math.max(1, items);
+  return Math.max(1, Math.floor(Math.min(byWrites, byReads)));
 }

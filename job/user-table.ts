@@ -61,7 +61,6 @@ export class UserTable {
   constructor(options: UserTableOptions) {
     this.#options = options;
     this.#statement = batchStatementFactory(options.write);
-    guardEveryAttempt(options.client, options.authority);
   }
 
   async scan(
@@ -194,20 +193,6 @@ export class UserTable {
     share.wrote(writeUnits);
     owner.tally.add({ writeUnits });
   }
-}
-
-/**
- * The authority check at the last moment before the socket, after serialising and signing: whatever was on its way
- * through the SDK when the process was frozen is not sent when it wakes.
- */
-function guardEveryAttempt(client: DynamoDBClient, authority: Authority): void {
-  client.middlewareStack.add(
-    next => async args => {
-      authority.assertHeld();
-      return next(args);
-    },
-    { step: 'deserialize', priority: 'low', name: 'fleetfillAuthority' },
-  );
 }
 
 function sumOf(capacity: readonly ConsumedCapacity[] | undefined): number | undefined {

@@ -37,7 +37,8 @@ const ADJUST_INTERVAL_MS = 250;
 
 export interface WorkerOptions {
   readonly task: TaskEnvironment;
-  readonly dataPlane: DynamoDBClient;
+  /** The client for the user's table; `assertMaySend` throws when the authority is over. */
+  readonly dataPlane: (assertMaySend: () => void) => DynamoDBClient;
   readonly controlTable: ControlTable;
   readonly cloudWatch: CloudWatchClient;
   readonly clock: Clock;
@@ -233,7 +234,7 @@ class Worker {
       value: parseJsonValue(task.value),
     };
     return new UserTable({
-      client: dataPlane,
+      client: dataPlane(() => this.#authority.assertHeld()),
       write,
       authority: this.#authority,
       share: this.#share,

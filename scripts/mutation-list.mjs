@@ -223,7 +223,7 @@ export const MUTATIONS = [
   {
     name: 'no look at the authority before the socket, and none after the wait for the budget',
     edits: [
-      { file: 'job/user-table.ts', from: '      authority.assertHeld();\n', to: '' },
+      { file: 'core/guarded-agents.ts', from: '      assertMaySend();\n', to: '' },
       {
         file: 'job/user-table.ts',
         from: '    await limiter.reserve(units, signal);\n    await this.#options.authority.held(signal);',
@@ -234,7 +234,7 @@ export const MUTATIONS = [
   },
   {
     name: 'no look at the authority before the socket',
-    edits: [{ file: 'job/user-table.ts', from: '      authority.assertHeld();\n', to: '' }],
+    edits: [{ file: 'core/guarded-agents.ts', from: '      assertMaySend();\n', to: '' }],
     test: reliability(10, '--seeds', '5'),
   },
   {

@@ -4,7 +4,7 @@ import { encodeAttributeMap } from '../../core/attribute-value.ts';
 import { AuthorityLostError, SystemicError } from '../../core/errors.ts';
 import { NO_COUNTERS } from '../../core/records.ts';
 import { CapacityEstimate } from '../../job/capacity-estimate.ts';
-import { type ScanStageOptions, scanSegment } from '../../job/scan-stage.ts';
+import { FIRST_PAGE_ITEMS, type ScanStageOptions, scanSegment } from '../../job/scan-stage.ts';
 import type { SegmentWork } from '../../job/segment-work.ts';
 import { type Page, SettledPrefix } from '../../job/settled-prefix.ts';
 import { Share } from '../../job/share.ts';
@@ -153,21 +153,32 @@ describe('a segment', () => {
 });
 
 describe('the size of a page', () => {
-  /** The limit of the second page, which goes by share and estimate. */
-  async function limitOfSecondPage(setUp: (stand: Stand) => void): Promise<number | undefined> {
-    const stand = new Stand([{ Items: [], ScannedCount: 0, LastEvaluatedKey: key(1) }, { Items: [] }]);
+  /** The limit of a page far behind the first one: that goes by share and estimate alone. */
+  async function limitOfLaterPage(setUp: (stand: Stand) => void): Promise<number | undefined> {
+    const pages = Array.from({ length: 9 }, (_, index) => ({
+      Items: [],
+      ScannedCount: 0,
+      LastEvaluatedKey: key(index),
+    }));
+    const stand = new Stand([...pages, { Items: [] }]);
     setUp(stand);
     await stand.scan();
-    expect(stand.asked[0]?.limit).toBe(100);
-    return stand.asked[1]?.limit;
+    return stand.asked.at(-1)?.limit;
   }
 
-  test('is small at first, so that there is a checkpoint soon, and then what the share writes in three seconds', async () => {
-    expect(await limitOfSecondPage(({ share }) => share.grant(rates(10, 10_000), 2))).toBe(30);
+  test('is small at first, so that there is a checkpoint soon, and then grows', async () => {
+    const stand = new Stand([...pages.slice(0, 1), ...pages]);
+    stand.share.grant(rates(100), 2);
+    await stand.scan();
+    expect(stand.asked.map(({ limit }) => limit)).toEqual([FIRST_PAGE_ITEMS, 100, 300, 300]);
+  });
+
+  test('is what the share writes in three seconds', async () => {
+    expect(await limitOfLaterPage(({ share }) => share.grant(rates(10, 10_000), 2))).toBe(30);
   });
 
   test('is larger where few items lack the attribute', async () => {
-    const limit = await limitOfSecondPage(({ share, estimate }) => {
+    const limit = await limitOfLaterPage(({ share, estimate }) => {
       share.grant(rates(10, 10_000), 2);
       for (let page = 0; page < 200; page++) estimate.learnFromPage(12.5, 100, 10);
     });
@@ -176,11 +187,11 @@ describe('the size of a page', () => {
   });
 
   test('is not larger than what the share reads in three seconds', async () => {
-    expect(await limitOfSecondPage(({ share }) => share.grant(rates(10_000, 2), 2))).toBe(48);
+    expect(await limitOfLaterPage(({ share }) => share.grant(rates(10_000, 2), 2))).toBe(48);
   });
 
   test('is smaller where an item costs several units', async () => {
-    const limit = await limitOfSecondPage(({ share, estimate }) => {
+    const limit = await limitOfLaterPage(({ share, estimate }) => {
       share.grant(rates(10, 10_000), 2);
       for (let batch = 0; batch < 200; batch++) estimate.learnFromWrite(100, 25);
     });
@@ -188,11 +199,11 @@ describe('the size of a page', () => {
   });
 
   test('is a whole page when the share is large', async () => {
-    expect(await limitOfSecondPage(({ share }) => share.grant(rates(100_000), 2))).toBeUndefined();
+    expect(await limitOfLaterPage(({ share }) => share.grant(rates(100_000), 2))).toBeUndefined();
   });
 
   test('is one item at least, however small the share', async () => {
-    expect(await limitOfSecondPage(({ share }) => share.grant(rates(0.01, 0.01), 2))).toBe(1);
+    expect(await limitOfLaterPage(({ share }) => share.grant(rates(0.01, 0.01), 2))).toBe(1);
   });
 });
 

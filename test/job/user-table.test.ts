@@ -1,6 +1,5 @@
 import { type DynamoDBClient, UpdateItemCommand } from '@aws-sdk/client-dynamodb';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { AuthorityLostError } from '../../core/errors.ts';
 import { type Counters, type KeySchema, NO_COUNTERS } from '../../core/records.ts';
 import type { Authority } from '../../job/authority.ts';
 import { CapacityEstimate } from '../../job/capacity-estimate.ts';
@@ -20,7 +19,7 @@ let client: DynamoDBClient;
 let share: Share;
 let clock: FakeClock;
 let tally: Tally;
-let authority: { held: (signal: AbortSignal) => Promise<void>; assertHeld: () => void };
+let authority: { held: (signal: AbortSignal) => Promise<void> };
 let latencies: number[];
 
 beforeEach(async () => {
@@ -31,7 +30,7 @@ beforeEach(async () => {
   share.grant(rates(10_000), 1);
   await clock.advance(1_000);
   tally = new Tally(NO_COUNTERS, () => {});
-  authority = { held: async () => {}, assertHeld: () => {} };
+  authority = { held: async () => {} };
   latencies = [];
 });
 
@@ -261,16 +260,4 @@ describe('without authority', () => {
     await waiting;
     expect(front.calls).toHaveLength(1);
   });
-
-  test.each(Object.entries(calls))(
-    '%s that lost it on its way through the SDK is not sent',
-    async (_, call) => {
-      const table = await engine.createTable();
-      authority.assertHeld = () => {
-        throw new AuthorityLostError('frozen in between');
-      };
-      await expect(call(userTable(table), NEVER)).rejects.toThrow(AuthorityLostError);
-      expect(front.calls).toHaveLength(0);
-    },
-  );
 });

@@ -155,17 +155,7 @@ export class Scenario {
 
   /** The user's table as one process reaches it; a worker must have authority at the moment of sending. */
   #dataPlane(actor: Actor, launch?: string): DynamoDBClient {
-    const guards: (() => void)[] = [];
     return {
-      middlewareStack: {
-        add: (middleware: (next: () => void) => () => Promise<void>) =>
-          guards.push(
-            () =>
-              void middleware(() => {})().catch(error => {
-                throw error;
-              }),
-          ),
-      },
       send: async (command: unknown) => {
         if (launch !== undefined) this.#checked(() => this.#assertAuthority(launch));
         return this.#world.request(actor, () => this.#users.execute(command));
@@ -281,7 +271,7 @@ export class Scenario {
     this.#tasks.set(environment.launch, task);
     runWorker({
       task: environment,
-      dataPlane: this.#dataPlane(actor, environment.launch),
+      dataPlane: () => this.#dataPlane(actor, environment.launch),
       controlTable: this.#controlTable(actor, environment.launch),
       cloudWatch: { send: async () => ({}) } as unknown as CloudWatchClient,
       clock: this.#world.clockOf(actor),

@@ -31,7 +31,7 @@ export interface BenchOptions {
 const OWNER = { run: 'run-1', segment: 0, pass: 1, launch: 'launch-1' };
 
 /** Always there: what becomes of authority is the matter of its own tests. */
-export const HELD_AUTHORITY = { held: async () => {}, assertHeld: () => {} } as unknown as Authority;
+export const HELD_AUTHORITY = { held: async () => {} } as unknown as Authority;
 
 /** Waits pass in a hundredth of their time. */
 const SPEED = 100;
