@@ -1,3 +1,4 @@
+import { setMaxListeners } from 'node:events';
 import type { AttributeValue } from '@aws-sdk/client-dynamodb';
 import { type AttributeMap, encodeAttributeMap } from '../core/attribute-value.ts';
 import { backoffMs } from '../core/backoff.ts';
@@ -63,8 +64,10 @@ export class WriteStage {
    * @throws SystemicError for what holds for every item.
    */
   async run(signal: AbortSignal): Promise<void> {
-    const { writeApi } = this.#options;
-    await Promise.all(Array.from({ length: MOST_IN_FLIGHT[writeApi] }, () => this.#write(signal)));
+    const writers = MOST_IN_FLIGHT[this.#options.writeApi];
+    // Each writer that waits for the budget listens, and both Scans; Node takes more than ten for a leak.
+    setMaxListeners(2 * writers, signal);
+    await Promise.all(Array.from({ length: writers }, () => this.#write(signal)));
   }
 
   async #write(signal: AbortSignal): Promise<void> {
