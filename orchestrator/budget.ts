@@ -47,9 +47,9 @@ export class Budget {
 
   /**
    * The grants to write now. Call it with records just read; tell {@link confirm} and nothing else about the result
-   * of each write.
+   * of each write. `soon`: tasks yet to be launched, for each of which a share is left.
    */
-  changes(budget: Rates, tasks: readonly TaskRecord[], nowMs: number): GrantChange[] {
+  changes(budget: Rates, tasks: readonly TaskRecord[], nowMs: number, soon = 0): GrantChange[] {
     const live = tasks.filter(task => isInAuthority(task.status));
     for (const launch of this.#sent.keys()) {
       if (!live.some(task => task.launch === launch)) this.#sent.delete(launch);
@@ -60,7 +60,7 @@ export class Budget {
     const changes: GrantChange[] = [];
     for (const task of live) {
       const granted = eachRate(rate => {
-        const share = budget[rate] / live.length;
+        const share = budget[rate] / (live.length + soon);
         const usable = this.#usable(task)[rate];
         if (share <= usable) return share;
         const raise = Math.max(0, Math.min(share - usable, remaining[rate]));

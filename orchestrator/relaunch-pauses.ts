@@ -4,6 +4,9 @@ import type { OpenSegment } from './assignment.ts';
 const FIRST_PAUSE_MS = 1_000;
 const LONGEST_PAUSE_MS = 30_000;
 
+/** A wait for which a share of the budget is kept, rather than given to others and taken back from them. */
+const MOMENT_MS = 2_000;
+
 interface Ended {
   readonly launch: string;
   readonly seenAtMs: number;
@@ -13,17 +16,26 @@ interface Ended {
 export class RelaunchPauses {
   readonly #ended = new Map<number, Ended>();
 
-  /** Those that wait no longer. What one launch had in its hands goes on together. */
-  due(open: readonly OpenSegment[], nowMs: number): OpenSegment[] {
-    const waiting = new Set(open.filter(one => this.#waits(one, nowMs)).map(({ record }) => record?.launch));
-    return open.filter(({ record }) => record?.launch === undefined || !waiting.has(record.launch));
+  /**
+   * `due`: those that wait no longer; what one launch had in its hands goes on together. `soon`: how many launches the
+   * others had that wait for a moment only.
+   */
+  sort(open: readonly OpenSegment[], nowMs: number): { due: OpenSegment[]; soon: number } {
+    const waitsMs = new Map<string, number>();
+    for (const one of open) {
+      const { launch } = one.record ?? {};
+      if (launch === undefined) continue;
+      waitsMs.set(launch, Math.max(waitsMs.get(launch) ?? 0, this.#waitMs(one, launch, nowMs)));
+    }
+    const due = open.filter(({ record }) => !((waitsMs.get(record?.launch ?? '') ?? 0) > 0));
+    return { due, soon: [...waitsMs.values()].filter(ms => ms > 0 && ms <= MOMENT_MS).length };
   }
 
-  #waits({ segment, record, attempts }: OpenSegment, nowMs: number): boolean {
-    if (attempts === 0 || record?.launch === undefined) return false;
+  #waitMs({ segment, attempts }: OpenSegment, launch: string, nowMs: number): number {
+    if (attempts === 0) return 0;
     const known = this.#ended.get(segment);
-    const ended = known?.launch === record.launch ? known : { launch: record.launch, seenAtMs: nowMs };
+    const ended = known?.launch === launch ? known : { launch, seenAtMs: nowMs };
     this.#ended.set(segment, ended);
-    return nowMs - ended.seenAtMs < Math.min(LONGEST_PAUSE_MS, FIRST_PAUSE_MS * 2 ** (attempts - 1));
+    return ended.seenAtMs + Math.min(LONGEST_PAUSE_MS, FIRST_PAUSE_MS * 2 ** (attempts - 1)) - nowMs;
   }
 }

@@ -14,7 +14,7 @@ import {
 } from '../core/records.ts';
 import { type Supervision, statusWhenEnded } from '../core/run-store.ts';
 import { settleCall } from '../core/settle.ts';
-import { deal, openSegments } from './assignment.ts';
+import { deal, type OpenSegment, openSegments } from './assignment.ts';
 import { Budget } from './budget.ts';
 import { endCanary } from './canary.ts';
 import { costStop } from './cost-guard.ts';
@@ -182,8 +182,9 @@ export class Supervisor {
     await this.#saveActiveTime(run);
     await this.#reopen(run, segments);
     const rates = await this.#ratesLeft(run);
-    await this.#grant(rates, tasks);
-    await this.#launch(run, rates, segments, tasks);
+    // Launches first: what a task left behind when it ended is for the one that replaces it.
+    const { launched, soon } = await this.#launch(run, rates, segments, tasks);
+    await this.#grant(rates, launched ? await stores.tasks.list(run.run) : tasks, soon);
     const states = segmentStates(run, segments);
     if (states.complete + states.failed < run.totalSegments) return false;
     if (!this.#watch.allEnded(await stores.tasks.list(run.run))) return false;
@@ -289,9 +290,9 @@ export class Supervisor {
     };
   }
 
-  async #grant(rates: Rates, tasks: readonly TaskRecord[]): Promise<void> {
+  async #grant(rates: Rates, tasks: readonly TaskRecord[], soon: number): Promise<void> {
     const { stores, clock, supervision } = this.#options;
-    const changes = this.#budget.changes(rates, tasks, clock.monotonicMs());
+    const changes = this.#budget.changes(rates, tasks, clock.monotonicMs(), soon);
     await Promise.all(
       changes.map(async change => {
         this.#budget.sending(change, clock.monotonicMs());
@@ -315,22 +316,39 @@ export class Supervisor {
     output.say(told);
   }
 
+  /** Launches what may be launched now. `soon`: tasks that follow within a moment, for which a share is kept. */
   async #launch(
     run: RunRecord,
     rates: Rates,
     segments: readonly SegmentRecord[],
     tasks: readonly TaskRecord[],
-  ): Promise<void> {
-    const { stores, output } = this.#options;
+  ): Promise<{ launched: boolean; soon: number }> {
     const live = tasks.filter(({ status }) => isInAuthority(status));
     for (const task of live) {
       if (task.heartbeat === 0 && task.taskArn === undefined) this.#launcher.start(run, task);
     }
-    if (this.#launcher.paused || live.length >= run.tasks) return;
+    const room = run.tasks - live.length;
+    if (this.#launcher.paused || room <= 0) return { launched: false, soon: 0 };
     const open = openSegments(run, segments, tasks).filter(
       ({ record }) => !record || record.pass === run.sweep,
     );
-    const hopeless = open.filter(({ attempts }) => attempts >= run.maxAttempts);
+    await this.#giveUp(
+      open.filter(({ attempts }) => attempts >= run.maxAttempts),
+      tasks,
+    );
+    const promising = open.filter(({ attempts }) => attempts < run.maxAttempts);
+    const { due, soon } = this.#pauses.sort(promising, this.#options.clock.monotonicMs());
+    const most = Math.min(room, due.length);
+    if (most === 0) return { launched: false, soon: Math.min(room, soon) };
+    const [firstHand = []] = deal(due, most);
+    const [segmentsNow, count] = this.#launcher.trying ? [firstHand, 1] : [due, most];
+    const share = this.#budget.shareForNew(rates, tasks, count);
+    await this.#launcher.launch(run, segmentsNow, count, share);
+    return { launched: true, soon: Math.min(room - count, soon) };
+  }
+
+  async #giveUp(hopeless: readonly OpenSegment[], tasks: readonly TaskRecord[]): Promise<void> {
+    const { stores, output } = this.#options;
     for (const { record, attempts } of hopeless) {
       if (!record) continue;
       const owner = tasks.find(({ launch }) => launch === record.launch);
@@ -339,13 +357,6 @@ export class Supervisor {
       output.event('segment.failed', { segment: record.segment, reason });
       output.say(`Segment ${record.segment} is given up: ${reason}`);
     }
-    const promising = open.filter(({ attempts }) => attempts < run.maxAttempts);
-    const wanted = this.#pauses.due(promising, this.#options.clock.monotonicMs());
-    const most = Math.min(run.tasks - live.length, wanted.length);
-    if (most === 0) return;
-    const [firstHand = []] = deal(wanted, most);
-    const [segmentsNow, count] = this.#launcher.trying ? [firstHand, 1] : [wanted, most];
-    await this.#launcher.launch(run, segmentsNow, count, this.#budget.shareForNew(rates, tasks, count));
   }
 
   async #endPass(run: RunRecord, clock: Clock): Promise<void> {

@@ -398,6 +398,11 @@ describe('writing grants', () => {
     expect(turn(budget, rates(51), tasks, 1_000)).toHaveLength(1);
   });
 
+  test('leaves a share for each task that follows within a moment', () => {
+    const [change] = new Budget().changes(rates(100), [{ ...running, granted: rates(25) }], 0, 3);
+    expect(change?.granted).toEqual(rates(25));
+  });
+
   test('has nothing to write when no task is left', () => {
     expect(new Budget().changes(rates(100), [taskRecord({ status: 'lapsed' })], 0)).toEqual([]);
   });

@@ -9,7 +9,7 @@ const open = (segment: number, attempts: number, launch = `launch-${attempts}`):
   record: segmentRecord({ segment, launch }),
 });
 const due = (pauses: RelaunchPauses, segments: OpenSegment[], nowMs: number) =>
-  pauses.due(segments, nowMs).map(({ segment }) => segment);
+  pauses.sort(segments, nowMs).due.map(({ segment }) => segment);
 
 test('a segment whose launches made progress, or that had none, waits for nothing', () => {
   const pauses = new RelaunchPauses();
@@ -33,4 +33,19 @@ test('what one launch had in its hands goes on together', () => {
   const hand = [open(0, 1, 'launch-1'), open(1, 0, 'launch-1'), open(2, 0, 'launch-2')];
   expect(due(pauses, hand, 0)).toEqual([2]);
   expect(due(pauses, hand, 1_000)).toEqual([0, 1, 2]);
+});
+
+test('a share is kept for what waits for two seconds at most', () => {
+  const pauses = new RelaunchPauses();
+  const hands = [
+    open(0, 1, 'one'),
+    open(1, 0, 'one'),
+    open(2, 2, 'two'),
+    open(3, 3, 'three'),
+    open(4, 0, 'four'),
+  ];
+  expect(pauses.sort(hands, 0).soon).toBe(2);
+  expect(pauses.sort(hands, 1_500).soon).toBe(1);
+  expect(pauses.sort(hands, 2_000).soon).toBe(1);
+  expect(pauses.sort(hands, 4_000).soon).toBe(0);
 });
