@@ -2,6 +2,7 @@ import { decodeKey, encodeAttributeMap } from '../core/attribute-value.ts';
 import { backoffMs } from '../core/backoff.ts';
 import type { Clock } from '../core/clock.ts';
 import { AuthorityLostError, describeError, SystemicError } from '../core/errors.ts';
+import { endsInDoubt, MOST_RESTARTS } from '../core/scan-end.ts';
 import { settleCall } from '../core/settle.ts';
 import type { CapacityEstimate } from './capacity-estimate.ts';
 import type { SegmentWork } from './segment-work.ts';
@@ -48,6 +49,7 @@ export async function scanSegment(
   signal: AbortSignal,
 ): Promise<void> {
   let most = FIRST_PAGE_ITEMS;
+  let restarts = 0;
   let position: ScanPosition = {
     segment: work.segment,
     totalSegments: options.totalSegments,
@@ -57,6 +59,11 @@ export async function scanSegment(
   for (;;) {
     await work.belowOpenPages(OPEN_PAGES, signal);
     const reply = await scanPage(options, position, work, signal);
+    if (restarts < MOST_RESTARTS && endsInDoubt(position.exclusiveStartKey, reply)) {
+      restarts += 1;
+      position = { ...position, exclusiveStartKey: undefined };
+      continue;
+    }
     const keys = reply.Items ?? [];
     const page: Page = {
       unsettled: keys.length,

@@ -5,6 +5,7 @@ import type { CapacityLimiter } from '../core/capacity-limiter.ts';
 import type { Clock } from '../core/clock.ts';
 import { describeError, SystemicError } from '../core/errors.ts';
 import type { KeySchema } from '../core/records.ts';
+import { endsInDoubt, MOST_RESTARTS } from '../core/scan-end.ts';
 import { settleCall } from '../core/settle.ts';
 
 /** Segments read at the same time. */
@@ -33,7 +34,10 @@ export interface VerificationRequest {
   readonly onPage?: (page: VerifiedPage) => void;
 }
 
-/** What one page of the scan brought; `last` is the last one of its segment. */
+/**
+ * What one page of the scan brought; `last` is the last one of its segment. Where a segment is begun again, what its
+ * pages brought is taken back by one that has their counts below zero.
+ */
 export interface VerifiedPage {
   readonly segment: number;
   readonly scanned: number;
@@ -66,32 +70,28 @@ export function verificationSegments(backfillSegments: number): number {
  * @throws SystemicError when the table refuses the Scan for good; the signal's reason when it aborts.
  */
 export async function verifyTable(request: VerificationRequest): Promise<VerificationResult> {
-  const found = { scanned: 0, missing: 0, nulls: 0, readUnits: 0 };
-  const keys: AttributeMap[] = [];
+  const found: SegmentFindings[] = Array.from({ length: request.totalSegments }, () => NOTHING);
   const failed = new AbortController();
   const signal = AbortSignal.any([request.signal, failed.signal]);
-  const waiting = Array.from({ length: request.totalSegments }, (_, segment) => segment);
+  const waiting = found.map((_, segment) => segment);
+  const tell = (segment: number, before: SegmentFindings, last: boolean) => {
+    const now = found[segment] ?? NOTHING;
+    request.onPage?.({
+      segment,
+      scanned: now.scanned - before.scanned,
+      missing: now.missing - before.missing,
+      readUnits: now.readUnits - before.readUnits,
+      last,
+    });
+  };
   const lane = async () => {
     for (let segment = waiting.shift(); segment !== undefined; segment = waiting.shift()) {
-      for await (const page of pagesOf(segment, { ...request, signal })) {
-        const readUnits = page.ConsumedCapacity?.CapacityUnits ?? 0;
-        const missingBefore = found.missing;
-        found.scanned += page.ScannedCount ?? 0;
-        found.readUnits += readUnits;
-        for (const item of page.Items ?? []) {
-          if (Object.hasOwn(item, request.attribute)) found.nulls += 1;
-          else {
-            found.missing += 1;
-            if (keys.length < MAX_REPAIRABLE) keys.push(item);
-          }
-        }
-        request.onPage?.({
-          segment,
-          scanned: page.ScannedCount ?? 0,
-          missing: found.missing - missingBefore,
-          readUnits,
-          last: page.LastEvaluatedKey === undefined,
-        });
+      for await (const { page, beginsAgain } of pagesOf(segment, { ...request, signal })) {
+        const before = found[segment] ?? NOTHING;
+        const kept = sumOf(found, ({ keys }) => keys.length);
+        const now = withPage(before, page, request.attribute, MAX_REPAIRABLE - kept);
+        found[segment] = beginsAgain ? { ...NOTHING, readUnits: now.readUnits } : now;
+        tell(segment, before, !beginsAgain && page.LastEvaluatedKey === undefined);
       }
     }
   };
@@ -103,18 +103,59 @@ export async function verifyTable(request: VerificationRequest): Promise<Verific
       }),
     ),
   );
-  return { ...found, keys };
+  return {
+    scanned: sumOf(found, ({ scanned }) => scanned),
+    missing: sumOf(found, ({ missing }) => missing),
+    nulls: sumOf(found, ({ nulls }) => nulls),
+    readUnits: sumOf(found, ({ readUnits }) => readUnits),
+    keys: found.flatMap(({ keys }) => keys),
+  };
 }
 
-async function* pagesOf(segment: number, request: VerificationRequest): AsyncGenerator<ScanCommandOutput> {
+type SegmentFindings = VerificationResult;
+
+const NOTHING: SegmentFindings = { scanned: 0, missing: 0, nulls: 0, readUnits: 0, keys: [] };
+
+function sumOf(found: readonly SegmentFindings[], of: (findings: SegmentFindings) => number): number {
+  return found.reduce((sum, findings) => sum + of(findings), 0);
+}
+
+/** `keysLeft`: how many keys may still be kept. */
+function withPage(
+  before: SegmentFindings,
+  { Items = [], ScannedCount = 0, ConsumedCapacity }: ScanCommandOutput,
+  attribute: string,
+  keysLeft: number,
+): SegmentFindings {
+  const missing = Items.filter(item => !Object.hasOwn(item, attribute));
+  return {
+    scanned: before.scanned + ScannedCount,
+    missing: before.missing + missing.length,
+    nulls: before.nulls + (Items.length - missing.length),
+    readUnits: before.readUnits + (ConsumedCapacity?.CapacityUnits ?? 0),
+    keys: [...before.keys, ...missing.slice(0, keysLeft)],
+  };
+}
+
+interface Page {
+  readonly page: ScanCommandOutput;
+  /** The pages of this segment up to here do not count: they come once more. */
+  readonly beginsAgain: boolean;
+}
+
+async function* pagesOf(segment: number, request: VerificationRequest): AsyncGenerator<Page> {
   let start: AttributeMap | undefined;
   let expectedUnits = 1;
-  do {
+  let restarts = 0;
+  for (;;) {
     const page = await readPage(segment, start, expectedUnits, request);
     expectedUnits = page.ConsumedCapacity?.CapacityUnits ?? expectedUnits;
-    yield page;
+    const beginsAgain = restarts < MOST_RESTARTS && endsInDoubt(start, page);
+    yield { page, beginsAgain };
+    if (beginsAgain) restarts += 1;
+    else if (!page.LastEvaluatedKey) return;
     start = page.LastEvaluatedKey;
-  } while (start);
+  }
 }
 
 /** One page, however often it takes. Only keys travel, and the attribute where it is NULL. */

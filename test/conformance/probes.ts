@@ -1,6 +1,7 @@
 import {
   BatchExecuteStatementCommand,
   CreateTableCommand,
+  DeleteItemCommand,
   type DynamoDBClient,
   GetItemCommand,
   PutItemCommand,
@@ -247,6 +248,20 @@ export const PROBES: readonly Probe[] = [
       ['id-1', 'no attribute'],
       ['id-3', { NULL: true }],
     ],
+  },
+  {
+    name: 'Scan: of a segment, behind a key whose item was deleted meanwhile; items found, of those there',
+    ask: async (client, TableName) => {
+      await fillNumbered(client, TableName, 40);
+      const segment = { TableName, Segment: 0, TotalSegments: 1 };
+      const first = await client.send(new ScanCommand({ ...segment, Limit: 10 }));
+      const ExclusiveStartKey = first.LastEvaluatedKey;
+      await client.send(new DeleteItemCommand({ TableName, Key: ExclusiveStartKey }));
+      const { Count } = await client.send(new ScanCommand({ ...segment, ExclusiveStartKey }));
+      return [Count, 30];
+    },
+    expected: [30, 30],
+    handled: 'an end without an item is not believed: the segment is read again from its beginning',
   },
   {
     name: 'Scan: a segment that does not exist',

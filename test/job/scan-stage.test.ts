@@ -130,7 +130,7 @@ describe('a segment', () => {
       ScannedCount: 1,
       LastEvaluatedKey: key(index),
     });
-    const stand = new Stand([full(0), full(1), full(2), { Items: [], ScannedCount: 0 }]);
+    const stand = new Stand([full(0), full(1), full(2), { Items: [], ScannedCount: 1 }]);
     const reading = stand.scan();
     await stand.clock.advance(1_000);
     expect(stand.asked).toHaveLength(2);
@@ -141,6 +141,27 @@ describe('a segment', () => {
     stand.settlePage(0);
     await reading;
     expect(stand.asked).toHaveLength(4);
+  });
+
+  test('that ends without an item behind its last key is read again from its beginning, a few times', async () => {
+    const nothing: Reply = { Items: [], ScannedCount: 0 };
+    const page: Reply = { Items: [], ScannedCount: 5, LastEvaluatedKey: key(1) };
+    const stand = new Stand([page, nothing, page, nothing, page, { Items: [], ScannedCount: 2 }]);
+    await stand.scan();
+    expect(stand.asked.map(({ exclusiveStartKey }) => exclusiveStartKey)).toEqual([
+      ...[undefined, key(1)],
+      ...[undefined, key(1)],
+      ...[undefined, key(1)],
+    ]);
+    expect(stand.tally.snapshot().scanned).toBe(17);
+    expect(stand.prefix.read().complete).toBe(true);
+    const doubtful = new Stand([]);
+    await doubtful.scan({}, encodeAttributeMap(key(1)));
+    expect(doubtful.asked.map(({ exclusiveStartKey }) => exclusiveStartKey)).toEqual([key(1), undefined]);
+    const stubborn = new Stand([nothing, page, nothing, page, nothing, page, nothing]);
+    await stubborn.scan({}, encodeAttributeMap(key(1)));
+    expect(stubborn.asked).toHaveLength(7);
+    expect(stubborn.prefix.read().complete).toBe(true);
   });
 
   test('in a dry run is counted, and no key goes to a writer', async () => {

@@ -1,4 +1,4 @@
-import type { DynamoDBClient } from '@aws-sdk/client-dynamodb';
+import { DeleteItemCommand, type DynamoDBClient, ScanCommand } from '@aws-sdk/client-dynamodb';
 import fc from 'fast-check';
 import { afterEach, describe, expect, test } from 'vitest';
 import { encodeAttributeMap } from '../../core/attribute-value.ts';
@@ -300,6 +300,37 @@ describe('each request', () => {
     );
     expect(front.calls).toHaveLength(1);
   });
+});
+
+test('an item that is deleted between two pages takes none of those behind it along', async () => {
+  const { front, client } = await inFront();
+  const table = await engine.createTable();
+  await engine.fill(table, withoutTest(60, [3, 30, 57]));
+  let deleted = 0;
+  front.script = async (call, answer) => {
+    const Key = call.body.ExclusiveStartKey;
+    if (Key && deleted < 2) {
+      deleted += 1;
+      await engine.client.send(new DeleteItemCommand({ TableName: table, Key }));
+    }
+    await answer.pass();
+  };
+  const clock = quickClock(50);
+  const pages: VerifiedPage[] = [];
+  const result = await verify(table, {
+    client,
+    totalSegments: 2,
+    limiter: new CapacityLimiter(clock, 2),
+    onPage: page => pages.push(page),
+  });
+  const { Items = [] } = await engine.client.send(new ScanCommand({ TableName: table }));
+  expect(result.scanned).toBe(Items.length);
+  expect(result.missing).toBe(Items.filter(item => !item['test']).length);
+  expect(texts(result.keys)).toEqual(
+    texts(Items.filter(item => !item['test']).map(({ id, created }) => ({ id, created }) as Item)),
+  );
+  expect(pages.reduce((sum, { scanned }) => sum + scanned, 0)).toBe(result.scanned);
+  expect(pages.filter(({ last }) => last)).toHaveLength(2);
 });
 
 test('each page is told once, and the last of each segment as such', async () => {

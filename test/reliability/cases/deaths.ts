@@ -18,6 +18,11 @@ const OPEN_PAGES = 4;
 const PAGE_SECONDS = 3;
 const CHECKPOINT_SECONDS = 1;
 
+async function kill(context: CaseContext): Promise<void> {
+  await killAtRandom(context);
+  await killHalfAtOnce(context);
+}
+
 async function killAtRandom({ open, report, seed, either }: CaseContext): Promise<void> {
   const kills = either(15, 100);
   const rate = 240;
@@ -37,7 +42,13 @@ async function killAtRandom({ open, report, seed, either }: CaseContext): Promis
   const { runId } = run;
   let [tasksKilled, orchestratorsKilled] = [0, 0];
   for (let kill = 1; kill <= kills; kill++) {
+    const written = arena.wire.succeeded;
     await delay(KILL_EVERY_MS * (0.5 + draw(seed, kill, 'when')));
+    // A machine that is busy with something else is not to starve the fleet between two kills.
+    await until(
+      'something was written since the last kill',
+      () => arena.wire.succeeded > written || run.last?.event === 'run.finished',
+    );
     if (run.last?.event === 'run.finished') break;
     if (kill % ORCHESTRATOR_EVERY === 0) {
       run.kill('SIGKILL');
@@ -58,6 +69,34 @@ async function killAtRandom({ open, report, seed, either }: CaseContext): Promis
   report.atMost('update attempts beyond one an item', arena.wire.repeats, Math.ceil(done * inFlight));
   report.figure('items attempted', arena.wire.attempts.size);
   report.figure('repeats a kill', arena.wire.repeats / Math.max(1, done));
+}
+
+/** The orchestrator and half of the workers at the same moment, again and again, each time followed by `resume`. */
+async function killHalfAtOnce({ open, report, either }: CaseContext): Promise<void> {
+  const rounds = either(4, 10);
+  const arena = await open({ items: 1_500 + rounds * 900, applicationRate: 40, faults: true });
+  const options = ['--segments', String(SEGMENTS), '--tasks', String(TASKS), '--yes'];
+  let run = arena.orchestrate([...options, ...atRate(240)]);
+  await untilUpdated(run, 1);
+  const { runId } = run;
+  let killed = 0;
+  for (let round = 0; round < rounds; round++) {
+    await untilUpdated(run, countOf(run.last, 'updated') + 100);
+    const half = arena.running().slice(0, TASKS / 2);
+    run.kill('SIGKILL');
+    for (const { launch } of half) arena.tasks.kill(launch);
+    killed += half.length;
+    await run.exit;
+    run = arena.orchestrate(['resume', runId]);
+    await run.waitFor(({ event }) => event === 'run.progress');
+  }
+  await arena.command(['rate', runId, ...UNLIMITED]);
+  judgeEnd(report, await run.exit, run.last);
+  await arena.judge(report);
+  report.equal('rounds of the orchestrator and half of the workers', killed, (rounds * TASKS) / 2);
+  const endedAt = performance.now();
+  report.equal('resume of the finished run, exit code', (await arena.command(['resume', runId])).code, 0);
+  report.equal('item writes of it', arena.wire.receivedAfter(endedAt), 0);
 }
 
 function killOne(arena: Arena, at: number): number {
@@ -176,7 +215,7 @@ export const DEATHS: readonly ReliabilityCase[] = [
     title: 'kill -9 of random tasks and of the orchestrator',
     load: 'works',
     seeds: 1,
-    run: killAtRandom,
+    run: kill,
   },
   { number: 4, title: 'SIGTERM mid-batch', load: 'waits', seeds: 1, run: terminateMidBatch },
   {
