@@ -14,32 +14,27 @@ import {
 } from '../core/records.ts';
 import { type Supervision, statusWhenEnded } from '../core/run-store.ts';
 import { settleCall } from '../core/settle.ts';
-import { deal, type OpenSegment, openSegments } from './assignment.ts';
 import { Budget } from './budget.ts';
 import { endCanary } from './canary.ts';
-import { costStop } from './cost-guard.ts';
 import { isExpiredCredentials } from './expired-credentials.ts';
 import type { Fleet } from './fleet.ts';
-import { Launcher } from './launcher.ts';
 import type { Output } from './output.ts';
 import { endPass, type PassEnd } from './pass-end.ts';
 import { Progress } from './progress.ts';
-import { RelaunchPauses } from './relaunch-pauses.ts';
 import type { RunObserver } from './run-observer.ts';
-import { segmentStates, totals } from './run-summary.ts';
+import { segmentStates } from './run-summary.ts';
+import { Staffing } from './staffing.ts';
+import { failedSegments, reasonToStop } from './stop-reasons.ts';
 import type { Stores } from './stores.ts';
 import { TaskWatch } from './task-watch.ts';
 import type { TrafficGuard } from './traffic-guard.ts';
+import { whileWanted } from './while-wanted.ts';
 
 /** Between two looks at the control table; longer with very many segments, since each look reads all of them. */
 const TICK_MS = 1_000;
 const SEGMENTS_PER_TICK_SECOND = 1_000;
 
 const SAVE_ACTIVE_TIME_MS = 5_000;
-
-/** Quarantine over this part of what was tried, and over the least number, stops the run. */
-const QUARANTINE_PART = 0.05;
-const QUARANTINE_LEAST = 100;
 
 export interface SupervisorOptions {
   readonly stores: Stores;
@@ -64,7 +59,7 @@ export interface SupervisorOptions {
  */
 export class Supervisor {
   readonly #options: SupervisorOptions;
-  readonly #launcher: Launcher;
+  readonly #staffing: Staffing;
   readonly #watch: TaskWatch;
   readonly #budget = new Budget();
   readonly #progress: Progress;
@@ -72,12 +67,7 @@ export class Supervisor {
   readonly #known = new Set<string>();
   readonly #startedAtMs: number;
   readonly #activeBeforeMs: number;
-  #broken: unknown;
   #blindBecause: string | undefined;
-  readonly #pauses = new RelaunchPauses();
-  /** Why ECS did not start a task, until it is told. */
-  #refused: string | undefined;
-  #toldShort = '';
 
   constructor(options: SupervisorOptions, run: RunRecord) {
     const { stores, fleet, clock, supervision, output } = options;
@@ -85,27 +75,14 @@ export class Supervisor {
     this.#startedAtMs = clock.monotonicMs();
     this.#activeBeforeMs = run.activeMs;
     this.#progress = new Progress(output, clock);
-    this.#launcher = new Launcher({
-      stores,
-      fleet,
-      clock,
-      supervision,
-      onLaunched: (launch, taskArn, segments) => output.event('task.launched', { launch, taskArn, segments }),
-      onRefused: (error, retryInMs) => {
-        output.event('task.refused', { reasons: error.reasons, retryInMs });
-        this.#refused = error.message;
-      },
-      onBroken: error => {
-        if (settleCall(error, 1).kind !== 'retry') this.#broken = error;
-      },
-    });
+    this.#staffing = new Staffing({ stores, fleet, clock, supervision, output, budget: this.#budget });
     this.#watch = new TaskWatch({
       tasks: stores.tasks,
       fleet,
       clock,
       authorityMs: run.authorityMs,
       onEnd: (task, end) => {
-        this.#launcher.roomMade();
+        this.#staffing.roomMade();
         output.event('task.ended', { launch: task.launch, kind: end.kind, reason: end.message });
       },
       onUnobserved: error => output.event('warning', { message: `ECS: ${describeError(error)}` }),
@@ -127,9 +104,9 @@ export class Supervisor {
       if (ended) continue;
       const segments = run?.totalSegments ?? 0;
       await clock.sleep(Math.max(TICK_MS, (segments / SEGMENTS_PER_TICK_SECOND) * 1_000), detach);
-      if (this.#broken !== undefined) {
-        const message = `The fleet could not be started: ${describeError(this.#broken)}`;
-        this.#broken = undefined;
+      const broken = this.#staffing.takeBroken();
+      if (broken !== undefined) {
+        const message = `The fleet could not be started: ${describeError(broken)}`;
         output.say(message);
         await this.#tolerating(() => this.#requestStop({ kind: 'failed', message }));
       }
@@ -165,25 +142,26 @@ export class Supervisor {
   async #turn(run: RunRecord): Promise<boolean> {
     const { stores, clock } = this.#options;
     // A launch that may exist holds a share: nothing is granted before it is known.
-    await this.#launcher.settle(run);
+    await this.#staffing.settle(run);
     // Segments first: whatever launch owns one has its record by then, so the list of tasks after it is complete.
     const segments = await stores.segments.list(run.run);
     const tasks = await stores.tasks.list(run.run);
     this.#options.observer?.turn(run, segments, tasks);
     await this.#watch.observe(tasks);
     if (run.desired !== 'run') return this.#drain(run, tasks);
-    const stop = this.#reasonToStop(run, segments, tasks);
+    const news = tasks.filter(({ launch }) => !this.#known.has(launch));
+    const stop = reasonToStop({ run, segments, tasks, news, nowMs: Date.parse(clock.nowIso()) });
     if (stop) {
       await this.#requestStop(stop);
       return true;
     }
-    this.#tellShort(run, tasks);
+    this.#staffing.tellShort(run, tasks);
     this.#progress.report(run, segments, tasks);
     await this.#saveActiveTime(run);
     await this.#reopen(run, segments);
     const rates = await this.#ratesLeft(run);
     // Launches first: what a task left behind when it ended is for the one that replaces it.
-    const { launched, soon } = await this.#launch(run, rates, segments, tasks);
+    const { launched, soon } = await this.#staffing.launch(run, rates, segments, tasks);
     await this.#grant(rates, launched ? await stores.tasks.list(run.run) : tasks, soon);
     const states = segmentStates(run, segments);
     if (states.complete + states.failed < run.totalSegments) return false;
@@ -206,32 +184,6 @@ export class Supervisor {
     return this.#activeBeforeMs + (this.#options.clock.monotonicMs() - this.#startedAtMs);
   }
 
-  #reasonToStop(
-    run: RunRecord,
-    segments: readonly SegmentRecord[],
-    tasks: readonly TaskRecord[],
-  ): StopReason | undefined {
-    const systemic = tasks.find(task => task.end?.kind === 'systemic' && !this.#known.has(task.launch));
-    if (systemic?.end) return { kind: 'failed', message: systemic.end.message };
-    const counters = totals(run, segments);
-    const { quarantined, matched } = counters;
-    const sweepComplete = segmentStates(run, segments).complete === run.totalSegments;
-    const nowMs = Date.parse(this.#options.clock.nowIso());
-    const tooDear = costStop({ run, counters, tasks, nowMs, sweepComplete });
-    if (tooDear) return tooDear;
-    // Whoever resumes a run that was stopped has seen what is in quarantine.
-    const since = {
-      matched: matched - (run.acceptedQuarantine?.matched ?? 0),
-      quarantined: quarantined - (run.acceptedQuarantine?.quarantined ?? 0),
-    };
-    const most = run.maxQuarantine ?? Math.max(QUARANTINE_LEAST, QUARANTINE_PART * since.matched);
-    if (since.quarantined <= most) return undefined;
-    return {
-      kind: 'failed',
-      message: `${since.quarantined} of ${since.matched} items could not be written and are in quarantine; the limit is ${Math.floor(most)}.`,
-    };
-  }
-
   async #requestStop(reason: StopReason): Promise<void> {
     const { stores, supervision } = this.#options;
     await stores.runs.supervise(supervision, record =>
@@ -249,7 +201,7 @@ export class Supervisor {
         await stores.tasks.setDesired(run.run, task.launch, run.desired);
       }
     }
-    await this.#launcher.idle();
+    await this.#staffing.idle();
     if (!this.#watch.allEnded(await stores.tasks.list(run.run))) return false;
     await this.#end(statusWhenEnded(run));
     return true;
@@ -303,106 +255,21 @@ export class Supervisor {
     );
   }
 
-  /** Says, once all answers are there, with how many tasks the run goes on, and again only when that changes. */
-  #tellShort(run: RunRecord, tasks: readonly TaskRecord[]): void {
-    if (this.#refused === undefined || this.#launcher.busy) return;
-    const { output } = this.#options;
-    const running = tasks.filter(({ status }) => isInAuthority(status)).length;
-    const told = `${this.#refused}. The run goes on with ${running} of ${run.tasks} tasks, and tries again.`;
-    this.#refused = undefined;
-    if (told === this.#toldShort) return;
-    this.#toldShort = told;
-    output.event('fleet.short', { tasks: running, wanted: run.tasks });
-    output.say(told);
-  }
-
-  /** Launches what may be launched now. `soon`: tasks that follow within a moment, for which a share is kept. */
-  async #launch(
-    run: RunRecord,
-    rates: Rates,
-    segments: readonly SegmentRecord[],
-    tasks: readonly TaskRecord[],
-  ): Promise<{ launched: boolean; soon: number }> {
-    const live = tasks.filter(({ status }) => isInAuthority(status));
-    for (const task of live) {
-      if (task.heartbeat === 0 && task.taskArn === undefined) this.#launcher.start(run, task);
-    }
-    const room = run.tasks - live.length;
-    if (this.#launcher.paused || room <= 0) return { launched: false, soon: 0 };
-    const open = openSegments(run, segments, tasks).filter(
-      ({ record }) => !record || record.pass === run.sweep,
-    );
-    await this.#giveUp(
-      open.filter(({ attempts }) => attempts >= run.maxAttempts),
-      tasks,
-    );
-    const promising = open.filter(({ attempts }) => attempts < run.maxAttempts);
-    const { due, soon } = this.#pauses.sort(promising, this.#options.clock.monotonicMs());
-    const most = Math.min(room, due.length);
-    if (most === 0) return { launched: false, soon: Math.min(room, soon) };
-    const [firstHand = []] = deal(due, most);
-    const [segmentsNow, count] = this.#launcher.trying ? [firstHand, 1] : [due, most];
-    const share = this.#budget.shareForNew(rates, tasks, count);
-    await this.#launcher.launch(run, segmentsNow, count, share);
-    return { launched: true, soon: Math.min(room - count, soon) };
-  }
-
-  async #giveUp(hopeless: readonly OpenSegment[], tasks: readonly TaskRecord[]): Promise<void> {
-    const { stores, output } = this.#options;
-    for (const { record, attempts } of hopeless) {
-      if (!record) continue;
-      const owner = tasks.find(({ launch }) => launch === record.launch);
-      const reason = `${attempts} launches in a row made no progress; the last one: ${owner?.end?.message ?? 'unknown'}`;
-      await stores.segments.fail(record, attempts, reason);
-      output.event('segment.failed', { segment: record.segment, reason });
-      output.say(`Segment ${record.segment} is given up: ${reason}`);
-    }
-  }
-
   async #endPass(run: RunRecord, clock: Clock): Promise<void> {
-    const { stores, supervision, client, output, metrics, observer } = this.#options;
-    const end = await this.#whileWanted(signal =>
+    const { stores, supervision, client, output, metrics, observer, detach } = this.#options;
+    const end = await whileWanted({ runs: stores.runs, supervision, clock, detach }, signal =>
       (run.limit === undefined ? endPass : endCanary)(
         run,
         { stores, client, clock, supervision, output, metrics, observer },
         signal,
       ),
-    );
+    ).catch(async (error: unknown) => {
+      if (!(error instanceof SystemicError)) throw error;
+      await this.#requestStop({ kind: 'failed', message: error.message });
+      return undefined;
+    });
     if (end?.next === 'finish') return this.#end(end.status);
     if (end) await stores.runs.supervise(supervision, ({ pass, sweep }) => nextPass(end, pass, sweep));
-  }
-
-  /** Interrupts the work when the run is not wanted any more, or another orchestrator has taken over. */
-  async #whileWanted(work: (signal: AbortSignal) => Promise<PassEnd>): Promise<PassEnd | undefined> {
-    const { stores, supervision, clock, detach } = this.#options;
-    const unwanted = new AbortController();
-    const done = new AbortController();
-    const watching = (async () => {
-      while (!done.signal.aborted) {
-        await clock.sleep(TICK_MS, done.signal);
-        if (done.signal.aborted) return;
-        try {
-          const now = await stores.runs.readAsSupervisor(supervision);
-          if (now.desired !== 'run') unwanted.abort();
-        } catch (error) {
-          // Unreachable is unwanted too: nobody can say that the run is still this orchestrator's.
-          unwanted.abort(error);
-        }
-      }
-    })();
-    try {
-      return await work(AbortSignal.any([unwanted.signal, detach]));
-    } catch (error) {
-      if (error instanceof SystemicError) {
-        await this.#requestStop({ kind: 'failed', message: error.message });
-        return undefined;
-      }
-      if (!unwanted.signal.aborted || error instanceof SupersededError) throw error;
-      return undefined;
-    } finally {
-      done.abort();
-      await watching;
-    }
   }
 
   async #end(status: RunStatus): Promise<void> {
@@ -418,13 +285,4 @@ export class Supervisor {
 function nextPass(end: PassEnd, pass: number, sweep: number): Partial<RunRecord> {
   if (end.next === 'sweep') return { status: 'running', pass: pass + 1, sweep: pass + 1 };
   return { pass: pass + 1, sweep };
-}
-
-function failedSegments(segments: readonly SegmentRecord[]): StopReason {
-  const failed = segments.filter(({ status }) => status === 'failed');
-  const [first] = failed;
-  return {
-    kind: 'failed',
-    message: `${failed.length} of the segments made no progress, for instance ${first?.segment}: ${first?.reason}`,
-  };
 }
