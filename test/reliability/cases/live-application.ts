@@ -9,8 +9,8 @@ import { countOf, draw, judgeEnd, UNLIMITED, writeAsApplication } from '../suppo
 /** The application's own value: neither the tool's nor one that it inserts with. */
 const OWN_VALUE = { S: 'set by the application' };
 
-/** How long a write of the tool is held back while the application's takes place. */
-const HOLD_MS = 250;
+/** How long a write of the tool is held back while the application's takes place: long on a slow engine too, and well within the tool's patience. */
+const HOLD_MS = 1_500;
 
 async function applicationThroughout({ open, report, either }: CaseContext): Promise<void> {
   const items = either(20_000, 100_000);
