@@ -28,7 +28,8 @@ export type ResourceKind =
   | 'cluster'
   | 'tasks of the cluster'
   | 'task definition'
-  | 'roles of the tasks'
+  | 'execution role'
+  | 'task role'
   | 'service-linked role of ECS'
   | 'image repository'
   | 'log group'
@@ -36,9 +37,11 @@ export type ResourceKind =
   | 'anything';
 
 const ONE_ATTRIBUTE = ['dynamodb:Attributes'];
+const ONE_UPDATE = [...ONE_ATTRIBUTE, 'dynamodb:ReturnValues'];
 const KEYS_ONLY = ['dynamodb:Select'];
 const ONE_NAMESPACE = ['cloudwatch:namespace'];
 const THIS_CLUSTER = ['ecs:cluster'];
+const TO_TASKS = ['iam:PassedToService'];
 const THROUGH_DYNAMODB = ['kms:ViaService'];
 
 const EXECUTION: readonly Omit<Permission, 'principal'>[] = [
@@ -106,7 +109,7 @@ const TASK: readonly Omit<Permission, 'principal'>[] = [
   {
     action: 'dynamodb:UpdateItem',
     on: 'user table',
-    conditions: [...ONE_ATTRIBUTE, 'dynamodb:ReturnValues'],
+    conditions: ONE_UPDATE,
     calledBy: 'worker: write, --write-api single',
     reason: 'Sets the attribute where it is missing, an item a call, for names that PartiQL cannot carry.',
     evidence: 'seen',
@@ -183,11 +186,19 @@ const OPERATOR: readonly Omit<Permission, 'principal'>[] = [
   },
   {
     action: 'iam:PassRole',
-    on: 'roles of the tasks',
-    conditions: ['iam:PassedToService'],
+    on: 'task role',
+    conditions: TO_TASKS,
     calledBy: 'ECS, on RunTask',
     reason:
-      'Whoever starts a task hands it both roles. Without it RunTask is denied, and the message names the role.',
+      'Whoever starts a task hands it the role of the worker. Without it RunTask is denied, and the message names the role.',
+    evidence: 'reviewed',
+  },
+  {
+    action: 'iam:PassRole',
+    on: 'execution role',
+    conditions: TO_TASKS,
+    calledBy: 'ECS, on RunTask',
+    reason: 'Whoever starts a task hands Fargate the role that pulls the image and writes the log.',
     evidence: 'reviewed',
   },
   {
@@ -336,7 +347,7 @@ const OPERATOR: readonly Omit<Permission, 'principal'>[] = [
   {
     action: 'dynamodb:PartiQLUpdate',
     on: 'user table',
-    conditions: ONE_ATTRIBUTE,
+    conditions: ONE_UPDATE,
     calledBy: 'a person, with docs/first-contact.md',
     reason:
       'Asks AWS, on a key that does not exist, whether the condition holds for PartiQL; the worker has the same one.',
@@ -345,7 +356,7 @@ const OPERATOR: readonly Omit<Permission, 'principal'>[] = [
   {
     action: 'dynamodb:UpdateItem',
     on: 'user table',
-    conditions: ONE_ATTRIBUTE,
+    conditions: ONE_UPDATE,
     calledBy: 'orchestrate run: repair, failures --retry',
     reason:
       'Sets the attribute on the few keys that verification found without it, or that were in quarantine, an item a call.',

@@ -10,27 +10,37 @@ interface Operation {
   readonly operation: string;
   readonly table?: 'user' | 'control';
   readonly kinds?: readonly string[];
+  readonly context?: ObservedCall['context'];
 }
 
+const KEYS_ONLY = { 'dynamodb:Select': ['SPECIFIC_ATTRIBUTES'] };
+const ONE_ATTRIBUTE = { 'dynamodb:Attributes': ['created', 'id', 'test'] };
+const ONE_UPDATE = { ...ONE_ATTRIBUTE, 'dynamodb:ReturnValues': ['NONE'] };
+const ONE_NAMESPACE = { 'cloudwatch:namespace': ['Fleetfill'] };
+
+/** Of RunTask, and of the PassRole that it implies. */
+const ONE_FLEET = { 'ecs:cluster': ['Cluster.Arn'], 'iam:PassedToService': ['ecs-tasks.amazonaws.com'] };
+
 const OPERATIONS: readonly Operation[] = [
-  { principal: 'task', service: 'DynamoDB', operation: 'Scan', table: 'user' },
+  { principal: 'task', service: 'DynamoDB', operation: 'Scan', table: 'user', context: KEYS_ONLY },
   {
     principal: 'task',
     service: 'DynamoDB',
     operation: 'BatchExecuteStatement',
     table: 'user',
     kinds: ['UPDATE'],
+    context: ONE_ATTRIBUTE,
   },
-  { principal: 'task', service: 'DynamoDB', operation: 'UpdateItem', table: 'user' },
+  { principal: 'task', service: 'DynamoDB', operation: 'UpdateItem', table: 'user', context: ONE_UPDATE },
   { principal: 'task', service: 'DynamoDB', operation: 'BatchGetItem', table: 'user' },
   { principal: 'task', service: 'DynamoDB', operation: 'GetItem', table: 'control' },
   { principal: 'task', service: 'DynamoDB', operation: 'PutItem', table: 'control' },
   { principal: 'task', service: 'DynamoDB', operation: 'Query', table: 'control' },
   { principal: 'task', service: 'DynamoDB', operation: 'UpdateItem', table: 'control' },
-  { principal: 'task', service: 'CloudWatch', operation: 'PutMetricData' },
+  { principal: 'task', service: 'CloudWatch', operation: 'PutMetricData', context: ONE_NAMESPACE },
 
   { principal: 'operator', service: 'STS', operation: 'GetCallerIdentity' },
-  { principal: 'operator', service: 'ECS', operation: 'RunTask' },
+  { principal: 'operator', service: 'ECS', operation: 'RunTask', context: ONE_FLEET },
   { principal: 'operator', service: 'ECS', operation: 'DescribeTasks' },
   { principal: 'operator', service: 'ECS', operation: 'StopTask' },
   { principal: 'operator', service: 'ECS', operation: 'DescribeClusters' },
@@ -66,14 +76,19 @@ const OPERATIONS: readonly Operation[] = [
   },
   { principal: 'operator', service: 'DynamoDB', operation: 'DescribeContinuousBackups', table: 'control' },
   { principal: 'operator', service: 'DynamoDB', operation: 'DescribeTimeToLive', table: 'control' },
-  { principal: 'operator', service: 'DynamoDB', operation: 'Scan', table: 'user' },
-  { principal: 'operator', service: 'DynamoDB', operation: 'UpdateItem', table: 'user' },
+  { principal: 'operator', service: 'DynamoDB', operation: 'Scan', table: 'user', context: KEYS_ONLY },
+  { principal: 'operator', service: 'DynamoDB', operation: 'UpdateItem', table: 'user', context: ONE_UPDATE },
   { principal: 'operator', service: 'DynamoDB', operation: 'BatchGetItem', table: 'user' },
-  { principal: 'operator', service: 'CloudWatch', operation: 'PutMetricData' },
+  { principal: 'operator', service: 'CloudWatch', operation: 'PutMetricData', context: ONE_NAMESPACE },
   { principal: 'operator', service: 'CloudWatch', operation: 'GetMetricData' },
 ];
 
 export const DESIGNED_CALLS: readonly ObservedCall[] = OPERATIONS.flatMap(
-  ({ principal, service, operation, table, kinds }) =>
-    actionsOf(service, operation, kinds).map(action => ({ principal, action, ...(table && { table }) })),
+  ({ principal, service, operation, table, kinds, context }) =>
+    actionsOf(service, operation, kinds).map(action => ({
+      principal,
+      action,
+      ...(table && { table }),
+      ...(context && { context }),
+    })),
 );

@@ -9,14 +9,31 @@ import {
   holdAgainstReasons,
   holdCalls,
   notShown,
+  type ObservedCall,
   type Statement,
   statementsOf,
 } from './support/policies.ts';
-import { ACCOUNT, FLEET_PARAMETERS, loadTemplate, REGION, Rendering } from './support/template.ts';
+import {
+  ACCOUNT,
+  FLEET_PARAMETERS,
+  loadTemplate,
+  parseTemplate,
+  REGION,
+  Rendering,
+  TEMPLATE_NAMES,
+  templateText,
+} from './support/template.ts';
 
 const fleet = loadTemplate('fleet');
 const allowed = allowedBy(fleet);
 const statements = statementsOf(fleet);
+
+/** The template with a part of its text replaced. */
+function changed(part: RegExp, instead: string) {
+  const text = templateText('fleet').replace(part, instead);
+  if (text === templateText('fleet')) throw new Error(`fleet.yaml has no ${part}`);
+  return parseTemplate(text);
+}
 
 function statement(principal: 'execution' | 'task' | 'operator', sid: string, from = statements): Statement {
   const found = from[principal].find(entry => entry.Sid === sid);
@@ -69,6 +86,81 @@ describe('the policies of fleet.yaml', () => {
     ]);
   });
 
+  it.each<[string, string, string]>([
+    ['WriteTheLog', 'logs:CreateLogGroup', 'execution: logs:CreateLogGroup on log group'],
+    ['PullTheImage', 'ecr:PutImage', 'execution: ecr:PutImage on image repository'],
+    ['KeepTheRecordsOfTheRun', 'dynamodb:DeleteTable', 'task: dynamodb:DeleteTable on control table'],
+    ['WatchAndStopTasks', 'ecs:UpdateService', 'operator: ecs:UpdateService on tasks of the cluster'],
+    ['ExamineTheTable', 'dynamodb:BatchWriteItem', 'operator: dynamodb:BatchWriteItem on user table'],
+    ['ReadWhatHasNoResource', 'iam:ListRoles', 'operator: iam:ListRoles on anything'],
+  ])('are asked for the reason when %s of the template is given %s too', (sid, action, named) => {
+    const added = changed(
+      new RegExp(`(- Sid: ${sid}\n +Effect: Allow\n)( +)Action:\n`),
+      `$1$2Action:\n$2  - ${action}\n`,
+    );
+    expect(holdAgainstReasons(allowedBy(added), PERMISSIONS)).toEqual([
+      `${named} is allowed, and infra/permissions.ts gives no reason for it`,
+    ]);
+  });
+
+  it('are told of a second statement that allows the same without its condition', () => {
+    const wider = changed(
+      /( +)- Sid: FindItemsWithoutIt\n +Effect: Allow\n +Action: dynamodb:Scan\n( +Resource: .+\n)/,
+      '$1- Sid: Wider\n$1  Effect: Allow\n$1  Action: dynamodb:Scan\n$2$&',
+    );
+    expect(holdAgainstReasons(allowedBy(wider), PERMISSIONS)).toEqual([
+      'task: dynamodb:Scan on user table is narrowed by nothing, not by dynamodb:Select',
+    ]);
+  });
+
+  it('are asked for the reason of a policy that a role is given by its ARN', () => {
+    const given = changed(
+      / {2}TaskRole:\n {4}Type: AWS::IAM::Role\n {4}Properties:\n/,
+      '$&      ManagedPolicyArns: ["arn:aws:iam::aws:policy/AdministratorAccess"]\n',
+    );
+    expect(holdAgainstReasons(allowedBy(given), PERMISSIONS)).toEqual([
+      'task: arn:aws:iam::aws:policy/AdministratorAccess on anything is allowed, and infra/permissions.ts gives no reason for it',
+    ]);
+  });
+
+  it('are asked for the reason of a policy of its own that is attached to a role', () => {
+    const attached = changed(
+      /^ {2}ControlTable:$/m,
+      `  MorePolicy:
+    Type: AWS::IAM::Policy
+    Properties:
+      PolicyName: more
+      Roles: [!Ref ExecutionRole]
+      PolicyDocument:
+        Statement:
+          - { Sid: More, Effect: Allow, Action: "ecr:DeleteRepository", Resource: "*" }
+$&`,
+    );
+    expect(holdAgainstReasons(allowedBy(attached), PERMISSIONS)).toEqual([
+      'execution: ecr:DeleteRepository on anything is allowed, and infra/permissions.ts gives no reason for it',
+    ]);
+  });
+
+  it.each([
+    [
+      'NotAction',
+      /Action: dynamodb:Scan/,
+      'NotAction: dynamodb:DeleteTable',
+      /FindItemsWithoutIt has NotAction/,
+    ],
+    ['a resource nobody knows', /table\/\${TableName}"/, 'table/*"', /No kind of resource is known for/],
+  ])('are refused with %s, which lets in what nobody listed', (_, part, instead, words) => {
+    const odd = changed(part, instead);
+    expect(() => allowedBy(odd)).toThrow(words);
+  });
+
+  it('stand in fleet.yaml alone, and no resource gives itself away by a policy of its own', () => {
+    for (const name of TEMPLATE_NAMES) {
+      expect(templateText(name)).not.toMatch(/\b(ResourcePolicy|RepositoryPolicyText)\b/);
+      if (name !== 'fleet') expect(templateText(name)).not.toContain('AWS::IAM::');
+    }
+  });
+
   it('are told when a condition is dropped', () => {
     const widened = allowed.map(entry =>
       entry.principal === 'task' && entry.action === 'dynamodb:Scan' ? { ...entry, conditions: [] } : entry,
@@ -109,13 +201,115 @@ describe('the policies of fleet.yaml', () => {
   });
 });
 
+describe('the conditions of the policies', () => {
+  const ONE_UPDATE = { 'dynamodb:Attributes': ['created', 'id', 'test'], 'dynamodb:ReturnValues': ['NONE'] };
+
+  it.each<[string, ObservedCall]>([
+    [
+      'a scan of whole items',
+      call('task', 'dynamodb:Scan', { 'dynamodb:Select': ['ALL_ATTRIBUTES'] }, 'user'),
+    ],
+    ['a scan that does not say what it returns', call('task', 'dynamodb:Scan', {}, 'user')],
+    [
+      'a verification that reads whole items',
+      call('operator', 'dynamodb:Scan', { 'dynamodb:Select': ['ALL_ATTRIBUTES'] }, 'user'),
+    ],
+    [
+      'a batched update of another attribute',
+      call('task', 'dynamodb:PartiQLUpdate', { 'dynamodb:Attributes': ['id', 'created', 'price'] }, 'user'),
+    ],
+    [
+      'an update of another attribute',
+      call('task', 'dynamodb:UpdateItem', { ...ONE_UPDATE, 'dynamodb:Attributes': ['id', 'price'] }, 'user'),
+    ],
+    [
+      'an update that returns the whole item',
+      call('task', 'dynamodb:UpdateItem', { ...ONE_UPDATE, 'dynamodb:ReturnValues': ['ALL_NEW'] }, 'user'),
+    ],
+    [
+      'a repair that returns the whole item',
+      call(
+        'operator',
+        'dynamodb:UpdateItem',
+        { ...ONE_UPDATE, 'dynamodb:ReturnValues': ['ALL_OLD'] },
+        'user',
+      ),
+    ],
+    [
+      'metrics in another namespace',
+      call('task', 'cloudwatch:PutMetricData', { 'cloudwatch:namespace': ['App'] }),
+    ],
+    [
+      'metrics of the operator in another namespace',
+      call('operator', 'cloudwatch:PutMetricData', { 'cloudwatch:namespace': ['App'] }),
+    ],
+    ['a task in another cluster', call('operator', 'ecs:RunTask', { 'ecs:cluster': ['Other.Arn'] })],
+    [
+      'a role handed to another service',
+      call('operator', 'iam:PassRole', { 'iam:PassedToService': ['lambda.amazonaws.com'] }),
+    ],
+    [
+      'the key, other than through DynamoDB',
+      call('task', 'kms:Decrypt', { 'kms:ViaService': [`s3.${REGION}.amazonaws.com`] }),
+    ],
+  ])('deny %s', (_, denied) => {
+    expect(holdCalls([denied], allowed)).toEqual([
+      expect.stringContaining(`The ${denied.principal} calls ${denied.action}`),
+    ]);
+  });
+
+  it.each<[string, RegExp, string, string]>([
+    ['Select', /SPECIFIC_ATTRIBUTES }/g, 'COUNT }', 'The task calls dynamodb:Scan on the user table'],
+    [
+      'namespace',
+      /"cloudwatch:namespace": !Ref Namespace/g,
+      '"cloudwatch:namespace": Other',
+      'The task calls cloudwatch:PutMetricData',
+    ],
+    [
+      'cluster',
+      /"ecs:cluster": !GetAtt Cluster.Arn/,
+      '"ecs:cluster": other',
+      'The operator calls ecs:RunTask',
+    ],
+    [
+      'service',
+      /"iam:PassedToService": ecs-tasks/,
+      '"iam:PassedToService": ecs',
+      'The operator calls iam:PassRole',
+    ],
+    [
+      'attributes',
+      /\${KeyAttributes},\${Attribute}/g,
+      '$${Attribute}',
+      'The task calls dynamodb:PartiQLUpdate on the user table',
+    ],
+  ])(
+    'are missed by the call that needs it when the %s of the template is another',
+    (_, part, instead, words) => {
+      expect(holdCalls(DESIGNED_CALLS, allowedBy(changed(part, instead)), NEED_NO_PERMISSION)).toContainEqual(
+        expect.stringContaining(words),
+      );
+    },
+  );
+});
+
+function call(
+  principal: 'task' | 'operator',
+  action: string,
+  context: NonNullable<ObservedCall['context']>,
+  table?: 'user' | 'control',
+): ObservedCall {
+  return { principal, action, context, ...(table && { table }) };
+}
+
 describe('the attributes that may be written', () => {
   const restricted = { 'ForAllValues:StringEquals': { 'dynamodb:Attributes': ['id', 'created', 'test'] } };
 
   it('are the keys and the one attribute, for worker and operator', () => {
     expect(statement('task', 'SetItInBatches').Condition).toEqual(restricted);
     expect(statement('task', 'SetItSingly').Condition).toMatchObject(restricted);
-    expect(statement('operator', 'RepairWhatVerificationFound').Condition).toEqual(restricted);
+    expect(statement('operator', 'RepairWhatVerificationFound').Condition).toMatchObject(restricted);
   });
 
   it('follow the names of another table', () => {

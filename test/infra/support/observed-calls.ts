@@ -16,8 +16,15 @@ export function isAnswered({ service, operation }: Pick<Call, 'service' | 'opera
   return service !== 'ecs' || OPERATIONS_OF_ECS.test(operation);
 }
 
+interface Named {
+  readonly table: string;
+  readonly kind?: string;
+  /** The statement of a batch. */
+  readonly statement?: string;
+}
+
 /** Tables that one call of DynamoDB names, each with the kinds of its items or statements. */
-function tablesOf(operation: string, body: Body): { table: string; kind?: string }[] {
+function tablesOf(operation: string, body: Body): Named[] {
   if (operation === 'TransactWriteItems') {
     const items = body['TransactItems'] as Readonly<Record<string, { TableName: string }>>[];
     return items.flatMap(item =>
@@ -27,7 +34,7 @@ function tablesOf(operation: string, body: Body): { table: string; kind?: string
   if (operation === 'BatchExecuteStatement') {
     return (body['Statements'] as { Statement: string }[]).map(({ Statement }) => {
       const [, kind = '', table = ''] = /^(\w+)\s+(?:INTO\s+|FROM\s+)?"([^"]+)"/.exec(Statement) ?? [];
-      return { table, kind };
+      return { table, kind, statement: Statement };
     });
   }
   if (operation === 'BatchGetItem')
@@ -44,56 +51,49 @@ export function observedCalls(call: Call, controlTable: string): ObservedCall[] 
   if (principal === undefined || !isAnswered(call)) return [];
   const service = SERVICES[call.service];
   if (call.service !== 'dynamodb') {
-    return actionsOf(service, call.operation).map(action => ({ principal, action }));
+    return actionsOf(service, call.operation).map(action => ({
+      principal,
+      action,
+      context: contextOf(action, call.body),
+    }));
   }
-  return tablesOf(call.operation, call.body).flatMap(({ table, kind }) =>
+  return tablesOf(call.operation, call.body).flatMap(({ table, kind, statement }) =>
     actionsOf(service, call.operation, kind === undefined ? [] : [kind]).map(action => ({
       principal,
       action,
       table: table === controlTable ? ('control' as const) : ('user' as const),
+      context: contextOf(action, call.body, statement),
     })),
   );
 }
 
-/** What the statements' conditions would refuse of a call on the user's table, in words; empty when nothing. */
-export function breachesOfConditions(
-  call: Call,
-  {
-    controlTable,
-    writable,
-    namespace,
-  }: { controlTable: string; writable: readonly string[]; namespace: string },
-): string[] {
-  const { body, operation, service } = call;
-  if (PRINCIPALS[call.client] === undefined) return [];
-  if (service === 'cloudwatch' && operation === 'PutMetricData') {
-    return body['Namespace'] === namespace ? [] : [`PutMetricData in ${String(body['Namespace'])}`];
+/** The condition keys of the policies, as DynamoDB, CloudWatch and ECS fill them [service authorization reference]. */
+function contextOf(action: string, body: Body, statement = ''): Record<string, string[]> {
+  switch (action) {
+    case 'dynamodb:Scan':
+      return { 'dynamodb:Select': [String(body['Select'] ?? 'ALL_ATTRIBUTES')] };
+    case 'dynamodb:UpdateItem': {
+      const named = Object.values((body['ExpressionAttributeNames'] ?? {}) as Record<string, string>);
+      const keys = Object.keys((body['Key'] ?? {}) as Body);
+      return {
+        'dynamodb:Attributes': [...new Set([...keys, ...named])].sort(),
+        'dynamodb:ReturnValues': [String(body['ReturnValues'] ?? 'NONE')],
+      };
+    }
+    case 'dynamodb:PartiQLUpdate': {
+      const [, ...names] = [...statement.matchAll(/"([^"]+)"/g)].map(([, name = '']) => name);
+      return { 'dynamodb:Attributes': [...new Set(names)].sort() };
+    }
+    case 'cloudwatch:PutMetricData':
+      return { 'cloudwatch:namespace': [String(body['Namespace'])] };
+    // The stack of one machine has one cluster and no roles, so the names are those of the template.
+    case 'ecs:RunTask':
+      return { 'ecs:cluster': ['Cluster.Arn'] };
+    case 'iam:PassRole':
+      return { 'iam:PassedToService': ['ecs-tasks.amazonaws.com'] };
+    default:
+      return {};
   }
-  if (service !== 'dynamodb') return [];
-  const breaches: string[] = [];
-  for (const { table } of tablesOf(operation, body)) {
-    if (table === controlTable) continue;
-    if (operation === 'Scan' && body['Select'] !== 'SPECIFIC_ATTRIBUTES') {
-      breaches.push(`a Scan of ${table} with Select ${String(body['Select'] ?? 'ALL_ATTRIBUTES')}`);
-    }
-    if (operation === 'UpdateItem') {
-      const names = Object.values((body['ExpressionAttributeNames'] ?? {}) as Record<string, string>);
-      const other = names.filter(name => !writable.includes(name));
-      if (other.length > 0) breaches.push(`an UpdateItem that names ${other.join(', ')}`);
-      if (/^ALL_/.test(String(body['ReturnValues'] ?? '')))
-        breaches.push('an UpdateItem that returns whole items');
-    }
-    if (operation === 'BatchExecuteStatement') {
-      for (const { Statement } of body['Statements'] as { Statement: string }[]) {
-        const names = [...Statement.matchAll(/"([^"]+)"/g)]
-          .map(([, name = '']) => name)
-          .filter(name => name !== table);
-        const other = names.filter(name => !writable.includes(name));
-        if (other.length > 0) breaches.push(`a statement that names ${other.join(', ')}`);
-      }
-    }
-  }
-  return breaches;
 }
 
 /** Of a fault rule's subject, the call. */

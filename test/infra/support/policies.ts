@@ -6,8 +6,13 @@ export interface Allowed {
   readonly principal: Principal;
   readonly action: string;
   readonly on: ResourceKind;
+  /** Keys of the condition, sorted. */
   readonly conditions: readonly string[];
+  readonly condition?: Condition | undefined;
 }
+
+/** Operator, key, values. */
+type Condition = Readonly<Record<string, Readonly<Record<string, unknown>>>>;
 
 /** A call as it was seen (or as the design calls for it), with `table` for DynamoDB's. */
 export interface ObservedCall {
@@ -15,6 +20,8 @@ export interface ObservedCall {
   /** An IAM action; {@link actionsOf} gives those of an API operation. */
   readonly action: string;
   readonly table?: 'user' | 'control';
+  /** What IAM would know of the call beside action and resource: values by condition key. */
+  readonly context?: Readonly<Record<string, readonly string[]>>;
 }
 
 export interface Statement {
@@ -22,7 +29,7 @@ export interface Statement {
   readonly Effect: string;
   readonly Action: string | readonly string[];
   readonly Resource: string | readonly string[];
-  readonly Condition?: Readonly<Record<string, Readonly<Record<string, unknown>>>>;
+  readonly Condition?: Condition;
 }
 
 const TABLE_KEY_ARN = `arn:aws:kms:${REGION}:${ACCOUNT}:key/0000`;
@@ -41,7 +48,8 @@ const KIND_OF_RESOURCE: readonly [RegExp, ResourceKind][] = [
   [/^Cluster\.Arn$/, 'cluster'],
   [/:task\/Cluster\/\*$/, 'tasks of the cluster'],
   [/:task-definition\/fleetfill:\*$/, 'task definition'],
-  [/^(TaskRole|ExecutionRole)\.Arn$/, 'roles of the tasks'],
+  [/^TaskRole\.Arn$/, 'task role'],
+  [/^ExecutionRole\.Arn$/, 'execution role'],
   [/:role\/aws-service-role\/ecs\.amazonaws\.com\/AWSServiceRoleForECS$/, 'service-linked role of ECS'],
   [/:repository\/tools\/fleetfill$/, 'image repository'],
   [/^LogGroup\.Arn$|:log-group:LogGroup$/, 'log group'],
@@ -59,29 +67,67 @@ function listOf<T>(value: T | readonly T[]): readonly T[] {
   return Array.isArray(value) ? value : [value as T];
 }
 
-/** The statements of each principal, rendered. */
+const ROLES: Readonly<Record<string, Principal>> = { ExecutionRole: 'execution', TaskRole: 'task' };
+
+interface IamProperties {
+  readonly Roles?: readonly string[];
+  readonly Policies?: readonly { readonly PolicyDocument: PolicyDocument }[];
+  readonly PolicyDocument?: PolicyDocument;
+  readonly ManagedPolicyArns?: readonly string[];
+}
+
+interface PolicyDocument {
+  readonly Statement: readonly Statement[];
+}
+
+/**
+ * The statements of each principal, rendered, from whatever resource of the template gives them: a policy that is
+ * attached to no role is the operator's. A managed policy named by its ARN counts as an action nobody knows.
+ * @throws for a role that is nobody's, and for kinds of permissions that this cannot read.
+ */
 export function statementsOf(
   template: Template,
   parameters = FULL_PARAMETERS,
 ): Record<Principal, Statement[]> {
   const rendering = new Rendering(template, parameters);
-  const there = rendering.resources();
-  const inline = (role: string): Statement[] =>
-    rendering
-      .properties(role)
-      .Policies.flatMap(
-        (policy: { PolicyDocument: { Statement: Statement[] } }) => policy.PolicyDocument.Statement,
-      );
-  const attached = (policy: string): Statement[] =>
-    there.includes(policy) ? rendering.properties(policy).PolicyDocument.Statement : [];
-  return {
-    execution: inline('ExecutionRole'),
-    task: [...inline('TaskRole'), ...attached('TaskKeyPolicy')],
-    operator: [...attached('OperatorPolicy'), ...attached('OperatorKeyPolicy')],
-  };
+  const found: Record<Principal, Statement[]> = { execution: [], task: [], operator: [] };
+  for (const id of rendering.resources()) {
+    const type = template.Resources[id]?.Type ?? '';
+    if (!type.startsWith('AWS::IAM::')) continue;
+    const properties: IamProperties = rendering.properties(id);
+    for (const principal of principalsOf(id, type, properties)) {
+      const documents = [
+        ...(properties.Policies ?? []).map(policy => policy.PolicyDocument),
+        ...(properties.PolicyDocument ? [properties.PolicyDocument] : []),
+      ];
+      found[principal].push(...documents.flatMap(document => document.Statement));
+      for (const arn of properties.ManagedPolicyArns ?? []) {
+        found[principal].push({ Sid: id, Effect: 'Allow', Action: arn, Resource: '*' });
+      }
+    }
+  }
+  return found;
 }
 
-/** Everything that the policies allow, an entry for each action and kind of resource. */
+function principalsOf(id: string, type: string, { Roles }: IamProperties): Principal[] {
+  const ofRole = (role: string): Principal => {
+    const principal = ROLES[role];
+    if (principal === undefined)
+      throw new Error(`${id} is for ${role}, which infra/permissions.ts does not know`);
+    return principal;
+  };
+  switch (type) {
+    case 'AWS::IAM::Role':
+      return [ofRole(id)];
+    case 'AWS::IAM::Policy':
+    case 'AWS::IAM::ManagedPolicy':
+      return Roles === undefined ? ['operator'] : Roles.map(ofRole);
+    default:
+      throw new Error(`${id} is a ${type}, which this cannot read`);
+  }
+}
+
+/** Everything that the policies allow, an entry for each action, kind of resource and condition. */
 export function allowedBy(template: Template): Allowed[] {
   const found = new Map<string, Allowed>();
   for (const [principal, statements] of Object.entries(statementsOf(template)) as [
@@ -89,18 +135,32 @@ export function allowedBy(template: Template): Allowed[] {
     Statement[],
   ][]) {
     for (const statement of statements) {
-      if (statement.Effect !== 'Allow') continue;
-      const conditions = Object.values(statement.Condition ?? {})
+      refuseUnread(statement);
+      const condition = statement.Condition;
+      const conditions = Object.values(condition ?? {})
         .flatMap(Object.keys)
         .sort();
       for (const action of listOf(statement.Action)) {
         for (const on of listOf(statement.Resource).map(kindOf)) {
-          found.set(`${principal} ${action} ${on}`, { principal, action, on, conditions });
+          const name = `${principal} ${action} ${on} ${JSON.stringify(condition)}`;
+          found.set(name, { principal, action, on, conditions, condition });
         }
       }
     }
   }
   return [...found.values()];
+}
+
+const READ_PARTS = ['Sid', 'Effect', 'Action', 'Resource', 'Condition'];
+
+/** A NotAction allows what nobody listed. */
+function refuseUnread(statement: Statement): void {
+  const odd = Object.keys(statement).filter(part => !READ_PARTS.includes(part));
+  if (odd.length > 0 || statement.Effect !== 'Allow') {
+    throw new Error(
+      `The statement ${statement.Sid} has ${odd.join(', ') || statement.Effect}, which this cannot read`,
+    );
+  }
 }
 
 function nameOf({ principal, action, on }: Pick<Permission, 'principal' | 'action' | 'on'>): string {
@@ -140,18 +200,48 @@ export function holdCalls(
   allowed: readonly Allowed[],
   needNoPermission: readonly string[] = [],
 ): string[] {
-  const names = new Set(allowed.map(nameOf));
   return calls
     .filter(call => !needNoPermission.includes(call.action))
-    .filter(({ principal, action, table }) =>
-      table === undefined
-        ? !allowed.some(entry => entry.principal === principal && entry.action === action)
-        : !names.has(nameOf({ principal, action, on: `${table} table` })),
-    )
-    .map(
-      ({ principal, action, table }) =>
-        `The ${principal} calls ${action}${table ? ` on the ${table} table` : ''}, and no policy of fleet.yaml allows it`,
-    );
+    .filter(call => !allowed.some(entry => isFor(entry, call) && isMet(entry.condition, call.context ?? {})))
+    .map(call => {
+      const { principal, action, table, context = {} } = call;
+      const keys = allowed.filter(entry => isFor(entry, call)).flatMap(({ conditions }) => conditions);
+      const unmet = [...new Set(keys)].map(key => `${key} ${context[key]?.join(', ') ?? 'unknown'}`);
+      const on = table === undefined ? '' : ` on the ${table} table`;
+      const when = unmet.length === 0 ? '' : ` with ${unmet.join('; ')}`;
+      return `The ${principal} calls ${action}${on}${when}, and no policy of fleet.yaml allows it`;
+    });
+}
+
+function isFor({ principal, action, on }: Allowed, call: ObservedCall): boolean {
+  if (principal !== call.principal || action !== call.action) return false;
+  return call.table === undefined || on === `${call.table} table`;
+}
+
+/** As IAM evaluates a condition block: every key of every operator must hold [IAM user guide, condition operators]. */
+export function isMet(
+  condition: Condition = {},
+  context: Readonly<Record<string, readonly string[]>> = {},
+): boolean {
+  return Object.entries(condition).every(([operator, keys]) =>
+    Object.entries(keys).every(([key, value]) => {
+      const wanted = listOf(value).map(String);
+      const given = context[key];
+      switch (operator) {
+        case 'StringEquals':
+        case 'ArnEquals':
+          return given?.length === 1 && wanted.includes(given[0] ?? '');
+        case 'StringEqualsIfExists':
+          return given === undefined || given.every(entry => wanted.includes(entry));
+        case 'ForAllValues:StringEquals':
+          return (given ?? []).every(entry => wanted.includes(entry));
+        default:
+          throw new Error(
+            `The policies did not use ${operator} when this was written; teach it to this function`,
+          );
+      }
+    }),
+  );
 }
 
 /** The permissions said to be `seen` that no call shows: either the list of calls is short, or they are not needed. */

@@ -88,7 +88,11 @@ export function templateText(name: TemplateName): string {
 }
 
 export function loadTemplate(name: TemplateName): Template {
-  return parse(templateText(name), { customTags: shortTags }) as Template;
+  return parseTemplate(templateText(name));
+}
+
+export function parseTemplate(text: string): Template {
+  return parse(text, { customTags: shortTags }) as Template;
 }
 
 export const ACCOUNT = '111122223333';
