@@ -33,6 +33,7 @@ export type ResourceKind =
   | 'service-linked role of ECS'
   | 'image repository'
   | 'log group'
+  | 'dashboard'
   | 'this stack'
   | 'anything';
 
@@ -397,6 +398,34 @@ const OPERATOR: readonly Omit<Permission, 'principal'>[] = [
     on: 'log group',
     calledBy: 'a person, following a message about a failed task',
     reason: 'Reads the lines of one task.',
+    evidence: 'reviewed',
+  },
+  {
+    action: 'logs:StartQuery',
+    on: 'log group',
+    calledBy: 'a person, looking at the dashboard',
+    reason: 'Its last widget asks the log for warnings and errors.',
+    evidence: 'reviewed',
+  },
+  {
+    action: 'logs:GetQueryResults',
+    on: 'anything',
+    calledBy: 'a person, looking at the dashboard',
+    reason: 'Fetches what that question found. A query has no resource.',
+    evidence: 'reviewed',
+  },
+  {
+    action: 'cloudwatch:GetDashboard',
+    on: 'dashboard',
+    calledBy: 'a person, looking at the dashboard',
+    reason: 'Opens it. Its graphs are GetMetricData.',
+    evidence: 'reviewed',
+  },
+  {
+    action: 'cloudwatch:DescribeAlarms',
+    on: 'anything',
+    calledBy: 'a person, looking at the dashboard, or with docs/first-contact.md',
+    reason: 'Sees the state of the alarms. Composite alarms are shown only to who may see all.',
     evidence: 'reviewed',
   },
   {

@@ -39,7 +39,11 @@ export const FURTHER_STACK_OUTPUTS = [
   'DashboardUrl',
   'OperatorPolicy',
   'OperatorKeyPolicy',
+  'TableKmsKey',
 ] as const;
+
+/** There only where the stack was given the key of its table. */
+export const KEY_OUTPUTS: readonly string[] = ['OperatorKeyPolicy', 'TableKmsKey'];
 
 /**
  * States in which a stack's outputs name what is there. While it is being updated they name what was there before:

@@ -14,7 +14,7 @@ import { checkControlTable, checkTable, checkTableKey } from '../doctor/table-ch
 import { probeTask } from '../doctor/task-probe.ts';
 import { EXIT, type ExitCode } from '../exit-codes.ts';
 import { Fleet } from '../fleet.ts';
-import { FURTHER_STACK_OUTPUTS, locateFleet, type Surroundings } from '../fleet-location.ts';
+import { FURTHER_STACK_OUTPUTS, KEY_OUTPUTS, locateFleet, type Surroundings } from '../fleet-location.ts';
 import type { TableFacts } from '../preflight.ts';
 import { type CommandContext, operator } from '../session.ts';
 
@@ -53,7 +53,7 @@ function judgeStack({ stack, controlTable, cluster }: Surroundings): readonly Fi
   if (!stack) {
     return [ok('stack', `No stack was read: options name the fleet, ${cluster} with ${controlTable}.`)];
   }
-  const optional = FURTHER_STACK_OUTPUTS.filter(name => name !== 'OperatorKeyPolicy');
+  const optional = FURTHER_STACK_OUTPUTS.filter(name => !KEY_OUTPUTS.includes(name));
   const missing = optional.filter(name => stack.outputs[name] === undefined);
   if (missing.length > 0) {
     return [

@@ -17,6 +17,7 @@ export const FIRST_CONTACT_CHECKS: readonly string[] = [
   'The latch holds, and opens',
   'Throttling ends',
   'The topic lets both services in',
+  'The dashboard opens, and its searches find the segments',
 ];
 
 export const FIRST_CONTACT_PAGE = 'docs/first-contact.md';

@@ -123,34 +123,41 @@ export async function checkTableKey(
   if (Status !== undefined && Status !== 'ENABLED') {
     return [warning('key', `The encryption of the table under ${KMSMasterKeyArn} is ${Status}.`)];
   }
-  return asking('key', `whether the table's key ${KMSMasterKeyArn} can be used`, async () => {
-    const { KeyMetadata } = await kms.send(new DescribeKeyCommand({ KeyId: KMSMasterKeyArn }));
-    if (KeyMetadata?.KeyManager === 'AWS') {
-      return [
-        ok(
-          'key',
-          "The table is encrypted under the account's key for DynamoDB, which needs no policy of ours.",
-        ),
-      ];
-    }
-    if (KeyMetadata?.KeyState !== 'Enabled') {
-      return [
-        failure(
-          'key',
-          `The table's key ${KMSMasterKeyArn} is ${KeyMetadata?.KeyState}: nobody can read the table.`,
-          'Enable the key.',
-        ),
-      ];
-    }
-    if (stack && stack.outputs['OperatorKeyPolicy'] === undefined) {
-      return [
-        failure(
-          'key',
-          `The table is encrypted under ${KMSMasterKeyArn}, and the stack ${stack.name} was not given that key: its roles may not use it.`,
-          `Update the stack with TableKmsKeyArn=${KMSMasterKeyArn}, and attach its OperatorKeyPolicy beside OperatorPolicy.`,
-        ),
-      ];
-    }
-    return [ok('key', `The table's key ${KMSMasterKeyArn} is enabled.`)];
-  });
+  const given = stack?.outputs['TableKmsKey'];
+  const unfit = stack !== undefined && given !== KMSMasterKeyArn;
+  const giveIt = `Update the stack with TableKmsKeyArn=${KMSMasterKeyArn}, and attach its OperatorKeyPolicy beside OperatorPolicy.`;
+  const notGiven = `The table is encrypted under ${KMSMasterKeyArn}, and the stack ${stack?.name} was given ${given ?? 'no key'}`;
+  return asking(
+    'key',
+    `whether the table's key ${KMSMasterKeyArn} can be used`,
+    async () => {
+      const { KeyMetadata } = await kms.send(new DescribeKeyCommand({ KeyId: KMSMasterKeyArn }));
+      if (KeyMetadata?.KeyManager === 'AWS') {
+        return [
+          ok(
+            'key',
+            "The table is encrypted under the account's key for DynamoDB, which needs no policy of ours.",
+          ),
+        ];
+      }
+      if (KeyMetadata?.KeyState !== 'Enabled') {
+        return [
+          failure(
+            'key',
+            `The table's key ${KMSMasterKeyArn} is ${KeyMetadata?.KeyState}: nobody can read the table.`,
+            'Enable the key.',
+          ),
+        ];
+      }
+      if (unfit) return [failure('key', `${notGiven}: its roles may not use the table's.`, giveIt)];
+      const attach = stack?.outputs['OperatorKeyPolicy'];
+      const means = attach === undefined ? '' : ` Whoever runs orchestrate needs ${attach} too.`;
+      return [ok('key', `The table's key ${KMSMasterKeyArn} is enabled.${means}`)];
+    },
+    // Only a stack that was given the key lets the operator ask about it, so the denial says as much.
+    error =>
+      unfit && /AccessDenied/.test(error.name)
+        ? warning('key', `${notGiven}. If it is a customer-managed key, its roles may not use it.`, giveIt)
+        : undefined,
+  );
 }

@@ -69,7 +69,7 @@ describe('the alarms of fleet.yaml', () => {
     const acting = rendering.resources().filter(id => rendering.properties(id).AlarmActions);
     expect(acting).toEqual(['WritesThrottledAlarm', 'ItemsQuarantinedAlarm', 'RunStalledAlarm']);
     for (const id of acting) expect(rendering.properties(id).AlarmActions).toEqual([topic]);
-    for (const id of ['TaskFailedRule', 'TaskNotStartedRule']) {
+    for (const id of ['TaskFailedRule', 'TaskLostRule']) {
       expect(rendering.properties(id).Targets).toMatchObject([{ Arn: topic }]);
     }
   });
@@ -96,11 +96,16 @@ describe('the rules on stopped tasks', () => {
     ['a worker that failed', exits(1), ['TaskFailedRule']],
     ['a worker without its environment', exits(2), ['TaskFailedRule']],
     ['a worker that was killed', exits(137), ['TaskFailedRule']],
-    ['a task that never started', notStarted, ['TaskNotStartedRule']],
+    ['a task that never started', notStarted, ['TaskLostRule']],
+    ['a task whose host was lost', { ...notStarted, stopCode: 'InfrastructureHealth' }, ['TaskLostRule']],
+    ['a task that we stopped before it ran', { ...notStarted, stopCode: 'UserInitiated' }, []],
+    ['a task that Spot took before it ran', { ...notStarted, stopCode: 'SpotInterruption' }, []],
+    ['a worker that Spot gave time to stop', { ...exits(143), stopCode: 'SpotInterruption' }, []],
+    ['a worker that Spot had to kill', { ...exits(137), stopCode: 'SpotInterruption' }, ['TaskFailedRule']],
     ['a task of another cluster', { ...exits(1), clusterArn: 'another' }, []],
     ['a task that is stopping', { ...exits(1), lastStatus: 'DEACTIVATING' }, []],
   ])('hear of %s', (_, detail, heard) => {
-    const matching = ['TaskFailedRule', 'TaskNotStartedRule'].filter(id =>
+    const matching = ['TaskFailedRule', 'TaskLostRule'].filter(id =>
       matches(given.properties(id).EventPattern.detail, detail),
     );
     expect(matching).toEqual(heard);

@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import {
   CloudFormationClient,
   DeleteStackCommand,
@@ -8,20 +9,18 @@ import {
 import {
   CloudWatchClient,
   DescribeAlarmsCommand,
+  ListMetricsCommand,
   PutMetricAlarmCommand,
-  PutMetricDataCommand,
 } from '@aws-sdk/client-cloudwatch';
 import { DescribeTableCommand, DynamoDBClient, ListTablesCommand } from '@aws-sdk/client-dynamodb';
-import {
-  DescribeTasksCommand,
-  ECSClient,
-  ListTasksCommand,
-  RunTaskCommand,
-  StopTaskCommand,
-} from '@aws-sdk/client-ecs';
+import { DescribeTasksCommand, ECSClient } from '@aws-sdk/client-ecs';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { METRIC_UNITS, type MetricName, TABLE_DIMENSION } from '../../core/metrics.ts';
-import { encodeTaskEnvironment } from '../../core/task-environment.ts';
+import { systemClock } from '../../core/clock.ts';
+import { METRIC_UNITS, PER_SEGMENT_METRICS, SEGMENT_DIMENSION, TABLE_DIMENSION } from '../../core/metrics.ts';
+import { MetricsPublisher } from '../../core/metrics-publisher.ts';
+import { encodeTaskEnvironment, type TaskEnvironment } from '../../core/task-environment.ts';
+import { Fleet } from '../../orchestrator/fleet.ts';
+import { RunOpenSignal } from '../../orchestrator/run-open.ts';
 import { FLEET_OUTPUTS } from './support/fleet-outputs.ts';
 import { MOTO, Moto, warnWithoutMoto } from './support/moto.ts';
 import { ACCOUNT, FLEET_PARAMETERS, loadTemplate, REGION, Rendering } from './support/template.ts';
@@ -121,68 +120,78 @@ describe.skipIf(!MOTO)('the templates, created on moto', () => {
     expect(Table?.BillingModeSummary?.BillingMode).toBe('PAY_PER_REQUEST');
   });
 
-  it('runs, describes, lists and stops a task from the outputs alone', async () => {
-    const cluster = outputs['Cluster'] ?? '';
-    const { tasks, failures } = await ecs.send(
-      new RunTaskCommand({
-        cluster,
+  it.each([
+    ['on demand', false],
+    ['on Spot', true],
+  ])("takes the orchestrator's own RunTask, DescribeTasks and StopTask, %s", async (_, spot) => {
+    const own = new Fleet(
+      {
+        cluster: outputs['Cluster'] ?? '',
         taskDefinition: outputs['TaskDefinition'] ?? '',
-        launchType: 'FARGATE',
-        clientToken: 'launch-1',
-        startedBy: 'fleetfill/run-1',
-        networkConfiguration: {
-          awsvpcConfiguration: {
-            subnets: outputs['Subnets']?.split(','),
-            securityGroups: outputs['SecurityGroups']?.split(','),
-            assignPublicIp: outputs['AssignPublicIp'] as 'ENABLED' | 'DISABLED',
-          },
-        },
-        overrides: {
-          containerOverrides: [
-            {
-              name: outputs['Container'],
-              environment: encodeTaskEnvironment({
-                runId: 'run-1',
-                launch: 'launch-1',
-                segments: [0],
-                totalSegments: 32,
-                table: 'stuff',
-                attribute: 'test',
-                value: '1',
-                controlTable: outputs['ControlTable'] ?? '',
-                namespace: outputs['Namespace'] ?? '',
-              }),
-            },
-          ],
-        },
-      }),
+        container: outputs['Container'] ?? '',
+        subnets: outputs['Subnets']?.split(',') ?? [],
+        securityGroups: outputs['SecurityGroups']?.split(',') ?? [],
+        assignPublicIp: outputs['AssignPublicIp'] === 'ENABLED',
+      },
+      ecs,
     );
-    expect(failures).toEqual([]);
-    const task = tasks?.[0]?.taskArn ?? '';
-    const described = await ecs.send(new DescribeTasksCommand({ cluster, tasks: [task] }));
+    const environment: TaskEnvironment = {
+      runId: '20261124063719-9252d7',
+      launch: randomUUID(),
+      segments: [0, 32, 64],
+      totalSegments: 96,
+      table: 'stuff',
+      attribute: 'test',
+      value: '1',
+      controlTable: outputs['ControlTable'] ?? '',
+      namespace: outputs['Namespace'] ?? '',
+    };
+    const task = await own.start(environment, spot);
+    expect((await own.describe([task])).get(task)).toMatchObject({ state: 'alive' });
+    const described = await ecs.send(
+      new DescribeTasksCommand({ cluster: outputs['Cluster'], tasks: [task] }),
+    );
     expect(described.tasks?.[0]).toMatchObject({
-      taskArn: task,
       taskDefinitionArn: outputs['TaskDefinition'],
+      startedBy: environment.runId,
     });
-    const listed = await ecs.send(new ListTasksCommand({ cluster, startedBy: 'fleetfill/run-1' }));
-    expect(listed.taskArns).toEqual([task]);
-    const stopped = await ecs.send(new StopTaskCommand({ cluster, task, reason: 'test' }));
-    expect(stopped.task?.desiredStatus).toBe('STOPPED');
+    expect(described.tasks?.[0]?.overrides?.containerOverrides?.[0]).toMatchObject({
+      name: 'job',
+      environment: encodeTaskEnvironment(environment),
+    });
+    await own.stop(task, 'fleetfill: the test is over');
+    expect((await own.describe([task])).get(task)).toMatchObject({ state: 'stopped' });
   });
 
-  it('takes every metric with its unit and dimension', async () => {
-    const names = Object.keys(METRIC_UNITS) as MetricName[];
-    await cloudWatch.send(
-      new PutMetricDataCommand({
-        Namespace: outputs['Namespace'],
-        MetricData: names.map(MetricName => ({
-          MetricName,
-          Unit: METRIC_UNITS[MetricName],
-          Dimensions: [{ Name: TABLE_DIMENSION, Value: 'stuff' }],
-          Value: 0,
-        })),
-      }),
-    );
+  it('takes what worker and orchestrator publish, under the names and dimensions that alarms and dashboard read', async () => {
+    const problems: unknown[] = [];
+    const onFailure = (error: unknown) => problems.push(error);
+    const namespace = outputs['Namespace'] ?? '';
+    const publisher = new MetricsPublisher({
+      client: cloudWatch,
+      clock: systemClock,
+      namespace,
+      table: 'stuff',
+      writeRateShare: () => 31.25,
+      onFailure,
+    });
+    publisher.count(7, { scanned: 25, updated: 24, alreadySet: 1, readUnits: 3.5, writeUnits: 25 });
+    publisher.writeLatency(12.3);
+    await publisher.close();
+    const open = new RunOpenSignal(cloudWatch, { namespace, table: 'stuff' }, onFailure);
+    await open.open();
+    await open.close();
+    expect(problems).toEqual([]);
+    const { Metrics = [] } = await cloudWatch.send(new ListMetricsCommand({ Namespace: namespace }));
+    const seriesOf = (dimensions: string) =>
+      new Set(
+        Metrics.filter(
+          ({ Dimensions = [] }) =>
+            Dimensions.map(({ Name, Value }) => `${Name}=${Value}`).join() === dimensions,
+        ).map(({ MetricName }) => MetricName),
+      );
+    expect(seriesOf(`${TABLE_DIMENSION}=stuff`)).toEqual(new Set(Object.keys(METRIC_UNITS)));
+    expect(seriesOf(`${TABLE_DIMENSION}=stuff,${SEGMENT_DIMENSION}=7`)).toEqual(new Set(PER_SEGMENT_METRICS));
   });
 
   // The composite alarm has been seen by cfn-lint only: moto has no PutCompositeAlarm.

@@ -2,6 +2,7 @@ import { execFile } from 'node:child_process';
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import {
+  CreateTableCommand,
   DynamoDBClient,
   UpdateContinuousBackupsCommand,
   UpdateTimeToLiveCommand,
@@ -19,7 +20,8 @@ import {
   RegisterTaskDefinitionCommand,
   type RegisterTaskDefinitionCommandInput,
 } from '@aws-sdk/client-ecs';
-import { CreateRoleCommand, IAMClient } from '@aws-sdk/client-iam';
+import { CreateRoleCommand, DeleteRoleCommand, IAMClient } from '@aws-sdk/client-iam';
+import { CreateKeyCommand, DisableKeyCommand, KMSClient } from '@aws-sdk/client-kms';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { SERVICE_LINKED_ROLE } from '../../orchestrator/doctor/account-checks.ts';
 import { FURTHER_STACK_OUTPUTS, STACK_OUTPUTS } from '../../orchestrator/fleet-location.ts';
@@ -334,6 +336,112 @@ describe.skipIf(!MOTO)('doctor, on moto', () => {
     expect(failures).not.toEqual([]);
     expect(failures[0]).toMatchObject({ message: expect.stringMatching(words), advice: expect.any(String) });
     expect(ended.exit).toBe(3);
+  });
+
+  it('holds the vCPU quota, on demand and of Spot, against --tasks', async () => {
+    const asked: Record<string, unknown>[] = [];
+    const quotas = createServer(async (request, response) => {
+      const chunks: Buffer[] = [];
+      for await (const chunk of request) chunks.push(chunk as Buffer);
+      asked.push(JSON.parse(Buffer.concat(chunks).toString()));
+      response.writeHead(200, { 'content-type': 'application/x-amz-json-1.1' });
+      response.end(JSON.stringify({ Quota: { Value: 6 } }));
+    });
+    await new Promise<void>(resolve => quotas.listen(0, '127.0.0.1', resolve));
+    const environment = {
+      ...moto.environment,
+      AWS_ENDPOINT_URL_SERVICE_QUOTAS: `http://127.0.0.1:${(quotas.address() as AddressInfo).port}`,
+    };
+    const tasks = (count: string, ...more: string[]) =>
+      orchestrate(environment, 'doctor', '--task-definition', taskDefinition, '--tasks', count, ...more);
+    const tooMany = await tasks('32');
+    expect(found(tooMany, 'quota')).toMatchObject([
+      { level: 'failure', message: expect.stringContaining('32 tasks of 0.25 vCPU need 8') },
+    ]);
+    expect(tooMany.exit).toBe(3);
+    expect(found(await tasks('24', '--spot'), 'quota')).toMatchObject([{ level: 'ok' }]);
+    expect(asked).toEqual([
+      { ServiceCode: 'fargate', QuotaCode: 'L-3032A538' },
+      { ServiceCode: 'fargate', QuotaCode: 'L-36FBB829' },
+    ]);
+    quotas.close();
+  });
+
+  it('says that the account has no role by which ECS attaches network interfaces', async () => {
+    const iam = new IAMClient(moto.clientOptions);
+    const role = { RoleName: SERVICE_LINKED_ROLE };
+    await iam.send(new DeleteRoleCommand(role));
+    const ended = await doctor('--task-definition', taskDefinition);
+    await iam.send(new CreateRoleCommand({ ...role, AssumeRolePolicyDocument: '{}' }));
+    expect(found(ended, 'service-linked-role')).toMatchObject([
+      { level: 'failure', advice: expect.stringContaining('aws iam create-service-linked-role') },
+    ]);
+    expect(ended.exit).toBe(3);
+  });
+
+  describe('of a table under a customer-managed key', () => {
+    let own: string;
+    let other: string;
+
+    beforeAll(async () => {
+      const kms = new KMSClient(moto.clientOptions);
+      const key = async () => (await kms.send(new CreateKeyCommand({}))).KeyMetadata?.Arn ?? '';
+      [own, other] = [await key(), await key()];
+      await new DynamoDBClient(moto.clientOptions).send(
+        new CreateTableCommand({
+          TableName: 'sealed',
+          AttributeDefinitions: [{ AttributeName: 'id', AttributeType: 'S' }],
+          KeySchema: [{ AttributeName: 'id', KeyType: 'HASH' }],
+          BillingMode: 'PAY_PER_REQUEST',
+          SSESpecification: { Enabled: true, SSEType: 'KMS', KMSMasterKeyId: own },
+        }),
+      );
+      const parameters = {
+        TableName: 'sealed',
+        Attribute: 'test',
+        KeyAttributes: 'id',
+        VpcId: created.network['VpcId'] ?? '',
+        SubnetIds: created.network['SubnetIds'] ?? '',
+        AssignPublicIp: 'DISABLED',
+        ImageUri: `${created.repository['RepositoryUri']}:1.0`,
+      };
+      await moto.create('fleet', { ...parameters, TableKmsKeyArn: own }, 'fleetfill-own');
+      await moto.create('fleet', { ...parameters, TableKmsKeyArn: other }, 'fleetfill-other');
+      await moto.create('fleet', parameters, 'fleetfill-none');
+    });
+
+    const keyOf = async (stack: string) => {
+      const ended = await doctor('--stack', stack, '--table', 'sealed', '--task-definition', taskDefinition);
+      const [finding, ...others] = found(ended, 'key');
+      expect(others).toEqual([]);
+      return finding;
+    };
+
+    it('names the policy that opens it, where the stack was given the key', async () => {
+      expect(await keyOf('fleetfill-own')).toMatchObject({
+        level: 'ok',
+        message: expect.stringMatching(/is enabled\. Whoever runs orchestrate needs arn:aws:iam::.+ too/),
+      });
+    });
+
+    it.each([
+      ['another key', 'fleetfill-other', () => other],
+      ['no key', 'fleetfill-none', () => 'no key'],
+    ])('says that the stack was given %s', async (_, stack, given) => {
+      expect(await keyOf(stack)).toMatchObject({
+        level: 'failure',
+        message: expect.stringContaining(`under ${own}, and the stack ${stack} was given ${given()}`),
+        advice: expect.stringContaining(`TableKmsKeyArn=${own}`),
+      });
+    });
+
+    it('says that the key is disabled', async () => {
+      await new KMSClient(moto.clientOptions).send(new DisableKeyCommand({ KeyId: own.split('/').at(-1) }));
+      expect(await keyOf('fleetfill-own')).toMatchObject({
+        level: 'failure',
+        message: expect.stringContaining('is Disabled'),
+      });
+    });
   });
 
   it('says which endpoint a subnet without internet lacks', async () => {

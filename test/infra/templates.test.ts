@@ -63,12 +63,41 @@ describe.each(templates)('%s.yaml', (name, template) => {
     expect(text).not.toMatch(/\b(us|eu|ap|sa|ca|me|af)-(east|west|north|south|central)[a-z]*-\d\b/);
   });
 
-  it('is explained in docs/deploy.md, parameter by parameter and output by output', () => {
-    const text = readFileSync(new URL('../../docs/deploy.md', import.meta.url), 'utf8');
+  it('is explained in its part of docs/deploy.md, parameter by parameter and output by output', () => {
+    const text = partOfDeploy(name);
     const names = [...Object.keys(template.Parameters), ...Object.keys(template.Outputs)];
     expect(names.filter(entry => !text.includes(`\`${entry}\``))).toEqual([]);
   });
+
+  it('has the defaults that docs/deploy.md says it has, and no other parameters', () => {
+    const said = defaultsSaid(partOfDeploy(name));
+    const has = parameters.map(([parameter, { Default }]) => [parameter, String(Default ?? 'none')]);
+    expect(said).toEqual(Object.fromEntries(has));
+  });
 });
+
+/** What docs/deploy.md says of a template's parameters and outputs. */
+function partOfDeploy(name: string): string {
+  const text = readFileSync(new URL('../../docs/deploy.md', import.meta.url), 'utf8');
+  const [, part] = text.split(`### infra/${name}.yaml\n`);
+  if (part === undefined) throw new Error(`docs/deploy.md has no part on infra/${name}.yaml`);
+  return part.split(/^### /m)[0] ?? '';
+}
+
+/** A row names one parameter or several, with one default for all or one for each. */
+function defaultsSaid(text: string): Record<string, string> {
+  const rows = [...text.matchAll(/^\| (`.+?`) \| (.*?) ?\| .*\|$/gm)];
+  return Object.fromEntries(
+    rows.flatMap(([, names = '', said = '']) => {
+      const parameters = names.split(', ').map(entry => entry.replaceAll('`', ''));
+      const each = said.split(', ');
+      return parameters.map((parameter, index) => [
+        parameter,
+        (each.length === parameters.length ? each[index] : said) ?? '',
+      ]);
+    }),
+  );
+}
 
 describe('table.yaml', () => {
   const properties = new Rendering(table).properties('Table');

@@ -16,4 +16,4 @@ export const FLEET_OUTPUTS = [
 ] as const;
 
 /** Only there for a table with a customer-managed key. */
-export const OPTIONAL_FLEET_OUTPUTS = ['OperatorKeyPolicy'] as const;
+export const OPTIONAL_FLEET_OUTPUTS = ['OperatorKeyPolicy', 'TableKmsKey'] as const;

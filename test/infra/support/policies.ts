@@ -53,6 +53,7 @@ const KIND_OF_RESOURCE: readonly [RegExp, ResourceKind][] = [
   [/:role\/aws-service-role\/ecs\.amazonaws\.com\/AWSServiceRoleForECS$/, 'service-linked role of ECS'],
   [/:repository\/tools\/fleetfill$/, 'image repository'],
   [/^LogGroup\.Arn$|:log-group:LogGroup$/, 'log group'],
+  [/:dashboard\/fleetfill-eu-west-1$/, 'dashboard'],
   [/:stack\/fleetfill\/\*$/, 'this stack'],
 ];
 

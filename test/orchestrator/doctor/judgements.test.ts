@@ -1,6 +1,7 @@
 import type { RouteTable, Subnet, VpcEndpoint } from '@aws-sdk/client-ec2';
 import type { ContainerDefinition, TaskDefinition } from '@aws-sdk/client-ecs';
-import { describe, expect, it } from 'vitest';
+import type { KMSClient } from '@aws-sdk/client-kms';
+import { describe, expect, it, test } from 'vitest';
 import { judgeQuota } from '../../../orchestrator/doctor/account-checks.ts';
 import type { Finding } from '../../../orchestrator/doctor/finding.ts';
 import { judgeTaskDefinition } from '../../../orchestrator/doctor/fleet-checks.ts';
@@ -10,7 +11,10 @@ import {
   judgeSecurityGroups,
   judgeSubnets,
 } from '../../../orchestrator/doctor/network-checks.ts';
+import { checkTableKey } from '../../../orchestrator/doctor/table-checks.ts';
 import { judgeOutcome } from '../../../orchestrator/doctor/task-probe.ts';
+import type { Surroundings } from '../../../orchestrator/fleet-location.ts';
+import type { TableFacts } from '../../../orchestrator/preflight.ts';
 import { taskRecord } from '../../support/records.ts';
 
 const levels = (findings: readonly Finding[]) => findings.map(({ level }) => level);
@@ -229,4 +233,20 @@ describe('the end of a task on trial', () => {
     expect(findings[2]?.advice).toContain('SetItInBatches');
     expect(findings[3]?.advice).toContain('No route to that service');
   });
+});
+
+test('a denial to ask about the key of the table says that the stack was not given it', async () => {
+  const arn = 'arn:aws:kms:eu-west-1:111122223333:key/own';
+  const denying = {
+    send: () => Promise.reject(Object.assign(new Error('no'), { name: 'AccessDeniedException' })),
+  } as unknown as KMSClient;
+  const facts = { description: { SSEDescription: { SSEType: 'KMS', KMSMasterKeyArn: arn } } } as TableFacts;
+  const stack = (outputs: Record<string, string>) =>
+    ({ stack: { name: 'fleetfill', status: 'CREATE_COMPLETE', outputs } }) as unknown as Surroundings;
+  expect(await checkTableKey(denying, facts, stack({}))).toMatchObject([
+    { level: 'warning', advice: expect.stringContaining(`TableKmsKeyArn=${arn}`) },
+  ]);
+  expect(await checkTableKey(denying, facts, stack({ TableKmsKey: arn }))).toMatchObject([
+    { level: 'warning', message: expect.stringContaining('Not known') },
+  ]);
 });
