@@ -8,6 +8,8 @@ export interface Finding {
   readonly message: string;
   /** What to do about it. */
   readonly advice?: string;
+  /** What could not be asked, and why, where that is the warning. */
+  readonly unanswered?: { readonly what: string; readonly because: string };
 }
 
 export const ok = (check: string, message: string): Finding => ({ check, level: 'ok', message });
@@ -41,7 +43,10 @@ export async function asking(
     return await question();
   } catch (error) {
     const explained = error instanceof Error ? explain(error) : undefined;
-    return [explained ?? warning(check, `Not known: ${what}. ${because(error)}`, adviceFor(error))];
+    if (explained) return [explained];
+    const unanswered = { what, because: because(error) };
+    const words = `Not known: ${what}. ${unanswered.because}`;
+    return [{ ...warning(check, words, adviceFor(error)), unanswered }];
   }
 }
 

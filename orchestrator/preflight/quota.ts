@@ -18,9 +18,9 @@ export async function quotaFindings(
   const client = new ServiceQuotasClient({ maxAttempts: 2 });
   const found = await checkQuota(client, tasks, cpuUnits, spot);
   client.destroy();
-  return found.map(({ level, message, advice }) => {
+  return found.map(({ level, message, advice, unanswered: open }) => {
     if (level === 'ok') return ok('quota', message);
-    if (level === 'warning') return unanswered('quota', 'how many vCPUs Fargate gives', message);
+    if (open) return unanswered('quota', open.what, open.because);
     return warning('quota', {
       message,
       means: 'The tasks beyond it start only when others have ended.',

@@ -10,6 +10,7 @@ const THROTTLING_ENDED_MS = 10_000;
 /** Ends whose reason is no news; a systemic one is the run's reason to stop, and is told once, with its end. */
 const ENDS: Readonly<Record<string, string>> = {
   done: 'nothing left to do',
+  desired: 'as asked',
   systemic: 'an error that holds for every item, so the run stops',
 };
 

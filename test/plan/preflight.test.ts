@@ -234,7 +234,12 @@ describe('by answers built from the service model', () => {
   });
 
   test('a quota of vCPUs below what the tasks need', async () => {
-    const quotas = await startHttpFront(undefined, (_, answer) => answer.reply(200, { Quota: { Value: 6 } }));
+    let knows = true;
+    const quotas = await startHttpFront(undefined, (_, answer) =>
+      knows
+        ? answer.reply(200, { Quota: { Value: 6 } })
+        : answer.reply(400, { __type: 'UnknownOperationException', message: 'no such thing' }),
+    );
     const before = { ...process.env };
     Object.assign(process.env, {
       AWS_ENDPOINT_URL_SERVICE_QUOTAS: quotas.endpoint,
@@ -244,10 +249,15 @@ describe('by answers built from the service model', () => {
     });
     const many = await quotaFindings(32, 256, false);
     const few = await quotaFindings(8, 256, false);
+    knows = false;
+    const unasked = await quotaFindings(8, 256, false);
     process.env = before;
     await quotas.close();
     expect(many).toMatchObject([{ level: 'warning', message: expect.stringContaining('use 6 on Fargate') }]);
     expect(few).toMatchObject([{ level: 'ok' }]);
+    expect(linesOf(unasked, 'warning')).toEqual([
+      'It is not known how many vCPUs this account may use on Fargate: UnknownOperationException: no such thing',
+    ]);
   });
 
   test('autoscaling ceilings, asked of the endpoint that is named', async () => {

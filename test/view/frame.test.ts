@@ -79,12 +79,14 @@ test('many tasks that end for one reason are one line, and throttling has a begi
   const notes = new Notes();
   for (let task = 0; task < 5; task++) notes.event('task.ended', { kind: 'done', reason: 'x' }, 0);
   notes.event('task.ended', { kind: 'error', reason: 'EssentialContainerExited, exit code 137' }, 0);
+  notes.event('task.ended', { kind: 'desired', reason: 'NotDesired: desired state is pause' }, 0);
   notes.event('warning', { message: 'CloudWatch: late' }, 0);
   notes.event('warning', { message: 'CloudWatch: late' }, 5_000);
   expect(notes.take()).toEqual([
     'Warning: CloudWatch: late',
     '5 tasks ended: nothing left to do',
     '1 task ended: EssentialContainerExited, exit code 137',
+    '1 task ended: as asked',
   ]);
   notes.picture(pictureOf(4, true), 10_000);
   notes.picture(pictureOf(4, false), 12_000);
