@@ -28,19 +28,39 @@ export async function status(context: CommandContext): Promise<ExitCode> {
 async function show({ output }: CommandContext, stores: Stores, run: RunRecord): Promise<void> {
   const now = await describeStatus(stores, run);
   output.event('status', now);
-  const { scanned, updated, alreadySet, deleted, quarantined } = now.counters;
-  output.print(
-    [
-      `Run ${run.run}: ${run.status}${run.stopReason ? `, ${run.stopReason.message}` : ''}`,
-      `  ${run.table}, "${run.attribute}" = ${run.value}, pass ${run.pass}, begun ${run.createdAt} by ${run.createdBy}`,
-      `  segments  ${Object.entries(now.segments)
-        .map(([state, count]) => `${count} ${state}`)
-        .join(', ')}`,
-      `  tasks     ${now.tasks.filter(task => task.inAuthority).length} of ${run.tasks} in authority`,
-      `  items     ${scanned} scanned, ${updated} updated, ${alreadySet} set by others, ${deleted} deleted, ${quarantined} in quarantine`,
-      `  budget    ${run.rates.writeUnitsPerSecond} write and ${run.rates.readUnitsPerSecond} read units a second${run.cut && run.cut.factor < 1 ? `, of which ${Math.round(run.cut.factor * 100)} %: ${run.cut.reason}` : ''}`,
-    ].join('\n'),
-  );
+  output.print(statusText(run, now));
+}
+
+/** What a person reads of a run at this moment. */
+export function statusText(
+  run: RunRecord,
+  { segments, tasks, counters }: Awaited<ReturnType<typeof describeStatus>>,
+): string {
+  const { scanned, updated, alreadySet, deleted, quarantined } = counters;
+  const { writeUnitsPerSecond, readUnitsPerSecond } = run.rates;
+  const live = tasks.filter(task => task.inAuthority);
+  const throttled = live.flatMap(task => task.throttled ?? []);
+  const stop = run.stopReason ? `, ${run.stopReason.message}` : '';
+  const cut =
+    run.cut && run.cut.factor < 1
+      ? `, of which ${Math.round(run.cut.factor * 100)} %: ${run.cut.reason}`
+      : '';
+  return [
+    `Run ${run.run}: ${run.status}${stop}`,
+    `  ${run.table}, "${run.attribute}" = ${run.value}, pass ${run.pass}, begun ${run.createdAt} by ${run.createdBy}`,
+    `  segments  ${Object.entries(segments)
+      .map(([state, count]) => `${count} ${state}`)
+      .join(', ')}`,
+    `  tasks     ${live.length} of ${run.tasks} in authority`,
+    `  items     ${scanned} scanned, ${updated} updated, ${alreadySet} set by others, ${deleted} deleted, ${quarantined} in quarantine`,
+    `  budget    ${writeUnitsPerSecond} write and ${readUnitsPerSecond} read units a second${cut}`,
+    ...throttled
+      .slice(0, 1)
+      .map(
+        ({ reason }) =>
+          `  throttled ${throttled.length} of the tasks in authority, at the last heartbeat: ${reason}`,
+      ),
+  ].join('\n');
 }
 
 /** The fields of the `status` event. */

@@ -80,6 +80,16 @@ export function readDocument(path: string): Document {
   return { path, parts, prose };
 }
 
+/** A document from one stage to the next, each as a document of its own: nothing of one act is seen in another. */
+export function actsOf(document: Document): Document[] {
+  const acts: Document['parts'][number][][] = [[]];
+  for (const part of document.parts) {
+    if ('stage' in part) acts.push([]);
+    acts.at(-1)?.push(part);
+  }
+  return acts.map(parts => ({ ...document, parts }));
+}
+
 function readStage(text: string): Record<string, string> {
   const words = text.split(/\s+/).map((word): [string, string] => {
     const [name = '', value = ''] = word.split('=');

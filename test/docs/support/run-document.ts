@@ -4,7 +4,7 @@ import { runIn, Scene } from './scene.ts';
 import type { CommandResult, StartedCommand, Terminal } from './terminal.ts';
 
 /** A machine that does much else at the same time takes several times as long as one that does not. */
-const COMMAND_TIMEOUT_MS = 240_000;
+const COMMAND_TIMEOUT_MS = 420_000;
 const START_TIMEOUT_MS = 120_000;
 
 /** Words behind `console` by which a fence says that it cannot run here. */

@@ -91,6 +91,7 @@ export class Scene {
     const terminal = new Terminal(this.directory, {
       PATH: `${join(this.directory, 'bin')}${delimiter}${process.env['PATH']}`,
       HOME: process.env['HOME'],
+      TMPDIR: this.directory,
       TERM: 'dumb',
       NO_COLOR: '1',
       AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED: 'true',

@@ -1,0 +1,20 @@
+import { expect, test } from 'vitest';
+import { DOCUMENTS } from './support/documents.ts';
+import { actsOf, readDocument } from './support/markdown.ts';
+import { isRun, runDocument } from './support/run-document.ts';
+
+const acts = DOCUMENTS.flatMap(path =>
+  actsOf(readDocument(path)).flatMap(act => {
+    const commands = act.parts.filter(part => 'info' in part && isRun(part));
+    return commands[0] === undefined ? [] : [{ at: `${path}:${commands[0].line}`, act }];
+  }),
+);
+
+// Most of it is waiting for a rate, so they are on the stage at the same time, each on its own.
+test.concurrent.each(acts)(
+  'what the document tells to type from $at on can be typed, and prints what it shows',
+  async ({ act }) => {
+    expect(await runDocument(act)).toBeGreaterThan(0);
+  },
+  600_000,
+);
