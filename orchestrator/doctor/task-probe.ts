@@ -139,10 +139,18 @@ function notStarted(error: unknown, { operatorPolicy = "the stack's OperatorPoli
     `ECS did not start the task: ${describeError(error)}`,
     denied
       ? `Attach ${operatorPolicy} to whoever runs orchestrate: it allows RunTask, and iam:PassRole for both roles of the task.`
-      : /apacity is unavailable/.test(describeError(error))
-        ? 'Fargate has no capacity there at this time: try again, or give subnets in more zones.'
-        : 'Look at the findings above, quota and subnets first.',
+      : adviceForRefusal(describeError(error)),
   );
+}
+
+function adviceForRefusal(text: string): string {
+  if (/apacity is unavailable/.test(text)) {
+    return 'Fargate has no capacity there at this time: try again, or give subnets in more zones.';
+  }
+  if (/unable to assume the role/.test(text)) {
+    return 'The role of that name was deleted, or its trust policy does not let ecs-tasks.amazonaws.com take it: compare it with infra/fleet.yaml.';
+  }
+  return 'Look at the findings above, quota and subnets first.';
 }
 
 /** What the end of the task means. */

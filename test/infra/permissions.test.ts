@@ -355,14 +355,24 @@ describe('the edges of the policies', () => {
     expect(pull.Resource).toBe(repository);
   });
 
-  it.each(['ExecutionRole', 'TaskRole'])('let only tasks of this account and Region take the %s', role => {
-    const [trust] = new Rendering(fleet, FLEET_PARAMETERS).properties(role).AssumeRolePolicyDocument
-      .Statement;
-    expect(trust.Principal).toEqual({ Service: 'ecs-tasks.amazonaws.com' });
-    expect(trust.Condition).toEqual({
-      StringEquals: { 'aws:SourceAccount': ACCOUNT },
-      ArnLike: { 'aws:SourceArn': `arn:aws:ecs:${REGION}:${ACCOUNT}:*` },
-    });
+  it('let only tasks take either role, and that of the worker only tasks of this account and Region', () => {
+    const trustOf = (role: string) =>
+      new Rendering(fleet, FLEET_PARAMETERS).properties(role).AssumeRolePolicyDocument.Statement;
+    const taken = {
+      Effect: 'Allow',
+      Principal: { Service: 'ecs-tasks.amazonaws.com' },
+      Action: 'sts:AssumeRole',
+    };
+    expect(trustOf('ExecutionRole')).toEqual([taken]);
+    expect(trustOf('TaskRole')).toEqual([
+      {
+        ...taken,
+        Condition: {
+          StringEquals: { 'aws:SourceAccount': ACCOUNT },
+          ArnLike: { 'aws:SourceArn': `arn:aws:ecs:${REGION}:${ACCOUNT}:*` },
+        },
+      },
+    ]);
   });
 
   it('fit what IAM takes: 6,144 characters a managed policy, 10,240 for all inline policies of a role', () => {
