@@ -51,20 +51,26 @@ export const KEY_OUTPUTS: readonly string[] = ['OperatorKeyPolicy', 'TableKmsKey
  */
 const USABLE_STATUS = /^(CREATE_COMPLETE|IMPORT_COMPLETE|UPDATE_.+)$/;
 
+/** Whether a command means the table and attribute of its options, defaults included, or those of a run's record. */
+export type TableMeant = 'of the options' | 'of a run';
+
 /**
  * Where the fleet runs: by options where all that matters is given, otherwise by the stack's outputs with options
  * over them.
  * @throws PreflightError when the stack is needed and cannot be read, is not complete, lacks an output, or is for
  * another table or attribute.
  */
-export async function locateFleet(settings: Settings): Promise<Surroundings> {
+export async function locateFleet(
+  settings: Settings,
+  meant: TableMeant = 'of the options',
+): Promise<Surroundings> {
   const { cluster, taskDefinition, subnets, securityGroups, controlTable } = settings;
   if (cluster && taskDefinition && subnets && securityGroups && controlTable) {
     return { cluster, taskDefinition, subnets, securityGroups, controlTable, ...defaults(settings, {}) };
   }
   const stack = await readStack(settings.stack);
   const { outputs } = stack;
-  refuseOtherTable(settings, stack);
+  refuseOtherTable(settings, stack, meant);
   const given: Partial<Record<string, unknown>> = {
     Cluster: cluster,
     TaskDefinition: taskDefinition,
@@ -91,7 +97,7 @@ export async function locateFleet(settings: Settings): Promise<Surroundings> {
 
 /** The control table alone, for commands that do not touch the fleet. */
 export async function locateControlTable(settings: Settings): Promise<string> {
-  return settings.controlTable ?? (await locateFleet(settings)).controlTable;
+  return settings.controlTable ?? (await locateFleet(settings, 'of a run')).controlTable;
 }
 
 function defaults(settings: Settings, outputs: Readonly<Record<string, string>>) {
@@ -107,11 +113,16 @@ function listOf(text: string | undefined): string[] {
 }
 
 /** A stack's roles are for one table and one attribute: with another, each call would be denied. */
-function refuseOtherTable({ table, attribute, given }: Settings, { name, outputs }: StackFacts): void {
+function refuseOtherTable(
+  { table, attribute, given }: Settings,
+  { name, outputs }: StackFacts,
+  meant: TableMeant,
+): void {
   const its = { table: outputs['Table'], attribute: outputs['Attribute'] };
   const asked = { table: table.split('/').at(-1), attribute };
   for (const what of ['table', 'attribute'] as const) {
-    if (!given.has(what) || its[what] === undefined || its[what] === asked[what]) continue;
+    if (meant === 'of a run' && !given.has(what)) continue;
+    if (its[what] === undefined || its[what] === asked[what]) continue;
     throw new PreflightError(
       `The stack ${name} is for the ${what} ${its[what]}, not ${asked[what]}: its roles may touch no other.\n` +
         `Say --${what} ${its[what]}, or name the stack for ${asked[what]} with --stack; each has one of its own.`,

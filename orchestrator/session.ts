@@ -7,7 +7,7 @@ import { ConfigurationError, describeError, PreflightError } from '../core/error
 import { MetricsPublisher } from '../core/metrics-publisher.ts';
 import type { RunRecord } from '../core/records.ts';
 import { Fleet } from './fleet.ts';
-import { locateControlTable, locateFleet, type Surroundings } from './fleet-location.ts';
+import { locateControlTable, locateFleet, type Surroundings, type TableMeant } from './fleet-location.ts';
 import type { Settings } from './options.ts';
 import type { createOutput } from './output.ts';
 import { createStores, type Stores } from './stores.ts';
@@ -30,8 +30,8 @@ export interface Session extends CommandContext {
   readonly fleet: Fleet;
 }
 
-export async function openSession(context: CommandContext): Promise<Session> {
-  const surroundings = await locateFleet(context.settings);
+export async function openSession(context: CommandContext, meant?: TableMeant): Promise<Session> {
+  const surroundings = await locateFleet(context.settings, meant);
   return {
     ...context,
     clock: systemClock,

@@ -52,7 +52,7 @@ function refuseChangedOptions(settings: Settings, run: RunRecord): void {
 /** `orchestrate resume RUN`: takes the supervision over and goes on; of a finished run it prints the end. */
 export async function resume(context: CommandContext): Promise<ExitCode> {
   const { settings, output } = context;
-  const session = await openSession(context);
+  const session = await openSession(context, 'of a run');
   const { stores, clock } = session;
   const before = await readRun(stores, settings.run ?? '');
   output.setRun(before.run);

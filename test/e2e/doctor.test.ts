@@ -100,6 +100,21 @@ describe('doctor --task', () => {
     expect(exit).toBe(3);
   });
 
+  test.each([
+    ['Capacity is unavailable at this time. Please try again later or in a different zone', 'no capacity'],
+    ["ECS was unable to assume the role 'arn:aws:iam::111122223333:role/x'", 'ecs-tasks.amazonaws.com'],
+  ])('says what to do when ECS refuses with "%s"', async (message, words) => {
+    const stage = await open();
+    stage.stack.faults?.add({
+      name: 'refused',
+      operations: ['RunTask'],
+      fault: { kind: 'fail', status: 400, error: 'ClientException', message },
+    });
+    const { exit, findings } = await doctorTask(stage);
+    expect(findings.get('task')).toMatchObject({ level: 'failure', advice: expect.stringContaining(words) });
+    expect(exit).toBe(3);
+  });
+
   test('gives up on a task that does not start, and has it stopped', async () => {
     const stage = await open({ taskDelays: { pendingMs: 15_000 } });
     const stops: string[] = [];

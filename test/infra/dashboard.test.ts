@@ -150,9 +150,13 @@ describe('the dashboard of fleet.yaml', () => {
     }
   });
 
-  it('is explained, widget by widget, in docs/dashboard.md', () => {
-    const headings =
-      readFileSync(new URL('../../docs/dashboard.md', import.meta.url), 'utf8').match(/^### .+$/gm) ?? [];
+  it('is explained, widget by widget, in docs/dashboard.md: healthy, not healthy, and what to do', () => {
+    const page = readFileSync(new URL('../../docs/dashboard.md', import.meta.url), 'utf8');
+    const headings = page.match(/^### .+$/gm) ?? [];
+    for (const title of widgets.flatMap(widget => widget.properties.title ?? [])) {
+      const [, part = ''] = page.split(`### ${title}\n`);
+      expect(part.split(/^##/m)[0]).toMatch(/\*\*Healthy:\*\*.+\*\*Not healthy:\*\*/s);
+    }
     const titles = widgets.flatMap(widget => widget.properties.title ?? []);
     expect(headings.map(heading => heading.slice(4)).filter(heading => titles.includes(heading))).toEqual(
       titles,

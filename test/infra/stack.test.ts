@@ -149,6 +149,37 @@ describe('a stack that cannot be used', () => {
     expect(ended.exit).toBe(3);
   });
 
+  it.each([['run', '--yes'], ['plan']])(
+    'is refused by %s for the table and attribute that are meant when nobody names them',
+    async (...args) => {
+      stacks = stackIn('CREATE_COMPLETE', { ...complete, Table: 'orders' });
+      const other = await ask(...args);
+      expect(other.stderr).toMatch(/is for the table orders, not stuff.*\nSay --table orders/);
+      expect(other.exit).toBe(3);
+      stacks = stackIn('CREATE_COMPLETE', { ...complete, Attribute: 'region' });
+      const attribute = await ask(...args, '--table', 'stuff');
+      expect(attribute.stderr).toMatch(/is for the attribute region, not test/);
+      expect(attribute.exit).toBe(3);
+    },
+  );
+
+  it('is a failure of doctor, for the table that is meant when nobody names one', async () => {
+    stacks = stackIn('CREATE_COMPLETE', { ...complete, Table: 'orders' });
+    const ended = await ask('doctor');
+    expect(found(ended, 'stack')).toMatchObject([
+      { level: 'failure', message: expect.stringContaining('is for the table orders, not stuff') },
+    ]);
+    expect(ended.exit).toBe(3);
+  });
+
+  it.each(['status', 'resume some-run'])(
+    'is not refused by %s, which goes by the record of a run',
+    async command => {
+      stacks = stackIn('CREATE_COMPLETE', { ...complete, Table: 'orders' });
+      expect((await ask(...command.split(' '))).stderr).not.toContain('is for the table');
+    },
+  );
+
   it('is a failure for doctor, which still ends with its list', async () => {
     stacks = stackIn('CREATE_IN_PROGRESS');
     const ended = await ask('doctor');
