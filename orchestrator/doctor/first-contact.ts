@@ -18,6 +18,7 @@ export const FIRST_CONTACT_CHECKS: readonly string[] = [
   'Throttling ends',
   'The topic lets both services in',
   'The dashboard opens, and its searches find the segments',
+  'The rules on stopped tasks match what they should',
 ];
 
 export const FIRST_CONTACT_PAGE = 'docs/first-contact.md';
