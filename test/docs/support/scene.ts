@@ -23,7 +23,17 @@ const TROUBLE_AFTER_MS = 3_000;
 
 const OLD_CODE_INTERVAL_MS = 150;
 
-const STAGES = ['bare', 'items', 'capacity', 'application', 'paused', 'throttle', 'kill', 'old-code'];
+const STAGES = [
+  'bare',
+  'table',
+  'items',
+  'capacity',
+  'application',
+  'paused',
+  'throttle',
+  'kill',
+  'old-code',
+];
 
 /** What a stage has beside the stack, to write to the table and to judge it. */
 interface Contents {
@@ -78,7 +88,8 @@ export class Scene {
       ...(capacity > 0 && { capacity: { writeUnitsPerSecond: capacity, readUnitsPerSecond: 10 * capacity } }),
     });
     const items = Number(stage['items'] ?? 0);
-    const contents = items > 0 ? await fillTable(stack, items, 'application' in stage) : undefined;
+    const contents =
+      items > 0 || 'table' in stage ? await fillTable(stack, items, 'application' in stage) : undefined;
     const scene = new Scene(directory, stage, stack, contents, onEvent);
     if ('paused' in stage) await scene.#beginAndPause();
     return scene;
