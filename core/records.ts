@@ -134,6 +134,20 @@ export interface TaskSize {
   readonly architecture: 'X86_64' | 'ARM64';
 }
 
+/** What the plan expected of a run, to be held against what it took. */
+export interface RunForecast {
+  readonly items: number;
+  readonly itemsBasis: string;
+  /** Items that lack the attribute. */
+  readonly missing: number;
+  readonly writeUnits: number;
+  /** Of the sweep and of one verification. */
+  readonly readUnits: number;
+  readonly seconds: number;
+  /** US dollars; `fargate` is null when the size of a task is not known. */
+  readonly cost: { readonly writes: number; readonly reads: number; readonly fargate: number | null };
+}
+
 export interface RunRecord {
   readonly run: string;
   readonly status: RunStatus;
@@ -202,6 +216,7 @@ export interface RunRecord {
   readonly finishedAt?: string;
   /** What DynamoDB said of the table at the start: up to six hours old by then, and 0 does not mean empty. */
   readonly tableSize?: { readonly items: number; readonly bytes: number };
+  readonly forecast?: RunForecast;
   /** By the task definition at the start: what a task is paid by. */
   readonly taskSize?: TaskSize;
   /** Milliseconds of supervised work, summed over resumes. */

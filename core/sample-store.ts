@@ -1,5 +1,5 @@
 import type { ControlTable } from './control-table.ts';
-import type { Counters, Rates, RunStatus } from './records.ts';
+import type { Counters, Rates, RunStatus, TrafficCut } from './records.ts';
 
 const SAMPLE_PREFIX = 'SAMPLE#';
 const VERIFICATION_SEGMENTS_PREFIX = 'VERIFICATION-SEGMENTS#';
@@ -21,6 +21,8 @@ export interface SampleRecord {
   /** In authority. */
   readonly tasks: number;
   readonly budget: Rates;
+  /** What live traffic left of the budget; absent while that is all of it. */
+  readonly cut?: TrafficCut;
   /** How often tasks were throttled since the sample before this one. */
   readonly throttled: number;
   readonly throttledReason?: string;

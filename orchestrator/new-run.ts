@@ -1,7 +1,8 @@
 import { randomBytes } from 'node:crypto';
-import { NO_COUNTERS, type RunRecord } from '../core/records.ts';
+import { NO_COUNTERS, type RunForecast, type RunRecord } from '../core/records.ts';
 import type { NewRun } from '../core/run-store.ts';
 import { provisionedRates } from './choose-rates.ts';
+import type { Forecast } from './plan/forecast.ts';
 import type { Prepared } from './plan/prepare.ts';
 import { indexesWith, type TableFacts } from './preflight.ts';
 import { tableSizeOf } from './run-sizes.ts';
@@ -61,12 +62,34 @@ export function newRun(
     createdAt: at,
     createdBy: operator(),
     ...(tableSize && { tableSize }),
+    ...forecastOf(plan.forecast),
     ...(taskSize && { taskSize }),
     activeMs: 0,
     changes: [
       { id: randomBytes(8).toString('hex'), at, by: operator(), what: 'start', detail: `budget: ${reason}` },
     ],
     supervisorCounters: NO_COUNTERS,
+  };
+}
+
+/** Nothing of an estimate without an end: a record holds no infinity. */
+function forecastOf(plan: Forecast): { forecast?: RunForecast } {
+  const { items, itemsBasis, missing, writeUnits, scanReadUnits, verificationReadUnits, seconds, cost } =
+    plan;
+  const { writes, reads, fargate } = cost;
+  const readUnits = scanReadUnits + verificationReadUnits;
+  const figures = [items, missing.value, writeUnits.value, readUnits, seconds, writes, reads, fargate ?? 0];
+  if (!figures.every(Number.isFinite)) return {};
+  return {
+    forecast: {
+      items,
+      itemsBasis,
+      missing: missing.value,
+      writeUnits: writeUnits.value,
+      readUnits,
+      seconds,
+      cost: { writes, reads, fargate },
+    },
   };
 }
 

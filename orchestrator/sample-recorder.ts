@@ -1,15 +1,22 @@
 import type { Clock } from '../core/clock.ts';
 import { isInAuthority, type RunRecord, type SegmentRecord, type TaskRecord } from '../core/records.ts';
 import type { SampleRecord, SampleStore, VerificationProgress } from '../core/sample-store.ts';
+import { inForce } from './picture/cut.ts';
 import { ThrottleCount } from './picture/throttle-count.ts';
 import type { RunObserver } from './run-observer.ts';
 import { segmentStates, totals } from './run-summary.ts';
 
-/** Between two writes: so long may the orchestrator be silent before a reader wonders. */
-export const SAMPLE_INTERVAL_MS = 10_000;
+/** Between two writes at the most: so long may the orchestrator be silent before a reader wonders. */
+const LONGEST_INTERVAL_MS = 10_000;
+
+/** And at the least. */
+const SHORTEST_INTERVAL_MS = 2_000;
+
+/** A young run is sampled more often, or a short one would leave nothing to look at. */
+const WRITTEN_PART_OF_AGE = 1 / 30;
 
 /** Two kept samples are apart by this part of the run's age, once that is more than the interval. */
-const PART_OF_AGE = 1 / 360;
+const KEPT_PART_OF_AGE = 1 / 360;
 
 /** A verification's segments are few, and its time is short: its progress is worth a write more often. */
 const VERIFICATION_INTERVAL_MS = 2_000;
@@ -22,9 +29,9 @@ export interface SampleRecorderOptions {
 }
 
 /**
- * Stores the course of a run while it is supervised, for whoever looks later. Every ten seconds one item is written.
- * In the first hour each is kept; afterwards the youngest is written over until it is old enough, so that a day
- * leaves about 1,500 of them and a month 2,700:
+ * Stores the course of a run while it is supervised, for whoever looks later. Every two seconds one item is written in
+ * the first minute, every ten seconds from the fifth minute on. In the first hour each is kept; afterwards the youngest
+ * is written over until it is old enough, so that a day leaves about 1,600 of them and a month 2,800:
  *
  *     age of the run   10 min                    10 h
  *     written          |   |   |   |   |   |     |   |   |   |   |   |   |
@@ -57,6 +64,7 @@ export class SampleRecorder implements RunObserver {
     this.#throttled += count;
     this.#throttledReason = reason ?? this.#throttledReason;
     this.#createdAtMs = Date.parse(run.createdAt);
+    const cut = inForce(run.cut);
     this.#latest = {
       run: run.run,
       at: this.#options.clock.nowIso(),
@@ -67,6 +75,7 @@ export class SampleRecorder implements RunObserver {
       segmentsComplete: segmentStates(run, segments).complete,
       tasks: tasks.filter(({ status }) => isInAuthority(status)).length,
       budget: run.rates,
+      ...(cut && { cut }),
     };
     const { writeUnitsPerSecond, readUnitsPerSecond } = run.rates;
     const stage = [
@@ -76,6 +85,7 @@ export class SampleRecorder implements RunObserver {
       run.sweep,
       writeUnitsPerSecond,
       readUnitsPerSecond,
+      cut?.factor,
     ].join();
     const changed = stage !== this.#stage;
     this.#stage = stage;
@@ -105,12 +115,17 @@ export class SampleRecorder implements RunObserver {
 
   #writeIfDue(changed: boolean): void {
     const now = this.#options.clock.monotonicMs();
-    if (!this.#latest || this.#busy || (!changed && now - this.#writtenAtMs < SAMPLE_INTERVAL_MS)) return;
+    if (!this.#latest || this.#busy) return;
+    const ageMs = Date.parse(this.#latest.at) - this.#createdAtMs;
+    const intervalMs = Math.min(
+      LONGEST_INTERVAL_MS,
+      Math.max(SHORTEST_INTERVAL_MS, ageMs * WRITTEN_PART_OF_AGE),
+    );
+    if (!changed && now - this.#writtenAtMs < intervalMs) return;
     const sample = this.#sample(this.#latest);
     const position = { epoch: this.#options.epoch, number: this.#number };
     this.#writtenAtMs = now;
-    const ageMs = Date.parse(sample.at) - this.#createdAtMs;
-    if (changed || now - this.#keptAtMs >= Math.max(SAMPLE_INTERVAL_MS, ageMs * PART_OF_AGE)) {
+    if (changed || now - this.#keptAtMs >= Math.max(intervalMs, ageMs * KEPT_PART_OF_AGE)) {
       this.#keptAtMs = now;
       this.#number += 1;
       this.#throttled = 0;

@@ -156,7 +156,9 @@ export class Watch {
       {
         at,
         status: run.status,
+        pass: run.pass,
         budget: run.rates,
+        ...(run.cut && { cut: run.cut }),
         tasks: tasksInAuthority(tasks),
         segmentsComplete: segmentStates(run, segments).complete,
         counters,

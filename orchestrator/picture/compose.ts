@@ -10,6 +10,7 @@ import {
 import type { VerificationProgress } from '../../core/sample-store.ts';
 import { segmentStates, totals } from '../run-summary.ts';
 import { costView } from './cost-view.ts';
+import { cutRates, inForce } from './cut.ts';
 import type { History } from './history.ts';
 import { marksOf } from './marks.ts';
 import type { Picture, QuarantineView, RateView, RunFacts, VerificationView } from './picture.ts';
@@ -35,7 +36,7 @@ export interface Knowledge {
   /** Of heartbeats, in milliseconds by launch. */
   readonly ages: ReadonlyMap<string, number>;
   readonly rate: RateView | null;
-  readonly history: Pick<History, 'points' | 'throttling'>;
+  readonly history: Pick<History, 'points' | 'throttling' | 'cuts' | 'passes'>;
   /** Items that earlier sweeps scanned, where that is known. */
   readonly scannedBefore: number | undefined;
   readonly orchestratorAgeMs: number | null;
@@ -67,7 +68,7 @@ export function compose(records: Records, knowledge: Knowledge): Picture {
       lastResult: records.verifications.at(-1),
     }),
     cost: costView(run, counters, tasks, nowMs),
-    marks: marksOf({ ...records, throttling: history.throttling }),
+    marks: marksOf({ ...records, history }),
     history: history.points,
     verifications: verificationViews(records),
     quarantine: quarantineView(records.quarantine),
@@ -93,6 +94,8 @@ function factsOf(run: RunRecord, launches: number): RunFacts {
     writeApi: run.writeApi,
     writeApiReason: run.writeApiReason,
     budget: run.rates,
+    budgetNow: cutRates(run.rates, run.cut),
+    cut: inForce(run.cut) ?? null,
     unattendedRate: run.unattendedRate,
     pass: run.pass,
     passes: run.passes,

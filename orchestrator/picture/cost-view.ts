@@ -41,10 +41,19 @@ const READ_UNIT_BYTES = 4_096;
 const WRITE_UNIT_BYTES = 1_024;
 
 /**
- * What a sweep and a verification take by DynamoDB's own figures at the start, if every item lacks the attribute and
- * no index projects it. Items are taken to be of one size.
+ * What a sweep and a verification take: as the plan had it, or else by DynamoDB's own figures at the start, if every
+ * item lacks the attribute and no index projects it. Items are taken to be of one size then.
  */
-function expectedCost({ tableSize, prices = PRICES }: RunRecord): ExpectedCost | null {
+function expectedCost({ forecast, tableSize, prices = PRICES }: RunRecord): ExpectedCost | null {
+  if (forecast) {
+    const { cost, itemsBasis, ...figures } = forecast;
+    return {
+      ...figures,
+      dollars: cost.writes + cost.reads,
+      fargate: cost.fargate,
+      basis: `the plan, for one sweep and one verification; how many items: ${itemsBasis}`,
+    };
+  }
   if (!tableSize || tableSize.items === 0 || tableSize.bytes === 0) return null;
   const { items, bytes } = tableSize;
   const writeUnits = items * Math.ceil(Math.max(1, bytes / items) / WRITE_UNIT_BYTES);
@@ -52,9 +61,12 @@ function expectedCost({ tableSize, prices = PRICES }: RunRecord): ExpectedCost |
   const { writes, reads } = unitsCost({ writeUnits, readUnits }, prices);
   return {
     items,
+    missing: null,
     writeUnits,
     readUnits,
     dollars: writes + reads,
+    fargate: null,
+    seconds: null,
     basis:
       "one sweep and one verification, by DynamoDB's count and size at the start (up to six hours old), " +
       'if every item lacks the attribute and no index holds it; without Fargate',

@@ -1,4 +1,5 @@
 import type { SampleRecord } from '../../core/sample-store.ts';
+import { cutRates } from './cut.ts';
 import type { HistoryPoint, RateView } from './picture.ts';
 
 /** Throttling that comes back within this time has not ended. */
@@ -21,16 +22,34 @@ export interface ThrottlingEpisode {
   readonly reason: string;
 }
 
+/** From when on live traffic left so much of the budget, and why. */
+export interface CutChange {
+  readonly at: string;
+  readonly factor: number;
+  readonly reason: string;
+}
+
 /** What is known of a moment beside its rate. */
 export type Moment = Pick<
   SampleRecord,
-  'at' | 'status' | 'budget' | 'tasks' | 'segmentsComplete' | 'counters' | 'throttled' | 'throttledReason'
+  | 'at'
+  | 'status'
+  | 'pass'
+  | 'budget'
+  | 'cut'
+  | 'tasks'
+  | 'segmentsComplete'
+  | 'counters'
+  | 'throttled'
+  | 'throttledReason'
 >;
 
 /** The course of a run: first what the supervisor stored, then what its reader saw itself. */
 export class History {
   readonly #points: HistoryPoint[] = [];
   readonly #episodes: ThrottlingEpisode[] = [];
+  readonly #cuts: CutChange[] = [];
+  readonly #passes: { pass: number; at: string }[] = [];
   #samples: readonly SampleRecord[] = [];
   #seen = 0;
 
@@ -42,10 +61,21 @@ export class History {
     return this.#episodes;
   }
 
+  /** Every change of what live traffic leaves of the budget. */
+  get cuts(): readonly CutChange[] {
+    return this.#cuts;
+  }
+
+  /** When passes after the first were seen to begin. */
+  get passes(): readonly { readonly pass: number; readonly at: string }[] {
+    return this.#passes;
+  }
+
   /** Takes the stored samples, in their order; a rate is the difference of two. */
   addSamples(samples: readonly SampleRecord[]): void {
     this.#samples = samples;
     for (const [index, sample] of samples.entries()) {
+      this.#follow(sample);
       const before = samples[index - 1];
       const rate = this.#rateAt(index);
       if (before && Date.parse(sample.at) - Date.parse(before.at) > GAP_MS) {
@@ -77,6 +107,7 @@ export class History {
 
   /** Takes what was just read, with the rate over the last seconds. */
   addLook(moment: Moment, rate: RateView | null): void {
+    this.#follow(moment);
     // The first look has no rate yet; leaving it out joins what was stored to what comes.
     if (!rate && this.#points.length > 0) return;
     this.#add(moment, rate && { write: rate.writeUnitsPerSecond, read: rate.readUnitsPerSecond });
@@ -87,12 +118,13 @@ export class History {
   #add(moment: Moment, rate: { write: number; read: number } | null): void {
     const t = Date.parse(moment.at) / 1_000;
     if (t <= (this.#points.at(-1)?.t ?? 0)) return;
+    const budget = cutRates(moment.budget, moment.cut);
     this.#points.push({
       t,
       write: rate && round(rate.write),
       read: rate && round(rate.read),
-      budgetWrite: moment.budget.writeUnitsPerSecond,
-      budgetRead: moment.budget.readUnitsPerSecond,
+      budgetWrite: budget.writeUnitsPerSecond,
+      budgetRead: budget.readUnitsPerSecond,
       tasks: moment.tasks,
       complete: moment.segmentsComplete,
       scanned: moment.counters.scanned,
@@ -100,6 +132,13 @@ export class History {
       verifying: moment.status === 'verifying',
     });
     if (moment.throttled > 0) this.#throttled(moment);
+  }
+
+  #follow({ at, pass, cut }: Moment): void {
+    const factor = cut?.factor ?? 1;
+    if (factor !== (this.#cuts.at(-1)?.factor ?? 1))
+      this.#cuts.push({ at, factor, reason: cut?.reason ?? '' });
+    if (pass > (this.#passes.at(-1)?.pass ?? 1)) this.#passes.push({ pass, at });
   }
 
   #throttled({ at, throttled, throttledReason = 'no reason given' }: Moment): void {

@@ -1,27 +1,38 @@
-import { isFinished, type RunRecord, type TaskRecord, type VerificationRecord } from '../../core/records.ts';
+import {
+  isFinished,
+  type RunRecord,
+  type SegmentRecord,
+  type TaskRecord,
+  type VerificationRecord,
+} from '../../core/records.ts';
 import type { VerificationProgress } from '../../core/sample-store.ts';
-import type { ThrottlingEpisode } from './history.ts';
+import type { CutChange, History, ThrottlingEpisode } from './history.ts';
 import type { Mark, MarkKind } from './picture.ts';
+import { percent } from './words.ts';
 
 /** What happened to many tasks within this time is one mark. */
 const SAME_MOMENT_MS = 2_500;
 
 export interface MarksRequest {
   readonly run: RunRecord;
+  readonly segments: readonly SegmentRecord[];
   readonly tasks: readonly TaskRecord[];
   readonly verifications: readonly VerificationRecord[];
   readonly verificationProgress: readonly VerificationProgress[];
-  readonly throttling: readonly ThrottlingEpisode[];
+  readonly history: Pick<History, 'throttling' | 'cuts' | 'passes'>;
 }
 
 /** What happened in a run, oldest first: all of it follows from its records. */
 export function marksOf(request: MarksRequest): Mark[] {
-  const { run } = request;
+  const { run, history } = request;
   const marks = [
     ...run.changes.map(changeMark),
     ...taskMarks(request.tasks),
     ...verificationMarks(request),
-    ...request.throttling.map(throttlingMark),
+    ...history.throttling.map(throttlingMark),
+    ...history.cuts.map(cut => mark(cut.at, 'change', describeCut(cut))),
+    ...history.passes.map(({ pass, at }) => mark(at, 'pass', `Pass ${pass} began`)),
+    ...segmentMarks(request),
     ...(isFinished(run.status) && run.finishedAt
       ? [
           mark(
@@ -39,6 +50,23 @@ function changeMark({ at, by, what, detail }: RunRecord['changes'][number]): Mar
   return what === 'start'
     ? mark(at, 'start', `${by} started the run`)
     : mark(at, 'change', `${by}: ${what}${detail ? `, ${detail}` : ''}`);
+}
+
+/** What live traffic leaves of the budget, in words. */
+export function describeCut({ factor, reason }: Omit<CutChange, 'at'>): string {
+  return factor < 1
+    ? `The fleet uses ${percent(factor)} of its budget: ${reason}`
+    : 'The fleet uses its whole budget again';
+}
+
+/** A segment is given up when the last of its launches has ended. */
+function segmentMarks({ run, segments, tasks }: MarksRequest): Mark[] {
+  return segments.flatMap(({ segment, status, pass, reason }) => {
+    if (status !== 'failed' || pass !== run.sweep) return [];
+    const ends = tasks.flatMap(task => (task.segments.includes(segment) && task.endedAt) || []);
+    const at = ends.reduce((latest, end) => (end > latest ? end : latest), '');
+    return at === '' ? [] : [mark(at, 'segment-failed', `Segment ${segment} was given up: ${reason}`)];
+  });
 }
 
 function taskMarks(tasks: readonly TaskRecord[]): Mark[] {

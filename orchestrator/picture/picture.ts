@@ -7,6 +7,7 @@ import type {
   SegmentStatus,
   TaskEnd,
   TaskStatus,
+  TrafficCut,
   VerificationRecord,
 } from '../../core/records.ts';
 import type { VerificationProgress } from '../../core/sample-store.ts';
@@ -60,6 +61,10 @@ export interface RunFacts {
   readonly writeApi: string;
   readonly writeApiReason: string;
   readonly budget: Rates;
+  /** What of the budget the fleet may use now: less than all of it while live traffic needs the rest. */
+  readonly budgetNow: Rates;
+  /** Why that is less than all; null while it is not. */
+  readonly cut: TrafficCut | null;
   readonly unattendedRate: number;
   readonly pass: number;
   readonly passes: number;
@@ -157,9 +162,15 @@ export interface CostView {
 
 export interface ExpectedCost {
   readonly items: number;
+  /** Items that lack the attribute; null when nobody looked. */
+  readonly missing: number | null;
   readonly writeUnits: number;
   readonly readUnits: number;
+  /** For writes and reads. */
   readonly dollars: number;
+  /** Dollars; null when it was not estimated. */
+  readonly fargate: number | null;
+  readonly seconds: number | null;
   readonly basis: string;
 }
 
@@ -188,6 +199,7 @@ export interface HistoryPoint {
   readonly t: number;
   readonly write: number | null;
   readonly read: number | null;
+  /** In force: less what live traffic needed of it. */
   readonly budgetWrite: number;
   readonly budgetRead: number;
   readonly tasks: number;

@@ -1,4 +1,6 @@
 import type { OperatorChange, RunStatus } from '../../core/records.ts';
+import type { CutChange } from '../picture/history.ts';
+import { describeCut } from '../picture/marks.ts';
 import type { Picture } from '../picture/picture.ts';
 import { count, dollars, duration } from '../picture/words.ts';
 import { type WayBack, wayBackOf } from './way-back.ts';
@@ -20,14 +22,23 @@ export interface Evidence {
   readonly wayBack: WayBack;
 }
 
-export function evidenceOf(picture: Picture, writtenAt: string): Evidence {
+/** `cuts`: every change of what live traffic left of the budget. */
+export function evidenceOf(picture: Picture, writtenAt: string, cuts: readonly CutChange[]): Evidence {
   const { run } = picture;
   return {
     writtenAt,
     proved: run.status === 'verified',
     conclusion: conclusionOf(picture),
     options: optionsOf(picture),
-    changes: run.changes.map(({ id: _, ...change }) => change),
+    changes: [
+      ...run.changes.map(({ id: _, ...change }) => change),
+      ...cuts.map(cut => ({
+        at: cut.at,
+        by: 'traffic guard',
+        what: 'rate' as const,
+        detail: describeCut(cut),
+      })),
+    ].sort((a, b) => Date.parse(a.at) - Date.parse(b.at)),
     ...consumptionOf(picture),
     wayBack: wayBackOf(run),
   };
@@ -87,13 +98,18 @@ function optionsOf({ run, tasks, counters }: Picture): Evidence['options'] {
   return all.flatMap(([name, value]) => (value === undefined ? [] : [{ name, value }]));
 }
 
-function consumptionOf({ counters, cost }: Picture): Pick<Evidence, 'consumption' | 'consumptionNotes'> {
+function consumptionOf({ run, counters, cost }: Picture): Pick<Evidence, 'consumption' | 'consumptionNotes'> {
   const { expected } = cost;
-  const known = (value: number | undefined, text: (value: number) => string) =>
-    value === undefined ? 'not known' : text(value);
+  const known = (value: number | null | undefined, text: (value: number) => string) =>
+    value == null ? 'not known' : text(value);
   return {
     consumption: [
-      { what: 'Items', consumed: count(counters.scanned), expected: known(expected?.items, count) },
+      { what: 'Items read', consumed: count(counters.scanned), expected: known(expected?.items, count) },
+      {
+        what: 'of those, lacked it',
+        consumed: count(counters.matched),
+        expected: known(expected?.missing, count),
+      },
       {
         what: 'Write units',
         consumed: count(counters.writeUnits),
@@ -112,9 +128,21 @@ function consumptionOf({ counters, cost }: Picture): Pick<Evidence, 'consumption
       {
         what: `Fargate, ${duration(cost.taskSeconds * 1_000)} of tasks`,
         consumed: cost.fargate === null ? 'not known' : dollars(cost.fargate),
-        expected: '',
+        expected: known(expected?.fargate, dollars),
       },
-      { what: 'In all', consumed: dollars(cost.total), expected: '' },
+      {
+        what: 'In all',
+        consumed: dollars(cost.total),
+        expected: known(
+          expected && expected.fargate !== null ? expected.dollars + expected.fargate : null,
+          dollars,
+        ),
+      },
+      {
+        what: 'Time under supervision',
+        consumed: duration(run.activeMs),
+        expected: known(expected?.seconds, seconds => duration(seconds * 1_000)),
+      },
     ],
     consumptionNotes: [
       expected

@@ -39,5 +39,5 @@ export async function readReport(stores: Stores, run: string, at: string): Promi
     scannedBefore: sweepStart(samples)?.scanned,
     orchestratorAgeMs: null,
   });
-  return { records, picture, evidence: evidenceOf(picture, at) };
+  return { records, picture, evidence: evidenceOf(picture, at, history.cuts) };
 }

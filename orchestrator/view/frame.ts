@@ -38,6 +38,7 @@ export function drawFrame(picture: Picture, { columns, rows }: FrameSize): strin
     ...rateRows(picture, width),
     taskRow(picture),
     ...throttlingRow(picture),
+    ...cutRow(picture),
     ...itemRow(picture),
     timeRow(picture),
     spentRow(picture),
@@ -131,8 +132,8 @@ function rateRows({ rate: now, run, throttling }: Picture, width: number): Row[]
     };
   };
   return [
-    row('Writes', now?.writeUnitsPerSecond, run.budget.writeUnitsPerSecond, 3),
-    row('Reads', now?.readUnitsPerSecond, run.budget.readUnitsPerSecond, 9),
+    row('Writes', now?.writeUnitsPerSecond, run.budgetNow.writeUnitsPerSecond, 3),
+    row('Reads', now?.readUnitsPerSecond, run.budgetNow.readUnitsPerSecond, 9),
   ];
 }
 
@@ -161,6 +162,12 @@ function throttlingRow({ throttling }: Picture): Row[] {
   const { tasks, reason } = throttling;
   const who = tasks === 1 ? '1 task' : `${count(tasks)} tasks`;
   return [{ rank: 2, line: labelled('Throttled', [`${who}: ${reason}`, ['bold', 'yellow']]) }];
+}
+
+function cutRow({ run: { budget, cut } }: Picture): Row[] {
+  if (!cut) return [];
+  const text = `to ${percent(cut.factor)} of ${rate(budget.writeUnitsPerSecond)} units/s: ${cut.reason}`;
+  return [{ rank: 2, line: labelled('Cut', [text, ['bold', 'yellow']]) }];
 }
 
 function itemRow({ counters }: Picture): Row[] {

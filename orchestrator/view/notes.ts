@@ -1,5 +1,5 @@
 import type { Picture } from '../picture/picture.ts';
-import { count, duration } from '../picture/words.ts';
+import { count, duration, rate } from '../picture/words.ts';
 
 /** The same warning is said again after this long at the earliest. */
 const REPEAT_WARNING_MS = 30_000;
@@ -21,6 +21,10 @@ export class Notes {
   readonly #lines: string[] = [];
   readonly #ended = new Map<string, number>();
   readonly #warned = new Map<string, number>();
+  #launched = 0;
+  #budget: Picture['run']['budget'] | undefined;
+  #quarantined = 0;
+  #quarantineToldAtMs = Number.NEGATIVE_INFINITY;
   #throttledSinceMs: number | undefined;
   #throttledAtMs = 0;
   #pass: number | undefined;
@@ -28,7 +32,8 @@ export class Notes {
 
   /** An event of the supervisor at this moment, in milliseconds. What it says by itself to people is left to it. */
   event(name: string, fields: Fields, nowMs: number): void {
-    if (name === 'task.ended') this.#countEnd(fields);
+    if (name === 'task.launched') this.#launched += 1;
+    else if (name === 'task.ended') this.#countEnd(fields);
     else if (name === 'warning') this.#warn(String(fields['message']), nowMs);
     else if (name === 'repair.started')
       this.#lines.push(`Repairing the ${number(fields['items'])} items that lack it.`);
@@ -52,6 +57,8 @@ export class Notes {
       this.#lines.push(`The run is to ${run.desired}: tasks finish what they have in hand and end.`);
     }
     this.#status = run.desired;
+    this.#followBudget(run.budget);
+    this.#followQuarantine(picture, nowMs);
     if (throttling) {
       if (this.#throttledSinceMs === undefined) {
         this.#throttledSinceMs = nowMs;
@@ -67,11 +74,27 @@ export class Notes {
 
   /** The lines since the last call. */
   take(): string[] {
-    for (const [what, tasks] of this.#ended) {
-      this.#lines.push(`${tasks === 1 ? '1 task' : `${count(tasks)} tasks`} ended: ${what}`);
-    }
+    for (const [what, tasks] of this.#ended) this.#lines.push(`${tasksIn(tasks)} ended: ${what}`);
+    if (this.#launched > 0) this.#lines.push(`${tasksIn(this.#launched)} launched.`);
+    this.#launched = 0;
     this.#ended.clear();
     return this.#lines.splice(0);
+  }
+
+  #followBudget(budget: Picture['run']['budget']): void {
+    const before = this.#budget;
+    this.#budget = budget;
+    const [now, old] = [describeBudget(budget), before && describeBudget(before)];
+    if (old !== undefined && now !== old) this.#lines.push(`The budget is ${now} now; it was ${old}.`);
+  }
+
+  /** What grows is said once in a while, not with each item. */
+  #followQuarantine({ run, counters: { quarantined } }: Picture, nowMs: number): void {
+    if (quarantined <= this.#quarantined || nowMs - this.#quarantineToldAtMs < REPEAT_WARNING_MS) return;
+    this.#quarantined = quarantined;
+    this.#quarantineToldAtMs = nowMs;
+    const items = quarantined === 1 ? '1 item is' : `${count(quarantined)} items are`;
+    this.#lines.push(`${items} in quarantine: orchestrate failures ${run.run}`);
   }
 
   #countEnd({ kind, reason }: Fields): void {
@@ -84,6 +107,14 @@ export class Notes {
     this.#warned.set(message, nowMs);
     this.#lines.push(`Warning: ${message}`);
   }
+}
+
+function tasksIn(tasks: number): string {
+  return tasks === 1 ? '1 task' : `${count(tasks)} tasks`;
+}
+
+function describeBudget({ writeUnitsPerSecond, readUnitsPerSecond }: Picture['run']['budget']): string {
+  return `${rate(writeUnitsPerSecond)} write and ${rate(readUnitsPerSecond)} read units a second`;
 }
 
 function number(value: unknown): string {

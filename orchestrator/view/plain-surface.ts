@@ -42,7 +42,8 @@ function describe({ run, states, tasks, counters, rate: now, throttling, progres
     stage,
     `${count(running)} of ${count(run.tasksWanted)} tasks`,
     `${count(counters.scanned)} scanned, ${count(counters.updated)} updated`,
-    now && `${rate(now.writeUnitsPerSecond)} of ${rate(run.budget.writeUnitsPerSecond)} write units/s`,
+    now && `${rate(now.writeUnitsPerSecond)} of ${rate(run.budgetNow.writeUnitsPerSecond)} write units/s`,
+    run.cut && `the budget is cut to ${percent(run.cut.factor)}: ${run.cut.reason}`,
     progress.remainingMs !== null &&
       `${roughDuration(progress.remainingMs)} left by ${progress.remainingBasis}`,
     counters.quarantined > 0 && `${count(counters.quarantined)} in quarantine`,

@@ -14,7 +14,7 @@ import type { Surface } from './surface.ts';
 const VERIFICATION_INTERVAL_MS = 250;
 
 /** The terminal has no charts. */
-const NO_HISTORY = { points: [], throttling: [] };
+const NO_HISTORY = { points: [], throttling: [], cuts: [], passes: [] };
 
 /** Follows a supervised run on a surface: the state as it is, and a line for each change. */
 export class RunView implements RunObserver {

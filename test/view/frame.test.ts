@@ -1,17 +1,17 @@
 import { stripVTControlCharacters } from 'node:util';
 import { describe, expect, test } from 'vitest';
-import { NO_COUNTERS } from '../../core/records.ts';
+import { NO_COUNTERS, type RunRecord } from '../../core/records.ts';
 import { compose } from '../../orchestrator/picture/compose.ts';
 import { drawFrame } from '../../orchestrator/view/frame.ts';
 import { Notes } from '../../orchestrator/view/notes.ts';
 import { PlainSurface } from '../../orchestrator/view/plain-surface.ts';
 import { clean, render } from '../../orchestrator/view/spans.ts';
 import { FakeClock } from '../support/fake-clock.ts';
-import { runRecord, segmentRecord, taskRecord } from '../support/records.ts';
+import { rates, runRecord, segmentRecord, taskRecord } from '../support/records.ts';
 
 const THROTTLED = { count: 12, reason: 'TableWriteKeyRangeThroughputExceeded on stuff' };
 
-function pictureOf(totalSegments: number, throttled = false) {
+function pictureOf(totalSegments: number, throttled = false, run: Partial<RunRecord> = {}) {
   const segments = Array.from({ length: totalSegments }, (_, segment) =>
     segmentRecord({
       segment,
@@ -22,7 +22,7 @@ function pictureOf(totalSegments: number, throttled = false) {
   );
   return compose(
     {
-      run: runRecord({ totalSegments }),
+      run: runRecord({ totalSegments, ...run }),
       segments,
       tasks: [taskRecord(throttled ? { throttled: THROTTLED } : {})],
       quarantine: [],
@@ -33,7 +33,7 @@ function pictureOf(totalSegments: number, throttled = false) {
       nowMs: Date.parse('2026-01-01T00:03:20.000Z'),
       ages: new Map(),
       rate: { writeUnitsPerSecond: 80, readUnitsPerSecond: 3.25, itemsPerSecond: 10, overMs: 10_000 },
-      history: { points: [], throttling: [] },
+      history: { points: [], throttling: [], cuts: [], passes: [] },
       scannedBefore: undefined,
       orchestratorAgeMs: 0,
     },
@@ -69,6 +69,18 @@ describe('the frame', () => {
   });
 });
 
+test('a budget that live traffic cuts is shown as cut, with the reason', () => {
+  const cut = { factor: 0.5, reason: '3 throttled writes on the table at 08:00' };
+  const text = stripVTControlCharacters(
+    drawFrame(pictureOf(32, false, { cut }), { columns: 110, rows: 40 }).join('\n'),
+  );
+  expect(text).toContain('80 of 50 units/s');
+  expect(text).toMatch(/^Cut {8}to 50 % of 100 units\/s: 3 throttled writes/m);
+  const written: string[] = [];
+  new PlainSurface(line => written.push(line), new FakeClock()).show(pictureOf(32, false, { cut }));
+  expect(written[0]).toContain('the budget is cut to 50 %: 3 throttled writes');
+});
+
 test('a line is cut where it is too long, and no text can move the cursor', () => {
   expect(render([['abc', 'red'], ['defghij']], 6).replaceAll('\u001b', '')).toBe('[31mabc[39mde…');
   expect(stripVTControlCharacters(render([['abc', 'red'], ['def']], 6))).toBe('abcdef');
@@ -95,6 +107,28 @@ test('many tasks that end for one reason are one line, and throttling has a begi
   expect(notes.take()).toEqual([
     `The table throttles; the fleet slows down: ${THROTTLED.reason}`,
     'The table has stopped throttling, after 4 s.',
+  ]);
+});
+
+test('launches, another budget and items in quarantine each have a line', () => {
+  const notes = new Notes();
+  notes.picture(pictureOf(4), 0);
+  for (let task = 0; task < 3; task++) notes.event('task.launched', {}, 0);
+  expect(notes.take()).toEqual(['3 tasks launched.']);
+  notes.picture(pictureOf(4, false, { rates: rates(20, 100) }), 1_000);
+  expect(notes.take()).toEqual([
+    'The budget is 20 write and 100 read units a second now; it was 100 write and 100 read units a second.',
+  ]);
+  const quarantined = (items: number) => ({
+    rates: rates(20, 100),
+    supervisorCounters: { ...NO_COUNTERS, quarantined: items },
+  });
+  notes.picture(pictureOf(4, false, quarantined(1)), 2_000);
+  notes.picture(pictureOf(4, false, quarantined(5)), 3_000);
+  notes.picture(pictureOf(4, false, quarantined(7)), 40_000);
+  expect(notes.take()).toEqual([
+    '1 item is in quarantine: orchestrate failures run-1',
+    '7 items are in quarantine: orchestrate failures run-1',
   ]);
 });
 

@@ -32,7 +32,7 @@ function picture(
       nowMs: START_MS + 60_000,
       ages: new Map(),
       rate: { writeUnitsPerSecond: 50, readUnitsPerSecond: 5, itemsPerSecond: 100, overMs: 10_000 },
-      history: { points: [], throttling: [] },
+      history: { points: [], throttling: [], cuts: [], passes: [] },
       scannedBefore: undefined,
       orchestratorAgeMs: 0,
       ...more,
@@ -144,6 +144,28 @@ describe('what is shown of segments and tasks', () => {
   });
 });
 
+test('what the plan expected is what the run is held against; without a plan, what DynamoDB counted', () => {
+  const forecast = {
+    items: 8_000,
+    itemsBasis: 'the whole table was read',
+    missing: 6_000,
+    writeUnits: 6_100,
+    readUnits: 700,
+    seconds: 40,
+    cost: { writes: 0.5, reads: 0.25, fargate: 0.1 },
+  };
+  const tableSize = { items: 10, bytes: 10_240 };
+  const planned = picture({ forecast, tableSize }, []).cost.expected;
+  expect(planned).toMatchObject({ items: 8_000, missing: 6_000, writeUnits: 6_100, dollars: 0.75 });
+  expect(planned?.basis).toContain('the whole table was read');
+  expect(picture({ tableSize }, []).cost.expected).toMatchObject({
+    items: 10,
+    missing: null,
+    writeUnits: 10,
+  });
+  expect(picture({}, []).cost.expected).toBeNull();
+});
+
 test('the age of a heartbeat runs from when it was seen to change, whatever the other clock says', () => {
   const ages = new HeartbeatAges();
   const beat = (heartbeat: number, heartbeatAt: string) => [taskRecord({ heartbeat, heartbeatAt })];
@@ -205,6 +227,35 @@ describe('history', () => {
     const throttled = { throttled: 2, throttledReason: 'TableWriteKeyRangeThroughputExceeded' };
     history.addSamples([sample(0, 0, throttled), sample(10_000, 0, throttled), sample(60_000, 0, throttled)]);
     expect(history.throttling.map(({ count }) => count)).toEqual([4, 2]);
+  });
+
+  test('what live traffic needs is taken off the budget, and each change of it is told', () => {
+    const cut = { factor: 0.5, reason: '3 throttled writes on the table at 00:00' };
+    const history = new History();
+    history.addSamples([sample(0, 0), sample(10_000, 500, { cut }), sample(20_000, 900, { cut })]);
+    history.addLook(sample(30_000, 1_500), null);
+    expect(history.points.map(({ budgetWrite }) => budgetWrite)).toEqual([100, 50, 50]);
+    const { run, marks } = picture({ cut }, [], { history });
+    expect(run).toMatchObject({ budget: rates(100), budgetNow: rates(50), cut });
+    expect(marks.map(({ at, text }) => [at, text])).toEqual([
+      [iso(10_000), `The fleet uses 50 % of its budget: ${cut.reason}`],
+      [iso(30_000), 'The fleet uses its whole budget again'],
+    ]);
+    expect(picture({ cut: { factor: 1, reason: '' } }, []).run.cut).toBeNull();
+  });
+
+  test('a later pass and a segment that was given up are marks', () => {
+    const history = new History();
+    history.addSamples([sample(0, 0), sample(5_000, 0, { pass: 2 })]);
+    const given = { reason: '5 launches in a row made no progress' };
+    const { marks } = picture({}, [scanned(1, 0, 'failed', given)], {
+      history,
+      tasks: [taskRecord({ segments: [0, 1], endedAt: iso(7_000), status: 'stopped' })],
+    });
+    expect(marks.filter(({ kind }) => kind === 'pass' || kind === 'segment-failed')).toEqual([
+      { at: iso(5_000), kind: 'pass', text: 'Pass 2 began' },
+      { at: iso(7_000), kind: 'segment-failed', text: `Segment 1 was given up: ${given.reason}` },
+    ]);
   });
 
   test('a page that stays open keeps thousands of points, not hundreds of thousands', () => {

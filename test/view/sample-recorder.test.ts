@@ -35,7 +35,7 @@ function recorder() {
 
 const run = runRecord({ createdAt: '2026-01-01T00:00:00.000Z' });
 
-test('writes one item every ten seconds, and keeps a bounded number of them however long the run', async () => {
+test('writes at most one item every ten seconds once it is five minutes old, and keeps a bounded number of them however long the run', async () => {
   const { clock, recorder: made, kept, writes } = recorder();
   const hours = 24;
   for (let second = 0; second < hours * 3_600; second += 5) {
@@ -43,13 +43,34 @@ test('writes one item every ten seconds, and keeps a bounded number of them howe
     await settled();
     clock.jump(5_000);
   }
-  expect(writes.length).toBeLessThanOrEqual(hours * 360 + 2);
+  expect(writes.length).toBeLessThanOrEqual(hours * 360 + 100);
   expect(writes.every(({ position }) => position.epoch === 3)).toBe(true);
-  // 360 in the first hour, and 360 for each e-fold of the age after it.
+  // 400 in the first hour, and 360 for each e-fold of the age after it.
   expect(kept.size).toBeGreaterThan(1_300);
-  expect(kept.size).toBeLessThan(1_600);
+  expect(kept.size).toBeLessThan(1_700);
   const last = writes.at(-1)?.record.at ?? '';
   expect(clock.monotonicMs() - (Date.parse(last) - Date.UTC(2026, 0, 1))).toBeLessThanOrEqual(15_000);
+});
+
+test('a run of half a minute leaves enough to draw', async () => {
+  const { clock, recorder: made, kept } = recorder();
+  for (let second = 0; second < 30; second++) {
+    made.turn(run, [], []);
+    await settled();
+    clock.jump(1_000);
+  }
+  expect(kept.size).toBe(15);
+});
+
+test('tells at once when live traffic needs part of the budget, and when that has ended', async () => {
+  const { clock, recorder: made, kept } = recorder();
+  const cut = { factor: 0.5, reason: '3 throttled writes on the table at 08:00' };
+  for (const given of [undefined, cut, { factor: 1, reason: '' }]) {
+    made.turn({ ...run, ...(given && { cut: given }) }, [], []);
+    await settled();
+    clock.jump(500);
+  }
+  expect([...kept.values()].map(sample => sample.cut)).toEqual([undefined, cut, undefined]);
 });
 
 test('writes at once when the run changes, and leaves no throttling out', async () => {
@@ -60,12 +81,12 @@ test('writes at once when the run changes, and leaves no throttling out', async 
   made.turn(run, [], throttled(1));
   await settled();
   for (let heartbeat = 2; heartbeat <= 4; heartbeat++) {
-    clock.jump(1_000);
+    clock.jump(500);
     made.turn(run, [segmentRecord({ counters: { ...NO_COUNTERS, writeUnits: 5 } })], throttled(heartbeat));
     await settled();
   }
   expect(writes).toHaveLength(1);
-  clock.jump(1_000);
+  clock.jump(400);
   made.turn({ ...run, rates: rates(50) }, [], []);
   await settled();
   expect(writes.map(({ record }) => record.throttled)).toEqual([2, 6]);

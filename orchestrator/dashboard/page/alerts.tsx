@@ -1,4 +1,5 @@
 import type { ComponentChildren } from 'preact';
+import { describeCut } from '../../picture/marks.ts';
 import type { Picture } from '../../picture/picture.ts';
 import { clockTime, count, duration, shortLaunch } from '../../picture/words.ts';
 import type { Link } from './connection.ts';
@@ -24,6 +25,12 @@ export function Alerts({ picture, link }: { picture: Picture; link: Link }) {
         </Alert>
       )}
       <Throttling picture={picture} />
+      {picture.run.cut && picture.run.finishedAt === null && (
+        <Alert tone="care" name="cut">
+          <strong>The budget is cut.</strong> {describeCut(picture.run.cut)}. A tenth comes back with each
+          minute in which nobody is throttled.
+        </Alert>
+      )}
       <LostTasks picture={picture} />
       <SilentOrchestrator picture={picture} />
     </div>

@@ -23,10 +23,11 @@ export function Tiles({ picture }: { picture: Picture }) {
         label={run.finishedAt ? 'Write units a second, on average' : 'Write units a second'}
         value={now ? rate(now.writeUnitsPerSecond) : '–'}
       >
-        <Meter part={now ? now.writeUnitsPerSecond / run.budget.writeUnitsPerSecond : 0} />
+        <Meter part={now ? now.writeUnitsPerSecond / run.budgetNow.writeUnitsPerSecond : 0} />
         of a budget of {rate(run.budget.writeUnitsPerSecond)}
+        {run.cut && <span class="text-care">, cut to {percent(run.cut.factor)}</span>}
         <br />
-        {now ? rate(now.readUnitsPerSecond) : '–'} of {rate(run.budget.readUnitsPerSecond)} read units
+        {now ? rate(now.readUnitsPerSecond) : '–'} of {rate(run.budgetNow.readUnitsPerSecond)} read units
       </Tile>
       <Tile name="items" label="Items set" value={count(counters.updated)}>
         {count(counters.scanned)} scanned, {count(counters.matched)} lacked it

@@ -25,6 +25,7 @@ export function toneOfStatus(status: RunStatus): Tone {
 export function toneOfMark(kind: MarkKind): Tone {
   switch (kind) {
     case 'task-lost':
+    case 'segment-failed':
       return 'bad';
     case 'throttling':
     case 'change':
@@ -33,6 +34,7 @@ export function toneOfMark(kind: MarkKind): Tone {
     case 'end':
       return 'good';
     case 'start':
+    case 'pass':
     case 'launch':
       return 'busy';
     default:
