@@ -64,8 +64,8 @@ function segmentMarks({ run, segments, tasks }: MarksRequest): Mark[] {
   return segments.flatMap(({ segment, status, pass, reason }) => {
     if (status !== 'failed' || pass !== run.sweep) return [];
     const ends = tasks.flatMap(task => (task.segments.includes(segment) && task.endedAt) || []);
-    const at = ends.reduce((latest, end) => (end > latest ? end : latest), '');
-    return at === '' ? [] : [mark(at, 'segment-failed', `Segment ${segment} was given up: ${reason}`)];
+    const at = ends.toSorted().at(-1);
+    return at === undefined ? [] : [mark(at, 'segment-failed', `Segment ${segment} was given up: ${reason}`)];
   });
 }
 
