@@ -108,7 +108,7 @@ export const REPORT_OPTIONS = {
     choices: ['html', 'md', 'json'],
     default: 'html',
   }),
-  out: value('File to write (default fleetfill-RUN.FORMAT)', OUTPUT),
+  out: value('File to write (default: html into fleetfill-RUN.html, md and json to stdout)', OUTPUT),
 } satisfies Record<string, Options>;
 
 /** The run's options as `resume` takes them: to be compared, so none has a default. */

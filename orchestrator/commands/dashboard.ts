@@ -1,4 +1,5 @@
 import { systemClock } from '../../core/clock.ts';
+import { ConfigurationError, describeError } from '../../core/errors.ts';
 import { DashboardServer } from '../dashboard/server.ts';
 import { Watch } from '../dashboard/watch.ts';
 import { EXIT, type ExitCode } from '../exit-codes.ts';
@@ -10,7 +11,7 @@ export async function dashboard(context: CommandContext): Promise<ExitCode> {
   const stores = await openStores(context);
   const { run } = await readRun(stores, settings.run ?? '');
   output.setRun(run);
-  const server = await DashboardServer.listen({ port: settings.port });
+  const server = await listen(settings.port);
   try {
     output.print(
       `The run ${run} is at ${server.url}\nOnly this machine can open it. Ctrl-C ends it; the run goes on.`,
@@ -22,4 +23,15 @@ export async function dashboard(context: CommandContext): Promise<ExitCode> {
     await server.close();
   }
   return EXIT.ok;
+}
+
+async function listen(port: number): Promise<DashboardServer> {
+  try {
+    return await DashboardServer.listen({ port });
+  } catch (cause) {
+    throw new ConfigurationError(
+      `The page cannot be served on port ${port}: ${describeError(cause)}. Without --port any free one is taken.`,
+      { cause },
+    );
+  }
 }

@@ -14,7 +14,10 @@ const FORMATS = { html: htmlReport, md: markdownReport, json: jsonReport };
 /** `text` is the default of `plan`, and means nothing here. */
 const USUAL_FORMAT = 'html';
 
-/** `orchestrate report RUN`: the evidence of a run in one file. */
+/**
+ * `orchestrate report RUN`: the evidence of a run in one file. What is text goes to stdout unless a file is named, or
+ * stdout is for events.
+ */
 export async function report(context: CommandContext): Promise<ExitCode> {
   const { settings, output } = context;
   const stores = await openStores(context);
@@ -23,9 +26,14 @@ export async function report(context: CommandContext): Promise<ExitCode> {
   const report = await readReport(stores, run, systemClock.nowIso());
   if (!report) throw new ConfigurationError(`There is no run ${run}.`);
   const format = settings.format === 'text' ? USUAL_FORMAT : settings.format;
+  const text = FORMATS[format](report);
+  if (settings.out === undefined && format !== 'html' && !settings.json) {
+    output.print(text.trimEnd());
+    return EXIT.ok;
+  }
   const file = resolve(settings.out ?? `fleetfill-${run}.${format}`);
   try {
-    await writeFile(file, FORMATS[format](report));
+    await writeFile(file, text);
   } catch (cause) {
     throw new ConfigurationError(`The report cannot be written: ${describeError(cause)}`, { cause });
   }

@@ -69,7 +69,8 @@ export function compose(records: Records, knowledge: Knowledge): Picture {
     }),
     cost: costView(run, counters, tasks, nowMs),
     marks: marksOf({ ...records, history }),
-    history: history.points,
+    // A picture is of its moment: the history goes on, and the next picture is compared with this one.
+    history: [...history.points],
     verifications: verificationViews(records),
     quarantine: quarantineView(records.quarantine),
     orchestratorAgeMs: knowledge.orchestratorAgeMs,

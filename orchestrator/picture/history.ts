@@ -5,8 +5,11 @@ import type { HistoryPoint, RateView } from './picture.ts';
 /** Throttling that comes back within this time has not ended. */
 const EPISODE_GAP_MS = 15_000;
 
-/** A rate over less than this would jump with each checkpoint, and seem to be above a budget that was kept. */
-const RATE_OVER_MS = 8_000;
+/**
+ * A rate over less than this would jump with each checkpoint, and seem to be above a budget that was kept. Samples of an
+ * old run are ten seconds apart, or a little less.
+ */
+const RATE_OVER_MS = 9_500;
 
 /** Longer than samples are apart in the first hour: what lies between is known as an average only. */
 const GAP_MS = 60_000;

@@ -1,9 +1,9 @@
-import { clockTime, count } from '../picture/words.ts';
+import { clockTime, count, shortLaunch } from '../picture/words.ts';
 import type { RunReport } from './read-report.ts';
 
 /** The evidence as text, for a ticket. */
 export function markdownReport({ picture, evidence, records }: RunReport): string {
-  const { run, states, marks, verifications } = picture;
+  const { run, states, marks, segments, verifications } = picture;
   return [
     `# Fleetfill: ${run.table}, run ${run.run}`,
     evidence.conclusion,
@@ -33,6 +33,22 @@ export function markdownReport({ picture, evidence, records }: RunReport): strin
             result ? count(result.readUnits) : '',
           ]),
         ),
+    ...verifications.flatMap(({ pass, segments: parts }) =>
+      parts.length === 0
+        ? []
+        : [
+            `### Segments of the verification, pass ${pass}`,
+            longTable(
+              ['Segment', 'State', 'Scanned', 'Lacked it'],
+              parts.map(({ scanned, missing, done }, index) => [
+                String(index),
+                done ? 'read to its end' : 'not finished',
+                count(scanned),
+                count(missing),
+              ]),
+            ),
+          ],
+    ),
     '## Consumed and expected',
     table(
       ['', 'Consumed', 'Expected'],
@@ -40,7 +56,18 @@ export function markdownReport({ picture, evidence, records }: RunReport): strin
     ),
     ...evidence.consumptionNotes,
     '## Segments',
-    `${count(states.complete)} of ${count(run.totalSegments)} are complete, ${count(states.failed)} were given up. Each of them is in the JSON report.`,
+    `${count(states.complete)} of ${count(run.totalSegments)} are complete, ${count(states.failed)} were given up.`,
+    longTable(
+      ['Segment', 'State', 'Scanned', 'Set', 'Last launch', 'Complete at'],
+      segments.map(({ status, reason, scanned, updated, launch, completedAt }, index) => [
+        String(index),
+        reason ? `${status}: ${reason}` : status,
+        count(scanned),
+        count(updated),
+        launch ? shortLaunch(launch) : '',
+        completedAt ? clockTime(completedAt) : '',
+      ]),
+    ),
     '## Quarantine',
     records.quarantine.length === 0
       ? 'No item had to be set aside.'
@@ -68,6 +95,15 @@ export function markdownReport({ picture, evidence, records }: RunReport): strin
 function table(head: readonly string[], rows: readonly (readonly string[])[]): string {
   const row = (cells: readonly string[]) => `| ${cells.map(cell).join(' | ')} |`;
   return [row(head), `|${head.map(() => '---').join('|')}|`, ...rows.map(row)].join('\n');
+}
+
+/** No ticket takes more rows; a program reads them from the JSON report. */
+const MOST_ROWS = 500;
+
+function longTable(head: readonly string[], rows: readonly (readonly string[])[]): string {
+  const shown = table(head, rows.slice(0, MOST_ROWS));
+  const more = rows.length - MOST_ROWS;
+  return more > 0 ? `${shown}\n\nand ${count(more)} more: --format json` : shown;
 }
 
 /** A cell ends at a bar and at a line's end, whatever the text was. */

@@ -4,7 +4,8 @@ import { compose, type Records } from '../picture/compose.ts';
 import { History } from '../picture/history.ts';
 import type { Picture } from '../picture/picture.ts';
 import type { Stores } from '../stores.ts';
-import { type Evidence, evidenceOf } from './evidence.ts';
+import { evidenceOf } from './compose-evidence.ts';
+import type { Evidence } from './evidence.ts';
 
 export interface RunReport {
   readonly records: Records;
@@ -39,5 +40,5 @@ export async function readReport(stores: Stores, run: string, at: string): Promi
     scannedBefore: sweepStart(samples)?.scanned,
     orchestratorAgeMs: null,
   });
-  return { records, picture, evidence: evidenceOf(picture, at, history.cuts) };
+  return { records, picture, evidence: evidenceOf(record, picture, at, history.cuts) };
 }

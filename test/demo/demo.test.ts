@@ -1,7 +1,9 @@
 import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { Terminal } from '../view/support/terminal.ts';
 import { runBundle } from './support/run-bundle.ts';
 
 type Event = Record<string, unknown> & { event: string; at: string; runId?: string };
@@ -11,6 +13,18 @@ function eventsOf(stdout: string): Event[] {
     .trimEnd()
     .split('\n')
     .map(line => JSON.parse(line) as Event);
+}
+
+/** What the page is told first. */
+async function firstPicture(url: string): Promise<unknown> {
+  const { body } = await fetch(`${url}events`);
+  let heard = '';
+  for await (const bytes of body ?? []) {
+    heard += Buffer.from(bytes).toString();
+    const data = /event: picture\ndata: (.*)\n\n/.exec(heard)?.[1];
+    if (data) return JSON.parse(data);
+  }
+  throw new Error(`No picture came: ${heard}`);
 }
 
 /** Where the demo under test, and every process it starts, may put temporary files. */
@@ -73,6 +87,33 @@ describe('the demo', () => {
     await expect(fetch(url)).rejects.toThrow('fetch failed');
     for (const report of await readdir(scratch)) await rm(join(scratch, report));
   });
+
+  test('on a terminal the page stays to be looked at, until Ctrl-C', async () => {
+    const bundle = fileURLToPath(new URL('../../dist/demo.mjs', import.meta.url));
+    const { CI: _, ...environment } = process.env;
+    const terminal = new Terminal(
+      [process.execPath, bundle, '--items', '500', '--tasks', '2', '--dashboard'],
+      { ...environment, TMPDIR: scratch, TERM: 'xterm-256color' },
+      { columns: 160, rows: 50 },
+    );
+    try {
+      await terminal.until(screen => screen.includes('The page stays until Ctrl-C.'), 100_000);
+      const said = (await terminal.everything()).join('\n');
+      expect(said).toContain('agree to the item');
+      const url = /Watch it at (http:\/\/127\.0\.0\.1:\d+\/[\w-]+\/)/.exec(said)?.[1] ?? '';
+      expect(await (await fetch(url)).text()).toContain('<title>Fleetfill</title>');
+      expect(await firstPicture(url)).toMatchObject({ run: { status: 'verified', missing: 0 } });
+      terminal.interrupt();
+      expect(await terminal.exited).toBe(0);
+      await expect(fetch(url)).rejects.toThrow('fetch failed');
+    } finally {
+      terminal.end();
+    }
+    for (const report of await readdir(scratch)) {
+      expect(report).toMatch(/^fleetfill-[\d-]+[0-9a-f]*\.html$/);
+      await rm(join(scratch, report));
+    }
+  }, 150_000);
 
   test.each([
     [['--bogus'], /Unknown argument: bogus/],

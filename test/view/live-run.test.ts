@@ -66,12 +66,17 @@ describeInBrowser('a real run, in a browser', open => {
       .waitFor({ timeout: 30_000 });
     const killedMs = performance.now() - killedAt;
     await page.waitForSelector('[data-alert=lost]', { timeout: 30_000 });
-    await screenshot(page, 'dashboard-worker-killed');
     console.log(
       `shown after: throttling ${Math.round(throttlingMs)} ms, killed worker ${Math.round(killedMs)} ms`,
     );
     expect(throttlingMs).toBeLessThan(SHOWN_WITHIN_MS);
     expect(killedMs).toBeLessThan(SHOWN_WITHIN_MS);
+
+    // The tasks go on: the picture that is kept shows a curve and segments at several heights.
+    await page.locator('tr[data-tone=busy]').nth(3).waitFor({ timeout: 30_000 });
+    await page.waitForSelector('.chart canvas');
+    await page.locator('.legend li', { hasText: /^1\d complete/ }).waitFor({ timeout: 60_000 });
+    await screenshot(page, 'dashboard-worker-killed');
 
     await page.locator('.pill', { hasText: 'verified' }).waitFor({ timeout: 120_000 });
     await page.waitForSelector('.verdict.text-good');
@@ -91,12 +96,23 @@ describeInBrowser('a real run, in a browser', open => {
     expect(await page.textContent('body')).toContain('Never REMOVE "test" where it is 1');
     await page.getByText('Every segment as a table').click();
     expect(await page.locator('section[aria-label="Table of segments"] tbody tr').count()).toBe(64);
+    await page.getByText('Every verification segment of pass 1 as a table').click();
+    const verified = page.locator('section[aria-label="Table of verification segments, pass 1"] tbody tr');
+    expect(await verified.count()).toBe(63);
+    expect(await verified.first().textContent()).toMatch(/^0read to its end\d+0$/);
+    const expected = page.locator('section[aria-labelledby=consumption] tbody tr');
+    expect(await expected.first().textContent()).toMatch(/^Items read8,\d+8,000$/);
+    expect(await page.textContent('section[aria-labelledby=options]')).toContain(
+      '8,000 of 8,000 items to set',
+    );
+    expect(await page.textContent('section[aria-labelledby=options]')).toContain('UPDATE "stuff" SET "test"');
     expect(await accessibilityProblems(page)).toEqual([]);
     expect(requests.filter(address => !address.startsWith('file:') && !address.startsWith('data:'))).toEqual(
       [],
     );
     expect(complaints).toEqual([]);
     await page.getByText('Every segment as a table').click();
+    await page.getByText('Every verification segment of pass 1 as a table').click();
     await screenshot(page, 'report');
   }, 120_000);
 
@@ -114,13 +130,13 @@ describeInBrowser('a real run, in a browser', open => {
       local.orchestrate('report', runId, '--format', 'md', '--out', join(directory, 'report.md')),
     );
     const text = await readFile(join(directory, 'report.md'), 'utf8');
+    const segments = /\n## Segments\n[^#]*/.exec(text)?.[0] ?? '';
+    expect(segments.match(/^\| \d+ \| complete \|/gm)).toHaveLength(64);
+    expect(text.match(/^\| \d+ \| read to its end \|/gm)).toHaveLength(63);
     expect(text).toContain('## The way back');
     expect(text).toMatch(/1 task lost: /);
     expect(text).toMatch(/Throttled \d+ times.*: .*TableWriteKeyRangeThroughputExceeded/);
-    await local.finish(
-      local.orchestrate('report', runId, '--format', 'json', '--out', join(directory, 'report.json')),
-    );
-    const data = JSON.parse(await readFile(join(directory, 'report.json'), 'utf8'));
+    const data = JSON.parse(await local.finish(local.orchestrate('report', runId, '--format', 'json')));
     expect(data).toMatchObject({ runId, status: 'verified', proved: true });
     // What the killed worker did after its last checkpoint is written and verified, and nobody counted it.
     expect(data.counters.updated).toBeGreaterThan(7_000);
@@ -131,4 +147,46 @@ describeInBrowser('a real run, in a browser', open => {
       true,
     );
   }, 120_000);
+
+  test('goes on while the orchestrator is gone, and every change has its author in the report', async () => {
+    const options = ['--attribute', 'second', '--segments', '64', '--tasks', '4', '--max-write-rate', '300'];
+    const run = local.orchestrate('run', ...options, '--yes', '--allow-no-pitr', '--json');
+    const id = await firstMatch(run, /"event":"run.started".*"runId":"([^"]+)"/);
+    const url = await firstMatch(local.orchestrate('dashboard', id), /(http:\S+)/);
+    const { page, complaints } = await open(url);
+    await page.locator('[data-tile=tasks] .value', { hasText: '4 of 4' }).waitFor({ timeout: 30_000 });
+    const second = local.finish(local.orchestrate('dashboard', id, '--port', new URL(url).port));
+    await expect(second).rejects.toThrow(/exit code 2: The page cannot be served on port \d+: .*EADDRINUSE/);
+    await local.finish(local.orchestrate('rate', id, '--max-write-rate', '130'));
+    await page.locator('[data-tile=rate]', { hasText: 'of a budget of 130' }).waitFor({ timeout: 5_000 });
+
+    run.kill('SIGKILL');
+    const itemsSet = async () =>
+      Number((await page.textContent('[data-tile=items] .value'))?.replaceAll(',', ''));
+    const before = await itemsSet();
+    await page.waitForSelector('[data-alert=orchestrator]', { timeout: 45_000 });
+    expect(await page.textContent('[data-announcement]')).toBe('Nobody supervises the run.');
+    expect(await itemsSet()).toBeGreaterThan(before + 500);
+
+    await local.finish(local.orchestrate('pause', id));
+    await page.locator('.pill', { hasText: 'paused' }).waitFor({ timeout: 5_000 });
+    const resumed = local.finish(local.orchestrate('resume', id));
+    await page.locator('.pill', { hasText: 'running' }).waitFor({ timeout: 10_000 });
+    await local.finish(local.orchestrate('rate', id, '--max-write-rate', '1000'));
+    await resumed;
+    await page.locator('.pill', { hasText: 'verified' }).waitFor({ timeout: 10_000 });
+    expect(complaints).toEqual([]);
+
+    const text = await local.finish(local.orchestrate('report', id, '--format', 'md'));
+    const changes = /\n## Who changed it, and when\n([^#]*)/.exec(text)?.[1] ?? '';
+    const who = /\| [\d-]{10}T[\d:.]{12}Z \| [^|]+@[^|]+ \| (\w+)/g;
+    expect([...changes.matchAll(who)].map(([, what]) => what)).toEqual([
+      'start',
+      'rate',
+      'pause',
+      'resume',
+      'rate',
+    ]);
+    expect(changes).toContain('300 to 130 write');
+  }, 240_000);
 });

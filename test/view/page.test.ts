@@ -1,4 +1,7 @@
-import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
+import { afterAll, afterEach, beforeAll, expect, onTestFinished, test } from 'vitest';
+import { systemClock } from '../../core/clock.ts';
+import { DashboardServer } from '../../orchestrator/dashboard/server.ts';
+import { Watch } from '../../orchestrator/dashboard/watch.ts';
 import { useEngine } from '../support/engine.ts';
 import { accessibilityProblems, describeInBrowser, screenshot } from './support/browser.ts';
 import { ServedPage } from './support/served-page.ts';
@@ -43,6 +46,10 @@ describeInBrowser('the page of a run, in a browser', open => {
 
     await stored.putSegment(660, { status: 'complete' });
     await visit.page.getByText('661 complete', { exact: true }).waitFor({ timeout: 5_000 });
+    // The time line grows with every look, at the pictures that are pushed.
+    const points = async () => Number(await visit.page.getByRole('slider').getAttribute('aria-valuemax'));
+    const before = await points();
+    await expect.poll(points, { timeout: 8_000 }).toBeGreaterThan(before + 2);
     expect(visit.complaints).toEqual([]);
     expect(
       visit.requests.every(address => address.startsWith(new URL(url).origin) || address.startsWith('data:')),
@@ -58,6 +65,43 @@ describeInBrowser('the page of a run, in a browser', open => {
     expect(longest).toBeLessThan(150);
   });
 
+  test('draws a thousand segments that all change four times a second, beside two thousand points of history', async () => {
+    const server = await DashboardServer.listen({ port: 0 });
+    const watch = { stores: stored.stores, clock: systemClock, run: stored.run.run, onPicture: () => {} };
+    const picture = await new Watch(watch).look();
+    const first = picture.history[0];
+    if (!first) throw new Error('The stored run has no history.');
+    const history = Array.from({ length: 2_000 }, (_, second) => ({ ...first, t: first.t + second }));
+    let round = 0;
+    const pushing = setInterval(() => {
+      round += 1;
+      const segments = picture.segments.map((segment, index) => ({
+        ...segment,
+        status: 'running' as const,
+        filled: ((index * 7 + round * 13) % 97) / 97,
+        scanned: index * 7 + round,
+      }));
+      const last = history.at(-1) ?? first;
+      history.push({ ...last, t: last.t + 1 });
+      const at = new Date(Date.parse(picture.at) + round).toISOString();
+      server.push({ ...picture, at, segments, history: [...history] });
+    }, 250);
+    try {
+      const visit = await open(server.url);
+      await visit.page.waitForSelector('.strip canvas');
+      await visit.page.getByRole('listbox').focus();
+      const longest = await visit.page.evaluate<number>(LONGEST_TASK);
+      console.log(
+        `longest task with 1,000 segments that all change four times a second: ${Math.round(longest)} ms`,
+      );
+      expect(await visit.page.textContent('.tooltip')).toContain('Segment 0');
+      expect(longest).toBeLessThan(150);
+    } finally {
+      clearInterval(pushing);
+      await server.close();
+    }
+  });
+
   test('tells of a segment under the pointer, and by keyboard to who cannot see it', async () => {
     const { url } = await serve();
     const { page: tab } = await open(url);
@@ -66,6 +110,14 @@ describeInBrowser('the page of a run, in a browser', open => {
     await tab.waitForSelector('.tooltip');
     expect(await tab.textContent('.tooltip')).toContain('Segment 0');
     expect(await tab.textContent('.tooltip')).toContain('ownertask task-0');
+    const { height = 0 } = (await tab.locator('.strip canvas').boundingBox()) ?? {};
+    let running = '';
+    for (let y = 8; y < height && !running.includes('staterunning'); y += 6) {
+      await tab.locator('.strip canvas').hover({ position: { x: 900, y } });
+      running = (await tab.textContent('.tooltip')) ?? '';
+    }
+    expect(running).toMatch(/launchlaunch-\downertask task-\dheartbeat.* ago/);
+    expect(running).toMatch(/lag(none, ahead of the median|[\d,]+ items behind the median of [\d,]+)/);
     await tab.mouse.move(0, 0);
     await tab.waitForSelector('.tooltip', { state: 'detached' });
 
@@ -82,6 +134,25 @@ describeInBrowser('the page of a run, in a browser', open => {
     expect(await tab.textContent('[role=option]')).toMatch(/^Segment \d\d+: state complete/);
     await tab.keyboard.press('Escape');
     await tab.waitForSelector('.tooltip', { state: 'detached' });
+  });
+
+  test('tells of each moment of the time line by keyboard', async () => {
+    const { url } = await serve();
+    const { page: tab } = await open(url);
+    const slider = tab.getByRole('slider');
+    await slider.focus();
+    await tab.keyboard.press('Home');
+    expect(await slider.getAttribute('aria-valuenow')).toBe('0');
+    for (let point = 0; point < 5; point++) await tab.keyboard.press('ArrowRight');
+    const said = await slider.getAttribute('aria-valuetext');
+    expect(said).toMatch(
+      /^\d\d:\d\d:\d\d UTC: [\d,]+ write units a second of 34,000, .* throttled 14 times, 8 tasks$/,
+    );
+    expect(await tab.textContent('.readout')).toContain(`${said?.slice(0, 8)} UTC`);
+    // The line of the cursor stands where the point is.
+    expect(await tab.locator('.u-cursor-x').first().getAttribute('style')).toMatch(/translate\([1-9]/);
+    await tab.keyboard.press('Escape');
+    expect(await tab.textContent('.readout')).not.toContain(`${said?.slice(0, 8)} UTC`);
   });
 
   test('comes back when the server was gone, and says so meanwhile', async () => {
@@ -106,14 +177,19 @@ describeInBrowser('the page of a run, in a browser', open => {
     ['light', 360],
     ['dark', 360],
   ] as const)('passes axe and fits in %s at %i pixels', async (colorScheme, width) => {
-    await stored.beat();
+    const beating = setInterval(() => void stored.beat(), 1_000);
+    onTestFinished(() => clearInterval(beating));
     const { url } = await serve();
     const { page: tab, complaints } = await open(url, { colorScheme, viewport: { width, height: 800 } });
     await tab.waitForSelector('.chart canvas');
     await tab.getByRole('listbox').focus();
     await tab.waitForSelector('.tooltip');
     expect(await accessibilityProblems(tab)).toEqual([]);
-    await screenshot(tab, `dashboard-${colorScheme}-${width}`);
+    // Of each scheme and of each width one.
+    if ((colorScheme === 'dark') === width > 1_000) {
+      await tab.locator('.legend li', { hasText: /^139 running/ }).waitFor({ timeout: 5_000 });
+      await screenshot(tab, `dashboard-${colorScheme}-${width}`);
+    }
     const overflow = await tab.evaluate<number>('document.documentElement.scrollWidth - window.innerWidth');
     expect(overflow).toBeLessThanOrEqual(0);
     expect(complaints).toEqual([]);

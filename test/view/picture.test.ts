@@ -216,6 +216,18 @@ describe('history', () => {
     expect(history.points.map(({ write }) => write)).toEqual([null, 90, 109.1, 100.8]);
   });
 
+  test('a picture keeps its moment when the history goes on', () => {
+    const history = new History();
+    history.addSamples([sample(0, 0), sample(10_000, 900)]);
+    const before = picture({}, [], { history });
+    history.addLook(sample(11_000, 1_000), before.rate);
+    const sent = difference({ ...before }, { ...picture({}, [], { history }) });
+    expect(sent.arrays?.['history']).toMatchObject({
+      length: 3,
+      changed: [[2, { t: START_MS / 1_000 + 11 }]],
+    });
+  });
+
   test('a gap is one average, not a slope', () => {
     const history = new History();
     history.addSamples([sample(0, 0), sample(10_000, 1_000), sample(3_610_000, 1_000)]);

@@ -5,11 +5,9 @@ import { terminalScreenshot } from './support/terminal-screenshot.ts';
 
 /** Each run of this file fills an attribute of its own, so that all of them have the same work. */
 let runs = 0;
-const wordsOf = (...more: string[]) => [
-  process.execPath,
-  ORCHESTRATE,
-  ...['run', '--attribute', `test${runs++}`, '--segments', '40', '--tasks', '3', '--max-write-rate', '400'],
-  ...['--yes', '--allow-no-pitr', ...more],
+const optionsOf = (writeRate: number, ...more: string[]) => [
+  ...['run', '--attribute', `test${runs++}`, '--segments', '40', '--tasks', '3'],
+  ...['--max-write-rate', String(writeRate), '--yes', '--allow-no-pitr', ...more],
 ];
 
 describe('the view of a run in a pseudo-terminal', () => {
@@ -17,13 +15,17 @@ describe('the view of a run in a pseudo-terminal', () => {
   let terminal: Terminal | undefined;
 
   beforeAll(async () => {
-    local = await LocalRun.start(3_000);
+    local = await LocalRun.start(3_000, { faults: {} });
   }, 120_000);
   afterAll(async () => local?.stop());
   afterEach(() => terminal?.end());
 
   const open = (size: TerminalSize, environment: NodeJS.ProcessEnv = {}, ...more: string[]) => {
-    terminal = new Terminal(wordsOf(...more), { ...local.environment, ...environment }, size);
+    terminal = new Terminal(
+      [process.execPath, ORCHESTRATE, ...optionsOf(400, ...more)],
+      { ...local.environment, ...environment },
+      size,
+    );
     return terminal;
   };
 
@@ -39,7 +41,7 @@ describe('the view of a run in a pseudo-terminal', () => {
       const screen = await shown.screen();
       expect(screen.filter(line => line.startsWith('Fleetfill '))).toHaveLength(1);
       expect(screen.filter(line => line.startsWith('Writes '))).toHaveLength(1);
-      await terminalScreenshot(shown, `terminal-${size.columns}x${size.rows}`);
+      if (size.columns < 100) await terminalScreenshot(shown, `terminal-${size.columns}x${size.rows}`);
       expect(await shown.exited).toBe(0);
       const everything = await shown.everything();
       // The block of the end stays, once, under the lines that were noted.
@@ -50,6 +52,53 @@ describe('the view of a run in a pseudo-terminal', () => {
     },
     120_000,
   );
+
+  test('shows what throttles, a task that is lost, and which segments lag', async () => {
+    terminal = new Terminal(
+      [process.execPath, ORCHESTRATE, ...optionsOf(150, '--sample', '0')],
+      local.environment,
+      { columns: 110, rows: 30 },
+    );
+    await terminal.until(screen => screen.some(line => /^Tasks {6}3 of 3 running/.test(line)));
+    await terminal.until(screen => screen.some(line => /^Segments {3}[█▇▆▅]{3}/.test(line)), 60_000);
+    const { faults, ecs } = local.stack;
+    faults?.add({
+      name: 'hot',
+      fault: { kind: 'throttle', error: 'on-demand', reason: 'TableWriteKeyRangeThroughputExceeded' },
+      operations: ['BatchExecuteStatement', 'UpdateItem'],
+      tables: ['stuff'],
+      probability: 0.4,
+    });
+    const throttled = (screen: readonly string[]) =>
+      screen.some(line => /^Throttled {2}\d tasks?: TableWriteKeyRange/.test(line));
+    await terminal.until(throttled);
+    const victim = ecs.tasks().find(({ lastStatus }) => lastStatus === 'RUNNING');
+    if (victim?.pid === undefined) throw new Error('no task runs');
+    process.kill(victim.pid, 'SIGKILL');
+    const lagging = (screen: readonly string[]) =>
+      screen.some(line => /^Segments .*!/.test(line)) &&
+      screen.some(line => /\d without progress/.test(line));
+    await terminal.until(screen => lagging(screen) && throttled(screen));
+    await terminalScreenshot(terminal, 'terminal-110x30');
+    faults?.remove('hot');
+    await terminal.until(screen => screen.some(line => /^Tasks .* 1 launched again/.test(line)));
+    expect(await terminal.exited).toBe(0);
+    const everything = await terminal.everything();
+    const noted = (pattern: RegExp) => everything.filter(line => pattern.test(line)).length;
+    expect(noted(/^3 tasks launched\./)).toBe(1);
+    expect(noted(/^1 task ended: EssentialContainerExited, exit code 137/)).toBe(1);
+    expect(noted(/^1 task launched\./)).toBe(1);
+    expect(noted(/^The table throttles; the fleet slows down: TableWriteKeyRange/)).toBe(1);
+    expect(noted(/^The table has stopped throttling, after \d+ s\./)).toBe(1);
+  }, 180_000);
+
+  test('is plain lines where there is no terminal', async () => {
+    const written = await local.finish(local.orchestrate(...optionsOf(400)));
+    expect(written).not.toContain('\u001b');
+    expect(written).toMatch(/^pass 1: \d+ of 40 segments complete, .* spent$/m);
+    expect(written).toMatch(/^3 tasks launched\.$/m);
+    expect(written).toMatch(/^Verification: none of 3,000/m);
+  }, 120_000);
 
   test('survives a window that is made smaller and larger', async () => {
     const shown = open({ columns: 100, rows: 30 });

@@ -1,10 +1,10 @@
 import type { ComponentChildren } from 'preact';
 import { describeCut } from '../../picture/marks.ts';
-import type { Picture } from '../../picture/picture.ts';
+import type { Picture, TaskView } from '../../picture/picture.ts';
 import { clockTime, count, duration, shortLaunch } from '../../picture/words.ts';
 import type { Link } from './connection.ts';
 
-/** An orchestrator says something every ten seconds; twice left out is once too often. */
+/** An orchestrator says something every ten seconds at the least; twice left out is once too often. */
 const SILENT_ORCHESTRATOR_MS = 25_000;
 
 /** The end of a task that was not meant to end is news for this long. */
@@ -13,7 +13,8 @@ const RECENT_MS = 60_000;
 /** What needs somebody's attention now. */
 export function Alerts({ picture, link }: { picture: Picture; link: Link }) {
   return (
-    <div class="alerts" aria-live="polite">
+    <div class="alerts">
+      <Announcement picture={picture} link={link} />
       {link === 'lost' && (
         <Alert tone="bad" name="connection">
           The connection to the dashboard is lost. This is how it stood at {clockTime(picture.at)} UTC.
@@ -25,15 +26,28 @@ export function Alerts({ picture, link }: { picture: Picture; link: Link }) {
         </Alert>
       )}
       <Throttling picture={picture} />
-      {picture.run.cut && picture.run.finishedAt === null && (
-        <Alert tone="care" name="cut">
-          <strong>The budget is cut.</strong> {describeCut(picture.run.cut)}. A tenth comes back with each
-          minute in which nobody is throttled.
-        </Alert>
-      )}
+      <Cut picture={picture} />
       <LostTasks picture={picture} />
       <SilentOrchestrator picture={picture} />
     </div>
+  );
+}
+
+/** To who hears the page: what is the matter, in words that stay while it lasts, since each change is read out. */
+function Announcement({ picture, link }: { picture: Picture; link: Link }) {
+  const said = [
+    link === 'lost' && 'The connection to the dashboard is lost.',
+    picture.unreadable && 'The control table cannot be read.',
+    picture.throttling && 'The table throttles.',
+    isCut(picture) && 'The budget is cut.',
+    picture.tasks.some(task => task.late) && 'A task is silent.',
+    lostTasks(picture).length > 0 && 'A task was lost.',
+    isUnsupervised(picture) && 'Nobody supervises the run.',
+  ];
+  return (
+    <p class="sr-only" role="status" data-announcement>
+      {said.filter(Boolean).join(' ')}
+    </p>
   );
 }
 
@@ -56,10 +70,10 @@ function Throttling({ picture: { throttling } }: { picture: Picture }) {
   );
 }
 
-function LostTasks({ picture }: { picture: Picture }) {
-  const now = Date.parse(picture.at);
-  const late = picture.tasks.filter(task => task.late);
-  const lost = picture.tasks.filter(
+/** Lately, and not because somebody wanted it. */
+function lostTasks({ at, tasks }: Picture): TaskView[] {
+  const now = Date.parse(at);
+  return tasks.filter(
     ({ end, endedAt }) =>
       end &&
       endedAt &&
@@ -67,6 +81,11 @@ function LostTasks({ picture }: { picture: Picture }) {
       end.kind !== 'desired' &&
       now - Date.parse(endedAt) < RECENT_MS,
   );
+}
+
+function LostTasks({ picture }: { picture: Picture }) {
+  const late = picture.tasks.filter(task => task.late);
+  const lost = lostTasks(picture);
   const [first] = lost;
   return (
     <>
@@ -94,9 +113,29 @@ function LostTasks({ picture }: { picture: Picture }) {
   );
 }
 
-function SilentOrchestrator({ picture: { run, orchestratorAgeMs } }: { picture: Picture }) {
+function isCut({ run }: Picture): boolean {
+  return run.cut !== null && run.finishedAt === null;
+}
+
+function Cut({ picture }: { picture: Picture }) {
+  const { cut } = picture.run;
+  if (!cut || !isCut(picture)) return null;
+  return (
+    <Alert tone="care" name="cut">
+      <strong>The budget is cut.</strong> {describeCut(cut)}. A tenth comes back with each minute in which
+      nobody is throttled.
+    </Alert>
+  );
+}
+
+function isUnsupervised({ run, orchestratorAgeMs }: Picture): boolean {
   const works = run.status === 'running' || run.status === 'verifying';
-  if (!works || orchestratorAgeMs === null || orchestratorAgeMs < SILENT_ORCHESTRATOR_MS) return null;
+  return works && (orchestratorAgeMs ?? 0) >= SILENT_ORCHESTRATOR_MS;
+}
+
+function SilentOrchestrator({ picture }: { picture: Picture }) {
+  const { run, orchestratorAgeMs } = picture;
+  if (!isUnsupervised(picture) || orchestratorAgeMs === null) return null;
   return (
     <Alert tone="care" name="orchestrator">
       <strong>Nobody supervises.</strong> The orchestrator was last heard of {duration(orchestratorAgeMs)}{' '}

@@ -35,15 +35,15 @@ export function App({ picture, link }: { picture: Picture; link: Link }) {
             <h2 id="quarantine">Quarantine</h2>
             <Quarantine picture={picture} />
           </section>
-          <section class="card" aria-labelledby="tasks">
-            <h2 id="tasks">Tasks</h2>
-            <TaskTable picture={picture} />
-          </section>
-          <section class="card" aria-labelledby="marks">
-            <h2 id="marks">What happened</h2>
-            <MarkList marks={picture.marks} newestFirst />
-          </section>
         </div>
+        <section class="card" aria-labelledby="tasks">
+          <h2 id="tasks">Tasks</h2>
+          <TaskTable picture={picture} />
+        </section>
+        <section class="card" aria-labelledby="marks">
+          <h2 id="marks">What happened</h2>
+          <MarkList marks={picture.marks} newestFirst />
+        </section>
       </main>
     </>
   );

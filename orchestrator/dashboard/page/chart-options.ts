@@ -31,7 +31,14 @@ export function rateChart(
     ...common(background, onCursor),
     series: [
       {},
-      { label: 'write', stroke: busy, width: 2, fill: `${busy}2e`, points: { show: false } },
+      {
+        label: 'write',
+        stroke: busy,
+        width: 2,
+        fill: `${busy}2e`,
+        ...averages(),
+        points: { show: false },
+      },
       {
         label: 'budget',
         stroke: colour('text'),
@@ -40,7 +47,7 @@ export function rateChart(
         ...stepped(),
         points: { show: false },
       },
-      { label: 'read', stroke: colour('read'), width: 1.5, points: { show: false } },
+      { label: 'read', stroke: colour('read'), width: 1.5, ...averages(), points: { show: false } },
     ],
     scales: { x: { time: true }, y: { range: (_, __, most) => [0, Math.max(1, (most ?? 1) * 1.12)] } },
     axes: [timeAxis(false), valueAxis(value => rate(value))],
@@ -79,13 +86,20 @@ function stepped(): Pick<uPlot.Series, 'paths'> {
   return paths ? { paths } : {};
 }
 
+/** A rate is an average over the time since the point before. */
+function averages(): Pick<uPlot.Series, 'paths'> {
+  const paths = uPlot.paths.stepped?.({ align: -1 });
+  return paths ? { paths } : {};
+}
+
 function common(
   background: () => Background,
   onCursor: (index: number | null) => void,
 ): Pick<uPlot.Options, 'legend' | 'cursor' | 'hooks' | 'tzDate' | 'padding'> {
   return {
     legend: { show: false },
-    padding: [10, 12, 0, 0],
+    // On the right half a label of the time has room.
+    padding: [10, 30, 0, 0],
     cursor: { sync: { key: SYNC }, y: false, points: { show: false } },
     tzDate: t => uPlot.tzDate(new Date(t * 1_000), 'Etc/UTC'),
     hooks: {
@@ -96,13 +110,23 @@ function common(
   };
 }
 
+/** Over more than two days a label has the date too. */
+const DAYS = 172_800;
+
+/** Seconds between two labels: close enough to each other that a phone shows one whatever the span. */
+const TIME_STEPS = [
+  ...[1, 2, 5, 10, 20, 30, 60, 120, 300, 600, 1_200, 1_800],
+  ...[3_600, 7_200, 10_800, 21_600, 43_200, 86_400, 172_800, 604_800, 2_592_000],
+];
+
 function timeAxis(labels: boolean): uPlot.Axis {
   return {
     stroke: colour('muted'),
     font: FONT,
     grid: { stroke: colour('line'), width: 1 },
     ticks: { show: false },
-    space: 90,
+    space: (_, __, from, to) => (to - from > DAYS ? 100 : 72),
+    incrs: [...TIME_STEPS],
     size: labels ? 26 : 6,
     values: (plot, splits) => (labels ? splits.map(t => timeLabel(plot, t)) : splits.map(() => '')),
   };
@@ -111,7 +135,7 @@ function timeAxis(labels: boolean): uPlot.Axis {
 function timeLabel({ scales }: uPlot, t: number): string {
   const iso = new Date(t * 1_000).toISOString();
   const span = (scales['x']?.max ?? 0) - (scales['x']?.min ?? 0);
-  if (span > 172_800) return `${iso.slice(5, 10)} ${iso.slice(11, 16)}`;
+  if (span > DAYS) return `${iso.slice(5, 10)} ${iso.slice(11, 16)}`;
   return span > 600 ? iso.slice(11, 16) : iso.slice(11, 19);
 }
 

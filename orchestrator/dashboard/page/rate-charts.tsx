@@ -7,6 +7,16 @@ import { useScheme, useWidth } from './use-surroundings.ts';
 
 type Columns = uPlot.AlignedData;
 
+/** Where a key leads, from a point and to the last one at most. */
+const MOVES: Readonly<Record<string, (index: number, last: number) => number>> = {
+  ArrowRight: index => index + 1,
+  ArrowLeft: index => index - 1,
+  PageUp: (index, last) => index + Math.ceil(last / 10),
+  PageDown: (index, last) => index - Math.ceil(last / 10),
+  Home: () => 0,
+  End: (_, last) => last,
+};
+
 /** The rate over time against the budget, and below it, over the same time, how many tasks were in authority. */
 export function RateCharts({ picture }: { picture: Picture }) {
   const { history, marks } = picture;
@@ -16,12 +26,43 @@ export function RateCharts({ picture }: { picture: Picture }) {
   const latest = useRef({ history, marks });
   latest.current = { history, marks };
   if (history.length < 2) return <p class="muted">There is nothing to draw yet.</p>;
-  const now = cursor === null ? history.at(-1) : history[cursor];
+  const last = history.length - 1;
+  const index = Math.min(cursor ?? last, last);
+  const now = history[index];
+  const move = (event: KeyboardEvent) => {
+    if (event.key === 'Escape') return setCursor(null);
+    const to = MOVES[event.key]?.(index, last);
+    if (to === undefined) return;
+    event.preventDefault();
+    setCursor(Math.max(0, Math.min(last, to)));
+  };
   return (
     <figure>
       <Readout point={now} />
-      <Chart data={rates} height={230} make={() => rateChart(() => latest.current, setCursor)} />
-      <Chart data={tasks} height={92} make={() => taskChart(() => latest.current, setCursor)} />
+      <div
+        role="slider"
+        tabIndex={0}
+        aria-label="Moment of the time line. Arrow keys move through it."
+        aria-valuemin={0}
+        aria-valuemax={last}
+        aria-valuenow={index}
+        aria-valuetext={now && describePoint(now)}
+        onKeyDown={move}
+        onBlur={() => setCursor(null)}
+      >
+        <Chart
+          data={rates}
+          height={230}
+          cursor={cursor}
+          make={() => rateChart(() => latest.current, setCursor)}
+        />
+        <Chart
+          data={tasks}
+          height={92}
+          cursor={cursor}
+          make={() => taskChart(() => latest.current, setCursor)}
+        />
+      </div>
       <figcaption class="sr-only">{summaryOf(history)}</figcaption>
     </figure>
   );
@@ -30,10 +71,13 @@ export function RateCharts({ picture }: { picture: Picture }) {
 function Chart({
   data,
   height,
+  cursor,
   make,
 }: {
   data: Columns;
   height: number;
+  /** The point that was chosen, by the pointer or a key. */
+  cursor: number | null;
   make: () => Omit<uPlot.Options, 'width' | 'height'>;
 }) {
   const place = useRef<HTMLDivElement>(null);
@@ -54,7 +98,18 @@ function Chart({
     if (width > 0) plot.current?.setSize({ width, height });
   }, [width, height]);
   useEffect(() => plot.current?.setData(data), [data]);
+  useEffect(() => {
+    const made = plot.current;
+    if (made && (made.cursor.idx ?? null) !== cursor) moveCursor(made, cursor);
+  }, [cursor]);
   return <div ref={place} class="chart" aria-hidden="true" />;
+}
+
+/** Draws the line of the cursor at a point, or none. */
+function moveCursor(plot: uPlot, index: number | null): void {
+  const t = index === null ? undefined : plot.data[0][index];
+  const left = t === undefined ? -10 : plot.valToPos(t, 'x');
+  plot.setCursor({ left, top: index === null ? -10 : 0 }, false);
 }
 
 /** The values under the pointer, or else the newest. */
@@ -85,6 +140,16 @@ function Readout({ point }: { point: HistoryPoint | undefined }) {
         {count(point.tasks)} tasks
       </li>
     </ul>
+  );
+}
+
+/** A moment in one sentence, for who hears the page. */
+function describePoint(point: HistoryPoint): string {
+  const known = (value: number | null) => (value === null ? 'not known' : rate(value));
+  const throttled = point.throttled > 0 ? `throttled ${count(point.throttled)} times` : 'not throttled';
+  return (
+    `${clockTime(new Date(point.t * 1_000).toISOString())} UTC: ${known(point.write)} write units a second of ` +
+    `${rate(point.budgetWrite)}, ${known(point.read)} read units, ${throttled}, ${count(point.tasks)} tasks`
   );
 }
 

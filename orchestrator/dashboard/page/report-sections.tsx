@@ -33,7 +33,7 @@ export function Changes({ evidence }: { evidence: Evidence }) {
               <th scope="row" class="tight">
                 {at.slice(0, 19).replace('T', ' ')}
               </th>
-              <td class="text">{by}</td>
+              <td class="text who">{by}</td>
               <td class="text">
                 {what}
                 {detail && `: ${detail}`}

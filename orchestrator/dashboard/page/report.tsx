@@ -25,7 +25,7 @@ export function Report({ data: { picture, evidence } }: { data: ReportData }) {
         <Tiles picture={picture} />
         <section class="card" aria-labelledby="verification">
           <h2 id="verification">Verification</h2>
-          <Verification picture={picture} />
+          <Verification picture={picture} all />
         </section>
         <section class="card" aria-labelledby="rate">
           <h2 id="rate">Time line</h2>

@@ -36,11 +36,18 @@ export function Tiles({ picture }: { picture: Picture }) {
       </Tile>
       <Tile name="tasks" label="Tasks running" value={`${count(running)} of ${count(run.tasksWanted)}`}>
         {late > 0 ? (
-          <span class="text-care">{count(late)} without a heartbeat</span>
+          <>
+            <span class="text-care">{count(late)} without a heartbeat</span>
+            <br />
+          </>
         ) : (
-          running > 0 && `last heartbeats at most ${duration(oldest)} old`
+          running > 0 && (
+            <>
+              last heartbeats at most {duration(oldest)} old
+              <br />
+            </>
+          )
         )}
-        <br />
         {count(run.launches)} launched, {count(relaunches)} again
         {orchestratorAgeMs !== null && run.finishedAt === null && (
           <>

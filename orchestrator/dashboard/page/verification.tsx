@@ -1,8 +1,9 @@
 import type { Picture, VerificationView } from '../../picture/picture.ts';
 import { clockTime, count } from '../../picture/words.ts';
+import { Scroll } from './scroll.tsx';
 
 /** Each pass's proof: a cell for each verification segment, green when it was read and nothing lacked the attribute. */
-export function Verification({ picture }: { picture: Picture }) {
+export function Verification({ picture, all = false }: { picture: Picture; all?: boolean }) {
   const { verifications, run } = picture;
   if (verifications.length === 0) {
     return (
@@ -15,7 +16,12 @@ export function Verification({ picture }: { picture: Picture }) {
   return (
     <>
       {[...verifications].reverse().map(verification => (
-        <PassVerification key={verification.pass} verification={verification} attribute={run.attribute} />
+        <PassVerification
+          key={verification.pass}
+          verification={verification}
+          attribute={run.attribute}
+          all={all}
+        />
       ))}
     </>
   );
@@ -24,9 +30,11 @@ export function Verification({ picture }: { picture: Picture }) {
 function PassVerification({
   verification,
   attribute,
+  all,
 }: {
   verification: VerificationView;
   attribute: string;
+  all: boolean;
 }) {
   const { pass, segments, result } = verification;
   const done = segments.filter(segment => segment.done).length;
@@ -49,6 +57,7 @@ function PassVerification({
           ))}
         </div>
       )}
+      {all && segments.length > 0 && <VerificationTable verification={verification} />}
       {result && result.keys.length > 0 && (
         <ul class="keys">
           {result.keys.map(key => (
@@ -59,6 +68,41 @@ function PassVerification({
         </ul>
       )}
     </div>
+  );
+}
+
+/** What the report keeps of each verification segment. */
+function VerificationTable({ verification: { pass, segments } }: { verification: VerificationView }) {
+  return (
+    <details>
+      <summary>Every verification segment of pass {pass} as a table</summary>
+      <Scroll label={`Table of verification segments, pass ${pass}`}>
+        <table>
+          <thead>
+            <tr>
+              <th scope="col">Segment</th>
+              <th scope="col">State</th>
+              <th scope="col" class="number">
+                Scanned
+              </th>
+              <th scope="col" class="number">
+                Lacked it
+              </th>
+            </tr>
+          </thead>
+          <tbody>
+            {segments.map(({ scanned, missing, done }, index) => (
+              <tr key={index}>
+                <th scope="row">{index}</th>
+                <td>{done ? 'read to its end' : 'not finished'}</td>
+                <td class="number">{count(scanned)}</td>
+                <td class="number">{count(missing)}</td>
+              </tr>
+            ))}
+          </tbody>
+        </table>
+      </Scroll>
+    </details>
   );
 }
 

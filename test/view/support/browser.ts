@@ -4,6 +4,7 @@ import { createRequire } from 'node:module';
 import { fileURLToPath } from 'node:url';
 import { type Browser, type BrowserContextOptions, chromium, type Page } from 'playwright-core';
 import { afterAll, beforeAll, describe } from 'vitest';
+import { operator } from '../../../orchestrator/session.ts';
 
 export const CHROMIUM = '/usr/bin/chromium';
 
@@ -66,9 +67,16 @@ export function describeInBrowser(name: string, tests: (open: Open) => void): vo
 
 type Open = (address: string, options?: BrowserContextOptions) => Promise<Visit>;
 
+/** On whose machine a picture was made is nobody's business. */
+const withoutName = (name: string) => `{
+  const texts = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
+  while (texts.nextNode()) texts.currentNode.data = texts.currentNode.data.replaceAll(${JSON.stringify(name)}, 'operator@workstation');
+}`;
+
 /** Keeps the whole page as a picture in docs/screenshots, where pictures are asked for: FLEETFILL_SCREENSHOTS=1. */
 export async function screenshot(page: Page, name: string): Promise<void> {
   if (!process.env['FLEETFILL_SCREENSHOTS']) return;
+  await page.evaluate(withoutName(operator()));
   await page.screenshot({ path: fileURLToPath(new URL(`${name}.png`, SCREENSHOTS)), fullPage: true });
 }
 

@@ -60,6 +60,11 @@ export class Terminal {
     this.#child.stdin.write(`resize ${columns} ${rows}\n`);
   }
 
+  /** Presses Ctrl and C: the kernel sends SIGINT to whatever runs in the foreground. */
+  interrupt(): void {
+    this.#child.stdin.write('\u0003\n');
+  }
+
   /** The lines of the screen, without what scrolled out of it. */
   async screen(): Promise<string[]> {
     await this.#drawn;

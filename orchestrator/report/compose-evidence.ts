@@ -1,0 +1,174 @@
+import { parseJsonValue } from '../../core/attribute-value.ts';
+import { describeWrite } from '../../core/item-write.ts';
+import type { RunRecord, RunStatus } from '../../core/records.ts';
+import type { CutChange } from '../picture/history.ts';
+import { describeCut } from '../picture/marks.ts';
+import type { Picture } from '../picture/picture.ts';
+import { count, dollars, duration } from '../picture/words.ts';
+import type { Evidence } from './evidence.ts';
+import { wayBackOf } from './way-back.ts';
+
+/** `cuts`: every change of what live traffic left of the budget. */
+export function evidenceOf(
+  record: RunRecord,
+  picture: Picture,
+  writtenAt: string,
+  cuts: readonly CutChange[],
+): Evidence {
+  const { run } = picture;
+  return {
+    writtenAt,
+    proved: run.status === 'verified',
+    conclusion: conclusionOf(picture),
+    options: optionsOf(record, picture),
+    changes: [
+      ...run.changes.map(({ id: _, ...change }) => change),
+      ...cuts.map(cut => ({
+        at: cut.at,
+        by: 'traffic guard',
+        what: 'rate' as const,
+        detail: describeCut(cut),
+      })),
+    ].sort((a, b) => Date.parse(a.at) - Date.parse(b.at)),
+    ...consumptionOf(picture),
+    wayBack: wayBackOf(run),
+  };
+}
+
+function conclusionOf({ run, verifications, quarantine }: Picture): string {
+  const proof = verifications.findLast(({ result }) => result !== null)?.result;
+  const items = proof ? count(proof.scanned) : 'all';
+  const missing = count(run.missing ?? 0);
+  const sentences: Readonly<Record<RunStatus, string>> = {
+    running: 'The run goes on: this is how it stands, and it proves nothing yet.',
+    verifying: 'The verification goes on: this is how it stands, and it proves nothing yet.',
+    paused: 'The run is paused. What was written stays; nothing is proved yet.',
+    failed: `The run was stopped: ${run.reason ?? 'no reason is recorded'}. Nothing is proved.`,
+    cancelled: 'The run was cancelled. What was written stays; nothing is proved.',
+    'dry-run': 'A dry run: nothing was written, and nothing is proved.',
+    canary: 'A canary: its items were written and verified, the others were not touched.',
+    verified:
+      `Verified: in a strongly consistent scan of every segment, begun after every task had stopped or its authority had ` +
+      `lapsed, none of ${items} items lacked "${run.attribute}" when its page was read.`,
+    quarantined:
+      `${missing} of ${items} items lack "${run.attribute}", and each of them is in quarantine, ${count(quarantine.open)} in all, ` +
+      'with its key and its reason.',
+    incomplete: `${missing} of ${items} items lacked "${run.attribute}" after ${run.pass} passes.`,
+  };
+  return sentences[run.status];
+}
+
+function optionsOf(record: RunRecord, { run, tasks, counters }: Picture): Evidence['options'] {
+  const took = run.finishedAt ? Date.parse(run.finishedAt) - Date.parse(run.createdAt) : undefined;
+  const all: readonly (readonly [string, string | undefined])[] = [
+    ['Run', run.run],
+    ['Table', run.table],
+    ['Table ARN', run.tableArn],
+    ['Account and Region', `${run.account}, ${run.region}`],
+    ['Write', `${run.attribute} = ${run.value}, where it is missing; nothing else`],
+    ['Statement', statementOf(record)],
+    ['Mode', modeOf(record)],
+    ['Write API', `${run.writeApi}, ${run.writeApiReason}`],
+    ['Segments', count(run.totalSegments)],
+    ['Tasks', `${count(run.tasksWanted)} at the same time, ${count(tasks.length)} launched in all`],
+    ['Task', taskOf(record)],
+    [
+      'Budget at the end',
+      `${count(run.budget.writeUnitsPerSecond)} write, ${count(run.budget.readUnitsPerSecond)} read units a second`,
+    ],
+    ['Unsupervised rate', `${count(run.unattendedRate)} write units a second`],
+    ['Limit of launches', `${count(run.maxAttempts)} of a segment in a row without progress`],
+    ['Limit of cost', record.maxCostUsd === undefined ? undefined : dollars(record.maxCostUsd)],
+    ['Limit of quarantine', record.maxQuarantine === undefined ? undefined : count(record.maxQuarantine)],
+    ['Passes', `${run.pass}, of ${run.passes} allowed`],
+    ['Planned', planOf(record)],
+    ['Started', `${run.createdAt} by ${run.createdBy}`],
+    ['Ended', run.finishedAt ?? undefined],
+    ['Took', took === undefined ? undefined : duration(took)],
+    ['Items', `${count(counters.scanned)} scanned, ${count(counters.matched)} lacked it when read`],
+    [
+      'of those',
+      `${count(counters.updated)} set, ${count(counters.alreadySet)} set by others meanwhile, ${count(counters.deleted)} deleted meanwhile, ${count(counters.quarantined)} in quarantine`,
+    ],
+    ['Control table', run.controlTable],
+    ['Metrics', run.namespace],
+  ];
+  return all.flatMap(([name, value]) => (value === undefined ? [] : [{ name, value }]));
+}
+
+function statementOf({ table, keySchema, attribute, value, writeApi }: RunRecord): string {
+  return describeWrite({ table, keySchema, attribute, value: parseJsonValue(value) }, writeApi);
+}
+
+function modeOf({ dryRun, limit }: RunRecord): string | undefined {
+  if (dryRun) return 'dry run';
+  return limit === undefined ? undefined : `canary of ${count(limit)} items`;
+}
+
+function taskOf({ taskSize, spot }: RunRecord): string | undefined {
+  if (!taskSize) return undefined;
+  const { cpuUnits, memoryMiB, architecture } = taskSize;
+  return `${cpuUnits / 1_024} vCPU, ${count(memoryMiB)} MiB, ${architecture}${spot ? ', Spot' : ''}`;
+}
+
+function planOf({ forecast }: RunRecord): string | undefined {
+  if (!forecast) return undefined;
+  const { items, missing, seconds } = forecast;
+  return `${count(missing)} of ${count(items)} items to set, ${duration(seconds * 1_000)} at the budget chosen`;
+}
+
+function consumptionOf({ run, counters, cost }: Picture): Pick<Evidence, 'consumption' | 'consumptionNotes'> {
+  const { expected } = cost;
+  const known = (value: number | null | undefined, text: (value: number) => string) =>
+    value == null ? 'not known' : text(value);
+  return {
+    consumption: [
+      { what: 'Items read', consumed: count(counters.scanned), expected: known(expected?.items, count) },
+      {
+        what: 'of those, lacked it',
+        consumed: count(counters.matched),
+        expected: known(expected?.missing, count),
+      },
+      {
+        what: 'Write units',
+        consumed: count(counters.writeUnits),
+        expected: known(expected?.writeUnits, count),
+      },
+      {
+        what: 'Read units',
+        consumed: count(counters.readUnits),
+        expected: known(expected?.readUnits, count),
+      },
+      {
+        what: 'Writes and reads',
+        consumed: dollars(cost.writes + cost.reads),
+        expected: known(expected?.dollars, dollars),
+      },
+      {
+        what: `Fargate, ${duration(cost.taskSeconds * 1_000)} of tasks`,
+        consumed: cost.fargate === null ? 'not known' : dollars(cost.fargate),
+        expected: known(expected?.fargate, dollars),
+      },
+      {
+        what: 'In all',
+        consumed: dollars(cost.total),
+        expected: known(
+          expected && expected.fargate !== null ? expected.dollars + expected.fargate : null,
+          dollars,
+        ),
+      },
+      {
+        what: 'Time under supervision',
+        consumed: duration(run.activeMs),
+        expected: known(expected?.seconds, seconds => duration(seconds * 1_000)),
+      },
+    ],
+    consumptionNotes: [
+      expected
+        ? `Expected: ${expected.basis}.`
+        : 'Nothing was expected: DynamoDB had no count of the items at the start.',
+      `Prices: ${cost.pricesSource}; put down on ${cost.pricesAsOf}.`,
+      cost.notCounted,
+    ],
+  };
+}
