@@ -102,7 +102,7 @@ function Chart({
     const made = plot.current;
     if (made && (made.cursor.idx ?? null) !== cursor) moveCursor(made, cursor);
   }, [cursor]);
-  return <div ref={place} class="chart" aria-hidden="true" />;
+  return <div ref={place} class="chart" style={{ height: `${height}px` }} aria-hidden="true" />;
 }
 
 /** Draws the line of the cursor at a point, or none. */

@@ -1,12 +1,14 @@
 import type { RefObject } from 'preact';
 import { useEffect, useState } from 'preact/hooks';
 
-/** The width of an element in CSS pixels, 0 before it is known. */
+/** The width of an element in CSS pixels, 0 before it is known. One that is not shown for a while keeps its width. */
 export function useWidth(element: RefObject<HTMLElement | null>): number {
   const [width, setWidth] = useState(0);
   useEffect(() => {
     if (!element.current) return;
-    const observer = new ResizeObserver(([entry]) => setWidth(Math.floor(entry?.contentRect.width ?? 0)));
+    const observer = new ResizeObserver(([entry]) =>
+      setWidth(before => Math.floor(entry?.contentRect.width ?? 0) || before),
+    );
     observer.observe(element.current);
     return () => observer.disconnect();
   }, [element]);
