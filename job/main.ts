@@ -3,6 +3,7 @@ import { systemClock } from '../core/clock.ts';
 import { ControlTable } from '../core/control-table.ts';
 import { AuthorityLostError, ConfigurationError, describeError } from '../core/errors.ts';
 import { parseTaskEnvironment, type TaskEnvironment } from '../core/task-environment.ts';
+import { keepHeapSmall } from './heap.ts';
 import { createLog } from './log.ts';
 import { listenForTermination } from './shutdown.ts';
 import { runWorker } from './worker.ts';
@@ -10,6 +11,7 @@ import { runWorker } from './worker.ts';
 const USAGE_EXIT_CODE = 2;
 
 async function main(): Promise<number> {
+  keepHeapSmall();
   // The SDK's notice about the Node version is for whoever builds the image, not for every task's log.
   process.env['AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED'] ??= 'true';
   let task: TaskEnvironment;
