@@ -3,12 +3,16 @@ const REPLIES_TO_REMEMBER = 2_000;
 
 const FIRST_LIMIT = 2;
 
+/** Waiting requests that are no reason to hold back. */
+const MAY_WAIT = 3;
+
 /**
  * How many write requests are in flight: as many as make the table busy, not as many as make it queue. TCP Vegas's
  * rule: with L requests in flight, a reply that takes `rtt` where the fastest took `base` says that
  * `L × (1 − base / rtt)` of them were waiting. Below `alpha` there is room for one more; above `beta` there is one too
  * many [Brakmo, O'Malley, Peterson: TCP Vegas, 1994]. Whatever else uses the table waits behind our queue, so a short
- * one is part of not harming it.
+ * one is part of not harming it. Three may always wait: the fastest reply of a table whose replies vary says little, and
+ * at a limit of two half of its replies would look like a queue for ever.
  */
 export class InFlightLimit {
   readonly #most: number;
@@ -43,7 +47,8 @@ export class InFlightLimit {
     this.#baseMs = Math.min(this.#baseMs, ms);
     const waiting = this.#limit * (1 - this.#baseMs / Math.max(ms, this.#baseMs));
     const step = 1 / this.#limit;
-    const [alpha, beta] = [Math.max(1, Math.log2(this.#limit)), Math.max(2, 2 * Math.log2(this.#limit))];
+    const alpha = Math.max(MAY_WAIT, Math.log2(this.#limit));
+    const beta = Math.max(MAY_WAIT + 1, 2 * Math.log2(this.#limit));
     if (waiting < alpha) this.#limit = Math.min(this.#most, this.#limit + step);
     else if (waiting > beta) this.#limit = Math.max(1, this.#limit - step);
     this.#wake();

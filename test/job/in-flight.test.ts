@@ -54,6 +54,13 @@ describe('the limit of requests in flight', () => {
     }
   });
 
+  test('does not take replies that vary for a queue', async () => {
+    const limit = new InFlightLimit(16);
+    // Half of the replies take three times as long, whatever is in flight.
+    for (let reply = 0; reply < 1_000; reply++) limit.observe(reply % 2 === 0 ? 10 : 30);
+    expect(await room(limit)).toBeGreaterThanOrEqual(4);
+  });
+
   test('forgets a quick reply of long ago', async () => {
     const limit = new InFlightLimit(16);
     replies(limit, 10, 1);

@@ -1,3 +1,5 @@
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { type WorkItem, WriteQueue } from '../../job/write-queue.ts';
@@ -35,6 +37,24 @@ test('first come, first served, with those to be tried again in front; none is l
     }),
   );
 });
+
+test('lets go of what was taken, also when it is never empty', async () => {
+  setFlagsFromString('--expose-gc');
+  const collectGarbage = runInNewContext('gc') as () => void;
+  const queue = new WriteQueue();
+  const taken = takenFrom(queue);
+  queue.add([item(3)]);
+  await settled();
+  collectGarbage();
+  expect(taken.deref()).toBeUndefined();
+  expect(names(queue.take(3))).toEqual([2, 3]);
+});
+
+/** The first of two items; apart, so that no variable of the test keeps it. */
+function takenFrom(queue: WriteQueue): WeakRef<WorkItem> {
+  queue.add([item(1), item(2)]);
+  return new WeakRef(queue.take(1)[0] as WorkItem);
+}
 
 describe('a writer that waits', () => {
   test('is woken by an arrival, new or again', async () => {
