@@ -65,8 +65,9 @@ export class WriteStage {
    */
   async run(signal: AbortSignal): Promise<void> {
     const writers = MOST_IN_FLIGHT[this.#options.writeApi];
-    // Each writer that waits for the budget listens, and both Scans; Node takes more than ten for a leak.
-    setMaxListeners(2 * writers, signal);
+    // Every writer that waits for the budget listens, and every item that waits for its next try; Node takes more than
+    // ten for a leak.
+    setMaxListeners(0, signal);
     await Promise.all(Array.from({ length: writers }, () => this.#write(signal)));
   }
 

@@ -214,6 +214,23 @@ describeInBrowser('the page of a run, in a browser', open => {
     expect(await tab.textContent('[data-alert=late]')).toContain('killed, frozen or cut off');
   });
 
+  test('lists items in quarantine as they come, each with its reason', async () => {
+    const { url } = await serve();
+    const { page: tab, complaints } = await open(url);
+    await tab.getByText('No item had to be set aside.').waitFor();
+    const key = '{"id":{"S":"too-large"},"created":{"N":"1"}}';
+    const reason = 'ValidationError: Item size to update has exceeded the maximum allowed size';
+    await stored.stores.quarantine.add({
+      ...{ run: stored.run.run, key, reason, attempts: 1, segment: 3 },
+      at: new Date().toISOString(),
+    });
+    await tab.getByText('1 item lacks the attribute and could not be written').waitFor({ timeout: 5_000 });
+    const row = tab.locator('tr', { hasText: key });
+    expect(await row.textContent()).toContain(reason);
+    expect(await accessibilityProblems(tab)).toEqual([]);
+    expect(complaints).toEqual([]);
+  });
+
   test('stays, and says why, when the control table cannot be read', async () => {
     let broken = false;
     const around = stored.stores.runs;
