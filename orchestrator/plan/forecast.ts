@@ -83,7 +83,7 @@ export function forecast(request: ForecastRequest): Forecast {
   const { description, indexes, sample, rates, segments, prices, replicas } = request;
   const size = tableSize(description, sample);
   const share = sample
-    ? (shareInterval(sample.tally.segments, sample.totalSegments, sample.tally.partitionKeys) ?? null)
+    ? (shareInterval(sample.tally.segments, sample.totalSegments, sample.tally.independent) ?? null)
     : null;
   const missing = times(share ?? { value: 1, low: 0, high: 1 }, size.items);
   const perItem = sample?.tally.writeUnits ?? writeUnitsOfBytes(size.itemBytes, indexes);

@@ -40,7 +40,8 @@ export class SampleTally {
   readonly #write: WriteWithoutTable;
   readonly #indexes: readonly ChargedIndex[];
   readonly #createdKey: string | undefined;
-  readonly #partitionKeys = new Set<string>();
+  /** Items by partition key. */
+  readonly #partitionKeys = new Map<string, number>();
   #writes = 0;
   #tableUnits = 0;
   readonly #indexUnits: number[];
@@ -52,9 +53,13 @@ export class SampleTally {
     this.#indexUnits = indexes.map(() => 0);
   }
 
-  /** Partition keys seen: items of one stay together, so these are what is independent of each other. */
-  get partitionKeys(): number {
-    return this.#partitionKeys.size;
+  /**
+   * Items of one partition key stay together and are often alike, so keys are what is independent of each other: as
+   * many of one size as would say as much as those that were seen [Kish, Survey Sampling, 1965].
+   */
+  get independent(): number {
+    const squares = [...this.#partitionKeys.values()].reduce((sum, items) => sum + items ** 2, 0);
+    return this.items ** 2 / Math.max(1, squares);
   }
 
   /** Units of one write, on average over the items that lack the attribute; undefined when none does. */
@@ -106,7 +111,8 @@ export class SampleTally {
           this.nearlyFull.push(encodeAttributeMap(keyOf(keySchema, item)));
         }
       }
-      this.#partitionKeys.add(JSON.stringify(item[partition.name]));
+      const partitionKey = JSON.stringify(item[partition.name]);
+      this.#partitionKeys.set(partitionKey, (this.#partitionKeys.get(partitionKey) ?? 0) + 1);
       if (this.seen.length < MOST_KEPT) {
         const named = this.#createdKey === undefined ? undefined : item[this.#createdKey];
         this.seen.push({ key: keyOf(keySchema, item), named, lacks });

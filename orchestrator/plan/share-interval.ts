@@ -20,7 +20,10 @@ const Z = 1.96;
  * variance put into Wilson's interval, which stays within 0 and 1 and does not vanish when every segment says the same.
  *
  * @param totalSegments of the table
- * @param independent partition keys seen: the most independent observations that there can be
+ * What none of these segments showed is not in it: a few fat partition keys that hold all that is missing are found
+ * only by a sample that meets one of them.
+ *
+ * @param independent the most independent observations that there can be: partition keys, those of many items less
  */
 export function shareInterval(
   clusters: readonly Cluster[],

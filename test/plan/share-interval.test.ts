@@ -1,16 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { type Cluster, itemsInterval, shareInterval } from '../../orchestrator/plan/share-interval.ts';
-
-/** A generator that repeats: mulberry32. */
-function randomFrom(seed: number): () => number {
-  let state = seed;
-  return () => {
-    state = (state + 0x6d2b79f5) | 0;
-    let t = Math.imul(state ^ (state >>> 15), 1 | state);
-    t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t;
-    return ((t ^ (t >>> 14)) >>> 0) / 4_294_967_296;
-  };
-}
+import { randomFrom } from '../support/random.ts';
 
 /** Segments of uneven size, each with a share of its own around the table's. */
 function table(random: () => number, share: number, spread: number): Cluster[] {
@@ -54,6 +44,66 @@ describe('the interval', () => {
         if (interval && interval.low <= truth && truth <= interval.high) covered += 1;
       }
       expect(covered, `${segments} segments`).toBeGreaterThanOrEqual(90);
+    }
+  });
+
+  /** Partition keys, each with its items, all of which lack the attribute or none; a key is in one segment. */
+  const KEYS: Record<string, (random: () => number) => { items: number; missing: number }[]> = {
+    'a key has one item, and half lack it': random => keys(random, 30_000, () => 1, 0.5),
+    'a key has one item, and one in a thousand lacks it': random => keys(random, 30_000, () => 1, 0.001),
+    'a key has one item, and one in ten thousand lacks it': random => keys(random, 30_000, () => 1, 0.000_1),
+    'keys have up to nine items, alike': random =>
+      keys(random, 6_000, () => 1 + Math.floor(random() * 9), 0.2),
+    'keys have ten items, and one key in five hundred lacks it': random =>
+      keys(random, 3_000, () => 10, 0.002),
+    'keys are of all sizes, to thousands of items': random => keys(random, 12_000, () => pareto(random), 0.2),
+    'keys are of all sizes, and one in a hundred lacks it': random =>
+      keys(random, 12_000, () => pareto(random), 0.01),
+    'fat keys have it, and of the others a third lacks it': random => [
+      ...keys(random, 30_000, () => 1, 0.3),
+      ...keys(random, 100, () => 400, 0),
+    ],
+  };
+
+  function keys(random: () => number, count: number, size: () => number, share: number) {
+    return Array.from({ length: count }, () => {
+      const items = size();
+      return { items, missing: random() < share ? items : 0 };
+    });
+  }
+
+  /** Most keys have one item, some a few, and a few thousands. */
+  function pareto(random: () => number): number {
+    return Math.min(3_000, Math.ceil(random() ** -0.9));
+  }
+
+  test.each(Object.keys(KEYS))('covers the truth in at least 90 of 100 samples where %s', kind => {
+    for (const [totalSegments, drawn] of [
+      [100, 32],
+      [400, 32],
+      [200, 100],
+    ] as const) {
+      let covered = 0;
+      for (let seed = 1; seed <= 10; seed++) {
+        const random = randomFrom(seed);
+        const all = Array.from({ length: totalSegments }, () => ({ items: 0, missing: 0, squares: 0 }));
+        for (const { items, missing } of KEYS[kind]?.(random) ?? []) {
+          const segment = all[Math.floor(random() * totalSegments)];
+          if (!segment) continue;
+          segment.items += items;
+          segment.missing += missing;
+          segment.squares += items ** 2;
+        }
+        const truth = sum(all, 'missing') / sum(all, 'items');
+        for (let sample = 0; sample < 10; sample++) {
+          const chosen = draw(all, drawn, random) as typeof all;
+          // As SampleTally counts what is independent.
+          const squares = chosen.reduce((total, segment) => total + segment.squares, 0);
+          const interval = shareInterval(chosen, totalSegments, sum(chosen, 'items') ** 2 / squares);
+          if (interval && interval.low <= truth && truth <= interval.high) covered += 1;
+        }
+      }
+      expect(covered, `${drawn} of ${totalSegments} segments`).toBeGreaterThanOrEqual(90);
     }
   });
 
