@@ -86,7 +86,7 @@ export async function examine(request: PreflightRequest, facts: TableFacts): Pro
     ...replicaFindings(request, facts),
     ...indexFindings(request, facts),
     ...(budget ? capacityFindings(facts.description, attribute, budget) : []),
-    ...(budget ? await autoscalingFindings(facts.description, budget) : []),
+    ...(budget ? await autoscalingFindings(facts.description, attribute, budget) : []),
     ...(await surroundingsFindings(request, facts.description)),
   ];
 }
@@ -161,9 +161,10 @@ function indexFindings({ attribute, value }: PreflightRequest, { description }: 
     ...(description.GlobalSecondaryIndexes ?? []),
     ...(description.LocalSecondaryIndexes ?? []),
   ];
-  const [type] = Object.keys(value);
+  const [[type, content] = []] = Object.entries(value);
   return indexes.flatMap(index => {
-    if (!index.KeySchema?.some(({ AttributeName }) => AttributeName === attribute)) return [];
+    const key = index.KeySchema?.find(({ AttributeName }) => AttributeName === attribute);
+    if (key === undefined) return [];
     const wanted = description.AttributeDefinitions?.find(({ AttributeName }) => AttributeName === attribute);
     if (wanted?.AttributeType !== type) {
       return [
@@ -174,11 +175,23 @@ function indexFindings({ attribute, value }: PreflightRequest, { description }: 
         }),
       ];
     }
+    // An index key cannot be empty [API reference, PutItem].
+    if (content === '') {
+      return [
+        refusal('index', {
+          message: `"${attribute}" is a key of the index ${index.IndexName}, and the value is empty.`,
+          means: 'DynamoDB would refuse every write.',
+          todo: 'Give a --value that is not empty.',
+        }),
+      ];
+    }
     return [
       warning('index', {
         message: `"${attribute}" is a key of the index ${index.IndexName}:`,
         means:
-          'every item that is written enters the index, all under one key, whose partition takes 1,000 write units a second.',
+          key.KeyType === 'HASH'
+            ? 'every item that is written enters the index, all under one key, whose partition takes 1,000 write units a second.'
+            : 'every item that is written and has its other key enters the index, which grows by them.',
         todo: 'See that whoever reads the index expects them.',
       }),
     ];

@@ -1,12 +1,20 @@
 import type { TableDescription } from '@aws-sdk/client-dynamodb';
 import type { Rates } from '../../core/records.ts';
 import { provisionedRates } from '../choose-rates.ts';
+import { chargedIndexes } from '../plan/write-units.ts';
 import { ask, type Finding, ok, unanswered, warning } from './finding.ts';
 
 const WHAT = 'how far the table scales by itself';
 
-/** The ceilings of a provisioned table's autoscaling: a budget below them makes it grow, one above cannot be met. */
-export async function autoscalingFindings(table: TableDescription, budget: Rates): Promise<Finding[]> {
+/**
+ * The ceilings of a provisioned table's autoscaling, and of the indexes that hold the attribute: a budget below them
+ * makes it grow, one above cannot be met.
+ */
+export async function autoscalingFindings(
+  table: TableDescription,
+  attribute: string,
+  budget: Rates,
+): Promise<Finding[]> {
   if (!provisionedRates(table)) return [];
   // DynamoDB somewhere else than on AWS: what AWS would answer is about another table.
   const elsewhere = process.env['AWS_ENDPOINT_URL_DYNAMODB'] ?? process.env['AWS_ENDPOINT_URL'];
@@ -14,6 +22,9 @@ export async function autoscalingFindings(table: TableDescription, budget: Rates
   if (elsewhere !== undefined && own === undefined) {
     return [unanswered('autoscaling', WHAT, 'AWS_ENDPOINT_URL_APPLICATION_AUTO_SCALING is not set')];
   }
+  const indexes = chargedIndexes(attribute, table).flatMap(({ name, kind }) =>
+    kind === 'global' ? [name] : [],
+  );
   const { ApplicationAutoScalingClient, DescribeScalableTargetsCommand } = await import(
     '@aws-sdk/client-application-auto-scaling'
   );
@@ -22,15 +33,42 @@ export async function autoscalingFindings(table: TableDescription, budget: Rates
     client.send(
       new DescribeScalableTargetsCommand({
         ServiceNamespace: 'dynamodb',
-        ResourceIds: [`table/${table.TableName}`],
+        ResourceIds: [table.TableName, ...indexes.map(name => `${table.TableName}/index/${name}`)].map(
+          resource => `table/${resource}`,
+        ),
       }),
     ),
   );
   client.destroy();
   if ('finding' in answer) return [answer.finding];
+  const targets = answer.reply.ScalableTargets ?? [];
   const ceiling = (dimension: string) =>
-    answer.reply.ScalableTargets?.find(({ ScalableDimension }) => ScalableDimension === dimension)
-      ?.MaxCapacity;
+    targets.find(({ ScalableDimension }) => ScalableDimension === dimension)?.MaxCapacity;
+  const narrow = indexes.flatMap(name => {
+    const most = targets.find(
+      ({ ResourceId, ScalableDimension }) =>
+        ResourceId === `table/${table.TableName}/index/${name}` &&
+        ScalableDimension === 'dynamodb:index:WriteCapacityUnits',
+    )?.MaxCapacity;
+    // Of each write to the table and its indexes, each of them takes as many units.
+    const share = budget.writeUnitsPerSecond / (1 + indexes.length);
+    if (most === undefined || share <= most) return [];
+    return [
+      warning('autoscaling', {
+        message: `Autoscaling of the index ${name} ends at ${most} write units a second; of the budget, ${Math.round(share)} go to it.`,
+        means: 'An index that cannot follow throttles the whole table, live traffic included.',
+        todo: `Give --max-write-rate ${Math.max(1, Math.floor(most * (1 + indexes.length)))} or less.`,
+      }),
+    ];
+  });
+  return [...narrow, ...tableFindings(table, budget, ceiling)];
+}
+
+function tableFindings(
+  table: TableDescription,
+  budget: Rates,
+  ceiling: (dimension: string) => number | undefined,
+): Finding[] {
   const write = ceiling('dynamodb:table:WriteCapacityUnits');
   const read = ceiling('dynamodb:table:ReadCapacityUnits');
   if (write === undefined && read === undefined)

@@ -1,6 +1,6 @@
 import {
   CreateTableCommand,
-  DescribeTableCommand,
+  PutItemCommand,
   type TableDescription,
   UpdateTimeToLiveCommand,
 } from '@aws-sdk/client-dynamodb';
@@ -99,30 +99,110 @@ describe('caused on the engine', () => {
     expect(await only('ttl', table, { attribute: 'other' })).toMatchObject({ level: 'ok' });
   });
 
-  test('the key of an index must fit in type, and is told when it does', async () => {
-    const table = 'indexed-by-test';
+  /** A table with one index over `test`, which the engine has as it is asked for. */
+  async function indexedBy(table: string, kind: 'global' | 'global-sort' | 'local') {
+    const key = (AttributeName: string, KeyType: 'HASH' | 'RANGE') => ({ AttributeName, KeyType });
+    const index = {
+      IndexName: `${kind}-by-test`,
+      KeySchema:
+        kind === 'global'
+          ? [key('test', 'HASH')]
+          : [key(kind === 'local' ? 'id' : 'owner', 'HASH'), key('test', 'RANGE')],
+      Projection: { ProjectionType: 'KEYS_ONLY' as const },
+    };
+    const names = ['id', 'created', 'test', ...(kind === 'global-sort' ? ['owner'] : [])];
+    await engine.client.send(
+      new CreateTableCommand({
+        TableName: table,
+        BillingMode: 'PAY_PER_REQUEST',
+        KeySchema: [key('id', 'HASH'), key('created', 'RANGE')],
+        AttributeDefinitions: names.map(AttributeName => ({
+          AttributeName,
+          AttributeType: AttributeName === 'created' ? ('N' as const) : ('S' as const),
+        })),
+        ...(kind === 'local' ? { LocalSecondaryIndexes: [index] } : { GlobalSecondaryIndexes: [index] }),
+      }),
+    );
+    return table;
+  }
+
+  test.each(['global', 'global-sort', 'local'] as const)(
+    'the key of a %s index must fit in type and not be empty, and is told when it does',
+    async kind => {
+      const table = await indexedBy(`indexed-${kind}`, kind);
+      expect(await only('index', table, { value: { N: '1' } })).toMatchObject({
+        level: 'refusal',
+        message: expect.stringContaining('of type S; the value is of type N'),
+      });
+      expect(await only('index', table, { value: { S: '' } })).toMatchObject({
+        level: 'refusal',
+        message: expect.stringContaining('empty'),
+      });
+      expect(await only('index', table, { value: { S: 'x' } })).toMatchObject({
+        level: 'warning',
+        means: expect.stringContaining('enters the index'),
+      });
+      expect(await only('index', table, { attribute: 'other' })).toBeUndefined();
+      // The engine refuses such writes as the finding says.
+      for (const test of [{ N: '1' }, { S: '' }]) {
+        const Item = { id: { S: 'a' }, created: { N: '1' }, owner: { S: 'o' }, test };
+        await expect(engine.client.send(new PutItemCommand({ TableName: table, Item }))).rejects.toThrow();
+      }
+    },
+  );
+
+  test('a stream is told with what it means', async () => {
+    const table = 'with-stream';
     await engine.client.send(
       new CreateTableCommand({
         TableName: table,
         BillingMode: 'PAY_PER_REQUEST',
         KeySchema: [{ AttributeName: 'id', KeyType: 'HASH' }],
-        AttributeDefinitions: [
-          { AttributeName: 'id', AttributeType: 'S' },
-          { AttributeName: 'test', AttributeType: 'N' },
-        ],
+        AttributeDefinitions: [{ AttributeName: 'id', AttributeType: 'S' }],
+        StreamSpecification: { StreamEnabled: true, StreamViewType: 'NEW_IMAGE' },
+      }),
+    );
+    expect(await only('stream', table)).toMatchObject({
+      level: 'warning',
+      message: expect.stringContaining('NEW_IMAGE'),
+      means: expect.stringContaining('MODIFY'),
+    });
+  });
+
+  test('a budget above what the table is provisioned for, and above what an index is', async () => {
+    const table = 'provisioned';
+    const ProvisionedThroughput = { ReadCapacityUnits: 1_000, WriteCapacityUnits: 60 };
+    await engine.client.send(
+      new CreateTableCommand({
+        TableName: table,
+        BillingMode: 'PROVISIONED',
+        ProvisionedThroughput,
+        KeySchema: [{ AttributeName: 'id', KeyType: 'HASH' }],
+        AttributeDefinitions: ['id', 'owner'].map(AttributeName => ({ AttributeName, AttributeType: 'S' })),
         GlobalSecondaryIndexes: [
           {
-            IndexName: 'by-test',
-            KeySchema: [{ AttributeName: 'test', KeyType: 'HASH' }],
-            Projection: { ProjectionType: 'KEYS_ONLY' },
+            IndexName: 'by-owner',
+            KeySchema: [{ AttributeName: 'owner', KeyType: 'HASH' }],
+            Projection: { ProjectionType: 'ALL' },
+            ProvisionedThroughput: { ReadCapacityUnits: 5, WriteCapacityUnits: 5 },
           },
         ],
       }),
     );
-    expect(await only('index', table, { value: { S: 'x' } })).toMatchObject({ level: 'refusal' });
-    expect(await only('index', table)).toMatchObject({ level: 'warning' });
-    const { Table } = await engine.client.send(new DescribeTableCommand({ TableName: table }));
-    expect(Table?.GlobalSecondaryIndexes).toHaveLength(1);
+    expect(await only('capacity', table)).toMatchObject({
+      level: 'warning',
+      message: expect.stringContaining('provisioned for 60'),
+      todo: expect.stringContaining('--max-write-rate 30'),
+    });
+    expect(await only('index-capacity', table)).toMatchObject({
+      level: 'warning',
+      means: expect.stringContaining('throttles the whole table'),
+    });
+  });
+
+  test('a control table that is none is refused', async () => {
+    const table = await engine.createTable();
+    expect(await only('control-table', table, { controlTable: table })).toMatchObject({ level: 'refusal' });
   });
 });
 
@@ -174,19 +254,14 @@ describe('by answers built from the service model', () => {
     ]);
   });
 
-  test('a stream, and a Kinesis destination, are told with what they mean', async () => {
+  test('a Kinesis destination is told with what it means', async () => {
     answers = {
       DescribeKinesisStreamingDestination: {
         KinesisDataStreamDestinations: [{ StreamArn: 'arn:aws:kinesis:x', DestinationStatus: 'ACTIVE' }],
       },
     };
-    const found = await withTable({
-      StreamSpecification: { StreamEnabled: true, StreamViewType: 'NEW_IMAGE' },
-    });
+    const found = await withTable({});
     answers = {};
-    expect(of(found, 'stream')).toMatchObject([
-      { level: 'warning', means: expect.stringContaining('MODIFY') },
-    ]);
     expect(of(found, 'kinesis')).toMatchObject([{ level: 'warning' }]);
   });
 
@@ -218,18 +293,19 @@ describe('by answers built from the service model', () => {
     ]);
   });
 
+  const slowIndex = (units: number) => ({
+    IndexName: 'slow',
+    KeySchema: [{ AttributeName: 'owner', KeyType: 'HASH' as const }],
+    Projection: { ProjectionType: 'ALL' as const },
+    ProvisionedThroughput: { ReadCapacityUnits: 5, WriteCapacityUnits: units, NumberOfDecreasesToday: 0 },
+  });
+
   test('an index that takes less than the budget sends to it', async () => {
-    const index = (units: number) => ({
-      IndexName: 'slow',
-      KeySchema: [{ AttributeName: 'owner', KeyType: 'HASH' as const }],
-      Projection: { ProjectionType: 'ALL' as const },
-      ProvisionedThroughput: { ReadCapacityUnits: 5, WriteCapacityUnits: units, NumberOfDecreasesToday: 0 },
-    });
-    const found = await withTable({ ...provisioned(1_000), GlobalSecondaryIndexes: [index(5)] });
+    const found = await withTable({ ...provisioned(1_000), GlobalSecondaryIndexes: [slowIndex(5)] });
     expect(of(found, 'index-capacity')).toMatchObject([
       { level: 'warning', means: expect.stringContaining('throttles the whole table') },
     ]);
-    const enough = await withTable({ ...provisioned(1_000), GlobalSecondaryIndexes: [index(500)] });
+    const enough = await withTable({ ...provisioned(1_000), GlobalSecondaryIndexes: [slowIndex(500)] });
     expect(of(enough, 'index-capacity')).toMatchObject([{ level: 'ok' }]);
   });
 
@@ -261,21 +337,21 @@ describe('by answers built from the service model', () => {
   });
 
   test('autoscaling ceilings, asked of the endpoint that is named', async () => {
-    const scaling = await startHttpFront(undefined, (_, answer) =>
-      answer.reply(200, {
-        ScalableTargets: [
-          {
-            ServiceNamespace: 'dynamodb',
-            ResourceId: 'table/x',
-            ScalableDimension: 'dynamodb:table:WriteCapacityUnits',
-            MinCapacity: 5,
-            MaxCapacity: 40,
-            RoleARN: 'arn:aws:iam::000000000000:role/x',
-            CreationTime: 1,
-          },
-        ],
-      }),
-    );
+    const target = (ResourceId: string, kind: 'table' | 'index', MaxCapacity: number) => ({
+      ServiceNamespace: 'dynamodb',
+      ResourceId,
+      ScalableDimension: `dynamodb:${kind}:WriteCapacityUnits`,
+      MinCapacity: 5,
+      MaxCapacity,
+      RoleARN: 'arn:aws:iam::000000000000:role/x',
+      CreationTime: 1,
+    });
+    const scaling = await startHttpFront(undefined, (call, answer) => {
+      const [table, index] = call.body.ResourceIds as string[];
+      const ScalableTargets = [target(table ?? '', 'table', 40), target(index ?? '', 'index', 20)];
+      answer.reply(200, { ScalableTargets });
+    });
+    const scaled = { ...provisioned(1_000), GlobalSecondaryIndexes: [slowIndex(500)] };
     const before = { ...process.env };
     Object.assign(process.env, {
       AWS_ENDPOINT_URL_DYNAMODB: front.endpoint,
@@ -284,12 +360,19 @@ describe('by answers built from the service model', () => {
       AWS_ACCESS_KEY_ID: 'local',
       AWS_SECRET_ACCESS_KEY: 'local',
     });
-    const asked = of(await withTable(provisioned(1_000)), 'autoscaling');
+    const asked = of(await withTable(scaled), 'autoscaling');
     delete process.env['AWS_ENDPOINT_URL_APPLICATION_AUTO_SCALING'];
     const unasked = of(await withTable(provisioned(1_000)), 'autoscaling');
     process.env = before;
     await scaling.close();
-    expect(asked).toMatchObject([{ level: 'warning', message: expect.stringContaining('40 write') }]);
+    expect(asked).toMatchObject([
+      { level: 'warning', message: expect.stringContaining('the index slow ends at 20') },
+      { level: 'warning', message: expect.stringContaining('40 write') },
+    ]);
+    expect(scaling.calls[0]?.body.ResourceIds).toEqual([
+      expect.stringMatching(/^table\/stuff-\d+$/),
+      expect.stringMatching(/^table\/stuff-\d+\/index\/slow$/),
+    ]);
     expect(unasked).toMatchObject([{ level: 'warning', unanswered: {} }]);
     expect(scaling.calls).toHaveLength(1);
   });
