@@ -28,8 +28,8 @@ export class PreflightError extends FleetfillError {
 
 /** A run that writes was not confirmed. */
 export class NotConfirmedError extends FleetfillError {
-  constructor(message: string) {
-    super('NotConfirmed', message);
+  constructor(message: string, options?: ErrorOptions) {
+    super('NotConfirmed', message, options);
   }
 }
 
@@ -45,8 +45,8 @@ export class TableLockedError extends FleetfillError {
 
 /** Another orchestrator has taken this run's supervision over; this one must leave without another write. */
 export class SupersededError extends FleetfillError {
-  constructor(message: string) {
-    super('Superseded', message);
+  constructor(message: string, options?: ErrorOptions) {
+    super('Superseded', message, options);
   }
 }
 

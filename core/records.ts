@@ -109,6 +109,8 @@ export interface TrafficCut {
 export interface StopReason {
   readonly kind: 'cancelled' | 'failed';
   readonly message: string;
+  /** Options of `resume` without which it would stop at once again. */
+  readonly resumeWith?: readonly string[];
 }
 
 /** What AWS charges, in US dollars. */

@@ -55,9 +55,8 @@ export function costStop({ run, counters, tasks, nowMs, sweepComplete }: CostNow
   const what = sweepComplete ? 'the verification would take' : 'what may be on its way takes';
   return {
     kind: 'failed',
-    message:
-      `it has cost $${spent.toFixed(4)}, and ${what} it beyond --max-cost $${maxCostUsd}. ` +
-      `To go on: orchestrate resume ${run.run} --max-cost ${(maxCostUsd * 2).toFixed(2)}`,
+    message: `it has cost $${spent.toFixed(4)}, and ${what} it beyond --max-cost $${maxCostUsd}.`,
+    resumeWith: ['--max-cost', (maxCostUsd * 2).toFixed(2)],
   };
 }
 

@@ -1,4 +1,5 @@
 import { FleetfillError } from '../core/errors.ts';
+import { nextCommand } from './next-command.ts';
 
 /** Names by which AWS and the SDK say that credentials were good and are not any more. */
 const EXPIRED = [
@@ -28,7 +29,7 @@ export class CredentialsExpiredError extends FleetfillError {
       'Your credentials have expired, so nobody supervises the run. The fleet goes on with its own, and falls to the ' +
         'unattended rate after two minutes.\n' +
         'Log in again (aws sso login, or however you got them), and come back with:\n' +
-        `  orchestrate resume ${run}`,
+        `  ${nextCommand('resume', run)}`,
       options,
     );
   }

@@ -18,6 +18,7 @@ import {
   READ_RATE_OPTION,
   REPORT_OPTIONS,
   RESUME_OPTIONS,
+  RESUME_VARIABLES,
   RUN_OPTIONS,
   STATUS_OPTIONS,
   TABLE_OPTIONS,
@@ -31,17 +32,18 @@ type Command = (context: CommandContext) => Promise<ExitCode>;
 const RUN_POSITIONAL = { type: 'string', describe: 'Id of the run', demandOption: true } as const;
 
 /**
- * Turns the command line into one call. Commands are loaded when they are called, so that help and usage errors
- * need nothing of AWS. Exit codes are decided here.
+ * Turns the command line into one call. A command is loaded when its options are known to be right, so that help and
+ * usage errors need nothing of AWS. Exit codes are decided here.
  */
 async function main(words: string[]): Promise<ExitCode> {
   let exitCode: ExitCode = EXIT.ok;
   const detach = new AbortController();
-  const execute = async (given: Record<string, unknown>, command: Command) => {
+  const execute = async (given: Record<string, unknown>, load: () => Promise<Command>) => {
     const local = given['local'];
     const settings = parseSettings(given);
     const context = { settings, output: createOutput(settings.json), detach: detach.signal };
     listenForInterrupt(detach);
+    const command = await load();
     if (typeof local !== 'string') {
       exitCode = await command(context);
       return;
@@ -68,25 +70,32 @@ async function main(words: string[]): Promise<ExitCode> {
       ['run', '$0'],
       'Add the attribute to every item that lacks it, and verify that none does',
       builder => withExamples(withOptions(builder, RUN_OPTIONS), 'run'),
-      async given => execute(given, (await import('./commands/run.ts')).run),
+      given => execute(given, async () => (await import('./commands/run.ts')).run),
     )
     .command(
       'plan',
       'Show what a run would do, take and cost, and what speaks against it; writes nothing',
       builder => withExamples(withOptions(builder, PLAN_OPTIONS), 'plan'),
-      async given => execute(given, (await import('./commands/plan.ts')).plan),
+      given => execute(given, async () => (await import('./commands/plan.ts')).plan),
     )
     .command(
       'doctor',
       'Examine all that a run needs; with --task, by one task that changes no item',
       builder => withExamples(withOptions(builder, DOCTOR_OPTIONS), 'doctor'),
-      async given => execute(given, (await import('./commands/doctor.ts')).doctor),
+      given => execute(given, async () => (await import('./commands/doctor.ts')).doctor),
     )
     .command(
       'resume <run>',
       'Take the supervision of a run over and go on',
-      builder => withExamples(builder.positional('run', RUN_POSITIONAL).options(RESUME_OPTIONS), 'resume'),
-      async given => execute(given, (await import('./commands/resume.ts')).resume),
+      builder =>
+        withExamples(
+          builder
+            .positional('run', RUN_POSITIONAL)
+            .options(RESUME_OPTIONS)
+            .config(fromEnvironment(RESUME_VARIABLES)),
+          'resume',
+        ),
+      given => execute(given, async () => (await import('./commands/resume.ts')).resume),
     )
     .command(
       'status [run]',
@@ -99,52 +108,52 @@ async function main(words: string[]): Promise<ExitCode> {
           ),
           'status',
         ),
-      async given => execute(given, (await import('./commands/status.ts')).status),
+      given => execute(given, async () => (await import('./commands/status.ts')).status),
     )
     .command(
       'pause <run>',
       'Stop writing until someone resumes; returns when no task can write any more',
       builder => withExamples(builder.positional('run', RUN_POSITIONAL), 'pause'),
-      async given => execute(given, (await import('./commands/operate.ts')).pause),
+      given => execute(given, async () => (await import('./commands/operate.ts')).pause),
     )
     .command(
       'cancel <run>',
       'End a run for good and release the table; what was written stays',
       builder => withExamples(builder.positional('run', RUN_POSITIONAL), 'cancel'),
-      async given => execute(given, (await import('./commands/operate.ts')).cancel),
+      given => execute(given, async () => (await import('./commands/operate.ts')).cancel),
     )
     .command(
       'rate <run>',
       'Change the budget of a run',
       builder => withExamples(withOptions(builder.positional('run', RUN_POSITIONAL), RATE_OPTIONS), 'rate'),
-      async given => execute(given, (await import('./commands/operate.ts')).rate),
+      given => execute(given, async () => (await import('./commands/operate.ts')).rate),
     )
     .command(
       'failures <run>',
       'List the items that could not be written',
       builder =>
         withExamples(withOptions(builder.positional('run', RUN_POSITIONAL), FAILURES_OPTIONS), 'failures'),
-      async given => execute(given, (await import('./commands/failures.ts')).failures),
+      given => execute(given, async () => (await import('./commands/failures.ts')).failures),
     )
     .command(
       'dashboard <run>',
       'Serve a page that shows a run, on this machine alone, until Ctrl-C',
       builder =>
         withExamples(withOptions(builder.positional('run', RUN_POSITIONAL), DASHBOARD_OPTIONS), 'dashboard'),
-      async given => execute(given, (await import('./commands/dashboard.ts')).dashboard),
+      given => execute(given, async () => (await import('./commands/dashboard.ts')).dashboard),
     )
     .command(
       'report <run>',
       'Write the evidence of a run: one file that needs no network',
       builder =>
         withExamples(withOptions(builder.positional('run', RUN_POSITIONAL), REPORT_OPTIONS), 'report'),
-      async given => execute(given, (await import('./commands/report.ts')).report),
+      given => execute(given, async () => (await import('./commands/report.ts')).report),
     )
     .command(
       'verify',
       'Read the whole table with strong consistency and count items that lack the attribute',
       builder => withExamples(withOptions(builder, { ...TABLE_OPTIONS, ...READ_RATE_OPTION }), 'verify'),
-      async given => execute(given, (await import('./commands/verify.ts')).verify),
+      given => execute(given, async () => (await import('./commands/verify.ts')).verify),
     )
     .command(
       'local [directory]',
@@ -158,19 +167,17 @@ async function main(words: string[]): Promise<ExitCode> {
           'local',
         ),
       async given => {
-        const { local } = await import('./commands/local.ts');
-        await execute({ ...given, local: undefined }, context =>
-          local(
-            context,
-            [given.directory, given.local].find(folder => typeof folder === 'string'),
-          ),
-        );
+        await execute({ ...given, local: undefined }, async () => {
+          const { local } = await import('./commands/local.ts');
+          const directory = [given.directory, given.local].find(folder => typeof folder === 'string');
+          return context => local(context, directory);
+        });
       },
     )
     .fail((message, error) => {
       if (error && error.name !== 'YError') throw error;
       const said = error ? error.message : message;
-      throw new ConfigurationError(explainUsage(said, words, COMMANDS, OPTION_NAMES));
+      throw new ConfigurationError(explainUsage(said, words, [...COMMANDS, 'completion'], OPTION_NAMES));
     })
     .epilogue('Every option can be given as a variable too: FLEETFILL_MAX_WRITE_RATE is --max-write-rate.');
   try {

@@ -1,6 +1,7 @@
 import type { Options } from 'yargs';
 import { z } from 'zod';
 import { ConfigurationError } from '../core/errors.ts';
+import { readJsonValue } from '../core/json-value.ts';
 import { DEFAULT_NAMESPACE } from '../core/metrics.ts';
 import { MAX_TOTAL_SEGMENTS } from '../core/records.ts';
 
@@ -116,6 +117,14 @@ export const RESUME_OPTIONS: Readonly<Record<string, Options>> = Object.fromEntr
   Object.entries(RUN_OPTIONS).map(([name, { default: _, ...option }]: [string, Options]) => [name, option]),
 );
 
+/**
+ * Those of them that a variable may stand for. Not the rates: `orchestrate rate` may have changed them, and a variable
+ * set before the start must not keep the run from going on.
+ */
+export const RESUME_VARIABLES: Readonly<Record<string, Options>> = Object.fromEntries(
+  Object.entries(RESUME_OPTIONS).filter(([name]) => !Object.hasOwn(RATE_OPTIONS, name)),
+);
+
 const { table, attribute, value: valueOption, account, segments, tasks, spot } = RUN_OPTIONS;
 
 /** What doctor must know of the run that is to come. */
@@ -161,9 +170,6 @@ export const OPTION_NAMES: readonly string[] = Object.keys({
   ...STATUS_OPTIONS,
   ...FAILURES_OPTIONS,
 });
-
-/** All option names, for the environment variables `FLEETFILL_…` that stand for them. */
-const ALL_OPTIONS = { ...FLEET_OPTIONS, ...PLAN_OPTIONS, ...DASHBOARD_OPTIONS, ...REPORT_OPTIONS };
 
 /** `--max-write-rate` is `FLEETFILL_MAX_WRITE_RATE`. A variable that names no option is none of ours. */
 export function optionsFromEnvironment(
@@ -281,16 +287,35 @@ export function optionName(setting: string): string {
   return setting.replace(/[A-Z]/g, letter => `-${letter.toLowerCase()}`);
 }
 
-/** @throws ConfigurationError with every problem, a line each. */
+/** @throws ConfigurationError with every problem, a line each; then for options that do not go together. */
 export function parseSettings(given: Readonly<Record<string, unknown>>): Settings {
-  const twice = Object.keys(ALL_OPTIONS).filter(name => Array.isArray(given[name]));
+  const twice = OPTION_NAMES.filter(name => Array.isArray(given[name]));
   if (twice.length > 0) throw new ConfigurationError(`--${twice.join(', --')} is given more than once.`);
   const parsed = settingsSchema.safeParse(given);
-  if (parsed.success)
-    return { ...parsed.data, given: new Set(Object.keys(given).filter(name => given[name] !== undefined)) };
+  if (parsed.success) {
+    const named = new Set(Object.keys(given).filter(name => given[name] !== undefined));
+    const settings = { ...parsed.data, given: named };
+    readJsonValue(settings.value);
+    refuseContradictions(settings);
+    return settings;
+  }
   const problems = parsed.error.issues.map(({ path, message }) => {
     const key = String(path[0]);
     return `--${optionName(key)} ${message}: ${String(given[key])}`;
   });
   throw new ConfigurationError(problems.join('\n'));
+}
+
+function refuseContradictions({ tasks, segments, dryRun, limit, given }: Settings): void {
+  // A command that takes segments without naming their number has them from the run's record.
+  if (given.has('segments') && (tasks ?? 0) > segments) {
+    throw new ConfigurationError(
+      `--tasks ${tasks} is more than --segments ${segments}: a task needs a segment.`,
+    );
+  }
+  if (dryRun && limit !== undefined) {
+    throw new ConfigurationError(
+      '--dry-run writes nothing, and --limit says how much to write: give one of them.',
+    );
+  }
 }

@@ -3,7 +3,7 @@ import type { DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import { createControlTableClient, createDataPlaneClient, createMetricsClient } from '../core/aws-clients.ts';
 import { type Clock, systemClock } from '../core/clock.ts';
 import { ControlTable, type ControlTableClient } from '../core/control-table.ts';
-import { ConfigurationError, describeError, PreflightError } from '../core/errors.ts';
+import { ConfigurationError, describeError, FleetfillError, PreflightError } from '../core/errors.ts';
 import { MetricsPublisher } from '../core/metrics-publisher.ts';
 import type { RunRecord } from '../core/records.ts';
 import { Fleet } from './fleet.ts';
@@ -62,11 +62,25 @@ function openControlTable(name: string): ControlTable {
   return new ControlTable({ send } as ControlTableClient, name);
 }
 
-/** @throws ConfigurationError when there is no such run. */
+/**
+ * A look into the control table, before there is anything to lose: no connection, no credentials and no permission are
+ * what an operator can mend.
+ * @throws PreflightError in words, whatever kept it from an answer.
+ */
+export async function look<T>(read: () => Promise<T>): Promise<T> {
+  try {
+    return await read();
+  } catch (cause) {
+    if (cause instanceof FleetfillError) throw cause;
+    throw new PreflightError(`The control table cannot be read: ${describeError(cause)}`, { cause });
+  }
+}
+
+/** @throws ConfigurationError when there is no such run; PreflightError when nobody can say. */
 export async function readRun(stores: Stores, run: string): Promise<RunRecord> {
-  const record = await stores.runs.read(run);
+  const record = await look(() => stores.runs.read(run));
   if (record) return record;
-  const others = (await stores.runs.list())
+  const others = (await look(() => stores.runs.list()))
     .slice(0, 5)
     .map(other => `  ${other.run}  ${other.status}  ${other.table}`);
   const known = others.length > 0 ? `The newest are:\n${others.join('\n')}` : 'There is none yet.';

@@ -1,8 +1,9 @@
 import { createMetricsClient } from '../core/aws-clients.ts';
-import { describeError } from '../core/errors.ts';
+import { describeError, SupersededError } from '../core/errors.ts';
 import type { RunRecord } from '../core/records.ts';
 import { type ExitCode, exitCodeOfStatus } from './exit-codes.ts';
 import { CredentialsExpiredError, isExpiredCredentials } from './expired-credentials.ts';
+import { nextCommand, nextRun } from './next-command.ts';
 import { observers } from './run-observer.ts';
 import { RunOpenSignal } from './run-open.ts';
 import { runFinished } from './run-summary.ts';
@@ -65,6 +66,11 @@ export async function superviseRun(session: Session, run: RunRecord): Promise<Ex
       output.say(describeDetached(run.run));
       throw detach.reason;
     }
+    if (error instanceof SupersededError) {
+      throw new SupersededError(`${error.message}\nLook at it: ${nextCommand('status', run.run)}`, {
+        cause: error,
+      });
+    }
     if (isExpiredCredentials(error)) throw new CredentialsExpiredError(run.run, { cause: error });
     throw error;
   } finally {
@@ -105,20 +111,23 @@ function describeEnd(
     `${quarantined} in quarantine, in ${Math.round(durationMs / 1_000)} s.`;
   const { table, attribute } = run;
   const why = run.diagnosis ? `\n${run.diagnosis}` : '';
-  const again = `orchestrate run --table ${table} --attribute ${attribute}`;
+  const again = (more: readonly string[] = []) =>
+    nextRun(run, [...(run.deployedAt === undefined ? [] : ['--deployed-at', run.deployedAt]), ...more]);
+  const canary = run.limit === undefined ? [] : ['--limit', String(run.limit)];
+  const resume = nextCommand('resume', run.run, ...(run.stopReason?.resumeWith ?? []));
   const next: Partial<Record<RunRecord['status'], string>> = {
-    verified: `Verified: in a strongly consistent scan of every segment no item lacked "${attribute}".\nProve it again at any time: orchestrate verify --table ${table} --attribute ${attribute}`,
-    quarantined: `${missing} items lack "${attribute}"; all of them are in quarantine. See: orchestrate failures ${run.run}\nWhen their cause is mended: orchestrate failures ${run.run} --retry`,
-    incomplete: `${missing} items lack "${attribute}" after ${run.pass} passes.${why || ' Is code live that does not set it? Deploy first, then run again.'}\nThen: ${again}`,
-    paused: `Paused. Go on with: orchestrate resume ${run.run}`,
-    cancelled: `Cancelled. What was written stays; a new run goes on from there: ${again}`,
-    failed: `Stopped: ${run.stopReason?.message ?? 'unknown'}\nWhen that is mended: orchestrate resume ${run.run}`,
-    'dry-run': `Dry run: nothing was written to ${table}; ${matched} items would be.\nNext, a canary: ${again} --limit 100`,
-    canary: `Canary: ${updated} items were written, and ${missing === 0 ? 'each of its items has' : 'not each of its items has'} "${attribute}". Nothing else was touched or verified.\nLook at the application; then, for the rest: ${again}`,
+    verified: `Verified: in a strongly consistent scan of every segment no item lacked "${attribute}".\nProve it again at any time: ${nextCommand('verify', '--table', table, '--attribute', attribute)}`,
+    quarantined: `${missing} items lack "${attribute}"; all of them are in quarantine. See: ${nextCommand('failures', run.run)}\nWhen their cause is mended: ${nextCommand('failures', run.run, '--retry')}`,
+    incomplete: `${missing} items lack "${attribute}" after ${run.pass} passes.${why || ' Is code live that does not set it? Deploy first, then run again.'}\nThen: ${nextRun(run, canary)}`,
+    paused: `Paused. Go on with: ${resume}`,
+    cancelled: `Cancelled. What was written stays; a new run goes on from there: ${again(canary)}`,
+    failed: `Stopped: ${run.stopReason?.message ?? 'unknown'}\nWhen that is mended: ${resume}`,
+    'dry-run': `Dry run: nothing was written to ${table}; ${matched} items would be.\nNext, a canary: ${again(['--limit', '100'])}`,
+    canary: `Canary: ${updated} items were written, and ${missing === 0 ? 'each of its items has' : 'not each of its items has'} "${attribute}". Nothing else was touched or verified.\nLook at the application; then, for the rest: ${again()}`,
   };
   return `Run ${run.run}: ${counts}\n${next[run.status] ?? run.status}`;
 }
 
 function describeDetached(run: string): string {
-  return `Detached. The fleet goes on, at a lower rate when nobody supervises it for two minutes.\nCome back with: orchestrate resume ${run}`;
+  return `Detached. The fleet goes on, at a lower rate when nobody supervises it for two minutes.\nCome back with: ${nextCommand('resume', run)}`;
 }

@@ -15,6 +15,7 @@ import { probeTask } from '../doctor/task-probe.ts';
 import { EXIT, type ExitCode } from '../exit-codes.ts';
 import { Fleet } from '../fleet.ts';
 import { FURTHER_STACK_OUTPUTS, KEY_OUTPUTS, locateFleet, type Surroundings } from '../fleet-location.ts';
+import { nextCommand } from '../next-command.ts';
 import type { TableFacts } from '../preflight.ts';
 import { type CommandContext, operator } from '../session.ts';
 
@@ -141,9 +142,7 @@ function conclude({ output, settings }: CommandContext, findings: readonly Findi
       ...FIRST_CONTACT_CHECKS.map((check, index) => `${String(index + 1).padStart(4)}. ${check}`),
       '',
       `${count('ok')} ok, ${warnings} warnings, ${failures} failures.`,
-      ...(failures === 0 && !settings.task
-        ? ['Next: orchestrate doctor --task, which proves role, image and route with one task.']
-        : []),
+      nextOf(failures, settings.task),
     ].join('\n'),
   );
   output.event('doctor.finished', {
@@ -153,6 +152,13 @@ function conclude({ output, settings }: CommandContext, findings: readonly Findi
     firstContact: { page: FIRST_CONTACT_PAGE, checks: FIRST_CONTACT_CHECKS },
   });
   return failures > 0 ? EXIT.preflight : EXIT.ok;
+}
+
+function nextOf(failures: number, withTask: boolean): string {
+  const again = ['doctor', ...(withTask ? ['--task'] : [])];
+  if (failures > 0) return `When they are mended: ${nextCommand(...again)}`;
+  if (withTask) return `Next: ${nextCommand('plan')}`;
+  return `Next: ${nextCommand('doctor', '--task')}, which proves role, image and route with one task.`;
 }
 
 const LABELS = { ok: 'ok     ', warning: 'WARNING', failure: 'FAILURE' };

@@ -4,6 +4,7 @@ import { CapacityLimiter } from '../../core/capacity-limiter.ts';
 import { systemClock } from '../../core/clock.ts';
 import { TableLockedError } from '../../core/errors.ts';
 import { EXIT, type ExitCode } from '../exit-codes.ts';
+import { nextCommand } from '../next-command.ts';
 import { repairItem } from '../repair.ts';
 import { type CommandContext, openStores, readRun } from '../session.ts';
 
@@ -76,8 +77,8 @@ function describe(
 ): string {
   if (found === 0) return `No item of run ${run} is in quarantine.`;
   if (!retried)
-    return `${left} items are in quarantine. When their cause is mended: orchestrate failures ${run} --retry`;
+    return `${left} items are in quarantine. When their cause is mended: ${nextCommand('failures', run, '--retry')}`;
   if (left === 0)
-    return `None is left. Prove it: orchestrate verify --table ${table} --attribute ${attribute}`;
-  return `${left} of ${found} items are still in quarantine.`;
+    return `None is left. Prove it: ${nextCommand('verify', '--table', table, '--attribute', attribute)}`;
+  return `${left} of ${found} items are still in quarantine. When their cause is mended: ${nextCommand('failures', run, '--retry')}`;
 }

@@ -5,6 +5,7 @@ import { ConfigurationError } from '../../core/errors.ts';
 import { isFinished, isInAuthority, type OperatorChange, type RunRecord } from '../../core/records.ts';
 import type { OperatorEdit } from '../../core/run-store.ts';
 import { EXIT, type ExitCode } from '../exit-codes.ts';
+import { nextCommand, nextRun } from '../next-command.ts';
 import { RunOpenSignal } from '../run-open.ts';
 import { type CommandContext, openStores, operator, readRun } from '../session.ts';
 import type { Stores } from '../stores.ts';
@@ -48,8 +49,8 @@ async function endTasks(
   output.event(`run.${what === 'pause' ? 'paused' : 'cancelled'}`, { status });
   output.print(
     what === 'pause'
-      ? `Run ${before.run} is ${status}: no task can write any more. Go on with: orchestrate resume ${before.run}`
-      : `Run ${before.run} is ${status}: no task can write any more. What was written stays.`,
+      ? `Run ${before.run} is ${status}: no task can write any more. Go on with: ${nextCommand('resume', before.run)}`
+      : `Run ${before.run} is ${status}: no task can write any more. What was written stays; a new run goes on from there: ${nextRun(before)}`,
   );
   return EXIT.ok;
 }
@@ -115,7 +116,7 @@ export async function rate(context: CommandContext): Promise<ExitCode> {
   output.print(
     inForce
       ? `Run ${run.run}: ${detail}, in force.`
-      : `Run ${run.run}: ${detail}, recorded. Not every task has taken it over: is anybody supervising? orchestrate resume ${run.run}`,
+      : `Run ${run.run}: ${detail}, recorded. Not every task has taken it over: is anybody supervising? ${nextCommand('resume', run.run)}`,
   );
   return EXIT.ok;
 }

@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { ConfigurationError } from '../../core/errors.ts';
 import { isFinished, type RunRecord } from '../../core/records.ts';
 import type { ExitCode } from '../exit-codes.ts';
+import { nextCommand } from '../next-command.ts';
 import { optionName, type Settings } from '../options.ts';
 import { totals } from '../run-summary.ts';
 import { type CommandContext, openSession, operator, readRun } from '../session.ts';
@@ -44,7 +45,7 @@ function refuseChangedOptions(settings: Settings, run: RunRecord): void {
     name => `--${optionName(name)} is ${String(KEPT[name](run))}, not ${String(settings[name])}`,
   );
   const rate = changed.some(name => name.endsWith('Rate'))
-    ? ` To change the rate: orchestrate rate ${run.run}`
+    ? ` To change the rate: ${nextCommand('rate', run.run)}`
     : '';
   throw new ConfigurationError(`Run ${run.run} goes on as it was started: ${lines.join('; ')}.${rate}`);
 }

@@ -7,10 +7,11 @@ import { chooseCanary } from '../canary.ts';
 import { confirm } from '../confirm.ts';
 import type { ExitCode } from '../exit-codes.ts';
 import { newRun } from '../new-run.ts';
+import { nextCommand, sameOptions } from '../next-command.ts';
 import { planText } from '../plan/plan-text.ts';
 import { type Prepared, prepare } from '../plan/prepare.ts';
 import { linesOf } from '../preflight/finding.ts';
-import { type CommandContext, openSession, type Session } from '../session.ts';
+import { type CommandContext, look, openSession, type Session } from '../session.ts';
 import { superviseRun } from '../supervise-run.ts';
 import { chooseWriteApi } from '../write-api-choice.ts';
 
@@ -18,7 +19,7 @@ import { chooseWriteApi } from '../write-api-choice.ts';
 export async function run(context: CommandContext): Promise<ExitCode> {
   const { settings, output } = context;
   const session = await openSession(context);
-  const prepared = await prepare(session, false);
+  const prepared = await prepare(session);
   await requireReady(session, prepared);
   output.say(planText(prepared.plan));
   const { facts, region, write } = prepared;
@@ -54,7 +55,12 @@ async function createRun(session: Session, run: NewRun, write: ItemWrite): Promi
     output.say(`The canary is ${items} items in ${chosen.size} segments.`);
     await stores.canary.write(run.run, chosen);
   }
-  return stores.runs.create(run);
+  try {
+    return await stores.runs.create(run);
+  } catch (error) {
+    // Another run began since the preflight.
+    throw error instanceof TableLockedError ? lockedBy(error.holder, run.table) : error;
+  }
 }
 
 /**
@@ -66,16 +72,21 @@ async function requireReady({ settings, output, stores }: Session, { plan, facts
   if (refusals.length > 0) {
     for (const line of linesOf(plan.findings, 'warning')) output.say(`Warning: ${line}`);
     throw new PreflightError(
-      `The run is refused, and nothing was written:\n${refusals.map(line => `- ${line}`).join('\n')}`,
+      `The run is refused, and nothing was written:\n${refusals.map(line => `- ${line}`).join('\n')}\n` +
+        `When mended, look again: ${sameOptions('plan', ['yes'])}`,
     );
   }
   if (settings.dryRun) return;
-  const holder = await stores.runs.holderOf(facts.arn);
+  const holder = await look(() => stores.runs.holderOf(facts.arn));
   if (holder === undefined) return;
-  throw new TableLockedError(
+  throw lockedBy(holder, settings.table);
+}
+
+function lockedBy(holder: string, table: string): TableLockedError {
+  return new TableLockedError(
     holder,
-    `The unfinished run ${holder} holds the table ${settings.table}.\n` +
-      `Look at it: orchestrate status ${holder}\nGo on with it: orchestrate resume ${holder}\nEnd it: orchestrate cancel ${holder}`,
+    `The unfinished run ${holder} holds the table ${table}.\n` +
+      `Look at it: ${nextCommand('status', holder)}\nGo on with it: ${nextCommand('resume', holder)}\nEnd it: ${nextCommand('cancel', holder)}`,
   );
 }
 

@@ -2,8 +2,9 @@ import { systemClock } from '../../core/clock.ts';
 import { ConfigurationError } from '../../core/errors.ts';
 import { isFinished, isInAuthority, type RunRecord } from '../../core/records.ts';
 import { EXIT, type ExitCode } from '../exit-codes.ts';
+import { nextCommand } from '../next-command.ts';
 import { segmentStates, totals } from '../run-summary.ts';
-import { type CommandContext, openStores, readRun } from '../session.ts';
+import { type CommandContext, look, openStores, readRun } from '../session.ts';
 import type { Stores } from '../stores.ts';
 
 const WATCH_INTERVAL_MS = 2_000;
@@ -13,8 +14,10 @@ export async function status(context: CommandContext): Promise<ExitCode> {
   const { settings, output, detach } = context;
   const stores = await openStores(context);
   const run =
-    settings.run === undefined ? (await stores.runs.list())[0] : await readRun(stores, settings.run);
-  if (!run) throw new ConfigurationError('There is no run yet.');
+    settings.run === undefined
+      ? (await look(() => stores.runs.list()))[0]
+      : await readRun(stores, settings.run);
+  if (!run) throw new ConfigurationError(`There is no run yet. Begin with: ${nextCommand('plan')}`);
   output.setRun(run.run);
   await show(context, stores, run);
   for (let now = run; settings.watch && !isFinished(now.status) && !detach.aborted; ) {
@@ -47,6 +50,7 @@ export function statusText(
       : '';
   return [
     `Run ${run.run}: ${run.status}${stop}`,
+    ...next(run),
     `  ${run.table}, "${run.attribute}" = ${run.value}, pass ${run.pass}, begun ${run.createdAt} by ${run.createdBy}`,
     `  segments  ${Object.entries(segments)
       .map(([state, count]) => `${count} ${state}`)
@@ -61,6 +65,14 @@ export function statusText(
           `  throttled ${throttled.length} of the tasks in authority, at the last heartbeat: ${reason}`,
       ),
   ].join('\n');
+}
+
+/** What to type next, where it depends on nothing but the status. */
+function next({ run, status, stopReason }: RunRecord): string[] {
+  if (status === 'paused' || status === 'failed') {
+    return [`  next      ${nextCommand('resume', run, ...(stopReason?.resumeWith ?? []))}`];
+  }
+  return status === 'quarantined' ? [`  next      ${nextCommand('failures', run)}`] : [];
 }
 
 /** The fields of the `status` event. */

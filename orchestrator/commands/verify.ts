@@ -3,6 +3,7 @@ import { CapacityLimiter } from '../../core/capacity-limiter.ts';
 import { systemClock } from '../../core/clock.ts';
 import { defaultRates } from '../choose-rates.ts';
 import { EXIT, type ExitCode } from '../exit-codes.ts';
+import { nextCommand } from '../next-command.ts';
 import { verificationFinished } from '../pass-end.ts';
 import { describeUserTable } from '../preflight.ts';
 import type { CommandContext } from '../session.ts';
@@ -31,9 +32,11 @@ export async function verify({ settings, output, detach }: CommandContext): Prom
   output.print(
     missing === 0
       ? `None of ${scanned} items lacks "${attribute}"${nulls > 0 ? `; in ${nulls} it is NULL` : ''}. ${readUnits} read units.`
-      : [`${missing} of ${scanned} items lack "${attribute}", for instance:`, ...sampleOf(result.keys)].join(
-          '\n',
-        ),
+      : [
+          `${missing} of ${scanned} items lack "${attribute}", for instance:`,
+          ...sampleOf(result.keys),
+          `When the code that sets it is live everywhere: ${nextCommand('plan', '--table', table, '--attribute', attribute)}`,
+        ].join('\n'),
   );
   output.event('verification.finished', verificationFinished({ table, attribute }, result));
   return missing === 0 ? EXIT.ok : EXIT.missing;

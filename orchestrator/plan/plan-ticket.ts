@@ -52,10 +52,12 @@ ${open.length === 0 ? '- all in order' : open.map(line => `- ${line}`).join('\n'
 `;
 }
 
-function stopConditions({ maxCost }: Plan): string[] {
+function stopConditions({ maxCost, maxQuarantine }: Plan): string[] {
   return [
     'when DynamoDB refuses for good (exit 7)',
-    'when over 5 % of the items cannot be written (exit 7)',
+    maxQuarantine === undefined
+      ? 'when over 5 % of the items, and over 100, cannot be written (exit 7)'
+      : `when over ${maxQuarantine} items cannot be written (exit 7)`,
     ...(maxCost === undefined ? [] : [`before it costs more than $${maxCost} (exit 7)`]),
     'and it slows down by itself when the table throttles anybody',
   ];

@@ -27,6 +27,7 @@ export interface PlanInput {
   readonly rates: Rates;
   readonly ratesReason: string;
   readonly maxCost: number | undefined;
+  readonly maxQuarantine: number | undefined;
   readonly prices: Prices;
   readonly indexes: readonly ChargedIndex[];
   readonly sample: TableSample | undefined;

@@ -1,11 +1,10 @@
 import { parseJsonValue } from '../../core/attribute-value.ts';
 import { createMetricsClient } from '../../core/aws-clients.ts';
 import { CapacityLimiter } from '../../core/capacity-limiter.ts';
-import { ConfigurationError, describeError } from '../../core/errors.ts';
+import { describeError } from '../../core/errors.ts';
 import type { ItemWrite } from '../../core/item-write.ts';
 import type { TaskSize } from '../../core/records.ts';
 import { type ChosenRates, chooseRates } from '../choose-rates.ts';
-import type { Settings } from '../options.ts';
 import { type Finding, ok, refusal, warning } from '../preflight/finding.ts';
 import { liveWriterFindings, sizeFindings } from '../preflight/live-writers.ts';
 import { quotaFindings } from '../preflight/quota.ts';
@@ -33,12 +32,11 @@ export interface Prepared {
 
 /**
  * Looks at everything that a run depends on and changes nothing. Findings that would refuse the run are in the plan,
- * all of them; `sampleIfRefused` false spares the table the sample then.
- * @throws ConfigurationError for options that contradict each other; PreflightError when a table is not there.
+ * all of them. A table of another account than was meant is not sampled.
+ * @throws PreflightError when a table is not there; ConfigurationError when `--prices` names no price list.
  */
-export async function prepare(session: Session, sampleIfRefused: boolean): Promise<Prepared> {
+export async function prepare(session: Session): Promise<Prepared> {
   const { settings, client, surroundings } = session;
-  refuseContradictions(settings);
   const prices = await readPrices(settings.prices);
   const value = parseJsonValue(settings.value);
   const facts = await describeUserTable(client, settings.table);
@@ -69,11 +67,10 @@ export async function prepare(session: Session, sampleIfRefused: boolean): Promi
     fleet.finding,
     ...(await quotaFindings(settings.tasks ?? settings.segments, fleet.taskSize?.cpuUnits, settings.spot)),
   ];
-  const refused = findings.some(({ level }) => level === 'refusal');
-  const sampled =
-    refused && !sampleIfRefused
-      ? { because: 'the run is refused' }
-      : await takeSample(session, write, chosen, facts);
+  const refusals = findings.filter(({ level }) => level === 'refusal');
+  const sampled = refusals.some(({ check }) => check === 'account')
+    ? { because: 'it is of another account' }
+    : await takeSample(session, write, chosen, facts);
   const sample = 'sample' in sampled ? sampled.sample : undefined;
   if (sample) {
     const { table, attribute, deployedAt, createdKey } = settings;
@@ -86,7 +83,7 @@ export async function prepare(session: Session, sampleIfRefused: boolean): Promi
       nowMs: Date.now(),
     };
     findings.push(...liveWriterFindings(question, sample), ...sizeFindings(sample));
-  } else if (settings.sample > 0 && 'because' in sampled && !refused) {
+  } else if (settings.sample > 0 && 'because' in sampled && refusals.length === 0) {
     findings.push(
       warning('sample', {
         message: `${sampled.because}.`,
@@ -112,6 +109,7 @@ export async function prepare(session: Session, sampleIfRefused: boolean): Promi
     rates: chosen.rates,
     ratesReason: chosen.reason,
     maxCost: settings.maxCost,
+    maxQuarantine: settings.maxQuarantine,
     prices,
     indexes: chargedIndexes(settings.attribute, facts.description),
     sample,
@@ -119,19 +117,6 @@ export async function prepare(session: Session, sampleIfRefused: boolean): Promi
     findings,
   });
   return { facts, region, write, chosen, taskSize: fleet.taskSize, plan };
-}
-
-function refuseContradictions({ tasks, segments, dryRun, limit }: Settings): void {
-  if ((tasks ?? 0) > segments) {
-    throw new ConfigurationError(
-      `--tasks ${tasks} is more than --segments ${segments}: a task needs a segment.`,
-    );
-  }
-  if (dryRun && limit !== undefined) {
-    throw new ConfigurationError(
-      '--dry-run writes nothing, and --limit says how much to write: give one of them.',
-    );
-  }
 }
 
 /** The size of a task, where the definition says it, and whether it can be used. */

@@ -1,20 +1,45 @@
 import { execFile } from 'node:child_process';
+import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { build } from 'esbuild';
 import { describe, expect, test } from 'vitest';
 import { COMMANDS } from '../../orchestrator/examples.ts';
-import { OPTION_NAMES } from '../../orchestrator/options.ts';
+import {
+  DASHBOARD_OPTIONS,
+  DOCTOR_OPTIONS,
+  FLEET_OPTIONS,
+  LOCAL_OPTIONS,
+  OPTION_NAMES,
+  PLAN_OPTIONS,
+  RATE_OPTIONS,
+  READ_RATE_OPTION,
+  RESUME_VARIABLES,
+  RUN_OPTIONS,
+  TABLE_OPTIONS,
+} from '../../orchestrator/options.ts';
 import { explainUsage } from '../../orchestrator/usage-errors.ts';
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url));
 const BUNDLE = `${ROOT}dist/orchestrate.mjs`;
 
-function orchestrate(...words: string[]): Promise<{ code: number; out: string; err: string }> {
+interface Said {
+  readonly code: number;
+  readonly out: string;
+  readonly err: string;
+}
+
+function orchestrate(...words: string[]): Promise<Said> {
+  return orchestrateWith({}, ...words);
+}
+
+function orchestrateWith(environment: Readonly<Record<string, string>>, ...words: string[]): Promise<Said> {
   return new Promise(resolve => {
     execFile(
       process.execPath,
       [BUNDLE, ...words],
-      { env: { PATH: process.env['PATH'] } },
+      { env: { PATH: process.env['PATH'], ...environment } },
       (error, out, err) => resolve({ code: typeof error?.code === 'number' ? error.code : 0, out, err }),
     );
   });
@@ -46,6 +71,148 @@ test('nothing of the AWS SDK is reached before a command is called: help and usa
   follow('orchestrator/main.ts');
   expect([...reached].filter(file => /@aws-sdk|@smithy/.test(file))).toEqual([]);
   expect(reached.size).toBeGreaterThan(10);
+});
+
+/** Functions of the bundle that ran, by the coverage of V8; the bundler names each module's after its file. */
+async function modulesRun(...words: string[]): Promise<string[]> {
+  const directory = await mkdtemp(join(tmpdir(), 'fleetfill-coverage-'));
+  await orchestrateWith({ NODE_V8_COVERAGE: directory }, ...words);
+  const ran: string[] = [];
+  for (const file of await readdir(directory)) {
+    const { result } = JSON.parse(await readFile(join(directory, file), 'utf8')) as {
+      result: { functions: { functionName: string; ranges: { count: number }[] }[] }[];
+    };
+    for (const { functions } of result) {
+      ran.push(
+        ...functions
+          .filter(({ ranges }) => (ranges[0]?.count ?? 0) > 0)
+          .map(({ functionName }) => functionName),
+      );
+    }
+  }
+  await rm(directory, { recursive: true });
+  return ran.filter(name => name.startsWith('node_modules/'));
+}
+
+test('help and usage errors, those of values included, run nothing of the AWS SDK', async () => {
+  for (const words of [
+    ['--help'],
+    ['run', '--help'],
+    ['--segmets', '3'],
+    ['--segments', 'x'],
+    ['--value', 'nope'],
+    ['--segments', '2', '--tasks', '3'],
+    ['--dry-run', '--limit', '3'],
+    ['completion'],
+  ]) {
+    const modules = await modulesRun(...words);
+    expect(modules.length, words.join(' ')).toBeGreaterThan(5);
+    expect(
+      modules.filter(name => /@aws-sdk|@smithy/.test(name)),
+      words.join(' '),
+    ).toEqual([]);
+  }
+  // The same question finds it where a command has begun.
+  const begun = await modulesRun('status');
+  expect(begun.filter(name => /@aws-sdk|@smithy/.test(name)).length).toBeGreaterThan(50);
+}, 120_000);
+
+test('an expected error has no stack trace, and --debug shows it, as the variable does', async () => {
+  // There is nothing at this address, so the stack cannot be read.
+  const nowhere = {
+    AWS_REGION: 'us-east-1',
+    AWS_ACCESS_KEY_ID: 'a',
+    AWS_SECRET_ACCESS_KEY: 'b',
+    AWS_ENDPOINT_URL: 'http://127.0.0.1:9',
+    AWS_MAX_ATTEMPTS: '1',
+  };
+  const plain = await orchestrateWith(nowhere, 'plan');
+  expect(plain).toMatchObject({ code: 3, out: '' });
+  expect(plain.err).toContain('The stack fleetfill cannot be read');
+  expect(plain.err).not.toMatch(/^\s+at /m);
+  const debug = await orchestrateWith(nowhere, 'plan', '--debug');
+  const variable = await orchestrateWith({ ...nowhere, FLEETFILL_DEBUG: '1' }, 'plan');
+  for (const { code, err } of [debug, variable]) {
+    expect(code).toBe(3);
+    expect(err).toMatch(/^PreflightError: The stack fleetfill cannot be read/);
+    expect(err).toMatch(/^\s+at /m);
+  }
+  // Nor is no connection, no credentials and no permission an error of the program.
+  const status = await orchestrateWith({ ...nowhere, FLEETFILL_CONTROL_TABLE: 'control' }, 'status');
+  expect(status).toMatchObject({ code: 3, out: '' });
+  expect(status.err).toMatch(/^The control table cannot be read: .*ECONNREFUSED/);
+});
+
+describe('a variable stands for each option of each command', () => {
+  /** A value that is refused, for each option of which the command line alone can say that it is wrong. */
+  const WRONG: Readonly<Record<string, string>> = {
+    ...Object.fromEntries(
+      OPTION_NAMES.filter(name =>
+        /rate|capacity|segments|tasks|passes|attempts|quarantine|cost/.test(name),
+      ).map(name => [name, 'many']),
+    ),
+    ...{ limit: 'many', sample: 'many', port: 'many', patience: 'many', partitions: 'many', latency: 'many' },
+    ...{ table: '!', 'control-table': '!', account: '12', 'deployed-at': 'yesterday' },
+    ...{ subnets: 'a,,b', 'security-groups': 'a,,b' },
+    ...{ attribute: 'a'.repeat(256), 'created-key': 'a'.repeat(256), namespace: 'a'.repeat(256) },
+  };
+
+  const OF_COMMAND: Readonly<Record<string, object>> = {
+    run: RUN_OPTIONS,
+    plan: PLAN_OPTIONS,
+    doctor: DOCTOR_OPTIONS,
+    'resume run-1': RESUME_VARIABLES,
+    'status run-1': {},
+    'pause run-1': {},
+    'cancel run-1': {},
+    'rate run-1': RATE_OPTIONS,
+    'failures run-1': {},
+    'dashboard run-1': DASHBOARD_OPTIONS,
+    'report run-1': {},
+    verify: { ...TABLE_OPTIONS, ...READ_RATE_OPTION },
+    local: LOCAL_OPTIONS,
+  };
+
+  const variable = (name: string) => `FLEETFILL_${name.toUpperCase().replaceAll('-', '_')}`;
+
+  test('and no command is left out', () => {
+    expect(Object.keys(OF_COMMAND).map(line => line.split(' ')[0])).toEqual(
+      expect.arrayContaining([...COMMANDS]),
+    );
+  });
+
+  test.each(Object.entries(OF_COMMAND))('of %s: a wrong value is named', async (line, options) => {
+    const environment = Object.fromEntries(
+      Object.entries(WRONG).map(([name, text]) => [variable(name), text]),
+    );
+    const { code, out, err } = await orchestrateWith(environment, ...line.split(' '));
+    expect({ code, out }).toEqual({ code: 2, out: '' });
+    const own = Object.keys({ ...FLEET_OPTIONS, ...options }).filter(name => name in WRONG);
+    expect(own.length).toBeGreaterThan(3);
+    const named = err.split('\n').flatMap(each => /^--([\w-]+) /.exec(each)?.[1] ?? []);
+    expect(named.sort()).toEqual(own.sort());
+  });
+
+  test.each([
+    ['value', 'nope', /The value nope is not JSON/],
+    ['write-api', 'fast', /write-api/],
+    ['stack', 'other', /The stack other cannot be read/],
+    ['dry-run', '1', /--dry-run writes nothing, and --limit says/],
+  ])('--%s as well', async (name, text, says) => {
+    const { err } = await orchestrateWith(
+      { [variable(name)]: text, ...(name === 'dry-run' && { FLEETFILL_LIMIT: '3' }) },
+      'run',
+    );
+    expect(err).toMatch(says);
+  });
+
+  test('and the command line goes before it', async () => {
+    const { code, err } = await orchestrateWith({ FLEETFILL_SEGMENTS: '4' }, '--segments', 'x');
+    expect({ code, err: err.split('\n')[0] }).toEqual({
+      code: 2,
+      err: '--segments is not a whole number: x',
+    });
+  });
 });
 
 describe('a misspelt command line', () => {

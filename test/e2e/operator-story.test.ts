@@ -1,0 +1,233 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
+import {
+  BatchWriteItemCommand,
+  DynamoDBClient,
+  PutItemCommand,
+  UpdateContinuousBackupsCommand,
+} from '@aws-sdk/client-dynamodb';
+import { afterEach, expect, test } from 'vitest';
+import { createTable } from '../../demo/create-table.ts';
+import { STUFF_KEY } from '../../demo/item.ts';
+import { type LocalStack, startLocalStack } from '../../local/local-stack.ts';
+import { JOB } from '../support/command.ts';
+import { CREDENTIALS, type Item } from '../support/engine.ts';
+import { type HttpFront, startHttpFront } from '../support/http-front.ts';
+import { commandAfter, Operator, type Screen } from './support/operator.ts';
+
+/** As in the help's examples, so that they can be typed as they stand. */
+const TABLE = 'orders';
+const ITEMS = 3_000;
+const DAY_MS = 86_400_000;
+
+let directory: string;
+let stack: LocalStack;
+let front: HttpFront;
+let client: DynamoDBClient;
+let operator: Operator;
+
+afterEach(async () => {
+  await operator.close();
+  client.destroy();
+  await front.close();
+  await stack.stop();
+  await rm(directory, { recursive: true, force: true });
+});
+
+const itemOf = (id: string, createdMs: number, more: Item = {}): Item => ({
+  id: { S: id },
+  created: { N: String(createdMs) },
+  ...more,
+});
+
+const put = (item: Item) => client.send(new PutItemCommand({ TableName: TABLE, Item: item }));
+
+async function fill(): Promise<void> {
+  const old = Date.now() - 30 * DAY_MS;
+  for (let from = 0; from < ITEMS; from += 25) {
+    const puts = Array.from({ length: 25 }, (_, index) => ({
+      PutRequest: { Item: itemOf(`old-${from + index}`, old + from + index) },
+    }));
+    await client.send(new BatchWriteItemCommand({ RequestItems: { [TABLE]: puts } }));
+  }
+}
+
+/**
+ * Neither engine has point-in-time recovery or replicas: these answers are built from the service model. The rest is
+ * the engine's own.
+ */
+async function withBackupsAndReplicas(endpoint: string): Promise<HttpFront> {
+  let recovery = 'DISABLED';
+  return startHttpFront(endpoint, async (call, answer) => {
+    const { TableName, PointInTimeRecoverySpecification: asked } = call.body;
+    if (/ContinuousBackups$/.test(call.operation) && TableName === TABLE) {
+      if (asked) recovery = asked.PointInTimeRecoveryEnabled ? 'ENABLED' : 'DISABLED';
+      return answer.reply(200, {
+        ContinuousBackupsDescription: {
+          ContinuousBackupsStatus: 'ENABLED',
+          PointInTimeRecoveryDescription: { PointInTimeRecoveryStatus: recovery },
+        },
+      });
+    }
+    if (call.operation !== 'DescribeTable' || TableName !== TABLE) return answer.pass();
+    const { status, body } = await answer.forward();
+    const Replicas = [{ RegionName: 'eu-west-1', ReplicaStatus: 'ACTIVE' }];
+    answer.reply(status, { ...body, Table: { ...(body['Table'] as object), Replicas } });
+  });
+}
+
+/** Does what `aws dynamodb update-continuous-backups …` does, with the words that were printed. */
+async function turnRecoveryOn({ text }: Screen): Promise<void> {
+  const [, table = '', enabled] =
+    /aws dynamodb update-continuous-backups --table-name (\S+) .*PointInTimeRecoveryEnabled=(true)/.exec(
+      text,
+    ) ?? [];
+  const through = new DynamoDBClient({
+    endpoint: front.endpoint,
+    region: 'us-east-1',
+    credentials: CREDENTIALS,
+  });
+  await through.send(
+    new UpdateContinuousBackupsCommand({
+      TableName: table,
+      PointInTimeRecoverySpecification: { PointInTimeRecoveryEnabled: enabled === 'true' },
+    }),
+  );
+  through.destroy();
+}
+
+/** Some code that inserts items without the attribute, until it is replaced. */
+function oldCode(): { replace(): Promise<void> } {
+  let live = true;
+  const inserting = (async () => {
+    for (let index = 0; live; index++) {
+      await put(itemOf(`by-old-code-${index}`, Date.now()));
+      await delay(40);
+    }
+  })();
+  return {
+    replace: async () => {
+      live = false;
+      await inserting;
+    },
+  };
+}
+
+async function until(screen: Screen, says: RegExp): Promise<RegExpExecArray> {
+  for (;;) {
+    const found = says.exec(screen.text);
+    if (found) return found;
+    const ended = await Promise.race([screen.exit, delay(50)]);
+    if (ended !== undefined && !says.test(screen.text)) {
+      throw new Error(`${screen.line}\nended without ${says}:\n${screen.text}`);
+    }
+  }
+}
+
+/** Until the fleet has written so many items more than now, as `status` tells it. */
+async function untilUpdated(run: string, more: number): Promise<void> {
+  const updated = async () => {
+    const { text } = await operator.expect(0, `orchestrate status ${run}`);
+    return Number(/(\d+) updated/.exec(text)?.[1]);
+  };
+  const before = await updated();
+  while ((await updated()) < before + more) await delay(100);
+}
+
+/** A run is not confirmed where there is no terminal, and is told how. */
+async function confirmed(line: string): Promise<string> {
+  return commandAfter(await operator.expect(4, line), 'If that is meant:');
+}
+
+test('from a run that is refused for four reasons to a verified one, by help text and messages alone', async () => {
+  directory = await mkdtemp(join(tmpdir(), 'fleetfill-story-'));
+  stack = await startLocalStack({ jobBundle: JOB, logDirectory: join(directory, 'logs') });
+  client = new DynamoDBClient({
+    endpoint: stack.engine.endpoint,
+    region: 'us-east-1',
+    credentials: CREDENTIALS,
+  });
+  await createTable(client, TABLE, STUFF_KEY);
+  await fill();
+  front = await withBackupsAndReplicas(stack.endpoints.dynamodb);
+  operator = await Operator.at(directory, {
+    ...stack.environment,
+    AWS_ENDPOINT_URL_DYNAMODB: front.endpoint,
+    FLEETFILL_SEGMENTS: '4',
+  });
+
+  // What the operator brings: a fleet whose container they misname, and a deployment that did not reach everything.
+  const help = await operator.expect(0, 'orchestrate --help');
+  const example = help.text.split('\n').find(line => line.includes('with a budget')) ?? '';
+  const [first = ''] = /orchestrate --table .*?(?= {2,})/.exec(example) ?? [];
+  expect(first).toContain(`--table ${TABLE} --attribute version`);
+  const deployedAt = new Date(Date.now() - DAY_MS).toISOString();
+  await put(itemOf('by-a-forgotten-job', Date.now()));
+
+  // Refused, for all four reasons at once.
+  const refused = await operator.expect(3, `${first} --deployed-at ${deployedAt} --container worker`);
+  const reasons = refused.text.split('\n').filter(line => line.startsWith('- '));
+  expect(reasons).toHaveLength(4);
+  expect(reasons.join('\n')).toMatch(
+    /Point-in-time recovery is off[\s\S]*eu-west-1|eu-west-1[\s\S]*Point-in/,
+  );
+  expect(refused.text).toContain('"S":"by-a-forgotten-job"');
+  await turnRecoveryOn(refused);
+  const [, oneRegion = ''] = /no other Region writes, say (--[\w-]+)/.exec(refused.text) ?? [];
+  const [, container = ''] = /has no container worker; it has (\w+)\./.exec(refused.text) ?? [];
+  expect(refused.text).toMatch(/Deploy the code[^.]*with the time of that as --deployed-at/);
+  await delay(10);
+  const mended = commandAfter(refused, 'When mended, look again:')
+    .replace(deployedAt, new Date().toISOString())
+    .replace('--container worker', `--container ${container}`);
+
+  // Planned, and a canary.
+  const plan = await operator.expect(0, `${mended} ${oneRegion}`);
+  const canary = await operator.expect(0, await confirmed(commandAfter(plan, 'Then a canary:')));
+  expect(canary.text).toContain('Canary: 100 items were written');
+
+  // The rest; somebody wants it to pause, and it goes on.
+  const running = operator.type(await confirmed(commandAfter(canary, 'for the rest:')));
+  const [, run = ''] = await until(running, /Run (\S+) has begun/);
+  await untilUpdated(run, 200);
+  const paused = await operator.expect(0, await operator.exampleOf('pause', run));
+  expect(await running.exit).toBe(9);
+  const resume = commandAfter(paused, 'Go on with:');
+  expect(commandAfter(running, 'Go on with:')).toBe(resume);
+  const resumed = operator.type(resume);
+  await until(resumed, /goes on/);
+
+  // Another rate; then the orchestrator is killed, and a second start is refused with the way to go on.
+  const rate = await operator.expect(0, await operator.exampleOf('rate', run, '--max-write-rate'));
+  expect(rate.text).toContain('in force');
+  resumed.kill('SIGKILL');
+  expect(await resumed.exit).toBe(137);
+  const held = await operator.expect(8, running.line);
+
+  // Code is live that does not set the attribute: the end says so, and what comes first.
+  const code = oldCode();
+  const incomplete = await operator.expect(6, commandAfter(held, 'Go on with it:'));
+  await code.replace();
+  expect(incomplete.text).toMatch(
+    /were created after the deployment of \S+, by code that does not set "version": deploy first, then repair/,
+  );
+
+  // The code is deployed. One item has no room for the attribute, which only its owner can mend.
+  const full = itemOf('full', Date.now(), { filling: { S: 'x'.repeat(400 * 1_024 - 40) } });
+  await put(full);
+  const again = await confirmed(commandAfter(incomplete, 'Then:'));
+  const quarantined = await operator.expect(5, again);
+  const listed = await operator.expect(0, commandAfter(quarantined, 'See:'));
+  expect(listed.text).toMatch(/"S":"full".*[Ss]ize/);
+  const early = await operator.expect(5, commandAfter(listed, 'When their cause is mended:'));
+  await put({ ...full, filling: { S: 'less' } });
+  const retried = await operator.expect(0, commandAfter(early, 'When their cause is mended:'));
+
+  // Proved, and once more by a whole run.
+  const verified = await operator.expect(0, commandAfter(retried, 'Prove it:'));
+  expect(verified.text).toMatch(/None of \d+ items lacks "version"/);
+  const whole = await operator.expect(0, again);
+  expect(whole.text).toContain('Verified: in a strongly consistent scan of every segment no item lacked');
+}, 240_000);
