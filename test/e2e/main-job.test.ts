@@ -1,4 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises';
+import { DeleteItemCommand } from '@aws-sdk/client-dynamodb';
 import { afterEach, expect, test } from 'vitest';
 import type { OrchestratorEvent, OrchestratorProcess } from './support/orchestrator-process.ts';
 import { Stage } from './support/stage.ts';
@@ -116,8 +117,22 @@ test('two resumes: the later one supervises, the earlier one leaves with 8', asy
   await halfWay(run, 1_000);
   const resumed = stage.orchestrate(['resume', run.runId]);
   expect(await run.exit).toBe(8);
+  expect(run.stderr).toContain(`Look at it: orchestrate status ${run.runId}`);
   expect(await resumed.exit).toBe(0);
   expect((await stage.compare()).clean).toBe(true);
+});
+
+test('a run whose record somebody deleted ends with 1, without a stack trace', async () => {
+  stage = await Stage.open({ items: 4_000 });
+  const run = stage.orchestrate(['--segments', '2', '--yes', '--max-write-rate', '300']);
+  await run.waitFor(({ event, updated }) => event === 'run.progress' && Number(updated) > 0);
+  const Key = { run: { S: run.runId }, item: { S: 'RUN' } };
+  await stage.client.send(new DeleteItemCommand({ TableName: 'fleetfill-control', Key }));
+  expect(await run.exit).toBe(1);
+  expect(run.stderr).toContain(
+    `Internal error: The record of run ${run.runId} is gone from the control table.\nMore with --debug.`,
+  );
+  expect(run.stderr).not.toMatch(/^\s+at /m);
 });
 
 test('Ctrl-C detaches with 130 and says how to come back; the fleet goes on', async () => {

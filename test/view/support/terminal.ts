@@ -65,6 +65,11 @@ export class Terminal {
     this.#child.stdin.write('\u0003\n');
   }
 
+  /** Types this, and Enter; control characters are keys with Ctrl. */
+  type(text: string): void {
+    this.#child.stdin.write(`${text}\n`);
+  }
+
   /** The lines of the screen, without what scrolled out of it. */
   async screen(): Promise<string[]> {
     await this.#drawn;
