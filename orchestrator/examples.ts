@@ -51,7 +51,8 @@ export type CommandName = keyof typeof EXAMPLES;
 
 export const COMMANDS = Object.keys(EXAMPLES) as CommandName[];
 
+/** Each example on a line of its own, to be copied: the parser's own table breaks long ones in the middle. */
 export function withExamples<T>(builder: Argv<T>, command: CommandName): Argv<T> {
-  for (const [line, meaning] of EXAMPLES[command]) builder.example(line, meaning);
-  return builder;
+  const lines = EXAMPLES[command].flatMap(([line, meaning]) => [`  # ${meaning}`, `  ${line}`]);
+  return builder.epilogue(['Examples:', ...lines].join('\n'));
 }

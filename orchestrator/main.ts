@@ -179,7 +179,7 @@ async function main(words: string[]): Promise<ExitCode> {
       const said = error ? error.message : message;
       throw new ConfigurationError(explainUsage(said, words, [...COMMANDS, 'completion'], OPTION_NAMES));
     })
-    .epilogue('Every option can be given as a variable too: FLEETFILL_MAX_WRITE_RATE is --max-write-rate.');
+    .epilogue('Every option can be given as a variable too: FLEETFILL_MAX_WRITE_RATE is --max-write-rate.\n');
   try {
     await parser.parseAsync();
     return exitCode;

@@ -5,7 +5,7 @@ import { FLEET_OPTIONS, RUN_OPTIONS } from './options.ts';
 const PLACE = Object.keys(FLEET_OPTIONS).filter(name => name !== 'json' && name !== 'debug');
 
 /** What an operator said once of this table and need not find out again; the run's record does not hold it. */
-const SAID = ['account', 'unattended-rate', 'write-api', 'prices', 'allow-no-pitr', 'single-writer-region'];
+const SAID = ['account', 'unattended-rate', 'write-api', 'prices', 'allow-no-pitr'];
 
 const FLAGS = new Set(
   Object.entries({ ...FLEET_OPTIONS, ...RUN_OPTIONS }).flatMap(([name, { type }]) =>
@@ -42,6 +42,8 @@ export function nextRun(run: RunRecord, more: readonly string[] = []): string {
       value === undefined || String(value) === String(usual) ? [] : [`--${name}`, String(value)],
     ),
     ...(run.spot ? ['--spot'] : []),
+    // Without it a replicated table has no run.
+    ...((run.replicas ?? 0) > 0 ? ['--single-writer-region'] : []),
     ...wordsOf(process.argv.slice(2), SAID),
     ...more,
   );

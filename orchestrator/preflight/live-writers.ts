@@ -54,7 +54,7 @@ export function liveWriterFindings(question: LiveWritersQuestion, sample: TableS
         `${lacking.length} of ${newer.length} items in the sample that were created ${since}, by "${by}", lack "${attribute}", ` +
         `for instance ${examplesOf(lacking.map(({ key }) => key))}.`,
       means: `Code is live that does not set "${attribute}": it would go on making such items, and the verification would find them.`,
-      todo: 'Deploy the code that sets it everywhere first, then run.',
+      todo: 'Deploy the code that sets it everywhere first, then run with the time of that as --deployed-at.',
     };
     return [deployedAt === undefined ? warning('live-writers', words) : refusal('live-writers', words)];
   }
@@ -98,7 +98,7 @@ export function sizeFindings({ tally, contents }: TableSample): Finding[] {
   }
   return [
     warning('item-size', {
-      message: `${tally.nearlyFull.length} items of the sample are within 1 KB of 400 KB, for instance ${tally.nearlyFull[0]}.`,
+      message: `Within 1 KB of 400 KB in the sample: ${tally.nearlyFull.length === 1 ? '1 item' : `${tally.nearlyFull.length} items`}, for instance ${tally.nearlyFull[0]}.`,
       means: 'Those that have no room for the attribute go to quarantine, and the run ends as quarantined.',
       todo: 'Make such items smaller, or expect them in orchestrate failures.',
     }),

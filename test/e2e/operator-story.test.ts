@@ -6,6 +6,7 @@ import {
   BatchWriteItemCommand,
   DynamoDBClient,
   PutItemCommand,
+  paginateScan,
   UpdateContinuousBackupsCommand,
 } from '@aws-sdk/client-dynamodb';
 import { afterEach, expect, test } from 'vitest';
@@ -19,7 +20,7 @@ import { commandAfter, Operator, type Screen } from './support/operator.ts';
 
 /** As in the help's examples, so that they can be typed as they stand. */
 const TABLE = 'orders';
-const ITEMS = 3_000;
+const ITEMS = 5_000;
 const DAY_MS = 86_400_000;
 
 let directory: string;
@@ -98,6 +99,22 @@ async function turnRecoveryOn({ text }: Screen): Promise<void> {
   through.destroy();
 }
 
+/** An item as large as the engine takes it. */
+async function putFull(): Promise<Item> {
+  const created = Date.now();
+  for (let size = 400 * 1_024; ; size--) {
+    const item = itemOf('full', created, { filling: { S: 'x'.repeat(size) } });
+    const refused = await put(item).then(
+      () => false,
+      (error: Error) => {
+        if (!/size/i.test(error.message)) throw error;
+        return true;
+      },
+    );
+    if (!refused) return item;
+  }
+}
+
 /** Some code that inserts items without the attribute, until it is replaced. */
 function oldCode(): { replace(): Promise<void> } {
   let live = true;
@@ -126,14 +143,18 @@ async function until(screen: Screen, says: RegExp): Promise<RegExpExecArray> {
   }
 }
 
-/** Until the fleet has written so many items more than now, as `status` tells it. */
-async function untilUpdated(run: string, more: number): Promise<void> {
-  const updated = async () => {
-    const { text } = await operator.expect(0, `orchestrate status ${run}`);
-    return Number(/(\d+) updated/.exec(text)?.[1]);
-  };
-  const before = await updated();
-  while ((await updated()) < before + more) await delay(100);
+/** Until so many items have the attribute, as the engine counts them. */
+async function untilWritten(items: number): Promise<void> {
+  for (let count = 0; count < items; ) {
+    await delay(100);
+    count = 0;
+    for await (const page of paginateScan(
+      { client },
+      { TableName: TABLE, Select: 'COUNT', FilterExpression: 'attribute_exists(version)' },
+    )) {
+      count += page.Count ?? 0;
+    }
+  }
 }
 
 /** A run is not confirmed where there is no terminal, and is told how. */
@@ -160,8 +181,7 @@ test('from a run that is refused for four reasons to a verified one, by help tex
 
   // What the operator brings: a fleet whose container they misname, and a deployment that did not reach everything.
   const help = await operator.expect(0, 'orchestrate --help');
-  const example = help.text.split('\n').find(line => line.includes('with a budget')) ?? '';
-  const [first = ''] = /orchestrate --table .*?(?= {2,})/.exec(example) ?? [];
+  const first = commandAfter(help, '# with a budget');
   expect(first).toContain(`--table ${TABLE} --attribute version`);
   const deployedAt = new Date(Date.now() - DAY_MS).toISOString();
   await put(itemOf('by-a-forgotten-job', Date.now()));
@@ -189,18 +209,21 @@ test('from a run that is refused for four reasons to a verified one, by help tex
   expect(canary.text).toContain('Canary: 100 items were written');
 
   // The rest; somebody wants it to pause, and it goes on.
+  const pause = await operator.exampleOf('pause');
+  const changeRate = await operator.exampleOf('rate', '--max-write-rate');
   const running = operator.type(await confirmed(commandAfter(canary, 'for the rest:')));
   const [, run = ''] = await until(running, /Run (\S+) has begun/);
-  await untilUpdated(run, 200);
-  const paused = await operator.expect(0, await operator.exampleOf('pause', run));
+  await untilWritten(200);
+  const paused = await operator.expect(0, pause(run));
   expect(await running.exit).toBe(9);
-  const resume = commandAfter(paused, 'Go on with:');
-  expect(commandAfter(running, 'Go on with:')).toBe(resume);
+  // The terminal of the run knows its container, the other one has the usual.
+  const resume = commandAfter(running, 'Go on with:');
+  expect(resume).toBe(`${commandAfter(paused, 'Go on with:')} --container ${container}`);
   const resumed = operator.type(resume);
   await until(resumed, /goes on/);
 
   // Another rate; then the orchestrator is killed, and a second start is refused with the way to go on.
-  const rate = await operator.expect(0, await operator.exampleOf('rate', run, '--max-write-rate'));
+  const rate = await operator.expect(0, changeRate(run));
   expect(rate.text).toContain('in force');
   resumed.kill('SIGKILL');
   expect(await resumed.exit).toBe(137);
@@ -215,8 +238,7 @@ test('from a run that is refused for four reasons to a verified one, by help tex
   );
 
   // The code is deployed. One item has no room for the attribute, which only its owner can mend.
-  const full = itemOf('full', Date.now(), { filling: { S: 'x'.repeat(400 * 1_024 - 40) } });
-  await put(full);
+  const full = await putFull();
   const again = await confirmed(commandAfter(incomplete, 'Then:'));
   const quarantined = await operator.expect(5, again);
   const listed = await operator.expect(0, commandAfter(quarantined, 'See:'));

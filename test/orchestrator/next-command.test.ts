@@ -38,10 +38,11 @@ describe('the next command', () => {
       passes: 3,
       maxAttempts: 5,
       spot: true,
+      replicas: 1,
     });
     expect(nextRun(run, ['--deployed-at', '2026-01-01T00:00:00.000Z'])).toBe(
       `orchestrate run --table orders --attribute 'two words' --value '"it'\\''s"' --segments 8 --tasks 4 ` +
-        '--max-write-rate 300 --max-read-rate 600 --spot --allow-no-pitr --deployed-at 2026-01-01T00:00:00.000Z',
+        '--max-write-rate 300 --max-read-rate 600 --spot --single-writer-region --allow-no-pitr --deployed-at 2026-01-01T00:00:00.000Z',
     );
   });
 

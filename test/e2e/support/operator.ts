@@ -71,11 +71,11 @@ export class Operator {
     return screen;
   }
 
-  /** The example of a command's help that names an id, with the id of this run. */
-  async exampleOf(command: string, run: string, with_ = ''): Promise<string> {
+  /** The example of a command's help that names a run, to be typed with the id of another one. */
+  async exampleOf(command: string, with_ = ''): Promise<(run: string) => string> {
     const { text } = await this.expect(0, `orchestrate ${command} --help`);
-    const example = text.split('\n').find(line => EXAMPLE_RUN.test(line) && line.includes(with_));
-    return commandIn(example ?? '').replace(EXAMPLE_RUN, run);
+    const example = text.split('\n').find(line => EXAMPLE_RUN.test(line) && line.includes(with_)) ?? '';
+    return run => commandIn(example).replace(EXAMPLE_RUN, run);
   }
 
   async close(): Promise<void> {
