@@ -19,10 +19,12 @@ export interface Diagnosis {
  * Tells apart, by when they were created, why items lack the attribute although every page of the sweep has settled.
  * @param items with their keys and, where it was asked for, the attribute that says when they were created; none that
  *   is in quarantine
+ * @param all how many were found, of which these may be the first
  */
 export function diagnose(
   run: Pick<RunRecord, 'attribute' | 'keySchema' | 'createdAt' | 'deployedAt' | 'createdKey'>,
   items: readonly AttributeMap[],
+  all = items.length,
 ): Diagnosis | undefined {
   if (items.length === 0) return undefined;
   const by = detectCreatedKey(run.keySchema, items, run.createdKey);
@@ -63,7 +65,10 @@ export function diagnose(
     lost: old.length,
     unknown: timeless.length,
     since,
-    words: parts.join('\n'),
+    words: [
+      ...(all > items.length ? [`Of the ${all} items, ${items.length} were looked at:`] : []),
+      ...parts,
+    ].join('\n'),
   };
 }
 

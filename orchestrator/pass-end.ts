@@ -96,7 +96,8 @@ async function verify(
   const openItems = result.keys.filter(
     item => !quarantined.has(encodeAttributeMap(keyOf(run.keySchema, item))),
   );
-  const diagnosis = diagnose(run, openItems);
+  const inQuarantine = result.keys.length - openItems.length;
+  const diagnosis = diagnose(run, openItems, missing - inQuarantine);
   await stores.runs.supervise(supervision, record => ({
     supervisorCounters: addCounters(record.supervisorCounters, { ...NO_COUNTERS, readUnits }),
     missing,
