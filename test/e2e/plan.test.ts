@@ -61,6 +61,7 @@ test('a dry run beside an interrupted run touches neither the table nor its reco
 
   const dry = stage.orchestrate(['--segments', '8', '--dry-run']);
   expect(await dry.exit).toBe(0);
+  expect(dry.stderr).toMatch(/^Next, a canary: orchestrate run --table stuff .* --limit 100$/m);
   expect(dry.last).toMatchObject({ event: 'run.finished', status: 'dry-run', matched: missing, updated: 0 });
   expect({ table: await digestOf('stuff'), records: await digestOf('fleetfill-control', ofRun) }).toEqual(
     before,
@@ -84,6 +85,21 @@ test('a canary writes and verifies exactly so many items, and the next run goes 
   const whole = stage.orchestrate(['--segments', '8', '--yes']);
   expect(await whole.exit).toBe(0);
   expect(whole.last).toMatchObject({ status: 'verified', matched: before - 37, updated: before - 37 });
+}, 120_000);
+
+test('a run that is cancelled ends with 9, and both commands say how to begin again', async () => {
+  stage = await Stage.open({ items: 4_000 });
+  const run = stage.orchestrate(['--segments', '2', '--value', '"x"', '--yes', '--max-write-rate', '200']);
+  await run.waitFor(({ event, updated }) => event === 'run.progress' && Number(updated) > 0);
+  const cancel = stage.orchestrate(['cancel', run.runId]);
+  expect(await cancel.exit).toBe(0);
+  expect(await run.exit).toBe(9);
+  expect(run.last).toMatchObject({ event: 'run.finished', status: 'cancelled' });
+  for (const { stderr } of [run, cancel]) {
+    expect(stderr).toMatch(
+      /a new run goes on from there: orchestrate run --table stuff --attribute test --value '"x"' --segments 2 --max-write-rate 200 /,
+    );
+  }
 }, 120_000);
 
 test('a canary larger than what is missing writes all of it', async () => {
