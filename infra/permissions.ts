@@ -118,8 +118,9 @@ const TASK: readonly Omit<Permission, 'principal'>[] = [
   {
     action: 'dynamodb:BatchGetItem',
     on: 'user table',
-    calledBy: 'worker: settle',
-    reason: 'Reads a refused item back: set by somebody else, deleted, or still without the attribute.',
+    calledBy: 'worker: settle, and a Scan that ends without an item',
+    reason:
+      'Reads a refused item back: set by somebody else, deleted, or still without the attribute; and the item at which a Scan ended.',
     evidence: 'seen',
   },
   {
@@ -366,8 +367,8 @@ const OPERATOR: readonly Omit<Permission, 'principal'>[] = [
   {
     action: 'dynamodb:BatchGetItem',
     on: 'user table',
-    calledBy: 'orchestrate run --limit',
-    reason: 'Verifies the items of a canary, consistently.',
+    calledBy: 'orchestrate run, verify, run --limit',
+    reason: 'Verifies the items of a canary, consistently, and the item at which a verification scan ended.',
     evidence: 'seen',
   },
   {

@@ -1,4 +1,4 @@
-import { decodeKey, encodeAttributeMap } from '../core/attribute-value.ts';
+import { type AttributeMap, decodeKey, encodeAttributeMap } from '../core/attribute-value.ts';
 import { backoffMs } from '../core/backoff.ts';
 import type { Clock } from '../core/clock.ts';
 import { AuthorityLostError, describeError, SystemicError } from '../core/errors.ts';
@@ -59,8 +59,15 @@ export async function scanSegment(
   for (;;) {
     await work.belowOpenPages(OPEN_PAGES, signal);
     const reply = await scanPage(options, position, work, signal);
-    if (restarts < MOST_RESTARTS && endsInDoubt(position.exclusiveStartKey, reply)) {
+    const { exclusiveStartKey } = position;
+    if (
+      restarts < MOST_RESTARTS &&
+      endsInDoubt(exclusiveStartKey, reply) &&
+      (await isGone(options, exclusiveStartKey, work, signal))
+    ) {
       restarts += 1;
+      // What is on its way would be found, and counted, once more.
+      await work.belowOpenPages(1, signal);
       position = { ...position, exclusiveStartKey: undefined };
       continue;
     }
@@ -87,23 +94,46 @@ export async function scanSegment(
 }
 
 /** One page, however often it takes. */
-export async function scanPage(
-  { table, share, clock }: ScanStageOptions,
+export function scanPage(
+  options: ScanStageOptions,
   position: ScanPosition,
   work: SegmentWork,
   signal: AbortSignal,
 ) {
+  return persistently(options, `Scan of segment ${position.segment}`, signal, () =>
+    options.table.scan(position, work, signal),
+  );
+}
+
+async function isGone(
+  options: ScanStageOptions,
+  key: AttributeMap,
+  work: SegmentWork,
+  signal: AbortSignal,
+): Promise<boolean> {
+  const what = `Looking for the item at which the Scan of segment ${work.segment} ended`;
+  const standing = await persistently(options, what, signal, () =>
+    options.table.readBack([key], work, signal),
+  );
+  return standing.get(key) === 'absent';
+}
+
+/** A call that is sent until it is answered, unless the table refuses it for good. */
+async function persistently<T>(
+  { share, clock }: Pick<ScanStageOptions, 'share' | 'clock'>,
+  what: string,
+  signal: AbortSignal,
+  call: () => Promise<T>,
+): Promise<T> {
   for (let failures = 1; ; failures++) {
     try {
-      return await table.scan(position, work, signal);
+      return await call();
     } catch (error) {
       signal.throwIfAborted();
       if (error instanceof AuthorityLostError) continue;
       const verdict = settleCall(error, 1);
       if (verdict.kind !== 'retry') {
-        throw new SystemicError(`Scan of segment ${position.segment} failed: ${describeError(error)}`, {
-          cause: error,
-        });
+        throw new SystemicError(`${what} failed: ${describeError(error)}`, { cause: error });
       }
       if (verdict.cause === 'throttled') share.throttled(verdict.reason);
       await clock.sleep(backoffMs(failures), signal);

@@ -1,13 +1,12 @@
-import { BatchGetItemCommand, type DynamoDBClient, ScanCommand } from '@aws-sdk/client-dynamodb';
+import { type DynamoDBClient, ScanCommand } from '@aws-sdk/client-dynamodb';
 import { type AttributeMap, decodeKey, encodeAttributeMap } from '../core/attribute-value.ts';
-import { backoffMs } from '../core/backoff.ts';
 import { CapacityLimiter } from '../core/capacity-limiter.ts';
 import type { Clock } from '../core/clock.ts';
-import { describeError, SystemicError } from '../core/errors.ts';
 import { type ItemWrite, keyOf, keyProjection } from '../core/item-write.ts';
 import type { RunRecord } from '../core/records.ts';
-import { settleCall } from '../core/settle.ts';
 import type { PassEnd, PassEndOptions } from './pass-end.ts';
+import { persistently } from './persistently.ts';
+import { readItems } from './read-items.ts';
 
 /** Items of a page that is read to find a canary's. */
 const PAGE_ITEMS = 100;
@@ -113,14 +112,10 @@ export async function endCanary(
   const limiter = new CapacityLimiter(clock, run.rates.readUnitsPerSecond);
   const missing: AttributeMap[] = [];
   for (let from = 0; from < keys.length; from += KEYS_A_CALL) {
-    const standing = await readItems(
-      run,
-      client,
-      keys.slice(from, from + KEYS_A_CALL),
-      limiter,
-      clock,
-      signal,
-    );
+    const standing = await readItems('Reading the items of the canary back', {
+      ...{ client, table: run, limiter, clock, signal },
+      keys: keys.slice(from, from + KEYS_A_CALL),
+    });
     missing.push(
       ...standing.filter(item => !Object.hasOwn(item, run.attribute)).map(item => keyOf(run.keySchema, item)),
     );
@@ -146,53 +141,4 @@ export async function endCanary(
     status: open.length === 0 ? 'quarantined' : 'incomplete',
     missing: missing.length,
   };
-}
-
-async function readItems(
-  run: RunRecord,
-  client: Pick<DynamoDBClient, 'send'>,
-  keys: readonly AttributeMap[],
-  limiter: CapacityLimiter,
-  clock: Clock,
-  signal: AbortSignal,
-): Promise<AttributeMap[]> {
-  const found: AttributeMap[] = [];
-  let open = [...keys];
-  for (let rounds = 1; open.length > 0; rounds++) {
-    const asked = open;
-    const reply = await persistently('Reading the items of the canary back', clock, signal, async () => {
-      await limiter.reserve(asked.length, signal);
-      return client.send(
-        new BatchGetItemCommand({
-          RequestItems: {
-            [run.table]: { Keys: asked, ConsistentRead: true, ...keyProjection(run, true) },
-          },
-        }),
-      );
-    });
-    found.push(...(reply.Responses?.[run.table] ?? []));
-    open = reply.UnprocessedKeys?.[run.table]?.Keys ?? [];
-    if (open.length > 0) await clock.sleep(backoffMs(rounds), signal);
-  }
-  return found;
-}
-
-/** However often it takes, unless the table refuses for good. */
-async function persistently<T>(
-  what: string,
-  clock: Clock,
-  signal: AbortSignal,
-  call: () => Promise<T>,
-): Promise<T> {
-  for (let failures = 1; ; failures++) {
-    try {
-      return await call();
-    } catch (error) {
-      signal.throwIfAborted();
-      if (settleCall(error, 1).kind !== 'retry') {
-        throw new SystemicError(`${what} failed: ${describeError(error)}`, { cause: error });
-      }
-      await clock.sleep(backoffMs(failures), signal);
-    }
-  }
 }

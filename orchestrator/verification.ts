@@ -1,12 +1,11 @@
 import { type DynamoDBClient, ScanCommand, type ScanCommandOutput } from '@aws-sdk/client-dynamodb';
 import { type AttributeMap, encodeAttributeMap } from '../core/attribute-value.ts';
-import { backoffMs } from '../core/backoff.ts';
 import type { CapacityLimiter } from '../core/capacity-limiter.ts';
 import type { Clock } from '../core/clock.ts';
-import { describeError, SystemicError } from '../core/errors.ts';
 import type { KeySchema } from '../core/records.ts';
 import { endsInDoubt, MOST_RESTARTS } from '../core/scan-end.ts';
-import { settleCall } from '../core/settle.ts';
+import { persistently } from './persistently.ts';
+import { readItems } from './read-items.ts';
 
 /** Segments read at the same time. */
 const CONCURRENCY = 8;
@@ -150,12 +149,22 @@ async function* pagesOf(segment: number, request: VerificationRequest): AsyncGen
   for (;;) {
     const page = await readPage(segment, start, expectedUnits, request);
     expectedUnits = page.ConsumedCapacity?.CapacityUnits ?? expectedUnits;
-    const beginsAgain = restarts < MOST_RESTARTS && endsInDoubt(start, page);
+    const beginsAgain =
+      restarts < MOST_RESTARTS && endsInDoubt(start, page) && (await isGone(start, request));
     yield { page, beginsAgain };
     if (beginsAgain) restarts += 1;
     else if (!page.LastEvaluatedKey) return;
     start = page.LastEvaluatedKey;
   }
+}
+
+async function isGone(key: AttributeMap, request: VerificationRequest): Promise<boolean> {
+  const items = await readItems('Looking for the item at which the verification scan ended', {
+    ...request,
+    table: request,
+    keys: [key],
+  });
+  return items.length === 0;
 }
 
 /** One page, however often it takes. Only keys travel, and the attribute where it is NULL. */
@@ -169,37 +178,27 @@ async function readPage(
   const names = new Set(keySchema.map(({ name }) => name));
   if (request.alsoRead !== undefined && request.alsoRead !== attribute) names.add(request.alsoRead);
   const keyNames = [...names].map((name, index): [string, string] => [`#k${index}`, name]);
-  const limit = pageLimit(limiter.unitsPerSecond);
-  for (let failures = 1; ; failures++) {
+  return persistently('The verification scan', clock, signal, async () => {
     await limiter.reserve(expectedUnits, signal);
-    try {
-      const page = await client.send(
-        new ScanCommand({
-          TableName: table,
-          Segment: segment,
-          TotalSegments: totalSegments,
-          ConsistentRead: true,
-          ExclusiveStartKey: start,
-          Limit: limit,
-          Select: 'SPECIFIC_ATTRIBUTES',
-          ProjectionExpression: [...keyNames.map(([placeholder]) => placeholder), '#a'].join(', '),
-          FilterExpression: 'attribute_not_exists(#a) OR attribute_type(#a, :null)',
-          ExpressionAttributeNames: { '#a': attribute, ...Object.fromEntries(keyNames) },
-          ExpressionAttributeValues: { ':null': { S: 'NULL' } },
-          ReturnConsumedCapacity: 'TOTAL',
-        }),
-      );
-      limiter.settle(expectedUnits, page.ConsumedCapacity?.CapacityUnits ?? expectedUnits);
-      return page;
-    } catch (error) {
-      signal.throwIfAborted();
-      const verdict = settleCall(error, 1);
-      if (verdict.kind !== 'retry') {
-        throw new SystemicError(`The verification scan failed: ${describeError(error)}`, { cause: error });
-      }
-      await clock.sleep(backoffMs(failures), signal);
-    }
-  }
+    const page = await client.send(
+      new ScanCommand({
+        TableName: table,
+        Segment: segment,
+        TotalSegments: totalSegments,
+        ConsistentRead: true,
+        ExclusiveStartKey: start,
+        Limit: pageLimit(limiter.unitsPerSecond),
+        Select: 'SPECIFIC_ATTRIBUTES',
+        ProjectionExpression: [...keyNames.map(([placeholder]) => placeholder), '#a'].join(', '),
+        FilterExpression: 'attribute_not_exists(#a) OR attribute_type(#a, :null)',
+        ExpressionAttributeNames: { '#a': attribute, ...Object.fromEntries(keyNames) },
+        ExpressionAttributeValues: { ':null': { S: 'NULL' } },
+        ReturnConsumedCapacity: 'TOTAL',
+      }),
+    );
+    limiter.settle(expectedUnits, page.ConsumedCapacity?.CapacityUnits ?? expectedUnits);
+    return page;
+  });
 }
 
 /** Pages that a small budget earns within two seconds, counting on items of 1 KB; whole pages otherwise. */

@@ -261,7 +261,8 @@ export const PROBES: readonly Probe[] = [
       return [Count, 30];
     },
     expected: [30, 30],
-    handled: 'an end without an item is not believed: the segment is read again from its beginning',
+    handled:
+      'an end without an item is not believed where the last key is gone: the segment is read again from its beginning',
   },
   {
     name: 'Scan: a segment that does not exist',

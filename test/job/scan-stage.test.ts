@@ -1,6 +1,6 @@
 import type { ScanCommandOutput } from '@aws-sdk/client-dynamodb';
 import { beforeEach, describe, expect, test } from 'vitest';
-import { encodeAttributeMap } from '../../core/attribute-value.ts';
+import { type AttributeMap, encodeAttributeMap } from '../../core/attribute-value.ts';
 import { AuthorityLostError, SystemicError } from '../../core/errors.ts';
 import { NO_COUNTERS } from '../../core/records.ts';
 import { CapacityEstimate } from '../../job/capacity-estimate.ts';
@@ -29,6 +29,8 @@ class Stand {
   readonly prefix = new SettledPrefix(undefined);
   readonly pages: Page[] = [];
   readonly asked: ScanPosition[] = [];
+  /** Whether the item behind which a page was asked for is gone. */
+  gone = false;
   /** Resolves as the write stage's settling does: when there is room. */
   readonly #waiting: (() => void)[] = [];
   readonly #replies: Reply[];
@@ -71,6 +73,8 @@ class Stand {
         if (reply instanceof Error) throw reply;
         return reply ?? {};
       },
+      readBack: async (keys: AttributeMap[]) =>
+        new Map(keys.map(one => [one, this.gone ? 'absent' : 'has-attribute'])),
     } as unknown as UserTable;
     const { share, estimate, queue, clock } = this;
     const all = { table, queue, share, estimate, clock, dryRun: false, totalSegments: 8, ...options };
@@ -143,10 +147,21 @@ describe('a segment', () => {
     expect(stand.asked).toHaveLength(4);
   });
 
-  test('that ends without an item behind its last key is read again from its beginning, a few times', async () => {
+  test('may end without an item behind its last key', async () => {
+    const stand = new Stand([
+      { Items: [], ScannedCount: 25, LastEvaluatedKey: key(1) },
+      { Items: [], ScannedCount: 0 },
+    ]);
+    await stand.scan();
+    expect(stand.asked).toHaveLength(2);
+    expect(stand.prefix.read().complete).toBe(true);
+  });
+
+  test('that ends so where that item was deleted is read again from its beginning, a few times', async () => {
     const nothing: Reply = { Items: [], ScannedCount: 0 };
     const page: Reply = { Items: [], ScannedCount: 5, LastEvaluatedKey: key(1) };
     const stand = new Stand([page, nothing, page, nothing, page, { Items: [], ScannedCount: 2 }]);
+    stand.gone = true;
     await stand.scan();
     expect(stand.asked.map(({ exclusiveStartKey }) => exclusiveStartKey)).toEqual([
       ...[undefined, key(1)],
@@ -156,9 +171,11 @@ describe('a segment', () => {
     expect(stand.tally.snapshot().scanned).toBe(17);
     expect(stand.prefix.read().complete).toBe(true);
     const doubtful = new Stand([]);
+    doubtful.gone = true;
     await doubtful.scan({}, encodeAttributeMap(key(1)));
     expect(doubtful.asked.map(({ exclusiveStartKey }) => exclusiveStartKey)).toEqual([key(1), undefined]);
     const stubborn = new Stand([nothing, page, nothing, page, nothing, page, nothing]);
+    stubborn.gone = true;
     await stubborn.scan({}, encodeAttributeMap(key(1)));
     expect(stubborn.asked).toHaveLength(7);
     expect(stubborn.prefix.read().complete).toBe(true);
