@@ -117,6 +117,7 @@ const KINDS: Readonly<Record<string, Pick<FaultRule, 'operations' | 'where'>>> =
 };
 
 async function lostReplies({ open, report, either }: CaseContext): Promise<void> {
+  const lost: Record<string, number> = {};
   for (const probability of [1, 0.3]) {
     const arena = await open({ items: either(3_000, 10_000), applicationRate: 30, faults: true });
     for (const [name, which] of Object.entries(KINDS)) {
@@ -132,9 +133,11 @@ async function lostReplies({ open, report, either }: CaseContext): Promise<void>
     const { code, process } = await arena.command(['--segments', '4', '--yes', ...UNLIMITED]);
     judgeEnd(report, code, process.last);
     const counts = arena.faults.counts();
-    for (const name of Object.keys(KINDS))
-      report.atLeast(`replies lost: ${name}`, counts[name]?.struck ?? 0, 1);
-    report.equal('launches for four segments', countOf(process.last, 'launches'), 4);
+    for (const name of Object.keys(KINDS)) lost[name] = (lost[name] ?? 0) + (counts[name]?.struck ?? 0);
+    const launches = countOf(process.last, 'launches');
+    if (probability === 1) report.equal('launches for four segments', launches, 4);
+    // Three replies to one write may be lost in a row, and then a task gives up.
+    else report.figure('launches where any three in ten are lost', launches);
     const segments = await arena.control.read('SEGMENT#');
     report.equal(
       'attempts wasted',
@@ -145,6 +148,7 @@ async function lostReplies({ open, report, either }: CaseContext): Promise<void>
     await arena.judge(report);
     await arena.close();
   }
+  for (const [name, replies] of Object.entries(lost)) report.atLeast(`replies lost: ${name}`, replies, 1);
 }
 
 export const RECORDS: readonly ReliabilityCase[] = [
