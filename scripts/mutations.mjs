@@ -47,14 +47,14 @@ function findingOf({ edits, test }) {
         source.replace(from, () => to),
       );
     }
-    return 'vitest' in test ? saidByVitest(test.vitest) : saidByCase(test.reliability);
+    return 'vitest' in test ? saidByVitest(test.vitest.split(' ')) : saidByCase(test.reliability);
   } finally {
     for (const [file, source] of sources) writeFileSync(join(copy, file), source);
   }
 }
 
-function saidByVitest(file) {
-  const run = node(['node_modules/vitest/vitest.mjs', 'run', file], 300_000, {
+function saidByVitest(files) {
+  const run = node(['node_modules/vitest/vitest.mjs', 'run', ...files], 300_000, {
     FLEETFILL_MODEL_STEPS: '1500000',
   });
   if (run.status === 0) return undefined;
