@@ -30,7 +30,16 @@ process.exit(broken === 0 && code === 0 ? 0 : 1);
 function casesOnDynamodbLocal(): Promise<number> {
   const child = spawn(
     process.execPath,
-    ['scripts/run-ts.mjs', 'test/reliability/main.ts', '--case', '0,1,2,3', '--short', '--lanes', '1'],
+    [
+      'scripts/run-ts.mjs',
+      'test/reliability/main.ts',
+      '--case',
+      '0,1,2,3',
+      '--short',
+      '--lanes',
+      '1',
+      '--retry',
+    ],
     { stdio: 'inherit', env: { ...process.env, FLEETFILL_DYNAMODB_LOCAL: folder } },
   );
   return new Promise(resolve => child.once('close', exitCode => resolve(exitCode ?? 1)));

@@ -20,6 +20,8 @@ const { values } = parseArgs({
     short: { type: 'boolean', default: false },
     json: { type: 'boolean', default: false },
     lanes: { type: 'string', default: '3' },
+    /** A case that fails is tried once more, alone: a machine that does much else can miss a time. */
+    retry: { type: 'boolean', default: false },
   },
 });
 
@@ -46,22 +48,30 @@ const startedAt = performance.now();
 const bundles = await copyBundles();
 const outcomes: CaseOutcome[] = [];
 try {
+  const attempt = async (one: ReliabilityCase, seed: string) => {
+    const outcome = await runCase(one, { seed, short: values.short, bundles });
+    if (values.json) console.log(JSON.stringify(outcome));
+    const seconds = (outcome.durationMs / 1_000).toFixed(1);
+    say(
+      `${outcome.passed ? 'passed' : 'FAILED'}  case ${one.number}, seed ${seed}, ${seconds} s: ${one.title}`,
+    );
+    for (const line of describeFailures(outcome)) say(`        ${line}`);
+    return outcome;
+  };
+  const again: (() => Promise<void>)[] = [];
   const units = chosen.flatMap(one =>
     seedsOf(one).map(seed => ({
       load: one.load,
       run: async () => {
-        const outcome = await runCase(one, { seed, short: values.short, bundles });
-        outcomes.push(outcome);
-        if (values.json) console.log(JSON.stringify(outcome));
-        const seconds = (outcome.durationMs / 1_000).toFixed(1);
-        say(
-          `${outcome.passed ? 'passed' : 'FAILED'}  case ${one.number}, seed ${seed}, ${seconds} s: ${one.title}`,
-        );
-        for (const line of describeFailures(outcome)) say(`        ${line}`);
+        const outcome = await attempt(one, seed);
+        if (outcome.passed || !values.retry) outcomes.push(outcome);
+        else again.push(async () => void outcomes.push(await attempt(one, seed)));
       },
     })),
   );
   await runAll(units, Number(values.lanes));
+  if (again.length > 0) say(`\n${again.length} once more, one at a time`);
+  for (const tryAgain of again) await tryAgain();
 } finally {
   await bundles.remove();
 }
