@@ -11,35 +11,22 @@ type Connected = (error: Error | null, socket?: Duplex) => void;
  */
 export function guardedAgents(assertMaySend: () => void, options: AgentOptions) {
   return {
-    httpAgent: new GuardedHttpAgent(assertMaySend, options),
-    httpsAgent: new GuardedHttpsAgent(assertMaySend, options),
+    httpAgent: guarded(new HttpAgent(options), 'connect', assertMaySend),
+    httpsAgent: guarded(new HttpsAgent(options), 'secureConnect', assertMaySend),
   };
 }
 
-class GuardedHttpAgent extends HttpAgent {
-  readonly #assertMaySend: () => void;
-
-  constructor(assertMaySend: () => void, options: AgentOptions) {
-    super(options);
-    this.#assertMaySend = assertMaySend;
-  }
-
-  override createConnection(options: ClientRequestArgs, connected: Connected): undefined {
-    giveConnected(super.createConnection(options), 'connect', this.#assertMaySend, connected);
-  }
-}
-
-class GuardedHttpsAgent extends HttpsAgent {
-  readonly #assertMaySend: () => void;
-
-  constructor(assertMaySend: () => void, options: AgentOptions) {
-    super(options);
-    this.#assertMaySend = assertMaySend;
-  }
-
-  override createConnection(options: ClientRequestArgs, connected: Connected): undefined {
-    giveConnected(super.createConnection(options), 'secureConnect', this.#assertMaySend, connected);
-  }
+function guarded<A extends HttpAgent>(
+  agent: A,
+  event: 'connect' | 'secureConnect',
+  assertMaySend: () => void,
+): A {
+  const connect = agent.createConnection.bind(agent);
+  agent.createConnection = (options: ClientRequestArgs, connected: Connected) => {
+    giveConnected(connect(options), event, assertMaySend, connected);
+    return undefined;
+  };
+  return agent;
 }
 
 /** A request gets its socket when that is connected: what is written before would wait in it, past the guard. */

@@ -1,9 +1,7 @@
 import { type AttributeMap, decodeKey, encodeAttributeMap } from '../core/attribute-value.ts';
-import { backoffMs } from '../core/backoff.ts';
 import type { Clock } from '../core/clock.ts';
-import { AuthorityLostError, describeError, SystemicError } from '../core/errors.ts';
+import { type Persistence, persistently } from '../core/persistently.ts';
 import { endsInDoubt, MOST_RESTARTS } from '../core/scan-end.ts';
-import { settleCall } from '../core/settle.ts';
 import type { CapacityEstimate } from './capacity-estimate.ts';
 import type { SegmentWork } from './segment-work.ts';
 import type { Page } from './settled-prefix.ts';
@@ -100,7 +98,7 @@ export function scanPage(
   work: SegmentWork,
   signal: AbortSignal,
 ) {
-  return persistently(options, `Scan of segment ${position.segment}`, signal, () =>
+  return persistently(`Scan of segment ${position.segment}`, persistence(options, signal), () =>
     options.table.scan(position, work, signal),
   );
 }
@@ -112,33 +110,17 @@ async function isGone(
   signal: AbortSignal,
 ): Promise<boolean> {
   const what = `Looking for the item at which the Scan of segment ${work.segment} ended`;
-  const standing = await persistently(options, what, signal, () =>
+  const standing = await persistently(what, persistence(options, signal), () =>
     options.table.readBack([key], work, signal),
   );
   return standing.get(key) === 'absent';
 }
 
-/** A call that is sent until it is answered, unless the table refuses it for good. */
-async function persistently<T>(
+function persistence(
   { share, clock }: Pick<ScanStageOptions, 'share' | 'clock'>,
-  what: string,
   signal: AbortSignal,
-  call: () => Promise<T>,
-): Promise<T> {
-  for (let failures = 1; ; failures++) {
-    try {
-      return await call();
-    } catch (error) {
-      signal.throwIfAborted();
-      if (error instanceof AuthorityLostError) continue;
-      const verdict = settleCall(error, 1);
-      if (verdict.kind !== 'retry') {
-        throw new SystemicError(`${what} failed: ${describeError(error)}`, { cause: error });
-      }
-      if (verdict.cause === 'throttled') share.throttled(verdict.reason);
-      await clock.sleep(backoffMs(failures), signal);
-    }
-  }
+): Persistence {
+  return { clock, signal, onThrottled: reason => share.throttled(reason) };
 }
 
 /** How many items the next page may read: what both shares can take in {@link PAGE_SECONDS}. */

@@ -3,9 +3,9 @@ import { type AttributeMap, decodeKey, encodeAttributeMap } from '../core/attrib
 import { CapacityLimiter } from '../core/capacity-limiter.ts';
 import type { Clock } from '../core/clock.ts';
 import { type ItemWrite, keyOf, keyProjection } from '../core/item-write.ts';
+import { persistently } from '../core/persistently.ts';
 import type { RunRecord } from '../core/records.ts';
 import type { PassEnd, PassEndOptions } from './pass-end.ts';
-import { persistently } from './persistently.ts';
 import { readItems } from './read-items.ts';
 
 /** Items of a page that is read to find a canary's. */
@@ -75,7 +75,7 @@ async function readPage(
   start: AttributeMap | undefined,
 ) {
   const { ProjectionExpression, ExpressionAttributeNames } = keyProjection(write, false);
-  return persistently('Choosing the items of the canary', clock, signal, async () => {
+  return persistently('Choosing the items of the canary', { clock, signal }, async () => {
     await limiter.reserve(1, signal);
     const page = await client.send(
       new ScanCommand({

@@ -4,7 +4,7 @@ import { backoffMs } from '../core/backoff.ts';
 import type { CapacityLimiter } from '../core/capacity-limiter.ts';
 import type { Clock } from '../core/clock.ts';
 import { type ItemWrite, keyProjection } from '../core/item-write.ts';
-import { persistently } from './persistently.ts';
+import { persistently } from '../core/persistently.ts';
 
 export interface ReadItemsRequest {
   readonly client: Pick<DynamoDBClient, 'send'>;
@@ -26,7 +26,7 @@ export async function readItems(what: string, request: ReadItemsRequest): Promis
   let open = [...keys];
   for (let rounds = 1; open.length > 0; rounds++) {
     const asked = open;
-    const reply = await persistently(what, clock, signal, async () => {
+    const reply = await persistently(what, { clock, signal }, async () => {
       await limiter.reserve(asked.length, signal);
       return client.send(
         new BatchGetItemCommand({

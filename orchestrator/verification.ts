@@ -2,9 +2,9 @@ import { type DynamoDBClient, ScanCommand, type ScanCommandOutput } from '@aws-s
 import { type AttributeMap, encodeAttributeMap } from '../core/attribute-value.ts';
 import type { CapacityLimiter } from '../core/capacity-limiter.ts';
 import type { Clock } from '../core/clock.ts';
+import { persistently } from '../core/persistently.ts';
 import type { KeySchema } from '../core/records.ts';
 import { endsInDoubt, MOST_RESTARTS } from '../core/scan-end.ts';
-import { persistently } from './persistently.ts';
 import { readItems } from './read-items.ts';
 
 /** Segments read at the same time. */
@@ -178,7 +178,7 @@ async function readPage(
   const names = new Set(keySchema.map(({ name }) => name));
   if (request.alsoRead !== undefined && request.alsoRead !== attribute) names.add(request.alsoRead);
   const keyNames = [...names].map((name, index): [string, string] => [`#k${index}`, name]);
-  return persistently('The verification scan', clock, signal, async () => {
+  return persistently('The verification scan', { clock, signal }, async () => {
     await limiter.reserve(expectedUnits, signal);
     const page = await client.send(
       new ScanCommand({

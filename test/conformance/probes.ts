@@ -1,6 +1,5 @@
 import {
   BatchExecuteStatementCommand,
-  CreateTableCommand,
   DeleteItemCommand,
   type DynamoDBClient,
   GetItemCommand,
@@ -9,7 +8,8 @@ import {
   TransactWriteItemsCommand,
   UpdateItemCommand,
 } from '@aws-sdk/client-dynamodb';
-import type { Item } from '../../demo/item.ts';
+import { createTable } from '../../demo/create-table.ts';
+import { type Item, STUFF_KEY } from '../../demo/item.ts';
 
 /** A question to an engine, on a table of its own with the founding case's keys. The answer is JSON. */
 export interface Probe {
@@ -402,20 +402,7 @@ export async function askAll(client: DynamoDBClient): Promise<Answer[]> {
   const answers: Answer[] = [];
   for (const [index, { name, ask }] of PROBES.entries()) {
     const table = `probe-${index}-${Date.now()}`;
-    await client.send(
-      new CreateTableCommand({
-        TableName: table,
-        BillingMode: 'PAY_PER_REQUEST',
-        KeySchema: [
-          { AttributeName: 'id', KeyType: 'HASH' },
-          { AttributeName: 'created', KeyType: 'RANGE' },
-        ],
-        AttributeDefinitions: [
-          { AttributeName: 'id', AttributeType: 'S' },
-          { AttributeName: 'created', AttributeType: 'N' },
-        ],
-      }),
-    );
+    await createTable(client, table, STUFF_KEY);
     const answer = await ask(client, table).catch((error: unknown) => `broke off: ${String(error)}`);
     answers.push({ name, answer: JSON.stringify(answer) });
   }

@@ -4,7 +4,6 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import {
   BatchWriteItemCommand,
-  CreateTableCommand,
   DescribeTableCommand,
   DynamoDBClient,
   ScanCommand,
@@ -13,6 +12,8 @@ import {
 import { afterAll, beforeAll, describe, type ExpectStatic, expect, test } from 'vitest';
 import { ControlTable } from '../../core/control-table.ts';
 import { RunStore } from '../../core/run-store.ts';
+import { createTable } from '../../demo/create-table.ts';
+import { STUFF_KEY } from '../../demo/item.ts';
 import { type LocalStack, startLocalStack } from '../../local/local-stack.ts';
 import { type Ended, JOB, ORCHESTRATE, runBundle, runShell } from '../support/command.ts';
 import { CREDENTIALS, documentClient, stuffItems } from '../support/engine.ts';
@@ -46,7 +47,7 @@ beforeAll(async () => {
     region: 'us-east-1',
     credentials: CREDENTIALS,
   });
-  for (const table of [...TABLES, 'confirmed']) await createTable(table);
+  for (const table of [...TABLES, 'confirmed']) await createFilled(table);
   await client.send(
     new UpdateTimeToLiveCommand({
       TableName: 'expiring',
@@ -69,21 +70,8 @@ afterAll(async () => {
 
 const controlTable = () => stack.environment['FLEETFILL_CONTROL_TABLE'] ?? '';
 
-async function createTable(TableName: string): Promise<void> {
-  await client.send(
-    new CreateTableCommand({
-      TableName,
-      BillingMode: 'PAY_PER_REQUEST',
-      KeySchema: [
-        { AttributeName: 'id', KeyType: 'HASH' },
-        { AttributeName: 'created', KeyType: 'RANGE' },
-      ],
-      AttributeDefinitions: [
-        { AttributeName: 'id', AttributeType: 'S' },
-        { AttributeName: 'created', AttributeType: 'N' },
-      ],
-    }),
-  );
+async function createFilled(TableName: string): Promise<void> {
+  await createTable(client, TableName, STUFF_KEY);
   const puts = stuffItems(20).map(Item => ({ PutRequest: { Item } }));
   await client.send(new BatchWriteItemCommand({ RequestItems: { [TableName]: puts } }));
 }

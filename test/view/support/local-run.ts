@@ -1,7 +1,9 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
-import { CreateTableCommand, DynamoDBClient } from '@aws-sdk/client-dynamodb';
+import { DynamoDBClient } from '@aws-sdk/client-dynamodb';
+import { createTable } from '../../../demo/create-table.ts';
+import { STUFF_KEY } from '../../../demo/item.ts';
 import { type LocalStack, type LocalStackOptions, startLocalStack } from '../../../local/local-stack.ts';
 
 const dist = (file: string) => fileURLToPath(new URL(`../../../dist/${file}`, import.meta.url));
@@ -62,20 +64,7 @@ export class LocalRun {
       region: 'us-east-1',
       credentials: { accessKeyId: 'local', secretAccessKey: 'local' },
     });
-    await client.send(
-      new CreateTableCommand({
-        TableName: 'stuff',
-        BillingMode: 'PAY_PER_REQUEST',
-        AttributeDefinitions: [
-          { AttributeName: 'id', AttributeType: 'S' },
-          { AttributeName: 'created', AttributeType: 'N' },
-        ],
-        KeySchema: [
-          { AttributeName: 'id', KeyType: 'HASH' },
-          { AttributeName: 'created', KeyType: 'RANGE' },
-        ],
-      }),
-    );
+    await createTable(client, 'stuff', STUFF_KEY);
     client.destroy();
   }
 }

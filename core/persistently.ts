@@ -1,0 +1,38 @@
+import { backoffMs } from './backoff.ts';
+import type { Clock } from './clock.ts';
+import { AuthorityLostError, describeError, SystemicError } from './errors.ts';
+import { settleCall } from './settle.ts';
+
+export interface Persistence {
+  readonly clock: Clock;
+  readonly signal: AbortSignal;
+  /** Hears the reason each time the call was throttled. */
+  readonly onThrottled?: (reason: string) => void;
+}
+
+/**
+ * A call that is sent until it is answered, however often it takes. One that had no authority is sent again at once:
+ * it waits for that itself.
+ * @param what for the message, as in "Reading the items back"
+ * @throws SystemicError when it is refused for good; the signal's reason when it aborts.
+ */
+export async function persistently<T>(
+  what: string,
+  { clock, signal, onThrottled }: Persistence,
+  call: () => Promise<T>,
+): Promise<T> {
+  for (let failures = 1; ; failures++) {
+    try {
+      return await call();
+    } catch (error) {
+      signal.throwIfAborted();
+      if (error instanceof AuthorityLostError) continue;
+      const verdict = settleCall(error, 1);
+      if (verdict.kind !== 'retry') {
+        throw new SystemicError(`${what} failed: ${describeError(error)}`, { cause: error });
+      }
+      if (verdict.cause === 'throttled') onThrottled?.(verdict.reason);
+      await clock.sleep(backoffMs(failures), signal);
+    }
+  }
+}
