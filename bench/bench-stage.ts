@@ -2,7 +2,7 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { mkdir, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
-import { DynamoDBClient, ScanCommand } from '@aws-sdk/client-dynamodb';
+import { DeleteTableCommand, DynamoDBClient, ScanCommand } from '@aws-sdk/client-dynamodb';
 import { build } from 'esbuild';
 import { createTable } from '../demo/create-table.ts';
 import { fill } from '../demo/fill.ts';
@@ -50,7 +50,7 @@ async function bundleRows(job: string, directory: string): Promise<Bundles> {
   };
 }
 
-/** One engine with tables of real places, for all rows. */
+/** One engine for all rows, and for each measurement a table of real places. */
 export class BenchStage {
   readonly name: EngineName;
   readonly stack: LocalStack;
@@ -60,7 +60,7 @@ export class BenchStage {
   readonly directory: string;
   readonly #client: DynamoDBClient;
   readonly #nullServer: ChildProcess | undefined;
-  readonly #tables = new Set<string>();
+  #tables = 0;
 
   private constructor(
     name: EngineName,
@@ -112,15 +112,22 @@ export class BenchStage {
     return new BenchStage(name, stack, bundles, directory, server, endpoint);
   }
 
-  /** A table of so many items, filled once; rows set attributes of different names. */
-  async table(items: number): Promise<string> {
-    const table = `stuff-${items}`;
-    if (this.name === 'null' || this.#tables.has(table)) return table;
+  /**
+   * A new table of so many items, the same ones each time. Every measurement has its own: an item that has been given
+   * attributes before is longer, and each row would be slower than the one before it.
+   */
+  async createTable(items: number): Promise<string> {
+    this.#tables += 1;
+    const table = `stuff-${this.#tables}-${items}`;
+    if (this.name === 'null') return table;
     const places = await openPlaces({ seed: 'bench' });
     await createTable(this.#client, table, STUFF_KEY);
     await fill(this.#client, table, takePlaces(places, items));
-    this.#tables.add(table);
     return table;
+  }
+
+  async deleteTable(table: string): Promise<void> {
+    if (this.name !== 'null') await this.#client.send(new DeleteTableCommand({ TableName: table }));
   }
 
   /** Items that lack the attribute, by a strongly consistent Scan past all proxies; a null server has none. */

@@ -11,7 +11,7 @@ import { medianOf, printCriteria, printTable, type RowResult } from './report.ts
 const { values } = parseArgs({
   options: {
     items: { type: 'string', default: '100000' },
-    rounds: { type: 'string', default: '3' },
+    rounds: { type: 'string', default: '5' },
     engines: { type: 'string', default: 'null,dynoxide,latency' },
     rows: { type: 'string', default: ROWS.map(row => row.name).join() },
     /** Another build of the worker than dist/'s. */

@@ -84,10 +84,12 @@ export interface Measurement {
   readonly pages: number;
 }
 
+const ATTRIBUTE = 'test';
+
 let runs = 0;
 
 /**
- * Runs one row over the whole of its table.
+ * Runs one row over the whole of a table of its own.
  * @throws Error when it fails, or leaves an item without the attribute
  */
 export async function measureRow(
@@ -97,15 +99,15 @@ export async function measureRow(
   signal: AbortSignal,
 ): Promise<Measurement> {
   runs += 1;
-  const attribute = `t${String(runs).padStart(3, '0')}`;
   const count = Math.max(1, Math.round(items * row.part));
-  const table = await stage.table(count);
-  const directory = await stage.rowDirectory(`${row.name}-${attribute}`);
+  const table = await stage.createTable(count);
+  const directory = await stage.rowDirectory(`${row.name}-${runs}`);
   const { usages, counts } =
     'row' in row.program
-      ? await runProgram(stage, row.program.row, { table, attribute, row, directory }, signal)
-      : await runFleetfill(stage, row.program.writeApi, { table, attribute, row, directory }, signal);
-  const missing = await stage.missing(table, attribute);
+      ? await runProgram(stage, row.program.row, { table, row, directory }, signal)
+      : await runFleetfill(stage, row.program.writeApi, { table, row, directory }, signal);
+  const missing = await stage.missing(table, ATTRIBUTE);
+  await stage.deleteTable(table);
   const done = sum(counts.map(counted => counted.items));
   if (missing > 0 || done !== count) {
     throw new Error(`${row.title} set ${done} of ${count} items and left ${missing} without the attribute.`);
@@ -130,7 +132,6 @@ export async function measureRow(
 
 interface RowRun {
   readonly table: string;
-  readonly attribute: string;
   readonly row: Row;
   readonly directory: string;
 }
@@ -143,7 +144,7 @@ interface Outcome {
 async function runProgram(
   stage: BenchStage,
   program: string,
-  { table, attribute, row, directory }: RowRun,
+  { table, row, directory }: RowRun,
   signal: AbortSignal,
 ): Promise<Outcome> {
   const countsPath = (segment: number) => join(directory, `counts-${segment}.json`);
@@ -154,7 +155,7 @@ async function runProgram(
       environment: {
         ...stage.environment,
         ...encodeRowSettings(
-          { table, attribute, segment, totalSegments: row.processes },
+          { table, attribute: ATTRIBUTE, segment, totalSegments: row.processes },
           countsPath(segment),
         ),
       },
@@ -172,16 +173,16 @@ async function runProgram(
 async function runFleetfill(
   stage: BenchStage,
   writeApi: 'batch' | 'single',
-  { table, attribute, row, directory }: RowRun,
+  { table, row, directory }: RowRun,
   signal: AbortSignal,
 ): Promise<Outcome> {
   const controlTable = stage.environment['FLEETFILL_CONTROL_TABLE'] ?? '';
-  const run = `bench-${attribute}`;
+  const run = `bench-${table}`;
   const records = new FleetfillRecords(controlTable, stage.stack.engine.endpoint);
   const environments = await records.create({
     run,
     table,
-    attribute,
+    attribute: ATTRIBUTE,
     writeApi,
     totalSegments: row.processes,
     controlTable,

@@ -6,7 +6,7 @@ import { forwardTo } from '../local/proxy/forward.ts';
  * answered with bytes that were made before; the control table is a real engine's. What is measured against it is the
  * client. It prints its endpoint and ends when its stdin does.
  *
- * A table's name says how many items it has: `stuff-100000`.
+ * A table's name ends in how many items it has: `stuff-1-100000`.
  */
 const { NULL_CONTROL_TABLE: controlTable = '', NULL_CONTROL_ENDPOINT: controlEndpoint = '' } = process.env;
 
