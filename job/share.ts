@@ -76,9 +76,8 @@ export class Share {
 
   /** Climbs back after throttling and decays without a supervisor; to be called a few times a second. */
   adjust(): void {
-    const share = this.#granted.writeUnitsPerSecond;
-    this.#throttling.climb(share);
-    const factor = this.#throttling.factor(share) * this.#attendance(this.#options.clock.monotonicMs());
+    this.#throttling.climb();
+    const factor = this.#throttling.factor * this.#attendance(this.#options.clock.monotonicMs());
     this.write.setRate(this.#granted.writeUnitsPerSecond * factor);
     this.read.setRate(this.#granted.readUnitsPerSecond * factor);
   }

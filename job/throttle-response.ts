@@ -9,7 +9,7 @@ const EPISODE_GAP_MS = 5_000;
 /** Up to this part of what went through when throttling began, the way back is quick; beyond it, it is a probe. */
 const KNOWN_GOOD = 0.95;
 
-/** Parts of the share, a second. */
+/** Of the share, a second. */
 const QUICK_CLIMB = 0.04;
 
 /** A probe begins this slowly and doubles its speed as long as nothing is throttled: a limit that stays is met softly. */
@@ -23,16 +23,16 @@ const THROUGHPUT_MS = 1_000;
 const LOWEST_FACTOR = 1 / 64;
 
 /**
- * What throttling does to a worker's share: a limit that halves at once and climbs back additively, quickly to just
+ * What throttling does to a worker's share: a factor that halves at once and climbs back additively, quickly to just
  * below what went through when throttling began and slowly from there, so that a limit that stays is met seldom and
- * softly, and one that goes away is forgotten within a minute. It is a rate and not a part of the share: what the table
- * takes is the same when the share becomes another.
+ * softly, and one that goes away is forgotten within a minute. It is a part of the share and not a rate: when the
+ * supervisor cuts the budget because somebody else suffers, what is really used must fall at once, also where that was
+ * far below the share.
  */
 export class ThrottleResponse {
   readonly #clock: Clock;
-  /** Units a second; it may be above the share, and is then without effect. */
-  #limit = Number.POSITIVE_INFINITY;
-  #wentThrough = Number.POSITIVE_INFINITY;
+  #factor = 1;
+  #episodeFactor = 1;
   #throttledAtMs = Number.NEGATIVE_INFINITY;
   #halvedAtMs = Number.NEGATIVE_INFINITY;
   #climbedAtMs: number;
@@ -45,9 +45,9 @@ export class ThrottleResponse {
     this.#wroteAtMs = this.#climbedAtMs;
   }
 
-  /** The part of a share of so many units a second that may be used now, from 1/64 to 1. */
-  factor(share: number): number {
-    return share > 0 ? Math.min(1, Math.max(LOWEST_FACTOR, this.#limit / share)) : 1;
+  /** The part of the share that may be used now, from 1/64 to 1. */
+  get factor(): number {
+    return this.#factor;
   }
 
   /** So many units were written. */
@@ -60,29 +60,28 @@ export class ThrottleResponse {
 
   /** The table throttled; `share`: what the worker is granted, units a second. */
   throttled(share: number): void {
-    // A late reply of a worker that was given nothing meanwhile says nothing about how much was too much.
-    if (share <= 0) return;
     const now = this.#clock.monotonicMs();
-    const used = this.factor(share) * share;
     if (now - this.#throttledAtMs > EPISODE_GAP_MS) {
       this.wrote(0);
-      this.#wentThrough = Math.min(used, Math.max(this.#unitsPerSecond, used / 2));
+      const wentThrough = share > 0 ? this.#unitsPerSecond / share : 0;
+      this.#episodeFactor = Math.min(this.#factor, Math.max(wentThrough, this.#factor / 2));
     }
     this.#throttledAtMs = now;
     if (now - this.#halvedAtMs < HALVING_INTERVAL_MS) return;
     this.#halvedAtMs = now;
     this.#climbedAtMs = now;
-    this.#limit = Math.max(LOWEST_FACTOR * share, used / 2);
+    this.#factor = Math.max(LOWEST_FACTOR, this.#factor / 2);
   }
 
-  /** To be called a few times a second; `share` as above. */
-  climb(share: number): void {
+  /** To be called a few times a second. */
+  climb(): void {
     const now = this.#clock.monotonicMs();
     const seconds = (now - this.#climbedAtMs) / 1_000;
     this.#climbedAtMs = now;
     if (now - this.#throttledAtMs < HALVING_INTERVAL_MS) return;
+    const knownGood = this.#episodeFactor * KNOWN_GOOD;
     const probing = PROBING_CLIMB * 2 ** ((now - this.#throttledAtMs) / PROBING_DOUBLES_MS);
-    const quick = this.#limit < this.#wentThrough * KNOWN_GOOD;
-    this.#limit += (quick ? QUICK_CLIMB : Math.min(QUICK_CLIMB, probing)) * share * seconds;
+    const speed = this.#factor < knownGood ? QUICK_CLIMB : Math.min(QUICK_CLIMB, probing);
+    this.#factor = Math.min(1, this.#factor + speed * seconds);
   }
 }

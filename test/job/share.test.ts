@@ -137,26 +137,10 @@ describe('while the table throttles', () => {
     expect(throttledReplies).toBeLessThan(40);
   });
 
-  test('a lower grant takes effect all the same', () => {
+  test('a lower grant lowers what is used, also where that was below the new one', () => {
     share.throttled('x');
-    share.grant(rates(10), 2);
-    expect(writeRate()).toBe(10);
-  });
-
-  test('what the table was found to take is a rate, whatever the grant becomes', async () => {
-    await pass(5_000);
-    share.throttled('x');
-    for (const granted of [80, 50, 400]) {
-      share.grant(rates(granted), granted);
-      expect(writeRate()).toBe(50);
-    }
-    share.grant(rates(20), 500);
-    expect(writeRate()).toBe(20);
-    // Throttled while it had nothing: no ground to go lower, nor to go faster.
-    share.grant(rates(0), 501);
-    share.throttled('x');
-    share.grant(rates(GRANTED), 502);
-    expect(writeRate()).toBe(50);
+    share.grant(rates(60), 2);
+    expect(writeRate()).toBe(30);
   });
 
   test('how often and why is told once', () => {
