@@ -8,9 +8,15 @@ import { atRate, countOf, judgeEnd, UNLIMITED, until, untilUpdated } from '../su
 const RATE = 400;
 const SMOOTH_SECONDS = 3;
 
+/**
+ * As the budget's own promise: replies that a busy machine held up for a second and then let go come to a tenth here,
+ * and to a third of three seconds.
+ */
+const BUDGET_SECONDS = 10;
+
 /** Items written a second, over the last few seconds before a moment. */
-function rateUntil(arena: Arena, ms: number): number {
-  return arena.wire.succeededBetween(ms - SMOOTH_SECONDS * 1_000, ms) / SMOOTH_SECONDS;
+function rateUntil(arena: Arena, ms: number, seconds = SMOOTH_SECONDS): number {
+  return arena.wire.succeededBetween(ms - seconds * 1_000, ms) / seconds;
 }
 
 async function halfThrottled({ open, report, either }: CaseContext): Promise<void> {
@@ -108,10 +114,10 @@ async function metricsAway({ open, report, either }: CaseContext): Promise<void>
   let fastest = 0;
   while (performance.now() < blindAt + watchSeconds * 1_000) {
     await delay(1_000);
-    if (performance.now() > blindAt + SMOOTH_SECONDS * 1_000)
-      fastest = Math.max(fastest, rateUntil(arena, performance.now()));
+    if (performance.now() < blindAt + BUDGET_SECONDS * 1_000) continue;
+    fastest = Math.max(fastest, rateUntil(arena, performance.now(), BUDGET_SECONDS));
   }
-  report.atMost('fastest while blind, of what it was', (100 * fastest) / before, 115, ' %');
+  report.atMost('most in any 10 s while blind, of what it was', (100 * fastest) / before, 115, ' %');
   report.figure('rate before, of the budget', (100 * before) / RATE);
   arena.faults.switch('unavailable', false);
   await endQuickly(arena, run, report);
