@@ -79,14 +79,13 @@ export interface Measurement {
   readonly writeUnitsPerItem: number;
   /** The most resident memory over that at the first request, of the process that grew most. */
   readonly growthMiB: number;
-  /** The same from the tenth page on. */
+  /** The same from the tenth page on, and from the thirtieth. */
   readonly growthFromPage10MiB: number | undefined;
+  readonly growthFromPage30MiB: number | undefined;
   readonly pages: number;
 }
 
 const ATTRIBUTE = 'test';
-
-let runs = 0;
 
 /**
  * Runs one row over the whole of a table of its own.
@@ -98,10 +97,9 @@ export async function measureRow(
   items: number,
   signal: AbortSignal,
 ): Promise<Measurement> {
-  runs += 1;
   const count = Math.max(1, Math.round(items * row.part));
   const table = await stage.createTable(count);
-  const directory = await stage.rowDirectory(`${row.name}-${runs}`);
+  const directory = await stage.rowDirectory(`${row.name}-${table}`);
   const { usages, counts } =
     'row' in row.program
       ? await runProgram(stage, row.program.row, { table, row, directory }, signal)
@@ -125,7 +123,8 @@ export async function measureRow(
     readUnitsPerItem: Number.isNaN(readUnits) ? undefined : readUnits / done,
     writeUnitsPerItem: sum(counts.map(counted => counted.writeUnits)) / done,
     growthMiB: Math.max(...usages.map(usage => mib(usage.maxRssBytes - usage.idleRssBytes))),
-    growthFromPage10MiB: growthFromPage10(usages),
+    growthFromPage10MiB: growthFromPage(usages, 10),
+    growthFromPage30MiB: growthFromPage(usages, 30),
     pages: sum(usages.map(usage => usage.rssByPage.length)),
   };
 }
@@ -199,10 +198,10 @@ async function runFleetfill(
   return { usages, counts: await records.counts(run) };
 }
 
-function growthFromPage10(usages: readonly Usage[]): number | undefined {
+function growthFromPage(usages: readonly Usage[], page: number): number | undefined {
   const growths = usages.flatMap(({ rssByPage }) => {
-    const tenth = rssByPage[9];
-    return tenth === undefined ? [] : [mib(Math.max(...rssByPage.slice(9)) - tenth)];
+    const then = rssByPage[page - 1];
+    return then === undefined ? [] : [mib(Math.max(...rssByPage.slice(page - 1)) - then)];
   });
   return growths.length > 0 ? Math.max(...growths) : undefined;
 }

@@ -34,6 +34,7 @@ export function medianOf(measurements: readonly Measurement[]): Measurement {
     writeUnitsPerItem: of(({ writeUnitsPerItem }) => writeUnitsPerItem),
     growthMiB: of(({ growthMiB }) => growthMiB),
     growthFromPage10MiB: known(of(({ growthFromPage10MiB }) => growthFromPage10MiB)),
+    growthFromPage30MiB: known(of(({ growthFromPage30MiB }) => growthFromPage30MiB)),
     pages: of(({ pages }) => pages),
   };
 }
