@@ -20,7 +20,7 @@ import {
 } from '../core/item-write.ts';
 import type { Authority } from './authority.ts';
 import type { CapacityEstimate } from './capacity-estimate.ts';
-import type { Tally } from './segment-counters.ts';
+import type { SegmentCounters } from './segment-counters.ts';
 import type { Share } from './share.ts';
 
 /** What a segment's Scan needs beside the table. */
@@ -46,7 +46,7 @@ export interface UserTableOptions {
 
 /** The segment that pays for a request. */
 export interface ConsumptionOwner {
-  readonly tally: Pick<Tally, 'add'>;
+  readonly tally: Pick<SegmentCounters, 'add'>;
 }
 
 /**

@@ -54,8 +54,8 @@ export async function probeTask(request: TaskProbeRequest): Promise<readonly Fin
   try {
     taskArn = await fleet.start(
       {
-        runId: probe.run,
-        launch,
+        runId: probe.runId,
+        launchId: launch,
         segments: [0],
         totalSegments: request.totalSegments,
         table: request.table,
@@ -72,7 +72,7 @@ export async function probeTask(request: TaskProbeRequest): Promise<readonly Fin
   request.onStatus(`${taskArn} has been launched`);
   let ended = false;
   try {
-    const outcome = await untilReported(request, probe.run, launch, taskArn);
+    const outcome = await untilReported(request, probe.runId, launch, taskArn);
     ended = outcome.observation?.state === 'stopped' || outcome.task?.status === 'finished';
     return judgeOutcome(outcome, request);
   } finally {
@@ -86,7 +86,7 @@ function newProbe(request: TaskProbeRequest): ProbeRecord {
   const plain = nameUnfitForBatch({ table, keySchema, attribute }) === undefined;
   const writeApis: WriteApi[] = writeApi === 'auto' ? (plain ? ['batch', 'single'] : ['single']) : [writeApi];
   return {
-    run: `probe-${at.replace(/\D/g, '').slice(0, 14)}-${randomBytes(3).toString('hex')}`,
+    runId: `probe-${at.replace(/\D/g, '').slice(0, 14)}-${randomBytes(3).toString('hex')}`,
     table,
     attribute,
     value,
@@ -216,7 +216,7 @@ function adviceForEnd(
 function started(task: ProbedTask, waitedMs: number): Finding {
   return ok(
     CHECK,
-    `One task started and reported ${Math.round(waitedMs / 1_000)} s after its launch: image, command, route and control table are right (${task.run}).`,
+    `One task started and reported ${Math.round(waitedMs / 1_000)} s after its launch: image, command, route and control table are right (${task.runId}).`,
   );
 }
 

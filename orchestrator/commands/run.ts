@@ -30,8 +30,8 @@ export async function run(context: CommandContext): Promise<ExitCode> {
   const api = await chooseWriteApi(session, write);
   output.say(`Writes: ${api.writeApi}, ${api.writeApiReason}.`);
   const record = await createRun(session, newRun(session, prepared, api), write);
-  output.setRun(record.run);
-  output.say(`Run ${record.run} has begun.`);
+  output.setRun(record.runId);
+  output.say(`Run ${record.runId} has begun.`);
   const dashboard = session.surroundings.stack?.outputs['DashboardUrl'];
   if (dashboard) output.say(`Dashboard: ${dashboard}`);
   output.event('run.started', { resumed: false, ...describeRun(record, prepared.chosen.reason) });
@@ -53,7 +53,7 @@ async function createRun(session: Session, run: NewRun, write: ItemWrite): Promi
     });
     const items = [...chosen.values()].reduce((sum, keys) => sum + keys.length, 0);
     output.say(`The canary is ${items} items in ${chosen.size} segments.`);
-    await stores.canary.write(run.run, chosen);
+    await stores.canary.write(run.runId, chosen);
   }
   try {
     return await stores.runs.create(run);

@@ -25,7 +25,7 @@ export function newRun(
   const heartbeatMs = Math.max(HEARTBEAT_MS, (tasks / MAX_HEARTBEATS_PER_SECOND) * 1_000);
   const at = clock.nowIso();
   return {
-    run: `${at.replace(/\D/g, '').slice(0, 14)}-${randomBytes(3).toString('hex')}`,
+    runId: `${at.replace(/\D/g, '').slice(0, 14)}-${randomBytes(3).toString('hex')}`,
     status: 'running',
     desired: 'run',
     table: settings.table,

@@ -92,7 +92,7 @@ async function verify(
   const found = { ...result, keys: result.keys.map(item => keyOf(run.keySchema, item)) };
   const keys = sampleOf(found.keys);
   const { scanned, missing, nulls, readUnits } = result;
-  const quarantined = new Set((await stores.quarantine.list(run.run)).map(({ key }) => key));
+  const quarantined = new Set((await stores.quarantine.list(run.runId)).map(({ key }) => key));
   const openItems = result.keys.filter(
     item => !quarantined.has(encodeAttributeMap(keyOf(run.keySchema, item))),
   );
@@ -104,7 +104,7 @@ async function verify(
     diagnosis: diagnosis?.words,
   }));
   await stores.runs.writeVerification({
-    run: run.run,
+    runId: run.runId,
     pass: run.pass,
     totalSegments,
     startedAt,
@@ -153,7 +153,7 @@ async function repairKeys(
     clock,
     signal,
     onQuarantine: (key, reason, attempts) =>
-      stores.quarantine.add({ run: run.run, key, reason, attempts, segment: -1, at: clock.nowIso() }),
+      stores.quarantine.add({ runId: run.runId, key, reason, attempts, segment: -1, at: clock.nowIso() }),
   });
   const counters = { ...NO_COUNTERS, ...done };
   metrics.count(REPAIR_SEGMENT, counters);

@@ -3,7 +3,7 @@ import { type AttributeMap, encodeAttributeMap } from '../../core/attribute-valu
 import type { CapacityLimiter } from '../../core/capacity-limiter.ts';
 import type { Clock } from '../../core/clock.ts';
 import type { KeySchema } from '../../core/records.ts';
-import { persistently } from '../../core/retry-until-answered.ts';
+import { retryUntilAnswered } from '../../core/retry-until-answered.ts';
 import { endsInDoubt, MOST_RESTARTS } from '../../core/scan-end.ts';
 import { readItems } from '../user-table/read-items.ts';
 
@@ -178,7 +178,7 @@ async function readPage(
   const names = new Set(keySchema.map(({ name }) => name));
   if (request.alsoRead !== undefined && request.alsoRead !== attribute) names.add(request.alsoRead);
   const keyNames = [...names].map((name, index): [string, string] => [`#k${index}`, name]);
-  return persistently('The verification scan', { clock, signal }, async () => {
+  return retryUntilAnswered('The verification scan', { clock, signal }, async () => {
     await limiter.reserve(expectedUnits, signal);
     const page = await client.send(
       new ScanCommand({

@@ -5,7 +5,7 @@ import { AuthorityLostError, SystemicError } from '../../core/errors.ts';
 import { NO_COUNTERS } from '../../core/records.ts';
 import { CapacityEstimate } from '../../job/capacity-estimate.ts';
 import { FIRST_PAGE_ITEMS, type ScanStageOptions, scanSegment } from '../../job/scan-stage.ts';
-import { Tally } from '../../job/segment-counters.ts';
+import { SegmentCounters } from '../../job/segment-counters.ts';
 import type { SegmentWork } from '../../job/segment-work.ts';
 import { type Page, SettledPrefix } from '../../job/settled-prefix.ts';
 import { Share } from '../../job/share.ts';
@@ -25,7 +25,7 @@ class Stand {
   readonly share = new Share({ clock: this.clock, floorWriteUnitsPerSecond: 1 });
   readonly estimate = new CapacityEstimate(0);
   readonly queue = new WriteQueue();
-  readonly tally = new Tally(NO_COUNTERS, () => {});
+  readonly tally = new SegmentCounters(NO_COUNTERS, () => {});
   readonly prefix = new SettledPrefix(undefined);
   readonly pages: Page[] = [];
   readonly asked: ScanPosition[] = [];

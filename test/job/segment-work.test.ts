@@ -10,7 +10,7 @@ import { quickClock } from '../support/quick-clock.ts';
 
 const engine = useEngine();
 const NEVER = new AbortController().signal;
-const OWNER: SegmentOwner = { run: 'run-1', segment: 3, pass: 1, launch: 'launch-1' };
+const OWNER: SegmentOwner = { runId: 'run-1', segment: 3, pass: 1, launchId: 'launch-1' };
 
 let lossy: LossyClient;
 let segments: SegmentStore;
@@ -172,7 +172,7 @@ describe('the completion marker', () => {
 describe('a segment that was taken over meanwhile', () => {
   test('stops the work with the reason, and is not written any more', async () => {
     const work = await begin();
-    await segments.assign(await record(), { ...OWNER, launch: 'launch-2' }, 0);
+    await segments.assign(await record(), { ...OWNER, launchId: 'launch-2' }, 0);
     work.append(page(0, 'k1'));
     work.append(page(1, 'k2'));
     const reading = work.belowOpenPages(1, NEVER);
@@ -222,7 +222,7 @@ describe('giving up midway', () => {
       lastEvaluatedKey: 'k1',
       counters: { updated: 4, matched: 4 },
     });
-    expect(given.launch).toBeUndefined();
+    expect(given.launchId).toBeUndefined();
   });
 
   test('with the last page settled completes the segment', async () => {

@@ -3,7 +3,7 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { type Counters, type KeySchema, NO_COUNTERS } from '../../core/records.ts';
 import type { Authority } from '../../job/authority.ts';
 import { CapacityEstimate } from '../../job/capacity-estimate.ts';
-import { Tally } from '../../job/segment-counters.ts';
+import { SegmentCounters } from '../../job/segment-counters.ts';
 import { Share } from '../../job/share.ts';
 import { type ReadBack, UserTable } from '../../job/user-table.ts';
 import { type Item, STUFF_KEY, stuffItems, stuffKey, useEngine } from '../support/engine.ts';
@@ -18,7 +18,7 @@ let front: HttpFront;
 let client: DynamoDBClient;
 let share: Share;
 let clock: FakeClock;
-let tally: Tally;
+let tally: SegmentCounters;
 let authority: { held: (signal: AbortSignal) => Promise<void> };
 let latencies: number[];
 
@@ -29,7 +29,7 @@ beforeEach(async () => {
   share = new Share({ clock, floorWriteUnitsPerSecond: 1 });
   share.grant(rates(10_000), 1);
   await clock.advance(1_000);
-  tally = new Tally(NO_COUNTERS, () => {});
+  tally = new SegmentCounters(NO_COUNTERS, () => {});
   authority = { held: async () => {} };
   latencies = [];
 });

@@ -53,7 +53,7 @@ export class Invariants {
       this.#checkTransition(`segment ${segment.segment}`, segment.status, SEGMENT_TRANSITIONS);
       this.#checkSegment(segment);
     }
-    for (const task of tasks) this.#checkTransition(`task ${task.launch}`, task.status, TASK_TRANSITIONS);
+    for (const task of tasks) this.#checkTransition(`task ${task.launchId}`, task.status, TASK_TRANSITIONS);
     if (!run) return;
     this.#checkTransition('run', run.status, RUN_TRANSITIONS);
     this.#checkRun(run, segments, tasks);
@@ -112,7 +112,8 @@ export class Invariants {
       throw new Error('a finished run changed its status');
     if (run.status === 'verified' || run.status === 'cancelled') this.#finishedAs = run.status;
     const usable = atWork.reduce(
-      (sum, { launch, granted }) => sum + (this.#brought.get(launch)?.granted ?? granted).writeUnitsPerSecond,
+      (sum, { launchId: launch, granted }) =>
+        sum + (this.#brought.get(launch)?.granted ?? granted).writeUnitsPerSecond,
       0,
     );
     const largest = Math.max(run.rates.writeUnitsPerSecond, this.#largestBudget);

@@ -27,7 +27,7 @@ interface EcsTask {
 }
 
 /** How often each kind of disturbance took place, over all scenarios: a model without any proves nothing. */
-export interface Tally {
+export interface ModelCounts {
   steps: number;
   verified: number;
   completions: number;
@@ -62,7 +62,7 @@ export class Scenario {
   }
 
   /** @throws the first broken invariant. */
-  async play(maxSteps: number, tally: Tally): Promise<void> {
+  async play(maxSteps: number, tally: ModelCounts): Promise<void> {
     this.#startOrchestrator();
     for (let step = 0; step < maxSteps; step++) {
       tally.steps += 1;
@@ -85,7 +85,7 @@ export class Scenario {
     return this.#table.item(RUN, 'RUN') as unknown as RunRecord | undefined;
   }
 
-  #disturb(tally: Tally): void {
+  #disturb(tally: ModelCounts): void {
     const workers = [...this.#tasks.values()].filter(task => task.observation.state === 'alive');
     const worker = workers[this.#choose(Math.max(1, workers.length))];
     switch (this.#choose(7)) {
@@ -260,19 +260,19 @@ export class Scenario {
 
   /** Idempotent by its client token, which is the launch. */
   #runTask(environment: TaskEnvironment): string {
-    const known = this.#tasks.get(environment.launch);
+    const known = this.#tasks.get(environment.launchId);
     if (known) return known.arn;
     const actor = this.#actor('worker');
     const task: EcsTask = {
-      arn: `arn/${environment.launch}`,
+      arn: `arn/${environment.launchId}`,
       actor,
       observation: { state: 'alive', lastStatus: 'RUNNING' },
     };
-    this.#tasks.set(environment.launch, task);
+    this.#tasks.set(environment.launchId, task);
     runWorker({
       task: environment,
-      dataPlane: () => this.#dataPlane(actor, environment.launch),
-      controlTable: this.#controlTable(actor, environment.launch),
+      dataPlane: () => this.#dataPlane(actor, environment.launchId),
+      controlTable: this.#controlTable(actor, environment.launchId),
       cloudWatch: { send: async () => ({}) } as unknown as CloudWatchClient,
       clock: this.#world.clockOf(actor),
       log: pino({ level: 'silent' }),
@@ -322,7 +322,7 @@ function change(id: string, what: OperatorChange['what']): OperatorChange {
 
 function newRun(): Omit<RunRecord, 'version' | 'epoch' | 'supervisorWrite'> {
   return {
-    run: RUN,
+    runId: RUN,
     status: 'running',
     desired: 'run',
     table: 'stuff',
