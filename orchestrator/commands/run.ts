@@ -64,11 +64,11 @@ async function createRun(session: Session, run: NewRun, write: ItemWrite): Promi
 }
 
 /**
- * @throws PreflightError with every refusal, and TableLockedError when an unfinished run holds the table. A dry run
+ * @throws PreflightError with every failure, and TableLockedError when an unfinished run holds the table. A dry run
  * writes nothing to it, and may go beside one.
  */
 async function requireReady({ settings, output, stores }: Session, { plan, facts }: Prepared): Promise<void> {
-  const refusals = linesOf(plan.findings, 'refusal');
+  const refusals = linesOf(plan.findings, 'failure');
   if (refusals.length > 0) {
     for (const line of linesOf(plan.findings, 'warning')) output.say(`Warning: ${line}`);
     throw new PreflightError(

@@ -3,7 +3,7 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import type { AddressInfo } from 'node:net';
 import { difference } from '../snapshot/delta.ts';
 import type { Snapshot } from '../snapshot/snapshot.ts';
-import { pageAssets, pageHtml } from './page-assets.ts';
+import { pageAssets, pageHtml } from '../snapshot/page-assets.ts';
 
 const LOOPBACK = '127.0.0.1';
 

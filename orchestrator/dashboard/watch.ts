@@ -1,13 +1,14 @@
 import type { Clock } from '../../core/clock.ts';
 import { describeError } from '../../core/errors.ts';
 import type { QuarantineRecord, SegmentRecord, VerificationRecord } from '../../core/records.ts';
-import type { SamplePosition, SampleRecord } from '../../core/sample-store.ts';
+import type { SamplePosition } from '../../core/sample-store.ts';
 import { segmentStates } from '../run-summary.ts';
 import { compose, countersForRate, type Records, tasksInAuthority } from '../snapshot/compose.ts';
 import { HeartbeatAges } from '../snapshot/heartbeat-ages.ts';
 import { History } from '../snapshot/history.ts';
 import { RateTrail } from '../snapshot/rate-trail.ts';
 import type { Snapshot } from '../snapshot/snapshot.ts';
+import { sweepStart } from '../snapshot/sweep-start.ts';
 import { ThrottleCount } from '../snapshot/throttle-count.ts';
 import type { Stores } from '../stores.ts';
 
@@ -175,12 +176,4 @@ export class Watch {
       message: `The control table cannot be read: ${describeError(error)}`,
     };
   }
-}
-
-/** What had been scanned when the latest sweep but the first began, by the samples. */
-export function sweepStart(samples: readonly SampleRecord[]): { sweep: number; scanned: number } | undefined {
-  const latest = samples.at(-1)?.sweep ?? 1;
-  if (latest === 1) return undefined;
-  const before = samples.findLast(({ sweep }) => sweep < latest);
-  return before && { sweep: latest, scanned: before.counters.scanned };
 }

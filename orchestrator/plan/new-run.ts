@@ -3,7 +3,7 @@ import { NO_COUNTERS, type RunForecast, type RunRecord } from '../../core/record
 import type { NewRun } from '../../core/run-store.ts';
 import { indexesWith, type TableFacts } from '../checks/table.ts';
 import { operator, type Session } from '../session.ts';
-import { provisionedRates } from './choose-rates.ts';
+import { provisionedRates } from '../user-table/provisioned-rates.ts';
 import type { Forecast } from './forecast.ts';
 import type { Prepared } from './prepare.ts';
 import { tableSizeOf } from './run-sizes.ts';

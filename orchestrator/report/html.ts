@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { pageAssets } from '../dashboard/page-assets.ts';
+import { pageAssets } from '../snapshot/page-assets.ts';
 import { markdownReport } from './markdown.ts';
 import type { RunReport } from './read-report.ts';
 

@@ -1,9 +1,9 @@
 import { isInAuthority } from '../../core/records.ts';
-import { sweepStart } from '../dashboard/watch.ts';
 import { compose, type Records } from '../snapshot/compose.ts';
 import type { Evidence } from '../snapshot/evidence.ts';
 import { History } from '../snapshot/history.ts';
 import type { Snapshot } from '../snapshot/snapshot.ts';
+import { sweepStart } from '../snapshot/sweep-start.ts';
 import type { Stores } from '../stores.ts';
 import { evidenceOf } from './compose-evidence.ts';
 

@@ -7,12 +7,13 @@ import { REPAIR_SEGMENT } from '../../core/metrics.ts';
 import type { MetricsPublisher } from '../../core/metrics-publisher.ts';
 import { addCounters, NO_COUNTERS, type RunRecord, type RunStatus } from '../../core/records.ts';
 import type { Supervision } from '../../core/run-store.ts';
+import { verificationSegments } from '../../core/verification-segments.ts';
 import type { Output } from '../cli/output.ts';
 import type { RunObserver } from '../run-observer.ts';
 import type { Stores } from '../stores.ts';
 import { diagnose } from './diagnosis.ts';
 import { repair } from './repair.ts';
-import { sampleOf, type VerificationResult, verificationSegments, verifyTable } from './verification.ts';
+import { sampleOf, type VerificationResult, verifyTable } from './verification.ts';
 import { VerificationTracker } from './verification-tracker.ts';
 
 export interface PassEndOptions {

@@ -10,9 +10,6 @@ import { readItems } from '../user-table/read-items.ts';
 /** Segments read at the same time. */
 const CONCURRENCY = 8;
 
-/** More segments than this buy nothing when one process reads them. */
-const MAX_SEGMENTS = 64;
-
 /** Keys that are kept for a repair; when more are missing, another pass is the better way. */
 const MAX_REPAIRABLE = 1_000;
 
@@ -54,12 +51,6 @@ export interface VerificationResult {
   /** Keys of missing items, with the attribute that was to be read as well, {@link MAX_REPAIRABLE} at most. */
   readonly keys: readonly AttributeMap[];
   readonly readUnits: number;
-}
-
-/** Not the backfill's number of segments, so that a mistake in its boundaries cannot hide here. */
-export function verificationSegments(backfillSegments: number): number {
-  const most = Math.min(backfillSegments, MAX_SEGMENTS);
-  return most > 1 ? most - 1 : 2;
 }
 
 /**
