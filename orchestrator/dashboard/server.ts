@@ -2,8 +2,8 @@ import { randomBytes, timingSafeEqual } from 'node:crypto';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { difference } from '../snapshot/delta.ts';
-import type { Snapshot } from '../snapshot/snapshot.ts';
 import { pageAssets, pageHtml } from '../snapshot/page-assets.ts';
+import type { Snapshot } from '../snapshot/snapshot.ts';
 
 const LOOPBACK = '127.0.0.1';
 

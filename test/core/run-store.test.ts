@@ -122,7 +122,7 @@ describe('a new run', () => {
     const ended = await bring(await runs.create(newRun()), 'cancelled');
     await table.put({ ...lockOf(ARN), holder: ended.runId }, []);
     expect(await runs.holderOf(ARN)).toBeUndefined();
-    await expect(runs.create(newRun({ runId: 'run-2' }))).resolves.toMatchObject({ run: 'run-2' });
+    await expect(runs.create(newRun({ runId: 'run-2' }))).resolves.toMatchObject({ runId: 'run-2' });
     expect(await runs.holderOf(ARN)).toBe('run-2');
   });
 

@@ -106,7 +106,7 @@ describe.each([
     test.each(['assigned', 'running', 'pending'] as const)('one that is %s', async status => {
       const seen = await make[status]();
       expect(await segments.assign(seen, B, 3)).toBe(true);
-      expect(await read()).toEqual({ ...seen, status: 'assigned', launch: 'launch-b', attempts: 3 });
+      expect(await read()).toEqual({ ...seen, status: 'assigned', launchId: 'launch-b', attempts: 3 });
     });
 
     test.each(['complete', 'failed'] as const)('but not one that is %s', async status => {

@@ -104,7 +104,7 @@ describe('checkpoints', () => {
     await untilKey('k1');
     await work.giveUp();
     const before = await record();
-    const next = { ...OWNER, launch: 'launch-2' };
+    const next = { ...OWNER, launchId: 'launch-2' };
     await segments.assign(before, next, 0);
     const again = await take(next);
     const second = page(1, 'k2');
@@ -182,7 +182,7 @@ describe('a segment that was taken over meanwhile', () => {
       expect(writing).rejects.toThrow(/owned by launch-2/),
     ]);
     await work.giveUp();
-    expect(await record()).toMatchObject({ status: 'assigned', launch: 'launch-2', sequence: 0 });
+    expect(await record()).toMatchObject({ status: 'assigned', launchId: 'launch-2', sequence: 0 });
   });
 });
 
@@ -249,7 +249,12 @@ describe('giving up midway', () => {
     const work = await take();
     work.append(page(3, 'k1'));
     await work.giveUp({ failed: true });
-    expect(await record()).toMatchObject({ status: 'running', launch: 'launch-1', attempts: 4, sequence: 0 });
+    expect(await record()).toMatchObject({
+      status: 'running',
+      launchId: 'launch-1',
+      attempts: 4,
+      sequence: 0,
+    });
   });
 
   test('after a failure with progress says so', async () => {

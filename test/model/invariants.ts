@@ -1,3 +1,5 @@
+import type { ControlItem } from '../../core/control-table.ts';
+import { fromItem } from '../../core/record-item.ts';
 import {
   RUN_TRANSITIONS,
   type RunRecord,
@@ -43,12 +45,12 @@ export class Invariants {
 
   check(): void {
     this.checks += 1;
-    const items = this.#table.items();
-    const segments = items.filter(({ item }) =>
-      String(item).startsWith('SEGMENT#'),
-    ) as unknown as SegmentRecord[];
-    const tasks = items.filter(({ item }) => String(item).startsWith('TASK#')) as unknown as TaskRecord[];
-    const run = items.find(({ item }) => item === 'RUN') as unknown as RunRecord | undefined;
+    const items = this.#table.items() as ControlItem[];
+    const records = <T extends SegmentRecord | TaskRecord | RunRecord>(prefix: string) =>
+      items.filter(({ item }) => item.startsWith(prefix)).map(fromItem<T>);
+    const segments = records<SegmentRecord>('SEGMENT#');
+    const tasks = records<TaskRecord>('TASK#');
+    const [run] = records<RunRecord>('RUN');
     for (const segment of segments) {
       this.#checkTransition(`segment ${segment.segment}`, segment.status, SEGMENT_TRANSITIONS);
       this.#checkSegment(segment);

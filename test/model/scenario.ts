@@ -2,8 +2,9 @@ import type { CloudWatchClient } from '@aws-sdk/client-cloudwatch';
 import type { AttributeValue, DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import { unmarshall } from '@aws-sdk/util-dynamodb';
 import { pino } from 'pino';
-import { ControlTable, type ControlTableClient } from '../../core/control-table.ts';
+import { type ControlItem, ControlTable, type ControlTableClient } from '../../core/control-table.ts';
 import { MetricsPublisher } from '../../core/metrics-publisher.ts';
+import { fromItem } from '../../core/record-item.ts';
 import { NO_COUNTERS, type OperatorChange, type RunRecord, type TaskRecord } from '../../core/records.ts';
 import { RunStore } from '../../core/run-store.ts';
 import type { TaskEnvironment } from '../../core/task-environment.ts';
@@ -19,6 +20,9 @@ import { Actor, type Choose, World } from './world.ts';
 const RUN = 'model';
 const SEGMENTS = 4;
 const TASKS = 2;
+
+const recordOf = <T extends RunRecord | TaskRecord>(item: ControlItem | undefined): T | undefined =>
+  item && fromItem<T>(item);
 
 interface EcsTask {
   readonly arn: string;
@@ -82,7 +86,7 @@ export class Scenario {
   }
 
   #run(): RunRecord | undefined {
-    return this.#table.item(RUN, 'RUN') as unknown as RunRecord | undefined;
+    return recordOf<RunRecord>(this.#table.item(RUN, 'RUN') as ControlItem | undefined);
   }
 
   #disturb(tally: ModelCounts): void {
@@ -145,7 +149,7 @@ export class Scenario {
         return reply;
       } catch (error) {
         const { Item } = error as { Item?: Record<string, AttributeValue> };
-        const record = Item && (unmarshall(Item) as TaskRecord);
+        const record = recordOf<TaskRecord>(Item && (unmarshall(Item) as ControlItem));
         if (launch !== undefined && record?.granted) this.#invariants.brought(launch, record);
         throw error;
       }

@@ -243,6 +243,6 @@ test('a denial to ask about the key of the table says that the stack was not giv
     { level: 'warning', advice: expect.stringContaining(`TableKmsKeyArn=${arn}`) },
   ]);
   expect(await checkTableKey(denying, facts, stack({ TableKmsKey: arn }))).toMatchObject([
-    { level: 'warning', message: expect.stringContaining('Not known') },
+    { level: 'warning', message: expect.stringContaining('It is not known') },
   ]);
 });

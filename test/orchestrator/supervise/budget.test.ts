@@ -316,7 +316,7 @@ describe('a division', () => {
 
 describe('writing grants', () => {
   const running = taskRecord({ granted: rates(50), held: rates(50) });
-  const other = { ...running, launch: 'launch-2' };
+  const other = { ...running, launchId: 'launch-2' };
 
   /** What is written in a turn at this moment, and stands. */
   function turn(budget: Budget, of: Rates, tasks: TaskRecord[], nowMs: number): GrantChange[] {

@@ -138,7 +138,7 @@ describe('a launch', () => {
   test('of another session, whose record has no task, is started with its own token', async () => {
     launcher.start(RUN, { launchId: 'launch-of-before', segments: [4] });
     await clock.advance(1_000);
-    expect(started[0]?.task).toMatchObject({ launch: 'launch-of-before', segments: [4] });
+    expect(started[0]?.task).toMatchObject({ launchId: 'launch-of-before', segments: [4] });
     expect(launches).toEqual([]);
   });
 });
