@@ -1,9 +1,9 @@
 import { type DynamoDBClient, ScanCommand } from '@aws-sdk/client-dynamodb';
 import { type AttributeMap, decodeKey, encodeAttributeMap } from '../core/attribute-value.ts';
-import { CapacityLimiter } from '../core/capacity-limiter.ts';
 import type { Clock } from '../core/clock.ts';
 import { type ItemWrite, keyOf, keyProjection } from '../core/item-write.ts';
 import { persistently } from '../core/persistently.ts';
+import { CapacityLimiter } from '../core/rate/capacity-limiter.ts';
 import type { RunRecord } from '../core/records.ts';
 import type { PassEnd, PassEndOptions } from './pass-end.ts';
 import { readItems } from './read-items.ts';

@@ -1,7 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { describe, expect, test } from 'vitest';
-import { CapacityLimiter } from '../../core/capacity-limiter.ts';
 import { systemClock } from '../../core/clock.ts';
+import { CapacityLimiter } from '../../core/rate/capacity-limiter.ts';
 import { shareInterval } from '../../orchestrator/plan/share-interval.ts';
 import { type SampleRequest, sampleTable } from '../../orchestrator/plan/table-sample.ts';
 import { liveWriterFindings, sizeFindings } from '../../orchestrator/preflight/live-writers.ts';
