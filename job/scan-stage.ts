@@ -1,7 +1,7 @@
 import { type AttributeMap, decodeKey, encodeAttributeMap } from '../core/attribute-value.ts';
 import type { Clock } from '../core/clock.ts';
-import { type Persistence, persistently } from '../core/persistently.ts';
 import type { RateControl } from '../core/rate/rate-control.ts';
+import { type Persistence, persistently } from '../core/retry-until-answered.ts';
 import { endsInDoubt, MOST_RESTARTS } from '../core/scan-end.ts';
 import type { SegmentWork } from './segment-work.ts';
 import type { Page } from './settled-prefix.ts';

@@ -19,7 +19,7 @@ import {
 } from '../core/item-write.ts';
 import type { RateControl } from '../core/rate/rate-control.ts';
 import type { Authority } from './authority.ts';
-import type { Tally } from './tally.ts';
+import type { Tally } from './segment-counters.ts';
 
 /** What a segment's Scan needs beside the table. */
 export interface ScanPosition {

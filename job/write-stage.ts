@@ -9,7 +9,7 @@ import type { QuarantineStore } from '../core/quarantine-store.ts';
 import type { RateControl } from '../core/rate/rate-control.ts';
 import type { WriteApi } from '../core/records.ts';
 import { settleCall, settleStatement, type Verdict } from '../core/settle.ts';
-import type { ItemOutcome } from './tally.ts';
+import type { ItemOutcome } from './segment-counters.ts';
 import type { ReadBack, UserTable } from './user-table.ts';
 import type { WorkItem, WriteQueue } from './write-queue.ts';
 

@@ -3,7 +3,7 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { RateControl } from '../../core/rate/rate-control.ts';
 import { type Counters, type KeySchema, NO_COUNTERS } from '../../core/records.ts';
 import type { Authority } from '../../job/authority.ts';
-import { Tally } from '../../job/tally.ts';
+import { Tally } from '../../job/segment-counters.ts';
 import { type ReadBack, UserTable } from '../../job/user-table.ts';
 import { type Item, STUFF_KEY, stuffItems, stuffKey, useEngine } from '../support/engine.ts';
 import { FakeClock, settled } from '../support/fake-clock.ts';
