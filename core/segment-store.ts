@@ -1,5 +1,6 @@
 import type { ControlItem, ControlTable, Outcome } from './control-table.ts';
 import { AuthorityLostError } from './errors.ts';
+import type { ItemSize } from './rate/capacity-estimate.ts';
 import { fromItem, toItem } from './record-item.ts';
 import { type Counters, NO_COUNTERS, SEGMENT_PREFIX, type SegmentRecord, segmentItem } from './records.ts';
 
@@ -28,6 +29,7 @@ export interface Checkpoint {
   readonly sequence: number;
   readonly lastEvaluatedKey?: string;
   readonly counters: Counters;
+  readonly itemSize?: ItemSize | undefined;
   readonly at: string;
 }
 
@@ -168,6 +170,7 @@ export class SegmentStore {
           lastEvaluatedKey: checkpoint.lastEvaluatedKey,
           counters: checkpoint.counters,
           progressedBy: owner.launchId,
+          itemSize: checkpoint.itemSize,
           progressAt: checkpoint.at,
           attempts: 0,
           ...end,
