@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { NO_COUNTERS, type RunForecast, type RunRecord } from '../../core/records.ts';
 import type { NewRun } from '../../core/run-store.ts';
 import { indexesWith, type TableFacts } from '../checks/table.ts';
-import { operator, type Session } from '../session.ts';
+import { operator, type PlanningSession } from '../session.ts';
 import { provisionedRates } from '../user-table/provisioned-rates.ts';
 import type { Forecast } from './forecast.ts';
 import type { Prepared } from './prepare.ts';
@@ -16,7 +16,7 @@ const AUTHORITY_PER_HEARTBEAT = 2.5;
 
 /** A run's record as it begins. */
 export function newRun(
-  { settings, clock, surroundings }: Session,
+  { settings, clock, surroundings }: PlanningSession,
   { facts, region, chosen: { rates, reason }, taskSize, plan }: Prepared,
   api: ChosenWriteApi,
 ): NewRun {

@@ -1,7 +1,7 @@
 import { describeError, PreflightError } from '../../core/errors.ts';
 import { type ItemWrite, nameUnfitForBatch } from '../../core/item-write.ts';
 import type { WriteApi } from '../../core/records.ts';
-import type { Session } from '../session.ts';
+import type { PlanningSession } from '../session.ts';
 import { proveEngine } from './engine-proof.ts';
 
 export interface ChosenWriteApi {
@@ -10,7 +10,7 @@ export interface ChosenWriteApi {
 }
 
 /** @throws PreflightError when the engine does not do what the write must mean. */
-export async function chooseWriteApi(session: Session, write: ItemWrite): Promise<ChosenWriteApi> {
+export async function chooseWriteApi(session: PlanningSession, write: ItemWrite): Promise<ChosenWriteApi> {
   const asked = session.settings.writeApi;
   const unfit = nameUnfitForBatch(write);
   if (asked === 'batch' && unfit !== undefined) {
@@ -34,13 +34,13 @@ export async function chooseWriteApi(session: Session, write: ItemWrite): Promis
   };
 }
 
-async function requireSingle(session: Session, write: ItemWrite): Promise<void> {
+async function requireSingle(session: PlanningSession, write: ItemWrite): Promise<void> {
   const findings = await findingsOf(session, write, 'single');
   if (findings.length > 0) throw unproved('UpdateItem', findings);
 }
 
 async function findingsOf(
-  { client, surroundings }: Session,
+  { client, surroundings }: PlanningSession,
   write: ItemWrite,
   api: WriteApi,
 ): Promise<readonly string[]> {
