@@ -5,6 +5,7 @@ import { AuthorityLostError, ConfigurationError, describeError } from '../core/e
 import { parseTaskEnvironment, type TaskEnvironment } from '../core/task-environment.ts';
 import { keepHeapSmall } from './heap.ts';
 import { createLog } from './log.ts';
+import { LONGEST_PATIENCE_MS } from './patience.ts';
 import { listenForTermination } from './shutdown.ts';
 import { runWorker } from './worker.ts';
 
@@ -27,8 +28,10 @@ async function main(): Promise<number> {
   try {
     return await runWorker({
       task,
-      dataPlane: createDataPlaneClient,
+      dataPlane: assertMaySend => createDataPlaneClient(assertMaySend, LONGEST_PATIENCE_MS),
       controlTable: new ControlTable(createControlTableClient(), task.controlTable),
+      // Connections of their own: a heartbeat must not queue behind checkpoints or quarantined items.
+      heartbeats: new ControlTable(createControlTableClient(), task.controlTable),
       cloudWatch: createMetricsClient(),
       clock: systemClock,
       log,

@@ -11,6 +11,7 @@ import {
 } from '@aws-sdk/client-dynamodb';
 import type { AttributeMap } from '../core/attribute-value.ts';
 import type { CapacityLimiter } from '../core/capacity-limiter.ts';
+import { type Clock, systemClock } from '../core/clock.ts';
 import {
   batchStatementFactory,
   type ItemWrite,
@@ -20,6 +21,7 @@ import {
 } from '../core/item-write.ts';
 import type { Authority } from './authority.ts';
 import type { CapacityEstimate } from './capacity-estimate.ts';
+import { Patience } from './patience.ts';
 import type { Share } from './share.ts';
 import type { Tally } from './tally.ts';
 
@@ -41,7 +43,10 @@ export interface UserTableOptions {
   readonly authority: Authority;
   readonly share: Share;
   readonly estimate: CapacityEstimate;
+  readonly clock?: Clock;
   readonly onWriteLatency: (ms: number) => void;
+  /** Hears that the table answers slowly, in words. */
+  readonly onSlow?: (reason: string) => void;
 }
 
 /** The segment that pays for a request. */
@@ -57,10 +62,17 @@ export interface ConsumptionOwner {
 export class UserTable {
   readonly #options: UserTableOptions;
   readonly #statement: (key: AttributeMap) => BatchStatementRequest;
+  readonly #scans: Patience;
+  readonly #writes: Patience;
+  readonly #readBacks: Patience;
 
   constructor(options: UserTableOptions) {
     this.#options = options;
     this.#statement = batchStatementFactory(options.write);
+    const { clock = systemClock, onSlow = () => {} } = options;
+    this.#scans = new Patience({ clock, what: 'Scan', onSlow });
+    this.#writes = new Patience({ clock, what: 'write', onSlow });
+    this.#readBacks = new Patience({ clock, what: 'BatchGetItem', onSlow });
   }
 
   async scan(
@@ -71,20 +83,21 @@ export class UserTable {
     const { client, write, share, estimate } = this.#options;
     const { ProjectionExpression, ExpressionAttributeNames } = keyProjection(write, false);
     const reserved = estimate.readUnitsOfPage(position.limit);
-    await this.#admit(share.read, reserved, signal);
-    const page = await client.send(
-      new ScanCommand({
-        TableName: write.table,
-        Segment: position.segment,
-        TotalSegments: position.totalSegments,
-        ExclusiveStartKey: position.exclusiveStartKey,
-        Limit: position.limit,
-        Select: 'SPECIFIC_ATTRIBUTES',
-        ProjectionExpression,
-        FilterExpression: 'attribute_not_exists(#attribute)',
-        ExpressionAttributeNames: { ...ExpressionAttributeNames, '#attribute': write.attribute },
-        ReturnConsumedCapacity: 'TOTAL',
-      }),
+    const command = new ScanCommand({
+      TableName: write.table,
+      Segment: position.segment,
+      TotalSegments: position.totalSegments,
+      ExclusiveStartKey: position.exclusiveStartKey,
+      Limit: position.limit,
+      Select: 'SPECIFIC_ATTRIBUTES',
+      ProjectionExpression,
+      FilterExpression: 'attribute_not_exists(#attribute)',
+      ExpressionAttributeNames: { ...ExpressionAttributeNames, '#attribute': write.attribute },
+      ReturnConsumedCapacity: 'TOTAL',
+    });
+    const page = await this.#scans.send(
+      () => this.#admit(share.read, reserved, signal),
+      abortSignal => client.send(command, { abortSignal }),
     );
     const readUnits = page.ConsumedCapacity?.CapacityUnits ?? reserved;
     share.read.settle(reserved, readUnits);
@@ -101,13 +114,17 @@ export class UserTable {
   ): Promise<(BatchStatementError | undefined)[]> {
     const { client, share, estimate } = this.#options;
     const reserved = estimate.writeUnitsPerItem * keys.length;
-    await this.#admit(share.write, reserved, signal);
-    const startedAt = performance.now();
-    const reply = await client.send(
-      new BatchExecuteStatementCommand({
-        Statements: keys.map(this.#statement),
-        ReturnConsumedCapacity: 'TOTAL',
-      }),
+    let startedAt = 0;
+    const reply = await this.#writes.send(
+      () => this.#admit(share.write, reserved, signal),
+      abortSignal => {
+        startedAt = performance.now();
+        const command = new BatchExecuteStatementCommand({
+          Statements: keys.map(this.#statement),
+          ReturnConsumedCapacity: 'TOTAL',
+        });
+        return client.send(command, { abortSignal });
+      },
     );
     this.#written(startedAt, reserved, keys.length, reply.ConsumedCapacity, owner);
     return (reply.Responses ?? []).map(response => response.Error);
@@ -117,9 +134,14 @@ export class UserTable {
   async writeSingle(key: AttributeMap, owner: ConsumptionOwner, signal: AbortSignal): Promise<void> {
     const { client, write, share, estimate } = this.#options;
     const reserved = estimate.writeUnitsPerItem;
-    await this.#admit(share.write, reserved, signal);
-    const startedAt = performance.now();
-    const reply = await client.send(new UpdateItemCommand(updateItemInput(write, key)));
+    let startedAt = 0;
+    const reply = await this.#writes.send(
+      () => this.#admit(share.write, reserved, signal),
+      abortSignal => {
+        startedAt = performance.now();
+        return client.send(new UpdateItemCommand(updateItemInput(write, key)), { abortSignal });
+      },
+    );
     this.#written(startedAt, reserved, 1, reply.ConsumedCapacity && [reply.ConsumedCapacity], owner);
   }
 
@@ -131,14 +153,15 @@ export class UserTable {
   ): Promise<Map<AttributeMap, ReadBack>> {
     const { client, write, share, estimate } = this.#options;
     const reserved = estimate.readUnitsPerConsistentRead * keys.length;
-    await this.#admit(share.read, reserved, signal);
-    const reply = await client.send(
-      new BatchGetItemCommand({
-        RequestItems: {
-          [write.table]: { Keys: [...keys], ConsistentRead: true, ...keyProjection(write, true) },
-        },
-        ReturnConsumedCapacity: 'TOTAL',
-      }),
+    const command = new BatchGetItemCommand({
+      RequestItems: {
+        [write.table]: { Keys: [...keys], ConsistentRead: true, ...keyProjection(write, true) },
+      },
+      ReturnConsumedCapacity: 'TOTAL',
+    });
+    const reply = await this.#readBacks.send(
+      () => this.#admit(share.read, reserved, signal),
+      abortSignal => client.send(command, { abortSignal }),
     );
     const readUnits = sumOf(reply.ConsumedCapacity) ?? reserved;
     share.read.settle(reserved, readUnits);

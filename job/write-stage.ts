@@ -3,7 +3,7 @@ import type { AttributeValue } from '@aws-sdk/client-dynamodb';
 import { type AttributeMap, encodeAttributeMap } from '../core/attribute-value.ts';
 import { backoffMs } from '../core/backoff.ts';
 import type { Clock } from '../core/clock.ts';
-import { AuthorityLostError, SystemicError } from '../core/errors.ts';
+import { AuthorityLostError, describeError, SystemicError } from '../core/errors.ts';
 import { MAX_BATCH_STATEMENTS } from '../core/item-write.ts';
 import type { QuarantineStore } from '../core/quarantine-store.ts';
 import type { WriteApi } from '../core/records.ts';
@@ -44,6 +44,8 @@ export interface WriteStageOptions {
   readonly run: string;
   readonly writeApi: WriteApi;
   readonly attribute: string;
+  /** Hears why an item's record could not be written to the quarantine. */
+  readonly onUnrecorded?: (reason: string, tries: number) => void;
 }
 
 /**
@@ -200,10 +202,14 @@ export class WriteStage {
       }
       return this.#settleVerdict(verdict, refused, signal, false);
     }
+    // Keys that were not answered are throttled, one by one [API reference, BatchGetItem: UnprocessedKeys].
+    if (standing.size < refused.length) this.#options.share.throttled('BatchGetItem: UnprocessedKeys');
     for (const item of refused) {
       const found = standing.get(item.key);
-      if (found === undefined) this.#tryAgain([item], signal);
-      else await this.#settleReadBack(item, found, signal);
+      if (found === undefined) {
+        item.tries += 1;
+        this.#tryAgain([item], signal);
+      } else await this.#settleReadBack(item, found, signal);
     }
   }
 
@@ -243,7 +249,16 @@ export class WriteStage {
         segment: item.work.segment,
         at: clock.nowIso(),
       });
-    } catch {
+    } catch (error) {
+      const verdict = settleCall(error, 1);
+      if (verdict.kind !== 'retry') {
+        throw new SystemicError(
+          `An item cannot be written, and neither can its record: ${describeError(error)}`,
+          { cause: error },
+        );
+      }
+      item.tries += 1;
+      this.#options.onUnrecorded?.(verdict.reason, item.tries);
       // An item is settled as quarantined only once its record stands; until then its page stays open.
       return this.#tryAgain([item], signal);
     }

@@ -38,6 +38,7 @@ const SPEED = 100;
 
 /** The worker's write stage over a table of the real engine, with an HTTP front that can give odd replies. */
 export class WriteBench {
+  readonly unrecorded: [reason: string, tries: number][] = [];
   readonly table: string;
   readonly front: HttpFront;
   readonly share: Share;
@@ -117,6 +118,7 @@ export class WriteBench {
       run: 'run-1',
       writeApi,
       attribute,
+      onUnrecorded: (reason, tries) => this.unrecorded.push([reason, tries]),
     });
   }
 
