@@ -5,8 +5,8 @@ import { AuthorityLostError, describeError, SystemicError } from '../core/errors
 import type { Counters, SegmentRecord } from '../core/records.ts';
 import type { SegmentOwner, SegmentStore } from '../core/segment-store.ts';
 import { settleCall } from '../core/settle.ts';
+import { type ItemOutcome, Tally } from './segment-counters.ts';
 import { type Page, SettledPrefix } from './settled-prefix.ts';
-import { type ItemOutcome, Tally } from './tally.ts';
 
 export interface SegmentWorkOptions {
   readonly owner: SegmentOwner;

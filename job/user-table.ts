@@ -22,8 +22,8 @@ import {
 import type { Authority } from './authority.ts';
 import type { CapacityEstimate } from './capacity-estimate.ts';
 import { Patience } from './patience.ts';
+import type { Tally } from './segment-counters.ts';
 import type { Share } from './share.ts';
-import type { Tally } from './tally.ts';
 
 /** What a segment's Scan needs beside the table. */
 export interface ScanPosition {
