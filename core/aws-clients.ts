@@ -6,7 +6,7 @@ import { NO_COPIES_LOGGER } from './sdk-logger.ts';
 
 /**
  * The orchestrator's own calls to the user's table wait this long: longer than any healthy call, shorter than a
- * stalled connection may cost. A worker gives each request up by itself: see job/patience.ts.
+ * stalled connection may cost. A worker gives each request up by itself: see core/rate/patience.ts.
  */
 const DATA_PLANE_TIMEOUT_MS = 5_000;
 

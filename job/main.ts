@@ -5,7 +5,7 @@ import { AuthorityLostError, ConfigurationError, describeError } from '../core/e
 import { parseTaskEnvironment, type TaskEnvironment } from '../core/task-environment.ts';
 import { keepHeapSmall } from './heap.ts';
 import { createLog } from './log.ts';
-import { LONGEST_PATIENCE_MS } from './patience.ts';
+import { LONGEST_PATIENCE_MS } from '../core/rate/patience.ts';
 import { listenForTermination } from './shutdown.ts';
 import { runWorker } from './worker.ts';
 

@@ -2,6 +2,7 @@ import { backoffMs } from '../core/backoff.ts';
 import type { Clock } from '../core/clock.ts';
 import { checkpointIntervalMs as checkpointPace } from '../core/control-pace.ts';
 import { AuthorityLostError, describeError, SystemicError } from '../core/errors.ts';
+import type { ItemSize } from '../core/rate/capacity-estimate.ts';
 import type { Counters, SegmentRecord } from '../core/records.ts';
 import type { SegmentOwner, SegmentStore } from '../core/segment-store.ts';
 import { settleCall } from '../core/settle.ts';
@@ -18,6 +19,8 @@ export interface SegmentWorkOptions {
   readonly checkpointIntervalMs?: number;
   /** Hears why a checkpoint has to be repeated. */
   readonly onRetry?: ((reason: string) => void) | undefined;
+  /** What the launch has learned of the items, for the next one. */
+  readonly itemSize?: () => ItemSize | undefined;
   readonly onCounters: (segment: number, change: Partial<Counters>) => void;
 }
 
@@ -166,13 +169,14 @@ export class SegmentWork {
   }
 
   async #save(): Promise<void> {
-    const { segments, owner, clock } = this.#options;
+    const { segments, owner, clock, itemSize } = this.#options;
     const prefix = this.#prefix.read();
     this.#sequence += 1;
     const checkpoint = {
       sequence: this.#sequence,
       ...(prefix.lastEvaluatedKey !== undefined && { lastEvaluatedKey: prefix.lastEvaluatedKey }),
       counters: this.tally.snapshot(),
+      itemSize: itemSize?.(),
       at: clock.nowIso(),
     };
     await (prefix.complete ? segments.complete(owner, checkpoint) : segments.checkpoint(owner, checkpoint));

@@ -10,7 +10,6 @@ import {
   UpdateItemCommand,
 } from '@aws-sdk/client-dynamodb';
 import type { AttributeMap } from '../core/attribute-value.ts';
-import type { CapacityLimiter } from '../core/capacity-limiter.ts';
 import { type Clock, systemClock } from '../core/clock.ts';
 import {
   batchStatementFactory,
@@ -19,11 +18,10 @@ import {
   keyProjection,
   updateItemInput,
 } from '../core/item-write.ts';
+import { Patience } from '../core/rate/patience.ts';
+import type { RateControl } from '../core/rate/rate-control.ts';
 import type { Authority } from './authority.ts';
-import type { CapacityEstimate } from './capacity-estimate.ts';
-import { Patience } from './patience.ts';
 import type { Tally } from './segment-counters.ts';
-import type { Share } from './share.ts';
 
 /** What a segment's Scan needs beside the table. */
 export interface ScanPosition {
@@ -41,8 +39,7 @@ export interface UserTableOptions {
   readonly client: DynamoDBClient;
   readonly write: ItemWrite;
   readonly authority: Authority;
-  readonly share: Share;
-  readonly estimate: CapacityEstimate;
+  readonly rate: RateControl;
   readonly clock?: Clock;
   readonly onWriteLatency: (ms: number) => void;
   /** Hears that the table answers slowly, in words. */
@@ -80,9 +77,8 @@ export class UserTable {
     owner: ConsumptionOwner,
     signal: AbortSignal,
   ): Promise<ScanCommandOutput> {
-    const { client, write, share, estimate } = this.#options;
+    const { client, write, rate } = this.#options;
     const { ProjectionExpression, ExpressionAttributeNames } = keyProjection(write, false);
-    const reserved = estimate.readUnitsOfPage(position.limit);
     const command = new ScanCommand({
       TableName: write.table,
       Segment: position.segment,
@@ -95,13 +91,19 @@ export class UserTable {
       ExpressionAttributeNames: { ...ExpressionAttributeNames, '#attribute': write.attribute },
       ReturnConsumedCapacity: 'TOTAL',
     });
+    let reserved = 0;
+    let sentAt = 0;
     const page = await this.#scans.send(
-      () => this.#admit(share.read, reserved, signal),
+      async () => {
+        reserved = await this.#admit(() => rate.reservePage(position.limit, false, signal), signal);
+        sentAt = performance.now();
+      },
       abortSignal => client.send(command, { abortSignal }),
     );
     const readUnits = page.ConsumedCapacity?.CapacityUnits ?? reserved;
-    share.read.settle(reserved, readUnits);
-    estimate.learnFromPage(readUnits, page.ScannedCount ?? 0, page.Count ?? 0);
+    const { ScannedCount: scanned = 0, Count: matched = 0 } = page;
+    const consumption = { readUnits, scanned, matched, consistent: false };
+    rate.settlePage(reserved, consumption, performance.now() - sentAt);
     owner.tally.add({ readUnits });
     return page;
   }
@@ -112,17 +114,17 @@ export class UserTable {
     owner: ConsumptionOwner,
     signal: AbortSignal,
   ): Promise<(BatchStatementError | undefined)[]> {
-    const { client, share, estimate } = this.#options;
-    const reserved = estimate.writeUnitsPerItem * keys.length;
+    const { client, rate } = this.#options;
+    let reserved = 0;
     let startedAt = 0;
     const reply = await this.#writes.send(
-      () => this.#admit(share.write, reserved, signal),
-      abortSignal => {
+      async () => {
+        reserved = await this.#admit(() => rate.reserveWrites(keys.length, signal), signal);
         startedAt = performance.now();
-        const command = new BatchExecuteStatementCommand({
-          Statements: keys.map(this.#statement),
-          ReturnConsumedCapacity: 'TOTAL',
-        });
+      },
+      abortSignal => {
+        const Statements = keys.map(this.#statement);
+        const command = new BatchExecuteStatementCommand({ Statements, ReturnConsumedCapacity: 'TOTAL' });
         return client.send(command, { abortSignal });
       },
     );
@@ -132,16 +134,21 @@ export class UserTable {
 
   /** Sets one item. A refusal is thrown, with the item that stands there. */
   async writeSingle(key: AttributeMap, owner: ConsumptionOwner, signal: AbortSignal): Promise<void> {
-    const { client, write, share, estimate } = this.#options;
-    const reserved = estimate.writeUnitsPerItem;
+    const { client, write, rate } = this.#options;
+    let reserved = 0;
     let startedAt = 0;
-    const reply = await this.#writes.send(
-      () => this.#admit(share.write, reserved, signal),
-      abortSignal => {
-        startedAt = performance.now();
-        return client.send(new UpdateItemCommand(updateItemInput(write, key)), { abortSignal });
-      },
-    );
+    const reply = await this.#writes
+      .send(
+        async () => {
+          reserved = await this.#admit(() => rate.reserveWrites(1, signal), signal);
+          startedAt = performance.now();
+        },
+        abortSignal => client.send(new UpdateItemCommand(updateItemInput(write, key)), { abortSignal }),
+      )
+      .catch((error: unknown) => {
+        if (isRefusal(error)) owner.tally.add({ writeUnits: rate.settleRefusal(reserved) });
+        throw error;
+      });
     this.#written(startedAt, reserved, 1, reply.ConsumedCapacity && [reply.ConsumedCapacity], owner);
   }
 
@@ -151,21 +158,22 @@ export class UserTable {
     owner: ConsumptionOwner,
     signal: AbortSignal,
   ): Promise<Map<AttributeMap, ReadBack>> {
-    const { client, write, share, estimate } = this.#options;
-    const reserved = estimate.readUnitsPerConsistentRead * keys.length;
+    const { client, write, rate } = this.#options;
     const command = new BatchGetItemCommand({
       RequestItems: {
         [write.table]: { Keys: [...keys], ConsistentRead: true, ...keyProjection(write, true) },
       },
       ReturnConsumedCapacity: 'TOTAL',
     });
+    let reserved = 0;
     const reply = await this.#readBacks.send(
-      () => this.#admit(share.read, reserved, signal),
+      async () => {
+        reserved = await this.#admit(() => rate.reserveReads(keys.length, signal), signal);
+      },
       abortSignal => client.send(command, { abortSignal }),
     );
-    const readUnits = sumOf(reply.ConsumedCapacity) ?? reserved;
-    share.read.settle(reserved, readUnits);
-    owner.tally.add({ readUnits });
+    const answered = keys.length - (reply.UnprocessedKeys?.[write.table]?.Keys?.length ?? 0);
+    owner.tally.add({ readUnits: rate.settleReads(reserved, sumOf(reply.ConsumedCapacity), answered) });
     const standing = new Map(
       (reply.Responses?.[write.table] ?? []).map(item => [
         this.#identity(item),
@@ -194,10 +202,11 @@ export class UserTable {
       .join();
   }
 
-  async #admit(limiter: CapacityLimiter, units: number, signal: AbortSignal): Promise<void> {
+  async #admit(reserve: () => Promise<number>, signal: AbortSignal): Promise<number> {
     await this.#options.authority.held(signal);
-    await limiter.reserve(units, signal);
+    const reserved = await reserve();
     await this.#options.authority.held(signal);
+    return reserved;
   }
 
   #written(
@@ -207,15 +216,15 @@ export class UserTable {
     capacity: ConsumedCapacity[] | undefined,
     owner: ConsumptionOwner,
   ): void {
-    const { share, estimate, onWriteLatency } = this.#options;
+    const { rate, onWriteLatency } = this.#options;
     onWriteLatency(performance.now() - startedAt);
-    const reported = sumOf(capacity);
-    if (reported !== undefined) estimate.learnFromWrite(reported, items);
-    const writeUnits = reported ?? estimate.writeUnitsPerItem * items;
-    share.write.settle(reserved, writeUnits);
-    share.wrote(writeUnits);
-    owner.tally.add({ writeUnits });
+    owner.tally.add({ writeUnits: rate.settleWrites(reserved, sumOf(capacity), items) });
   }
+}
+
+/** A failed condition consumes what the write would have, and the error says nothing of it [developer guide]. */
+function isRefusal(error: unknown): boolean {
+  return error instanceof Error && error.name === 'ConditionalCheckFailedException';
 }
 
 function sumOf(capacity: readonly ConsumedCapacity[] | undefined): number | undefined {

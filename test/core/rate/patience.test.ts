@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
-import { FIRST_PATIENCE_MS, LONGEST_PATIENCE_MS, Patience } from '../../job/patience.ts';
-import { FakeClock } from '../support/fake-clock.ts';
+import { FIRST_PATIENCE_MS, LONGEST_PATIENCE_MS, Patience } from '../../../core/rate/patience.ts';
+import { FakeClock } from '../../support/fake-clock.ts';
 
 const admitted = async () => {};
 

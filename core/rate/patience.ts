@@ -1,4 +1,4 @@
-import type { Clock } from '../core/clock.ts';
+import type { Clock } from '../clock.ts';
 
 /** DynamoDB answers a full Scan page and a batch of 25 well within a second. */
 export const FIRST_PATIENCE_MS = 5_000;
