@@ -2,10 +2,10 @@ import { createControlTableClient, createDataPlaneClient, createMetricsClient } 
 import { systemClock } from '../core/clock.ts';
 import { ControlTable } from '../core/control-table.ts';
 import { AuthorityLostError, ConfigurationError, describeError } from '../core/errors.ts';
+import { LONGEST_PATIENCE_MS } from '../core/rate/patience.ts';
 import { parseTaskEnvironment, type TaskEnvironment } from '../core/task-environment.ts';
 import { keepHeapSmall } from './heap.ts';
 import { createLog } from './log.ts';
-import { LONGEST_PATIENCE_MS } from '../core/rate/patience.ts';
 import { listenForTermination } from './shutdown.ts';
 import { runWorker } from './worker.ts';
 
