@@ -21,7 +21,7 @@ import {
 import { Patience } from '../core/rate/patience.ts';
 import type { RateControl } from '../core/rate/rate-control.ts';
 import type { Authority } from './authority.ts';
-import type { Tally } from './segment-counters.ts';
+import type { SegmentCounters } from './segment-counters.ts';
 
 /** What a segment's Scan needs beside the table. */
 export interface ScanPosition {
@@ -48,7 +48,7 @@ export interface UserTableOptions {
 
 /** The segment that pays for a request. */
 export interface ConsumptionOwner {
-  readonly tally: Pick<Tally, 'add'>;
+  readonly tally: Pick<SegmentCounters, 'add'>;
 }
 
 /**

@@ -124,8 +124,8 @@ class Worker {
     this.#authority = new Authority({
       tasks,
       clock,
-      run: task.runId,
-      launch: task.launch,
+      runId: task.runId,
+      launchId: task.launchId,
       instance: this.#instance,
       heartbeatMs: run.heartbeatMs,
       authorityMs: run.authorityMs,
@@ -177,7 +177,7 @@ class Worker {
     await this.#authority.stop();
     if (end.kind !== 'authority-lost') {
       await this.#ask(FINISH_PATIENCE_MS, () =>
-        this.#tasks.finish(task.runId, task.launch, this.#instance, end, clock.nowIso()),
+        this.#tasks.finish(task.runId, task.launchId, this.#instance, end, clock.nowIso()),
       ).catch(error => {
         // The supervisor finds out by ECS, or by the heartbeats that do not come any more.
         this.#log.warn({ reason: describeError(error) }, 'the end could not be recorded');
@@ -205,7 +205,7 @@ class Worker {
       rate: this.#rate,
       quarantine: new QuarantineStore(this.#options.controlTable),
       clock: this.#options.clock,
-      run: this.#run.run,
+      runId: this.#run.runId,
       writeApi: this.#run.writeApi,
       attribute: this.#run.attribute,
       onUnrecorded: reason => this.#trouble.add(`a quarantined item is not recorded: ${reason}`),
@@ -237,7 +237,7 @@ class Worker {
     signal: AbortSignal,
   ): Promise<void> {
     const { task, clock } = this.#options;
-    const owner = { run: task.runId, segment, pass: record.pass, launch: task.launch };
+    const owner = { runId: task.runId, segment, pass: record.pass, launchId: task.launchId };
     const log = this.#log.child({ segment });
     try {
       const claimed = await this.#ask(Number.POSITIVE_INFINITY, () => this.#segments.claim(owner), signal);

@@ -58,7 +58,7 @@ export class TaskWatch {
       open,
       async task => {
         const observation = task.taskArn === undefined ? undefined : observations.get(task.taskArn);
-        if (observation?.state === 'stopped') this.#stopped.add(task.launch);
+        if (observation?.state === 'stopped') this.#stopped.add(task.launchId);
         if (isInAuthority(task.status)) await this.#judge(task, observation);
       },
       { concurrency: JUDGED_AT_A_TIME },
@@ -75,10 +75,10 @@ export class TaskWatch {
   }
 
   #mayStillBeClosing(task: TaskRecord, now: number): boolean {
-    if (task.status !== 'finished' || this.#stopped.has(task.launch)) return false;
-    const since = this.#finishedSinceMs.get(task.launch) ?? now;
-    if (!this.#finishedSinceMs.has(task.launch)) {
-      this.#finishedSinceMs.set(task.launch, since);
+    if (task.status !== 'finished' || this.#stopped.has(task.launchId)) return false;
+    const since = this.#finishedSinceMs.get(task.launchId) ?? now;
+    if (!this.#finishedSinceMs.has(task.launchId)) {
+      this.#finishedSinceMs.set(task.launchId, since);
       if (task.end) this.#options.onEnd(task, task.end);
     }
     return now - since < this.#options.authorityMs + SLACK_MS;
@@ -99,14 +99,14 @@ export class TaskWatch {
     const { tasks, clock, onEnd } = this.#options;
     if (observation?.state === 'stopped') {
       const end = endOf(observation);
-      if (await tasks.markStopped(task.run, task.launch, end, clock.nowIso())) onEnd(task, end);
+      if (await tasks.markStopped(task.runId, task.launchId, end, clock.nowIso())) onEnd(task, end);
       return;
     }
     const now = clock.monotonicMs();
     const tasklessMs = this.#tasklessMs(task, observation, now);
-    const seen = this.#seen.get(task.launch);
+    const seen = this.#seen.get(task.launchId);
     if (!seen || seen.heartbeat !== task.heartbeat) {
-      this.#seen.set(task.launch, { heartbeat: task.heartbeat, sinceMs: now });
+      this.#seen.set(task.launchId, { heartbeat: task.heartbeat, sinceMs: now });
       return;
     }
     const limitMs = task.heartbeat > 0 ? this.#options.authorityMs + SLACK_MS : START_LIMIT_MS;
@@ -134,15 +134,15 @@ export class TaskWatch {
    * not know it" counts, and a launch that has no ARN and that this process is not starting.
    */
   #tasklessMs(task: TaskRecord, observation: TaskObservation | undefined, now: number): number {
-    const starting = this.#options.isStarting?.(task.launch) === true;
+    const starting = this.#options.isStarting?.(task.launchId) === true;
     const taskless =
       task.heartbeat === 0 && (task.taskArn === undefined ? !starting : observation?.state === 'gone');
     if (!taskless) {
-      this.#taskless.delete(task.launch);
+      this.#taskless.delete(task.launchId);
       return 0;
     }
-    const since = this.#taskless.get(task.launch) ?? now;
-    this.#taskless.set(task.launch, since);
+    const since = this.#taskless.get(task.launchId) ?? now;
+    this.#taskless.set(task.launchId, since);
     return now - since;
   }
 }

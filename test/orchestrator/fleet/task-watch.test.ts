@@ -57,7 +57,7 @@ beforeEach(() => {
     clock,
     authorityMs: AUTHORITY_MS,
     isStarting: () => starting,
-    onEnd: (task, end) => ends.push([task.launch, end]),
+    onEnd: (task, end) => ends.push([task.launchId, end]),
     onUnobserved: error => unobserved.push(error),
   });
 });
@@ -207,7 +207,7 @@ describe('many tasks whose heartbeats stand still', () => {
     let stopping = 0;
     let most = 0;
     const many = Array.from({ length: 100 }, (_, index) =>
-      taskRecord({ launch: `launch-${index}`, taskArn: `${ARN}${index}` }),
+      taskRecord({ launchId: `launch-${index}`, taskArn: `${ARN}${index}` }),
     );
     const crowd = new TaskWatch({
       tasks: { fence: async () => true } as unknown as TaskStore,
@@ -221,7 +221,7 @@ describe('many tasks whose heartbeats stand still', () => {
       },
       clock,
       authorityMs: AUTHORITY_MS,
-      onEnd: (task, end) => ends.push([task.launch, end]),
+      onEnd: (task, end) => ends.push([task.launchId, end]),
       onUnobserved: () => {},
     });
     await crowd.observe(many);
