@@ -1,0 +1,87 @@
+import type { Clock } from '../clock.ts';
+
+/** A throttled worker halves its rate at most this often: replies of one burst are one event. */
+const HALVING_INTERVAL_MS = 1_000;
+
+/** Throttling that comes again within this time belongs to the same episode. */
+const EPISODE_GAP_MS = 5_000;
+
+/** Up to this part of what went through when throttling began, the way back is quick; beyond it, it is a probe. */
+const KNOWN_GOOD = 0.95;
+
+/** Of the share, a second. */
+const QUICK_CLIMB = 0.04;
+
+/** A probe begins this slowly and doubles its speed as long as nothing is throttled: a limit that stays is met softly. */
+const PROBING_CLIMB = 0.0025;
+const PROBING_DOUBLES_MS = 5_000;
+
+/** What went through is averaged over about this time. */
+const THROUGHPUT_MS = 1_000;
+
+/** However hard the table throttles, a worker keeps trying at this part of its share. */
+const LOWEST_FACTOR = 1 / 64;
+
+/**
+ * What throttling does to a worker's share: a factor that halves at once and climbs back additively, quickly to just
+ * below what went through when throttling began and slowly from there, so that a limit that stays is met seldom and
+ * softly, and one that goes away is forgotten within a minute. It is a part of the share and not a rate: when the
+ * supervisor cuts the budget because somebody else suffers, what is really used must fall at once, also where that was
+ * far below the share.
+ */
+export class ThrottleResponse {
+  readonly #clock: Clock;
+  #factor = 1;
+  #episodeFactor = 1;
+  #throttledAtMs = Number.NEGATIVE_INFINITY;
+  #halvedAtMs = Number.NEGATIVE_INFINITY;
+  #climbedAtMs: number;
+  #unitsPerSecond = 0;
+  #tookAtMs: number;
+
+  constructor(clock: Clock) {
+    this.#clock = clock;
+    this.#climbedAtMs = clock.monotonicMs();
+    this.#tookAtMs = this.#climbedAtMs;
+  }
+
+  /** The part of the share that may be used now, from 1/64 to 1. */
+  get factor(): number {
+    return this.#factor;
+  }
+
+  /** The table took so many units. */
+  took(units: number): void {
+    const now = this.#clock.monotonicMs();
+    this.#unitsPerSecond *= Math.exp((this.#tookAtMs - now) / THROUGHPUT_MS);
+    this.#unitsPerSecond += units / (THROUGHPUT_MS / 1_000);
+    this.#tookAtMs = now;
+  }
+
+  /** The table throttled; `share`: what is granted, units a second. */
+  throttled(share: number): void {
+    const now = this.#clock.monotonicMs();
+    if (now - this.#throttledAtMs > EPISODE_GAP_MS) {
+      this.took(0);
+      const wentThrough = share > 0 ? this.#unitsPerSecond / share : 0;
+      this.#episodeFactor = Math.min(this.#factor, Math.max(wentThrough, this.#factor / 2));
+    }
+    this.#throttledAtMs = now;
+    if (now - this.#halvedAtMs < HALVING_INTERVAL_MS) return;
+    this.#halvedAtMs = now;
+    this.#climbedAtMs = now;
+    this.#factor = Math.max(LOWEST_FACTOR, this.#factor / 2);
+  }
+
+  /** To be called a few times a second. */
+  climb(): void {
+    const now = this.#clock.monotonicMs();
+    const seconds = (now - this.#climbedAtMs) / 1_000;
+    this.#climbedAtMs = now;
+    if (now - this.#throttledAtMs < HALVING_INTERVAL_MS) return;
+    const knownGood = this.#episodeFactor * KNOWN_GOOD;
+    const probing = PROBING_CLIMB * 2 ** ((now - this.#throttledAtMs) / PROBING_DOUBLES_MS);
+    const speed = this.#factor < knownGood ? QUICK_CLIMB : Math.min(QUICK_CLIMB, probing);
+    this.#factor = Math.min(1, this.#factor + speed * seconds);
+  }
+}
