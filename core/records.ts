@@ -153,7 +153,7 @@ export interface RunForecast {
 }
 
 export interface RunRecord {
-  readonly run: string;
+  readonly runId: string;
   readonly status: RunStatus;
   readonly desired: DesiredState;
   readonly stopReason?: StopReason;
@@ -310,8 +310,8 @@ export interface TaskEnd {
 }
 
 export interface TaskRecord {
-  readonly run: string;
-  readonly launch: string;
+  readonly runId: string;
+  readonly launchId: string;
   readonly pass: number;
   readonly segments: readonly number[];
   readonly status: TaskStatus;
@@ -376,13 +376,13 @@ export const SEGMENT_TRANSITIONS: Readonly<Record<SegmentStatus, Partial<Record<
 export const MAX_TOTAL_SEGMENTS = 1_000_000;
 
 export interface SegmentRecord {
-  readonly run: string;
+  readonly runId: string;
   readonly segment: number;
   readonly totalSegments: number;
   readonly pass: number;
   readonly status: SegmentStatus;
   /** The launch that owns it. */
-  readonly launch?: string;
+  readonly launchId?: string;
   /** The launch that last moved the checkpoint. */
   readonly progressedBy?: string;
   /** Raised by every checkpoint of this segment, in whatever launch. */
@@ -403,7 +403,7 @@ export interface SegmentRecord {
 }
 
 export interface QuarantineRecord {
-  readonly run: string;
+  readonly runId: string;
   /** DynamoDB JSON. */
   readonly key: string;
   readonly reason: string;
@@ -415,7 +415,7 @@ export interface QuarantineRecord {
 }
 
 export interface VerificationRecord {
-  readonly run: string;
+  readonly runId: string;
   readonly pass: number;
   readonly totalSegments: number;
   readonly startedAt: string;

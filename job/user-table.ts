@@ -19,7 +19,7 @@ import {
 } from '../core/item-write.ts';
 import type { RateControl } from '../core/rate/rate-control.ts';
 import type { Authority } from './authority.ts';
-import type { Tally } from './segment-counters.ts';
+import type { SegmentCounters } from './segment-counters.ts';
 
 /** What a segment's Scan needs beside the table. */
 export interface ScanPosition {
@@ -43,7 +43,7 @@ export interface UserTableOptions {
 
 /** The segment that pays for a request. */
 export interface ConsumptionOwner {
-  readonly tally: Pick<Tally, 'add'>;
+  readonly tally: Pick<SegmentCounters, 'add'>;
 }
 
 /**

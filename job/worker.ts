@@ -105,8 +105,8 @@ class Worker {
     this.#authority = new Authority({
       tasks,
       clock,
-      run: task.runId,
-      launch: task.launch,
+      runId: task.runId,
+      launchId: task.launchId,
       instance: this.#instance,
       heartbeatMs: run.heartbeatMs,
       authorityMs: run.authorityMs,
@@ -147,7 +147,7 @@ class Worker {
     await this.#metrics.close();
     await this.#authority.stop();
     if (end.kind !== 'authority-lost') {
-      await this.#tasks.finish(task.runId, task.launch, this.#instance, end, clock.nowIso());
+      await this.#tasks.finish(task.runId, task.launchId, this.#instance, end, clock.nowIso());
     }
     this.#log.info({ end: end.kind, reason: end.message }, 'worker ended');
     return exitCodeOf(end);
@@ -171,7 +171,7 @@ class Worker {
       rate: this.#rate,
       quarantine: new QuarantineStore(this.#options.controlTable),
       clock: this.#options.clock,
-      run: this.#run.run,
+      runId: this.#run.runId,
       writeApi: this.#run.writeApi,
       attribute: this.#run.attribute,
     })
@@ -202,7 +202,7 @@ class Worker {
     signal: AbortSignal,
   ): Promise<void> {
     const { task, clock } = this.#options;
-    const owner = { run: task.runId, segment, pass: record.pass, launch: task.launch };
+    const owner = { runId: task.runId, segment, pass: record.pass, launchId: task.launchId };
     const log = this.#log.child({ segment });
     try {
       const claimed = await this.#segments.claim(owner);
