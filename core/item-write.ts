@@ -56,7 +56,10 @@ export function batchStatementFactory(write: ItemWrite): (key: AttributeMap) => 
   return key => ({ Statement, Parameters: [write.value, ...names.map(name => attributeOf(key, name))] });
 }
 
-/** One conditional UpdateItem; a refusal carries the item, so that nothing has to be read back. */
+/**
+ * One conditional UpdateItem. Its refusal brings no item along: that would be the whole item, which the roles need not
+ * be allowed to read. What stands there is read back by a projection.
+ */
 export function updateItemInput(write: ItemWrite, key: AttributeMap): UpdateItemCommandInput {
   return {
     TableName: write.table,
@@ -66,7 +69,6 @@ export function updateItemInput(write: ItemWrite, key: AttributeMap): UpdateItem
     ExpressionAttributeNames: { '#attribute': write.attribute, '#partitionKey': write.keySchema[0].name },
     ExpressionAttributeValues: { ':value': write.value },
     ReturnConsumedCapacity: 'TOTAL',
-    ReturnValuesOnConditionCheckFailure: 'ALL_OLD',
   };
 }
 

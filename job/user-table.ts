@@ -132,7 +132,7 @@ export class UserTable {
     return (reply.Responses ?? []).map(response => response.Error);
   }
 
-  /** Sets one item. A refusal is thrown, with the item that stands there. */
+  /** Sets one item. A refusal is thrown; {@link readBack} says what stands there. */
   async writeSingle(key: AttributeMap, owner: ConsumptionOwner, signal: AbortSignal): Promise<void> {
     const { client, write, rate } = this.#options;
     let reserved = 0;

@@ -1,5 +1,4 @@
 import { setMaxListeners } from 'node:events';
-import type { AttributeValue } from '@aws-sdk/client-dynamodb';
 import { type AttributeMap, encodeAttributeMap } from '../core/attribute-value.ts';
 import { backoffMs } from '../core/backoff.ts';
 import type { Clock } from '../core/clock.ts';
@@ -117,13 +116,7 @@ export class WriteStage {
     try {
       await this.#options.table.writeSingle(item.key, item.work, signal);
     } catch (error) {
-      const standing = refusedItem(error);
-      if (!standing) return this.#settleFailedCall(error, [item], signal);
-      return this.#settleReadBack(
-        item,
-        Object.hasOwn(standing, this.#options.attribute) ? 'has-attribute' : 'lacks-attribute',
-        signal,
-      );
+      return this.#settleFailedCall(error, [item], signal);
     }
     this.#settleUpdated([item]);
   }
@@ -283,10 +276,4 @@ function settleByPage(items: readonly WorkItem[], outcome: ItemOutcome): void {
     first.work.settle(first.page, outcome, to - from);
     from = to;
   }
-}
-
-/** The item that made a condition fail, where the service sent it along. */
-function refusedItem(error: unknown): Record<string, AttributeValue> | undefined {
-  if (!(error instanceof Error) || error.name !== 'ConditionalCheckFailedException') return undefined;
-  return (error as { Item?: Record<string, AttributeValue> }).Item;
 }

@@ -7,6 +7,7 @@ import { type ItemWrite, updateItemInput } from '../../core/item-write.ts';
 import type { CapacityLimiter } from '../../core/rate/capacity-limiter.ts';
 import type { Counters } from '../../core/records.ts';
 import { settleCall } from '../../core/settle.ts';
+import { readItems } from '../user-table/read-items.ts';
 
 export interface RepairRequest {
   readonly client: DynamoDBClient;
@@ -64,7 +65,9 @@ export async function repairItem(
       if (verdict.kind === 'systemic')
         throw new SystemicError(`Repair failed: ${verdict.reason}`, { cause: error });
       if (verdict.kind === 'refused') {
-        const item = (error as { Item?: AttributeMap }).Item;
+        const [item] = await readItems('Reading an item back whose repair was refused', {
+          ...{ client, table: write, keys: [key], limiter, clock, signal },
+        });
         if (!item) return { outcome: 'deleted', writeUnits };
         if (Object.hasOwn(item, write.attribute)) return { outcome: 'alreadySet', writeUnits };
         refusals += 1;

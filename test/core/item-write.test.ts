@@ -34,7 +34,7 @@ describe('the one write of a run', () => {
     expect(batchStatementFactory(WRITE)(turned)).toEqual(batchStatementFactory(WRITE)(KEY));
   });
 
-  test('alone is this UpdateItem, which names neither key nor attribute in its texts', () => {
+  test('alone is this UpdateItem, which names neither key nor attribute in its texts, and whose refusal brings no item along', () => {
     expect(updateItemInput(WRITE, KEY)).toEqual({
       TableName: 'stuff',
       Key: KEY,
@@ -43,7 +43,6 @@ describe('the one write of a run', () => {
       ExpressionAttributeNames: { '#attribute': 'test', '#partitionKey': 'id' },
       ExpressionAttributeValues: { ':value': { N: '1' } },
       ReturnConsumedCapacity: 'TOTAL',
-      ReturnValuesOnConditionCheckFailure: 'ALL_OLD',
     });
   });
 

@@ -63,6 +63,23 @@ describe('a repair', () => {
     expect(await engine.items(table)).toEqual([theirs]);
   });
 
+  test('reads what was refused back by key and attribute, with strong consistency, and nothing else of it', async () => {
+    const table = await engine.createTable();
+    await engine.fill(
+      table,
+      stuffItems(1).map(item => ({ ...item, test: { N: '7' } })),
+    );
+    expect(await mend(table, [stuffKey(0)])).toMatchObject({ alreadySet: 1 });
+    const [write, read, ...others] = front.calls.map(({ operation, body }) => ({ operation, body }));
+    expect(others).toEqual([]);
+    expect(write?.body).not.toHaveProperty('ReturnValuesOnConditionCheckFailure');
+    expect(read?.operation).toBe('BatchGetItem');
+    expect(read?.body.RequestItems[table]).toMatchObject({
+      ConsistentRead: true,
+      ProjectionExpression: '#key0, #key1, #attribute',
+    });
+  });
+
   test('whose reply was lost finds its own write, and counts it as set by someone', async () => {
     const table = await engine.createTable();
     await engine.fill(table, stuffItems(1));
@@ -100,8 +117,8 @@ describe('a repair', () => {
   test('sets an item aside that is refused without a reason, again and again', async () => {
     const table = await engine.createTable();
     await engine.fill(table, stuffItems(1));
-    front.script = (_, answer) =>
-      answer.refuse('ConditionalCheckFailedException', 'm', { Item: stuffItems(1)[0] });
+    front.script = ({ operation }, answer) =>
+      operation === 'UpdateItem' ? answer.refuse('ConditionalCheckFailedException', 'm') : answer.pass();
     expect(await mend(table, [stuffKey(0)])).toMatchObject({ quarantined: 1 });
     expect(quarantined).toEqual([[encodeAttributeMap(stuffKey(0)), REFUSED, 5]]);
   });
@@ -111,9 +128,7 @@ describe('a repair', () => {
     await engine.fill(table, stuffItems(1));
     let calls = 0;
     front.script = (_, answer) =>
-      calls++ === 0
-        ? answer.refuse('ConditionalCheckFailedException', 'm', { Item: stuffItems(1)[0] })
-        : answer.pass();
+      calls++ === 0 ? answer.refuse('ConditionalCheckFailedException', 'm') : answer.pass();
     const write = { table, keySchema: STUFF_KEY, attribute: 'constructor', value: { N: '1' } };
     expect(await mend(table, [stuffKey(0)], { write })).toMatchObject({ updated: 1, alreadySet: 0 });
     expect((await engine.read(table, stuffKey(0)))?.['constructor']).toEqual({ N: '1' });
