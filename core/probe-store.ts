@@ -1,4 +1,5 @@
 import type { ControlItem, ControlTable } from './control-table.ts';
+import type { Recipe } from './recipe/recipe.ts';
 import { type KeySchema, type Rates, type TaskRecord, taskItem, type WriteApi } from './records.ts';
 
 /** The attribute by which items of the control table expire, in seconds since the epoch. */
@@ -22,7 +23,9 @@ export interface ProbeRecord {
   readonly run: string;
   readonly table: string;
   readonly attribute: string;
-  readonly value: string;
+  /** JSON; absent with a recipe. */
+  readonly value?: string;
+  readonly recipe?: Recipe;
   readonly keySchema: KeySchema;
   /** The ways of writing to try, on a key that no item has. */
   readonly writeApis: readonly WriteApi[];

@@ -43,6 +43,11 @@ export interface WriteRule {
   decide(item: AttributeMap): Decision;
 }
 
+/** Whether an item counts as missing: it lacks a target, and nothing says that it is out of scope. */
+export function isMissing({ kind }: Decision): boolean {
+  return kind === 'write' || kind === 'not-computable';
+}
+
 const HAS_TARGETS: Decision = { kind: 'has-targets' };
 
 /** The founding case: one attribute, one value, every item. */

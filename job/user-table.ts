@@ -14,10 +14,14 @@ import type { CapacityLimiter } from '../core/capacity-limiter.ts';
 import {
   batchStatementFactory,
   type ItemWrite,
+  itemProjection,
   keyOf,
   keyProjection,
+  lackingFilter,
   updateItemInput,
 } from '../core/item-write.ts';
+import type { BatchForms } from '../core/records.ts';
+import type { Assignment } from '../core/write-rule.ts';
 import type { Authority } from './authority.ts';
 import type { CapacityEstimate } from './capacity-estimate.ts';
 import type { Tally } from './segment-counters.ts';
@@ -32,12 +36,20 @@ export interface ScanPosition {
   readonly limit: number | undefined;
 }
 
-/** What stands where a refused item was. */
-export type ReadBack = 'has-attribute' | 'lacks-attribute' | 'absent';
+/** What stands at a key: the item as far as the run's rule reads it. */
+export type ReadBack = AttributeMap | 'absent';
+
+/** One item, and what is to be done with it. */
+export interface ItemAssignment {
+  readonly key: AttributeMap;
+  readonly assignment: Assignment;
+}
 
 export interface UserTableOptions {
   readonly client: DynamoDBClient;
   readonly write: ItemWrite;
+  /** The forms of a batch statement that were proved; one target without sources where there is nothing more. */
+  readonly batchForms?: BatchForms | undefined;
   readonly authority: Authority;
   readonly share: Share;
   readonly estimate: CapacityEstimate;
@@ -56,11 +68,15 @@ export interface ConsumptionOwner {
  */
 export class UserTable {
   readonly #options: UserTableOptions;
-  readonly #statement: (key: AttributeMap) => BatchStatementRequest;
+  readonly #statement: (key: AttributeMap, assignment: Assignment) => BatchStatementRequest;
 
   constructor(options: UserTableOptions) {
     this.#options = options;
-    this.#statement = batchStatementFactory(options.write);
+    this.#statement = batchStatementFactory(options.write, options.batchForms);
+  }
+
+  get write(): ItemWrite {
+    return this.#options.write;
   }
 
   async scan(
@@ -69,7 +85,10 @@ export class UserTable {
     signal: AbortSignal,
   ): Promise<ScanCommandOutput> {
     const { client, write, share, estimate } = this.#options;
-    const { ProjectionExpression, ExpressionAttributeNames } = keyProjection(write, false);
+    const { rule } = write;
+    // The key is all that a constant needs of an item.
+    const onlyKeys = rule.sources.length === 0 && rule.targets.length === 1;
+    const projection = onlyKeys ? keyProjection(write) : itemProjection(write);
     const reserved = estimate.readUnitsOfPage(position.limit);
     await this.#admit(share.read, reserved, signal);
     const page = await client.send(
@@ -80,9 +99,7 @@ export class UserTable {
         ExclusiveStartKey: position.exclusiveStartKey,
         Limit: position.limit,
         Select: 'SPECIFIC_ATTRIBUTES',
-        ProjectionExpression,
-        FilterExpression: 'attribute_not_exists(#attribute)',
-        ExpressionAttributeNames: { ...ExpressionAttributeNames, '#attribute': write.attribute },
+        ...lackingFilter(write, projection),
         ReturnConsumedCapacity: 'TOTAL',
       }),
     );
@@ -95,31 +112,35 @@ export class UserTable {
 
   /** The error of each statement, in order; undefined where the item was set. */
   async writeBatch(
-    keys: readonly AttributeMap[],
+    items: readonly ItemAssignment[],
     owner: ConsumptionOwner,
     signal: AbortSignal,
   ): Promise<(BatchStatementError | undefined)[]> {
     const { client, share, estimate } = this.#options;
-    const reserved = estimate.writeUnitsPerItem * keys.length;
+    const reserved = estimate.writeUnitsPerItem * items.length;
     await this.#admit(share.write, reserved, signal);
     const startedAt = performance.now();
     const reply = await client.send(
       new BatchExecuteStatementCommand({
-        Statements: keys.map(this.#statement),
+        Statements: items.map(({ key, assignment }) => this.#statement(key, assignment)),
         ReturnConsumedCapacity: 'TOTAL',
       }),
     );
-    this.#written(startedAt, reserved, keys.length, reply.ConsumedCapacity, owner);
+    this.#written(startedAt, reserved, items.length, reply.ConsumedCapacity, owner);
     return (reply.Responses ?? []).map(response => response.Error);
   }
 
   /** Sets one item. A refusal is thrown, with the item that stands there. */
-  async writeSingle(key: AttributeMap, owner: ConsumptionOwner, signal: AbortSignal): Promise<void> {
+  async writeSingle(
+    { key, assignment }: ItemAssignment,
+    owner: ConsumptionOwner,
+    signal: AbortSignal,
+  ): Promise<void> {
     const { client, write, share, estimate } = this.#options;
     const reserved = estimate.writeUnitsPerItem;
     await this.#admit(share.write, reserved, signal);
     const startedAt = performance.now();
-    const reply = await client.send(new UpdateItemCommand(updateItemInput(write, key)));
+    const reply = await client.send(new UpdateItemCommand(updateItemInput(write, key, assignment)));
     this.#written(startedAt, reserved, 1, reply.ConsumedCapacity && [reply.ConsumedCapacity], owner);
   }
 
@@ -135,7 +156,7 @@ export class UserTable {
     const reply = await client.send(
       new BatchGetItemCommand({
         RequestItems: {
-          [write.table]: { Keys: [...keys], ConsistentRead: true, ...keyProjection(write, true) },
+          [write.table]: { Keys: [...keys], ConsistentRead: true, ...itemProjection(write) },
         },
         ReturnConsumedCapacity: 'TOTAL',
       }),
@@ -144,10 +165,7 @@ export class UserTable {
     share.read.settle(reserved, readUnits);
     owner.tally.add({ readUnits });
     const standing = new Map(
-      (reply.Responses?.[write.table] ?? []).map(item => [
-        this.#identity(item),
-        Object.hasOwn(item, write.attribute),
-      ]),
+      (reply.Responses?.[write.table] ?? []).map(item => [this.#identity(item), item]),
     );
     const unanswered = new Set(
       (reply.UnprocessedKeys?.[write.table]?.Keys ?? []).map(key => this.#identity(key)),
@@ -155,10 +173,7 @@ export class UserTable {
     return new Map(
       keys
         .filter(key => !unanswered.has(this.#identity(key)))
-        .map(key => {
-          const has = standing.get(this.#identity(key));
-          return [key, has === undefined ? 'absent' : has ? 'has-attribute' : 'lacks-attribute'];
-        }),
+        .map(key => [key, standing.get(this.#identity(key)) ?? 'absent']),
     );
   }
 

@@ -4,6 +4,7 @@ import { CapacityLimiter } from '../../core/capacity-limiter.ts';
 import { describeError } from '../../core/errors.ts';
 import type { ItemWrite } from '../../core/item-write.ts';
 import type { TaskSize } from '../../core/records.ts';
+import { constantRule } from '../../core/write-rule.ts';
 import { type Finding, ok, refusal, warning } from '../checks/finding.ts';
 import { liveWriterFindings, sizeFindings } from '../checks/live-writers.ts';
 import { quotaFindings } from '../checks/quota.ts';
@@ -45,8 +46,7 @@ export async function prepare(session: Session): Promise<Prepared> {
   const write: ItemWrite = {
     table: settings.table,
     keySchema: facts.keySchema,
-    attribute: settings.attribute,
-    value,
+    rule: constantRule(settings.attribute, value),
   };
   const fleet = await lookAtFleet(session);
   const findings: Finding[] = [
@@ -111,7 +111,7 @@ export async function prepare(session: Session): Promise<Prepared> {
     maxCost: settings.maxCost,
     maxQuarantine: settings.maxQuarantine,
     prices,
-    indexes: chargedIndexes(settings.attribute, facts.description),
+    indexes: chargedIndexes(write.rule.targets, facts.description),
     sample,
     sampleMissing: 'because' in sampled ? sampled.because : undefined,
     findings,
@@ -162,7 +162,7 @@ async function takeSample(
     const sample = await sampleTable({
       client,
       write,
-      indexes: chargedIndexes(settings.attribute, description),
+      indexes: chargedIndexes(write.rule.targets, description),
       createdKey: settings.createdKey,
       segments: settings.sample,
       tableSize: tableSizeOf(description),

@@ -3,15 +3,16 @@ import { encodeAttributeMap } from '../../../core/attribute-value.ts';
 import type { Clock } from '../../../core/clock.ts';
 import type { ControlTable } from '../../../core/control-table.ts';
 import { QuarantineStore } from '../../../core/quarantine-store.ts';
-import type { KeySchema, QuarantineRecord, WriteApi } from '../../../core/records.ts';
+import type { BatchForms, KeySchema, QuarantineRecord, WriteApi } from '../../../core/records.ts';
 import { SegmentStore } from '../../../core/segment-store.ts';
+import { constantRule, type WriteRule } from '../../../core/write-rule.ts';
 import type { Authority } from '../../../job/authority.ts';
 import { CapacityEstimate } from '../../../job/capacity-estimate.ts';
 import { InFlightLimit } from '../../../job/in-flight.ts';
 import { SegmentWork } from '../../../job/segment-work.ts';
 import { Share } from '../../../job/share.ts';
 import { UserTable } from '../../../job/user-table.ts';
-import { type WorkItem, WriteQueue } from '../../../job/write-queue.ts';
+import { WriteQueue, workItem } from '../../../job/write-queue.ts';
 import { MOST_IN_FLIGHT, WriteStage } from '../../../job/write-stage.ts';
 import { type EngineForTests, type Item, STUFF_KEY, stuffItems } from '../../support/engine.ts';
 import { type HttpFront, type Script, startHttpFront, type WireCall } from '../../support/http-front.ts';
@@ -23,6 +24,9 @@ export interface BenchOptions {
   readonly writeApi?: WriteApi;
   readonly attribute?: string;
   readonly value?: AttributeValue;
+  /** Instead of an attribute and its value. */
+  readonly rule?: WriteRule;
+  readonly batchForms?: BatchForms;
   readonly keySchema?: KeySchema;
   /** A front for the control table's client, where quarantine goes. */
   readonly controlTable?: ControlTable;
@@ -50,6 +54,7 @@ export class WriteBench {
   readonly #stage: WriteStage;
   readonly #stop = new AbortController();
   readonly #keySchema: KeySchema;
+  readonly #rule: WriteRule;
   #items: readonly Item[] = [];
 
   static async open(engine: EngineForTests, options: BenchOptions = {}): Promise<WriteBench> {
@@ -87,6 +92,8 @@ export class WriteBench {
     },
   ) {
     const { attribute = 'test', value = { N: '1' }, writeApi = 'batch', keySchema = STUFF_KEY } = options;
+    const rule = options.rule ?? constantRule(attribute, value);
+    this.#rule = rule;
     this.#engine = engine;
     this.#keySchema = keySchema;
     this.table = parts.table;
@@ -100,7 +107,7 @@ export class WriteBench {
     const estimate = new CapacityEstimate(0);
     const userTable = new UserTable({
       client: this.#client,
-      write: { table: parts.table, keySchema, attribute, value },
+      write: { table: parts.table, keySchema, rule },
       authority: HELD_AUTHORITY,
       share: this.share,
       estimate,
@@ -116,7 +123,7 @@ export class WriteBench {
       clock: parts.clock,
       run: 'run-1',
       writeApi,
-      attribute,
+      batchForms: options.batchForms,
     });
   }
 
@@ -135,16 +142,12 @@ export class WriteBench {
     const page = { unsettled: this.#items.length, lastEvaluatedKey: undefined };
     this.work.append(page);
     this.#queue.add(
-      this.#items.map(
-        (item): WorkItem => ({
-          key: this.keyOf(item),
-          page,
-          work: this.work,
-          tries: 0,
-          internalErrors: 0,
-          unexplainedRefusals: 0,
-        }),
-      ),
+      this.#items.map(item => {
+        // A constant is tried on every item, on those too that a Scan would not have brought.
+        const decision = this.#rule.decide(this.#rule.sources.length === 0 ? {} : item);
+        const assignment = decision.kind === 'write' ? decision.assignment : undefined;
+        return workItem({ key: this.keyOf(item), page, work: this.work, assignment });
+      }),
     );
     return this.#stage.run(this.#stop.signal);
   }
