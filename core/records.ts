@@ -15,6 +15,8 @@ import type { Recipe } from './recipe/recipe.ts';
  * | run id       | CANARY#…             | once, before a canary begins: the items it may write      |
  */
 
+import type { ItemSize } from './rate/capacity-estimate.ts';
+
 /** The state of a run. Those in {@link FINISHED} have released the table. */
 export type RunStatus =
   | 'running'
@@ -217,6 +219,8 @@ export interface RunRecord {
   readonly deployedAt?: string;
   /** The attribute that says when an item was created, where the operator named one. */
   readonly createdKey?: string;
+  /** What the plan's sample, or DynamoDB's own account of the table, says of the items. */
+  readonly itemSize?: ItemSize;
   /** The fleet's budget. */
   readonly rates: Rates;
   /** Write units a second that the table was provisioned for at the start; absent on demand. */
@@ -424,6 +428,8 @@ export interface SegmentRecord {
    */
   readonly lastEvaluatedKey?: string;
   readonly counters: Counters;
+  /** What its last launch had learned of the items: the next one begins with it. */
+  readonly itemSize?: ItemSize;
   /** Launches in a row that ended without moving the checkpoint. */
   readonly attempts: number;
   readonly progressAt?: string;

@@ -1,5 +1,6 @@
 import type { ControlItem, ControlTable, Outcome } from './control-table.ts';
 import { AuthorityLostError } from './errors.ts';
+import type { ItemSize } from './rate/capacity-estimate.ts';
 import { type Counters, NO_COUNTERS, SEGMENT_PREFIX, type SegmentRecord, segmentItem } from './records.ts';
 
 const UNKNOWN = 'attribute_not_exists(#run)';
@@ -27,6 +28,7 @@ export interface Checkpoint {
   readonly sequence: number;
   readonly lastEvaluatedKey?: string;
   readonly counters: Counters;
+  readonly itemSize?: ItemSize | undefined;
   readonly at: string;
 }
 
@@ -166,6 +168,7 @@ export class SegmentStore {
           sequence: checkpoint.sequence,
           lastEvaluatedKey: checkpoint.lastEvaluatedKey,
           counters: checkpoint.counters,
+          itemSize: checkpoint.itemSize,
           progressedBy: owner.launch,
           progressAt: checkpoint.at,
           attempts: 0,

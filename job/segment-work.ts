@@ -1,6 +1,7 @@
 import { backoffMs } from '../core/backoff.ts';
 import type { Clock } from '../core/clock.ts';
 import { AuthorityLostError } from '../core/errors.ts';
+import type { ItemSize } from '../core/rate/capacity-estimate.ts';
 import type { Counters, SegmentRecord } from '../core/records.ts';
 import type { SegmentOwner, SegmentStore } from '../core/segment-store.ts';
 import { type ItemOutcome, Tally } from './segment-counters.ts';
@@ -15,6 +16,8 @@ export interface SegmentWorkOptions {
   readonly claimed: SegmentRecord;
   readonly segments: SegmentStore;
   readonly clock: Clock;
+  /** What the launch has learned of the items, for the next one. */
+  readonly itemSize?: () => ItemSize | undefined;
   readonly onCounters: (segment: number, change: Partial<Counters>) => void;
 }
 
@@ -162,13 +165,14 @@ export class SegmentWork {
   }
 
   async #save(): Promise<void> {
-    const { segments, owner, clock } = this.#options;
+    const { segments, owner, clock, itemSize } = this.#options;
     const prefix = this.#prefix.read();
     this.#sequence += 1;
     const checkpoint = {
       sequence: this.#sequence,
       ...(prefix.lastEvaluatedKey !== undefined && { lastEvaluatedKey: prefix.lastEvaluatedKey }),
       counters: this.tally.snapshot(),
+      itemSize: itemSize?.(),
       at: clock.nowIso(),
     };
     await (prefix.complete ? segments.complete(owner, checkpoint) : segments.checkpoint(owner, checkpoint));
