@@ -86,9 +86,9 @@ describe('a scan', () => {
       TotalSegments: 5,
       Limit: 7,
       Select: 'SPECIFIC_ATTRIBUTES',
-      ProjectionExpression: '#key0, #key1',
-      FilterExpression: 'attribute_not_exists(#attribute)',
-      ExpressionAttributeNames: { '#key0': 'id', '#key1': 'created', '#attribute': 'test' },
+      ProjectionExpression: '#name0, #name1',
+      FilterExpression: 'attribute_not_exists(#name2)',
+      ExpressionAttributeNames: { '#name0': 'id', '#name1': 'created', '#name2': 'test' },
       ReturnConsumedCapacity: 'TOTAL',
     });
   });
@@ -149,7 +149,7 @@ describe('a write', () => {
     );
     const users = userTable(table);
     for (const index of [0, 1, 2, 3]) {
-      await expect(users.writeSingle(stuffKey(index), { tally }, NEVER)).rejects.toThrow();
+      await expect(users.writeSingle(assigned(index), { tally }, NEVER)).rejects.toThrow();
     }
     expect(consumed().writeUnits).toBe(4);
   });

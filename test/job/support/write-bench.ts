@@ -160,6 +160,12 @@ export class WriteBench {
     return { matched, updated, alreadySet, deleted, quarantined };
   }
 
+  /** What recipes count beside the outcomes. */
+  recipeCounters() {
+    const { outOfScope, recomputed } = this.work.tally.snapshot();
+    return { outOfScope, recomputed };
+  }
+
   /** In order of their keys. */
   async quarantined(): Promise<QuarantineRecord[]> {
     return (await this.#quarantine.list('run-1')).sort((a, b) => (a.key < b.key ? -1 : 1));
