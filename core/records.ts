@@ -173,7 +173,7 @@ export interface RunForecast {
 }
 
 export interface RunRecord {
-  readonly run: string;
+  readonly runId: string;
   readonly status: RunStatus;
   readonly desired: DesiredState;
   readonly stopReason?: StopReason;
@@ -345,8 +345,8 @@ export interface TaskEnd {
 }
 
 export interface TaskRecord {
-  readonly run: string;
-  readonly launch: string;
+  readonly runId: string;
+  readonly launchId: string;
   readonly pass: number;
   readonly segments: readonly number[];
   readonly status: TaskStatus;
@@ -377,6 +377,8 @@ export interface TaskRecord {
   readonly end?: TaskEnd;
   /** Why the worker was throttled last, and how often within the last heartbeat interval. */
   readonly throttled?: { readonly count: number; readonly reason: string };
+  /** How often a reply did not come in time within the last heartbeat interval, and which one last. */
+  readonly slow?: { readonly count: number; readonly reason: string };
 }
 
 /**
@@ -411,13 +413,13 @@ export const SEGMENT_TRANSITIONS: Readonly<Record<SegmentStatus, Partial<Record<
 export const MAX_TOTAL_SEGMENTS = 1_000_000;
 
 export interface SegmentRecord {
-  readonly run: string;
+  readonly runId: string;
   readonly segment: number;
   readonly totalSegments: number;
   readonly pass: number;
   readonly status: SegmentStatus;
   /** The launch that owns it. */
-  readonly launch?: string;
+  readonly launchId?: string;
   /** The launch that last moved the checkpoint. */
   readonly progressedBy?: string;
   /** Raised by every checkpoint of this segment, in whatever launch. */
@@ -438,7 +440,7 @@ export interface SegmentRecord {
 }
 
 export interface QuarantineRecord {
-  readonly run: string;
+  readonly runId: string;
   /** DynamoDB JSON. */
   readonly key: string;
   readonly reason: string;
@@ -453,7 +455,7 @@ export interface QuarantineRecord {
 }
 
 export interface VerificationRecord {
-  readonly run: string;
+  readonly runId: string;
   readonly pass: number;
   readonly totalSegments: number;
   readonly startedAt: string;

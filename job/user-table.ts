@@ -10,6 +10,7 @@ import {
   UpdateItemCommand,
 } from '@aws-sdk/client-dynamodb';
 import type { AttributeMap } from '../core/attribute-value.ts';
+import { type Clock, systemClock } from '../core/clock.ts';
 import {
   batchStatementFactory,
   type ItemWrite,
@@ -19,11 +20,12 @@ import {
   lackingFilter,
   updateItemInput,
 } from '../core/item-write.ts';
+import { Patience } from '../core/rate/patience.ts';
 import type { RateControl } from '../core/rate/rate-control.ts';
 import type { BatchForms } from '../core/records.ts';
 import type { Assignment } from '../core/write-rule.ts';
 import type { Authority } from './authority.ts';
-import type { Tally } from './segment-counters.ts';
+import type { SegmentCounters } from './segment-counters.ts';
 
 /** What a segment's Scan needs beside the table. */
 export interface ScanPosition {
@@ -50,12 +52,15 @@ export interface UserTableOptions {
   readonly batchForms?: BatchForms | undefined;
   readonly authority: Authority;
   readonly rate: RateControl;
+  readonly clock?: Clock;
   readonly onWriteLatency: (ms: number) => void;
+  /** Hears that the table answers slowly, in words. */
+  readonly onSlow?: (reason: string) => void;
 }
 
 /** The segment that pays for a request. */
 export interface ConsumptionOwner {
-  readonly tally: Pick<Tally, 'add'>;
+  readonly tally: Pick<SegmentCounters, 'add'>;
 }
 
 /**
@@ -66,10 +71,17 @@ export interface ConsumptionOwner {
 export class UserTable {
   readonly #options: UserTableOptions;
   readonly #statement: (key: AttributeMap, assignment: Assignment) => BatchStatementRequest;
+  readonly #scans: Patience;
+  readonly #writes: Patience;
+  readonly #readBacks: Patience;
 
   constructor(options: UserTableOptions) {
     this.#options = options;
     this.#statement = batchStatementFactory(options.write, options.batchForms);
+    const { clock = systemClock, onSlow = () => {} } = options;
+    this.#scans = new Patience({ clock, what: 'Scan', onSlow });
+    this.#writes = new Patience({ clock, what: 'write', onSlow });
+    this.#readBacks = new Patience({ clock, what: 'BatchGetItem', onSlow });
   }
 
   get write(): ItemWrite {
@@ -86,19 +98,24 @@ export class UserTable {
     // The key is all that a constant needs of an item.
     const onlyKeys = rule.sources.length === 0 && rule.targets.length === 1;
     const projection = onlyKeys ? keyProjection(write) : itemProjection(write);
-    const reserved = await this.#admit(() => rate.reservePage(position.limit, false, signal), signal);
-    const sentAt = performance.now();
-    const page = await client.send(
-      new ScanCommand({
-        TableName: write.table,
-        Segment: position.segment,
-        TotalSegments: position.totalSegments,
-        ExclusiveStartKey: position.exclusiveStartKey,
-        Limit: position.limit,
-        Select: 'SPECIFIC_ATTRIBUTES',
-        ...lackingFilter(write, projection),
-        ReturnConsumedCapacity: 'TOTAL',
-      }),
+    const command = new ScanCommand({
+      TableName: write.table,
+      Segment: position.segment,
+      TotalSegments: position.totalSegments,
+      ExclusiveStartKey: position.exclusiveStartKey,
+      Limit: position.limit,
+      Select: 'SPECIFIC_ATTRIBUTES',
+      ...lackingFilter(write, projection),
+      ReturnConsumedCapacity: 'TOTAL',
+    });
+    let reserved = 0;
+    let sentAt = 0;
+    const page = await this.#scans.send(
+      async () => {
+        reserved = await this.#admit(() => rate.reservePage(position.limit, false, signal), signal);
+        sentAt = performance.now();
+      },
+      abortSignal => client.send(command, { abortSignal }),
     );
     const readUnits = page.ConsumedCapacity?.CapacityUnits ?? reserved;
     const { ScannedCount: scanned = 0, Count: matched = 0 } = page;
@@ -115,13 +132,18 @@ export class UserTable {
     signal: AbortSignal,
   ): Promise<(BatchStatementError | undefined)[]> {
     const { client, rate } = this.#options;
-    const reserved = await this.#admit(() => rate.reserveWrites(items.length, signal), signal);
-    const startedAt = performance.now();
-    const reply = await client.send(
-      new BatchExecuteStatementCommand({
-        Statements: items.map(({ key, assignment }) => this.#statement(key, assignment)),
-        ReturnConsumedCapacity: 'TOTAL',
-      }),
+    let reserved = 0;
+    let startedAt = 0;
+    const reply = await this.#writes.send(
+      async () => {
+        reserved = await this.#admit(() => rate.reserveWrites(items.length, signal), signal);
+        startedAt = performance.now();
+      },
+      abortSignal => {
+        const Statements = items.map(({ key, assignment }) => this.#statement(key, assignment));
+        const command = new BatchExecuteStatementCommand({ Statements, ReturnConsumedCapacity: 'TOTAL' });
+        return client.send(command, { abortSignal });
+      },
     );
     this.#written(startedAt, reserved, items.length, reply.ConsumedCapacity, owner);
     return (reply.Responses ?? []).map(response => response.Error);
@@ -134,10 +156,17 @@ export class UserTable {
     signal: AbortSignal,
   ): Promise<void> {
     const { client, write, rate } = this.#options;
-    const reserved = await this.#admit(() => rate.reserveWrites(1, signal), signal);
-    const startedAt = performance.now();
-    const reply = await client
-      .send(new UpdateItemCommand(updateItemInput(write, key, assignment)))
+    let reserved = 0;
+    let startedAt = 0;
+    const reply = await this.#writes
+      .send(
+        async () => {
+          reserved = await this.#admit(() => rate.reserveWrites(1, signal), signal);
+          startedAt = performance.now();
+        },
+        abortSignal =>
+          client.send(new UpdateItemCommand(updateItemInput(write, key, assignment)), { abortSignal }),
+      )
       .catch((error: unknown) => {
         if (isRefusal(error)) owner.tally.add({ writeUnits: rate.settleRefusal(reserved) });
         throw error;
@@ -152,14 +181,18 @@ export class UserTable {
     signal: AbortSignal,
   ): Promise<Map<AttributeMap, ReadBack>> {
     const { client, write, rate } = this.#options;
-    const reserved = await this.#admit(() => rate.reserveReads(keys.length, signal), signal);
-    const reply = await client.send(
-      new BatchGetItemCommand({
-        RequestItems: {
-          [write.table]: { Keys: [...keys], ConsistentRead: true, ...itemProjection(write) },
-        },
-        ReturnConsumedCapacity: 'TOTAL',
-      }),
+    const command = new BatchGetItemCommand({
+      RequestItems: {
+        [write.table]: { Keys: [...keys], ConsistentRead: true, ...itemProjection(write) },
+      },
+      ReturnConsumedCapacity: 'TOTAL',
+    });
+    let reserved = 0;
+    const reply = await this.#readBacks.send(
+      async () => {
+        reserved = await this.#admit(() => rate.reserveReads(keys.length, signal), signal);
+      },
+      abortSignal => client.send(command, { abortSignal }),
     );
     const answered = keys.length - (reply.UnprocessedKeys?.[write.table]?.Keys?.length ?? 0);
     owner.tally.add({ readUnits: rate.settleReads(reserved, sumOf(reply.ConsumedCapacity), answered) });

@@ -2,7 +2,7 @@ import { setMaxListeners } from 'node:events';
 import { type AttributeMap, encodeAttributeMap } from '../core/attribute-value.ts';
 import { backoffMs } from '../core/backoff.ts';
 import type { Clock } from '../core/clock.ts';
-import { AuthorityLostError, SystemicError } from '../core/errors.ts';
+import { AuthorityLostError, describeError, SystemicError } from '../core/errors.ts';
 import { isBatchable, MAX_BATCH_STATEMENTS, PLAIN_FORMS } from '../core/item-write.ts';
 import type { QuarantineStore } from '../core/quarantine-store.ts';
 import type { RateControl } from '../core/rate/rate-control.ts';
@@ -37,10 +37,12 @@ export interface WriteStageOptions {
   readonly rate: RateControl;
   readonly quarantine: QuarantineStore;
   readonly clock: Clock;
-  readonly run: string;
+  readonly runId: string;
   readonly writeApi: WriteApi;
   /** With `batch`: what else than one target without sources may go in one. */
   readonly batchForms?: BatchForms | undefined;
+  /** Hears why an item's record could not be written to the quarantine. */
+  readonly onUnrecorded?: (reason: string, tries: number) => void;
 }
 
 /** An item with values to write. */
@@ -290,17 +292,26 @@ export class WriteStage {
   }
 
   async #quarantine(item: WorkItem, reason: string, signal: AbortSignal): Promise<void> {
-    const { quarantine, run, clock } = this.#options;
+    const { quarantine, runId: run, clock } = this.#options;
     try {
       await quarantine.add({
-        run,
+        runId: run,
         key: encodeAttributeMap(item.key),
         reason,
         attempts: item.tries + 1,
         segment: item.work.segment,
         at: clock.nowIso(),
       });
-    } catch {
+    } catch (error) {
+      const verdict = settleCall(error, 1);
+      if (verdict.kind !== 'retry') {
+        throw new SystemicError(
+          `An item cannot be written, and neither can its record: ${describeError(error)}`,
+          { cause: error },
+        );
+      }
+      item.tries += 1;
+      this.#options.onUnrecorded?.(verdict.reason, item.tries);
       // An item is settled as quarantined only once its record stands; until then its page stays open.
       return this.#tryAgain([item], signal);
     }

@@ -1,20 +1,30 @@
 import { randomUUID } from 'node:crypto';
+import pMap from 'p-map';
 import { createMetricsClient } from '../../core/aws-clients.ts';
 import { systemClock } from '../../core/clock.ts';
+import { SUPERVISOR_WRITES_PER_SECOND, turnMs } from '../../core/control-pace.ts';
 import { ConfigurationError } from '../../core/errors.ts';
-import { isFinished, isInAuthority, type OperatorChange, type RunRecord } from '../../core/records.ts';
+import {
+  isFinished,
+  isInAuthority,
+  type OperatorChange,
+  type RunRecord,
+  type TaskRecord,
+} from '../../core/records.ts';
 import type { OperatorEdit } from '../../core/run-store.ts';
 import { EXIT, type ExitCode } from '../cli/exit-codes.ts';
 import { nextCommand, nextRun } from '../cli/next-command.ts';
 import { TaskWatch } from '../fleet/task-watch.ts';
 import { type CommandContext, openStores, operator, readRun } from '../session.ts';
 import type { Stores } from '../stores.ts';
-import { RunOpenSignal } from '../supervise/run-open-metric.ts';
+import { RunOpenMetric } from '../supervise/run-open-metric.ts';
 
 const LOOK_INTERVAL_MS = 250;
 
-/** A supervisor passes a new rate on within a second, and a heartbeat brings it within two; then an echo follows. */
-const RATE_PATIENCE_MS = 15_000;
+const TOLD_AT_A_TIME = 10;
+
+/** Beside heartbeats and turns: the supervisor's writes, a turn that comes late. */
+const RATE_SLACK_MS = 10_000;
 
 /** `orchestrate pause RUN`: returns when no task has authority any more. */
 export function pause(context: CommandContext): Promise<ExitCode> {
@@ -35,22 +45,22 @@ async function endTasks(
   const { output, settings } = context;
   const stores = await openStores(context);
   const before = await readUnfinished(stores, settings.run ?? '', what);
-  output.setRun(before.run);
+  output.setRun(before.runId);
   if (what === 'pause' && before.status === 'paused') {
-    output.print(`Run ${before.run} is paused already.`);
+    output.print(`Run ${before.runId} is paused already.`);
     return EXIT.ok;
   }
-  await stores.runs.operate(before.run, change(what, `was ${before.status}`), edit);
+  await stores.runs.operate(before.runId, change(what, `was ${before.status}`), edit);
   output.say(`Waiting until every task has stopped or its authority is over.`);
   await untilTasksEnded(stores, before, edit.desired === 'pause' ? 'pause' : 'stop');
-  const after = await stores.runs.conclude(before.run, systemClock.nowIso());
+  const after = await stores.runs.conclude(before.runId, systemClock.nowIso());
   if (after && after.status !== 'running' && after.status !== 'verifying') await closeSignal(after, context);
   const status = after?.status ?? 'gone';
   output.event(`run.${what === 'pause' ? 'paused' : 'cancelled'}`, { status });
   output.print(
     what === 'pause'
-      ? `Run ${before.run} is ${status}: no task can write any more. Go on with: ${nextCommand('resume', before.run)}`
-      : `Run ${before.run} is ${status}: no task can write any more. What was written stays; a new run goes on from there: ${nextRun(before)}`,
+      ? `Run ${before.runId} is ${status}: no task can write any more. Go on with: ${nextCommand('resume', before.runId)}`
+      : `Run ${before.runId} is ${status}: no task can write any more. What was written stays; a new run goes on from there: ${nextRun(before)}`,
   );
   return EXIT.ok;
 }
@@ -58,7 +68,7 @@ async function endTasks(
 async function readUnfinished(stores: Stores, id: string, what: string): Promise<RunRecord> {
   const run = await readRun(stores, id);
   if (isFinished(run.status) || (what === 'pause' && run.status === 'failed')) {
-    throw new ConfigurationError(`Run ${run.run} is ${run.status}; there is nothing to ${what}.`);
+    throw new ConfigurationError(`Run ${run.runId} is ${run.status}; there is nothing to ${what}.`);
   }
   return run;
 }
@@ -74,20 +84,21 @@ async function untilTasksEnded(stores: Stores, run: RunRecord, desired: 'pause' 
     onUnobserved: () => {},
   });
   for (;;) {
-    const tasks = (await stores.tasks.list(run.run)).filter(({ status }) => isInAuthority(status));
+    const tasks = (await stores.tasks.list(run.runId)).filter(({ status }) => isInAuthority(status));
     if (tasks.length === 0) return;
-    for (const task of tasks) {
+    const tell = async (task: TaskRecord) => {
       if (task.heartbeat === 0)
         await watch.fence(task, { kind: 'desired', message: `the run is to ${desired}` });
-      else if (task.desired !== desired) await stores.tasks.setDesired(run.run, task.launch, desired);
-    }
+      else if (task.desired !== desired) await stores.tasks.setDesired(run.runId, task.launchId, desired);
+    };
+    await pMap(tasks, tell, { concurrency: TOLD_AT_A_TIME });
     await watch.observe(tasks);
-    await systemClock.sleep(LOOK_INTERVAL_MS);
+    await systemClock.sleep(Math.max(LOOK_INTERVAL_MS, run.heartbeatMs / 8));
   }
 }
 
 async function closeSignal(run: RunRecord, { output }: CommandContext): Promise<void> {
-  const signal = new RunOpenSignal(createMetricsClient(), run, error =>
+  const signal = new RunOpenMetric(createMetricsClient(), run, error =>
     output.say(`Warning: CloudWatch did not take the end of RunOpen: ${String(error)}`),
   );
   await signal.close();
@@ -102,7 +113,7 @@ export async function rate(context: CommandContext): Promise<ExitCode> {
   }
   const stores = await openStores(context);
   const run = await readUnfinished(stores, settings.run ?? '', 'change the rate of');
-  output.setRun(run.run);
+  output.setRun(run.runId);
   const rates = {
     writeUnitsPerSecond: maxWriteRate ?? run.rates.writeUnitsPerSecond,
     readUnitsPerSecond: maxReadRate ?? run.rates.readUnitsPerSecond,
@@ -110,26 +121,40 @@ export async function rate(context: CommandContext): Promise<ExitCode> {
   const detail =
     `${run.rates.writeUnitsPerSecond} to ${rates.writeUnitsPerSecond} write and ` +
     `${run.rates.readUnitsPerSecond} to ${rates.readUnitsPerSecond} read units a second`;
-  await stores.runs.operate(run.run, change('rate', detail), { rates });
-  const inForce = await untilWithin(stores, run.run, rates.writeUnitsPerSecond, rates.readUnitsPerSecond);
+  await stores.runs.operate(run.runId, change('rate', detail), { rates });
+  const inForce = await untilWithin(stores, run, rates);
   output.event('run.rate', { budget: rates, inForce });
   output.print(
     inForce
-      ? `Run ${run.run}: ${detail}, in force.`
-      : `Run ${run.run}: ${detail}, recorded. Not every task has taken it over: is anybody supervising? ${nextCommand('resume', run.run)}`,
+      ? `Run ${run.runId}: ${detail}, in force.`
+      : `Run ${run.runId}: ${detail}, recorded. Not every task has taken it over: is anybody supervising? ${nextCommand('resume', run.runId)}`,
   );
   return EXIT.ok;
 }
 
-async function untilWithin(stores: Stores, run: string, write: number, read: number): Promise<boolean> {
-  const giveUpAtMs = systemClock.monotonicMs() + RATE_PATIENCE_MS;
+/**
+ * A turn of the supervisor writes the new grants, a heartbeat brings each, and the next one echoes it. With many tasks
+ * all of them stretch.
+ */
+function ratePatienceMs({ tasks, heartbeatMs }: Pick<RunRecord, 'tasks' | 'heartbeatMs'>): number {
+  const writingMs = (tasks / SUPERVISOR_WRITES_PER_SECOND) * 1_000;
+  return turnMs(tasks) + writingMs + 2 * heartbeatMs + RATE_SLACK_MS;
+}
+
+async function untilWithin(
+  stores: Stores,
+  run: Pick<RunRecord, 'runId' | 'tasks' | 'heartbeatMs'>,
+  budget: RunRecord['rates'],
+): Promise<boolean> {
+  const giveUpAtMs = systemClock.monotonicMs() + ratePatienceMs(run);
   for (;;) {
-    const tasks = (await stores.tasks.list(run)).filter(({ status }) => isInAuthority(status));
+    const tasks = (await stores.tasks.list(run.runId)).filter(({ status }) => isInAuthority(status));
     const inForce = tasks.map(task => (task.seenRenewal === task.renewal ? task.granted : task.held));
-    const sum = (rate: keyof RunRecord['rates']) => inForce.reduce((total, share) => total + share[rate], 0);
-    if (sum('writeUnitsPerSecond') <= write * 1.001 && sum('readUnitsPerSecond') <= read * 1.001) return true;
+    const within = (rate: keyof RunRecord['rates']) =>
+      inForce.reduce((total, share) => total + share[rate], 0) <= budget[rate] * 1.001;
+    if (within('writeUnitsPerSecond') && within('readUnitsPerSecond')) return true;
     if (systemClock.monotonicMs() > giveUpAtMs) return false;
-    await systemClock.sleep(LOOK_INTERVAL_MS);
+    await systemClock.sleep(Math.max(LOOK_INTERVAL_MS, run.heartbeatMs / 8));
   }
 }
 

@@ -5,7 +5,7 @@ import { type ItemWrite, itemProjection, keyOf, lackingFilter } from '../../core
 import { CapacityLimiter } from '../../core/rate/capacity-limiter.ts';
 import { loadRule } from '../../core/recipe/load.ts';
 import type { RunRecord } from '../../core/records.ts';
-import { persistently } from '../../core/retry-until-answered.ts';
+import { retryUntilAnswered } from '../../core/retry-until-answered.ts';
 import { isMissing } from '../../core/write-rule.ts';
 import { readItems } from '../user-table/read-items.ts';
 import type { PassEnd, PassEndOptions } from './pass-end.ts';
@@ -80,7 +80,7 @@ async function readPage(
   start: AttributeMap | undefined,
 ) {
   const projection = itemProjection(write);
-  return persistently('Choosing the items of the canary', { clock, signal }, async () => {
+  return retryUntilAnswered('Choosing the items of the canary', { clock, signal }, async () => {
     await limiter.reserve(1, signal);
     const page = await client.send(
       new ScanCommand({
@@ -111,7 +111,7 @@ export async function endCanary(
   await stores.runs.supervise(supervision, ({ status }) =>
     status === 'verifying' ? undefined : { status: 'verifying' },
   );
-  const keys = (await stores.canary.list(run.run)).map(decodeKey);
+  const keys = (await stores.canary.list(run.runId)).map(decodeKey);
   const limiter = new CapacityLimiter(clock, run.rates.readUnitsPerSecond);
   const rule = await loadRule(run, run.keySchema);
   const missing: AttributeMap[] = [];
@@ -124,7 +124,7 @@ export async function endCanary(
       ...standing.filter(item => isMissing(rule.decide(item))).map(item => keyOf(run.keySchema, item)),
     );
   }
-  const quarantined = new Set((await stores.quarantine.list(run.run)).map(({ key }) => key));
+  const quarantined = new Set((await stores.quarantine.list(run.runId)).map(({ key }) => key));
   const open = missing.map(encodeAttributeMap).filter(key => !quarantined.has(key));
   await stores.runs.supervise(supervision, () => ({ missing: missing.length }));
   output.event('canary.verified', {

@@ -30,7 +30,7 @@ export interface BenchOptions {
   readonly controlTable?: ControlTable;
 }
 
-const OWNER = { run: 'run-1', segment: 0, pass: 1, launch: 'launch-1' };
+const OWNER = { runId: 'run-1', segment: 0, pass: 1, launchId: 'launch-1' };
 
 /** Always there: what becomes of authority is the matter of its own tests. */
 export const HELD_AUTHORITY = { held: async () => {} } as unknown as Authority;
@@ -40,6 +40,7 @@ const SPEED = 100;
 
 /** The worker's write stage over a table of the real engine, with an HTTP front that can give odd replies. */
 export class WriteBench {
+  readonly unrecorded: [reason: string, tries: number][] = [];
   readonly table: string;
   readonly front: HttpFront;
   readonly rate: RateControl;
@@ -115,9 +116,10 @@ export class WriteBench {
       rate: this.rate,
       quarantine: this.#quarantine,
       clock: parts.clock,
-      run: 'run-1',
+      runId: 'run-1',
       writeApi,
       batchForms: options.batchForms,
+      onUnrecorded: (reason, tries) => this.unrecorded.push([reason, tries]),
     });
   }
 
