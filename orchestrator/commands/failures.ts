@@ -1,8 +1,9 @@
-import { decodeKey, parseJsonValue } from '../../core/attribute-value.ts';
+import { decodeKey } from '../../core/attribute-value.ts';
 import { createDataPlaneClient } from '../../core/aws-clients.ts';
 import { systemClock } from '../../core/clock.ts';
 import { TableLockedError } from '../../core/errors.ts';
 import { CapacityLimiter } from '../../core/rate/capacity-limiter.ts';
+import { loadRule } from '../../core/recipe/load.ts';
 import { defineCommand, type Handler, RUN_POSITIONAL } from '../cli/command.ts';
 import { EXIT } from '../cli/exit-codes.ts';
 import { nextCommand } from '../cli/next-command.ts';
@@ -39,8 +40,7 @@ export const handler: Handler<typeof failures> = async context => {
   const write = {
     table: run.table,
     keySchema: run.keySchema,
-    attribute: run.attribute,
-    value: parseJsonValue(run.value),
+    rule: await loadRule(run, run.keySchema),
   };
   const limiter = new CapacityLimiter(systemClock, run.rates.writeUnitsPerSecond);
   let left = 0;

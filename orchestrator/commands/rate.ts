@@ -1,4 +1,5 @@
 import { systemClock } from '../../core/clock.ts';
+import { SUPERVISOR_WRITES_PER_SECOND, turnMs } from '../../core/control-pace.ts';
 import { ConfigurationError } from '../../core/errors.ts';
 import { isInAuthority, type RunRecord } from '../../core/records.ts';
 import { defineCommand, type Handler, RUN_POSITIONAL } from '../cli/command.ts';
@@ -11,8 +12,8 @@ import { operatorChange, readUnfinished } from '../supervise/end-tasks.ts';
 
 const LOOK_INTERVAL_MS = 250;
 
-/** A supervisor passes a new rate on within a second, and a heartbeat brings it within two; then an echo follows. */
-const RATE_PATIENCE_MS = 15_000;
+/** Beside heartbeats and turns: the supervisor's writes, a turn that comes late. */
+const RATE_SLACK_MS = 10_000;
 
 export const rate = defineCommand({
   usage: 'rate <run>',
@@ -40,7 +41,7 @@ export const handler: Handler<typeof rate> = async context => {
     `${run.rates.writeUnitsPerSecond} to ${rates.writeUnitsPerSecond} write and ` +
     `${run.rates.readUnitsPerSecond} to ${rates.readUnitsPerSecond} read units a second`;
   await stores.runs.operate(run.runId, operatorChange('rate', detail), { rates });
-  const inForce = await untilWithin(stores, run.runId, rates.writeUnitsPerSecond, rates.readUnitsPerSecond);
+  const inForce = await untilWithin(stores, run, rates);
   output.event('run.rate', { budget: rates, inForce });
   output.print(
     inForce
@@ -50,14 +51,28 @@ export const handler: Handler<typeof rate> = async context => {
   return EXIT.ok;
 };
 
-async function untilWithin(stores: Stores, run: string, write: number, read: number): Promise<boolean> {
-  const giveUpAtMs = systemClock.monotonicMs() + RATE_PATIENCE_MS;
+/**
+ * A turn of the supervisor writes the new grants, a heartbeat brings each, and the next one echoes it. With many tasks
+ * all of them stretch.
+ */
+function ratePatienceMs({ tasks, heartbeatMs }: Pick<RunRecord, 'tasks' | 'heartbeatMs'>): number {
+  const writingMs = (tasks / SUPERVISOR_WRITES_PER_SECOND) * 1_000;
+  return turnMs(tasks) + writingMs + 2 * heartbeatMs + RATE_SLACK_MS;
+}
+
+async function untilWithin(
+  stores: Stores,
+  run: Pick<RunRecord, 'runId' | 'tasks' | 'heartbeatMs'>,
+  budget: RunRecord['rates'],
+): Promise<boolean> {
+  const giveUpAtMs = systemClock.monotonicMs() + ratePatienceMs(run);
   for (;;) {
-    const tasks = (await stores.tasks.list(run)).filter(({ status }) => isInAuthority(status));
+    const tasks = (await stores.tasks.list(run.runId)).filter(({ status }) => isInAuthority(status));
     const inForce = tasks.map(task => (task.seenRenewal === task.renewal ? task.granted : task.held));
-    const sum = (rate: keyof RunRecord['rates']) => inForce.reduce((total, share) => total + share[rate], 0);
-    if (sum('writeUnitsPerSecond') <= write * 1.001 && sum('readUnitsPerSecond') <= read * 1.001) return true;
+    const within = (rate: keyof RunRecord['rates']) =>
+      inForce.reduce((total, share) => total + share[rate], 0) <= budget[rate] * 1.001;
+    if (within('writeUnitsPerSecond') && within('readUnitsPerSecond')) return true;
     if (systemClock.monotonicMs() > giveUpAtMs) return false;
-    await systemClock.sleep(LOOK_INTERVAL_MS);
+    await systemClock.sleep(Math.max(LOOK_INTERVAL_MS, run.heartbeatMs / 8));
   }
 }

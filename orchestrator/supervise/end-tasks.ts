@@ -1,8 +1,15 @@
 import { randomUUID } from 'node:crypto';
+import pMap from 'p-map';
 import { createMetricsClient } from '../../core/aws-clients.ts';
 import { systemClock } from '../../core/clock.ts';
 import { ConfigurationError } from '../../core/errors.ts';
-import { isFinished, isInAuthority, type OperatorChange, type RunRecord } from '../../core/records.ts';
+import {
+  isFinished,
+  isInAuthority,
+  type OperatorChange,
+  type RunRecord,
+  type TaskRecord,
+} from '../../core/records.ts';
 import type { OperatorEdit } from '../../core/run-store.ts';
 import type { CommandContext } from '../cli/command.ts';
 import { EXIT, type ExitCode } from '../cli/exit-codes.ts';
@@ -13,6 +20,8 @@ import type { Stores } from '../stores.ts';
 import { RunOpenMetric } from './run-open-metric.ts';
 
 const LOOK_INTERVAL_MS = 250;
+
+const TOLD_AT_A_TIME = 10;
 
 /**
  * Ends the tasks of a run that is to pause or to end for good, and returns when none has authority any more.
@@ -69,13 +78,14 @@ async function untilTasksEnded(stores: Stores, run: RunRecord, desired: 'pause' 
   for (;;) {
     const tasks = (await stores.tasks.list(run.runId)).filter(({ status }) => isInAuthority(status));
     if (tasks.length === 0) return;
-    for (const task of tasks) {
+    const tell = async (task: TaskRecord) => {
       if (task.heartbeat === 0)
         await watch.fence(task, { kind: 'desired', message: `the run is to ${desired}` });
       else if (task.desired !== desired) await stores.tasks.setDesired(run.runId, task.launchId, desired);
-    }
+    };
+    await pMap(tasks, tell, { concurrency: TOLD_AT_A_TIME });
     await watch.observe(tasks);
-    await systemClock.sleep(LOOK_INTERVAL_MS);
+    await systemClock.sleep(Math.max(LOOK_INTERVAL_MS, run.heartbeatMs / 8));
   }
 }
 
