@@ -68,7 +68,6 @@ export class UserTable {
     const { client, write, rate } = this.#options;
     const { ProjectionExpression, ExpressionAttributeNames } = keyProjection(write, false);
     const reserved = await this.#admit(() => rate.reservePage(position.limit, false, signal), signal);
-    const sentAt = performance.now();
     const page = await client.send(
       new ScanCommand({
         TableName: write.table,
@@ -85,8 +84,7 @@ export class UserTable {
     );
     const readUnits = page.ConsumedCapacity?.CapacityUnits ?? reserved;
     const { ScannedCount: scanned = 0, Count: matched = 0 } = page;
-    const consumption = { readUnits, scanned, matched, consistent: false };
-    rate.settlePage(reserved, consumption, performance.now() - sentAt);
+    rate.settlePage(reserved, { readUnits, scanned, matched, consistent: false });
     owner.tally.add({ readUnits });
     return page;
   }

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { createMetricsClient } from '../../core/aws-clients.ts';
 import { systemClock } from '../../core/clock.ts';
-import { ConfigurationError } from '../../core/errors.ts';
+import { ConfigurationError, SupersededError } from '../../core/errors.ts';
 import { isFinished, isInAuthority, type OperatorChange, type RunRecord } from '../../core/records.ts';
 import type { OperatorEdit } from '../../core/run-store.ts';
 import { EXIT, type ExitCode } from '../cli/exit-codes.ts';
@@ -13,24 +13,33 @@ import { RunOpenSignal } from '../supervise/run-open-metric.ts';
 
 const LOOK_INTERVAL_MS = 250;
 
+/** Beyond the authority time, for clocks that run at slightly different speeds. */
+const SLACK_MS = 1_000;
+
 /** A supervisor passes a new rate on within a second, and a heartbeat brings it within two; then an echo follows. */
 const RATE_PATIENCE_MS = 15_000;
 
 /** `orchestrate pause RUN`: returns when no task has authority any more. */
 export function pause(context: CommandContext): Promise<ExitCode> {
-  return endTasks(context, 'pause', { desired: 'pause' });
+  // Nothing undoes a cancel, also one that comes at the same moment.
+  return endTasks(context, 'pause', ({ stopReason }) =>
+    stopReason?.kind === 'cancelled' ? {} : { desired: 'pause' },
+  );
 }
 
 /** `orchestrate cancel RUN`: as pause, and the run ends for good and releases the table. */
 export function cancel(context: CommandContext): Promise<ExitCode> {
   const message = `cancelled by ${operator()}`;
-  return endTasks(context, 'cancel', { desired: 'stop', stopReason: { kind: 'cancelled', message } });
+  return endTasks(context, 'cancel', () => ({
+    desired: 'stop',
+    stopReason: { kind: 'cancelled', message },
+  }));
 }
 
 async function endTasks(
   context: CommandContext,
   what: 'pause' | 'cancel',
-  edit: OperatorEdit,
+  edit: (record: RunRecord) => OperatorEdit,
 ): Promise<ExitCode> {
   const { output, settings } = context;
   const stores = await openStores(context);
@@ -40,19 +49,46 @@ async function endTasks(
     output.print(`Run ${before.run} is paused already.`);
     return EXIT.ok;
   }
-  await stores.runs.operate(before.run, change(what, `was ${before.status}`), edit);
+  const told = await stores.runs.operate(before.run, change(what, `was ${before.status}`), edit);
+  const toldAtMs = systemClock.monotonicMs();
   output.say(`Waiting until every task has stopped or its authority is over.`);
-  await untilTasksEnded(stores, before, edit.desired === 'pause' ? 'pause' : 'stop');
+  await untilTasksEnded(stores, before, told?.desired === 'pause' ? 'pause' : 'stop');
+  if (told?.status === 'verifying') await untilSupervisorEnded(stores, told, toldAtMs);
   const after = await stores.runs.conclude(before.run, systemClock.nowIso());
+  if (after?.desired === 'run' && !isFinished(after.status)) {
+    throw new SupersededError(
+      `Somebody has resumed run ${before.run} meanwhile: it is ${after.status}, and goes on.\nLook at it: ${nextCommand('status', before.run)}`,
+    );
+  }
   if (after && after.status !== 'running' && after.status !== 'verifying') await closeSignal(after, context);
   const status = after?.status ?? 'gone';
   output.event(`run.${what === 'pause' ? 'paused' : 'cancelled'}`, { status });
-  output.print(
-    what === 'pause'
-      ? `Run ${before.run} is ${status}: no task can write any more. Go on with: ${nextCommand('resume', before.run)}`
-      : `Run ${before.run} is ${status}: no task can write any more. What was written stays; a new run goes on from there: ${nextRun(before)}`,
-  );
+  output.print(describeEnded(before, status));
   return EXIT.ok;
+}
+
+/** What the run is now, which need not be what was asked for: it may have ended first, or been cancelled. */
+function describeEnded(run: RunRecord, status: RunRecord['status'] | 'gone'): string {
+  const is = `Run ${run.run} is ${status}: no task can write any more.`;
+  if (status === 'paused' || status === 'failed')
+    return `${is} Go on with: ${nextCommand('resume', run.run)}`;
+  if (status === 'cancelled') {
+    return `${is} What was written stays; a new run goes on from there: ${nextRun(run)}`;
+  }
+  return `${is} It had ended first. See: ${nextCommand('report', run.run)}`;
+}
+
+/**
+ * At the end of a pass the supervisor writes by itself. It sees with its next read that the run is to end, says so when
+ * it has; and whatever becomes of it, its authority is over when so much time has passed since it was told.
+ */
+async function untilSupervisorEnded(stores: Stores, told: RunRecord, toldAtMs: number): Promise<void> {
+  const overAtMs = toldAtMs + told.authorityMs + SLACK_MS;
+  while (systemClock.monotonicMs() < overAtMs) {
+    const now = await stores.runs.read(told.run);
+    if (!now || (now.status !== 'verifying' && now.status !== 'running')) return;
+    await systemClock.sleep(LOOK_INTERVAL_MS);
+  }
 }
 
 async function readUnfinished(stores: Stores, id: string, what: string): Promise<RunRecord> {
@@ -93,7 +129,7 @@ async function closeSignal(run: RunRecord, { output }: CommandContext): Promise<
   await signal.close();
 }
 
-/** `orchestrate rate RUN --max-write-rate N`: returns when no task uses more than its share of the new budget. */
+/** `orchestrate rate RUN --max-write-rate N`: returns when nothing uses more than its share of the new budget. */
 export async function rate(context: CommandContext): Promise<ExitCode> {
   const { output, settings } = context;
   const { maxWriteRate, maxReadRate } = settings;
@@ -110,24 +146,34 @@ export async function rate(context: CommandContext): Promise<ExitCode> {
   const detail =
     `${run.rates.writeUnitsPerSecond} to ${rates.writeUnitsPerSecond} write and ` +
     `${run.rates.readUnitsPerSecond} to ${rates.readUnitsPerSecond} read units a second`;
-  await stores.runs.operate(run.run, change('rate', detail), { rates });
-  const inForce = await untilWithin(stores, run.run, rates.writeUnitsPerSecond, rates.readUnitsPerSecond);
+  const told = await stores.runs.operate(run.run, change('rate', detail), { rates });
+  const inForce = told !== undefined && (await untilWithin(stores, { ...told, rates }));
   output.event('run.rate', { budget: rates, inForce });
   output.print(
     inForce
       ? `Run ${run.run}: ${detail}, in force.`
-      : `Run ${run.run}: ${detail}, recorded. Not every task has taken it over: is anybody supervising? ${nextCommand('resume', run.run)}`,
+      : `Run ${run.run}: ${detail}, recorded. Not everything that sends goes by it yet: is anybody supervising? ${nextCommand('resume', run.run)}`,
   );
   return EXIT.ok;
 }
 
-async function untilWithin(stores: Stores, run: string, write: number, read: number): Promise<boolean> {
+/** Whether everything that sends goes by the new rates; `told`: the record that they stand in. */
+async function untilWithin(stores: Stores, told: RunRecord): Promise<boolean> {
+  const { writeUnitsPerSecond, readUnitsPerSecond } = told.rates;
   const giveUpAtMs = systemClock.monotonicMs() + RATE_PATIENCE_MS;
   for (;;) {
-    const tasks = (await stores.tasks.list(run)).filter(({ status }) => isInAuthority(status));
-    const inForce = tasks.map(task => (task.seenRenewal === task.renewal ? task.granted : task.held));
-    const sum = (rate: keyof RunRecord['rates']) => inForce.reduce((total, share) => total + share[rate], 0);
-    if (sum('writeUnitsPerSecond') <= write * 1.001 && sum('readUnitsPerSecond') <= read * 1.001) return true;
+    const tasks = (await stores.tasks.list(told.run)).filter(({ status }) => isInAuthority(status));
+    const used = tasks.map(task => (task.seenRenewal === task.renewal ? task.granted : task.held));
+    const record = await stores.runs.read(told.run);
+    // At the end of a pass the supervisor itself sends, and echoes what it has seen and by which rates it goes.
+    const echo = record?.supervisorEcho;
+    const heard = record?.status !== 'verifying' || (echo?.changes ?? 0) >= told.changes.length;
+    if (record?.status === 'verifying' && echo) used.push(echo.rates);
+    const sum = (rate: keyof RunRecord['rates']) => used.reduce((total, share) => total + share[rate], 0);
+    const within =
+      sum('writeUnitsPerSecond') <= writeUnitsPerSecond * 1.001 &&
+      sum('readUnitsPerSecond') <= readUnitsPerSecond * 1.001;
+    if (heard && within) return true;
     if (systemClock.monotonicMs() > giveUpAtMs) return false;
     await systemClock.sleep(LOOK_INTERVAL_MS);
   }

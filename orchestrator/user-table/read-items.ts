@@ -3,17 +3,22 @@ import type { AttributeMap } from '../../core/attribute-value.ts';
 import { backoffMs } from '../../core/backoff.ts';
 import type { Clock } from '../../core/clock.ts';
 import { type ItemWrite, keyProjection } from '../../core/item-write.ts';
-import type { CapacityLimiter } from '../../core/rate/capacity-limiter.ts';
+import type { RateControl } from '../../core/rate/rate-control.ts';
 import { persistently } from '../../core/retry-until-answered.ts';
 
 export interface ReadItemsRequest {
   readonly client: Pick<DynamoDBClient, 'send'>;
-  readonly table: Pick<ItemWrite, 'table' | 'keySchema' | 'attribute'>;
+  /** Without an attribute, only keys are read. */
+  readonly table: Pick<ItemWrite, 'table' | 'keySchema'> & { readonly attribute?: string };
   /** 100 at most [API reference, BatchGetItem]. */
   readonly keys: readonly AttributeMap[];
-  readonly limiter: CapacityLimiter;
+  readonly rate: RateControl;
   readonly clock: Clock;
   readonly signal: AbortSignal;
+  /** Resolves when there is authority to send. */
+  readonly held?: ((signal: AbortSignal) => Promise<void>) | undefined;
+  /** Hears what each call consumed. */
+  readonly onConsumed?: ((readUnits: number) => void) | undefined;
 }
 
 /**
@@ -21,24 +26,36 @@ export interface ReadItemsRequest {
  * @throws as {@link persistently}
  */
 export async function readItems(what: string, request: ReadItemsRequest): Promise<AttributeMap[]> {
-  const { client, table, keys, limiter, clock, signal } = request;
+  const { client, table, keys, rate, clock, signal, held, onConsumed } = request;
+  const { keySchema, attribute = '' } = table;
+  const projection = keyProjection({ keySchema, attribute }, table.attribute !== undefined);
   const found: AttributeMap[] = [];
   let open = [...keys];
+  const onThrottled = (reason: string) => rate.throttled(reason);
   for (let rounds = 1; open.length > 0; rounds++) {
     const asked = open;
-    const reply = await persistently(what, { clock, signal }, async () => {
-      await limiter.reserve(asked.length, signal);
-      return client.send(
+    const reply = await persistently(what, { clock, signal, onThrottled }, async () => {
+      const reserved = await rate.reserveReads(asked.length, signal);
+      await held?.(signal);
+      const answer = await client.send(
         new BatchGetItemCommand({
           RequestItems: {
-            [table.table]: { Keys: asked, ConsistentRead: true, ...keyProjection(table, true) },
+            [table.table]: { Keys: asked, ConsistentRead: true, ...projection },
           },
+          ReturnConsumedCapacity: 'TOTAL',
         }),
       );
+      const answered = asked.length - (answer.UnprocessedKeys?.[table.table]?.Keys?.length ?? 0);
+      onConsumed?.(
+        rate.settleReads(reserved, answer.ConsumedCapacity?.[0]?.CapacityUnits ?? undefined, answered),
+      );
+      return answer;
     });
     found.push(...(reply.Responses?.[table.table] ?? []));
     open = reply.UnprocessedKeys?.[table.table]?.Keys ?? [];
-    if (open.length > 0) await clock.sleep(backoffMs(rounds), signal);
+    if (open.length === 0) break;
+    rate.throttled('UnprocessedKeys');
+    await clock.sleep(backoffMs(rounds), signal);
   }
   return found;
 }

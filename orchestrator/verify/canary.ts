@@ -2,10 +2,11 @@ import { type DynamoDBClient, ScanCommand } from '@aws-sdk/client-dynamodb';
 import { type AttributeMap, decodeKey, encodeAttributeMap } from '../../core/attribute-value.ts';
 import type { Clock } from '../../core/clock.ts';
 import { type ItemWrite, keyOf, keyProjection } from '../../core/item-write.ts';
-import { CapacityLimiter } from '../../core/rate/capacity-limiter.ts';
+import type { RateControl } from '../../core/rate/rate-control.ts';
 import type { RunRecord } from '../../core/records.ts';
 import { persistently } from '../../core/retry-until-answered.ts';
 import { readItems } from '../user-table/read-items.ts';
+import type { EndPhase } from './end-phase.ts';
 import type { PassEnd, PassEndOptions } from './pass-end.ts';
 
 /** Items of a page that is read to find a canary's. */
@@ -20,7 +21,7 @@ export interface CanaryRequest {
   readonly totalSegments: number;
   /** Items to choose. */
   readonly limit: number;
-  readonly limiter: CapacityLimiter;
+  readonly rate: RateControl;
   readonly clock: Clock;
   readonly signal: AbortSignal;
 }
@@ -70,20 +71,22 @@ function dealEvenly(found: ReadonlyMap<number, readonly string[]>, limit: number
 }
 
 async function readPage(
-  { client, write, totalSegments, limiter, clock, signal }: CanaryRequest,
+  { client, write, totalSegments, rate, clock, signal }: CanaryRequest,
   segment: number,
   start: AttributeMap | undefined,
 ) {
   const { ProjectionExpression, ExpressionAttributeNames } = keyProjection(write, false);
-  return persistently('Choosing the items of the canary', { clock, signal }, async () => {
-    await limiter.reserve(1, signal);
+  const onThrottled = (reason: string) => rate.throttled(reason);
+  return persistently('Choosing the items of the canary', { clock, signal, onThrottled }, async () => {
+    const limit = rate.estimate.known ? PAGE_ITEMS : 1;
+    const reserved = await rate.reservePage(limit, false, signal);
     const page = await client.send(
       new ScanCommand({
         TableName: write.table,
         Segment: segment,
         TotalSegments: totalSegments,
         ExclusiveStartKey: start,
-        Limit: PAGE_ITEMS,
+        Limit: limit,
         Select: 'SPECIFIC_ATTRIBUTES',
         ProjectionExpression,
         FilterExpression: 'attribute_not_exists(#attribute)',
@@ -91,7 +94,9 @@ async function readPage(
         ReturnConsumedCapacity: 'TOTAL',
       }),
     );
-    limiter.settle(1, page.ConsumedCapacity?.CapacityUnits ?? 1);
+    const { ConsumedCapacity, ScannedCount: scanned = 0, Count: matched = 0 } = page;
+    const readUnits = ConsumedCapacity?.CapacityUnits ?? reserved;
+    rate.settlePage(reserved, { readUnits, scanned, matched, consistent: false });
     return page;
   });
 }
@@ -102,27 +107,36 @@ async function readPage(
  */
 export async function endCanary(
   run: RunRecord,
-  { stores, supervision, client, clock, output }: PassEndOptions,
-  signal: AbortSignal,
-): Promise<PassEnd> {
-  await stores.runs.supervise(supervision, ({ status }) =>
-    status === 'verifying' ? undefined : { status: 'verifying' },
+  { stores, supervision, clock, output }: PassEndOptions,
+  phase: EndPhase,
+): Promise<PassEnd | undefined> {
+  const now = await stores.runs.supervise(supervision, ({ status, desired }) =>
+    status === 'verifying' || desired !== 'run' ? undefined : { status: 'verifying' },
   );
+  if (now.desired !== 'run') return undefined;
   const keys = (await stores.canary.list(run.run)).map(decodeKey);
-  const limiter = new CapacityLimiter(clock, run.rates.readUnitsPerSecond);
+  const { client, reading: rate, held, signal } = phase;
+  let readUnits = 0;
   const missing: AttributeMap[] = [];
   for (let from = 0; from < keys.length; from += KEYS_A_CALL) {
     const standing = await readItems('Reading the items of the canary back', {
-      ...{ client, table: run, limiter, clock, signal },
+      ...{ client, table: run, rate, clock, signal, held },
       keys: keys.slice(from, from + KEYS_A_CALL),
+      onConsumed: units => {
+        readUnits += units;
+        phase.count(`canary-${supervision.epoch}`, { readUnits });
+      },
     });
     missing.push(
       ...standing.filter(item => !Object.hasOwn(item, run.attribute)).map(item => keyOf(run.keySchema, item)),
     );
   }
-  const quarantined = new Set((await stores.quarantine.list(run.run)).map(({ key }) => key));
+  const unresolved = (await stores.quarantine.list(run.run)).filter(({ resolved }) => !resolved);
+  const quarantined = new Set(unresolved.map(({ key }) => key));
   const open = missing.map(encodeAttributeMap).filter(key => !quarantined.has(key));
-  await stores.runs.supervise(supervision, () => ({ missing: missing.length }));
+  await stores.runs.supervise(supervision, ({ desired }) =>
+    desired === 'run' ? { missing: missing.length } : undefined,
+  );
   output.event('canary.verified', {
     table: run.table,
     attribute: run.attribute,
@@ -135,10 +149,6 @@ export async function endCanary(
       ? `${open.length} of the ${keys.length} items of the canary lack "${run.attribute}" again, for instance ${open[0]}: a live writer took it away.`
       : `The ${keys.length} items of the canary were read back with strong consistency.`,
   );
-  if (missing.length === 0) return { next: 'finish', status: 'canary', missing: 0 };
-  return {
-    next: 'finish',
-    status: open.length === 0 ? 'quarantined' : 'incomplete',
-    missing: missing.length,
-  };
+  if (missing.length === 0) return { next: 'finish', status: 'canary' };
+  return { next: 'finish', status: open.length === 0 ? 'quarantined' : 'incomplete' };
 }
