@@ -1,3 +1,5 @@
+import type { Recipe } from './recipe/recipe.ts';
+
 /**
  * The records of the control table: partition key `run`, sort key `item`.
  *
@@ -87,6 +89,24 @@ export type KeySchema = readonly [KeyAttribute] | readonly [KeyAttribute, KeyAtt
 
 export type WriteApi = 'batch' | 'single';
 
+/** The types of which a source's value can be compared in a batch statement. */
+export type SourceType = 'S' | 'N' | 'B' | 'BOOL' | 'SS' | 'NS' | 'BS';
+
+/**
+ * What the engine proof has shown of batch statements beyond one target and no source. What it has not shown is written
+ * by UpdateItem, item by item.
+ */
+export interface BatchForms {
+  /** How several targets are spelled: `SET "a" = ?, "b" = ?`, or a SET for each. */
+  readonly several?: 'commas' | 'clauses';
+  /** Types of a source that has to be as it was read. */
+  readonly sources: readonly SourceType[];
+  /** A source that has to be missing still. */
+  readonly absent?: boolean;
+  /** A source that has to be there still, with whatever value. */
+  readonly present?: boolean;
+}
+
 /** Capacity units a second. */
 export interface Rates {
   readonly writeUnitsPerSecond: number;
@@ -154,7 +174,7 @@ export interface RunForecast {
 }
 
 export interface RunRecord {
-  readonly run: string;
+  readonly runId: string;
   readonly status: RunStatus;
   readonly desired: DesiredState;
   readonly stopReason?: StopReason;
@@ -169,8 +189,14 @@ export interface RunRecord {
   readonly tableArn: string;
   readonly account: string;
   readonly region: string;
+  /** With a recipe its first target. */
   readonly attribute: string;
-  readonly value: string;
+  /** JSON; absent with a recipe. */
+  readonly value?: string;
+  /** What is set where, if not one value on every item. */
+  readonly recipe?: Recipe;
+  /** Which of a recipe's writes may go in batches. */
+  readonly batchForms?: BatchForms;
   readonly keySchema: KeySchema;
   readonly totalSegments: number;
   /** How many tasks run at most at the same time. */
@@ -236,10 +262,10 @@ export interface RunRecord {
   /** The verification that goes on, or that was the last one. A sweep, a repair and a retry end it. */
   readonly verification?: CurrentVerification | undefined;
   /**
-   * By which rates the supervisor's own requests go at the end of a pass, and how many of the changes above it had seen
-   * by then: its echo of the budget.
+   * By which rates the supervisor's own requests go at the end of a pass, and the last of the changes above that it had
+   * seen by then: its echo of the budget.
    */
-  readonly supervisorEcho?: { readonly changes: number; readonly rates: Rates } | undefined;
+  readonly supervisorEcho?: { readonly lastChange: string; readonly rates: Rates } | undefined;
   /** Items that lacked the attribute in the last verification. */
   readonly missing?: number;
   /** What the missing items say of live writers, in words. */
@@ -269,7 +295,7 @@ export interface CountedWork {
 
 /** How far a segment of a verification is, with what its pages held up to there. */
 export interface VerificationCheckpoint {
-  readonly run: string;
+  readonly runId: string;
   /** Of the verification. */
   readonly id: string;
   readonly segment: number;
@@ -307,6 +333,10 @@ export interface Counters {
   readonly alreadySet: number;
   readonly deleted: number;
   readonly quarantined: number;
+  /** Lacked a target when read, or when it was to be written, and was not in scope; not part of `matched`. */
+  readonly outOfScope: number;
+  /** How often an item's values were computed again, since its sources had changed before its write. */
+  readonly recomputed: number;
   readonly readUnits: number;
   readonly writeUnits: number;
 }
@@ -318,6 +348,8 @@ export const NO_COUNTERS: Counters = {
   alreadySet: 0,
   deleted: 0,
   quarantined: 0,
+  outOfScope: 0,
+  recomputed: 0,
   readUnits: 0,
   writeUnits: 0,
 };
@@ -330,6 +362,9 @@ export function addCounters(a: Counters, b: Counters): Counters {
     alreadySet: a.alreadySet + b.alreadySet,
     deleted: a.deleted + b.deleted,
     quarantined: a.quarantined + b.quarantined,
+    // Records of runs before recipes have neither.
+    outOfScope: (a.outOfScope ?? 0) + (b.outOfScope ?? 0),
+    recomputed: (a.recomputed ?? 0) + (b.recomputed ?? 0),
     readUnits: a.readUnits + b.readUnits,
     writeUnits: a.writeUnits + b.writeUnits,
   };
@@ -373,8 +408,8 @@ export interface TaskEnd {
 }
 
 export interface TaskRecord {
-  readonly run: string;
-  readonly launch: string;
+  readonly runId: string;
+  readonly launchId: string;
   readonly pass: number;
   readonly segments: readonly number[];
   readonly status: TaskStatus;
@@ -405,6 +440,8 @@ export interface TaskRecord {
   readonly end?: TaskEnd;
   /** Why the worker was throttled last, and how often within the last heartbeat interval. */
   readonly throttled?: { readonly count: number; readonly reason: string };
+  /** How often a reply did not come in time within the last heartbeat interval, and which one last. */
+  readonly slow?: { readonly count: number; readonly reason: string };
 }
 
 /**
@@ -439,13 +476,13 @@ export const SEGMENT_TRANSITIONS: Readonly<Record<SegmentStatus, Partial<Record<
 export const MAX_TOTAL_SEGMENTS = 1_000_000;
 
 export interface SegmentRecord {
-  readonly run: string;
+  readonly runId: string;
   readonly segment: number;
   readonly totalSegments: number;
   readonly pass: number;
   readonly status: SegmentStatus;
   /** The launch that owns it. */
-  readonly launch?: string;
+  readonly launchId?: string;
   /** The launch that last moved the checkpoint. */
   readonly progressedBy?: string;
   /** Raised by every checkpoint of this segment, in whatever launch. */
@@ -466,7 +503,7 @@ export interface SegmentRecord {
 }
 
 export interface QuarantineRecord {
-  readonly run: string;
+  readonly runId: string;
   /** DynamoDB JSON. */
   readonly key: string;
   readonly reason: string;
@@ -474,11 +511,14 @@ export interface QuarantineRecord {
   readonly segment: number;
   readonly at: string;
   /** How a later try ended; absent while the item lacks the attribute. */
-  readonly resolved?: { readonly outcome: 'updated' | 'alreadySet' | 'deleted'; readonly at: string };
+  readonly resolved?: {
+    readonly outcome: 'updated' | 'alreadySet' | 'deleted' | 'outOfScope';
+    readonly at: string;
+  };
 }
 
 export interface VerificationRecord {
-  readonly run: string;
+  readonly runId: string;
   readonly pass: number;
   readonly totalSegments: number;
   readonly startedAt: string;

@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import type { ControlItem, ControlTable } from './control-table.ts';
 import { FleetfillError, RunCancelledError, SupersededError, TableLockedError } from './errors.ts';
+import { fromItem, toItem } from './record-item.ts';
 import {
   isFinished,
   isInAuthority,
@@ -24,6 +25,10 @@ const LOCK_IS_MINE = '#holder = :holder';
 const SAME_VERSION = '#version = :version';
 const SAME_EPOCH = '#epoch = :epoch';
 
+/** So many changes by people are kept after the first, each with so many characters of its detail. */
+const MOST_CHANGES = 200;
+const MOST_DETAIL = 500;
+
 /** A run that is about to begin: the store adds version, epoch and nonce. */
 export type NewRun = Omit<RunRecord, 'version' | 'epoch' | 'supervisorWrite'>;
 
@@ -43,7 +48,7 @@ export type OperatorEdit = Partial<
 
 /** The right to supervise a run: every write of a supervisor names it. */
 export interface Supervision {
-  readonly run: string;
+  readonly runId: string;
   readonly epoch: number;
 }
 
@@ -80,15 +85,15 @@ export class RunStore {
     const held = await this.#table.get(lock);
     const released = held && (await this.#isReleased(held)) ? String(held['holder']) : '';
     const taken = await this.#table.transact([
-      this.#table.conditionalPut({ ...lock, holder: run.run, at: run.createdAt }, [LOCK_IS_FREE], {
+      this.#table.conditionalPut({ ...lock, holder: run.runId, at: run.createdAt }, [LOCK_IS_FREE], {
         released,
       }),
-      this.#table.conditionalPut({ ...record, item: RUN_ITEM }, [NEW]),
+      this.#table.conditionalPut(toItem(record, RUN_ITEM), [NEW]),
     ]);
     if (taken) return record;
     const now = await this.#table.get(lock);
     const holder = now ? String(now['holder']) : undefined;
-    if (holder === run.run) return this.readAsSupervisor({ run: run.run, epoch: record.epoch });
+    if (holder === run.runId) return this.readAsSupervisor({ runId: run.runId, epoch: record.epoch });
     if (holder === undefined) return this.create(run);
     const retryOf = now?.['retryOf'];
     const what = describeHolder({ holder, ...(retryOf !== undefined && { retryOf: String(retryOf) }) });
@@ -97,11 +102,11 @@ export class RunStore {
 
   async read(run: string): Promise<RunRecord | undefined> {
     const item = await this.#table.get({ run, item: RUN_ITEM });
-    return item && asRun(item);
+    return item && fromItem<RunRecord>(item);
   }
 
   async list(): Promise<RunRecord[]> {
-    const runs = (await this.#table.scanItems(RUN_ITEM)).map(asRun);
+    const runs = (await this.#table.scanItems(RUN_ITEM)).map(fromItem<RunRecord>);
     return runs.sort((a, b) => (a.createdAt < b.createdAt ? 1 : -1));
   }
 
@@ -122,34 +127,34 @@ export class RunStore {
 
   /**
    * Takes the lock of a finished run's table for a retry, whose record comes into being with it; see
-   * {@link TaskStore.join}. The lock is held for as long as that record is in authority.
+   * TaskStore.join. The lock is held for as long as that record is in authority.
    * @throws TableLockedError when something else holds the table.
    */
-  async lockForRetry({ run, tableArn }: RunRecord, retry: TaskRecord): Promise<void> {
+  async lockForRetry({ runId, tableArn }: RunRecord, retry: TaskRecord): Promise<void> {
     const lock = { run: lockRun({ tableArn, dryRun: false }), item: LOCK_ITEM };
     const held = await this.#table.get(lock);
     const released = held && (await this.#isReleased(held)) ? String(held['holder']) : '';
     const taken = await this.#table.transact([
       this.#table.conditionalPut(
-        { ...lock, holder: retry.launch, retryOf: run, at: retry.launchedAt },
+        { ...lock, holder: retry.launchId, retryOf: runId, at: retry.launchedAt },
         [LOCK_IS_FREE],
         { released },
       ),
-      this.#table.conditionalPut({ ...retry, item: taskItem(retry.launch) }, [NEW]),
+      this.#table.conditionalPut(toItem(retry, taskItem(retry.launchId)), [NEW]),
     ]);
     if (taken) return;
     const now = await this.lockOf(tableArn);
-    if (now?.holder === retry.launch) return;
+    if (now?.holder === retry.launchId) return;
     throw new TableLockedError(now?.holder ?? '', `${describeHolder(now)} holds the table.`);
   }
 
   /** The retry has ended. A lock that is not its own is left alone. */
-  async unlockRetry({ tableArn }: RunRecord, launch: string): Promise<void> {
+  async unlockRetry({ tableArn }: RunRecord, launchId: string): Promise<void> {
     await this.#table.transact([
       this.#table.conditionalDelete(
         { run: lockRun({ tableArn, dryRun: false }), item: LOCK_ITEM },
         [LOCK_IS_MINE],
-        { holder: launch },
+        { holder: launchId },
       ),
     ]);
   }
@@ -175,7 +180,7 @@ export class RunStore {
         status: record.status === 'verifying' ? 'verifying' : 'running',
         epoch: record.epoch + 1,
         supervisorWrite: nonce,
-        changes: [...record.changes, change],
+        changes: withChange(record.changes, change),
       });
       if (written) return written;
     }
@@ -194,7 +199,7 @@ export class RunStore {
       const written = await this.#replace(record, {
         ...record,
         ...(typeof edit === 'function' ? edit(record) : edit),
-        changes: [...record.changes, change],
+        changes: withChange(record.changes, change),
       });
       if (written) return written;
     }
@@ -224,12 +229,12 @@ export class RunStore {
    * @throws SupersededError when another orchestrator supervises the run.
    */
   async supervise(
-    { run, epoch }: Supervision,
+    { runId: run, epoch }: Supervision,
     edit: (record: RunRecord) => Partial<RunRecord> | undefined,
   ): Promise<RunRecord> {
     const nonce = randomUUID();
     for (;;) {
-      const record = await this.readAsSupervisor({ run, epoch });
+      const record = await this.readAsSupervisor({ runId: run, epoch });
       if (record.supervisorWrite === nonce) return record;
       const changed = edit(record);
       if (!changed) return record;
@@ -243,7 +248,7 @@ export class RunStore {
   }
 
   /** @throws SupersededError when another orchestrator supervises the run. */
-  async readAsSupervisor({ run, epoch }: Supervision): Promise<RunRecord> {
+  async readAsSupervisor({ runId: run, epoch }: Supervision): Promise<RunRecord> {
     const record = await this.read(run);
     if (!record)
       throw new FleetfillError('RunVanished', `The record of run ${run} is gone from the control table.`);
@@ -254,11 +259,11 @@ export class RunStore {
   }
 
   async writeVerification(record: VerificationRecord): Promise<void> {
-    await this.#table.put({ ...record, item: verificationItem(record.pass) }, []);
+    await this.#table.put(toItem(record, verificationItem(record.pass)), []);
   }
 
   async verifications(run: string): Promise<VerificationRecord[]> {
-    return (await this.#table.query(run, VERIFICATION_PREFIX)) as unknown as VerificationRecord[];
+    return (await this.#table.query(run, VERIFICATION_PREFIX)).map(fromItem<VerificationRecord>);
   }
 
   async #replace(
@@ -267,7 +272,7 @@ export class RunStore {
     further: readonly string[] = [],
   ): Promise<RunRecord | undefined> {
     const record = { ...next, version: old.version + 1 };
-    const outcome = await this.#table.put({ ...record, item: RUN_ITEM }, [SAME_VERSION, ...further], {
+    const outcome = await this.#table.put(toItem(record, RUN_ITEM), [SAME_VERSION, ...further], {
       version: old.version,
       epoch: old.epoch,
     });
@@ -278,18 +283,18 @@ export class RunStore {
   async #finish(old: RunRecord, next: RunRecord): Promise<RunRecord | undefined> {
     const record = { ...next, version: old.version + 1 };
     const finished = await this.#table.transact([
-      this.#table.conditionalPut({ ...record, item: RUN_ITEM }, [SAME_VERSION, SAME_EPOCH], {
+      this.#table.conditionalPut(toItem(record, RUN_ITEM), [SAME_VERSION, SAME_EPOCH], {
         version: old.version,
         epoch: old.epoch,
       }),
       this.#table.conditionalDelete({ run: lockRun(old), item: LOCK_ITEM }, [LOCK_IS_MINE], {
-        holder: old.run,
+        holder: old.runId,
       }),
     ]);
     if (finished) return record;
     // A lock that is not this run's any more is not its to release, and must not keep it from ending.
     const lock = await this.#table.get({ run: lockRun(old), item: LOCK_ITEM });
-    return lock?.['holder'] === old.run ? undefined : this.#replace(old, next, [SAME_EPOCH]);
+    return lock?.['holder'] === old.runId ? undefined : this.#replace(old, next, [SAME_EPOCH]);
   }
 
   async #isReleased(lock: ControlItem): Promise<boolean> {
@@ -303,6 +308,13 @@ export class RunStore {
     const holder = await this.read(String(lock['holder']));
     return holder !== undefined && isFinished(holder.status);
   }
+}
+
+/** The start of a run and its latest changes: a record must not grow towards DynamoDB's 400 KB. */
+function withChange(changes: readonly OperatorChange[], change: OperatorChange): OperatorChange[] {
+  const kept = { ...change, detail: change.detail.slice(0, MOST_DETAIL) };
+  const [start, ...later] = [...changes, kept];
+  return start ? [start, ...later.slice(-MOST_CHANGES)] : [kept];
 }
 
 function describeHolder(lock: { holder: string; retryOf?: string } | undefined): string {
@@ -320,9 +332,4 @@ function assertTransition(from: RunStatus, to: RunStatus): void {
   if (from !== to && RUN_TRANSITIONS[from][to] === undefined) {
     throw new FleetfillError('ForbiddenTransition', `A run that is ${from} cannot become ${to}.`);
   }
-}
-
-function asRun(item: ControlItem): RunRecord {
-  const { item: _, ...record } = item;
-  return record as unknown as RunRecord;
 }

@@ -1,5 +1,6 @@
-import type { ControlItem, ControlTable } from './control-table.ts';
+import type { ControlTable } from './control-table.ts';
 import { SupersededError } from './errors.ts';
+import { fromItem } from './record-item.ts';
 import {
   VERIFICATION_CHECKPOINT_PREFIX,
   type VerificationCheckpoint,
@@ -15,7 +16,7 @@ const LATER_SEQUENCE = '#sequence < :sequence';
 
 /** The supervisor that reads a segment of a verification. */
 export interface VerificationReader {
-  readonly run: string;
+  readonly runId: string;
   /** Of the verification. */
   readonly id: string;
   readonly epoch: number;
@@ -51,7 +52,10 @@ export class VerificationStore {
   }
 
   /** @throws SupersededError when a later supervisor reads the segment. */
-  async claim({ run, id, epoch }: VerificationReader, segment: number): Promise<VerificationCheckpoint> {
+  async claim(
+    { runId: run, id, epoch }: VerificationReader,
+    segment: number,
+  ): Promise<VerificationCheckpoint> {
     const outcome = await this.#table.update(
       { run, item: verificationCheckpointItem(id, segment) },
       { set: { id, segment, epoch } },
@@ -59,11 +63,11 @@ export class VerificationStore {
       { epoch },
     );
     if (outcome.refused) throw superseded(run);
-    return asCheckpoint(outcome.item);
+    return fromItem<VerificationCheckpoint>(outcome.item);
   }
 
   /** @throws SupersededError when a later supervisor reads the segment. */
-  async save({ run, id, epoch }: VerificationReader, position: VerificationPosition): Promise<void> {
+  async save({ runId: run, id, epoch }: VerificationReader, position: VerificationPosition): Promise<void> {
     const { segment, lastEvaluatedKey, ...rest } = position;
     const outcome = await this.#table.update(
       { run, item: verificationCheckpointItem(id, segment) },
@@ -75,22 +79,19 @@ export class VerificationStore {
       { epoch, sequence: position.sequence },
     );
     if (!outcome.refused) return;
-    const existing = outcome.existing && asCheckpoint(outcome.existing);
+    const existing = outcome.existing && fromItem<VerificationCheckpoint>(outcome.existing);
     // The reply to the first try was lost: the write is this supervisor's own.
     if (existing?.epoch === epoch && (existing.sequence ?? 0) >= position.sequence) return;
     throw superseded(run);
   }
 
   async list(run: string, id: string): Promise<VerificationCheckpoint[]> {
-    return (await this.#table.query(run, `${VERIFICATION_CHECKPOINT_PREFIX}${id}#`)).map(asCheckpoint);
+    return (await this.#table.query(run, `${VERIFICATION_CHECKPOINT_PREFIX}${id}#`)).map(
+      fromItem<VerificationCheckpoint>,
+    );
   }
 }
 
 function superseded(run: string): SupersededError {
   return new SupersededError(`Another orchestrator took over run ${run}.`);
-}
-
-function asCheckpoint(item: ControlItem): VerificationCheckpoint {
-  const { item: _, ...record } = item;
-  return record as unknown as VerificationCheckpoint;
 }

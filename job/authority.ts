@@ -1,3 +1,4 @@
+import { askControlTable } from '../core/ask-control-table.ts';
 import { Authority as RenewedAuthority } from '../core/authority.ts';
 import type { Clock } from '../core/clock.ts';
 import { AuthorityLostError } from '../core/errors.ts';
@@ -7,17 +8,21 @@ import type { TaskStore } from '../core/task-store.ts';
 /** Without a heartbeat for this many authority times a worker gives up for good. */
 const GIVE_UP_AFTER_AUTHORITIES = 6;
 
+/** How long a worker tries to begin: a control table that throttles for minutes is no reason to start the task again. */
+export const START_PATIENCE_MS = 300_000;
+
 /** What the heartbeat reports of this process. */
 interface HeartbeatReport {
   readonly seenRenewal: number;
   readonly throttled?: TaskRecord['throttled'];
+  readonly slow?: TaskRecord['slow'];
 }
 
 export interface AuthorityOptions {
   readonly tasks: TaskStore;
   readonly clock: Clock;
-  readonly run: string;
-  readonly launch: string;
+  readonly runId: string;
+  readonly launchId: string;
   readonly instance: string;
   readonly heartbeatMs: number;
   readonly authorityMs: number;
@@ -51,11 +56,12 @@ export class Authority extends RenewedAuthority {
   }
 
   /**
-   * Sends the first heartbeat and keeps on sending.
-   * @throws AuthorityLostError when the launch was fenced off before it started.
+   * Sends the first heartbeat, for some minutes if need be, and keeps on sending.
+   * @throws AuthorityLostError when the launch was fenced off before it started; the signal's reason when it aborts
    */
-  async start(): Promise<TaskRecord> {
-    await this.begin();
+  async start(signal?: AbortSignal, onRetry?: (reason: string) => void): Promise<TaskRecord> {
+    const { clock } = this.#options;
+    await askControlTable({ clock, signal, patienceMs: START_PATIENCE_MS, onRetry }, () => this.begin());
     return this.#record as TaskRecord;
   }
 
@@ -65,11 +71,11 @@ export class Authority extends RenewedAuthority {
   }
 
   async #beat(): Promise<boolean> {
-    const { tasks, clock, run, launch, instance, report, onRecord } = this.#options;
+    const { tasks, clock, runId, launchId, instance, report, onRecord } = this.#options;
     this.#number += 1;
     const record = await tasks.heartbeat({
-      run,
-      launch,
+      runId,
+      launchId,
       instance,
       number: this.#number,
       at: clock.nowIso(),

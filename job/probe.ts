@@ -1,11 +1,12 @@
 import { randomBytes, randomUUID } from 'node:crypto';
 import type { AttributeValue } from '@aws-sdk/client-dynamodb';
-import { type AttributeMap, encodeAttributeMap, parseJsonValue } from '../core/attribute-value.ts';
+import { type AttributeMap, encodeAttributeMap } from '../core/attribute-value.ts';
 import { describeError } from '../core/errors.ts';
-import type { ItemWrite } from '../core/item-write.ts';
+import { exampleAssignment, type ItemWrite } from '../core/item-write.ts';
 import { MetricsPublisher } from '../core/metrics-publisher.ts';
 import { type ProbeRecord, type ProbeStep, ProbeStore } from '../core/probe-store.ts';
 import { RateControl } from '../core/rate/rate-control.ts';
+import { loadRule } from '../core/recipe/load.ts';
 import type { KeyType, WriteApi } from '../core/records.ts';
 import { settleStatement } from '../core/settle.ts';
 import { TaskStore } from '../core/task-store.ts';
@@ -35,8 +36,8 @@ export async function runProbe(options: WorkerOptions, probe: ProbeRecord): Prom
   const authority = new Authority({
     tasks,
     clock,
-    run: task.runId,
-    launch: task.launch,
+    runId: task.runId,
+    launchId: task.launchId,
     instance,
     heartbeatMs: probe.heartbeatMs,
     authorityMs: probe.authorityMs,
@@ -53,14 +54,14 @@ export async function runProbe(options: WorkerOptions, probe: ProbeRecord): Prom
   await authority.stop();
   const failed = steps.filter(({ ok }) => !ok);
   for (const { step, detail } of failed) log.error({ step, reason: detail }, 'probe step failed');
-  await store.report(task.runId, task.launch, instance, steps);
+  await store.report(task.runId, task.launchId, instance, steps);
   const end = stop.signal.aborted
     ? ({ kind: 'sigterm', message: describeError(stop.signal.reason) } as const)
     : ({
         kind: 'done',
         message: `${steps.length - failed.length} of ${steps.length} steps as they must be`,
       } as const);
-  await tasks.finish(task.runId, task.launch, instance, end, clock.nowIso());
+  await tasks.finish(task.runId, task.launchId, instance, end, clock.nowIso());
   log.info({ end: end.kind, reason: end.message }, 'probe ended');
   if (stop.signal.aborted) return SIGTERM_EXIT_CODE;
   return failed.length === 0 ? 0 : 1;
@@ -82,8 +83,7 @@ async function tryEverything(
   const write: ItemWrite = {
     table: task.table,
     keySchema,
-    attribute: task.attribute,
-    value: parseJsonValue(task.value),
+    rule: await loadRule({ ...task, recipe: probe.recipe }, keySchema),
   };
   const table = new UserTable({
     client: dataPlane(() => authority.assertHeld()),
@@ -112,7 +112,7 @@ async function tryEverything(
       limit: PAGE_ITEMS,
     };
     const { ScannedCount = 0, Count = 0 } = await table.scan(position, NOBODY, signal);
-    return `${ScannedCount} items read in segment ${position.segment} of ${position.totalSegments}, ${Count} without "${task.attribute}"`;
+    return `${ScannedCount} items read in segment ${position.segment} of ${position.totalSegments}, ${Count} without "${write.rule.targets.join('" or "')}"`;
   });
   await step('read-back', async () => {
     if (!(await absent()))
@@ -145,7 +145,7 @@ async function tryEverything(
     return `zeros published in ${task.namespace}`;
   });
   await step('record', async () => {
-    await store.putNote(task.runId, task.launch, clock.nowIso());
+    await store.putNote(task.runId, task.launchId, clock.nowIso());
     return 'a record kept in the control table';
   });
   return steps;
@@ -158,15 +158,16 @@ async function refusedWrite(
   key: AttributeMap,
   signal: AbortSignal,
 ): Promise<void> {
+  const item = { key, assignment: exampleAssignment(table.write) };
   const wrong = 'The write was accepted, although no item has the key.';
   if (api === 'batch') {
-    const [error] = await table.writeBatch([key], NOBODY, signal);
+    const [error] = await table.writeBatch([item], NOBODY, signal);
     if (error === undefined) throw new Error(wrong);
     if (settleStatement(error).kind !== 'refused') throw new Error(`${error.Code}: ${error.Message}`);
     return;
   }
   try {
-    await table.writeSingle(key, NOBODY, signal);
+    await table.writeSingle(item, NOBODY, signal);
   } catch (error) {
     if (error instanceof Error && error.name === 'ConditionalCheckFailedException') return;
     throw error;

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
-import { parseJsonValue } from '../../core/attribute-value.ts';
 import { systemClock } from '../../core/clock.ts';
 import { TableLockedError } from '../../core/errors.ts';
+import { loadRule } from '../../core/recipe/load.ts';
 import type { QuarantineRecord } from '../../core/records.ts';
 import { EXIT, type ExitCode } from '../cli/exit-codes.ts';
 import { nextCommand } from '../cli/next-command.ts';
@@ -13,8 +13,8 @@ export async function failures(context: CommandContext): Promise<ExitCode> {
   const { output, settings, detach } = context;
   const stores = await openStores(context);
   const run = await readRun(stores, settings.run ?? '');
-  output.setRun(run.run);
-  const open = (await stores.quarantine.list(run.run)).filter(({ resolved }) => !resolved);
+  output.setRun(run.runId);
+  const open = (await stores.quarantine.list(run.runId)).filter(({ resolved }) => !resolved);
   let left = 0;
   const stays = (failure: QuarantineRecord, reason: string, attempts: number) => {
     left += 1;
@@ -25,16 +25,16 @@ export async function failures(context: CommandContext): Promise<ExitCode> {
   if (!settings.retry) for (const failure of open) stays(failure, failure.reason, failure.attempts);
   else if (open.length > 0) {
     const lock = await stores.runs.lockOf(run.tableArn);
-    if (lock !== undefined && lock.holder !== run.run && lock.retryOf !== run.run) {
+    if (lock !== undefined && lock.holder !== run.runId && lock.retryOf !== run.runId) {
       throw new TableLockedError(
         lock.holder,
         `The unfinished run ${lock.retryOf ?? lock.holder} holds the table ${run.table}; try again when it has ended.`,
       );
     }
-    const { table, keySchema, attribute } = run;
+    const { table, keySchema } = run;
     await retryQuarantined({
       ...{ stores, run, items: open, clock: systemClock, detach },
-      write: { table, keySchema, attribute, value: parseJsonValue(run.value) },
+      write: { table, keySchema, rule: await loadRule(run, keySchema) },
       change: detail => ({
         ...{ id: randomUUID(), at: systemClock.nowIso(), by: operator(), what: 'retry', detail },
       }),
@@ -45,7 +45,7 @@ export async function failures(context: CommandContext): Promise<ExitCode> {
       },
     });
   }
-  output.say(describe(left, open.length, settings.retry, run.run, run.table, run.attribute));
+  output.say(describe(left, open.length, settings.retry, run.runId, run.table, run.attribute));
   return settings.retry && left > 0 ? EXIT.quarantined : EXIT.ok;
 }
 

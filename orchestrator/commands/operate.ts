@@ -1,23 +1,33 @@
 import { randomUUID } from 'node:crypto';
+import pMap from 'p-map';
 import { createMetricsClient } from '../../core/aws-clients.ts';
 import { systemClock } from '../../core/clock.ts';
+import { SUPERVISOR_WRITES_PER_SECOND, turnMs } from '../../core/control-pace.ts';
 import { ConfigurationError, SupersededError } from '../../core/errors.ts';
-import { isFinished, isInAuthority, type OperatorChange, type RunRecord } from '../../core/records.ts';
+import {
+  isFinished,
+  isInAuthority,
+  type OperatorChange,
+  type RunRecord,
+  type TaskRecord,
+} from '../../core/records.ts';
 import type { OperatorEdit } from '../../core/run-store.ts';
 import { EXIT, type ExitCode } from '../cli/exit-codes.ts';
 import { nextCommand, nextRun } from '../cli/next-command.ts';
 import { TaskWatch } from '../fleet/task-watch.ts';
 import { type CommandContext, openStores, operator, readRun } from '../session.ts';
 import type { Stores } from '../stores.ts';
-import { RunOpenSignal } from '../supervise/run-open-metric.ts';
+import { RunOpenMetric } from '../supervise/run-open-metric.ts';
 
 const LOOK_INTERVAL_MS = 250;
 
 /** Beyond the authority time, for clocks that run at slightly different speeds. */
 const SLACK_MS = 1_000;
 
-/** A supervisor passes a new rate on within a second, and a heartbeat brings it within two; then an echo follows. */
-const RATE_PATIENCE_MS = 15_000;
+const TOLD_AT_A_TIME = 10;
+
+/** Beside heartbeats and turns: the supervisor's writes, a turn that comes late. */
+const RATE_SLACK_MS = 10_000;
 
 /** `orchestrate pause RUN`: returns when no task has authority any more. */
 export function pause(context: CommandContext): Promise<ExitCode> {
@@ -44,20 +54,20 @@ async function endTasks(
   const { output, settings } = context;
   const stores = await openStores(context);
   const before = await readUnfinished(stores, settings.run ?? '', what);
-  output.setRun(before.run);
+  output.setRun(before.runId);
   if (what === 'pause' && before.status === 'paused') {
-    output.print(`Run ${before.run} is paused already.`);
+    output.print(`Run ${before.runId} is paused already.`);
     return EXIT.ok;
   }
-  const told = await stores.runs.operate(before.run, change(what, `was ${before.status}`), edit);
+  const told = await stores.runs.operate(before.runId, change(what, `was ${before.status}`), edit);
   const toldAtMs = systemClock.monotonicMs();
   output.say(`Waiting until every task has stopped or its authority is over.`);
   await untilTasksEnded(stores, before, told?.desired === 'pause' ? 'pause' : 'stop');
   if (told?.status === 'verifying') await untilSupervisorEnded(stores, told, toldAtMs);
-  const after = await stores.runs.conclude(before.run, systemClock.nowIso());
+  const after = await stores.runs.conclude(before.runId, systemClock.nowIso());
   if (after?.desired === 'run' && !isFinished(after.status)) {
     throw new SupersededError(
-      `Somebody has resumed run ${before.run} meanwhile: it is ${after.status}, and goes on.\nLook at it: ${nextCommand('status', before.run)}`,
+      `Somebody has resumed run ${before.runId} meanwhile: it is ${after.status}, and goes on.\nLook at it: ${nextCommand('status', before.runId)}`,
     );
   }
   if (after && after.status !== 'running' && after.status !== 'verifying') await closeSignal(after, context);
@@ -69,13 +79,13 @@ async function endTasks(
 
 /** What the run is now, which need not be what was asked for: it may have ended first, or been cancelled. */
 function describeEnded(run: RunRecord, status: RunRecord['status'] | 'gone'): string {
-  const is = `Run ${run.run} is ${status}: no task can write any more.`;
+  const is = `Run ${run.runId} is ${status}: no task can write any more.`;
   if (status === 'paused' || status === 'failed')
-    return `${is} Go on with: ${nextCommand('resume', run.run)}`;
+    return `${is} Go on with: ${nextCommand('resume', run.runId)}`;
   if (status === 'cancelled') {
     return `${is} What was written stays; a new run goes on from there: ${nextRun(run)}`;
   }
-  return `${is} It had ended first. See: ${nextCommand('report', run.run)}`;
+  return `${is} It had ended first. See: ${nextCommand('report', run.runId)}`;
 }
 
 /**
@@ -85,7 +95,7 @@ function describeEnded(run: RunRecord, status: RunRecord['status'] | 'gone'): st
 async function untilSupervisorEnded(stores: Stores, told: RunRecord, toldAtMs: number): Promise<void> {
   const overAtMs = toldAtMs + told.authorityMs + SLACK_MS;
   while (systemClock.monotonicMs() < overAtMs) {
-    const now = await stores.runs.read(told.run);
+    const now = await stores.runs.read(told.runId);
     if (!now || (now.status !== 'verifying' && now.status !== 'running')) return;
     await systemClock.sleep(LOOK_INTERVAL_MS);
   }
@@ -94,7 +104,7 @@ async function untilSupervisorEnded(stores: Stores, told: RunRecord, toldAtMs: n
 async function readUnfinished(stores: Stores, id: string, what: string): Promise<RunRecord> {
   const run = await readRun(stores, id);
   if (isFinished(run.status) || (what === 'pause' && run.status === 'failed')) {
-    throw new ConfigurationError(`Run ${run.run} is ${run.status}; there is nothing to ${what}.`);
+    throw new ConfigurationError(`Run ${run.runId} is ${run.status}; there is nothing to ${what}.`);
   }
   return run;
 }
@@ -110,20 +120,21 @@ async function untilTasksEnded(stores: Stores, run: RunRecord, desired: 'pause' 
     onUnobserved: () => {},
   });
   for (;;) {
-    const tasks = (await stores.tasks.list(run.run)).filter(({ status }) => isInAuthority(status));
+    const tasks = (await stores.tasks.list(run.runId)).filter(({ status }) => isInAuthority(status));
     if (tasks.length === 0) return;
-    for (const task of tasks) {
+    const tell = async (task: TaskRecord) => {
       if (task.heartbeat === 0)
         await watch.fence(task, { kind: 'desired', message: `the run is to ${desired}` });
-      else if (task.desired !== desired) await stores.tasks.setDesired(run.run, task.launch, desired);
-    }
+      else if (task.desired !== desired) await stores.tasks.setDesired(run.runId, task.launchId, desired);
+    };
+    await pMap(tasks, tell, { concurrency: TOLD_AT_A_TIME });
     await watch.observe(tasks);
-    await systemClock.sleep(LOOK_INTERVAL_MS);
+    await systemClock.sleep(Math.max(LOOK_INTERVAL_MS, run.heartbeatMs / 8));
   }
 }
 
 async function closeSignal(run: RunRecord, { output }: CommandContext): Promise<void> {
-  const signal = new RunOpenSignal(createMetricsClient(), run, error =>
+  const signal = new RunOpenMetric(createMetricsClient(), run, error =>
     output.say(`Warning: CloudWatch did not take the end of RunOpen: ${String(error)}`),
   );
   await signal.close();
@@ -138,7 +149,7 @@ export async function rate(context: CommandContext): Promise<ExitCode> {
   }
   const stores = await openStores(context);
   const run = await readUnfinished(stores, settings.run ?? '', 'change the rate of');
-  output.setRun(run.run);
+  output.setRun(run.runId);
   const rates = {
     writeUnitsPerSecond: maxWriteRate ?? run.rates.writeUnitsPerSecond,
     readUnitsPerSecond: maxReadRate ?? run.rates.readUnitsPerSecond,
@@ -146,36 +157,49 @@ export async function rate(context: CommandContext): Promise<ExitCode> {
   const detail =
     `${run.rates.writeUnitsPerSecond} to ${rates.writeUnitsPerSecond} write and ` +
     `${run.rates.readUnitsPerSecond} to ${rates.readUnitsPerSecond} read units a second`;
-  const told = await stores.runs.operate(run.run, change('rate', detail), { rates });
+  const told = await stores.runs.operate(run.runId, change('rate', detail), { rates });
   const inForce = told !== undefined && (await untilWithin(stores, { ...told, rates }));
   output.event('run.rate', { budget: rates, inForce });
   output.print(
     inForce
-      ? `Run ${run.run}: ${detail}, in force.`
-      : `Run ${run.run}: ${detail}, recorded. Not everything that sends goes by it yet: is anybody supervising? ${nextCommand('resume', run.run)}`,
+      ? `Run ${run.runId}: ${detail}, in force.`
+      : `Run ${run.runId}: ${detail}, recorded. Not everything that sends goes by it yet: is anybody supervising? ${nextCommand('resume', run.runId)}`,
   );
   return EXIT.ok;
 }
 
+/**
+ * A turn of the supervisor writes the new grants, a heartbeat brings each, and the next one echoes it. With many tasks
+ * all of them stretch.
+ */
+function ratePatienceMs({ tasks, heartbeatMs }: Pick<RunRecord, 'tasks' | 'heartbeatMs'>): number {
+  const writingMs = (tasks / SUPERVISOR_WRITES_PER_SECOND) * 1_000;
+  return turnMs(tasks) + writingMs + 2 * heartbeatMs + RATE_SLACK_MS;
+}
+
+/** Whether the supervisor has seen the last change of `told`, or one that came later. */
+function isHeard({ changes, supervisorEcho }: RunRecord, told: RunRecord): boolean {
+  const place = (change: string | undefined) => changes.findIndex(({ id }) => id === change);
+  const seen = place(supervisorEcho?.lastChange);
+  return seen >= 0 && seen >= place(told.changes.at(-1)?.id);
+}
+
 /** Whether everything that sends goes by the new rates; `told`: the record that they stand in. */
 async function untilWithin(stores: Stores, told: RunRecord): Promise<boolean> {
-  const { writeUnitsPerSecond, readUnitsPerSecond } = told.rates;
-  const giveUpAtMs = systemClock.monotonicMs() + RATE_PATIENCE_MS;
+  const giveUpAtMs = systemClock.monotonicMs() + ratePatienceMs(told);
   for (;;) {
-    const tasks = (await stores.tasks.list(told.run)).filter(({ status }) => isInAuthority(status));
-    const used = tasks.map(task => (task.seenRenewal === task.renewal ? task.granted : task.held));
-    const record = await stores.runs.read(told.run);
+    const tasks = (await stores.tasks.list(told.runId)).filter(({ status }) => isInAuthority(status));
+    const inForce = tasks.map(task => (task.seenRenewal === task.renewal ? task.granted : task.held));
+    const record = await stores.runs.read(told.runId);
     // At the end of a pass the supervisor itself sends, and echoes what it has seen and by which rates it goes.
-    const echo = record?.supervisorEcho;
-    const heard = record?.status !== 'verifying' || (echo?.changes ?? 0) >= told.changes.length;
-    if (record?.status === 'verifying' && echo) used.push(echo.rates);
-    const sum = (rate: keyof RunRecord['rates']) => used.reduce((total, share) => total + share[rate], 0);
-    const within =
-      sum('writeUnitsPerSecond') <= writeUnitsPerSecond * 1.001 &&
-      sum('readUnitsPerSecond') <= readUnitsPerSecond * 1.001;
-    if (heard && within) return true;
+    const echo = record?.status === 'verifying' ? record.supervisorEcho : undefined;
+    const heard = record?.status !== 'verifying' || isHeard(record, told);
+    if (echo) inForce.push(echo.rates);
+    const within = (rate: keyof RunRecord['rates']) =>
+      inForce.reduce((total, share) => total + share[rate], 0) <= told.rates[rate] * 1.001;
+    if (heard && within('writeUnitsPerSecond') && within('readUnitsPerSecond')) return true;
     if (systemClock.monotonicMs() > giveUpAtMs) return false;
-    await systemClock.sleep(LOOK_INTERVAL_MS);
+    await systemClock.sleep(Math.max(LOOK_INTERVAL_MS, told.heartbeatMs / 8));
   }
 }
 

@@ -2,6 +2,7 @@ import { createDataPlaneClient, createMetricsClient } from '../../core/aws-clien
 import { systemClock } from '../../core/clock.ts';
 import type { ItemSize } from '../../core/rate/capacity-estimate.ts';
 import { RateControl } from '../../core/rate/rate-control.ts';
+import { verificationSegments } from '../../core/verification-segments.ts';
 import { describeUserTable, type TableFacts } from '../checks/table.ts';
 import { EXIT, type ExitCode } from '../cli/exit-codes.ts';
 import { nextCommand } from '../cli/next-command.ts';
@@ -9,7 +10,7 @@ import { defaultRates } from '../plan/choose-rates.ts';
 import type { CommandContext } from '../session.ts';
 import { verificationFinished } from '../verify/pass-end.ts';
 import { lacksAttribute } from '../verify/subject.ts';
-import { verificationSegments, verifyTable } from '../verify/verification.ts';
+import { verifyTable } from '../verify/verification.ts';
 
 /** `orchestrate verify`: the strongly consistent scan on its own, of any table, at any time. It writes nothing. */
 export async function verify({ settings, output, detach }: CommandContext): Promise<ExitCode> {

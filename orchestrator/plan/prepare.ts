@@ -4,14 +4,15 @@ import { describeError } from '../../core/errors.ts';
 import type { ItemWrite } from '../../core/item-write.ts';
 import { CapacityLimiter } from '../../core/rate/capacity-limiter.ts';
 import type { TaskSize } from '../../core/records.ts';
-import { type Finding, ok, refusal, warning } from '../checks/finding.ts';
+import { verificationSegments } from '../../core/verification-segments.ts';
+import { constantRule } from '../../core/write-rule.ts';
+import { type Finding, failure, ok, warning } from '../checks/finding.ts';
 import { liveWriterFindings, sizeFindings } from '../checks/live-writers.ts';
-import { quotaFindings } from '../checks/quota.ts';
+import { checkQuotaOnAws } from '../checks/quota.ts';
 import { describeUserTable, examine, type TableFacts } from '../checks/table.ts';
 import type { Session } from '../session.ts';
 import { sampleFailure, sampleTable, type TableSample } from '../user-table/sample.ts';
 import { chargedIndexes } from '../user-table/write-units.ts';
-import { verificationSegments } from '../verify/verification.ts';
 import { type ChosenRates, chooseRates } from './choose-rates.ts';
 import { composePlan, type Plan } from './plan.ts';
 import { readPrices } from './prices-file.ts';
@@ -45,8 +46,7 @@ export async function prepare(session: Session): Promise<Prepared> {
   const write: ItemWrite = {
     table: settings.table,
     keySchema: facts.keySchema,
-    attribute: settings.attribute,
-    value,
+    rule: constantRule(settings.attribute, value),
   };
   const fleet = await lookAtFleet(session);
   const findings: Finding[] = [
@@ -65,9 +65,13 @@ export async function prepare(session: Session): Promise<Prepared> {
       facts,
     )),
     fleet.finding,
-    ...(await quotaFindings(settings.tasks ?? settings.segments, fleet.taskSize?.cpuUnits, settings.spot)),
+    ...(await checkQuotaOnAws({
+      tasks: settings.tasks ?? settings.segments,
+      cpuUnits: fleet.taskSize?.cpuUnits,
+      spot: settings.spot,
+    })),
   ];
-  const refusals = findings.filter(({ level }) => level === 'refusal');
+  const refusals = findings.filter(({ level }) => level === 'failure');
   const sampled = refusals.some(({ check }) => check === 'account')
     ? { because: 'it is of another account' }
     : await takeSample(session, write, chosen, facts);
@@ -111,7 +115,7 @@ export async function prepare(session: Session): Promise<Prepared> {
     maxCost: settings.maxCost,
     maxQuarantine: settings.maxQuarantine,
     prices,
-    indexes: chargedIndexes(settings.attribute, facts.description),
+    indexes: chargedIndexes(write.rule.targets, facts.description),
     sample,
     sampleMissing: 'because' in sampled ? sampled.because : undefined,
     findings,
@@ -135,17 +139,17 @@ async function lookAtFleet({
       };
     return {
       taskSize,
-      finding: refusal('task-definition', {
+      finding: failure('task-definition', {
         message: `The task definition ${taskDefinition} has no container ${container}; it has ${names.join(', ')}.`,
-        todo: 'Name the one that runs the worker: --container.',
+        advice: 'Name the one that runs the worker: --container.',
       }),
     };
   } catch (error) {
     return {
       taskSize: undefined,
-      finding: refusal('task-definition', {
+      finding: failure('task-definition', {
         message: `The task definition ${taskDefinition} cannot be used: ${describeError(error)}.`,
-        todo: 'infra/fleet.yaml makes one; --task-definition names another.',
+        advice: 'infra/fleet.yaml makes one; --task-definition names another.',
       }),
     };
   }
@@ -162,7 +166,7 @@ async function takeSample(
     const sample = await sampleTable({
       client,
       write,
-      indexes: chargedIndexes(settings.attribute, description),
+      indexes: chargedIndexes(write.rule.targets, description),
       createdKey: settings.createdKey,
       segments: settings.sample,
       tableSize: tableSizeOf(description),

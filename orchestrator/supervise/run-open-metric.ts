@@ -1,6 +1,7 @@
 import { type CloudWatchClient, PutMetricDataCommand } from '@aws-sdk/client-cloudwatch';
 import { METRIC_UNITS, TABLE_DIMENSION } from '../../core/metrics.ts';
 import type { RunRecord } from '../../core/records.ts';
+import { tableNameOf } from '../../core/table-name.ts';
 
 const MINUTE_MS = 60_000;
 
@@ -11,7 +12,7 @@ const ANNOUNCED_MINUTES = 10;
  * Publishes `RunOpen`, by which the alarm on a stalled run knows that there is a run: see docs/dashboard.md. A dead
  * fleet publishes nothing, and between runs nothing is published either; only this tells the two apart.
  */
-export class RunOpenSignal {
+export class RunOpenMetric {
   readonly #client: CloudWatchClient;
   readonly #run: Pick<RunRecord, 'namespace' | 'table'>;
   #renewing: NodeJS.Timeout | undefined;
@@ -54,7 +55,7 @@ export class RunOpenSignal {
           MetricData: Array.from({ length: minutesAhead + 1 }, (_, minute) => ({
             MetricName: 'RunOpen',
             Unit: METRIC_UNITS.RunOpen,
-            Dimensions: [{ Name: TABLE_DIMENSION, Value: this.#run.table }],
+            Dimensions: [{ Name: TABLE_DIMENSION, Value: tableNameOf(this.#run.table) }],
             Timestamp: new Date(now + minute * MINUTE_MS),
             Value,
           })),

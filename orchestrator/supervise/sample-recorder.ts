@@ -69,7 +69,7 @@ export class SampleRecorder implements RunObserver {
     this.#countedUnits = countedOfVerification(run);
     const cut = inForce(run.cut);
     this.#latest = {
-      run: run.run,
+      runId: run.runId,
       at: this.#options.clock.nowIso(),
       status: run.status,
       pass: run.pass,

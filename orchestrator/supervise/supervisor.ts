@@ -19,7 +19,7 @@ import type { Output } from '../cli/output.ts';
 import type { Fleet } from '../fleet/fleet.ts';
 import { TaskWatch } from '../fleet/task-watch.ts';
 import type { RunObserver } from '../run-observer.ts';
-import { segmentStates } from '../run-summary.ts';
+import { segmentStates, totals } from '../run-summary.ts';
 import type { Stores } from '../stores.ts';
 import { endCanary } from '../verify/canary.ts';
 import { duringEndPhase } from '../verify/end-phase.ts';
@@ -90,9 +90,10 @@ export class Supervisor {
       fleet,
       clock,
       authorityMs: run.authorityMs,
+      isStarting: launch => this.#staffing.isStarting(launch),
       onEnd: (task, end) => {
         this.#staffing.roomMade();
-        output.event('task.ended', { launch: task.launch, kind: end.kind, reason: end.message });
+        output.event('task.ended', { launch: task.launchId, kind: end.kind, reason: end.message });
       },
       onUnobserved: error => output.event('warning', { message: `ECS: ${describeError(error)}` }),
     });
@@ -125,12 +126,12 @@ export class Supervisor {
   /** Puts this epoch on every task in authority, and gives failed segments another chance. */
   async #adopt(): Promise<true> {
     const { stores, supervision } = this.#options;
-    for (const segment of await stores.segments.list(supervision.run)) {
+    for (const segment of await stores.segments.list(supervision.runId)) {
       if (segment.status === 'failed') await stores.segments.reopen(segment, segment.pass);
     }
-    for (const task of await stores.tasks.list(supervision.run)) {
+    for (const task of await stores.tasks.list(supervision.runId)) {
       if (isInAuthority(task.status)) await stores.tasks.adopt(task, supervision);
-      else this.#known.add(task.launch);
+      else this.#known.add(task.launchId);
     }
     return true;
   }
@@ -153,12 +154,12 @@ export class Supervisor {
     // A launch that may exist holds a share: nothing is granted before it is known.
     await this.#staffing.settle(run);
     // Segments first: whatever launch owns one has its record by then, so the list of tasks after it is complete.
-    const segments = await stores.segments.list(run.run);
-    const tasks = await stores.tasks.list(run.run);
+    const segments = await stores.segments.list(run.runId);
+    const tasks = await stores.tasks.list(run.runId);
     this.#options.observer?.turn(run, segments, tasks);
     await this.#watch.observe(tasks);
     if (run.desired !== 'run') return this.#drain(run, tasks);
-    const news = tasks.filter(({ launch }) => !this.#known.has(launch));
+    const news = tasks.filter(({ launchId: launch }) => !this.#known.has(launch));
     const stop = reasonToStop({ run, segments, tasks, news, nowMs: Date.parse(clock.nowIso()) });
     if (stop) {
       await this.#requestStop(stop);
@@ -168,13 +169,13 @@ export class Supervisor {
     this.#progress.report(run, segments, tasks);
     await this.#saveActiveTime(run);
     await this.#reopen(run, segments);
-    const rates = await this.#ratesLeft(run);
+    const rates = await this.#ratesLeft(run, totals(run, segments).writeUnits);
     // Launches first: what a task left behind when it ended is for the one that replaces it.
     const { launched, soon } = await this.#staffing.launch(run, rates, segments, tasks);
-    await this.#grant(rates, launched ? await stores.tasks.list(run.run) : tasks, soon);
+    await this.#grant(rates, launched ? await stores.tasks.list(run.runId) : tasks, soon);
     const states = segmentStates(run, segments);
     if (states.complete + states.failed < run.totalSegments) return false;
-    if (!this.#watch.allEnded(await stores.tasks.list(run.run))) return false;
+    if (!this.#watch.allEnded(await stores.tasks.list(run.runId))) return false;
     if (states.failed > 0) await this.#requestStop(failedSegments(segments));
     else if (run.dryRun) await this.#end('dry-run');
     else return this.#endPass(run, segments, tasks);
@@ -207,11 +208,11 @@ export class Supervisor {
       if (task.heartbeat === 0) {
         await this.#watch.fence(task, { kind: 'desired', message: `the run is to ${run.desired}` });
       } else if (task.desired !== run.desired) {
-        await stores.tasks.setDesired(run.run, task.launch, run.desired);
+        await stores.tasks.setDesired(run.runId, task.launchId, run.desired);
       }
     }
     await this.#staffing.idle();
-    if (!this.#watch.allEnded(await stores.tasks.list(run.run))) return false;
+    if (!this.#watch.allEnded(await stores.tasks.list(run.runId))) return false;
     await this.#endUnwanted();
     return true;
   }
@@ -224,10 +225,10 @@ export class Supervisor {
   }
 
   /** The budget, less what live traffic needs of it. A cut is part of the record: whoever resumes goes on with it. */
-  async #ratesLeft(run: RunRecord): Promise<Rates> {
+  async #ratesLeft(run: RunRecord, wroteUnits: number): Promise<Rates> {
     const { guard, stores, supervision, output } = this.#options;
     if (!guard) return run.rates;
-    const cut = await guard.look();
+    const cut = await guard.look(wroteUnits);
     if (guard.blindBecause !== this.#blindBecause) {
       this.#blindBecause = guard.blindBecause;
       const message = guard.blindBecause
@@ -311,7 +312,7 @@ export class Supervisor {
     const nowMs = Date.parse(this.#options.clock.nowIso());
     const stop = reasonToStop({ run, segments, tasks, news: [], nowMs });
     if (stop && run.desired === 'run') await this.#requestStop(stop);
-    return this.#ratesLeft(run);
+    return this.#ratesLeft(run, totals(run, segments).writeUnits);
   }
 
   /** Ends the run, unless somebody paused or cancelled it first, or what `verification` proved is not the last word. */

@@ -2,14 +2,14 @@ import { BatchGetItemCommand, type DynamoDBClient } from '@aws-sdk/client-dynamo
 import type { AttributeMap } from '../../core/attribute-value.ts';
 import { backoffMs } from '../../core/backoff.ts';
 import type { Clock } from '../../core/clock.ts';
-import { type ItemWrite, keyProjection } from '../../core/item-write.ts';
+import { type ItemWrite, itemProjection, keyProjection } from '../../core/item-write.ts';
 import type { RateControl } from '../../core/rate/rate-control.ts';
-import { persistently } from '../../core/retry-until-answered.ts';
+import { retryUntilAnswered } from '../../core/retry-until-answered.ts';
 
 export interface ReadItemsRequest {
   readonly client: Pick<DynamoDBClient, 'send'>;
-  /** Without an attribute, only keys are read. */
-  readonly table: Pick<ItemWrite, 'table' | 'keySchema'> & { readonly attribute?: string };
+  /** Without a rule, only keys are read. */
+  readonly table: Pick<ItemWrite, 'table' | 'keySchema'> & Partial<Pick<ItemWrite, 'rule'>>;
   /** 100 at most [API reference, BatchGetItem]. */
   readonly keys: readonly AttributeMap[];
   readonly rate: RateControl;
@@ -22,19 +22,19 @@ export interface ReadItemsRequest {
 }
 
 /**
- * The items that stand at these keys, read with strong consistency: their keys, and the attribute where they have it.
- * @throws as {@link persistently}
+ * The items that stand at these keys, read with strong consistency: their keys, and what the rule reads of them.
+ * @throws as {@link retryUntilAnswered}
  */
 export async function readItems(what: string, request: ReadItemsRequest): Promise<AttributeMap[]> {
   const { client, table, keys, rate, clock, signal, held, onConsumed } = request;
-  const { keySchema, attribute = '' } = table;
-  const projection = keyProjection({ keySchema, attribute }, table.attribute !== undefined);
+  const { keySchema, rule } = table;
+  const projection = rule ? itemProjection({ keySchema, rule }) : keyProjection({ keySchema });
   const found: AttributeMap[] = [];
   let open = [...keys];
   const onThrottled = (reason: string) => rate.throttled(reason);
   for (let rounds = 1; open.length > 0; rounds++) {
     const asked = open;
-    const reply = await persistently(what, { clock, signal, onThrottled }, async () => {
+    const reply = await retryUntilAnswered(what, { clock, signal, onThrottled }, async () => {
       const reserved = await rate.reserveReads(asked.length, signal);
       await held?.(signal);
       const answer = await client.send(

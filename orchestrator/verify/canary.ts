@@ -1,10 +1,12 @@
 import { type DynamoDBClient, ScanCommand } from '@aws-sdk/client-dynamodb';
 import { type AttributeMap, decodeKey, encodeAttributeMap } from '../../core/attribute-value.ts';
 import type { Clock } from '../../core/clock.ts';
-import { type ItemWrite, keyOf, keyProjection } from '../../core/item-write.ts';
+import { type ItemWrite, itemProjection, keyOf, lackingFilter } from '../../core/item-write.ts';
 import type { RateControl } from '../../core/rate/rate-control.ts';
+import { loadRule } from '../../core/recipe/load.ts';
 import type { RunRecord } from '../../core/records.ts';
-import { persistently } from '../../core/retry-until-answered.ts';
+import { retryUntilAnswered } from '../../core/retry-until-answered.ts';
+import { isMissing } from '../../core/write-rule.ts';
 import { readItems } from '../user-table/read-items.ts';
 import type { EndPhase } from './end-phase.ts';
 import type { PassEnd, PassEndOptions } from './pass-end.ts';
@@ -17,7 +19,7 @@ const KEYS_A_CALL = 100;
 
 export interface CanaryRequest {
   readonly client: Pick<DynamoDBClient, 'send'>;
-  readonly write: Pick<ItemWrite, 'table' | 'keySchema' | 'attribute'>;
+  readonly write: ItemWrite;
   readonly totalSegments: number;
   /** Items to choose. */
   readonly limit: number;
@@ -43,7 +45,10 @@ export async function chooseCanary(request: CanaryRequest): Promise<Map<number, 
     const further: typeof open = [];
     for (const { segment, start } of open) {
       const page = await readPage(request, segment, start);
-      const keys = (page.Items ?? []).map(item => encodeAttributeMap(keyOf(request.write.keySchema, item)));
+      const { keySchema, rule } = request.write;
+      const keys = (page.Items ?? [])
+        .filter(item => isMissing(rule.decide(item)))
+        .map(item => encodeAttributeMap(keyOf(keySchema, item)));
       total += keys.length;
       found.set(segment, [...(found.get(segment) ?? []), ...keys]);
       if (page.LastEvaluatedKey) further.push({ segment, start: page.LastEvaluatedKey });
@@ -75,9 +80,9 @@ async function readPage(
   segment: number,
   start: AttributeMap | undefined,
 ) {
-  const { ProjectionExpression, ExpressionAttributeNames } = keyProjection(write, false);
+  const projection = itemProjection(write);
   const onThrottled = (reason: string) => rate.throttled(reason);
-  return persistently('Choosing the items of the canary', { clock, signal, onThrottled }, async () => {
+  return retryUntilAnswered('Choosing the items of the canary', { clock, signal, onThrottled }, async () => {
     const limit = rate.estimate.known ? PAGE_ITEMS : 1;
     const reserved = await rate.reservePage(limit, false, signal);
     const page = await client.send(
@@ -88,9 +93,7 @@ async function readPage(
         ExclusiveStartKey: start,
         Limit: limit,
         Select: 'SPECIFIC_ATTRIBUTES',
-        ProjectionExpression,
-        FilterExpression: 'attribute_not_exists(#attribute)',
-        ExpressionAttributeNames: { ...ExpressionAttributeNames, '#attribute': write.attribute },
+        ...lackingFilter(write, projection),
         ReturnConsumedCapacity: 'TOTAL',
       }),
     );
@@ -114,13 +117,14 @@ export async function endCanary(
     status === 'verifying' || desired !== 'run' ? undefined : { status: 'verifying' },
   );
   if (now.desired !== 'run') return undefined;
-  const keys = (await stores.canary.list(run.run)).map(decodeKey);
+  const keys = (await stores.canary.list(run.runId)).map(decodeKey);
   const { client, reading: rate, held, signal } = phase;
+  const rule = await loadRule(run, run.keySchema);
   let readUnits = 0;
   const missing: AttributeMap[] = [];
   for (let from = 0; from < keys.length; from += KEYS_A_CALL) {
     const standing = await readItems('Reading the items of the canary back', {
-      ...{ client, table: run, rate, clock, signal, held },
+      ...{ client, table: { ...run, rule }, rate, clock, signal, held },
       keys: keys.slice(from, from + KEYS_A_CALL),
       onConsumed: units => {
         readUnits += units;
@@ -128,10 +132,10 @@ export async function endCanary(
       },
     });
     missing.push(
-      ...standing.filter(item => !Object.hasOwn(item, run.attribute)).map(item => keyOf(run.keySchema, item)),
+      ...standing.filter(item => isMissing(rule.decide(item))).map(item => keyOf(run.keySchema, item)),
     );
   }
-  const unresolved = (await stores.quarantine.list(run.run)).filter(({ resolved }) => !resolved);
+  const unresolved = (await stores.quarantine.list(run.runId)).filter(({ resolved }) => !resolved);
   const quarantined = new Set(unresolved.map(({ key }) => key));
   const open = missing.map(encodeAttributeMap).filter(key => !quarantined.has(key));
   await stores.runs.supervise(supervision, ({ desired }) =>

@@ -77,7 +77,7 @@ export async function duringEndPhase<T>(
     renewals += 1;
     reading.grant(rates, renewals);
     writing.grant(rates, renewals);
-    inForce = { changes: latest.changes.length, rates };
+    inForce = { lastChange: latest.changes.at(-1)?.id ?? '', rates };
   };
   const save = () =>
     runs.supervise(supervision, record => {
@@ -160,7 +160,7 @@ function stillActive(
 function echo({ supervisorEcho: told }: RunRecord, inForce: RunRecord['supervisorEcho']): Partial<RunRecord> {
   if (inForce === undefined) return {};
   const same =
-    told?.changes === inForce.changes &&
+    told?.lastChange === inForce.lastChange &&
     told.rates.readUnitsPerSecond === inForce.rates.readUnitsPerSecond &&
     told.rates.writeUnitsPerSecond === inForce.rates.writeUnitsPerSecond;
   return same ? {} : { supervisorEcho: inForce };

@@ -1,10 +1,11 @@
 import { randomUUID } from 'node:crypto';
-import { type AttributeMap, parseJsonValue } from '../../core/attribute-value.ts';
+import type { AttributeMap } from '../../core/attribute-value.ts';
 import { backoffMs } from '../../core/backoff.ts';
 import type { Clock } from '../../core/clock.ts';
 import { type ItemWrite, keyOf } from '../../core/item-write.ts';
 import { REPAIR_SEGMENT } from '../../core/metrics.ts';
 import type { MetricsPublisher } from '../../core/metrics-publisher.ts';
+import { loadRule } from '../../core/recipe/load.ts';
 import {
   type CurrentVerification,
   isInAuthority,
@@ -14,6 +15,7 @@ import {
 } from '../../core/records.ts';
 import type { Supervision } from '../../core/run-store.ts';
 import { settleCall } from '../../core/settle.ts';
+import { verificationSegments } from '../../core/verification-segments.ts';
 import type { VerificationReader } from '../../core/verification-store.ts';
 import type { Output } from '../cli/output.ts';
 import type { RunObserver } from '../run-observer.ts';
@@ -21,13 +23,8 @@ import type { Stores } from '../stores.ts';
 import { diagnose } from './diagnosis.ts';
 import type { EndPhase } from './end-phase.ts';
 import { type RepairCounters, repair } from './repair.ts';
-import { lacksAttribute, type VerificationSubject } from './subject.ts';
-import {
-  type VerificationCheckpoints,
-  type VerificationResult,
-  verificationSegments,
-  verifyTable,
-} from './verification.ts';
+import { lacksAttribute, missesByRule, type VerificationSubject } from './subject.ts';
+import { type VerificationCheckpoints, type VerificationResult, verifyTable } from './verification.ts';
 import { VerificationTracker } from './verification-tracker.ts';
 
 /** A verification that nobody worked on for longer than this begins again: who wrote meanwhile is not known. */
@@ -70,11 +67,11 @@ export async function endPass(
   phase: EndPhase,
 ): Promise<PassEnd | undefined> {
   const { stores, supervision } = options;
-  const subject = lacksAttribute(run.keySchema, run.attribute, run.createdKey);
+  const subject = await subjectOf(run);
   const verification = await beginVerification(run, subject, options);
   if (verification === undefined) return undefined;
   // A retry may have joined until the run was verifying; from then on none can.
-  if ((await stores.tasks.list(run.run)).some(({ status }) => isInAuthority(status))) return undefined;
+  if ((await stores.tasks.list(run.runId)).some(({ status }) => isInAuthority(status))) return undefined;
   const found = await verify(run, subject, verification, options, phase);
   if (found === undefined) return undefined;
   const { missing, quarantined, open } = found;
@@ -96,6 +93,13 @@ export async function endPass(
     phase,
   );
   return { next: 'repaired' };
+}
+
+async function subjectOf(run: RunRecord): Promise<VerificationSubject> {
+  const { keySchema, attribute, createdKey, recipe } = run;
+  if (recipe === undefined) return lacksAttribute(keySchema, attribute, createdKey);
+  const rule = await loadRule(run, keySchema);
+  return missesByRule({ keySchema, rule }, JSON.stringify(recipe), createdKey);
 }
 
 /** The verification to go on with, or a new one, as the run's record says it from now on. */
@@ -152,7 +156,7 @@ async function verify(
     phase.count(id, { readUnits: Math.max(countedBefore, readBefore) + readHere });
     observer?.verification(tracker.progress(clock.nowIso()));
   };
-  const reader = { run: run.run, id, epoch: supervision.epoch };
+  const reader = { runId: run.runId, id, epoch: supervision.epoch };
   const goOnFrom = (segment: number, findings: VerificationFindings, done: boolean) => {
     tracker.goOnFrom(segment, findings, done);
     readBefore += findings.readUnits;
@@ -174,7 +178,7 @@ async function verify(
     signal: phase.signal,
     held: phase.held,
     checkpoints: checkpointsOf(reader, options, phase.signal, goOnFrom),
-    isQuarantined: key => stores.quarantine.isOpen(run.run, key),
+    isQuarantined: key => stores.quarantine.isOpen(run.runId, key),
     mostUnsavedUnits: await mostUnsavedUnits(run, stores),
     onPage: page => {
       readHere += page.readUnits;
@@ -193,7 +197,7 @@ async function verify(
   );
   if (record.desired !== 'run' || record.verification?.id !== id) return undefined;
   await stores.runs.writeVerification({
-    run: run.run,
+    runId: run.runId,
     pass: run.pass,
     totalSegments,
     startedAt,
@@ -244,7 +248,7 @@ function checkpointsOf(
 
 /** A hundredth of what the sweep says that a verification will read. */
 async function mostUnsavedUnits(run: RunRecord, stores: Stores): Promise<number> {
-  const segments = await stores.segments.list(run.run);
+  const segments = await stores.segments.list(run.runId);
   const eventual = segments.reduce((sum, { counters }) => sum + counters.readUnits, 0);
   // Counters are cumulative over sweeps; a consistent read costs twice as much.
   const ofTable = (2 * eventual) / Math.max(1, run.pass);
@@ -269,12 +273,14 @@ async function repairKeys(
   const write: ItemWrite = {
     table: run.table,
     keySchema: run.keySchema,
-    attribute: run.attribute,
-    value: parseJsonValue(run.value),
+    rule: await loadRule(run, run.keySchema),
   };
   const id = `repair-${randomUUID().slice(0, 8)}`;
   output.event('repair.started', { pass: run.pass + 1, items: keys.length });
-  const counted = { matched: 0, updated: 0, alreadySet: 0, deleted: 0, quarantined: 0, writeUnits: 0 };
+  const counted: RepairCounters = {
+    ...{ matched: 0, updated: 0, alreadySet: 0, deleted: 0, quarantined: 0, outOfScope: 0 },
+    ...{ recomputed: 0, readUnits: 0, writeUnits: 0 },
+  };
   const onProgress = (done: RepairCounters) => {
     const names = Object.keys(counted) as (keyof RepairCounters)[];
     const grown = Object.fromEntries(names.map(name => [name, done[name] - counted[name]]));
@@ -292,7 +298,7 @@ async function repairKeys(
     held: phase.held,
     onProgress,
     onQuarantine: (key, reason, attempts) =>
-      stores.quarantine.add({ run: run.run, key, reason, attempts, segment: -1, at: clock.nowIso() }),
+      stores.quarantine.add({ runId: run.runId, key, reason, attempts, segment: -1, at: clock.nowIso() }),
   });
   output.event('repair.finished', { pass: run.pass + 1, ...done });
 }

@@ -6,7 +6,9 @@ import { AuthorityLostError, SystemicError } from '../../core/errors.ts';
 import { type ItemWrite, updateItemInput } from '../../core/item-write.ts';
 import type { RateControl } from '../../core/rate/rate-control.ts';
 import type { Counters } from '../../core/records.ts';
-import { settleCall } from '../../core/settle.ts';
+import { settleCall, type Verdict } from '../../core/settle.ts';
+import { type Assignment, type Decision, sameAssignment } from '../../core/write-rule.ts';
+import { readItems } from '../user-table/read-items.ts';
 
 export interface RepairRequest {
   readonly client: DynamoDBClient;
@@ -24,34 +26,45 @@ export interface RepairRequest {
 
 export type RepairCounters = Pick<
   Counters,
-  'matched' | 'updated' | 'alreadySet' | 'deleted' | 'quarantined' | 'writeUnits'
+  RepairOutcome | 'matched' | 'recomputed' | 'readUnits' | 'writeUnits'
 >;
 
-export type RepairOutcome = 'updated' | 'alreadySet' | 'deleted' | 'quarantined';
+export type RepairOutcome = 'updated' | 'alreadySet' | 'deleted' | 'quarantined' | 'outOfScope';
+
+export interface RepairedItem {
+  readonly outcome: RepairOutcome;
+  /** How often its values were computed again, since its sources had changed. */
+  readonly recomputed: number;
+}
 
 /** Lanes of a repair; the rate control says how many of them may send. */
 const LANES = 8;
 
 /**
- * Sets the attribute on exactly these items, one conditional UpdateItem each. The verification scan that follows
+ * Sets what is missing on exactly these items, one conditional UpdateItem each. The verification scan that follows
  * reads them again with strong consistency, and everything else with them.
  *
  * @throws SystemicError for what holds for every item; the signal's reason when it aborts.
  */
 export async function repair(request: RepairRequest): Promise<RepairCounters> {
-  const done = { matched: 0, updated: 0, alreadySet: 0, deleted: 0, quarantined: 0, writeUnits: 0 };
+  const done = {
+    ...{ matched: 0, updated: 0, alreadySet: 0, deleted: 0, quarantined: 0, outOfScope: 0 },
+    ...{ recomputed: 0, readUnits: 0, writeUnits: 0 },
+  };
   const failed = new AbortController();
   const signal = AbortSignal.any([request.signal, failed.signal]);
-  const onConsumed = (writeUnits: number) => {
-    done.writeUnits += writeUnits;
+  const onConsumed = (units: Consumed) => {
+    done.readUnits += units.readUnits ?? 0;
+    done.writeUnits += units.writeUnits ?? 0;
     request.onProgress?.(done);
   };
   const waiting = [...request.keys];
   const lane = async () => {
     for (let key = waiting.shift(); key !== undefined; key = waiting.shift()) {
-      const outcome = await repairItem(key, { ...request, signal, onConsumed });
-      done.matched += 1;
+      const { outcome, recomputed } = await repairItem(key, { ...request, signal, onConsumed });
+      if (outcome !== 'outOfScope') done.matched += 1;
       done[outcome] += 1;
+      done.recomputed += recomputed;
       request.onProgress?.(done);
     }
   };
@@ -66,68 +79,127 @@ export async function repair(request: RepairRequest): Promise<RepairCounters> {
   return done;
 }
 
-/** An item that is refused, though it lacks the attribute, gets this many tries before it is put in quarantine. */
+type Consumed = Partial<Pick<Counters, 'readUnits' | 'writeUnits'>>;
+
+/** An item that is refused, though it lacks what is to be set, gets this many tries before it goes to quarantine. */
 const MAX_TRIES = 5;
+
+/** An item whose sources change before each of so many writes never rests. */
+const MOST_RECOMPUTATIONS = 20;
 
 export interface ItemRepairRequest extends Omit<RepairRequest, 'keys' | 'onProgress'> {
   /** Hears what each try consumed. */
-  readonly onConsumed: (writeUnits: number) => void;
+  readonly onConsumed: (units: Consumed) => void;
 }
 
-/** One of them, and what became of it. */
-export async function repairItem(key: AttributeMap, request: ItemRepairRequest): Promise<RepairOutcome> {
-  const { write, rate, clock, signal, onQuarantine } = request;
-  let refusals = 0;
-  for (let tries = 1; ; tries++) {
+/** One of them, from what it has now to its outcome. */
+export async function repairItem(key: AttributeMap, request: ItemRepairRequest): Promise<RepairedItem> {
+  return new ItemRepair(key, request).run();
+}
+
+class ItemRepair {
+  readonly #key: AttributeMap;
+  readonly #request: ItemRepairRequest;
+  #tries = 0;
+  #refusals = 0;
+  #recomputed = 0;
+
+  constructor(key: AttributeMap, request: ItemRepairRequest) {
+    this.#key = key;
+    this.#request = request;
+  }
+
+  async run(): Promise<RepairedItem> {
+    const { clock, signal, write } = this.#request;
+    // A constant needs no look at the item: its condition says all.
+    let decision = write.rule.sources.length === 0 ? write.rule.decide(this.#key) : await this.#decide();
+    for (;;) {
+      if (decision === 'deleted') return this.#end('deleted');
+      if (decision.kind === 'has-targets') return this.#end('alreadySet');
+      if (decision.kind === 'out-of-scope') return this.#end('outOfScope');
+      if (decision.kind === 'not-computable') return this.#quarantine(decision.reason);
+      this.#tries += 1;
+      const verdict = await this.#write(decision.assignment);
+      if (verdict === 'set') return this.#end('updated');
+      // Without authority nothing was sent; the next try waits for it.
+      if (verdict === 'not-sent') continue;
+      if (verdict.kind === 'refused') {
+        const now = await this.#decide();
+        const same =
+          now !== 'deleted' && now.kind === 'write' && sameAssignment(now.assignment, decision.assignment);
+        if (same) this.#refusals += 1;
+        else if (now !== 'deleted' && now.kind === 'write') this.#recomputed += 1;
+        decision = now;
+      }
+      if (verdict.kind === 'quarantine' || verdict.kind === 'bisect') return this.#quarantine(verdict.reason);
+      if (this.#refusals >= MAX_TRIES) {
+        return this.#quarantine('refused, although the item is there and lacks the attribute');
+      }
+      if (this.#recomputed > MOST_RECOMPUTATIONS) {
+        return this.#quarantine(`its sources changed before each of ${MOST_RECOMPUTATIONS} writes`);
+      }
+      if (verdict.kind === 'retry' || this.#refusals > 0 || this.#recomputed > 1) {
+        await clock.sleep(backoffMs(this.#tries), signal);
+      }
+    }
+  }
+
+  async #write(assignment: Assignment): Promise<'set' | 'not-sent' | Exclude<Verdict, { kind: 'systemic' }>> {
+    const { rate, signal } = this.#request;
     await rate.writesInFlight.enter();
     let error: unknown;
     try {
-      error = await tryOnce(key, request);
+      error = await this.#attempt(assignment);
     } finally {
       rate.writesInFlight.leave();
     }
-    if (error === undefined) return 'updated';
+    if (error === undefined) return 'set';
     signal.throwIfAborted();
-    // It was not sent: the next try waits for authority.
-    if (error instanceof AuthorityLostError) continue;
+    if (error instanceof AuthorityLostError) return 'not-sent';
     const verdict = settleCall(error, 1);
-    if (verdict.kind === 'systemic')
+    if (verdict.kind === 'systemic') {
       throw new SystemicError(`Repair failed: ${verdict.reason}`, { cause: error });
-    if (verdict.kind === 'refused') {
-      const item = (error as { Item?: AttributeMap }).Item;
-      if (!item) return 'deleted';
-      if (Object.hasOwn(item, write.attribute)) return 'alreadySet';
-      refusals += 1;
-    }
-    if (verdict.kind === 'quarantine' || verdict.kind === 'bisect' || refusals >= MAX_TRIES) {
-      const reason =
-        'reason' in verdict ? verdict.reason : 'refused, although the item is there and lacks the attribute';
-      await onQuarantine(encodeAttributeMap(key), reason, tries);
-      return 'quarantined';
     }
     if (verdict.kind === 'retry' && verdict.cause === 'throttled') rate.throttled(verdict.reason);
-    await clock.sleep(backoffMs(tries), signal);
+    return verdict;
   }
-}
 
-/** One HTTP attempt. Returns what it failed with. */
-async function tryOnce(
-  key: AttributeMap,
-  { client, write, rate, clock, signal, held, onConsumed }: ItemRepairRequest,
-): Promise<unknown> {
-  await held(signal);
-  const reserved = await rate.reserveWrites(1, signal);
-  await held(signal);
-  const startedAtMs = clock.monotonicMs();
-  try {
-    const reply = await client.send(new UpdateItemCommand(updateItemInput(write, key)));
-    rate.writesInFlight.observe(clock.monotonicMs() - startedAtMs);
-    onConsumed(rate.settleWrites(reserved, reply.ConsumedCapacity?.CapacityUnits, 1));
-    return undefined;
-  } catch (error) {
-    // A failed condition consumes too, and so may what was answered with an error or not at all.
-    if (error instanceof AuthorityLostError) rate.write.settle(reserved, 0);
-    else onConsumed(rate.settleRefusal(reserved));
-    return error;
+  /** One HTTP attempt. Returns what it failed with. */
+  async #attempt(assignment: Assignment): Promise<unknown> {
+    const { client, write, rate, clock, signal, held, onConsumed } = this.#request;
+    await held(signal);
+    const reserved = await rate.reserveWrites(1, signal);
+    await held(signal);
+    const startedAtMs = clock.monotonicMs();
+    try {
+      const reply = await client.send(new UpdateItemCommand(updateItemInput(write, this.#key, assignment)));
+      rate.writesInFlight.observe(clock.monotonicMs() - startedAtMs);
+      onConsumed({ writeUnits: rate.settleWrites(reserved, reply.ConsumedCapacity?.CapacityUnits, 1) });
+      return undefined;
+    } catch (error) {
+      // A failed condition consumes too, and so may what was answered with an error or not at all.
+      if (error instanceof AuthorityLostError) rate.write.settle(reserved, 0);
+      else onConsumed({ writeUnits: rate.settleRefusal(reserved) });
+      return error;
+    }
+  }
+
+  /** What is to be done with the item as it stands, read with strong consistency. */
+  async #decide(): Promise<Decision | 'deleted'> {
+    const { client, write, rate, clock, signal, held, onConsumed } = this.#request;
+    const [item] = await readItems('Reading an item that lacks what is to be set', {
+      ...{ client, table: write, keys: [this.#key], rate, clock, signal, held },
+      onConsumed: readUnits => onConsumed({ readUnits }),
+    });
+    return item ? write.rule.decide(item) : 'deleted';
+  }
+
+  async #quarantine(reason: string): Promise<RepairedItem> {
+    await this.#request.onQuarantine(encodeAttributeMap(this.#key), reason, Math.max(1, this.#tries));
+    return this.#end('quarantined');
+  }
+
+  #end(outcome: RepairOutcome): RepairedItem {
+    return { outcome, recomputed: this.#recomputed };
   }
 }

@@ -52,9 +52,9 @@ export interface RetryRequest {
  */
 export async function retryQuarantined(request: RetryRequest): Promise<void> {
   const { stores, run, clock, detach, write, items, change } = request;
-  const launch = `retry-${randomUUID().slice(0, 8)}`;
+  const launchId = `retry-${randomUUID().slice(0, 8)}`;
   const instance = randomUUID();
-  const seen = await join(request, launch, instance);
+  const seen = await join(request, launchId, instance);
   const live = !isFinished(seen.status) && seen.desired === 'run';
   const rate = new RateControl({
     clock,
@@ -73,14 +73,14 @@ export async function retryQuarantined(request: RetryRequest): Promise<void> {
     renew: async () => {
       heartbeat += 1;
       const record = await stores.tasks.heartbeat({
-        ...{ run: run.run, launch, instance, number: heartbeat },
+        ...{ runId: run.runId, launchId, instance, number: heartbeat },
         at: clock.nowIso(),
         seen: 'run',
         seenRenewal: rate.seenRenewal,
       });
       rate.grant(record.granted, record.renewal);
       if (record.desired !== 'run') {
-        ended.abort(new FleetfillError('Unwanted', `Run ${run.run} is to ${record.desired}.`));
+        ended.abort(new FleetfillError('Unwanted', `Run ${run.runId} is to ${record.desired}.`));
       }
       return record.desired === 'run';
     },
@@ -115,10 +115,10 @@ export async function retryQuarantined(request: RetryRequest): Promise<void> {
     await adjusting;
     await authority.end();
     client.destroy();
-    await stores.tasks.finish(run.run, launch, instance, end, clock.nowIso());
-    if (isFinished(seen.status)) await stores.runs.unlockRetry(run, launch);
+    await stores.tasks.finish(run.runId, launchId, instance, end, clock.nowIso());
+    if (isFinished(seen.status)) await stores.runs.unlockRetry(run, launchId);
     else
-      await stores.runs.operate(run.run, change(`ended: ${end.message}`), record =>
+      await stores.runs.operate(run.runId, change(`ended: ${end.message}`), record =>
         counted(record, counters),
       );
   }
@@ -150,10 +150,11 @@ async function retryItem(
   counters: { -readonly [K in keyof Counters]: Counters[K] },
 ): Promise<void> {
   let { reason, attempts } = item;
-  const outcome = await repairItem(decodeKey(item.key), {
+  const { outcome } = await repairItem(decodeKey(item.key), {
     ...means,
-    onConsumed: units => {
-      counters.writeUnits += units;
+    onConsumed: ({ readUnits = 0, writeUnits = 0 }) => {
+      counters.readUnits += readUnits;
+      counters.writeUnits += writeUnits;
     },
     onQuarantine: async (_, again, tries) => {
       reason = again;
@@ -162,7 +163,7 @@ async function retryItem(
     },
   });
   if (outcome !== 'quarantined') {
-    await stores.quarantine.resolve(run.run, item.key, { outcome, at: clock.nowIso() });
+    await stores.quarantine.resolve(run.runId, item.key, { outcome, at: clock.nowIso() });
     // It was counted as quarantined: its end is another one now.
     counters[outcome] += 1;
     counters.quarantined -= 1;
@@ -171,11 +172,11 @@ async function retryItem(
 }
 
 /** Takes part in the run as it is now. */
-async function join(request: RetryRequest, launch: string, instance: string): Promise<RunRecord> {
+async function join(request: RetryRequest, launchId: string, instance: string): Promise<RunRecord> {
   const { stores, run, clock, change, items } = request;
   for (;;) {
     await untilEarlierRetryEnded(request);
-    const now = (await stores.runs.read(run.run)) ?? run;
+    const now = (await stores.runs.read(run.runId)) ?? run;
     const factor = now.cut?.factor ?? 1;
     const whole = {
       writeUnitsPerSecond: now.rates.writeUnitsPerSecond * factor,
@@ -183,7 +184,7 @@ async function join(request: RetryRequest, launch: string, instance: string): Pr
     };
     const none = { writeUnitsPerSecond: 0, readUnitsPerSecond: 0 };
     const record = {
-      ...{ run: run.run, launch, pass: now.pass, segments: [], launchedAt: clock.nowIso() },
+      ...{ runId: run.runId, launchId, pass: now.pass, segments: [], launchedAt: clock.nowIso() },
       // Where somebody supervises, the share comes with a heartbeat; where nobody does, nobody else sends.
       granted: now.status === 'running' ? none : whole,
     };
@@ -193,12 +194,12 @@ async function join(request: RetryRequest, launch: string, instance: string): Pr
     }
     if (now.status === 'verifying') {
       throw new TableLockedError(
-        run.run,
-        `Run ${run.run} is being verified, and what is in quarantine is part of that: try again when it has ended.`,
+        run.runId,
+        `Run ${run.runId} is being verified, and what is in quarantine is part of that: try again when it has ended.`,
       );
     }
     // What a retry writes is not what a verification has seen.
-    const told = await stores.runs.operate(run.run, change(`of ${items.length} items`), {
+    const told = await stores.runs.operate(run.runId, change(`of ${items.length} items`), {
       verification: undefined,
     });
     if (told && told.status === now.status && (await stores.tasks.join(record, instance, told))) return told;
@@ -210,14 +211,14 @@ async function untilEarlierRetryEnded({ stores, run, clock }: RetryRequest): Pro
   const sinceMs = clock.monotonicMs();
   const seen = new Map<string, number>();
   for (;;) {
-    const others = (await stores.tasks.list(run.run)).filter(isRetryInAuthority);
+    const others = (await stores.tasks.list(run.runId)).filter(isRetryInAuthority);
     if (others.length === 0) return;
     for (const other of others) {
-      const before = seen.get(other.launch);
+      const before = seen.get(other.launchId);
       if (before !== undefined && before !== other.heartbeat) {
-        throw new TableLockedError(run.run, `Another retry of run ${run.run} is at work.`);
+        throw new TableLockedError(run.runId, `Another retry of run ${run.runId} is at work.`);
       }
-      seen.set(other.launch, other.heartbeat);
+      seen.set(other.launchId, other.heartbeat);
     }
     if (clock.monotonicMs() - sinceMs > run.authorityMs + SLACK_MS) {
       for (const other of others) {
@@ -230,8 +231,8 @@ async function untilEarlierRetryEnded({ stores, run, clock }: RetryRequest): Pro
 }
 
 /** A retry takes part in a run, and is none of its tasks. */
-export function isRetry({ launch }: Pick<TaskRecord, 'launch'>): boolean {
-  return launch.startsWith('retry-');
+export function isRetry({ launchId }: Pick<TaskRecord, 'launchId'>): boolean {
+  return launchId.startsWith('retry-');
 }
 
 function isRetryInAuthority(task: TaskRecord): boolean {

@@ -1,6 +1,8 @@
 import type { ScanCommandInput } from '@aws-sdk/client-dynamodb';
 import type { AttributeMap } from '../../core/attribute-value.ts';
+import { type ItemWrite, itemProjection, lackingFilter } from '../../core/item-write.ts';
 import type { KeySchema } from '../../core/records.ts';
+import { isMissing } from '../../core/write-rule.ts';
 
 /** What a page's item is to a verification. */
 export type Judgement = 'missing' | 'null' | 'present';
@@ -17,6 +19,8 @@ export interface VerificationSubject {
     'ProjectionExpression' | 'FilterExpression' | 'ExpressionAttributeNames' | 'ExpressionAttributeValues'
   >;
   readonly judge: (item: AttributeMap) => Judgement;
+  /** An attribute beside the key that is kept of a missing item. */
+  readonly keeps?: string | undefined;
 }
 
 /**
@@ -40,5 +44,25 @@ export function lacksAttribute(
       ExpressionAttributeValues: { ':null': { S: 'NULL' } },
     },
     judge: item => (Object.hasOwn(item, attribute) ? 'null' : 'missing'),
+    keeps: alsoRead,
+  };
+}
+
+/**
+ * Items that a rule would have something to write for, by the rule itself: those in scope that lack a target.
+ * @param name of the rule; two rules of one name judge every item alike
+ * @param alsoRead another attribute to bring along
+ */
+export function missesByRule(
+  write: Pick<ItemWrite, 'keySchema' | 'rule'>,
+  name: string,
+  alsoRead?: string | undefined,
+): VerificationSubject {
+  const projection = itemProjection(write, alsoRead === undefined ? [] : [alsoRead]);
+  return {
+    name: JSON.stringify({ rule: name, alsoRead: alsoRead ?? null }),
+    scan: lackingFilter(write, projection),
+    judge: item => (isMissing(write.rule.decide(item)) ? 'missing' : 'present'),
+    keeps: alsoRead,
   };
 }

@@ -4,17 +4,11 @@ import type { Clock } from '../../core/clock.ts';
 import { keyOf } from '../../core/item-write.ts';
 import type { RateControl } from '../../core/rate/rate-control.ts';
 import type { KeySchema, VerificationFindings } from '../../core/records.ts';
-import { persistently } from '../../core/retry-until-answered.ts';
+import { retryUntilAnswered } from '../../core/retry-until-answered.ts';
 import { endsInDoubt, MOST_RESTARTS } from '../../core/scan-end.ts';
 import type { VerificationPosition } from '../../core/verification-store.ts';
 import { readItems } from '../user-table/read-items.ts';
 import type { VerificationSubject } from './subject.ts';
-
-/** More segments than this buy nothing when one process reads them. */
-const MAX_SEGMENTS = 64;
-
-/** As many segments as keep the read budget used, at 150 ms a page of 256 units, with some in reserve. */
-const UNITS_A_SECOND_OF_A_SEGMENT = 1_250;
 
 /** Keys that are kept for a repair; when more are missing, another pass is the better way. */
 const MAX_REPAIRABLE = 1_000;
@@ -75,17 +69,6 @@ export interface VerificationResult extends Omit<VerificationFindings, 'open' | 
   readonly open: readonly AttributeMap[];
   /** Keys of missing items, as DynamoDB JSON: ten at most. */
   readonly sample: readonly string[];
-}
-
-/**
- * Not the backfill's number of segments, so that a mistake in its boundaries cannot hide here; and as many as use the
- * read budget.
- */
-export function verificationSegments(backfillSegments: number, readUnitsPerSecond = 0): number {
-  const most = Math.min(backfillSegments, MAX_SEGMENTS);
-  const needed = Math.min(MAX_SEGMENTS, Math.ceil(readUnitsPerSecond / UNITS_A_SECOND_OF_A_SEGMENT));
-  const wanted = Math.max(most > 1 ? most - 1 : 2, needed);
-  return wanted === backfillSegments ? wanted - 1 : wanted;
 }
 
 /**
@@ -217,7 +200,7 @@ class Verification {
     const { client, table, subject, totalSegments, rate, clock, held, mostUnsavedUnits } = this.#request;
     const signal = this.#signal;
     const onThrottled = (reason: string) => rate.throttled(reason);
-    return persistently('The verification scan', { clock, signal, onThrottled }, async () => {
+    return retryUntilAnswered('The verification scan', { clock, signal, onThrottled }, async () => {
       await held?.(signal);
       const allowed = rate.pageItems(rate.pageUnits(mostUnsavedUnits)) ?? Number.POSITIVE_INFINITY;
       const items = Math.min(this.#grownItems, allowed);
@@ -270,7 +253,11 @@ class Verification {
     let bytes = open.reduce((sum, item) => sum + item.length, 0);
     for (const [index, item] of missing.entries()) {
       if (quarantined.has(index) || this.#open >= MAX_REPAIRABLE) continue;
-      const text = encodeAttributeMap(item);
+      const kept = subject.keeps === undefined ? undefined : item[subject.keeps];
+      const text = encodeAttributeMap({
+        ...keyOf(keySchema, item),
+        ...(subject.keeps !== undefined && kept && { [subject.keeps]: kept }),
+      });
       bytes += text.length;
       if (bytes > MAX_OPEN_BYTES) break;
       open.push(text);
@@ -298,7 +285,7 @@ class Verification {
       for (let next = waiting.shift(); next !== undefined; next = waiting.shift()) {
         if (this.#open + others >= MAX_REPAIRABLE) return;
         const [index, key] = next;
-        const is = await persistently(
+        const is = await retryUntilAnswered(
           'Looking into the quarantine',
           { clock, signal: this.#signal },
           async () => isQuarantined(key),

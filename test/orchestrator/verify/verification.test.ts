@@ -5,11 +5,11 @@ import { encodeAttributeMap } from '../../../core/attribute-value.ts';
 import { SystemicError } from '../../../core/errors.ts';
 import { RateControl } from '../../../core/rate/rate-control.ts';
 import type { KeySchema } from '../../../core/records.ts';
+import { verificationSegments } from '../../../core/verification-segments.ts';
 import { lacksAttribute } from '../../../orchestrator/verify/subject.ts';
 import {
   type VerificationRequest,
   type VerifiedPage,
-  verificationSegments,
   verifyTable,
 } from '../../../orchestrator/verify/verification.ts';
 import { type Item, STUFF_KEY, stuffItems, stuffKey, useEngine } from '../../support/engine.ts';
