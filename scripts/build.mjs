@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { build } from 'esbuild';
 import { buildPageParts } from './build-page.mjs';
+import { bundleOrchestrate } from './bundle-orchestrate.mjs';
 import { bundleSettings } from './bundle-settings.mjs';
 import { licencesText, thirdPartyOf } from './third-party.mjs';
 
@@ -22,9 +23,8 @@ await mkdir('dist', { recursive: true });
 const fresh = await mkdtemp(join('dist', '.build-'));
 try {
   const [orchestrate, job] = await Promise.all([
-    build({
-      ...shared,
-      entryPoints: ['orchestrator/main.ts'],
+    bundleOrchestrate({
+      root,
       outfile: join(fresh, 'orchestrate.mjs'),
       define: {
         ...define,
@@ -43,7 +43,11 @@ try {
     }),
   ]);
   const inside = {
-    'orchestrate.mjs': await addLicences('orchestrate.mjs', [orchestrate.metafile, ...pageMetafiles]),
+    'orchestrate.mjs': await addLicences('orchestrate.mjs', [
+      orchestrate.front,
+      orchestrate.program,
+      ...pageMetafiles,
+    ]),
     'job.mjs': await addLicences('job.mjs', [job.metafile]),
   };
   await writeFile(join(fresh, 'third-party.json'), `${JSON.stringify(inside, null, 2)}\n`);

@@ -3,15 +3,26 @@ import { systemClock } from '../../core/clock.ts';
 import { CapacityLimiter } from '../../core/rate/capacity-limiter.ts';
 import { verificationSegments } from '../../core/verification-segments.ts';
 import { describeUserTable } from '../checks/table.ts';
-import { EXIT, type ExitCode } from '../cli/exit-codes.ts';
+import { defineCommand, type Handler } from '../cli/command.ts';
+import { EXIT } from '../cli/exit-codes.ts';
 import { nextCommand } from '../cli/next-command.ts';
+import { DEFAULT_SEGMENTS, READ_RATE_OPTION, TABLE_OPTIONS } from '../cli/options.ts';
 import { defaultRates } from '../plan/choose-rates.ts';
-import type { CommandContext } from '../session.ts';
 import { verificationFinished } from '../verify/pass-end.ts';
 import { sampleOf, verifyTable } from '../verify/verification.ts';
 
+export const verify = defineCommand({
+  usage: 'verify',
+  describe: 'Read the whole table with strong consistency and count items that lack the attribute',
+  options: { ...TABLE_OPTIONS, ...READ_RATE_OPTION },
+  examples: [
+    ['$0 verify --table orders --attribute version', 'at any time; writes nothing'],
+    ['$0 verify --table orders --max-read-rate 200', 'slowly'],
+  ],
+});
+
 /** `orchestrate verify`: the strongly consistent scan on its own, of any table, at any time. It writes nothing. */
-export async function verify({ settings, output, detach }: CommandContext): Promise<ExitCode> {
+export const handler: Handler<typeof verify> = async ({ settings, output, detach }) => {
   const client = createDataPlaneClient();
   const { table, attribute } = settings;
   const facts = await describeUserTable(client, table);
@@ -24,7 +35,7 @@ export async function verify({ settings, output, detach }: CommandContext): Prom
     table,
     keySchema: facts.keySchema,
     attribute,
-    totalSegments: verificationSegments(settings.segments),
+    totalSegments: verificationSegments(DEFAULT_SEGMENTS),
     limiter: new CapacityLimiter(systemClock, readUnitsPerSecond),
     clock: systemClock,
     signal: detach,
@@ -41,4 +52,4 @@ export async function verify({ settings, output, detach }: CommandContext): Prom
   );
   output.event('verification.finished', verificationFinished({ table, attribute }, result));
   return missing === 0 ? EXIT.ok : EXIT.missing;
-}
+};

@@ -1,7 +1,6 @@
 import { CloudFormationClient, DescribeStacksCommand, type Stack } from '@aws-sdk/client-cloudformation';
 import { describeError, PreflightError } from '../../core/errors.ts';
 import { DEFAULT_NAMESPACE } from '../../core/metrics.ts';
-import type { Settings } from '../cli/options.ts';
 import type { FleetLocation } from './fleet.ts';
 
 /** Everything that a command must know beside what to do. */
@@ -34,22 +33,41 @@ export const STACK_OUTPUTS = [
 /** Those that words for people name, and by which a stack is refused for another table than its own. */
 export const FURTHER_STACK_OUTPUTS = [
   'LogGroup',
+  'SupervisorTaskDefinition',
   'Table',
-  'Attribute',
+  'Attributes',
   'DashboardUrl',
   'OperatorPolicy',
+  'SourceAttributes',
   'OperatorKeyPolicy',
   'TableKmsKey',
 ] as const;
 
-/** There only where the stack was given the key of its table. */
-export const KEY_OUTPUTS: readonly string[] = ['OperatorKeyPolicy', 'TableKmsKey'];
+/** There only where the stack was given what they name: sources of a recipe, the key of the table. */
+export const OPTIONAL_OUTPUTS: readonly string[] = ['SourceAttributes', 'OperatorKeyPolicy', 'TableKmsKey'];
 
 /**
  * States in which a stack's outputs name what is there. While it is being updated they name what was there before:
  * whoever wants to pause a run must be able to.
  */
 const USABLE_STATUS = /^(CREATE_COMPLETE|IMPORT_COMPLETE|UPDATE_.+)$/;
+
+/** What the options say of where the fleet runs; what they leave open, the stack's outputs say. */
+export interface FleetChoice {
+  readonly stack: string;
+  readonly cluster?: string | undefined;
+  readonly taskDefinition?: string | undefined;
+  readonly container?: string | undefined;
+  readonly subnets?: readonly string[] | undefined;
+  readonly securityGroups?: readonly string[] | undefined;
+  readonly assignPublicIp?: boolean | undefined;
+  readonly controlTable?: string | undefined;
+  readonly namespace?: string | undefined;
+  readonly table?: string;
+  readonly attribute?: string;
+  /** The names of the settings that were given, as opposed to defaults. */
+  readonly given: ReadonlySet<string>;
+}
 
 /** Whether a command means the table and attribute of its options, defaults included, or those of a run's record. */
 export type TableMeant = 'of the options' | 'of a run';
@@ -61,7 +79,7 @@ export type TableMeant = 'of the options' | 'of a run';
  * another table or attribute.
  */
 export async function locateFleet(
-  settings: Settings,
+  settings: FleetChoice,
   meant: TableMeant = 'of the options',
 ): Promise<Surroundings> {
   const { cluster, taskDefinition, subnets, securityGroups, controlTable } = settings;
@@ -96,11 +114,11 @@ export async function locateFleet(
 }
 
 /** The control table alone, for commands that do not touch the fleet. */
-export async function locateControlTable(settings: Settings): Promise<string> {
+export async function locateControlTable(settings: FleetChoice): Promise<string> {
   return settings.controlTable ?? (await locateFleet(settings, 'of a run')).controlTable;
 }
 
-function defaults(settings: Settings, outputs: Readonly<Record<string, string>>) {
+function defaults(settings: FleetChoice, outputs: Readonly<Record<string, string>>) {
   return {
     container: settings.container ?? outputs['Container'] ?? 'job',
     assignPublicIp: settings.assignPublicIp ?? outputs['AssignPublicIp'] === 'ENABLED',
@@ -112,20 +130,22 @@ function listOf(text: string | undefined): string[] {
   return text === undefined ? [] : text.split(',').map(name => name.trim());
 }
 
-/** A stack's roles are for one table and one attribute: with another, each call would be denied. */
+/** A stack's roles are for one table and the attributes it was given: with another, each call would be denied. */
 function refuseOtherTable(
-  { table, attribute, given }: Settings,
+  { table, attribute, given }: FleetChoice,
   { name, outputs }: StackFacts,
   meant: TableMeant,
 ): void {
-  const its = { table: outputs['Table'], attribute: outputs['Attribute'] };
-  const asked = { table: table.split('/').at(-1), attribute };
+  // A stack that was made before there could be several attributes has the output Attribute.
+  const its = { table: outputs['Table'], attribute: outputs['Attributes'] ?? outputs['Attribute'] };
+  const asked = { table: table?.split('/').at(-1), attribute };
   for (const what of ['table', 'attribute'] as const) {
     if (meant === 'of a run' && !given.has(what)) continue;
-    if (its[what] === undefined || its[what] === asked[what]) continue;
+    const names = its[what]?.split(',');
+    if (names === undefined || names.includes(asked[what] ?? '')) continue;
     throw new PreflightError(
-      `The stack ${name} is for the ${what} ${its[what]}, not ${asked[what]}: its roles may touch no other.\n` +
-        `Say --${what} ${its[what]}, or name the stack for ${asked[what]} with --stack; each has one of its own.`,
+      `The stack ${name} is for the ${what} ${names.join(', ')}, not ${asked[what]}: its roles may touch no other.\n` +
+        `Say --${what} ${names[0]}, or name the stack for ${asked[what]} with --stack; each has one of its own.`,
     );
   }
 }

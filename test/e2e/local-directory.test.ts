@@ -37,7 +37,11 @@ beforeAll(async () => {
       groups['value'] ?? '',
     ]),
   );
-  const seeded = await runBundle(SEED, ['--table', 'stuff', '--items', String(ITEMS), '--create'], environment);
+  const seeded = await runBundle(
+    SEED,
+    ['--table', 'stuff', '--items', String(ITEMS), '--create'],
+    environment,
+  );
   expect(seeded.code).toBe(0);
   const ended = new Promise(resolve => stack.once('close', resolve));
   stack.kill('SIGINT');
@@ -51,7 +55,12 @@ test('what --local DIR did is found by every later command with the same folder'
   const ran = await orchestrate('--segments', '2', '--yes', '--json');
   expect(ran.code).toBe(0);
   const finished = lastEvent(ran);
-  expect(finished).toMatchObject({ event: 'run.finished', status: 'verified', matched: ITEMS, updated: ITEMS });
+  expect(finished).toMatchObject({
+    event: 'run.finished',
+    status: 'verified',
+    matched: ITEMS,
+    updated: ITEMS,
+  });
   const run = String(finished['runId']);
 
   const verified = await orchestrate('verify', '--json');

@@ -10,7 +10,7 @@ async function sourcesOf(bundle: string): Promise<string[]> {
   const file = await readFile(`dist/${bundle}`, 'utf8');
   const packed = PACKED.exec(file)?.groups?.['packed'];
   const text = packed === undefined ? file : brotliDecompressSync(Buffer.from(packed, 'base64')).toString();
-  return [...text.matchAll(/^\/\/ (?<source>\S+\.tsx?)$/gm)].map(({ groups }) => groups?.['source'] ?? '');
+  return [...text.matchAll(/^ *\/\/ (?<source>\S+\.tsx?)$/gm)].map(({ groups }) => groups?.['source'] ?? '');
 }
 
 test('fault injection is in no bundle, and the local stack is not in the worker', async () => {

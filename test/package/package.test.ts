@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process';
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { mkdtemp, readdir, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
@@ -8,6 +8,10 @@ import { run } from '../support/command.ts';
 
 const { version } = JSON.parse(readFileSync('package.json', 'utf8')) as { version: string };
 const tarball = `fleetfill-${version}.tgz`;
+
+const TEMPLATES = readdirSync('infra')
+  .filter(name => name.endsWith('.yaml'))
+  .sort();
 
 interface Packed {
   readonly files: readonly { readonly path: string; readonly mode: number }[];
@@ -51,7 +55,7 @@ describe('npm pack', () => {
     const kinds = [
       /^dist\/(orchestrate|job)\.mjs(\.LEGAL\.txt)?$/,
       /^dist\/sbom\.cdx\.json$/,
-      /^infra\/(fleet|network|repository|table)\.yaml$/,
+      /^infra\/\w+\.yaml$/,
       /^docs\/([\w/-]+\.md|screenshots\/[\w-]+\.png)$/,
       /^(README|CHANGELOG|CONTRIBUTING|SECURITY)\.md$/,
       /^LICENSE$/,
@@ -60,7 +64,7 @@ describe('npm pack', () => {
     expect(paths.filter(path => !kinds.some(kind => kind.test(path)))).toEqual([]);
     for (const kind of kinds) expect(paths.some(path => kind.test(path))).toBe(true);
     expect(paths.filter(path => path.startsWith('dist/')).length).toBe(5);
-    expect(paths.filter(path => path.startsWith('infra/')).length).toBe(4);
+    expect(paths.filter(path => path.startsWith('infra/'))).toEqual(TEMPLATES.map(name => `infra/${name}`));
   });
 
   test('needs no other package: all that the bundles use is in them', () => {
@@ -87,11 +91,17 @@ describe('npx --package ./fleetfill-*.tgz, in an empty folder', () => {
   test('orchestrate templates writes the templates out, and overwrites none that differs', async () => {
     const { code } = await npx('orchestrate', 'templates', 'aws');
     expect(code).toBe(0);
-    const names = ['fleet.yaml', 'network.yaml', 'repository.yaml', 'table.yaml'];
-    expect((await readdir(join(folder, 'aws'))).sort()).toEqual(names);
-    for (const name of names) {
+    expect((await readdir(join(folder, 'aws'))).sort()).toEqual(TEMPLATES);
+    for (const name of TEMPLATES) {
       expect(readFileSync(join(folder, 'aws', name), 'utf8')).toBe(readFileSync(join('infra', name), 'utf8'));
     }
+    // Again is no harm; somebody's own work is.
+    expect((await npx('orchestrate', 'templates', 'aws')).code).toBe(0);
+    writeFileSync(join(folder, 'aws/table.yaml'), 'mine');
+    const refused = await npx('orchestrate', 'templates', 'aws');
+    expect(refused.code).toBe(2);
+    expect(refused.stderr).toContain('aws/table.yaml would be overwritten');
+    expect(readFileSync(join(folder, 'aws/table.yaml'), 'utf8')).toBe('mine');
   });
 });
 
