@@ -13,6 +13,8 @@ export const cancel = defineCommand({
 /** `orchestrate cancel RUN`: as pause, and the run ends for good and releases the table. */
 export const handler: Handler<typeof cancel> = context => {
   const message = `cancelled by ${operator()}`;
-  const edit = { desired: 'stop', stopReason: { kind: 'cancelled', message } } as const;
-  return endTasks(context, context.settings.run ?? '', 'cancel', edit);
+  return endTasks(context, context.settings.run ?? '', 'cancel', () => ({
+    desired: 'stop',
+    stopReason: { kind: 'cancelled', message },
+  }));
 };

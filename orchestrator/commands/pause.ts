@@ -11,4 +11,7 @@ export const pause = defineCommand({
 
 /** `orchestrate pause RUN`: returns when no task has authority any more. */
 export const handler: Handler<typeof pause> = context =>
-  endTasks(context, context.settings.run ?? '', 'pause', { desired: 'pause' });
+  // Nothing undoes a cancel, also one that comes at the same moment.
+  endTasks(context, context.settings.run ?? '', 'pause', ({ stopReason }) =>
+    stopReason?.kind === 'cancelled' ? {} : { desired: 'pause' },
+  );

@@ -23,7 +23,7 @@ export const rate = defineCommand({
   examples: [['$0 rate 20261124071218-1a2b3c --max-write-rate 200', 'in force within a heartbeat']],
 });
 
-/** `orchestrate rate RUN --max-write-rate N`: returns when no task uses more than its share of the new budget. */
+/** `orchestrate rate RUN --max-write-rate N`: returns when nothing uses more than its share of the new budget. */
 export const handler: Handler<typeof rate> = async context => {
   const { output, settings } = context;
   const { maxWriteRate, maxReadRate } = settings;
@@ -40,13 +40,13 @@ export const handler: Handler<typeof rate> = async context => {
   const detail =
     `${run.rates.writeUnitsPerSecond} to ${rates.writeUnitsPerSecond} write and ` +
     `${run.rates.readUnitsPerSecond} to ${rates.readUnitsPerSecond} read units a second`;
-  await stores.runs.operate(run.runId, operatorChange('rate', detail), { rates });
-  const inForce = await untilWithin(stores, run, rates);
+  const told = await stores.runs.operate(run.runId, operatorChange('rate', detail), { rates });
+  const inForce = told !== undefined && (await untilWithin(stores, { ...told, rates }));
   output.event('run.rate', { budget: rates, inForce });
   output.print(
     inForce
       ? `Run ${run.runId}: ${detail}, in force.`
-      : `Run ${run.runId}: ${detail}, recorded. Not every task has taken it over: is anybody supervising? ${nextCommand('resume', run.runId)}`,
+      : `Run ${run.runId}: ${detail}, recorded. Not everything that sends goes by it yet: is anybody supervising? ${nextCommand('resume', run.runId)}`,
   );
   return EXIT.ok;
 };
@@ -60,19 +60,28 @@ function ratePatienceMs({ tasks, heartbeatMs }: Pick<RunRecord, 'tasks' | 'heart
   return turnMs(tasks) + writingMs + 2 * heartbeatMs + RATE_SLACK_MS;
 }
 
-async function untilWithin(
-  stores: Stores,
-  run: Pick<RunRecord, 'runId' | 'tasks' | 'heartbeatMs'>,
-  budget: RunRecord['rates'],
-): Promise<boolean> {
-  const giveUpAtMs = systemClock.monotonicMs() + ratePatienceMs(run);
+/** Whether the supervisor has seen the last change of `told`, or one that came later. */
+function isHeard({ changes, supervisorEcho }: RunRecord, told: RunRecord): boolean {
+  const place = (change: string | undefined) => changes.findIndex(({ id }) => id === change);
+  const seen = place(supervisorEcho?.lastChange);
+  return seen >= 0 && seen >= place(told.changes.at(-1)?.id);
+}
+
+/** Whether everything that sends goes by the new rates; `told`: the record that they stand in. */
+async function untilWithin(stores: Stores, told: RunRecord): Promise<boolean> {
+  const giveUpAtMs = systemClock.monotonicMs() + ratePatienceMs(told);
   for (;;) {
-    const tasks = (await stores.tasks.list(run.runId)).filter(({ status }) => isInAuthority(status));
+    const tasks = (await stores.tasks.list(told.runId)).filter(({ status }) => isInAuthority(status));
     const inForce = tasks.map(task => (task.seenRenewal === task.renewal ? task.granted : task.held));
+    const record = await stores.runs.read(told.runId);
+    // At the end of a pass the supervisor itself sends, and echoes what it has seen and by which rates it goes.
+    const echo = record?.status === 'verifying' ? record.supervisorEcho : undefined;
+    const heard = record?.status !== 'verifying' || isHeard(record, told);
+    if (echo) inForce.push(echo.rates);
     const within = (rate: keyof RunRecord['rates']) =>
-      inForce.reduce((total, share) => total + share[rate], 0) <= budget[rate] * 1.001;
-    if (within('writeUnitsPerSecond') && within('readUnitsPerSecond')) return true;
+      inForce.reduce((total, share) => total + share[rate], 0) <= told.rates[rate] * 1.001;
+    if (heard && within('writeUnitsPerSecond') && within('readUnitsPerSecond')) return true;
     if (systemClock.monotonicMs() > giveUpAtMs) return false;
-    await systemClock.sleep(Math.max(LOOK_INTERVAL_MS, run.heartbeatMs / 8));
+    await systemClock.sleep(Math.max(LOOK_INTERVAL_MS, told.heartbeatMs / 8));
   }
 }

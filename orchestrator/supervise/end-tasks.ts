@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import pMap from 'p-map';
 import { createMetricsClient } from '../../core/aws-clients.ts';
 import { systemClock } from '../../core/clock.ts';
-import { ConfigurationError } from '../../core/errors.ts';
+import { ConfigurationError, SupersededError } from '../../core/errors.ts';
 import {
   isFinished,
   isInAuthority,
@@ -21,6 +21,9 @@ import { RunOpenMetric } from './run-open-metric.ts';
 
 const LOOK_INTERVAL_MS = 250;
 
+/** Beyond the authority time, for clocks that run at slightly different speeds. */
+const SLACK_MS = 1_000;
+
 const TOLD_AT_A_TIME = 10;
 
 /**
@@ -31,7 +34,7 @@ export async function endTasks(
   context: CommandContext,
   run: string,
   what: 'pause' | 'cancel',
-  edit: OperatorEdit,
+  edit: (record: RunRecord) => OperatorEdit,
 ): Promise<ExitCode> {
   const { output } = context;
   const stores = await openStores(context);
@@ -41,19 +44,46 @@ export async function endTasks(
     output.print(`Run ${before.runId} is paused already.`);
     return EXIT.ok;
   }
-  await stores.runs.operate(before.runId, operatorChange(what, `was ${before.status}`), edit);
+  const told = await stores.runs.operate(before.runId, operatorChange(what, `was ${before.status}`), edit);
+  const toldAtMs = systemClock.monotonicMs();
   output.say(`Waiting until every task has stopped or its authority is over.`);
-  await untilTasksEnded(stores, before, edit.desired === 'pause' ? 'pause' : 'stop');
+  await untilTasksEnded(stores, before, told?.desired === 'pause' ? 'pause' : 'stop');
+  if (told?.status === 'verifying') await untilSupervisorEnded(stores, told, toldAtMs);
   const after = await stores.runs.conclude(before.runId, systemClock.nowIso());
+  if (after?.desired === 'run' && !isFinished(after.status)) {
+    throw new SupersededError(
+      `Somebody has resumed run ${before.runId} meanwhile: it is ${after.status}, and goes on.\nLook at it: ${nextCommand('status', before.runId)}`,
+    );
+  }
   if (after && after.status !== 'running' && after.status !== 'verifying') await closeSignal(after, context);
   const status = after?.status ?? 'gone';
   output.event(`run.${what === 'pause' ? 'paused' : 'cancelled'}`, { status });
-  output.print(
-    what === 'pause'
-      ? `Run ${before.runId} is ${status}: no task can write any more. Go on with: ${nextCommand('resume', before.runId)}`
-      : `Run ${before.runId} is ${status}: no task can write any more. What was written stays; a new run goes on from there: ${nextRun(before)}`,
-  );
+  output.print(describeEnded(before, status));
   return EXIT.ok;
+}
+
+/** What the run is now, which need not be what was asked for: it may have ended first, or been cancelled. */
+function describeEnded(run: RunRecord, status: RunRecord['status'] | 'gone'): string {
+  const is = `Run ${run.runId} is ${status}: no task can write any more.`;
+  if (status === 'paused' || status === 'failed')
+    return `${is} Go on with: ${nextCommand('resume', run.runId)}`;
+  if (status === 'cancelled') {
+    return `${is} What was written stays; a new run goes on from there: ${nextRun(run)}`;
+  }
+  return `${is} It had ended first. See: ${nextCommand('report', run.runId)}`;
+}
+
+/**
+ * At the end of a pass the supervisor writes by itself. It sees with its next read that the run is to end, says so when
+ * it has; and whatever becomes of it, its authority is over when so much time has passed since it was told.
+ */
+async function untilSupervisorEnded(stores: Stores, told: RunRecord, toldAtMs: number): Promise<void> {
+  const overAtMs = toldAtMs + told.authorityMs + SLACK_MS;
+  while (systemClock.monotonicMs() < overAtMs) {
+    const now = await stores.runs.read(told.runId);
+    if (!now || (now.status !== 'verifying' && now.status !== 'running')) return;
+    await systemClock.sleep(LOOK_INTERVAL_MS);
+  }
 }
 
 /** @throws ConfigurationError when the run has ended, or there is none. */
