@@ -9,7 +9,13 @@ import type { RunRecord } from '../core/records.ts';
 import type { Settings } from './cli/options.ts';
 import type { createOutput } from './cli/output.ts';
 import { Fleet } from './fleet/fleet.ts';
-import { locateControlTable, locateFleet, type Surroundings, type TableMeant } from './fleet/location.ts';
+import {
+  currentTaskDefinition,
+  locateControlTable,
+  locateFleet,
+  type Surroundings,
+  type TableMeant,
+} from './fleet/location.ts';
 import { createStores, type Stores } from './stores.ts';
 
 type CommandOutput = ReturnType<typeof createOutput>;
@@ -38,7 +44,7 @@ export async function openSession(context: CommandContext, meant?: TableMeant): 
     client: createDataPlaneClient(),
     stores: createStores(openControlTable(surroundings.controlTable)),
     surroundings,
-    fleet: new Fleet(surroundings),
+    fleet: new Fleet(surroundings, undefined, () => currentTaskDefinition(context.settings)),
   };
 }
 
