@@ -149,6 +149,8 @@ export interface PriceList {
   >;
   /** A custom metric costs by the hour in which it reported. */
   readonly perMetricMonth: number;
+  /** Absent in the record of a run that was begun before it was counted. */
+  readonly perPublicIpv4Hour?: number | undefined;
 }
 
 /** 1,024 CPU units are one vCPU. */
@@ -156,6 +158,8 @@ export interface TaskSize {
   readonly cpuUnits: number;
   readonly memoryMiB: number;
   readonly architecture: 'X86_64' | 'ARM64';
+  /** A task with a public IPv4 address pays for it by the hour. */
+  readonly publicIpv4?: boolean;
 }
 
 /** What the plan expected of a run, to be held against what it took. */
