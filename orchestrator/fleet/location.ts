@@ -114,7 +114,7 @@ export async function locateFleet(
 }
 
 /** The task definition that the stack names by now; undefined where an option names one. */
-export async function currentTaskDefinition(settings: Settings): Promise<string | undefined> {
+export async function currentTaskDefinition(settings: FleetChoice): Promise<string | undefined> {
   if (settings.taskDefinition !== undefined) return undefined;
   return (await readStack(settings.stack)).outputs['TaskDefinition'];
 }
