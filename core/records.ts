@@ -212,6 +212,8 @@ export interface RunRecord {
   readonly authorityMs: number;
   readonly namespace: string;
   readonly controlTable: string;
+  /** The run holds the table in the lock table of the account too: see lock-store.ts. */
+  readonly accountLock?: boolean;
 
   /** Counts sweeps and repairs: each is followed by a verification. */
   readonly pass: number;

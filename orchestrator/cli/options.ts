@@ -91,6 +91,7 @@ export const RUN_OPTIONS = {
   limit: value('A canary: write this many items, verify exactly those, and stop', HOW),
   'single-writer-region': flag('The table is replicated, and no other Region writes to it', HOW),
   spot: flag('Run the tasks on Fargate Spot', HOW),
+  'override-lock': value('A run that holds the table from a control table that is gone, by its id', HOW),
   yes: flag('Do not ask for confirmation', HOW),
 } satisfies Record<string, Options>;
 
@@ -267,6 +268,7 @@ const settingsSchema = z.object({
   out: z.string().min(1, 'is empty').optional(),
   port: wholeNumber(0, 65_535).default(0),
   spot: z.boolean().default(false),
+  overrideLock: z.string().min(1, 'is empty').optional(),
   yes: z.boolean().default(false),
   retry: z.boolean().default(false),
   watch: z.boolean().default(false),

@@ -21,6 +21,7 @@ export async function failures(context: CommandContext): Promise<ExitCode> {
       `The unfinished run ${holder} holds the table ${run.table}; try again when it has ended.`,
     );
   }
+  if (settings.retry) await stores.runs.assertFreeElsewhere(run.tableArn);
   const open = (await stores.quarantine.list(run.runId)).filter(({ resolved }) => !resolved);
   const client = createDataPlaneClient();
   const write = {

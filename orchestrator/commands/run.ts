@@ -40,7 +40,7 @@ export async function run(context: CommandContext): Promise<ExitCode> {
 
 /** The run, and before it, of a canary, the items that it may write. */
 async function createRun(session: Session, run: NewRun, write: ItemWrite): Promise<RunRecord> {
-  const { client, clock, stores, detach, output } = session;
+  const { client, clock, stores, detach, output, settings } = session;
   if (run.limit !== undefined) {
     const chosen = await chooseCanary({
       client,
@@ -56,10 +56,10 @@ async function createRun(session: Session, run: NewRun, write: ItemWrite): Promi
     await stores.canary.write(run.runId, chosen);
   }
   try {
-    return await stores.runs.create(run);
+    return await stores.runs.create(run, settings.overrideLock);
   } catch (error) {
     // Another run began since the preflight.
-    throw error instanceof TableLockedError ? lockedBy(error.holder, run.table) : error;
+    throw error instanceof TableLockedError ? lockedBy(error, run.table) : error;
   }
 }
 
@@ -78,11 +78,28 @@ async function requireReady({ settings, output, stores }: Session, { plan, facts
   }
   if (settings.dryRun) return;
   const holder = await look(() => stores.runs.holderOf(facts.arn));
-  if (holder === undefined) return;
-  throw lockedBy(holder, settings.table);
+  if (holder !== undefined) throw lockedBy({ holder, elsewhere: undefined }, settings.table);
+  try {
+    await look(() => stores.runs.assertFreeElsewhere(facts.arn, settings.overrideLock));
+  } catch (error) {
+    throw error instanceof TableLockedError ? lockedBy(error, settings.table) : error;
+  }
 }
 
-function lockedBy(holder: string, table: string): TableLockedError {
+function lockedBy(
+  { holder, elsewhere }: Pick<TableLockedError, 'holder' | 'elsewhere'>,
+  table: string,
+): TableLockedError {
+  if (elsewhere) {
+    const there = ['--control-table', elsewhere.controlTable];
+    return new TableLockedError(
+      holder,
+      `The unfinished run ${holder} holds the table ${table}. ${elsewhere.holder} started it at ${elsewhere.at}, with the control table ${elsewhere.controlTable}.\n` +
+        `Look at it: ${nextCommand('status', holder, ...there)}\nEnd it: ${nextCommand('cancel', holder, ...there)}\n` +
+        `If that control table is gone, and no task of that run is alive: ${sameOptions('run', ['override-lock'])} --override-lock ${holder}`,
+      elsewhere,
+    );
+  }
   return new TableLockedError(
     holder,
     `The unfinished run ${holder} holds the table ${table}.\n` +
