@@ -138,7 +138,7 @@ export async function rate(context: CommandContext): Promise<ExitCode> {
  */
 function ratePatienceMs({ tasks, heartbeatMs }: Pick<RunRecord, 'tasks' | 'heartbeatMs'>): number {
   const writingMs = (tasks / SUPERVISOR_WRITES_PER_SECOND) * 1_000;
-  return turnMs(tasks) + writingMs + 2 * heartbeatMs + RATE_SLACK_MS;
+  return turnMs(heartbeatMs) + writingMs + 2 * heartbeatMs + RATE_SLACK_MS;
 }
 
 async function untilWithin(

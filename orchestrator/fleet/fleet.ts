@@ -9,7 +9,7 @@ import pMap from 'p-map';
 import pRetry from 'p-retry';
 import { timeouts } from '../../core/aws-clients.ts';
 import type { TaskEnvironment } from '../../core/task-environment.ts';
-import { encodeTaskEnvironment } from '../../core/task-environment.ts';
+import { containerOverrides } from './overrides.ts';
 
 /** Where the fleet runs: the outputs of infra/fleet.yaml, or the options that override them. */
 export interface FleetLocation {
@@ -101,11 +101,7 @@ export class Fleet {
               assignPublicIp: location.assignPublicIp ? 'ENABLED' : 'DISABLED',
             },
           },
-          overrides: {
-            containerOverrides: [
-              { name: location.container, environment: encodeTaskEnvironment(environment) },
-            ],
-          },
+          overrides: containerOverrides(location.container, environment),
         }),
       ),
     ).catch((error: unknown) => {
