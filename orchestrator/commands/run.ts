@@ -12,7 +12,7 @@ import { newRun } from '../plan/new-run.ts';
 import { planText } from '../plan/plan-text.ts';
 import { type Prepared, prepare } from '../plan/prepare.ts';
 import { chooseWriteApi } from '../plan/write-api-choice.ts';
-import { look, openSession, type PlanningSession, type Session } from '../session.ts';
+import { look, openSession, type PlanningSession } from '../session.ts';
 import { superviseRun } from '../supervise/supervise-run.ts';
 import { chooseCanary } from '../verify/canary.ts';
 
@@ -54,7 +54,7 @@ export const handler: Handler<typeof run> = async context => {
 };
 
 /** The run, and before it, of a canary, the items that it may write. */
-async function createRun(session: Session, run: NewRun, write: ItemWrite): Promise<RunRecord> {
+async function createRun(session: PlanningSession, run: NewRun, write: ItemWrite): Promise<RunRecord> {
   const { client, clock, stores, detach, output, settings } = session;
   if (run.limit !== undefined) {
     const rate = new RateControl({ clock, seed: run.itemSize, paces: 'reads' });
