@@ -83,8 +83,8 @@ export const MUTATIONS = [
     edits: [
       {
         file: 'orchestrator/fleet/task-watch.ts',
-        from: 'if (task.heartbeat > 0) return this.#options.authorityMs + SLACK_MS;',
-        to: 'if (task.heartbeat > 0) return SLACK_MS;',
+        from: 'task.heartbeat > 0 ? this.#options.authorityMs + SLACK_MS : START_LIMIT_MS;',
+        to: 'task.heartbeat > 0 ? SLACK_MS : START_LIMIT_MS;',
       },
     ],
     test: MODEL,
@@ -160,7 +160,7 @@ export const MUTATIONS = [
     edits: [
       {
         file: 'orchestrator/supervise/supervisor.ts',
-        from: '    if (!this.#watch.allEnded(await stores.tasks.list(run.run))) return false;\n    if (states.failed',
+        from: '    if (!this.#watch.allEnded(await stores.tasks.list(run.runId))) return false;\n    if (states.failed',
         to: '    if (states.failed',
       },
     ],
@@ -170,9 +170,9 @@ export const MUTATIONS = [
     name: 'a segment taken from its living owner',
     edits: [
       {
-        file: 'orchestrator/supervise/assignment.ts',
-        from: 'if (owner && isInAuthority(owner.status)) continue;',
-        to: "if (owner?.status === 'launching') continue;",
+        file: 'orchestrator/supervise/staffing.ts',
+        from: 'if (!task || isInAuthority(task.status)) continue;',
+        to: "if (!task || task.status === 'launching') continue;",
       },
     ],
     test: modelAnd('test/orchestrator/supervise/assignment.test.ts'),
@@ -268,7 +268,7 @@ export const MUTATIONS = [
     edits: [
       {
         file: 'core/run-store.ts',
-        from: 'if (holder === run.run) return',
+        from: 'if (holder === run.runId) return',
         to: "if (holder === 'nobody') return",
       },
     ],
@@ -279,8 +279,8 @@ export const MUTATIONS = [
     edits: [
       {
         file: 'core/task-store.ts',
-        from: 'return created || (await this.read(launch.run, launch.launch)) !== undefined;',
-        to: 'return created;',
+        from: 'a yes.\n    return created || (await this.read(launch.runId, launch.launchId)) !== undefined;',
+        to: 'a yes.\n    return created;',
       },
     ],
     test: { vitest: 'test/core/task-store.test.ts' },
