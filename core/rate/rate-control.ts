@@ -19,8 +19,8 @@ const DECAY_MS = 30_000;
 /** A batch is at most what the share earns in this time, so that a small share is used evenly. */
 const BATCH_SECONDS = 0.1;
 
-/** A page should not cost more than the share earns in this time, so that a lower rate is felt soon. */
-const PAGE_SECONDS = 2;
+/** A page costs at most what the share earns in this time: more would show in a window of ten seconds. */
+const PAGE_SECONDS = 0.4;
 
 /** Pages are kept this much beyond what the latency asks for: a page that comes late must not leave the budget unused. */
 const PAGES_IN_RESERVE = 1.3;
@@ -73,6 +73,8 @@ export class RateControl {
   #throttledReason = '';
   #pageMs: number | undefined;
   #inPhase: boolean;
+  /** Aborts when the read rate falls. */
+  #lowered = new AbortController();
 
   constructor(options: RateControlOptions) {
     const { clock, indexes = 0, seed, mostWritesInFlight = 1, paces = 'writes', phase = 0 } = options;
@@ -123,7 +125,12 @@ export class RateControl {
     this.#throttling.climb();
     const factor = this.#throttling.factor * this.#attendance(this.#options.clock.monotonicMs());
     this.write.setRate(this.#granted.writeUnitsPerSecond * factor);
-    this.read.setRate(this.#granted.readUnitsPerSecond * factor);
+    const readRate = this.#granted.readUnitsPerSecond * factor;
+    if (readRate < this.read.unitsPerSecond) {
+      this.#lowered.abort();
+      this.#lowered = new AbortController();
+    }
+    this.read.setRate(readRate);
   }
 
   /** Adjusts until the signal aborts. */
@@ -196,6 +203,28 @@ export class RateControl {
     this.read.settle(reserved, page.readUnits);
     this.estimate.learnFromPage(page);
     if (this.#paced === 'readUnitsPerSecond') this.#throttling.took(page.readUnits);
+  }
+
+  /**
+   * As {@link reservePage}, for the page that `itemsNow` chooses by the rate of the moment. A page that was chosen at a
+   * higher rate is given up where it waits, and with it what it had earned.
+   */
+  async reservePageOf(
+    itemsNow: () => number | undefined,
+    consistent: boolean,
+    signal: AbortSignal,
+  ): Promise<{ readonly limit: number | undefined; readonly reserved: number }> {
+    for (;;) {
+      const lowered = this.#lowered.signal;
+      const limit = itemsNow();
+      try {
+        const reserved = await this.reservePage(limit, consistent, AbortSignal.any([signal, lowered]));
+        return { limit, reserved };
+      } catch (error) {
+        signal.throwIfAborted();
+        if (!lowered.aborted) throw error;
+      }
+    }
   }
 
   /** A page was in flight for so long, from sending to the moment at which the next one may follow it. */

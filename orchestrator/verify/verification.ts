@@ -202,10 +202,12 @@ class Verification {
     const onThrottled = (reason: string) => rate.throttled(reason);
     return retryUntilAnswered('The verification scan', { clock, signal, onThrottled }, async () => {
       await held?.(signal);
-      const allowed = rate.pageItems(rate.pageUnits(mostUnsavedUnits)) ?? Number.POSITIVE_INFINITY;
-      const items = Math.min(this.#grownItems, allowed);
-      const limit = Number.isFinite(items) ? items : undefined;
-      const reserved = await rate.reservePage(limit, true, signal);
+      const itemsNow = () => {
+        const allowed = rate.pageItems(rate.pageUnits(mostUnsavedUnits)) ?? Number.POSITIVE_INFINITY;
+        const items = Math.min(this.#grownItems, allowed);
+        return Number.isFinite(items) ? items : undefined;
+      };
+      const { limit, reserved } = await rate.reservePageOf(itemsNow, true, signal);
       await held?.(signal);
       const sentAtMs = clock.monotonicMs();
       const page = await client.send(
@@ -224,7 +226,7 @@ class Verification {
       const { ConsumedCapacity, ScannedCount: scanned = 0, Count: matched = 0 } = page;
       const readUnits = ConsumedCapacity?.CapacityUnits ?? reserved;
       rate.settlePage(reserved, { readUnits, scanned, matched, consistent: true });
-      this.#grownItems = Math.min(Number.MAX_SAFE_INTEGER, this.#grownItems * PAGE_GROWTH);
+      this.#grownItems *= PAGE_GROWTH;
       return { page, readUnits, sentAtMs };
     });
   }

@@ -27,7 +27,7 @@ export class FakeUserTable {
   readonly #pageSize: number;
   readonly #totalSegments: number;
   writes = 0;
-  /** What strongly consistent pages consumed, whoever got their replies. */
+  /** What strongly consistent reads consumed, whoever got their replies. */
   consistentUnits = 0;
 
   constructor(totalSegments: number, itemsPerSegment: number, pageSize: number) {
@@ -59,8 +59,10 @@ export class FakeUserTable {
     }
     if (command instanceof BatchGetItemCommand) {
       const [[table, request] = []] = Object.entries(command.input.RequestItems ?? {});
-      const found = (request?.Keys ?? []).flatMap(key => this.#read(key['id']?.S) ?? []);
-      return { Responses: { [table ?? '']: found } };
+      const keys = request?.Keys ?? [];
+      const found = keys.flatMap(key => this.#read(key['id']?.S) ?? []);
+      this.consistentUnits += keys.length;
+      return { Responses: { [table ?? '']: found }, ConsumedCapacity: [{ CapacityUnits: keys.length }] };
     }
     throw new TypeError(`The user's table of the model knows no ${command?.constructor.name}.`);
   }

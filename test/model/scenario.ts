@@ -160,8 +160,8 @@ export class Scenario {
         return;
       case 7: {
         const run = this.#run();
-        // Old code is still live during the first sweep, and gone before the verification begins.
-        if (run?.status !== 'running' || run.pass > 1) return;
+        // Old code is still live during the first sweep, and gone before the first page of a verification is read.
+        if (run?.status !== 'running' || run.pass > 1 || run.verification) return;
         if (this.#users.takeAway(this.#choose(1_000))) tally.lost += 1;
         return;
       }

@@ -278,7 +278,7 @@ async function manyInQuarantine({ open, report, either }: CaseContext): Promise<
 async function resolvedAndLost({ open, report }: CaseContext): Promise<void> {
   const arena = await open({ items: 3_000, faults: true, seed: '29/resolved' });
   arena.faults.add(poison(0.05));
-  const run = await untilVerifying(arena, readAt(10));
+  const run = await untilVerifying(arena, ['--max-quarantine', '3000', ...readAt(10)]);
   await arena.command(['pause', run.runId]);
   await run.exit;
   arena.faults.switch('poison', false);
