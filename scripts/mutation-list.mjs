@@ -323,8 +323,8 @@ export const MUTATIONS = [
     edits: [
       {
         file: 'core/verification-store.ts',
-        from: '[SAME_EPOCH, `${NO_CHECKPOINT_YET} OR ${LATER_SEQUENCE}`],',
-        to: '[`${NO_CHECKPOINT_YET} OR ${LATER_SEQUENCE}`],',
+        from: '[SAME_EPOCH, LATER_SEQUENCE],',
+        to: '[LATER_SEQUENCE],',
       },
     ],
     test: modelAnd('test/core/verification-store.test.ts'),
@@ -334,7 +334,7 @@ export const MUTATIONS = [
     edits: [
       {
         file: 'core/verification-store.ts',
-        from: '[SAME_EPOCH, `${NO_CHECKPOINT_YET} OR ${LATER_SEQUENCE}`],',
+        from: '[SAME_EPOCH, LATER_SEQUENCE],',
         to: '[SAME_EPOCH],',
       },
     ],
@@ -345,8 +345,8 @@ export const MUTATIONS = [
     edits: [
       {
         file: 'orchestrator/verify/pass-end.ts',
-        from: '${randomUUID().slice(0, 8)}`,\n    pass: run.pass,',
-        to: 'same`.slice(5),\n    pass: run.pass,',
+        from: '-$' + '{randomUUID().slice(0, 8)}`,\n    pass: run.pass,',
+        to: '-same`.slice(5),\n    pass: run.pass,',
       },
     ],
     test: MODEL,

@@ -2,8 +2,9 @@ import { randomBytes } from 'node:crypto';
 import { heartbeatPace } from '../../core/control-pace.ts';
 import { NO_COUNTERS, type RunForecast, type RunRecord } from '../../core/records.ts';
 import type { NewRun } from '../../core/run-store.ts';
+import { VERSION } from '../../core/version.ts';
 import { indexesWith, type TableFacts } from '../checks/table.ts';
-import { operator, type Session } from '../session.ts';
+import { operator, type PlanningSession } from '../session.ts';
 import { provisionedRates } from '../user-table/provisioned-rates.ts';
 import type { Forecast } from './forecast.ts';
 import type { Prepared } from './prepare.ts';
@@ -12,7 +13,7 @@ import type { ChosenWriteApi } from './write-api-choice.ts';
 
 /** A run's record as it begins. */
 export function newRun(
-  { settings, clock, surroundings }: Session,
+  { settings, clock, surroundings }: PlanningSession,
   { facts, region, chosen: { rates, reason }, taskSize, plan }: Prepared,
   api: ChosenWriteApi,
 ): NewRun {
@@ -57,6 +58,7 @@ export function newRun(
     sweep: 1,
     createdAt: at,
     createdBy: operator(),
+    toolVersion: VERSION,
     ...(tableSize && { tableSize }),
     ...itemSizeOf(plan.forecast),
     ...forecastOf(plan.forecast),
