@@ -376,7 +376,7 @@ export const MUTATIONS = [
         to: '    const reserved',
       },
     ],
-    test: modelAnd('test/orchestrator/verify/end-phase.test.ts'),
+    test: modelAnd('test/orchestrator/verify/repair.test.ts'),
   },
   {
     name: 'a pause that does not wait for the supervisor',

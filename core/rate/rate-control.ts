@@ -25,8 +25,11 @@ const PAGE_SECONDS = 0.4;
 /** Pages are kept this much beyond what the latency asks for: a page that comes late must not leave the budget unused. */
 const PAGES_IN_RESERVE = 1.3;
 
-/** At 150 ms a page and 256 units each, 24 pages keep 40,000 units a second busy. */
-const MOST_PAGES_IN_FLIGHT = 32;
+/** At 150 ms a page and 256 units each, 24 pages keep 40,000 units a second busy; a busy machine is slower. */
+const MOST_PAGES_IN_FLIGHT = 64;
+
+/** A page that had its part of the budget sooner than this did not wait for it. */
+const NO_WAIT_MS = 1;
 
 /** How quickly the latency of a page is followed. */
 const LATENCY_WEIGHT = 0.2;
@@ -72,6 +75,7 @@ export class RateControl {
   #throttledCount = 0;
   #throttledReason = '';
   #pageMs: number | undefined;
+  #morePages = 0;
   #inPhase: boolean;
   /** Aborts when the read rate falls. */
   #lowered = new AbortController();
@@ -158,11 +162,14 @@ export class RateControl {
     return Math.max(1, Math.floor(units / this.estimate.readUnitsPerScannedItem(true)));
   }
 
-  /** How many pages of so many units should be in flight to use the read budget at the latency seen [Little's law]. */
+  /**
+   * How many pages of so many units should be in flight to use the read budget at the latency seen [Little's law], and
+   * more for as long as pages need not wait for their part of it: then something else takes the time.
+   */
   pagesInFlight(pageUnits: number): number {
     const seconds = (this.#pageMs ?? 0) / 1_000;
     const needed = (this.read.unitsPerSecond * seconds * PAGES_IN_RESERVE) / pageUnits;
-    return Math.min(MOST_PAGES_IN_FLIGHT, Math.max(1, Math.ceil(needed)));
+    return Math.min(MOST_PAGES_IN_FLIGHT, Math.max(1, Math.ceil(needed + this.#morePages)));
   }
 
   /**
@@ -218,7 +225,13 @@ export class RateControl {
       const lowered = this.#lowered.signal;
       const limit = itemsNow();
       try {
+        const askedAtMs = this.#options.clock.monotonicMs();
         const reserved = await this.reservePage(limit, consistent, AbortSignal.any([signal, lowered]));
+        const waited = this.#options.clock.monotonicMs() - askedAtMs > NO_WAIT_MS;
+        this.#morePages = Math.min(
+          MOST_PAGES_IN_FLIGHT,
+          Math.max(0, this.#morePages + (waited ? -0.25 : 0.25)),
+        );
         return { limit, reserved };
       } catch (error) {
         signal.throwIfAborted();

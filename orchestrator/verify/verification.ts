@@ -146,7 +146,9 @@ class Verification {
 
   #hasRoom(): boolean {
     const { rate, mostUnsavedUnits = Number.POSITIVE_INFINITY } = this.#request;
-    const pageUnits = rate.pageUnits(mostUnsavedUnits);
+    // The first pages are small, and more of them use the budget.
+    const grown = this.#grownItems * rate.estimate.readUnitsPerScannedItem(true);
+    const pageUnits = Math.min(rate.pageUnits(mostUnsavedUnits), Math.max(1, grown));
     const affordable = Math.max(1, Math.floor(mostUnsavedUnits / pageUnits));
     // Until the first page tells how large the items are, one is enough to learn from.
     const wanted = rate.estimate.known ? rate.pagesInFlight(pageUnits) : 1;

@@ -136,6 +136,20 @@ describe('the end of a pass', () => {
     expect(record.verification).toBeUndefined();
   });
 
+  test.each([
+    ['paused', { desired: 'pause' }],
+    ['cancelled', { desired: 'stop', stopReason: { kind: 'cancelled', message: '' } }],
+  ] as const)('concludes nothing of a run that is %s at this moment', async (status, edit) => {
+    const sweep = await Sweep.over(withTest(20, () => false));
+    const { runs } = sweep.stores;
+    const { runId } = sweep.run;
+    await runs.operate(runId, { id: 'x', at: '', by: '', what: 'pause', detail: '' }, edit);
+    await runs.conclude(runId, '2026-01-01T00:00:00.000Z');
+    expect(await sweep.end()).toBeUndefined();
+    expect((await sweep.record()).status).toBe(status);
+    expect(sweep.scans).toBe(0);
+  });
+
   test('sweeps again when too many are missing', async () => {
     const sweep = await Sweep.over(withTest(1_100, () => true));
     expect(await sweep.end()).toEqual({ next: 'sweep' });
