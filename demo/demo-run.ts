@@ -21,6 +21,7 @@ import { openPlaces } from './places.ts';
 import { RunPage, type RunPageOptions, writeReport } from './run-page.ts';
 import { RunProgress } from './run-progress.ts';
 import { summarize } from './summary.ts';
+import { lostReplies } from './task-logs.ts';
 
 const TABLE = 'stuff';
 const ATTRIBUTE = 'test';
@@ -31,6 +32,8 @@ export interface DemoRun {
   readonly output: DemoOutput;
   /** Path of dist/orchestrate.mjs. */
   readonly orchestratorBundle: string;
+  /** Where the tasks log. */
+  readonly logDirectory: string;
   /** Ends the demo wherever it is. */
   readonly signal: AbortSignal;
 }
@@ -164,7 +167,15 @@ async function judge(run: DemoRun, client: DynamoDBClient, performed: Performanc
   const value = { N: String(VALUE) };
   const journal = await compare(client, TABLE, performed.journal, { attribute: ATTRIBUTE, value });
   const metrics = await readMetrics(startedAt);
-  const evidence = { exitCode, finished: finished.event, strayLines, journal, metrics, application };
+  const evidence = {
+    exitCode,
+    finished: finished.event,
+    strayLines,
+    journal,
+    metrics,
+    application,
+    repliesLost: await lostReplies(run.logDirectory),
+  };
   const disagreements = crossCheck(evidence);
   output.emit('journal.compared', runId, { ...journal, disagreements, metrics, application });
   output.passOn(finished.line);
