@@ -318,4 +318,130 @@ export const MUTATIONS = [
     ],
     test: { vitest: 'test/core/run-store.test.ts' },
   },
+  {
+    name: 'a verification checkpoint by an earlier supervisor',
+    edits: [
+      {
+        file: 'core/verification-store.ts',
+        from: '[SAME_EPOCH, LATER_SEQUENCE],',
+        to: '[LATER_SEQUENCE],',
+      },
+    ],
+    test: modelAnd('test/core/verification-store.test.ts'),
+  },
+  {
+    name: 'a verification checkpoint without its sequence',
+    edits: [
+      {
+        file: 'core/verification-store.ts',
+        from: '[SAME_EPOCH, LATER_SEQUENCE],',
+        to: '[SAME_EPOCH],',
+      },
+    ],
+    test: modelAnd('test/core/verification-store.test.ts'),
+  },
+  {
+    name: 'a verification that takes the checkpoints of an older one',
+    edits: [
+      {
+        file: 'orchestrator/verify/pass-end.ts',
+        from: '-$' + '{randomUUID().slice(0, 8)}`,\n    pass: run.pass,',
+        to: '-same`.slice(5),\n    pass: run.pass,',
+      },
+    ],
+    test: MODEL,
+  },
+  {
+    name: 'a page of a verification that is not counted with its key',
+    edits: [
+      {
+        file: 'orchestrator/verify/verification.ts',
+        from: '      sequence: before.sequence + 1,\n      lastEvaluatedKey:',
+        to: '      sequence: before.sequence + 2,\n      lastEvaluatedKey: before.sequence % 2 ? before.lastEvaluatedKey :',
+      },
+    ],
+    test: MODEL,
+  },
+  {
+    name: 'repair without authority',
+    edits: [
+      {
+        file: 'orchestrator/verify/repair.ts',
+        from: '    const reserved = await rate.reserveWrites(1, signal);\n    await held(signal);',
+        to: '    const reserved = await rate.reserveWrites(1, signal);',
+      },
+      {
+        file: 'orchestrator/verify/repair.ts',
+        from: '    await held(signal);\n    const reserved',
+        to: '    const reserved',
+      },
+    ],
+    test: modelAnd('test/orchestrator/verify/repair.test.ts'),
+  },
+  {
+    name: 'a pause that does not wait for the supervisor',
+    edits: [
+      {
+        file: 'orchestrator/supervise/await-end.ts',
+        from: "if (told.status === 'verifying') await",
+        to: "if (told.status === 'paused') await",
+      },
+    ],
+    test: modelAnd('test/orchestrator/supervise/await-end.test.ts'),
+  },
+  {
+    name: 'a take-over that undoes a cancel',
+    edits: [
+      {
+        file: 'core/run-store.ts',
+        from: "if (record.desired === 'stop' && record.stopReason?.kind === 'cancelled') {",
+        to: "if (record.status === 'cancelled') {",
+      },
+    ],
+    test: modelAnd('test/core/run-store.test.ts'),
+  },
+  {
+    name: 'what a dead supervisor had counted, counted again',
+    edits: [
+      {
+        file: 'orchestrator/verify/end-phase.ts',
+        from: 'counted?.id === now.id ? counted.counters : NO_COUNTERS',
+        to: "counted?.id === 'none' ? counted.counters : NO_COUNTERS",
+      },
+    ],
+    test: MODEL,
+  },
+  {
+    name: 'a verification that does not hear of a lower rate',
+    edits: [
+      {
+        file: 'orchestrator/verify/end-phase.ts',
+        from: '      grant(cutRates(latest));',
+        to: '      if (inForce === undefined) grant(cutRates(latest));',
+      },
+    ],
+    test: { vitest: 'test/orchestrator/verify/end-phase.test.ts' },
+  },
+  {
+    name: 'resolved items that still count as quarantined',
+    edits: [
+      {
+        file: 'core/quarantine-store.ts',
+        from: "return item !== undefined && item['resolved'] === undefined;",
+        to: 'return item !== undefined;',
+      },
+    ],
+    test: { vitest: 'test/orchestrator/verify/pass-end.test.ts' },
+  },
+  {
+    name: 'an estimate that follows slowly upwards',
+    edits: [
+      {
+        file: 'core/rate/capacity-estimate.ts',
+        from: 'if (old === undefined || seen >= old) return seen;',
+        to: 'if (old === undefined) return seen;',
+      },
+    ],
+    test: { vitest: 'test/core/rate' },
+  },
 ];

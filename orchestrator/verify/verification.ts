@@ -146,7 +146,9 @@ class Verification {
 
   #hasRoom(): boolean {
     const { rate, mostUnsavedUnits = Number.POSITIVE_INFINITY } = this.#request;
-    const pageUnits = rate.pageUnits(mostUnsavedUnits);
+    // The first pages are small, and more of them use the budget.
+    const grown = this.#grownItems * rate.estimate.readUnitsPerScannedItem(true);
+    const pageUnits = Math.min(rate.pageUnits(mostUnsavedUnits), Math.max(1, grown));
     const affordable = Math.max(1, Math.floor(mostUnsavedUnits / pageUnits));
     // Until the first page tells how large the items are, one is enough to learn from.
     const wanted = rate.estimate.known ? rate.pagesInFlight(pageUnits) : 1;
@@ -202,10 +204,12 @@ class Verification {
     const onThrottled = (reason: string) => rate.throttled(reason);
     return retryUntilAnswered('The verification scan', { clock, signal, onThrottled }, async () => {
       await held?.(signal);
-      const allowed = rate.pageItems(rate.pageUnits(mostUnsavedUnits)) ?? Number.POSITIVE_INFINITY;
-      const items = Math.min(this.#grownItems, allowed);
-      const limit = Number.isFinite(items) ? items : undefined;
-      const reserved = await rate.reservePage(limit, true, signal);
+      const itemsNow = () => {
+        const allowed = rate.pageItems(rate.pageUnits(mostUnsavedUnits)) ?? Number.POSITIVE_INFINITY;
+        const items = Math.min(this.#grownItems, allowed);
+        return Number.isFinite(items) ? items : undefined;
+      };
+      const { limit, reserved } = await rate.reservePageOf(itemsNow, true, signal);
       await held?.(signal);
       const sentAtMs = clock.monotonicMs();
       const page = await client.send(
@@ -224,7 +228,7 @@ class Verification {
       const { ConsumedCapacity, ScannedCount: scanned = 0, Count: matched = 0 } = page;
       const readUnits = ConsumedCapacity?.CapacityUnits ?? reserved;
       rate.settlePage(reserved, { readUnits, scanned, matched, consistent: true });
-      this.#grownItems = Math.min(Number.MAX_SAFE_INTEGER, this.#grownItems * PAGE_GROWTH);
+      this.#grownItems *= PAGE_GROWTH;
       return { page, readUnits, sentAtMs };
     });
   }

@@ -1,18 +1,30 @@
 import type { CloudWatchClient } from '@aws-sdk/client-cloudwatch';
-import type { AttributeValue, DynamoDBClient } from '@aws-sdk/client-dynamodb';
+import {
+  type AttributeValue,
+  BatchExecuteStatementCommand,
+  type DynamoDBClient,
+  UpdateItemCommand,
+} from '@aws-sdk/client-dynamodb';
 import { unmarshall } from '@aws-sdk/util-dynamodb';
 import { pino } from 'pino';
 import { type ControlItem, ControlTable, type ControlTableClient } from '../../core/control-table.ts';
 import { MetricsPublisher } from '../../core/metrics-publisher.ts';
 import { fromItem } from '../../core/record-item.ts';
-import { NO_COUNTERS, type OperatorChange, type RunRecord, type TaskRecord } from '../../core/records.ts';
-import { RunStore } from '../../core/run-store.ts';
+import {
+  isFinished,
+  NO_COUNTERS,
+  type OperatorChange,
+  type RunRecord,
+  type TaskRecord,
+} from '../../core/records.ts';
+import type { OperatorEdit, RunStore } from '../../core/run-store.ts';
 import type { TaskEnvironment } from '../../core/task-environment.ts';
 import { readAssignment } from '../../job/assignment.ts';
 import type { TaskContext } from '../../job/task-context.ts';
 import { runWorker } from '../../job/worker.ts';
 import type { Fleet, TaskObservation } from '../../orchestrator/fleet/fleet.ts';
 import { createStores } from '../../orchestrator/stores.ts';
+import { untilNobodyWrites } from '../../orchestrator/supervise/await-end.ts';
 import { Supervisor } from '../../orchestrator/supervise/supervisor.ts';
 import { FakeUserTable } from './fake-user-table.ts';
 import { Invariants } from './invariants.ts';
@@ -41,6 +53,11 @@ export interface ModelCounts {
   orchestratorKills: number;
   takeOvers: number;
   pauses: number;
+  cancels: number;
+  /** Verifications that a later supervisor went on with. */
+  continued: number;
+  /** Items that lost the attribute again, and had to be repaired. */
+  lost: number;
   freezes: number;
   checks: number;
 }
@@ -60,6 +77,7 @@ export class Scenario {
   readonly #orchestrators = new Set<Actor>();
   readonly #frozen = new Set<Actor>();
   #broken: unknown;
+  #continued = 0;
   #actors = 0;
 
   constructor(choose: Choose) {
@@ -73,7 +91,8 @@ export class Scenario {
     for (let step = 0; step < maxSteps; step++) {
       tally.steps += 1;
       if (this.#broken !== undefined) throw this.#broken;
-      if (this.#run()?.status === 'verified') break;
+      const status = this.#run()?.status;
+      if (status !== undefined && isFinished(status)) break;
       if (this.#choose(150) === 0) this.#disturb(tally);
       if (this.#orchestrators.size === 0) this.#startOrchestrator();
       await this.#world.step();
@@ -82,6 +101,7 @@ export class Scenario {
     if (this.#run()?.status === 'verified') tally.verified += 1;
     tally.completions += this.#invariants.completions;
     tally.checks += this.#invariants.checks;
+    tally.continued += this.#continued;
     for (const actor of [...this.#orchestrators, ...[...this.#tasks.values()].map(task => task.actor)]) {
       actor.dead = true;
     }
@@ -94,7 +114,7 @@ export class Scenario {
   #disturb(tally: ModelCounts): void {
     const workers = [...this.#tasks.values()].filter(task => task.observation.state === 'alive');
     const worker = workers[this.#choose(Math.max(1, workers.length))];
-    switch (this.#choose(7)) {
+    switch (this.#choose(9)) {
       case 0:
         if (worker) {
           tally.kills += 1;
@@ -114,12 +134,13 @@ export class Scenario {
         return;
       case 3:
         tally.pauses += 1;
-        this.#operate('pause', { desired: 'pause' });
+        this.#operate('pause', ({ stopReason }) => (stopReason ? {} : { desired: 'pause' }));
         return;
       case 4:
-        this.#operate('rate', {
-          rates: { writeUnitsPerSecond: 20 + this.#choose(100), readUnitsPerSecond: 50 },
-        });
+        {
+          const rates = { writeUnitsPerSecond: 20 + this.#choose(100), readUnitsPerSecond: 50 };
+          this.#operate('rate', () => ({ rates }));
+        }
         return;
       case 5: {
         const actor = worker?.actor ?? [...this.#orchestrators][0];
@@ -128,6 +149,22 @@ export class Scenario {
           actor.frozen = true;
           this.#frozen.add(actor);
         }
+        return;
+      }
+      case 6:
+        // Rarely: it ends the scenario.
+        if (this.#choose(5) !== 0) return;
+        tally.cancels += 1;
+        this.#operate('cancel', () => ({
+          desired: 'stop',
+          stopReason: { kind: 'cancelled', message: '' },
+        }));
+        return;
+      case 7: {
+        const run = this.#run();
+        // Old code is still live during the first sweep, and gone before the first page of a verification is read.
+        if (run?.status !== 'running' || run.pass > 1 || run.verification) return;
+        if (this.#users.takeAway(this.#choose(1_000))) tally.lost += 1;
         return;
       }
       default:
@@ -164,6 +201,9 @@ export class Scenario {
     return {
       send: async (command: unknown) => {
         if (launch !== undefined) this.#checked(() => this.#assertAuthority(launch));
+        if (command instanceof BatchExecuteStatementCommand || command instanceof UpdateItemCommand) {
+          this.#checked(() => this.#invariants.writeSent(actor.name));
+        }
         return this.#world.request(actor, () => this.#users.execute(command));
       },
     } as unknown as DynamoDBClient;
@@ -182,9 +222,12 @@ export class Scenario {
     const clock = this.#world.clockOf(actor);
     const supervise = async () => {
       const run = first ? await stores.runs.create(newRun()) : await this.#takeOver(stores.runs);
-      if (!run || run.status === 'verified') return;
+      if (!run || isFinished(run.status)) return;
       const metrics = this.#metrics(actor);
-      const output = { event: () => {}, say: () => {}, print: () => {} };
+      const event = (name: string, fields: Record<string, unknown> = {}) => {
+        if (name === 'verification.started' && fields['resumed'] === true) this.#continued += 1;
+      };
+      const output = { event, say: () => {}, print: () => {} };
       await new Supervisor(
         {
           stores,
@@ -209,6 +252,7 @@ export class Scenario {
     const expected = [
       'TimeoutError',
       'SupersededError',
+      'RunCancelledError',
       'AuthorityLostError',
       'TableLockedError',
       'ConfigurationError',
@@ -224,16 +268,21 @@ export class Scenario {
     return runs.takeOver(RUN, change(id, 'resume'), { desired: 'run' });
   }
 
-  #operate(what: 'pause' | 'rate', edit: Parameters<RunStore['operate']>[2]): void {
+  #operate(what: 'pause' | 'cancel' | 'rate', edit: (record: RunRecord) => OperatorEdit): void {
     const actor = this.#actor('operator');
     const id = `${what} ${this.#actors}`;
-    const runs = new RunStore(this.#controlTable(actor));
+    const stores = createStores(this.#controlTable(actor));
+    const clock = this.#world.clockOf(actor);
     const act = async () => {
       // A person whose command failed repeats it; the change keeps its id.
       for (let tries = 0; tries < 20; tries++) {
         try {
-          const run = await runs.operate(RUN, change(id, what), edit);
-          if (run && run.status !== 'verified') this.#invariants.acknowledged(id);
+          const told = await stores.runs.operate(RUN, change(id, what), edit);
+          if (told && !isFinished(told.status)) this.#invariants.acknowledged(id);
+          if (!told || what === 'rate' || told.desired === 'run') return;
+          await untilNobodyWrites(stores, told, clock);
+          const after = await stores.runs.conclude(RUN, clock.nowIso());
+          if (after && after.desired !== 'run') this.#invariants.nobodyWrites(after.epoch);
           return;
         } catch (error) {
           this.#expectedEnd(error);

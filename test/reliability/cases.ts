@@ -5,6 +5,7 @@ import { CONFORMANCE } from './cases/conformance.ts';
 import { CONTROL } from './cases/control.ts';
 import { DEATHS } from './cases/deaths.ts';
 import { DESCRIPTIONS } from './cases/descriptions.ts';
+import { END_OF_RUN } from './cases/end-of-run.ts';
 import { FROZEN } from './cases/frozen.ts';
 import { LAUNCHES } from './cases/launches.ts';
 import { LIVE_APPLICATION } from './cases/live-application.ts';
@@ -28,6 +29,7 @@ export const CASES: readonly ReliabilityCase[] = [
   ...LAUNCHES,
   ...DESCRIPTIONS,
   ...CONTROL,
+  ...END_OF_RUN,
   ...CAPACITY,
   ...BAD_INPUT,
 ].toSorted((a, b) => a.number - b.number);
