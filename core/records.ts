@@ -243,6 +243,8 @@ export interface RunRecord {
   readonly authorityMs: number;
   readonly namespace: string;
   readonly controlTable: string;
+  /** The run holds the table in the lock table of the account too: see lock-store.ts. */
+  readonly accountLock?: boolean;
 
   /** Counts sweeps and repairs: each is followed by a verification. */
   readonly pass: number;
@@ -464,18 +466,16 @@ export const SEGMENT_TRANSITIONS: Readonly<Record<SegmentStatus, Partial<Record<
   pending: { assigned: 'the supervisor gave it to a launch', failed: 'too many launches without progress' },
   assigned: {
     running: 'the launch that owns it claimed it',
-    pending: 'the launch gave it up',
-    assigned: 'the supervisor took it from a launch that has no authority any more',
+    pending: 'the launch gave it up, or the supervisor took it back from one without authority',
     failed: 'too many launches without progress',
   },
   running: {
     complete: 'the last page has settled, and so has every page before it',
-    pending: 'the launch gave it up',
-    assigned: 'the supervisor took it from a launch that has no authority any more',
+    pending: 'the launch gave it up, or the supervisor took it back from one without authority',
     failed: 'too many launches without progress',
   },
-  complete: { pending: 'another pass began' },
-  failed: { pending: 'someone resumed the run' },
+  complete: { assigned: 'another pass began' },
+  failed: { pending: 'someone resumed the run', assigned: 'another pass began' },
 };
 
 /** DynamoDB's upper bound for TotalSegments [Scan API reference]. */
@@ -503,6 +503,8 @@ export interface SegmentRecord {
   readonly itemSize?: ItemSize;
   /** Launches in a row that ended without moving the checkpoint. */
   readonly attempts: number;
+  /** When the next launch may have it, after one that made no progress; for pacing alone, by the wall clock. */
+  readonly retryAt?: string;
   readonly progressAt?: string;
   readonly completedAt?: string;
   readonly reason?: string;

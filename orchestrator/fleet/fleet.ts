@@ -11,7 +11,7 @@ import pRetry from 'p-retry';
 import { timeouts } from '../../core/aws-clients.ts';
 import { PreflightError } from '../../core/errors.ts';
 import type { TaskEnvironment } from '../../core/task-environment.ts';
-import { encodeTaskEnvironment } from '../../core/task-environment.ts';
+import { containerOverrides } from './overrides.ts';
 
 /** Where the fleet runs: the outputs of infra/fleet.yaml, or the options that override them. */
 export interface FleetLocation {
@@ -161,11 +161,7 @@ export class Fleet {
               assignPublicIp: location.assignPublicIp ? 'ENABLED' : 'DISABLED',
             },
           },
-          overrides: {
-            containerOverrides: [
-              { name: location.container, environment: encodeTaskEnvironment(environment) },
-            ],
-          },
+          overrides: containerOverrides(location.container, environment),
         }),
       ),
     ).catch((error: unknown) => {
