@@ -264,7 +264,8 @@ export class Supervisor {
         signal,
       ),
     ).catch(async (error: unknown) => {
-      if (!(error instanceof SystemicError)) throw error;
+      // What AWS says of the operator's credentials is no reason to stop the fleet.
+      if (!(error instanceof SystemicError) || isExpiredCredentials(error)) throw error;
       await this.#requestStop({ kind: 'failed', message: error.message });
       return undefined;
     });

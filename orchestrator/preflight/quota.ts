@@ -1,5 +1,9 @@
+import { doubting, requestHandler } from '../../core/aws-clients.ts';
 import { checkQuota } from '../doctor/account-checks.ts';
 import { type Finding, ok, unanswered, warning } from './finding.ts';
+
+/** A question of the plan is not worth more. */
+const REPLY_TIMEOUT_MS = 5_000;
 
 /**
  * Whether the account's quota of Fargate vCPUs holds the fleet, as doctor asks it. ECS somewhere else than on AWS has
@@ -15,7 +19,10 @@ export async function quotaFindings(
   const own = environment['AWS_ENDPOINT_URL_SERVICE_QUOTAS'] ?? environment['AWS_ENDPOINT_URL'];
   if (elsewhere !== undefined && own === undefined) return [];
   const { ServiceQuotasClient } = await import('@aws-sdk/client-service-quotas');
-  const client = new ServiceQuotasClient({ maxAttempts: 2 });
+  const client = doubting(
+    new ServiceQuotasClient({ maxAttempts: 2, requestHandler: requestHandler(REPLY_TIMEOUT_MS) }),
+    'Service Quotas',
+  );
   const found = await checkQuota(client, tasks, cpuUnits, spot);
   client.destroy();
   return found.map(({ level, message, advice, unanswered: open }) => {
