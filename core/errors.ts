@@ -1,6 +1,6 @@
 /**
  * Every error that the project raises on purpose. `code` is stable and appears in logs and events; the exit
- * code of the orchestrator is decided from it once, in orchestrator/exit-codes.ts.
+ * code of the orchestrator is decided from it once, in orchestrator/cli/exit-codes.ts.
  */
 export class FleetfillError extends Error {
   readonly code: string;

@@ -2,7 +2,7 @@ import { setMaxListeners } from 'node:events';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import { type ApplicationStats, ApplicationStatsRecorder } from './application-stats.ts';
-import { Frontier } from './frontier.ts';
+import { Frontier } from './contended-keys.ts';
 import type { Item } from './item.ts';
 import type { Journal } from './journal.ts';
 import { DEFAULT_MIX, type OperationMix } from './operation-mix.ts';

@@ -1,5 +1,5 @@
+import type { Frontier } from './contended-keys.ts';
 import { draw } from './draw.ts';
-import type { Frontier } from './frontier.ts';
 import { type Item, keyOf, keyText } from './item.ts';
 import type { Journal } from './journal.ts';
 import { KeyPool } from './key-pool.ts';

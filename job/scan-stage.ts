@@ -1,6 +1,6 @@
 import { type AttributeMap, decodeKey, encodeAttributeMap } from '../core/attribute-value.ts';
 import type { Clock } from '../core/clock.ts';
-import { type Persistence, persistently } from '../core/persistently.ts';
+import { type Persistence, persistently } from '../core/retry-until-answered.ts';
 import { endsInDoubt, MOST_RESTARTS } from '../core/scan-end.ts';
 import type { CapacityEstimate } from './capacity-estimate.ts';
 import type { SegmentWork } from './segment-work.ts';

@@ -3,8 +3,8 @@ import type { Clock } from '../core/clock.ts';
 import { AuthorityLostError } from '../core/errors.ts';
 import type { Counters, SegmentRecord } from '../core/records.ts';
 import type { SegmentOwner, SegmentStore } from '../core/segment-store.ts';
+import { type ItemOutcome, Tally } from './segment-counters.ts';
 import { type Page, SettledPrefix } from './settled-prefix.ts';
-import { type ItemOutcome, Tally } from './tally.ts';
 
 /** Checkpoints of a segment are at least this far apart, the first and the last one excepted. */
 const CHECKPOINT_INTERVAL_MS = 1_000;

@@ -20,8 +20,8 @@ import {
 } from '../core/item-write.ts';
 import type { Authority } from './authority.ts';
 import type { CapacityEstimate } from './capacity-estimate.ts';
+import type { Tally } from './segment-counters.ts';
 import type { Share } from './share.ts';
-import type { Tally } from './tally.ts';
 
 /** What a segment's Scan needs beside the table. */
 export interface ScanPosition {

@@ -10,8 +10,8 @@ import type { WriteApi } from '../core/records.ts';
 import { settleCall, settleStatement, type Verdict } from '../core/settle.ts';
 import type { CapacityEstimate } from './capacity-estimate.ts';
 import type { InFlightLimit } from './in-flight.ts';
+import type { ItemOutcome } from './segment-counters.ts';
 import type { Share } from './share.ts';
-import type { ItemOutcome } from './tally.ts';
 import type { ReadBack, UserTable } from './user-table.ts';
 import type { WorkItem, WriteQueue } from './write-queue.ts';
 

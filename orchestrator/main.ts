@@ -1,9 +1,9 @@
 import yargs, { type Argv, type Options } from 'yargs';
 import { hideBin } from 'yargs/helpers';
 import { ConfigurationError, describeError } from '../core/errors.ts';
-import { DetachedError } from './detached-error.ts';
-import { COMMANDS, withExamples } from './examples.ts';
-import { EXIT, type ExitCode, exitCodeOfError } from './exit-codes.ts';
+import { DetachedError } from './cli/detached-error.ts';
+import { COMMANDS, withExamples } from './cli/examples.ts';
+import { EXIT, type ExitCode, exitCodeOfError } from './cli/exit-codes.ts';
 import {
   DASHBOARD_OPTIONS,
   DOCTOR_OPTIONS,
@@ -22,10 +22,10 @@ import {
   RUN_OPTIONS,
   STATUS_OPTIONS,
   TABLE_OPTIONS,
-} from './options.ts';
-import { createOutput } from './output.ts';
+} from './cli/options.ts';
+import { createOutput } from './cli/output.ts';
+import { explainUsage } from './cli/usage-errors.ts';
 import type { CommandContext } from './session.ts';
-import { explainUsage } from './usage-errors.ts';
 
 type Command = (context: CommandContext) => Promise<ExitCode>;
 

@@ -6,10 +6,10 @@ import { ControlTable, type ControlTableClient } from '../core/control-table.ts'
 import { ConfigurationError, describeError, FleetfillError, PreflightError } from '../core/errors.ts';
 import { MetricsPublisher } from '../core/metrics-publisher.ts';
 import type { RunRecord } from '../core/records.ts';
-import { Fleet } from './fleet.ts';
-import { locateControlTable, locateFleet, type Surroundings, type TableMeant } from './fleet-location.ts';
-import type { Settings } from './options.ts';
-import type { createOutput } from './output.ts';
+import type { Settings } from './cli/options.ts';
+import type { createOutput } from './cli/output.ts';
+import { Fleet } from './fleet/fleet.ts';
+import { locateControlTable, locateFleet, type Surroundings, type TableMeant } from './fleet/location.ts';
 import { createStores, type Stores } from './stores.ts';
 
 type CommandOutput = ReturnType<typeof createOutput>;

@@ -12,7 +12,7 @@ const reliability = (number, ...more) => ({ reliability: ['--case', String(numbe
 
 /** The proof before a run looks for exactly these mutations; blind, it lets the case speak. */
 const BLIND_PROOF = {
-  file: 'orchestrator/engine-proof.ts',
+  file: 'orchestrator/plan/engine-proof.ts',
   from: 'if (!sameItem(Item, expected)) findings.push',
   to: "if (name === 'never') findings.push",
 };
@@ -82,7 +82,7 @@ export const MUTATIONS = [
     name: 'fence without waiting',
     edits: [
       {
-        file: 'orchestrator/task-watch.ts',
+        file: 'orchestrator/fleet/task-watch.ts',
         from: 'if (task.heartbeat > 0) return this.#options.authorityMs + SLACK_MS;',
         to: 'if (task.heartbeat > 0) return SLACK_MS;',
       },
@@ -115,7 +115,7 @@ export const MUTATIONS = [
     name: 'share handed on before it was given back',
     edits: [
       {
-        file: 'orchestrator/budget.ts',
+        file: 'orchestrator/supervise/budget.ts',
         from: 'const known = task.seenRenewal === task.renewal ? task.granted : task.held;',
         to: 'const known = task.granted;',
       },
@@ -159,7 +159,7 @@ export const MUTATIONS = [
     name: 'end without looking at the tasks',
     edits: [
       {
-        file: 'orchestrator/supervisor.ts',
+        file: 'orchestrator/supervise/supervisor.ts',
         from: '    if (!this.#watch.allEnded(await stores.tasks.list(run.run))) return false;\n    if (states.failed',
         to: '    if (states.failed',
       },
@@ -170,12 +170,12 @@ export const MUTATIONS = [
     name: 'a segment taken from its living owner',
     edits: [
       {
-        file: 'orchestrator/assignment.ts',
+        file: 'orchestrator/supervise/assignment.ts',
         from: 'if (owner && isInAuthority(owner.status)) continue;',
         to: "if (owner?.status === 'launching') continue;",
       },
     ],
-    test: modelAnd('test/orchestrator/assignment.test.ts'),
+    test: modelAnd('test/orchestrator/supervise/assignment.test.ts'),
   },
   {
     name: 'statement without its condition: found by the proof before the run',
@@ -255,7 +255,11 @@ export const MUTATIONS = [
   {
     name: 'verification that is not strongly consistent',
     edits: [
-      { file: 'orchestrator/verification.ts', from: 'ConsistentRead: true,', to: 'ConsistentRead: false,' },
+      {
+        file: 'orchestrator/verify/verification.ts',
+        from: 'ConsistentRead: true,',
+        to: 'ConsistentRead: false,',
+      },
     ],
     test: reliability(14),
   },

@@ -1,8 +1,8 @@
 import { systemClock } from '../../core/clock.ts';
 import { ConfigurationError, describeError } from '../../core/errors.ts';
+import { EXIT, type ExitCode } from '../cli/exit-codes.ts';
 import { DashboardServer } from '../dashboard/server.ts';
 import { Watch } from '../dashboard/watch.ts';
-import { EXIT, type ExitCode } from '../exit-codes.ts';
 import { type CommandContext, openStores, readRun } from '../session.ts';
 
 /** `orchestrate dashboard RUN`: a page on this machine, until Ctrl-C. It reads the control table and nothing else. */

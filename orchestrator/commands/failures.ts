@@ -3,10 +3,10 @@ import { createDataPlaneClient } from '../../core/aws-clients.ts';
 import { CapacityLimiter } from '../../core/capacity-limiter.ts';
 import { systemClock } from '../../core/clock.ts';
 import { TableLockedError } from '../../core/errors.ts';
-import { EXIT, type ExitCode } from '../exit-codes.ts';
-import { nextCommand } from '../next-command.ts';
-import { repairItem } from '../repair.ts';
+import { EXIT, type ExitCode } from '../cli/exit-codes.ts';
+import { nextCommand } from '../cli/next-command.ts';
 import { type CommandContext, openStores, readRun } from '../session.ts';
+import { repairItem } from '../verify/repair.ts';
 
 /** `orchestrate failures RUN`: the items that could not be written; with `--retry`, another try for each. */
 export async function failures(context: CommandContext): Promise<ExitCode> {

@@ -1,6 +1,6 @@
 import { fileURLToPath } from 'node:url';
 import { shellExports, startLocalStack } from '../../local/local-stack.ts';
-import { EXIT, type ExitCode } from '../exit-codes.ts';
+import { EXIT, type ExitCode } from '../cli/exit-codes.ts';
 import type { CommandContext } from '../session.ts';
 
 /** The worker's bundle lies beside this one. */

@@ -4,12 +4,12 @@ import { systemClock } from '../../core/clock.ts';
 import { ConfigurationError } from '../../core/errors.ts';
 import { isFinished, isInAuthority, type OperatorChange, type RunRecord } from '../../core/records.ts';
 import type { OperatorEdit } from '../../core/run-store.ts';
-import { EXIT, type ExitCode } from '../exit-codes.ts';
-import { nextCommand, nextRun } from '../next-command.ts';
-import { RunOpenSignal } from '../run-open.ts';
+import { EXIT, type ExitCode } from '../cli/exit-codes.ts';
+import { nextCommand, nextRun } from '../cli/next-command.ts';
+import { TaskWatch } from '../fleet/task-watch.ts';
 import { type CommandContext, openStores, operator, readRun } from '../session.ts';
 import type { Stores } from '../stores.ts';
-import { TaskWatch } from '../task-watch.ts';
+import { RunOpenSignal } from '../supervise/run-open-metric.ts';
 
 const LOOK_INTERVAL_MS = 250;
 

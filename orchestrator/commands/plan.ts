@@ -1,5 +1,5 @@
-import { EXIT, type ExitCode } from '../exit-codes.ts';
-import { nextCommand, sameOptions } from '../next-command.ts';
+import { EXIT, type ExitCode } from '../cli/exit-codes.ts';
+import { nextCommand, sameOptions } from '../cli/next-command.ts';
 import { planText } from '../plan/plan-text.ts';
 import { planTicket } from '../plan/plan-ticket.ts';
 import { prepare } from '../plan/prepare.ts';

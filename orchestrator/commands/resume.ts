@@ -1,12 +1,12 @@
 import { randomUUID } from 'node:crypto';
 import { ConfigurationError } from '../../core/errors.ts';
 import { isFinished, type RunRecord } from '../../core/records.ts';
-import type { ExitCode } from '../exit-codes.ts';
-import { nextCommand } from '../next-command.ts';
-import { optionName, type Settings } from '../options.ts';
+import type { ExitCode } from '../cli/exit-codes.ts';
+import { nextCommand } from '../cli/next-command.ts';
+import { optionName, type Settings } from '../cli/options.ts';
 import { totals } from '../run-summary.ts';
 import { type CommandContext, openSession, operator, readRun } from '../session.ts';
-import { finish, superviseRun } from '../supervise-run.ts';
+import { finish, superviseRun } from '../supervise/supervise-run.ts';
 import { describeRun } from './run.ts';
 
 /** What a run was started with and keeps, by the option that set it. */

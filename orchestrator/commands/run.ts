@@ -3,17 +3,17 @@ import { PreflightError, TableLockedError } from '../../core/errors.ts';
 import type { ItemWrite } from '../../core/item-write.ts';
 import type { RunRecord } from '../../core/records.ts';
 import type { NewRun } from '../../core/run-store.ts';
-import { chooseCanary } from '../canary.ts';
-import { confirm } from '../confirm.ts';
-import type { ExitCode } from '../exit-codes.ts';
-import { newRun } from '../new-run.ts';
-import { nextCommand, sameOptions } from '../next-command.ts';
+import { linesOf } from '../checks/finding.ts';
+import { confirm } from '../cli/confirm.ts';
+import type { ExitCode } from '../cli/exit-codes.ts';
+import { nextCommand, sameOptions } from '../cli/next-command.ts';
+import { newRun } from '../plan/new-run.ts';
 import { planText } from '../plan/plan-text.ts';
 import { type Prepared, prepare } from '../plan/prepare.ts';
-import { linesOf } from '../preflight/finding.ts';
+import { chooseWriteApi } from '../plan/write-api-choice.ts';
 import { type CommandContext, look, openSession, type Session } from '../session.ts';
-import { superviseRun } from '../supervise-run.ts';
-import { chooseWriteApi } from '../write-api-choice.ts';
+import { superviseRun } from '../supervise/supervise-run.ts';
+import { chooseCanary } from '../verify/canary.ts';
 
 /** `orchestrate run`: from the preflight to the verified end. */
 export async function run(context: CommandContext): Promise<ExitCode> {

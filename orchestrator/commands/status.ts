@@ -1,8 +1,8 @@
 import { systemClock } from '../../core/clock.ts';
 import { ConfigurationError } from '../../core/errors.ts';
 import { isFinished, isInAuthority, type RunRecord } from '../../core/records.ts';
-import { EXIT, type ExitCode } from '../exit-codes.ts';
-import { nextCommand } from '../next-command.ts';
+import { EXIT, type ExitCode } from '../cli/exit-codes.ts';
+import { nextCommand } from '../cli/next-command.ts';
 import { segmentStates, totals } from '../run-summary.ts';
 import { type CommandContext, look, openStores, readRun } from '../session.ts';
 import type { Stores } from '../stores.ts';

@@ -1,8 +1,8 @@
 import { randomBytes, timingSafeEqual } from 'node:crypto';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import type { Picture } from '../picture/picture.ts';
-import { difference } from './delta.ts';
+import { difference } from '../snapshot/delta.ts';
+import type { Picture } from '../snapshot/snapshot.ts';
 import { pageAssets, pageHtml } from './page-assets.ts';
 
 const LOOPBACK = '127.0.0.1';

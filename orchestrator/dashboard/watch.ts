@@ -2,13 +2,13 @@ import type { Clock } from '../../core/clock.ts';
 import { describeError } from '../../core/errors.ts';
 import type { QuarantineRecord, SegmentRecord, VerificationRecord } from '../../core/records.ts';
 import type { SamplePosition, SampleRecord } from '../../core/sample-store.ts';
-import { compose, countersForRate, type Records, tasksInAuthority } from '../picture/compose.ts';
-import { HeartbeatAges } from '../picture/heartbeat-ages.ts';
-import { History } from '../picture/history.ts';
-import type { Picture } from '../picture/picture.ts';
-import { RateTrail } from '../picture/rate-trail.ts';
-import { ThrottleCount } from '../picture/throttle-count.ts';
 import { segmentStates } from '../run-summary.ts';
+import { compose, countersForRate, type Records, tasksInAuthority } from '../snapshot/compose.ts';
+import { HeartbeatAges } from '../snapshot/heartbeat-ages.ts';
+import { History } from '../snapshot/history.ts';
+import { RateTrail } from '../snapshot/rate-trail.ts';
+import type { Picture } from '../snapshot/snapshot.ts';
+import { ThrottleCount } from '../snapshot/throttle-count.ts';
 import type { Stores } from '../stores.ts';
 
 /** Between two looks at the control table: with the reads in between, a look a second at the least. */

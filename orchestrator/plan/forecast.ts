@@ -1,9 +1,9 @@
 import type { TableDescription } from '@aws-sdk/client-dynamodb';
 import type { Rates, TaskSize } from '../../core/records.ts';
-import { fargateCost, type Prices, unitsCost } from '../prices.ts';
-import { type Estimate, itemsInterval, shareInterval } from './share-interval.ts';
-import type { TableSample } from './table-sample.ts';
-import { type ChargedIndex, writeUnitsOfBytes } from './write-units.ts';
+import type { TableSample } from '../user-table/sample.ts';
+import { type Estimate, itemsInterval, shareInterval } from '../user-table/share-interval.ts';
+import { type ChargedIndex, writeUnitsOfBytes } from '../user-table/write-units.ts';
+import { fargateCost, type Prices, unitsCost } from './prices.ts';
 
 /** Bytes behind a unit of a read [developer guide]. */
 const BYTES_PER_EVENTUAL_UNIT = 8_192;

@@ -1,4 +1,4 @@
-import type { Estimate } from './share-interval.ts';
+import type { Estimate } from '../user-table/share-interval.ts';
 
 /** 1,234 or 12.3: as many digits as say something. */
 export function count(value: number): string {

@@ -1,4 +1,4 @@
-import { linesOf } from '../preflight/finding.ts';
+import { linesOf } from '../checks/finding.ts';
 import type { Plan } from './plan.ts';
 import { bytes, count, countRange, dollars, percentRange, span } from './plan-figures.ts';
 

@@ -1,4 +1,4 @@
-import { linesOf } from '../preflight/finding.ts';
+import { linesOf } from '../checks/finding.ts';
 import type { Plan } from './plan.ts';
 import { count, countRange, percentRange, span } from './plan-figures.ts';
 import { costLine } from './plan-text.ts';

@@ -1,12 +1,12 @@
 import type { ItemWrite } from '../../core/item-write.ts';
 import { describeWrite, nameUnfitForBatch } from '../../core/item-write.ts';
 import type { Rates, TaskSize, WriteApi } from '../../core/records.ts';
-import type { Finding } from '../preflight/finding.ts';
-import type { TableFacts } from '../preflight.ts';
-import type { Prices } from '../prices.ts';
+import type { Finding } from '../checks/finding.ts';
+import type { TableFacts } from '../checks/table.ts';
+import type { TableSample } from '../user-table/sample.ts';
+import type { ChargedIndex } from '../user-table/write-units.ts';
 import { type Forecast, forecast } from './forecast.ts';
-import type { TableSample } from './table-sample.ts';
-import type { ChargedIndex } from './write-units.ts';
+import type { Prices } from './prices.ts';
 
 /** What is decided and known before a run: from this the words, the change ticket and the event are made. */
 export interface PlanInput {

@@ -4,18 +4,18 @@ import { CapacityLimiter } from '../../core/capacity-limiter.ts';
 import { describeError } from '../../core/errors.ts';
 import type { ItemWrite } from '../../core/item-write.ts';
 import type { TaskSize } from '../../core/records.ts';
-import { type ChosenRates, chooseRates } from '../choose-rates.ts';
-import { type Finding, ok, refusal, warning } from '../preflight/finding.ts';
-import { liveWriterFindings, sizeFindings } from '../preflight/live-writers.ts';
-import { quotaFindings } from '../preflight/quota.ts';
-import { describeUserTable, examine, type TableFacts } from '../preflight.ts';
-import { tableSizeOf, taskSizeOf } from '../run-sizes.ts';
+import { type Finding, ok, refusal, warning } from '../checks/finding.ts';
+import { liveWriterFindings, sizeFindings } from '../checks/live-writers.ts';
+import { quotaFindings } from '../checks/quota.ts';
+import { describeUserTable, examine, type TableFacts } from '../checks/table.ts';
 import type { Session } from '../session.ts';
-import { verificationSegments } from '../verification.ts';
+import { sampleFailure, sampleTable, type TableSample } from '../user-table/sample.ts';
+import { chargedIndexes } from '../user-table/write-units.ts';
+import { verificationSegments } from '../verify/verification.ts';
+import { type ChosenRates, chooseRates } from './choose-rates.ts';
 import { composePlan, type Plan } from './plan.ts';
 import { readPrices } from './prices-file.ts';
-import { sampleFailure, sampleTable, type TableSample } from './table-sample.ts';
-import { chargedIndexes } from './write-units.ts';
+import { tableSizeOf, taskSizeOf } from './run-sizes.ts';
 
 /** A plan is to be had within this time, whatever the budget for its reads. */
 const LONGEST_SAMPLE_MS = 15_000;

@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { z } from 'zod';
 import { ConfigurationError, describeError } from '../../core/errors.ts';
-import { PRICES, type Prices } from '../prices.ts';
+import { PRICES, type Prices } from './prices.ts';
 
 const price = z.number().nonnegative();
 const fargate = z.strictObject({ perVcpuHour: price, perGbHour: price });
@@ -18,7 +18,7 @@ const schema = z.strictObject({
 
 /**
  * The price list of `--prices FILE`: JSON with region, asOf (a day), source, and the prices that differ, in US dollars,
- * named as in orchestrator/prices.ts.
+ * named as in orchestrator/plan/prices.ts.
  * @throws ConfigurationError when the file cannot be read or is not such a list.
  */
 export async function readPrices(file: string | undefined): Promise<Prices> {

@@ -1,12 +1,12 @@
 import { parseJsonValue } from '../../core/attribute-value.ts';
 import { describeWrite } from '../../core/item-write.ts';
 import type { RunRecord, RunStatus } from '../../core/records.ts';
-import type { CutChange } from '../picture/history.ts';
-import { describeCut } from '../picture/marks.ts';
-import type { Picture } from '../picture/picture.ts';
-import { count, dollars, duration } from '../picture/words.ts';
-import type { Evidence } from './evidence.ts';
-import { wayBackOf } from './way-back.ts';
+import type { Evidence } from '../snapshot/evidence.ts';
+import { count, dollars, duration } from '../snapshot/format.ts';
+import type { CutChange } from '../snapshot/history.ts';
+import type { Picture } from '../snapshot/snapshot.ts';
+import { describeCut } from '../snapshot/timeline.ts';
+import { wayBackOf } from '../snapshot/way-back.ts';
 
 /** `cuts`: every change of what live traffic left of the budget. */
 export function evidenceOf(

@@ -1,4 +1,4 @@
-import { clockTime, count, shortLaunch } from '../picture/words.ts';
+import { clockTime, count, shortLaunch } from '../snapshot/format.ts';
 import type { RunReport } from './read-report.ts';
 
 /** The evidence as text, for a ticket. */

@@ -1,11 +1,11 @@
 import { isInAuthority } from '../../core/records.ts';
 import { sweepStart } from '../dashboard/watch.ts';
-import { compose, type Records } from '../picture/compose.ts';
-import { History } from '../picture/history.ts';
-import type { Picture } from '../picture/picture.ts';
+import { compose, type Records } from '../snapshot/compose.ts';
+import type { Evidence } from '../snapshot/evidence.ts';
+import { History } from '../snapshot/history.ts';
+import type { Picture } from '../snapshot/snapshot.ts';
 import type { Stores } from '../stores.ts';
 import { evidenceOf } from './compose-evidence.ts';
-import type { Evidence } from './evidence.ts';
 
 export interface RunReport {
   readonly records: Records;

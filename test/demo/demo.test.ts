@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { Terminal } from '../view/support/terminal.ts';
+import { Terminal } from '../orchestrator/support/terminal.ts';
 import { runBundle } from './support/run-bundle.ts';
 
 type Event = Record<string, unknown> & { event: string; at: string; runId?: string };

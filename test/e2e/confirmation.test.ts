@@ -1,6 +1,6 @@
 import { ScanCommand } from '@aws-sdk/client-dynamodb';
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
-import { Terminal } from '../view/support/terminal.ts';
+import { Terminal } from '../orchestrator/support/terminal.ts';
 import { ORCHESTRATE } from './support/orchestrator-process.ts';
 import { Stage } from './support/stage.ts';
 

@@ -23,8 +23,8 @@ import {
 import { CreateRoleCommand, DeleteRoleCommand, IAMClient } from '@aws-sdk/client-iam';
 import { CreateKeyCommand, DisableKeyCommand, KMSClient } from '@aws-sdk/client-kms';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { SERVICE_LINKED_ROLE } from '../../orchestrator/doctor/account-checks.ts';
-import { FURTHER_STACK_OUTPUTS, STACK_OUTPUTS } from '../../orchestrator/fleet-location.ts';
+import { SERVICE_LINKED_ROLE } from '../../orchestrator/checks/account.ts';
+import { FURTHER_STACK_OUTPUTS, STACK_OUTPUTS } from '../../orchestrator/fleet/location.ts';
 import { ORCHESTRATE, type OrchestratorEvent } from '../e2e/support/orchestrator-process.ts';
 import { Stage } from '../e2e/support/stage.ts';
 import { FLEET_OUTPUTS, OPTIONAL_FLEET_OUTPUTS } from './support/fleet-outputs.ts';

@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { DEFAULT_NAMESPACE } from '../../core/metrics.ts';
 import { TASK_ENVIRONMENT_VARIABLES } from '../../core/task-environment.ts';
-import { STACK_OUTPUTS } from '../../orchestrator/fleet-location.ts';
+import { STACK_OUTPUTS } from '../../orchestrator/fleet/location.ts';
 import { FLEET_OUTPUTS, OPTIONAL_FLEET_OUTPUTS } from './support/fleet-outputs.ts';
 import {
   FLEET_PARAMETERS,

@@ -8,9 +8,9 @@ import { NO_COUNTERS, type OperatorChange, type RunRecord, type TaskRecord } fro
 import { RunStore } from '../../core/run-store.ts';
 import type { TaskEnvironment } from '../../core/task-environment.ts';
 import { runWorker } from '../../job/worker.ts';
-import type { Fleet, TaskObservation } from '../../orchestrator/fleet.ts';
+import type { Fleet, TaskObservation } from '../../orchestrator/fleet/fleet.ts';
 import { createStores } from '../../orchestrator/stores.ts';
-import { Supervisor } from '../../orchestrator/supervisor.ts';
+import { Supervisor } from '../../orchestrator/supervise/supervisor.ts';
 import { FakeUserTable } from './fake-user-table.ts';
 import { Invariants } from './invariants.ts';
 import { MemoryTable } from './memory-table.ts';

@@ -1,7 +1,7 @@
 import type { ComponentChildren } from 'preact';
-import { describeCut } from '../../picture/marks.ts';
-import type { Picture, TaskView } from '../../picture/picture.ts';
-import { clockTime, count, duration, shortLaunch } from '../../picture/words.ts';
+import { clockTime, count, duration, shortLaunch } from '../../snapshot/format.ts';
+import type { Picture, TaskView } from '../../snapshot/snapshot.ts';
+import { describeCut } from '../../snapshot/timeline.ts';
 import type { Link } from './connection.ts';
 
 /** An orchestrator says something every ten seconds at the least; twice left out is once too often. */

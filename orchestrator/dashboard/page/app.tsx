@@ -1,4 +1,4 @@
-import type { Picture } from '../../picture/picture.ts';
+import type { Picture } from '../../snapshot/snapshot.ts';
 import { Alerts } from './alerts.tsx';
 import type { Link } from './connection.ts';
 import { Header } from './header.tsx';

@@ -1,6 +1,6 @@
 import uPlot from 'uplot';
-import type { HistoryPoint, Mark, MarkKind } from '../../picture/picture.ts';
-import { rate } from '../../picture/words.ts';
+import { rate } from '../../snapshot/format.ts';
+import type { HistoryPoint, Mark, MarkKind } from '../../snapshot/snapshot.ts';
 import { colour } from './strip-paint.ts';
 
 interface Background {

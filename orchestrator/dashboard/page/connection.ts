@@ -1,5 +1,5 @@
-import type { Picture } from '../../picture/picture.ts';
-import { applied, type Delta } from '../delta.ts';
+import { applied, type Delta } from '../../snapshot/delta.ts';
+import type { Picture } from '../../snapshot/snapshot.ts';
 
 /** Longer than this without news: pushes come every second, so the line is dead even if nobody said so. */
 const SILENCE_MS = 6_000;

@@ -1,5 +1,5 @@
-import type { Picture } from '../../picture/picture.ts';
-import { duration, elapsedMs, stageOf } from '../../picture/words.ts';
+import { duration, elapsedMs, stageOf } from '../../snapshot/format.ts';
+import type { Picture } from '../../snapshot/snapshot.ts';
 import type { Link } from './connection.ts';
 import { toneOfStatus } from './tones.ts';
 

@@ -1,5 +1,5 @@
 import { render } from 'preact';
-import type { Picture } from '../../picture/picture.ts';
+import type { Picture } from '../../snapshot/snapshot.ts';
 import { App } from './app.tsx';
 import { follow, type Link } from './connection.ts';
 import { Report, type ReportData } from './report.tsx';

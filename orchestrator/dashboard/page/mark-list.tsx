@@ -1,5 +1,5 @@
-import type { Mark } from '../../picture/picture.ts';
-import { clockTime } from '../../picture/words.ts';
+import { clockTime } from '../../snapshot/format.ts';
+import type { Mark } from '../../snapshot/snapshot.ts';
 import { Scroll } from './scroll.tsx';
 import { toneOfMark } from './tones.ts';
 

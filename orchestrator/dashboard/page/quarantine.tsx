@@ -1,5 +1,5 @@
-import type { Picture } from '../../picture/picture.ts';
-import { count } from '../../picture/words.ts';
+import { count } from '../../snapshot/format.ts';
+import type { Picture } from '../../snapshot/snapshot.ts';
 import { Scroll } from './scroll.tsx';
 
 /** Items that could not be written, with the reason for each. */

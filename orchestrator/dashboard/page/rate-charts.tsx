@@ -1,7 +1,7 @@
 import { useEffect, useMemo, useRef, useState } from 'preact/hooks';
 import uPlot from 'uplot';
-import type { HistoryPoint, Picture } from '../../picture/picture.ts';
-import { clockTime, count, rate } from '../../picture/words.ts';
+import { clockTime, count, rate } from '../../snapshot/format.ts';
+import type { HistoryPoint, Picture } from '../../snapshot/snapshot.ts';
 import { rateChart, taskChart } from './chart-options.ts';
 import { useScheme, useWidth } from './use-surroundings.ts';
 

@@ -1,6 +1,6 @@
-import type { Picture } from '../../picture/picture.ts';
-import { clockTime, count, shortLaunch } from '../../picture/words.ts';
-import type { Evidence } from '../../report/evidence.ts';
+import type { Evidence } from '../../snapshot/evidence.ts';
+import { clockTime, count, shortLaunch } from '../../snapshot/format.ts';
+import type { Picture } from '../../snapshot/snapshot.ts';
 import { Scroll } from './scroll.tsx';
 
 export function Options({ evidence }: { evidence: Evidence }) {

@@ -1,5 +1,5 @@
-import type { Picture } from '../../picture/picture.ts';
-import type { Evidence } from '../../report/evidence.ts';
+import type { Evidence } from '../../snapshot/evidence.ts';
+import type { Picture } from '../../snapshot/snapshot.ts';
 import { Header } from './header.tsx';
 import { MarkList } from './mark-list.tsx';
 import { Quarantine } from './quarantine.tsx';

@@ -1,5 +1,5 @@
-import type { Picture } from '../../picture/picture.ts';
-import { count, duration, shortLaunch } from '../../picture/words.ts';
+import { count, duration, shortLaunch } from '../../snapshot/format.ts';
+import type { Picture } from '../../snapshot/snapshot.ts';
 
 /** A segment in one sentence, for who hears the page. */
 export function describeSegment(picture: Picture, segment: number): string {

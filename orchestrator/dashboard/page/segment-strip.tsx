@@ -1,6 +1,6 @@
 import { useEffect, useId, useRef, useState } from 'preact/hooks';
-import type { Picture } from '../../picture/picture.ts';
-import { count } from '../../picture/words.ts';
+import { count } from '../../snapshot/format.ts';
+import type { Picture } from '../../snapshot/snapshot.ts';
 import { describeSegment, SegmentFacts } from './segment-facts.tsx';
 import { cellAt, layoutStrip, placeOf, type StripLayout } from './strip-layout.ts';
 import { paintStrip } from './strip-paint.ts';

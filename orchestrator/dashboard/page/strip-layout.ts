@@ -1,4 +1,4 @@
-import type { SegmentView } from '../../picture/picture.ts';
+import type { SegmentView } from '../../snapshot/snapshot.ts';
 
 /** Sizes of a cell in CSS pixels, the largest that fits is taken. */
 const SIZES: readonly (readonly [width: number, height: number])[] = [

@@ -1,4 +1,4 @@
-import type { SegmentView } from '../../picture/picture.ts';
+import type { SegmentView } from '../../snapshot/snapshot.ts';
 import { cellView, placeOf, type StripLayout } from './strip-layout.ts';
 import { toneOfSegment } from './tones.ts';
 

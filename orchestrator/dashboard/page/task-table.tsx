@@ -1,5 +1,5 @@
-import type { Picture, TaskView } from '../../picture/picture.ts';
-import { clockTime, count, duration, rate, shortLaunch } from '../../picture/words.ts';
+import { clockTime, count, duration, rate, shortLaunch } from '../../snapshot/format.ts';
+import type { Picture, TaskView } from '../../snapshot/snapshot.ts';
 import { Scroll } from './scroll.tsx';
 
 /** Rows beyond this would only be scrolled past; the report has all of them. */

@@ -1,6 +1,6 @@
 import type { ComponentChildren } from 'preact';
-import type { Picture } from '../../picture/picture.ts';
-import { count, dollars, duration, percent, rate, roughDuration } from '../../picture/words.ts';
+import { count, dollars, duration, percent, rate, roughDuration } from '../../snapshot/format.ts';
+import type { Picture } from '../../snapshot/snapshot.ts';
 
 /** The figures of the moment. */
 export function Tiles({ picture }: { picture: Picture }) {

@@ -1,5 +1,5 @@
 import type { RunStatus, SegmentStatus } from '../../../core/records.ts';
-import type { MarkKind } from '../../picture/picture.ts';
+import type { MarkKind } from '../../snapshot/snapshot.ts';
 
 export type Tone = 'plain' | 'busy' | 'good' | 'care' | 'bad';
 

@@ -1,5 +1,5 @@
-import type { Picture, VerificationView } from '../../picture/picture.ts';
-import { clockTime, count } from '../../picture/words.ts';
+import { clockTime, count } from '../../snapshot/format.ts';
+import type { Picture, VerificationView } from '../../snapshot/snapshot.ts';
 import { Scroll } from './scroll.tsx';
 
 /** Each pass's proof: a cell for each verification segment, green when it was read and nothing lacked the attribute. */

@@ -1,0 +1,105 @@
+import type { TableDescription } from '@aws-sdk/client-dynamodb';
+import { doubting, requestHandler } from '../../core/aws-clients.ts';
+import type { Rates } from '../../core/records.ts';
+import { provisionedRates } from '../plan/choose-rates.ts';
+import { chargedIndexes } from '../user-table/write-units.ts';
+import { ask, type Finding, ok, unanswered, warning } from './finding.ts';
+
+/** A question of the plan is not worth more. */
+const REPLY_TIMEOUT_MS = 5_000;
+
+const WHAT = 'how far the table scales by itself';
+
+/**
+ * The ceilings of a provisioned table's autoscaling, and of the indexes that hold the attribute: a budget below them
+ * makes it grow, one above cannot be met.
+ */
+export async function autoscalingFindings(
+  table: TableDescription,
+  attribute: string,
+  budget: Rates,
+): Promise<Finding[]> {
+  if (!provisionedRates(table)) return [];
+  // DynamoDB somewhere else than on AWS: what AWS would answer is about another table.
+  const elsewhere = process.env['AWS_ENDPOINT_URL_DYNAMODB'] ?? process.env['AWS_ENDPOINT_URL'];
+  const own = process.env['AWS_ENDPOINT_URL_APPLICATION_AUTO_SCALING'] ?? process.env['AWS_ENDPOINT_URL'];
+  if (elsewhere !== undefined && own === undefined) {
+    return [unanswered('autoscaling', WHAT, 'AWS_ENDPOINT_URL_APPLICATION_AUTO_SCALING is not set')];
+  }
+  const indexes = chargedIndexes(attribute, table).flatMap(({ name, kind }) =>
+    kind === 'global' ? [name] : [],
+  );
+  const { ApplicationAutoScalingClient, DescribeScalableTargetsCommand } = await import(
+    '@aws-sdk/client-application-auto-scaling'
+  );
+  const client = doubting(
+    new ApplicationAutoScalingClient({ maxAttempts: 2, requestHandler: requestHandler(REPLY_TIMEOUT_MS) }),
+    'Application Auto Scaling',
+  );
+  const answer = await ask('autoscaling', WHAT, () =>
+    client.send(
+      new DescribeScalableTargetsCommand({
+        ServiceNamespace: 'dynamodb',
+        ResourceIds: [table.TableName, ...indexes.map(name => `${table.TableName}/index/${name}`)].map(
+          resource => `table/${resource}`,
+        ),
+      }),
+    ),
+  );
+  client.destroy();
+  if ('finding' in answer) return [answer.finding];
+  const targets = answer.reply.ScalableTargets ?? [];
+  const ceiling = (dimension: string) =>
+    targets.find(({ ScalableDimension }) => ScalableDimension === dimension)?.MaxCapacity;
+  const narrow = indexes.flatMap(name => {
+    const most = targets.find(
+      ({ ResourceId, ScalableDimension }) =>
+        ResourceId === `table/${table.TableName}/index/${name}` &&
+        ScalableDimension === 'dynamodb:index:WriteCapacityUnits',
+    )?.MaxCapacity;
+    // Of each write to the table and its indexes, each of them takes as many units.
+    const share = budget.writeUnitsPerSecond / (1 + indexes.length);
+    if (most === undefined || share <= most) return [];
+    return [
+      warning('autoscaling', {
+        message: `Autoscaling of the index ${name} ends at ${most} write units a second; of the budget, ${Math.round(share)} go to it.`,
+        means: 'An index that cannot follow throttles the whole table, live traffic included.',
+        todo: `Give --max-write-rate ${Math.max(1, Math.floor(most * (1 + indexes.length)))} or less.`,
+      }),
+    ];
+  });
+  return [...narrow, ...tableFindings(table, budget, ceiling)];
+}
+
+function tableFindings(
+  table: TableDescription,
+  budget: Rates,
+  ceiling: (dimension: string) => number | undefined,
+): Finding[] {
+  const write = ceiling('dynamodb:table:WriteCapacityUnits');
+  const read = ceiling('dynamodb:table:ReadCapacityUnits');
+  if (write === undefined && read === undefined)
+    return [ok('autoscaling', 'The table does not scale by itself.')];
+  const over = [
+    ...(write !== undefined && budget.writeUnitsPerSecond > write ? [`${write} write`] : []),
+    ...(read !== undefined && budget.readUnitsPerSecond > read ? [`${read} read`] : []),
+  ];
+  const limits = `${write ?? 'no'} write and ${read ?? 'no'} read units a second`;
+  if (over.length > 0) {
+    return [
+      warning('autoscaling', {
+        message: `Autoscaling of ${table.TableName} ends at ${limits}; the budget is above ${over.join(' and ')}.`,
+        means: 'The table grows to its ceiling, is billed for that, and throttles live traffic there.',
+        todo: 'Give a lower --max-write-rate or --max-read-rate.',
+      }),
+    ];
+  }
+  return [
+    warning('autoscaling', {
+      message: `${table.TableName} scales by itself, up to ${limits}.`,
+      means:
+        'It will grow under this run after some minutes of throttling, and shrink again later, with its bill.',
+      todo: 'Raising its minimum for the time of the run spares live traffic the throttling.',
+    }),
+  ];
+}

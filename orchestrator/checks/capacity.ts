@@ -1,0 +1,88 @@
+import type { TableDescription } from '@aws-sdk/client-dynamodb';
+import type { Rates } from '../../core/records.ts';
+import { provisionedRates } from '../plan/choose-rates.ts';
+import { chargedIndexes } from '../user-table/write-units.ts';
+import { type Finding, ok, warning } from './finding.ts';
+
+/** Within this part of the capacity a budget leaves live traffic too little to grow. */
+const MUCH_OF_CAPACITY = 0.8;
+
+/** Whether the table and its indexes can take the budget. */
+export function capacityFindings(table: TableDescription, attribute: string, budget: Rates): Finding[] {
+  return [...tableCapacity(table, budget), ...indexCapacity(table, attribute, budget)];
+}
+
+function tableCapacity(table: TableDescription, budget: Rates): Finding[] {
+  const provisioned = provisionedRates(table);
+  const maximum = table.OnDemandThroughput;
+  const most = (kind: 'write' | 'read') => {
+    const limit = provisioned
+      ? provisioned[`${kind}UnitsPerSecond`]
+      : kind === 'write'
+        ? maximum?.MaxWriteRequestUnits
+        : maximum?.MaxReadRequestUnits;
+    return limit !== undefined && limit > 0 ? limit : undefined;
+  };
+  const what = provisioned ? 'is provisioned for' : 'is limited, on demand, to';
+  const findings = (['write', 'read'] as const).flatMap(kind => {
+    const limit = most(kind);
+    const wanted = budget[`${kind}UnitsPerSecond`];
+    if (limit === undefined || wanted <= MUCH_OF_CAPACITY * limit) return [];
+    const message = `The budget is ${wanted} ${kind} units a second, and ${table.TableName} ${what} ${limit}.`;
+    const lower = `Give --max-${kind}-rate ${Math.max(1, Math.floor(limit / 2))} or less`;
+    if (wanted > limit) {
+      return [
+        warning('capacity', {
+          message,
+          means: 'The fleet would take all that the table has, and live traffic would be throttled.',
+          todo: `${lower}, or raise the table's capacity first.`,
+        }),
+      ];
+    }
+    return [
+      warning('capacity', {
+        message,
+        means: 'Little is left for live traffic; the fleet slows down only after it was throttled.',
+        todo: `${lower}.`,
+      }),
+    ];
+  });
+  const warm = table.WarmThroughput?.WriteUnitsPerSecond;
+  if (!provisioned && warm !== undefined && budget.writeUnitsPerSecond > warm) {
+    findings.push(
+      warning('capacity', {
+        message: `The budget is ${budget.writeUnitsPerSecond} write units a second, and ${table.TableName} takes ${warm} at once.`,
+        means: 'An on-demand table grows into more over half an hour, and throttles everybody until then.',
+        todo: `Begin with --max-write-rate ${Math.max(1, Math.floor(warm / 4))} and raise it with orchestrate rate.`,
+      }),
+    );
+  }
+  if (findings.length > 0) return findings;
+  return [
+    ok(
+      'capacity',
+      `The budget of ${budget.writeUnitsPerSecond} write and ${budget.readUnitsPerSecond} read units a second is within what the table takes.`,
+    ),
+  ];
+}
+
+/** An index that cannot follow throttles the table [developer guide, global secondary indexes: write capacity]. */
+function indexCapacity(table: TableDescription, attribute: string, budget: Rates): Finding[] {
+  const charged = chargedIndexes(attribute, table).filter(({ kind }) => kind === 'global');
+  return charged.map(({ name }) => {
+    const index = table.GlobalSecondaryIndexes?.find(({ IndexName }) => IndexName === name);
+    const limit = provisionedRates(table)
+      ? index?.ProvisionedThroughput?.WriteCapacityUnits
+      : index?.OnDemandThroughput?.MaxWriteRequestUnits;
+    // Of each write to the table and this index, the index takes half of the units.
+    const share = budget.writeUnitsPerSecond / (1 + charged.length);
+    if (limit === undefined || limit <= 0 || share <= MUCH_OF_CAPACITY * limit) {
+      return ok('index-capacity', `The index ${name} takes what the budget sends to it.`);
+    }
+    return warning('index-capacity', {
+      message: `The index ${name} holds "${attribute}" and takes ${limit} write units a second; of the budget of ${budget.writeUnitsPerSecond}, ${Math.round(share)} go to it.`,
+      means: 'An index that cannot follow throttles the whole table, live traffic included.',
+      todo: `Raise its write capacity, or give --max-write-rate ${Math.max(1, Math.floor((limit / 2) * (1 + charged.length)))} or less.`,
+    });
+  });
+}

@@ -1,0 +1,242 @@
+import {
+  type ContainerDefinition,
+  DescribeClustersCommand,
+  DescribeTaskDefinitionCommand,
+  type ECSClient,
+  type TaskDefinition,
+} from '@aws-sdk/client-ecs';
+import { TASK_ENVIRONMENT_VARIABLES } from '../../core/task-environment.ts';
+import type { FleetLocation } from '../fleet/fleet.ts';
+import { asking, type Finding, failure, ok, warning } from './doctor-finding.ts';
+
+const CLUSTER = 'cluster';
+const DEFINITION = 'task-definition';
+
+/** The worker is out within 25 seconds of SIGTERM. */
+const LEAST_STOP_TIMEOUT_SECONDS = 30;
+
+/** The cluster is there and takes tasks. */
+export async function checkCluster(
+  ecs: ECSClient,
+  cluster: string,
+  spot: boolean,
+): Promise<readonly Finding[]> {
+  return asking(
+    CLUSTER,
+    'whether the cluster is there',
+    async () => {
+      const { clusters } = await ecs.send(new DescribeClustersCommand({ clusters: [cluster] }));
+      const found = clusters?.[0];
+      if (found?.status !== 'ACTIVE') {
+        return [
+          failure(
+            CLUSTER,
+            found ? `The cluster ${cluster} is ${found.status}.` : `There is no cluster ${cluster}.`,
+            'Name the right one with --cluster or --stack; infra/fleet.yaml creates one.',
+          ),
+        ];
+      }
+      if (spot && !found.capacityProviders?.includes('FARGATE_SPOT')) {
+        return [
+          failure(
+            CLUSTER,
+            `The cluster ${cluster} does not have the capacity provider FARGATE_SPOT.`,
+            'Leave --spot out, or use the cluster of infra/fleet.yaml, which has it.',
+          ),
+        ];
+      }
+      return [ok(CLUSTER, `The cluster ${cluster} is ACTIVE.`)];
+    },
+    error =>
+      error.name === 'ClusterNotFoundException'
+        ? failure(CLUSTER, `There is no cluster ${cluster}.`, 'Name the right one with --cluster or --stack.')
+        : undefined,
+  );
+}
+
+/** @returns the definition, if there is one, and what is wrong when there is none. */
+export async function readTaskDefinition(
+  ecs: ECSClient,
+  taskDefinition: string,
+): Promise<{ definition?: TaskDefinition; findings: readonly Finding[] }> {
+  let definition: TaskDefinition | undefined;
+  const findings = await asking(
+    DEFINITION,
+    'the task definition',
+    async () => {
+      const reply = await ecs.send(new DescribeTaskDefinitionCommand({ taskDefinition }));
+      definition = reply.taskDefinition;
+      return [];
+    },
+    error =>
+      error.name === 'ClientException'
+        ? failure(
+            DEFINITION,
+            `There is no task definition ${taskDefinition}: ${error.message}`,
+            'Name the right one with --task-definition or --stack.',
+          )
+        : undefined,
+  );
+  return definition ? { definition, findings } : { findings };
+}
+
+/** What of a task definition would keep the worker from starting, from working, or from ending in time. */
+export function judgeTaskDefinition(
+  definition: TaskDefinition,
+  { container: name }: Pick<FleetLocation, 'container'>,
+): readonly Finding[] {
+  const containers = definition.containerDefinitions ?? [];
+  const container = containers.find(other => other.name === name);
+  const label = `${definition.family}:${definition.revision}`;
+  if (!container) {
+    return [
+      failure(
+        DEFINITION,
+        `The task definition ${label} has no container ${name}; it has ${containers.map(other => other.name).join(', ') || 'none'}.`,
+        'Name it with --container.',
+      ),
+    ];
+  }
+  const findings = [...judgeTask(definition), ...judgeContainer(container), ...judgeLog(container)];
+  const sidecars = containers.filter(other => other !== container && other.essential !== false);
+  if (sidecars.length > 0) {
+    findings.push(
+      warning(
+        DEFINITION,
+        `${sidecars.map(other => other.name).join(', ')} beside the worker is essential: when it stops, the worker does.`,
+      ),
+    );
+  }
+  return findings.some(({ level }) => level === 'failure')
+    ? findings
+    : [
+        ok(DEFINITION, `The task definition ${label} starts ${container.image} as the worker needs it.`),
+        ...findings,
+      ];
+}
+
+function judgeTask(definition: TaskDefinition): Finding[] {
+  const findings: Finding[] = [];
+  if (definition.networkMode !== 'awsvpc' || !definition.requiresCompatibilities?.includes('FARGATE')) {
+    findings.push(
+      failure(
+        DEFINITION,
+        'The task definition is not for Fargate (requiresCompatibilities FARGATE, networkMode awsvpc).',
+        'Use the one of infra/fleet.yaml.',
+      ),
+    );
+  }
+  if (definition.taskRoleArn === undefined) {
+    findings.push(
+      warning(
+        DEFINITION,
+        'The task definition has no task role: the worker would have no permission to touch any table.',
+        'Use the one of infra/fleet.yaml; orchestrate doctor --task shows what the worker may do.',
+      ),
+    );
+  }
+  if (definition.executionRoleArn === undefined) {
+    findings.push(
+      warning(
+        DEFINITION,
+        'The task definition has no execution role: Fargate can pull no image from ECR and write no log.',
+      ),
+    );
+  }
+  return findings;
+}
+
+function judgeContainer(container: ContainerDefinition): Finding[] {
+  const findings: Finding[] = [];
+  const own = (container.environment ?? []).map(({ name = '' }) => name);
+  const ours = own.filter(name => TASK_ENVIRONMENT_VARIABLES.includes(name));
+  if (ours.length > 0) {
+    findings.push(
+      failure(
+        DEFINITION,
+        `The definition's environment has ${ours.join(', ')}: a task that is started by hand would believe it belongs to a run.`,
+        'Remove them; the orchestrator sets them for each task.',
+      ),
+    );
+  }
+  const others = own.filter(name => name.startsWith('FLEETFILL_') && !ours.includes(name));
+  if (others.length > 0) {
+    findings.push(
+      warning(
+        DEFINITION,
+        `The definition's environment has ${others.join(', ')}, which the worker does not read.`,
+      ),
+    );
+  }
+  const endpoints = own.filter(name => name.startsWith('AWS_ENDPOINT_URL'));
+  if (endpoints.length > 0) {
+    findings.push(
+      warning(
+        DEFINITION,
+        `The definition's environment has ${endpoints.join(', ')}: the worker does not call AWS where it is.`,
+      ),
+    );
+  }
+  const command = [...(container.entryPoint ?? []), ...(container.command ?? [])].join(' ');
+  if (command !== '' && command !== 'node job.mjs') {
+    findings.push(
+      warning(
+        DEFINITION,
+        `The container's command is "${command}", not "node job.mjs".`,
+        'orchestrate doctor --task shows whether it is the worker.',
+      ),
+    );
+  }
+  const stopTimeout = container.stopTimeout ?? 30;
+  if (stopTimeout < LEAST_STOP_TIMEOUT_SECONDS) {
+    findings.push(
+      failure(
+        DEFINITION,
+        `stopTimeout is ${stopTimeout} s; the worker needs up to 25 s after SIGTERM for its last checkpoint.`,
+        'Set it to 120, the longest there is.',
+      ),
+    );
+  }
+  if (container.readonlyRootFilesystem !== true) {
+    findings.push(
+      warning(
+        DEFINITION,
+        "The container's root file system can be written to; the worker writes no file.",
+        'Set readonlyRootFilesystem.',
+      ),
+    );
+  }
+  if (container.user === undefined || /^(root|0)(:|$)/.test(container.user)) {
+    findings.push(
+      warning(
+        DEFINITION,
+        `The container's user is ${container.user ?? "the image's"}.`,
+        'Set user to "1000:1000".',
+      ),
+    );
+  }
+  return findings;
+}
+
+function judgeLog({ logConfiguration }: ContainerDefinition): Finding[] {
+  if (logConfiguration === undefined) {
+    return [
+      warning(
+        'log',
+        'The container has no log configuration: what a worker says is lost.',
+        'Use awslogs with mode non-blocking, as infra/fleet.yaml has it.',
+      ),
+    ];
+  }
+  const { logDriver, options } = logConfiguration;
+  if (logDriver === 'awslogs' && options?.['mode'] !== 'non-blocking') {
+    return [
+      warning(
+        'log',
+        'The log mode is blocking: a worker that waits for CloudWatch Logs misses its heartbeat and loses its authority.',
+        'Set mode to non-blocking.',
+      ),
+    ];
+  }
+  return [ok('log', `Workers log to ${options?.['awslogs-group'] ?? logDriver}.`)];
+}

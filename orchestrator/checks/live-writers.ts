@@ -1,0 +1,114 @@
+import { type AttributeMap, encodeAttributeMap } from '../../core/attribute-value.ts';
+import { createdAtMs, detectCreatedKey } from '../user-table/created-at.ts';
+import type { TableSample } from '../user-table/sample.ts';
+import type { SeenItem } from '../user-table/sample-tally.ts';
+import { type Finding, ok, refusal, warning } from './finding.ts';
+
+/** Without --deployed-at, items of this age are asked whether live code sets the attribute. */
+const RECENT_MS = 3_600_000;
+
+const MOST_EXAMPLES = 3;
+
+export interface LiveWritersQuestion {
+  readonly table: string;
+  readonly attribute: string;
+  readonly keySchema: Parameters<typeof detectCreatedKey>[0];
+  /** ISO 8601. */
+  readonly deployedAt: string | undefined;
+  readonly createdKey: string | undefined;
+  readonly nowMs: number;
+}
+
+/** The attribute by which the items of a sample say when they were created; undefined when none does. */
+export function createdKeyOf(
+  { keySchema, createdKey }: Pick<LiveWritersQuestion, 'keySchema' | 'createdKey'>,
+  sample: TableSample,
+): string | undefined {
+  const keys = sample.tally.seen.slice(0, 1_000).map(({ key }) => key);
+  return detectCreatedKey(keySchema, keys, createdKey);
+}
+
+/** Do live writers set the attribute already? Judged by the sample's items that are newer than the deployment. */
+export function liveWriterFindings(question: LiveWritersQuestion, sample: TableSample): Finding[] {
+  const { attribute, deployedAt, nowMs, createdKey } = question;
+  const by = createdKeyOf(question, sample);
+  if (by === undefined) {
+    return [
+      warning('live-writers', {
+        message: 'The keys do not say when an item was created.',
+        means: `So it cannot be seen whether live code sets "${attribute}" on what it creates.`,
+        todo: 'Name the attribute that says it: --created-key NAME.',
+      }),
+    ];
+  }
+  const sinceMs = deployedAt === undefined ? nowMs - RECENT_MS : Date.parse(deployedAt);
+  const since = deployedAt === undefined ? 'in the last hour' : `after ${deployedAt}`;
+  const newer = sample.tally.seen.filter(item => {
+    const created = createdAtMs(timeOf(item, by, createdKey));
+    return created !== undefined && created > sinceMs;
+  });
+  const lacking = newer.filter(({ lacks }) => lacks);
+  if (lacking.length > 0) {
+    const words = {
+      message:
+        `${lacking.length} of ${newer.length} items in the sample that were created ${since}, by "${by}", lack "${attribute}", ` +
+        `for instance ${examplesOf(lacking.map(({ key }) => key))}.`,
+      means: `Code is live that does not set "${attribute}": it would go on making such items, and the verification would find them.`,
+      todo: 'Deploy the code that sets it everywhere first, then run with the time of that as --deployed-at.',
+    };
+    return [deployedAt === undefined ? warning('live-writers', words) : refusal('live-writers', words)];
+  }
+  if (newer.length === 0) {
+    return [
+      warning('live-writers', {
+        message: `No item in the sample was created ${since}, by "${by}".`,
+        means: `So it was not seen whether live code sets "${attribute}".`,
+        todo:
+          deployedAt === undefined
+            ? 'Say when the code that sets it went live, --deployed-at ISO, to have older items looked at too.'
+            : 'Wait until some were created, or look with a larger --sample.',
+      }),
+    ];
+  }
+  return [
+    ok(
+      'live-writers',
+      `All ${newer.length} items in the sample that were created ${since} have "${attribute}".`,
+    ),
+  ];
+}
+
+/** Items without room for the attribute, as far as the sample saw any. */
+export function sizeFindings({ tally, contents }: TableSample): Finding[] {
+  if (contents === 'keys') {
+    return [
+      ok(
+        'item-size',
+        'This role may read keys alone, so sizes are averages; an item of 400 KB without room for the attribute would go to quarantine.',
+      ),
+    ];
+  }
+  if (tally.nearlyFull.length === 0) {
+    return [
+      ok(
+        'item-size',
+        `The largest item of the sample has ${Math.ceil(tally.largestBytes / 1_024)} KB of 400.`,
+      ),
+    ];
+  }
+  return [
+    warning('item-size', {
+      message: `Within 1 KB of 400 KB in the sample: ${tally.nearlyFull.length === 1 ? '1 item' : `${tally.nearlyFull.length} items`}, for instance ${tally.nearlyFull[0]}.`,
+      means: 'Those that have no room for the attribute go to quarantine, and the run ends as quarantined.',
+      todo: 'Make such items smaller, or expect them in orchestrate failures.',
+    }),
+  ];
+}
+
+function timeOf(item: SeenItem, by: string, createdKey: string | undefined) {
+  return by === createdKey ? (item.named ?? item.key[by]) : item.key[by];
+}
+
+export function examplesOf(keys: readonly AttributeMap[]): string {
+  return keys.slice(0, MOST_EXAMPLES).map(encodeAttributeMap).join(', ');
+}

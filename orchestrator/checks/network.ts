@@ -1,0 +1,219 @@
+import {
+  DescribeRouteTablesCommand,
+  DescribeSecurityGroupsCommand,
+  DescribeSubnetsCommand,
+  DescribeVpcEndpointsCommand,
+  type EC2Client,
+  type RouteTable,
+  type SecurityGroup,
+  type Subnet,
+  type VpcEndpoint,
+} from '@aws-sdk/client-ec2';
+import type { FleetLocation } from '../fleet/fleet.ts';
+import { asking, type Finding, failure, ok, warning } from './doctor-finding.ts';
+
+/** What a task needs to reach: the image's registry and layers, the log, the metrics, the tables. */
+const NEEDED_SERVICES = ['ecr.api', 'ecr.dkr', 's3', 'logs', 'monitoring', 'dynamodb'];
+
+/** A task in these subnets, as far as EC2 can tell. */
+export async function checkNetwork(
+  ec2: EC2Client,
+  location: FleetLocation,
+  tasks: number,
+  region: string,
+): Promise<readonly Finding[]> {
+  let subnets: Subnet[] = [];
+  const found = await asking(
+    'subnets',
+    'whether the subnets are there',
+    async () => {
+      const reply = await ec2.send(new DescribeSubnetsCommand({ SubnetIds: [...location.subnets] }));
+      subnets = reply.Subnets ?? [];
+      return judgeSubnets(subnets, location.subnets, tasks);
+    },
+    absent('subnets', '--subnets'),
+  );
+  const vpc = subnets[0]?.VpcId;
+  if (vpc === undefined) return found;
+  const ofVpc = { Filters: [{ Name: 'vpc-id', Values: [vpc] }] };
+  const route = await asking('route', 'how the subnets get out', async () => {
+    const { RouteTables = [] } = await ec2.send(new DescribeRouteTablesCommand(ofVpc));
+    const { VpcEndpoints = [] } = await ec2.send(new DescribeVpcEndpointsCommand(ofVpc));
+    return judgeRoutes(subnets, RouteTables, VpcEndpoints, location.assignPublicIp, region);
+  });
+  const groups = await asking(
+    'security-groups',
+    'what the security groups let through',
+    async () => {
+      const GroupIds = [...location.securityGroups];
+      const { SecurityGroups = [] } = await ec2.send(new DescribeSecurityGroupsCommand({ GroupIds }));
+      return judgeSecurityGroups(SecurityGroups, vpc);
+    },
+    absent('security-groups', '--security-groups'),
+  );
+  return [...found, ...route, ...groups];
+}
+
+function absent(check: string, option: string): (error: Error) => Finding | undefined {
+  return error =>
+    /^Invalid.*(NotFound|Malformed)$/.test(error.name)
+      ? failure(check, error.message, `Name others with ${option}, or mend the stack.`)
+      : undefined;
+}
+
+export function judgeSubnets(
+  subnets: readonly Subnet[],
+  named: readonly string[],
+  tasks: number,
+): readonly Finding[] {
+  const missing = named.filter(id => !subnets.some(({ SubnetId }) => SubnetId === id));
+  if (missing.length > 0) {
+    return [failure('subnets', `There is no subnet ${missing.join(', ')}.`, 'Name others with --subnets.')];
+  }
+  const vpcs = new Set(subnets.map(({ VpcId }) => VpcId));
+  if (vpcs.size > 1) {
+    return [
+      failure('subnets', `The subnets are in several VPCs: ${[...vpcs].join(', ')}.`, 'Name subnets of one.'),
+    ];
+  }
+  const zones = new Set(subnets.map(({ AvailabilityZone }) => AvailabilityZone));
+  return [
+    zones.size > 1
+      ? ok('subnets', `${subnets.length} subnets in ${zones.size} zones of ${[...vpcs].join()}.`)
+      : warning(
+          'subnets',
+          'All subnets are in one zone: when Fargate has no capacity there, no task starts.',
+          'Give subnets in two zones.',
+        ),
+    judgeAddresses(subnets, tasks),
+  ];
+}
+
+function judgeAddresses(subnets: readonly Subnet[], tasks: number): Finding {
+  const free = subnets.map(({ AvailableIpAddressCount = 0 }) => AvailableIpAddressCount);
+  const sum = free.reduce((total, count) => total + count, 0);
+  const each = subnets.map(({ SubnetId }, index) => `${SubnetId} has ${free[index]}`).join(', ');
+  if (sum < tasks) {
+    return failure(
+      'addresses',
+      `${sum} free addresses for ${tasks} tasks, each of which takes one: ${each}.`,
+      `Give more subnets, or --tasks ${Math.max(1, sum)} or fewer.`,
+    );
+  }
+  if (free.some(count => count < Math.ceil(tasks / subnets.length))) {
+    return warning(
+      'addresses',
+      `${sum} free addresses for ${tasks} tasks, unevenly: ${each}. ECS may try a subnet that is full.`,
+    );
+  }
+  return ok('addresses', `${sum} free addresses for ${tasks} tasks.`);
+}
+
+/** Every subnet has a way to all that a task calls, and the tasks' addresses fit it. */
+export function judgeRoutes(
+  subnets: readonly Subnet[],
+  tables: readonly RouteTable[],
+  endpoints: readonly VpcEndpoint[],
+  assignPublicIp: boolean,
+  region: string,
+): readonly Finding[] {
+  return subnets.map(({ SubnetId = '' }) => {
+    const table = tableOf(SubnetId, tables);
+    const way = wayOut(table);
+    const open = endpointServices(endpoints, table, region);
+    const closed = NEEDED_SERVICES.filter(service => !open.includes(service));
+    if (way === 'address translation') {
+      return assignPublicIp
+        ? warning('route', `${SubnetId} goes out through a NAT; the public address of each task is not used.`)
+        : ok('route', `${SubnetId} goes out through a NAT or another gateway that translates addresses.`);
+    }
+    if (way === 'internet gateway' && assignPublicIp) {
+      return ok(
+        'route',
+        `${SubnetId} goes out through an internet gateway, and each task gets a public address.`,
+      );
+    }
+    if (closed.length === 0) {
+      return ok('route', `${SubnetId} reaches all that a task calls through VPC endpoints.`);
+    }
+    if (way === 'internet gateway') {
+      return failure(
+        'route',
+        `${SubnetId} goes out through an internet gateway, and tasks get no public address: they cannot reach ${closed.join(', ')}.`,
+        'Set AssignPublicIp of the stack to ENABLED (--assign-public-ip), or use subnets behind a NAT.',
+      );
+    }
+    return failure(
+      'route',
+      `${SubnetId} has no ${way === 'blackhole' ? 'working ' : ''}way out, and no VPC endpoint for ${closed.join(', ')}: no task would start and work there.`,
+      'Use other subnets, or the VPC of infra/network.yaml. Do not add a DynamoDB gateway endpoint to a VPC in use: it cuts the open connections of whoever is there.',
+    );
+  });
+}
+
+function tableOf(subnet: string, tables: readonly RouteTable[]): RouteTable | undefined {
+  const own = tables.find(table => table.Associations?.some(({ SubnetId }) => SubnetId === subnet));
+  return own ?? tables.find(table => table.Associations?.some(({ Main }) => Main));
+}
+
+function wayOut(table: RouteTable | undefined) {
+  const route = table?.Routes?.find(({ DestinationCidrBlock }) => DestinationCidrBlock === '0.0.0.0/0');
+  if (!route) return 'none';
+  if (route.State === 'blackhole') return 'blackhole';
+  return route.GatewayId?.startsWith('igw-') ? 'internet gateway' : 'address translation';
+}
+
+/** The services, by the last words of their names, that tasks in subnets of this route table reach by endpoints. */
+function endpointServices(
+  endpoints: readonly VpcEndpoint[],
+  table: RouteTable | undefined,
+  region: string,
+): string[] {
+  const usable = endpoints.filter(
+    ({ State, VpcEndpointType, RouteTableIds = [], PrivateDnsEnabled }) =>
+      (State === undefined || String(State).toLowerCase() === 'available') &&
+      (VpcEndpointType === 'Gateway'
+        ? RouteTableIds.includes(table?.RouteTableId ?? '')
+        : PrivateDnsEnabled !== false),
+  );
+  const prefix = `com.amazonaws.${region}.`;
+  return usable.flatMap(({ ServiceName = '' }) =>
+    ServiceName.startsWith(prefix) ? [ServiceName.slice(prefix.length)] : [],
+  );
+}
+
+export function judgeSecurityGroups(groups: readonly SecurityGroup[], vpc: string): readonly Finding[] {
+  const elsewhere = groups.filter(({ VpcId }) => VpcId !== vpc).map(({ GroupId }) => GroupId);
+  if (elsewhere.length > 0) {
+    return [
+      failure(
+        'security-groups',
+        `${elsewhere.join(', ')} is not of ${vpc}, the VPC of the subnets.`,
+        'Name security groups and subnets of one VPC.',
+      ),
+    ];
+  }
+  const outward = groups.flatMap(({ IpPermissionsEgress = [] }) => IpPermissionsEgress);
+  const https = outward.some(
+    ({ IpProtocol, FromPort = 0, ToPort = 65_535 }) =>
+      IpProtocol === '-1' || (IpProtocol === 'tcp' && FromPort <= 443 && ToPort >= 443),
+  );
+  if (!https) {
+    return [
+      failure(
+        'security-groups',
+        'The security groups let no HTTPS out: a task could call nothing.',
+        'Allow TCP 443 outwards, as infra/fleet.yaml does.',
+      ),
+    ];
+  }
+  const inward = groups.filter(({ IpPermissions = [] }) => IpPermissions.length > 0);
+  return inward.length > 0
+    ? [
+        warning(
+          'security-groups',
+          `${inward.map(({ GroupId }) => GroupId).join(', ')} lets connections in; nothing has to come in to a worker.`,
+        ),
+      ]
+    : [ok('security-groups', 'The security groups let HTTPS out and nothing in.')];
+}

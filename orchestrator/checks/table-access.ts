@@ -1,0 +1,163 @@
+import {
+  DescribeContinuousBackupsCommand,
+  DescribeTimeToLiveCommand,
+  type DynamoDBClient,
+} from '@aws-sdk/client-dynamodb';
+import { DescribeKeyCommand, type KMSClient } from '@aws-sdk/client-kms';
+import { parseJsonValue } from '../../core/attribute-value.ts';
+import { PreflightError } from '../../core/errors.ts';
+import { EXPIRES_AT } from '../../core/probe-store.ts';
+import type { Settings } from '../cli/options.ts';
+import type { Surroundings } from '../fleet/location.ts';
+import { asking, type Finding, failure, ok, warning } from './doctor-finding.ts';
+import type { Finding as PreflightFinding } from './finding.ts';
+import { describeUserTable, preflight, type TableFacts } from './table.ts';
+
+/** The table as `orchestrate run` would examine it, with the same words. */
+export async function checkTable(
+  client: DynamoDBClient,
+  settings: Settings,
+  controlTable: string,
+): Promise<{ facts?: TableFacts; findings: readonly Finding[] }> {
+  let facts: TableFacts;
+  try {
+    facts = await describeUserTable(client, settings.table);
+  } catch (error) {
+    if (!(error instanceof PreflightError)) throw error;
+    return {
+      findings: [failure('table', error.message, 'Name it with --table; look at account and Region.')],
+    };
+  }
+  const request = {
+    client,
+    table: settings.table,
+    attribute: settings.attribute,
+    value: { ...parseJsonValue(settings.value) },
+    controlTable,
+    account: settings.account,
+    allowNoPitr: settings.allowNoPitr,
+    singleWriterRegion: settings.singleWriterRegion,
+    // What a budget would be too much for is the plan's business.
+    budget: { writeUnitsPerSecond: 1, readUnitsPerSecond: 1 },
+  };
+  try {
+    const findings = (await preflight(request, facts)).map(asFinding);
+    const summary = findings.some(({ level }) => level === 'failure')
+      ? []
+      : [
+          ok(
+            'table',
+            `${facts.arn} is ${facts.description.TableStatus}; "${settings.attribute}" can be set there.`,
+          ),
+        ];
+    return { facts, findings: [...summary, ...findings] };
+  } catch (error) {
+    // Of preflight's questions only that for the control table throws.
+    if (!(error instanceof PreflightError)) throw error;
+    return {
+      facts,
+      findings: [
+        failure(
+          'control-table',
+          error.message,
+          'infra/fleet.yaml creates one; --control-table names another.',
+        ),
+      ],
+    };
+  }
+}
+
+/** Preflight's findings in doctor's words. */
+function asFinding({ level, check, message, means, todo }: PreflightFinding): Finding {
+  const what = [message, means].filter(part => part !== undefined).join(' ');
+  if (level === 'ok') return ok(check, what);
+  if (level === 'warning') return warning(check, what, todo);
+  return failure(check, what, todo ?? 'orchestrate run refuses to begin until that is mended.');
+}
+
+/** What a run can do without, but should not: the records expire, and can be restored. */
+export async function checkControlTable(client: DynamoDBClient, table: string): Promise<readonly Finding[]> {
+  const timeToLive = await asking('control-table', `whether items of ${table} expire`, async () => {
+    const { TimeToLiveDescription: ttl } = await client.send(
+      new DescribeTimeToLiveCommand({ TableName: table }),
+    );
+    return /^ENABL/.test(ttl?.TimeToLiveStatus ?? '') && ttl?.AttributeName === EXPIRES_AT
+      ? [ok('control-table', `Items of ${table} expire by ${EXPIRES_AT}.`)]
+      : [
+          warning(
+            'control-table',
+            `Items of ${table} do not expire: what a cut-off proof leaves there stays.`,
+            `Turn time to live on for ${EXPIRES_AT}, as infra/fleet.yaml does.`,
+          ),
+        ];
+  });
+  const backups = await asking('control-table', `whether ${table} can be restored`, async () => {
+    const reply = await client.send(new DescribeContinuousBackupsCommand({ TableName: table }));
+    const status =
+      reply.ContinuousBackupsDescription?.PointInTimeRecoveryDescription?.PointInTimeRecoveryStatus;
+    return status === 'ENABLED'
+      ? [ok('control-table', `${table} has point-in-time recovery.`)]
+      : [
+          warning(
+            'control-table',
+            `${table} has no point-in-time recovery: the records of a run cannot be brought back.`,
+            'Turn it on, as infra/fleet.yaml does.',
+          ),
+        ];
+  });
+  return [...timeToLive, ...backups];
+}
+
+/** A table under a customer-managed key opens only for who may use the key. */
+export async function checkTableKey(
+  kms: KMSClient,
+  { description }: TableFacts,
+  { stack }: Surroundings,
+): Promise<readonly Finding[]> {
+  const { SSEType, KMSMasterKeyArn, Status } = description.SSEDescription ?? {};
+  if (SSEType !== 'KMS' || KMSMasterKeyArn === undefined) {
+    return [
+      ok('key', "The table is encrypted under DynamoDB's own key; nobody needs a permission for that."),
+    ];
+  }
+  if (Status !== undefined && Status !== 'ENABLED') {
+    return [warning('key', `The encryption of the table under ${KMSMasterKeyArn} is ${Status}.`)];
+  }
+  const given = stack?.outputs['TableKmsKey'];
+  const unfit = stack !== undefined && given !== KMSMasterKeyArn;
+  const giveIt = `Update the stack with TableKmsKeyArn=${KMSMasterKeyArn}, and attach its OperatorKeyPolicy beside OperatorPolicy.`;
+  const notGiven = `The table is encrypted under ${KMSMasterKeyArn}, and the stack ${stack?.name} was given ${given ?? 'no key'}`;
+  return asking(
+    'key',
+    `whether the table's key ${KMSMasterKeyArn} can be used`,
+    async () => {
+      const { KeyMetadata } = await kms.send(new DescribeKeyCommand({ KeyId: KMSMasterKeyArn }));
+      if (KeyMetadata?.KeyManager === 'AWS') {
+        return [
+          ok(
+            'key',
+            "The table is encrypted under the account's key for DynamoDB, which needs no policy of ours.",
+          ),
+        ];
+      }
+      if (KeyMetadata?.KeyState !== 'Enabled') {
+        return [
+          failure(
+            'key',
+            `The table's key ${KMSMasterKeyArn} is ${KeyMetadata?.KeyState}: nobody can read the table.`,
+            'Enable the key.',
+          ),
+        ];
+      }
+      if (unfit) return [failure('key', `${notGiven}: its roles may not use the table's.`, giveIt)];
+      const attach = stack?.outputs['OperatorKeyPolicy'];
+      const means = attach === undefined ? '' : ` Whoever runs orchestrate needs ${attach} too.`;
+      return [ok('key', `The table's key ${KMSMasterKeyArn} is enabled.${means}`)];
+    },
+    // Only a stack that was given the key lets the operator ask about it, so the denial says as much.
+    error =>
+      unfit && /AccessDenied/.test(error.name)
+        ? warning('key', `${notGiven}. If it is a customer-managed key, its roles may not use it.`, giveIt)
+        : undefined,
+  );
+}

@@ -1,0 +1,204 @@
+import { DescribeTableCommand, type DynamoDBClient, type TableDescription } from '@aws-sdk/client-dynamodb';
+import { describeError, PreflightError } from '../../core/errors.ts';
+import type { KeyAttribute, KeySchema, KeyType, Rates } from '../../core/records.ts';
+import { chargedIndexes } from '../user-table/write-units.ts';
+import { autoscalingFindings } from './autoscaling.ts';
+import { capacityFindings } from './capacity.ts';
+import { type Finding, ok, refusal, warning, wordsOf } from './finding.ts';
+import { surroundingsFindings } from './table-integrations.ts';
+
+/** The user's table, as far as the run depends on it. */
+export interface TableFacts {
+  readonly description: TableDescription;
+  readonly arn: string;
+  readonly account: string;
+  readonly keySchema: KeySchema;
+}
+
+export interface PreflightRequest {
+  readonly client: DynamoDBClient;
+  readonly table: string;
+  readonly attribute: string;
+  readonly value: { readonly [type: string]: unknown };
+  readonly controlTable: string;
+  /** The only account in which the run may take place. */
+  readonly account: string | undefined;
+  readonly allowNoPitr: boolean;
+  readonly singleWriterRegion: boolean;
+  /** The fleet's, where it has been chosen. */
+  readonly budget?: Rates;
+}
+
+/** @throws PreflightError when the table does not exist or cannot be described. */
+export async function describeUserTable(client: DynamoDBClient, table: string): Promise<TableFacts> {
+  const description = await describeTable(client, table, 'table');
+  const arn = description.TableArn ?? `arn:aws:dynamodb:unknown:unknown:table/${table}`;
+  return { description, arn, account: arn.split(':')[4] ?? '', keySchema: keySchemaOf(description) };
+}
+
+async function describeTable(client: DynamoDBClient, table: string, what: string): Promise<TableDescription> {
+  try {
+    const { Table } = await client.send(new DescribeTableCommand({ TableName: table }));
+    if (Table) return Table;
+    throw new PreflightError(`DynamoDB described no ${what} ${table}.`);
+  } catch (cause) {
+    if (cause instanceof PreflightError) throw cause;
+    const absent = cause instanceof Error && cause.name === 'ResourceNotFoundException';
+    const region = await client.config.region();
+    throw new PreflightError(
+      absent
+        ? `The ${what} ${table} does not exist in ${region}.`
+        : `The ${what} ${table} cannot be described: ${describeError(cause)}`,
+      { cause },
+    );
+  }
+}
+
+function keySchemaOf(table: TableDescription): KeySchema {
+  const key = (kind: 'HASH' | 'RANGE'): KeyAttribute | undefined => {
+    const name = table.KeySchema?.find(({ KeyType }) => KeyType === kind)?.AttributeName;
+    const type = table.AttributeDefinitions?.find(
+      ({ AttributeName }) => AttributeName === name,
+    )?.AttributeType;
+    return name === undefined ? undefined : { name, type: type as KeyType };
+  };
+  const partition = key('HASH');
+  const sort = key('RANGE');
+  if (!partition)
+    throw new PreflightError(`The table ${table.TableName} has no partition key in its description.`);
+  return sort ? [partition, sort] : [partition];
+}
+
+/** What speaks against a run, each in one piece of words. */
+export async function preflight(request: PreflightRequest, facts: TableFacts): Promise<Finding[]> {
+  const findings = await examine(request, facts);
+  return findings
+    .filter(({ level }) => level !== 'ok')
+    .map(({ level, check, ...words }) => ({ level, check, message: wordsOf({ level, check, ...words }) }));
+}
+
+/** Everything that was looked at before the run, all of it at once. */
+export async function examine(request: PreflightRequest, facts: TableFacts): Promise<Finding[]> {
+  const { client, controlTable, attribute, budget } = request;
+  return [
+    ...(await controlTableFindings(client, controlTable)),
+    ...tableFindings(request, facts),
+    ...replicaFindings(request, facts),
+    ...indexFindings(request, facts),
+    ...(budget ? capacityFindings(facts.description, attribute, budget) : []),
+    ...(budget ? await autoscalingFindings(facts.description, attribute, budget) : []),
+    ...(await surroundingsFindings(request, facts.description)),
+  ];
+}
+
+async function controlTableFindings(client: DynamoDBClient, controlTable: string): Promise<Finding[]> {
+  const description = await describeTable(client, controlTable, 'control table');
+  const names = keySchemaOf(description).map(({ name, type }) => `${name} ${type}`);
+  if (names.join() === 'run S,item S') return [ok('control-table', `${controlTable} is a control table.`)];
+  return [
+    refusal('control-table', {
+      message: `${controlTable} is not a control table: its keys are ${names.join(' and ')}, not run S and item S.`,
+      todo: 'infra/fleet.yaml creates one.',
+    }),
+  ];
+}
+
+function tableFindings(
+  request: PreflightRequest,
+  { description, account, keySchema }: TableFacts,
+): Finding[] {
+  const { table, attribute } = request;
+  const findings: Finding[] = [];
+  if (request.account !== undefined && request.account !== account) {
+    findings.push(
+      refusal('account', {
+        message: `The table ${table} is in account ${account}, not in ${request.account}.`,
+        means: 'These credentials are of another account than you meant.',
+        todo: 'Look at AWS_PROFILE, or correct --account.',
+      }),
+    );
+  }
+  findings.push(
+    description.TableStatus === 'ACTIVE'
+      ? ok('status', `The table ${table} is ACTIVE.`)
+      : refusal('status', {
+          message: `The table ${table} is ${description.TableStatus};`,
+          means: 'what it takes now says nothing about what it takes later.',
+          todo: 'Wait until it is ACTIVE.',
+        }),
+  );
+  if (keySchema.some(({ name }) => name === attribute)) {
+    findings.push(
+      refusal('attribute', {
+        message: `"${attribute}" is a key of the table ${table}:`,
+        means: 'every item has it, and none can change it.',
+        todo: 'Choose another attribute.',
+      }),
+    );
+  }
+  return findings;
+}
+
+function replicaFindings({ table, singleWriterRegion }: PreflightRequest, facts: TableFacts): Finding[] {
+  const replicas = facts.description.Replicas ?? [];
+  if (replicas.length === 0) return [ok('replicas', 'No replicas in other Regions.')];
+  const message = `The table ${table} is replicated to ${replicas.map(({ RegionName }) => RegionName).join(', ')}.`;
+  const billed = 'Each write is billed there as well.';
+  if (singleWriterRegion) return [warning('replicas', { message, means: billed })];
+  return [
+    refusal('replicas', {
+      message,
+      means:
+        'Replication is last-writer-wins by item: a write here can undo a change that another Region makes to the ' +
+        `same item. ${billed}`,
+      todo: 'If no other Region writes, say --single-writer-region.',
+    }),
+  ];
+}
+
+function indexFindings({ attribute, value }: PreflightRequest, { description }: TableFacts): Finding[] {
+  const indexes = [
+    ...(description.GlobalSecondaryIndexes ?? []),
+    ...(description.LocalSecondaryIndexes ?? []),
+  ];
+  const [[type, content] = []] = Object.entries(value);
+  return indexes.flatMap(index => {
+    const key = index.KeySchema?.find(({ AttributeName }) => AttributeName === attribute);
+    if (key === undefined) return [];
+    const wanted = description.AttributeDefinitions?.find(({ AttributeName }) => AttributeName === attribute);
+    if (wanted?.AttributeType !== type) {
+      return [
+        refusal('index', {
+          message: `"${attribute}" is a key of the index ${index.IndexName}, of type ${wanted?.AttributeType}; the value is of type ${type}.`,
+          means: 'DynamoDB would refuse every write.',
+          todo: `Give a --value of type ${wanted?.AttributeType}.`,
+        }),
+      ];
+    }
+    // An index key cannot be empty [API reference, PutItem].
+    if (content === '') {
+      return [
+        refusal('index', {
+          message: `"${attribute}" is a key of the index ${index.IndexName}, and the value is empty.`,
+          means: 'DynamoDB would refuse every write.',
+          todo: 'Give a --value that is not empty.',
+        }),
+      ];
+    }
+    return [
+      warning('index', {
+        message: `"${attribute}" is a key of the index ${index.IndexName}:`,
+        means:
+          key.KeyType === 'HASH'
+            ? 'every item that is written enters the index, all under one key, whose partition takes 1,000 write units a second.'
+            : 'every item that is written and has its other key enters the index, which grows by them.',
+        todo: 'See that whoever reads the index expects them.',
+      }),
+    ];
+  });
+}
+
+/** The global secondary indexes into which the attribute is projected, or of which it is a key. */
+export function indexesWith(attribute: string, table: TableDescription): string[] {
+  return chargedIndexes(attribute, table).flatMap(({ name, kind }) => (kind === 'global' ? [name] : []));
+}

@@ -1,0 +1,255 @@
+import { randomBytes, randomUUID } from 'node:crypto';
+import type { Clock } from '../../core/clock.ts';
+import { describeError } from '../../core/errors.ts';
+import { nameUnfitForBatch } from '../../core/item-write.ts';
+import type { ProbedTask, ProbeRecord, ProbeStep, ProbeStore } from '../../core/probe-store.ts';
+import type { KeySchema, WriteApi } from '../../core/records.ts';
+import type { Fleet, TaskObservation } from '../fleet/fleet.ts';
+import { type Finding, failure, ok } from './doctor-finding.ts';
+
+const CHECK = 'task';
+
+const LOOK_INTERVAL_MS = 500;
+
+/** A second of this is more than the whole probe takes. */
+const RATES = { writeUnitsPerSecond: 10, readUnitsPerSecond: 200 };
+
+const HEARTBEAT_MS = 2_000;
+const AUTHORITY_MS = 5_000;
+
+export interface TaskProbeRequest {
+  readonly fleet: Pick<Fleet, 'start' | 'describe' | 'stop'>;
+  readonly probes: ProbeStore;
+  readonly clock: Clock;
+  readonly signal: AbortSignal;
+  readonly table: string;
+  readonly attribute: string;
+  readonly value: string;
+  readonly keySchema: KeySchema;
+  readonly totalSegments: number;
+  readonly writeApi: WriteApi | 'auto';
+  readonly spot: boolean;
+  readonly controlTable: string;
+  readonly namespace: string;
+  readonly by: string;
+  /** How long the task may take from RunTask to its report. */
+  readonly patienceMs: number;
+  /** Named in messages, where the stack says it. */
+  readonly logGroup: string | undefined;
+  readonly operatorPolicy: string | undefined;
+  /** A word for whoever waits, whenever what ECS says of the task changes. */
+  readonly onStatus: (status: string) => void;
+}
+
+/**
+ * Starts one real task that tries each of a worker's calls once, waits for its report and says what it means. Whatever
+ * happens, the task is stopped if it has not ended by itself.
+ */
+export async function probeTask(request: TaskProbeRequest): Promise<readonly Finding[]> {
+  const { fleet, probes, spot } = request;
+  const probe = newProbe(request);
+  const launch = randomUUID();
+  await probes.create(probe, launch);
+  let taskArn: string;
+  try {
+    taskArn = await fleet.start(
+      {
+        runId: probe.run,
+        launch,
+        segments: [0],
+        totalSegments: request.totalSegments,
+        table: request.table,
+        attribute: request.attribute,
+        value: request.value,
+        controlTable: request.controlTable,
+        namespace: request.namespace,
+      },
+      spot,
+    );
+  } catch (error) {
+    return [notStarted(error, request)];
+  }
+  request.onStatus(`${taskArn} has been launched`);
+  let ended = false;
+  try {
+    const outcome = await untilReported(request, probe.run, launch, taskArn);
+    ended = outcome.observation?.state === 'stopped' || outcome.task?.status === 'finished';
+    return judgeOutcome(outcome, request);
+  } finally {
+    if (!ended) await fleet.stop(taskArn, 'fleetfill: the probe is over').catch(() => {});
+  }
+}
+
+function newProbe(request: TaskProbeRequest): ProbeRecord {
+  const { clock, table, attribute, value, keySchema, by, writeApi } = request;
+  const at = clock.nowIso();
+  const plain = nameUnfitForBatch({ table, keySchema, attribute }) === undefined;
+  const writeApis: WriteApi[] = writeApi === 'auto' ? (plain ? ['batch', 'single'] : ['single']) : [writeApi];
+  return {
+    run: `probe-${at.replace(/\D/g, '').slice(0, 14)}-${randomBytes(3).toString('hex')}`,
+    table,
+    attribute,
+    value,
+    keySchema,
+    writeApis,
+    heartbeatMs: HEARTBEAT_MS,
+    authorityMs: AUTHORITY_MS,
+    rates: RATES,
+    createdAt: at,
+    createdBy: by,
+  };
+}
+
+interface ProbeOutcome {
+  readonly task: ProbedTask | undefined;
+  readonly observation: TaskObservation | undefined;
+  readonly waitedMs: number;
+}
+
+/** Until the task has reported or stopped, or patience is over. */
+async function untilReported(
+  { fleet, probes, clock, signal, patienceMs, onStatus }: TaskProbeRequest,
+  run: string,
+  launch: string,
+  taskArn: string,
+): Promise<ProbeOutcome> {
+  const startedAtMs = clock.monotonicMs();
+  let status = '';
+  for (;;) {
+    signal.throwIfAborted();
+    const observation = (await fleet.describe([taskArn])).get(taskArn);
+    // Read after ECS was asked: a task that had stopped by then had written all that it ever will.
+    const task = await probes.readTask(run, launch);
+    const waitedMs = clock.monotonicMs() - startedAtMs;
+    const over = task?.status === 'finished' || observation?.state === 'stopped' || waitedMs > patienceMs;
+    if (over) return { task, observation, waitedMs };
+    const now = observation?.state === 'alive' ? observation.lastStatus : (observation?.state ?? 'unknown');
+    if (now !== status) onStatus(`the task is ${now}`);
+    status = now;
+    await clock.sleep(LOOK_INTERVAL_MS, signal);
+  }
+}
+
+type Named = Pick<TaskProbeRequest, 'logGroup' | 'operatorPolicy' | 'controlTable'>;
+
+function notStarted(error: unknown, { operatorPolicy = "the stack's OperatorPolicy" }: Named): Finding {
+  const denied = error instanceof Error && error.name === 'AccessDeniedException';
+  return failure(
+    CHECK,
+    `ECS did not start the task: ${describeError(error)}`,
+    denied
+      ? `Attach ${operatorPolicy} to whoever runs orchestrate: it allows RunTask, and iam:PassRole for both roles of the task.`
+      : adviceForRefusal(describeError(error)),
+  );
+}
+
+function adviceForRefusal(text: string): string {
+  if (/apacity is unavailable/.test(text)) {
+    return 'Fargate has no capacity there at this time: try again, or give subnets in more zones.';
+  }
+  if (/unable to assume the role/.test(text)) {
+    return 'The role of that name was deleted, or its trust policy does not let ecs-tasks.amazonaws.com take it: compare it with infra/fleet.yaml.';
+  }
+  return 'Look at the findings above, quota and subnets first.';
+}
+
+/** What the end of the task means. */
+export function judgeOutcome(
+  { task, observation, waitedMs }: ProbeOutcome,
+  named: Named,
+): readonly Finding[] {
+  if (task?.probe) return [started(task, waitedMs), ...task.probe.map(step => judgeStep(step, named))];
+  const log = `its log${named.logGroup ? ` (aws logs filter-log-events --log-group-name ${named.logGroup})` : ''}`;
+  if (observation?.state === 'stopped') {
+    const { stopCode, reason, exitCode } = observation;
+    const said = `${stopCode}${exitCode === undefined ? '' : `, exit code ${exitCode}`}${reason ? `: ${reason}` : ''}`;
+    return [
+      failure(
+        CHECK,
+        `The task stopped without a report: ${said}.`,
+        adviceForEnd(observation, task, log, named),
+      ),
+    ];
+  }
+  const seconds = Math.round(waitedMs / 1_000);
+  if (task !== undefined && task.heartbeat > 0) {
+    return [failure(CHECK, `The task started, and gave no report within ${seconds} s.`, `Look at ${log}.`)];
+  }
+  const state = observation?.state === 'alive' ? observation.lastStatus : 'unknown to ECS';
+  return [
+    failure(
+      CHECK,
+      `The task did not start within ${seconds} s: it is ${state}. It has been told to stop.`,
+      state === 'RUNNING'
+        ? `The container runs and reaches no control table: no route to DynamoDB, or a security group in the way. Look at ${log}.`
+        : 'PROVISIONING: no address or no network interface. PENDING: the image cannot be pulled; look at the route, and whether AssignPublicIp fits it.',
+    ),
+  ];
+}
+
+function adviceForEnd(
+  { stopCode, reason, exitCode }: Extract<TaskObservation, { state: 'stopped' }>,
+  task: ProbedTask | undefined,
+  log: string,
+  { controlTable }: Named,
+): string {
+  if (/exec format|descriptor matching platform|image.*platform/i.test(reason)) {
+    return "The image is built for another architecture than the task definition's. docs/deploy.md, step 2.";
+  }
+  if (/CannotPull|ResourceInitialization|pull image|registry/i.test(reason)) {
+    return 'No route from the subnets to ECR and S3, a wrong AssignPublicIp, no such image, or an execution role that may not pull it.';
+  }
+  if (stopCode === 'TaskFailedToStart') return 'Look at the findings above; ECS never started the container.';
+  if (exitCode === 2) {
+    return `The image refused its environment or found no record in ${controlTable}: it may be another version of Fleetfill than this one, or read another table. ${log} names what.`;
+  }
+  if (exitCode === 137) return 'It was killed, most often for want of memory: TaskCpu of the stack.';
+  if (exitCode === 255 || exitCode === 126 || exitCode === 127) {
+    return `The container's command cannot be run: a wrong architecture or a wrong image. Look at ${log}.`;
+  }
+  if (task === undefined || task.heartbeat === 0) {
+    return `It could not use the control table ${controlTable}: a task role without the permission (KeepTheRecordsOfTheRun of the stack), or no route. Look at ${log}.`;
+  }
+  return `Look at ${log}.`;
+}
+
+function started(task: ProbedTask, waitedMs: number): Finding {
+  return ok(
+    CHECK,
+    `One task started and reported ${Math.round(waitedMs / 1_000)} s after its launch: image, command, route and control table are right (${task.run}).`,
+  );
+}
+
+const PERMISSION_OF_STEP: Readonly<Record<ProbeStep['step'], string>> = {
+  scan: 'dynamodb:Scan on the table (FindItemsWithoutIt)',
+  'read-back': 'dynamodb:BatchGetItem on the table (ReadBackWhatWasRefused)',
+  'write-batch': 'dynamodb:PartiQLUpdate on the table, for its keys and the attribute (SetItInBatches)',
+  'write-single': 'dynamodb:UpdateItem on the table, for its keys and the attribute (SetItSingly)',
+  metric: 'cloudwatch:PutMetricData in the namespace (PublishMetrics)',
+  record: 'dynamodb:PutItem on the control table (KeepTheRecordsOfTheRun)',
+};
+
+function judgeStep({ step, ok: succeeded, detail }: ProbeStep, { logGroup }: Named): Finding {
+  const check = `task:${step}`;
+  if (succeeded) return ok(check, `The task's ${step}: ${detail}.`);
+  const log = logGroup ? ` Its log: ${logGroup}.` : '';
+  if (/AccessDenied|not authorized/i.test(detail)) {
+    return failure(
+      check,
+      `The task's ${step} was denied: ${detail}`,
+      `The task role lacks ${PERMISSION_OF_STEP[step]}. Do TableName, KeyAttributes, Attribute and Namespace of the stack fit? A customer-managed key needs TableKmsKeyArn.${log}`,
+    );
+  }
+  if (/Timeout|ENOTFOUND|ECONN|EAI_AGAIN/.test(detail)) {
+    return failure(
+      check,
+      `The task's ${step} was not answered: ${detail}`,
+      `No route to that service from the subnets.${log}`,
+    );
+  }
+  return failure(
+    check,
+    `The task's ${step} went wrong: ${detail}`,
+    `Run nothing before that is understood.${log}`,
+  );
+}

@@ -1,0 +1,23 @@
+import { CredentialsError, FleetfillError } from '../../core/errors.ts';
+import { nextCommand } from './next-command.ts';
+
+/** AWS has not accepted the operator's credentials for long enough to believe it; the fleet's are its own. */
+export function isExpiredCredentials(error: unknown): boolean {
+  for (let cause = error; cause instanceof Error; cause = cause.cause) {
+    if (cause instanceof CredentialsError) return true;
+  }
+  return false;
+}
+
+export class CredentialsExpiredError extends FleetfillError {
+  constructor(run: string, options: ErrorOptions) {
+    super(
+      'CredentialsExpired',
+      'Your credentials have expired, so nobody supervises the run. The fleet goes on with its own, and falls to the ' +
+        'unattended rate after two minutes.\n' +
+        'Log in again (aws sso login, or however you got them), and come back with:\n' +
+        `  ${nextCommand('resume', run)}`,
+      options,
+    );
+  }
+}

@@ -1,0 +1,87 @@
+import type { RunRecord } from '../../core/records.ts';
+import { FLEET_OPTIONS, RUN_OPTIONS } from './options.ts';
+
+/** Options that say where the fleet runs: without them a command would look elsewhere. */
+const PLACE = Object.keys(FLEET_OPTIONS).filter(name => name !== 'json' && name !== 'debug');
+
+/** What an operator said once of this table and need not find out again; the run's record does not hold it. */
+const SAID = ['account', 'unattended-rate', 'write-api', 'prices', 'allow-no-pitr'];
+
+const FLAGS = new Set(
+  Object.entries({ ...FLEET_OPTIONS, ...RUN_OPTIONS }).flatMap(([name, { type }]) =>
+    type === 'boolean' ? [name] : [],
+  ),
+);
+
+/** The command to type next, for a shell, with the options of the present one that say where the fleet runs. */
+export function nextCommand(...words: readonly string[]): string {
+  return shellLine([...words, ...wordsOf(process.argv.slice(2), PLACE)]);
+}
+
+/**
+ * The command that starts another run as this one was: same table, attribute, value, segments, and the rates in force
+ * at its end. Confirmation is asked for again, so `--yes` is not in it.
+ */
+export function nextRun(run: RunRecord, more: readonly string[] = []): string {
+  const { rates } = run;
+  const differing: readonly (readonly [name: string, value: unknown, usual: unknown])[] = [
+    ['value', run.value, RUN_OPTIONS.value.default],
+    ['segments', run.totalSegments, RUN_OPTIONS.segments.default],
+    ['tasks', run.tasks, run.totalSegments],
+    ['max-write-rate', rates.writeUnitsPerSecond, undefined],
+    ['max-read-rate', rates.readUnitsPerSecond, undefined],
+    ['passes', run.passes, RUN_OPTIONS.passes.default],
+    ['max-attempts', run.maxAttempts, RUN_OPTIONS['max-attempts'].default],
+    ['max-quarantine', run.maxQuarantine, undefined],
+    ['max-cost', run.maxCostUsd, undefined],
+    ['created-key', run.createdKey, undefined],
+  ];
+  return nextCommand(
+    ...['run', '--table', run.table, '--attribute', run.attribute],
+    ...differing.flatMap(([name, value, usual]) =>
+      value === undefined || String(value) === String(usual) ? [] : [`--${name}`, String(value)],
+    ),
+    ...(run.spot ? ['--spot'] : []),
+    // Without it a replicated table has no run.
+    ...((run.replicas ?? 0) > 0 ? ['--single-writer-region'] : []),
+    ...wordsOf(process.argv.slice(2), SAID),
+    ...more,
+  );
+}
+
+/** The present command line as another command, without the options named, nor those that are about its output. */
+export function sameOptions(command: 'run' | 'plan', without: readonly string[] = []): string {
+  const words = process.argv.slice(2);
+  const given = words[0] === 'run' || words[0] === 'plan' ? words.slice(1) : words;
+  const left = new Set(['json', 'debug', 'format', ...without]);
+  const kept = optionsIn(given).filter(({ name }) => !left.has(name));
+  return shellLine([command, ...kept.flatMap(option => option.words)]);
+}
+
+/** The present command, for a shell, with more words after it. */
+export function sameCommand(more: readonly string[]): string {
+  return shellLine([...process.argv.slice(2), ...more]);
+}
+
+function shellLine(words: readonly string[]): string {
+  return ['orchestrate', ...words].map(quoteForShell).join(' ');
+}
+
+function quoteForShell(word: string): string {
+  return /^[\w@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", `'\\''`)}'`;
+}
+
+function wordsOf(line: readonly string[], names: readonly string[]): string[] {
+  return optionsIn(line).flatMap(({ name, words }) => (names.includes(name) ? words : []));
+}
+
+/** The options of a command line, each with its words as they were typed. What is no option is left out. */
+function optionsIn(line: readonly string[]): { readonly name: string; readonly words: readonly string[] }[] {
+  return line.flatMap((word, index) => {
+    const [, name] = /^--([^=]+)/.exec(word) ?? [];
+    if (name === undefined) return [];
+    const next = line[index + 1];
+    const alone = word.includes('=') || FLAGS.has(name) || next === undefined || next.startsWith('--');
+    return [{ name, words: alone ? [word] : [word, next] }];
+  });
+}

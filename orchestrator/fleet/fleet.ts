@@ -1,0 +1,185 @@
+import {
+  DescribeTaskDefinitionCommand,
+  DescribeTasksCommand,
+  ECSClient,
+  RunTaskCommand,
+  StopTaskCommand,
+} from '@aws-sdk/client-ecs';
+import pRetry from 'p-retry';
+import { doubting, requestHandler } from '../../core/aws-clients.ts';
+import { type FailureKind, kindOfFailure } from '../../core/failure.ts';
+import type { TaskEnvironment } from '../../core/task-environment.ts';
+import { encodeTaskEnvironment } from '../../core/task-environment.ts';
+
+/** Where the fleet runs: the outputs of infra/fleet.yaml, or the options that override them. */
+export interface FleetLocation {
+  readonly cluster: string;
+  readonly taskDefinition: string;
+  readonly container: string;
+  readonly subnets: readonly string[];
+  readonly securityGroups: readonly string[];
+  readonly assignPublicIp: boolean;
+}
+
+/** The end of an ECS task, as far as a supervisor must know it. */
+export interface StoppedTask {
+  readonly stopCode: string;
+  readonly reason: string;
+  readonly exitCode: number | undefined;
+}
+
+/** What ECS knows of a task: `gone` when it does not know it any more. */
+export type TaskObservation =
+  | { readonly state: 'alive'; readonly lastStatus: string }
+  | { readonly state: 'gone' }
+  | ({ readonly state: 'stopped' } & StoppedTask);
+
+/** RunTask answered, and did not start the task: its reasons. */
+export class LaunchRefusedError extends Error {
+  readonly reasons: readonly string[];
+
+  constructor(reasons: readonly string[], options?: ErrorOptions) {
+    super(`ECS did not start a task: ${reasons.join('; ')}`, options);
+    this.name = 'LaunchRefusedError';
+    this.reasons = reasons;
+  }
+}
+
+/** DescribeTasks takes at most 100 tasks [API reference]. */
+const DESCRIBE_AT_A_TIME = 100;
+
+/** A supervisor that waits for ECS for ever renews no grant and fences no task. */
+const REPLY_TIMEOUT_MS = 10_000;
+
+const RETRIES = { retries: 5, minTimeout: 200, maxTimeout: 5_000, randomize: true };
+
+/** Errors of the control plane that another try may mend. What the client doubts it has tried again by itself. */
+const TRANSIENT: readonly FailureKind[] = ['throttled', 'internal', 'conflict'];
+
+/** By their texts, since the names are those of other errors too: no room for a task now, perhaps later. */
+const NO_ROOM = /capacity is unavailable|limit on the number of|run concurrently/i;
+
+/** Said for some seconds after a role was made, and for ever of one that does not trust ECS. */
+const ROLE_UNUSABLE = /unable to assume the role|iam:PassRole/i;
+
+/** So long a role is taken for a new one. */
+const NEW_ROLE_MS = 60_000;
+
+/** The control plane of the fleet. Every call is repeated while its failure is transient. */
+export class Fleet {
+  readonly #ecs: ECSClient;
+  readonly #location: FleetLocation;
+  readonly #nowMs: () => number;
+  #roleUnusableSinceMs: number | undefined;
+
+  /** `nowMs`: a monotonic clock. */
+  constructor(location: FleetLocation, ecs = createEcsClient(), nowMs = () => performance.now()) {
+    this.#ecs = ecs;
+    this.#location = location;
+    this.#nowMs = nowMs;
+  }
+
+  /**
+   * Starts the task of a launch. The launch is the clientToken: repeating the call returns the task that is there.
+   * @returns the task's ARN
+   * @throws LaunchRefusedError when ECS answers that it did not start it.
+   */
+  async start(environment: TaskEnvironment, spot: boolean): Promise<string> {
+    const location = this.#location;
+    const reply = await retrying(() =>
+      this.#ecs.send(
+        new RunTaskCommand({
+          cluster: location.cluster,
+          taskDefinition: location.taskDefinition,
+          ...(spot
+            ? { capacityProviderStrategy: [{ capacityProvider: 'FARGATE_SPOT', weight: 1 }] }
+            : { launchType: 'FARGATE' as const }),
+          count: 1,
+          clientToken: environment.launch,
+          startedBy: environment.runId,
+          networkConfiguration: {
+            awsvpcConfiguration: {
+              subnets: [...location.subnets],
+              securityGroups: [...location.securityGroups],
+              assignPublicIp: location.assignPublicIp ? 'ENABLED' : 'DISABLED',
+            },
+          },
+          overrides: {
+            containerOverrides: [
+              { name: location.container, environment: encodeTaskEnvironment(environment) },
+            ],
+          },
+        }),
+      ),
+    ).catch((error: unknown) => {
+      if (error instanceof Error && (NO_ROOM.test(error.message) || this.#isNewRole(error.message))) {
+        throw new LaunchRefusedError([error.message], { cause: error });
+      }
+      throw error;
+    });
+    this.#roleUnusableSinceMs = undefined;
+    const arn = reply.tasks?.[0]?.taskArn;
+    if (arn) return arn;
+    throw new LaunchRefusedError(
+      (reply.failures ?? []).map(({ reason = 'no reason given', detail }) =>
+        detail ? `${reason} (${detail})` : reason,
+      ),
+    );
+  }
+
+  /** Whether this is said of a role that may only be new. */
+  #isNewRole(message: string): boolean {
+    if (!ROLE_UNUSABLE.test(message)) return false;
+    this.#roleUnusableSinceMs ??= this.#nowMs();
+    return this.#nowMs() - this.#roleUnusableSinceMs < NEW_ROLE_MS;
+  }
+
+  async describe(taskArns: readonly string[]): Promise<Map<string, TaskObservation>> {
+    const observations = new Map<string, TaskObservation>();
+    for (let from = 0; from < taskArns.length; from += DESCRIBE_AT_A_TIME) {
+      const tasks = taskArns.slice(from, from + DESCRIBE_AT_A_TIME);
+      const reply = await retrying(() =>
+        this.#ecs.send(new DescribeTasksCommand({ cluster: this.#location.cluster, tasks })),
+      );
+      for (const { arn } of reply.failures ?? []) if (arn) observations.set(arn, { state: 'gone' });
+      for (const task of reply.tasks ?? []) {
+        if (!task.taskArn) continue;
+        const container = task.containers?.find(({ name }) => name === this.#location.container);
+        observations.set(
+          task.taskArn,
+          task.lastStatus === 'STOPPED'
+            ? {
+                state: 'stopped',
+                stopCode: task.stopCode ?? '',
+                reason: [task.stoppedReason, container?.reason].filter(Boolean).join('; '),
+                exitCode: container?.exitCode,
+              }
+            : { state: 'alive', lastStatus: task.lastStatus ?? 'UNKNOWN' },
+        );
+      }
+    }
+    return observations;
+  }
+
+  async stop(taskArn: string, reason: string): Promise<void> {
+    await retrying(() =>
+      this.#ecs.send(new StopTaskCommand({ cluster: this.#location.cluster, task: taskArn, reason })),
+    );
+  }
+
+  /** @throws when there is no such task definition, with ECS's own error. */
+  async describeTaskDefinition() {
+    const { taskDefinition } = await retrying(() =>
+      this.#ecs.send(new DescribeTaskDefinitionCommand({ taskDefinition: this.#location.taskDefinition })),
+    );
+    return taskDefinition;
+  }
+}
+
+function createEcsClient(): ECSClient {
+  return doubting(new ECSClient({ maxAttempts: 1, requestHandler: requestHandler(REPLY_TIMEOUT_MS) }), 'ECS');
+}
+
+function retrying<T>(call: () => Promise<T>): Promise<T> {
+  return pRetry(call, { ...RETRIES, shouldRetry: ({ error }) => TRANSIENT.includes(kindOfFailure(error)) });
+}

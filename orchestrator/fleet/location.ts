@@ -1,0 +1,171 @@
+import { CloudFormationClient, DescribeStacksCommand, type Stack } from '@aws-sdk/client-cloudformation';
+import { doubting, requestHandler } from '../../core/aws-clients.ts';
+import { describeError, PreflightError } from '../../core/errors.ts';
+import { DEFAULT_NAMESPACE } from '../../core/metrics.ts';
+import type { Settings } from '../cli/options.ts';
+import type { FleetLocation } from './fleet.ts';
+
+/** Everything that a command must know beside what to do. */
+export interface Surroundings extends FleetLocation {
+  readonly controlTable: string;
+  readonly namespace: string;
+  /** The stack that was read; absent where options named all that matters. */
+  readonly stack?: StackFacts;
+}
+
+/** A stack and its outputs, by their keys. */
+export interface StackFacts {
+  readonly name: string;
+  readonly status: string;
+  readonly outputs: Readonly<Record<string, string>>;
+}
+
+/** Outputs of infra/fleet.yaml without which nothing runs; a test holds the template against this list. */
+export const STACK_OUTPUTS = [
+  'Cluster',
+  'TaskDefinition',
+  'Container',
+  'Subnets',
+  'SecurityGroups',
+  'AssignPublicIp',
+  'ControlTable',
+  'Namespace',
+] as const;
+
+/** Those that words for people name, and by which a stack is refused for another table than its own. */
+export const FURTHER_STACK_OUTPUTS = [
+  'LogGroup',
+  'Table',
+  'Attribute',
+  'DashboardUrl',
+  'OperatorPolicy',
+  'OperatorKeyPolicy',
+  'TableKmsKey',
+] as const;
+
+/** There only where the stack was given the key of its table. */
+export const KEY_OUTPUTS: readonly string[] = ['OperatorKeyPolicy', 'TableKmsKey'];
+
+/**
+ * States in which a stack's outputs name what is there. While it is being updated they name what was there before:
+ * whoever wants to pause a run must be able to.
+ */
+const USABLE_STATUS = /^(CREATE_COMPLETE|IMPORT_COMPLETE|UPDATE_.+)$/;
+
+/** Whoever asks for a run's status waits no longer for the stack. */
+const REPLY_TIMEOUT_MS = 8_000;
+
+/** Whether a command means the table and attribute of its options, defaults included, or those of a run's record. */
+export type TableMeant = 'of the options' | 'of a run';
+
+/**
+ * Where the fleet runs: by options where all that matters is given, otherwise by the stack's outputs with options
+ * over them.
+ * @throws PreflightError when the stack is needed and cannot be read, is not complete, lacks an output, or is for
+ * another table or attribute.
+ */
+export async function locateFleet(
+  settings: Settings,
+  meant: TableMeant = 'of the options',
+): Promise<Surroundings> {
+  const { cluster, taskDefinition, subnets, securityGroups, controlTable } = settings;
+  if (cluster && taskDefinition && subnets && securityGroups && controlTable) {
+    return { cluster, taskDefinition, subnets, securityGroups, controlTable, ...defaults(settings, {}) };
+  }
+  const stack = await readStack(settings.stack);
+  const { outputs } = stack;
+  refuseOtherTable(settings, stack, meant);
+  const given: Partial<Record<string, unknown>> = {
+    Cluster: cluster,
+    TaskDefinition: taskDefinition,
+    Subnets: subnets,
+    SecurityGroups: securityGroups,
+    ControlTable: controlTable,
+  };
+  const missing = STACK_OUTPUTS.filter(name => name in given && !given[name] && !outputs[name]);
+  if (missing.length > 0) {
+    throw new PreflightError(
+      `The stack ${settings.stack} has no output ${missing.join(', ')}. Is it made from infra/fleet.yaml?`,
+    );
+  }
+  return {
+    cluster: cluster ?? outputs['Cluster'] ?? '',
+    taskDefinition: taskDefinition ?? outputs['TaskDefinition'] ?? '',
+    subnets: subnets ?? listOf(outputs['Subnets']),
+    securityGroups: securityGroups ?? listOf(outputs['SecurityGroups']),
+    controlTable: controlTable ?? outputs['ControlTable'] ?? '',
+    ...defaults(settings, outputs),
+    stack,
+  };
+}
+
+/** The control table alone, for commands that do not touch the fleet. */
+export async function locateControlTable(settings: Settings): Promise<string> {
+  return settings.controlTable ?? (await locateFleet(settings, 'of a run')).controlTable;
+}
+
+function defaults(settings: Settings, outputs: Readonly<Record<string, string>>) {
+  return {
+    container: settings.container ?? outputs['Container'] ?? 'job',
+    assignPublicIp: settings.assignPublicIp ?? outputs['AssignPublicIp'] === 'ENABLED',
+    namespace: settings.namespace ?? outputs['Namespace'] ?? DEFAULT_NAMESPACE,
+  };
+}
+
+function listOf(text: string | undefined): string[] {
+  return text === undefined ? [] : text.split(',').map(name => name.trim());
+}
+
+/** A stack's roles are for one table and one attribute: with another, each call would be denied. */
+function refuseOtherTable(
+  { table, attribute, given }: Settings,
+  { name, outputs }: StackFacts,
+  meant: TableMeant,
+): void {
+  const its = { table: outputs['Table'], attribute: outputs['Attribute'] };
+  const asked = { table: table.split('/').at(-1), attribute };
+  for (const what of ['table', 'attribute'] as const) {
+    if (meant === 'of a run' && !given.has(what)) continue;
+    if (its[what] === undefined || its[what] === asked[what]) continue;
+    throw new PreflightError(
+      `The stack ${name} is for the ${what} ${its[what]}, not ${asked[what]}: its roles may touch no other.\n` +
+        `Say --${what} ${its[what]}, or name the stack for ${asked[what]} with --stack; each has one of its own.`,
+    );
+  }
+}
+
+function createClient(): CloudFormationClient {
+  return doubting(
+    new CloudFormationClient({ requestHandler: requestHandler(REPLY_TIMEOUT_MS) }),
+    'CloudFormation',
+  );
+}
+
+async function readStack(name: string): Promise<StackFacts> {
+  let found: Stack | undefined;
+  try {
+    const { Stacks } = await createClient().send(new DescribeStacksCommand({ StackName: name }));
+    found = Stacks?.[0];
+  } catch (cause) {
+    throw new PreflightError(
+      `The stack ${name} cannot be read: ${describeError(cause)}\n` +
+        'Name another with --stack, or the fleet itself with --cluster, --task-definition, --subnets, ' +
+        '--security-groups and --control-table.',
+      { cause },
+    );
+  }
+  const status = found?.StackStatus ?? 'gone';
+  if (!USABLE_STATUS.test(status)) {
+    const reason = found?.StackStatusReason ? `: ${found.StackStatusReason}` : '';
+    throw new PreflightError(
+      status === 'CREATE_IN_PROGRESS'
+        ? `The stack ${name} is still being created. Wait for it: aws cloudformation wait stack-create-complete --stack-name ${name}`
+        : `The stack ${name} is ${status}${reason}. Its outputs name nothing that can be relied on.`,
+    );
+  }
+  const outputs = (found?.Outputs ?? []).map(({ OutputKey = '', OutputValue = '' }) => [
+    OutputKey,
+    OutputValue,
+  ]);
+  return { name, status, outputs: Object.fromEntries(outputs) };
+}

@@ -1,0 +1,132 @@
+import type { Clock } from '../../core/clock.ts';
+import { isInAuthority, type TaskEnd, type TaskRecord } from '../../core/records.ts';
+import type { TaskStore } from '../../core/task-store.ts';
+import type { Fleet, StoppedTask, TaskObservation } from './fleet.ts';
+
+/** Beyond the authority time: for clocks that run at slightly different speeds, and a loop that comes late. */
+const SLACK_MS = 1_000;
+
+/** A task that ECS lists as alive may need this long from RunTask to its first heartbeat: image pull included. */
+const START_LIMIT_MS = 600_000;
+
+/** A launch whose ECS task nobody knows gets this long to show itself. */
+const UNKNOWN_START_LIMIT_MS = 15_000;
+
+interface Seen {
+  readonly heartbeat: number;
+  readonly sinceMs: number;
+}
+
+export interface TaskWatchOptions {
+  readonly tasks: TaskStore;
+  readonly fleet: Pick<Fleet, 'describe' | 'stop'>;
+  readonly clock: Clock;
+  readonly authorityMs: number;
+  readonly onEnd: (task: TaskRecord, end: TaskEnd) => void;
+  /** ECS could not be asked; the control table alone decides until it can. */
+  readonly onUnobserved: (error: unknown) => void;
+}
+
+/**
+ * Finds out which tasks have no authority any more, in whichever way comes first: the worker said so, ECS says
+ * STOPPED, or its heartbeat stood still for longer than its authority and the fence held.
+ */
+export class TaskWatch {
+  readonly #options: TaskWatchOptions;
+  readonly #seen = new Map<string, Seen>();
+  readonly #finishedSinceMs = new Map<string, number>();
+  readonly #stopped = new Set<string>();
+
+  constructor(options: TaskWatchOptions) {
+    this.#options = options;
+  }
+
+  /** Judges every task by records just read. */
+  async observe(tasks: readonly TaskRecord[]): Promise<void> {
+    const now = this.#options.clock.monotonicMs();
+    const open = tasks.filter(task => isInAuthority(task.status) || this.#mayStillBeClosing(task, now));
+    const observations = await this.#askEcs(open);
+    for (const task of open) {
+      const observation = task.taskArn === undefined ? undefined : observations.get(task.taskArn);
+      if (observation?.state === 'stopped') this.#stopped.add(task.launch);
+      if (isInAuthority(task.status)) await this.#judge(task, observation);
+    }
+  }
+
+  /**
+   * Whether every task has ended for certain. A worker that said it has finished sends nothing more, but its process
+   * is given until ECS says STOPPED, or its authority is over, to be gone.
+   */
+  allEnded(tasks: readonly TaskRecord[]): boolean {
+    const now = this.#options.clock.monotonicMs();
+    return tasks.every(task => !isInAuthority(task.status) && !this.#mayStillBeClosing(task, now));
+  }
+
+  #mayStillBeClosing(task: TaskRecord, now: number): boolean {
+    if (task.status !== 'finished' || this.#stopped.has(task.launch)) return false;
+    const since = this.#finishedSinceMs.get(task.launch) ?? now;
+    if (!this.#finishedSinceMs.has(task.launch)) {
+      this.#finishedSinceMs.set(task.launch, since);
+      if (task.end) this.#options.onEnd(task, task.end);
+    }
+    return now - since < this.#options.authorityMs + SLACK_MS;
+  }
+
+  async #askEcs(tasks: readonly TaskRecord[]): Promise<Map<string, TaskObservation>> {
+    const arns = tasks.flatMap(({ taskArn }) => (taskArn === undefined ? [] : [taskArn]));
+    if (arns.length === 0) return new Map();
+    try {
+      return await this.#options.fleet.describe(arns);
+    } catch (error) {
+      this.#options.onUnobserved(error);
+      return new Map();
+    }
+  }
+
+  async #judge(task: TaskRecord, observation: TaskObservation | undefined): Promise<void> {
+    const { tasks, clock, onEnd } = this.#options;
+    if (observation?.state === 'stopped') {
+      const end = endOf(observation);
+      if (await tasks.markStopped(task.run, task.launch, end, clock.nowIso())) onEnd(task, end);
+      return;
+    }
+    const now = clock.monotonicMs();
+    const seen = this.#seen.get(task.launch);
+    if (!seen || seen.heartbeat !== task.heartbeat) {
+      this.#seen.set(task.launch, { heartbeat: task.heartbeat, sinceMs: now });
+      return;
+    }
+    if (now - seen.sinceMs < this.#limitMs(task, observation)) return;
+    const end: TaskEnd = {
+      kind: 'error',
+      message:
+        task.heartbeat === 0
+          ? 'it did not start in time'
+          : `no heartbeat for ${Math.round((now - seen.sinceMs) / 1_000)} s: frozen, cut off, or killed`,
+    };
+    await this.fence(task, end);
+  }
+
+  /** Ends a task's authority, if no heartbeat came since its record was read, and has ECS stop what is left of it. */
+  async fence(task: TaskRecord, end: TaskEnd): Promise<void> {
+    const { tasks, fleet, clock, onEnd, onUnobserved } = this.#options;
+    if (!(await tasks.fence(task, end, clock.nowIso()))) return;
+    onEnd(task, end);
+    if (task.taskArn) await fleet.stop(task.taskArn, 'fleetfill: no authority any more').catch(onUnobserved);
+  }
+
+  #limitMs(task: TaskRecord, observation: TaskObservation | undefined): number {
+    if (task.heartbeat > 0) return this.#options.authorityMs + SLACK_MS;
+    return observation?.state === 'alive' ? START_LIMIT_MS : UNKNOWN_START_LIMIT_MS;
+  }
+}
+
+/** Exit codes by which a worker says that it was told to end: see job/shutdown.ts. */
+const SIGTERM_EXIT_CODE = 143;
+
+function endOf({ stopCode, reason, exitCode }: StoppedTask): TaskEnd {
+  const message = `${stopCode || 'stopped'}${exitCode === undefined ? '' : `, exit code ${exitCode}`}${reason ? `: ${reason}` : ''}`;
+  const asked =
+    exitCode === SIGTERM_EXIT_CODE || stopCode === 'SpotInterruption' || stopCode === 'UserInitiated';
+  return { kind: asked ? 'sigterm' : 'error', message };
+}

@@ -1,0 +1,145 @@
+import type { CloudWatchClient } from '@aws-sdk/client-cloudwatch';
+import type { TableDescription } from '@aws-sdk/client-dynamodb';
+import { describeError } from '../../core/errors.ts';
+import type { Rates } from '../../core/records.ts';
+import { readTraffic, type TrafficMinute } from '../user-table/traffic.ts';
+
+/** Half of what live traffic leaves of a provisioned table is left to its growth. */
+const PROVISIONED_PART = 0.5;
+
+/** When nobody knows what live traffic uses, a quarter of a provisioned table. */
+const UNKNOWN_TRAFFIC_PART = 0.25;
+
+/** A quarter of what an on-demand table takes at once leaves room for live traffic and its growth. */
+const WARM_PART = 0.25;
+
+/** What a new on-demand table takes at once [developer guide, warm throughput]. */
+const NEW_ON_DEMAND: Rates = { writeUnitsPerSecond: 4_000, readUnitsPerSecond: 12_000 };
+
+/** However much was asked for, a tenth of what live traffic leaves of a provisioned table is not touched. */
+const MOST_OF_WHAT_IS_FREE = 0.9;
+
+export interface ChosenRates {
+  readonly rates: Rates;
+  readonly reason: string;
+}
+
+/** What the operator asked for, units a second. */
+export interface AskedRates {
+  readonly maxWriteRate?: number | undefined;
+  readonly maxReadRate?: number | undefined;
+}
+
+/** The budget of a run, and why it is what it is. */
+export async function chooseRates(
+  { maxWriteRate, maxReadRate }: AskedRates,
+  table: TableDescription,
+  cloudWatch: CloudWatchClient,
+): Promise<ChosenRates> {
+  const { rates, reason, free } = await defaultRates(table, cloudWatch);
+  if (maxWriteRate === undefined && maxReadRate === undefined) return { rates, reason };
+  const asked: Rates = {
+    writeUnitsPerSecond: maxWriteRate ?? rates.writeUnitsPerSecond,
+    readUnitsPerSecond: maxReadRate ?? rates.readUnitsPerSecond,
+  };
+  const words =
+    maxWriteRate !== undefined && maxReadRate !== undefined
+      ? 'as asked for'
+      : `as asked for; the other ${reason}`;
+  if (!free) return { rates: asked, reason: words };
+  const most = part(free, MOST_OF_WHAT_IS_FREE);
+  const bounded: Rates = {
+    writeUnitsPerSecond: Math.min(asked.writeUnitsPerSecond, most.writeUnitsPerSecond),
+    readUnitsPerSecond: Math.min(asked.readUnitsPerSecond, most.readUnitsPerSecond),
+  };
+  const lowered =
+    bounded.writeUnitsPerSecond < asked.writeUnitsPerSecond ||
+    bounded.readUnitsPerSecond < asked.readUnitsPerSecond;
+  return {
+    rates: bounded,
+    reason: lowered
+      ? `less than the ${describeRates(asked)} asked for: nine tenths of what live traffic leaves`
+      : words,
+  };
+}
+
+/** Write and read units a second that a table is provisioned for; undefined on demand. */
+export function provisionedRates({
+  BillingModeSummary,
+  ProvisionedThroughput,
+}: TableDescription): Rates | undefined {
+  const { ReadCapacityUnits = 0, WriteCapacityUnits = 0 } = ProvisionedThroughput ?? {};
+  if (BillingModeSummary?.BillingMode === 'PAY_PER_REQUEST' || WriteCapacityUnits <= 0) return undefined;
+  return { writeUnitsPerSecond: WriteCapacityUnits, readUnitsPerSecond: ReadCapacityUnits };
+}
+
+/**
+ * The budget when the operator names none: of a provisioned table half of what is free now, by what the table itself
+ * reported of its busiest minute of the last five; of an on-demand table a quarter of what it takes at once.
+ */
+export async function defaultRates(
+  table: TableDescription,
+  cloudWatch: CloudWatchClient,
+): Promise<ChosenRates & { readonly free?: Rates }> {
+  const provisioned = provisionedRates(table);
+  if (!provisioned) return onDemandRates(table);
+  try {
+    const minutes = await readTraffic(cloudWatch, table.TableName ?? '', Date.now());
+    return freeRates(provisioned, minutes);
+  } catch (error) {
+    return {
+      rates: part(provisioned, UNKNOWN_TRAFFIC_PART),
+      reason: `a quarter of the ${describeRates(provisioned)} provisioned, since the table's traffic is not known: ${describeError(error)}`,
+    };
+  }
+}
+
+function freeRates(
+  provisioned: Rates,
+  minutes: readonly TrafficMinute[],
+): ChosenRates & { readonly free: Rates } {
+  const busiest = (rate: keyof Rates) => Math.max(0, ...minutes.map(minute => minute[rate]));
+  const free: Rates = {
+    writeUnitsPerSecond: Math.max(0, provisioned.writeUnitsPerSecond - busiest('writeUnitsPerSecond')),
+    readUnitsPerSecond: Math.max(0, provisioned.readUnitsPerSecond - busiest('readUnitsPerSecond')),
+  };
+  const used =
+    minutes.length === 0
+      ? 'no traffic was reported in the last five minutes'
+      : `live traffic used up to ${Math.round(busiest('writeUnitsPerSecond'))} and ${Math.round(busiest('readUnitsPerSecond'))} in the last five minutes`;
+  return {
+    free,
+    rates: part(free, PROVISIONED_PART),
+    reason: `half of what is free of the ${describeRates(provisioned)} provisioned; ${used}`,
+  };
+}
+
+function onDemandRates({ WarmThroughput, OnDemandThroughput }: TableDescription): ChosenRates {
+  const atMost = (limit: number | undefined) =>
+    limit !== undefined && limit > 0 ? limit : Number.POSITIVE_INFINITY;
+  const warm: Rates = {
+    writeUnitsPerSecond: Math.min(
+      WarmThroughput?.WriteUnitsPerSecond ?? NEW_ON_DEMAND.writeUnitsPerSecond,
+      atMost(OnDemandThroughput?.MaxWriteRequestUnits),
+    ),
+    readUnitsPerSecond: Math.min(
+      WarmThroughput?.ReadUnitsPerSecond ?? NEW_ON_DEMAND.readUnitsPerSecond,
+      atMost(OnDemandThroughput?.MaxReadRequestUnits),
+    ),
+  };
+  return {
+    rates: part(warm, WARM_PART),
+    reason: `a quarter of what the on-demand table takes at once, ${describeRates(warm)}`,
+  };
+}
+
+function part(rates: Rates, factor: number): Rates {
+  return {
+    writeUnitsPerSecond: Math.max(1, Math.floor(rates.writeUnitsPerSecond * factor)),
+    readUnitsPerSecond: Math.max(1, Math.floor(rates.readUnitsPerSecond * factor)),
+  };
+}
+
+function describeRates({ writeUnitsPerSecond, readUnitsPerSecond }: Rates): string {
+  return `${writeUnitsPerSecond} write and ${readUnitsPerSecond} read units a second`;
+}

@@ -1,0 +1,99 @@
+import { randomBytes } from 'node:crypto';
+import { NO_COUNTERS, type RunForecast, type RunRecord } from '../../core/records.ts';
+import type { NewRun } from '../../core/run-store.ts';
+import { indexesWith, type TableFacts } from '../checks/table.ts';
+import { operator, type Session } from '../session.ts';
+import { provisionedRates } from './choose-rates.ts';
+import type { Forecast } from './forecast.ts';
+import type { Prepared } from './prepare.ts';
+import { tableSizeOf } from './run-sizes.ts';
+import type { ChosenWriteApi } from './write-api-choice.ts';
+
+/** Heartbeats of the fleet stay below this many a second, whatever the number of tasks. */
+const MAX_HEARTBEATS_PER_SECOND = 100;
+const HEARTBEAT_MS = 2_000;
+const AUTHORITY_PER_HEARTBEAT = 2.5;
+
+/** A run's record as it begins. */
+export function newRun(
+  { settings, clock, surroundings }: Session,
+  { facts, region, chosen: { rates, reason }, taskSize, plan }: Prepared,
+  api: ChosenWriteApi,
+): NewRun {
+  const tableSize = tableSizeOf(facts.description);
+  const tasks = settings.tasks ?? settings.segments;
+  const heartbeatMs = Math.max(HEARTBEAT_MS, (tasks / MAX_HEARTBEATS_PER_SECOND) * 1_000);
+  const at = clock.nowIso();
+  return {
+    run: `${at.replace(/\D/g, '').slice(0, 14)}-${randomBytes(3).toString('hex')}`,
+    status: 'running',
+    desired: 'run',
+    table: settings.table,
+    tableArn: facts.arn,
+    account: facts.account,
+    region,
+    attribute: settings.attribute,
+    value: settings.value,
+    keySchema: facts.keySchema,
+    totalSegments: settings.segments,
+    tasks,
+    ...api,
+    ...provisionedUnits(facts),
+    indexes: indexesWith(settings.attribute, facts.description).length,
+    dryRun: settings.dryRun,
+    ...(settings.limit !== undefined && { limit: settings.limit }),
+    spot: settings.spot,
+    rates,
+    unattendedRate: settings.unattendedRate ?? rates.writeUnitsPerSecond / 4,
+    passes: settings.passes,
+    maxAttempts: settings.maxAttempts,
+    ...(settings.maxQuarantine !== undefined && { maxQuarantine: settings.maxQuarantine }),
+    ...(settings.maxCost !== undefined && { maxCostUsd: settings.maxCost }),
+    ...(settings.prices !== undefined && { prices: plan.prices }),
+    ...(plan.replicas > 0 && { replicas: plan.replicas }),
+    ...(settings.deployedAt !== undefined && { deployedAt: settings.deployedAt }),
+    ...(settings.createdKey !== undefined && { createdKey: settings.createdKey }),
+    heartbeatMs,
+    authorityMs: heartbeatMs * AUTHORITY_PER_HEARTBEAT,
+    namespace: surroundings.namespace,
+    controlTable: surroundings.controlTable,
+    pass: 1,
+    sweep: 1,
+    createdAt: at,
+    createdBy: operator(),
+    ...(tableSize && { tableSize }),
+    ...forecastOf(plan.forecast),
+    ...(taskSize && { taskSize }),
+    activeMs: 0,
+    changes: [
+      { id: randomBytes(8).toString('hex'), at, by: operator(), what: 'start', detail: `budget: ${reason}` },
+    ],
+    supervisorCounters: NO_COUNTERS,
+  };
+}
+
+/** Nothing of an estimate without an end: a record holds no infinity. */
+function forecastOf(plan: Forecast): { forecast?: RunForecast } {
+  const { items, itemsBasis, missing, writeUnits, scanReadUnits, verificationReadUnits, seconds, cost } =
+    plan;
+  const { writes, reads, fargate } = cost;
+  const readUnits = scanReadUnits + verificationReadUnits;
+  const figures = [items, missing.value, writeUnits.value, readUnits, seconds, writes, reads, fargate ?? 0];
+  if (!figures.every(Number.isFinite)) return {};
+  return {
+    forecast: {
+      items,
+      itemsBasis,
+      missing: missing.value,
+      writeUnits: writeUnits.value,
+      readUnits,
+      seconds,
+      cost: { writes, reads, fargate },
+    },
+  };
+}
+
+function provisionedUnits({ description }: TableFacts): Pick<RunRecord, 'provisionedWriteUnits'> {
+  const provisioned = provisionedRates(description);
+  return provisioned ? { provisionedWriteUnits: provisioned.writeUnitsPerSecond } : {};
+}

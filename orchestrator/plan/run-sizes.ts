@@ -1,0 +1,19 @@
+import type { TableDescription } from '@aws-sdk/client-dynamodb';
+import type { TaskDefinition } from '@aws-sdk/client-ecs';
+import type { RunRecord } from '../../core/records.ts';
+
+/** The size of a task, where its definition says it: on Fargate it must. */
+export function taskSizeOf(definition: TaskDefinition | undefined): RunRecord['taskSize'] | undefined {
+  const cpuUnits = Number(definition?.cpu);
+  const memoryMiB = Number(definition?.memory);
+  if (!(cpuUnits > 0 && memoryMiB > 0)) return undefined;
+  const arm = definition?.runtimePlatform?.cpuArchitecture === 'ARM64';
+  return { cpuUnits, memoryMiB, architecture: arm ? 'ARM64' : 'X86_64' };
+}
+
+/** DynamoDB's own count and size of a table, where it gives them. */
+export function tableSizeOf(table: TableDescription): RunRecord['tableSize'] | undefined {
+  const { ItemCount, TableSizeBytes } = table;
+  if (ItemCount === undefined || TableSizeBytes === undefined) return undefined;
+  return { items: ItemCount, bytes: TableSizeBytes };
+}

@@ -1,0 +1,180 @@
+import {
+  isFinished,
+  isInAuthority,
+  type QuarantineRecord,
+  type RunRecord,
+  type SegmentRecord,
+  type TaskRecord,
+  type VerificationRecord,
+} from '../../core/records.ts';
+import type { VerificationProgress } from '../../core/sample-store.ts';
+import { segmentStates, totals } from '../run-summary.ts';
+import { costView } from './cost-view.ts';
+import type { History } from './history.ts';
+import { progressView } from './progress-view.ts';
+import { averageRate } from './rate-trail.ts';
+import { segmentViews } from './segment-views.ts';
+import type { Picture, QuarantineView, RateView, RunFacts, VerificationView } from './snapshot.ts';
+import { taskViews, throttlingOf } from './task-views.ts';
+import { marksOf } from './timeline.ts';
+import { cutRates, inForce } from './traffic-cut.ts';
+
+/** The records of one run, as they were just read. */
+export interface Records {
+  readonly run: RunRecord;
+  readonly segments: readonly SegmentRecord[];
+  readonly tasks: readonly TaskRecord[];
+  readonly quarantine: readonly QuarantineRecord[];
+  readonly verifications: readonly VerificationRecord[];
+  readonly verificationProgress: readonly VerificationProgress[];
+}
+
+/** What a reader knows from having looked before. */
+export interface Knowledge {
+  /** Wall-clock time of the look, in milliseconds. */
+  readonly nowMs: number;
+  /** Of heartbeats, in milliseconds by launch. */
+  readonly ages: ReadonlyMap<string, number>;
+  readonly rate: RateView | null;
+  readonly history: Pick<History, 'points' | 'throttling' | 'cuts' | 'passes'>;
+  /** Items that earlier sweeps scanned, where that is known. */
+  readonly scannedBefore: number | undefined;
+  readonly orchestratorAgeMs: number | null;
+}
+
+export function compose(records: Records, knowledge: Knowledge): Picture {
+  const { run, segments, tasks } = records;
+  const { nowMs, ages, history } = knowledge;
+  const counters = totals(run, segments);
+  const rate = isFinished(run.status) ? averageRate(run, counters) : knowledge.rate;
+  const shownTasks = taskViews(run, tasks, segments, ages);
+  const byLaunch = new Map(shownTasks.map(task => [task.launch, task]));
+  return {
+    at: new Date(nowMs).toISOString(),
+    run: factsOf(run, tasks.length),
+    counters,
+    states: segmentStates(run, segments),
+    segments: segmentViews(run, segments, byLaunch, nowMs),
+    tasks: shownTasks,
+    relaunches: relaunches(tasks),
+    rate,
+    throttling: throttlingOf(shownTasks),
+    progress: progressView({
+      run,
+      segments,
+      rate,
+      scannedBefore: knowledge.scannedBefore,
+      verification: records.verificationProgress.find(({ pass }) => pass === run.pass),
+      lastResult: records.verifications.at(-1),
+    }),
+    cost: costView(run, counters, tasks, nowMs),
+    marks: marksOf({ ...records, history }),
+    // A picture is of its moment: the history goes on, and the next picture is compared with this one.
+    history: [...history.points],
+    verifications: verificationViews(records),
+    quarantine: quarantineView(records.quarantine),
+    orchestratorAgeMs: knowledge.orchestratorAgeMs,
+    unreadable: null,
+  };
+}
+
+function factsOf(run: RunRecord, launches: number): RunFacts {
+  return {
+    run: run.run,
+    status: run.status,
+    desired: run.desired,
+    reason: run.stopReason?.message ?? null,
+    table: run.table,
+    tableArn: run.tableArn,
+    account: run.account,
+    region: run.region,
+    attribute: run.attribute,
+    value: run.value,
+    totalSegments: run.totalSegments,
+    tasksWanted: run.tasks,
+    writeApi: run.writeApi,
+    writeApiReason: run.writeApiReason,
+    budget: run.rates,
+    budgetNow: cutRates(run.rates, run.cut),
+    cut: inForce(run.cut) ?? null,
+    unattendedRate: run.unattendedRate,
+    pass: run.pass,
+    passes: run.passes,
+    sweep: run.sweep,
+    maxAttempts: run.maxAttempts,
+    heartbeatMs: run.heartbeatMs,
+    authorityMs: run.authorityMs,
+    createdAt: run.createdAt,
+    createdBy: run.createdBy,
+    finishedAt: run.finishedAt ?? null,
+    activeMs: run.activeMs,
+    missing: run.missing ?? null,
+    launches,
+    controlTable: run.controlTable,
+    namespace: run.namespace,
+    changes: run.changes,
+  };
+}
+
+/** A segment's first launch in a sweep is none; every later one is. */
+function relaunches(tasks: readonly TaskRecord[]): number {
+  const seen = new Set<string>();
+  let again = 0;
+  const inOrder = [...tasks].sort((a, b) => Date.parse(a.launchedAt) - Date.parse(b.launchedAt));
+  for (const { pass, segments } of inOrder) {
+    if (segments.some(segment => seen.has(`${pass}/${segment}`))) again += 1;
+    for (const segment of segments) seen.add(`${pass}/${segment}`);
+  }
+  return again;
+}
+
+function verificationViews({ verifications, verificationProgress }: Records): VerificationView[] {
+  const results = new Map(verifications.map(({ run: _, ...result }) => [result.pass, result]));
+  const views = new Map<number, VerificationView>();
+  for (const { run: _, ...progress } of verificationProgress) {
+    views.set(progress.pass, { ...progress, result: results.get(progress.pass) ?? null });
+  }
+  for (const result of results.values()) {
+    if (views.has(result.pass)) continue;
+    const { pass, startedAt, finishedAt: at, readUnits } = result;
+    views.set(pass, { pass, startedAt, at, readUnits, segments: [], result });
+  }
+  return [...views.values()].sort((a, b) => a.pass - b.pass);
+}
+
+/** The page and the report's page show this many; all of them are in `orchestrate failures` and in the JSON report. */
+const SHOWN_QUARANTINED = 200;
+
+function quarantineView(records: readonly QuarantineRecord[]): QuarantineView {
+  const open = records.filter(({ resolved }) => resolved === undefined);
+  const inOrder = [...open, ...records.filter(({ resolved }) => resolved !== undefined)];
+  return {
+    open: open.length,
+    resolved: records.length - open.length,
+    items: inOrder.slice(0, SHOWN_QUARANTINED).map(({ key, reason, attempts, segment, at, resolved }) => ({
+      key,
+      reason,
+      attempts,
+      segment,
+      at,
+      resolved: resolved?.outcome ?? null,
+    })),
+  };
+}
+
+/** Tasks in authority: a point of the history. */
+export function tasksInAuthority(tasks: readonly TaskRecord[]): number {
+  return tasks.filter(({ status }) => isInAuthority(status)).length;
+}
+
+/** Cumulative, with what verification has read so far: by this a rate is counted in every stage of a run. */
+export function countersForRate({ run, segments, verificationProgress }: Records) {
+  const sums = totals(run, segments);
+  let { scanned, readUnits } = sums;
+  for (const progress of verificationProgress) {
+    for (const part of progress.segments) scanned += part.scanned;
+    const goesOn = progress.segments.some(({ done }) => !done);
+    if (run.status === 'verifying' && progress.pass === run.pass && goesOn) readUnits += progress.readUnits;
+  }
+  return { ...sums, scanned, readUnits };
+}

@@ -1,0 +1,74 @@
+import type { Counters, RunRecord, TaskRecord } from '../../core/records.ts';
+import { fargateCost, PRICES, unitsCost } from '../plan/prices.ts';
+import type { CostView, ExpectedCost } from './snapshot.ts';
+
+const NOT_COUNTED =
+  'Not counted: requests to the control table, CloudWatch metrics and logs, data transfer, stream consumers, and what the backup costs.';
+
+/** What was spent so far, by the price list. */
+export function costView(
+  run: RunRecord,
+  counters: Counters,
+  tasks: readonly TaskRecord[],
+  nowMs: number,
+): CostView {
+  const prices = run.prices ?? PRICES;
+  const copies = 1 + (run.replicas ?? 0);
+  const { writes, reads } = unitsCost({ ...counters, writeUnits: counters.writeUnits * copies }, prices);
+  const seconds = tasks
+    .filter(({ end }) => end?.kind !== 'not-started')
+    .map(
+      task =>
+        Math.max(0, Date.parse(task.endedAt ?? '') || nowMs) / 1_000 - Date.parse(task.launchedAt) / 1_000,
+    );
+  const fargate = run.taskSize ? fargateCost(seconds, run.taskSize, prices) : null;
+  return {
+    writes,
+    reads,
+    fargate,
+    total: writes + reads + (fargate ?? 0),
+    taskSeconds: Math.round(seconds.reduce((sum, value) => sum + value, 0)),
+    expected: expectedCost(run),
+    notCounted:
+      fargate === null ? `${NOT_COUNTED} Nor Fargate: the size of a task is not in the record.` : NOT_COUNTED,
+    pricesAsOf: prices.asOf,
+    pricesSource: prices.source,
+  };
+}
+
+/** A strongly consistent read of 4 KB is a unit, an eventually consistent one half; a write of 1 KB is one. */
+const READ_UNIT_BYTES = 4_096;
+const WRITE_UNIT_BYTES = 1_024;
+
+/**
+ * What a sweep and a verification take: as the plan had it, or else by DynamoDB's own figures at the start, if every
+ * item lacks the attribute and no index projects it. Items are taken to be of one size then.
+ */
+function expectedCost({ forecast, tableSize, prices = PRICES }: RunRecord): ExpectedCost | null {
+  if (forecast) {
+    const { cost, itemsBasis, ...figures } = forecast;
+    return {
+      ...figures,
+      dollars: cost.writes + cost.reads,
+      fargate: cost.fargate,
+      basis: `the plan, for one sweep and one verification; how many items: ${itemsBasis}`,
+    };
+  }
+  if (!tableSize || tableSize.items === 0 || tableSize.bytes === 0) return null;
+  const { items, bytes } = tableSize;
+  const writeUnits = items * Math.ceil(Math.max(1, bytes / items) / WRITE_UNIT_BYTES);
+  const readUnits = Math.ceil((bytes / READ_UNIT_BYTES) * 1.5);
+  const { writes, reads } = unitsCost({ writeUnits, readUnits }, prices);
+  return {
+    items,
+    missing: null,
+    writeUnits,
+    readUnits,
+    dollars: writes + reads,
+    fargate: null,
+    seconds: null,
+    basis:
+      "one sweep and one verification, by DynamoDB's count and size at the start (up to six hours old), " +
+      'if every item lacks the attribute and no index holds it; without Fargate',
+  };
+}

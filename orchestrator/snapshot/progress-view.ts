@@ -1,0 +1,139 @@
+import type { RunRecord, SegmentRecord, VerificationRecord } from '../../core/records.ts';
+import type { VerificationProgress } from '../../core/sample-store.ts';
+import { count } from './format.ts';
+import type { ProgressView, RateView } from './snapshot.ts';
+
+/** What the sizes of complete segments say of the others counts from this many on, and from this part of all. */
+const LEAST_COMPLETE = 4;
+const LEAST_COMPLETE_PART = 0.1;
+
+/** A running segment that is this many times as large as the largest complete one: the sizes are skewed. */
+const SKEWED = 1.5;
+
+/** Nothing is nearly done before it is done. */
+const MOST_BEFORE_THE_END = 0.99;
+
+export interface ProgressRequest {
+  readonly run: RunRecord;
+  readonly segments: readonly SegmentRecord[];
+  readonly rate: RateView | null;
+  /** Items that earlier sweeps scanned; undefined when that is not known. */
+  readonly scannedBefore: number | undefined;
+  readonly verification: VerificationProgress | undefined;
+  readonly lastResult: VerificationRecord | undefined;
+}
+
+interface Expectation {
+  readonly items: number;
+  readonly basis: string;
+  /** Why it says nothing of the time that is left. */
+  readonly unknown?: string;
+}
+
+/**
+ * How far the present stage is, and how long it will take. There is an estimate only where something is known of the
+ * items left: from the segments that are complete, from the last verification, or from DynamoDB's own count, which is
+ * hours old and can be 0. What contradicts the count ends it as a basis; it is never stretched.
+ */
+export function progressView(request: ProgressRequest): ProgressView {
+  const { run, segments, verification } = request;
+  if (run.status === 'verifying' && verification) return verifying(request, verification);
+  const now = segments.filter(({ pass }) => pass === run.sweep);
+  const complete = now.filter(({ status }) => status === 'complete').length;
+  const byComplete = { part: complete / run.totalSegments, basis: 'of the segments are complete' };
+  if (run.finishedAt !== undefined)
+    return { ...byComplete, remainingMs: null, remainingBasis: 'the run has ended' };
+  if (complete === run.totalSegments)
+    return { ...byComplete, remainingMs: null, remainingBasis: 'the sweep is complete' };
+  if (run.desired !== 'run' || run.status !== 'running') return noEstimate(byComplete, 'nobody works on it');
+  const scanned = scannedInSweep(request);
+  const expected =
+    scanned === undefined ? 'an earlier sweep has no history' : expectItems(request, now, scanned);
+  if (typeof expected === 'string' || scanned === undefined) return noEstimate(byComplete, String(expected));
+  const part = Math.min(MOST_BEFORE_THE_END, scanned / expected.items);
+  const known = { part, basis: `of ${expected.basis}` };
+  if (expected.unknown !== undefined) return noEstimate(known, expected.unknown);
+  const perSecond = request.rate?.itemsPerSecond ?? 0;
+  if (perSecond <= 0) return noEstimate(known, 'no items were read in the last seconds');
+  const remainingMs = ((expected.items - scanned) / perSecond) * 1_000;
+  return { ...known, remainingMs, remainingBasis: `${expected.basis}, at the present rate` };
+}
+
+function noEstimate(known: { part: number; basis: string }, why: string): ProgressView {
+  return { ...known, remainingMs: null, remainingBasis: `no estimate: ${why}` };
+}
+
+function scannedInSweep({ run, segments, scannedBefore }: ProgressRequest): number | undefined {
+  const all = segments.reduce((sum, { counters }) => sum + counters.scanned, 0);
+  if (run.sweep === 1) return all;
+  return scannedBefore === undefined ? undefined : Math.max(0, all - scannedBefore);
+}
+
+/** @returns why nothing can be expected, where nothing can. */
+function expectItems(
+  request: ProgressRequest,
+  now: readonly SegmentRecord[],
+  scanned: number,
+): Expectation | string {
+  const { run, lastResult } = request;
+  if (run.sweep > 1) {
+    if (!lastResult || lastResult.scanned <= scanned) return 'the last verification counted fewer items';
+    return {
+      items: lastResult.scanned,
+      basis: `the ${lastResult.scanned.toLocaleString('en')} items that the last verification counted`,
+    };
+  }
+  const fromSegments = expectFromSegments(run, now);
+  if (typeof fromSegments !== 'string') return fromSegments;
+  const items = run.tableSize?.items ?? 0;
+  if (items === 0) return `${fromSegments}, and DynamoDB has no count of the items`;
+  if (items <= scanned) return `${fromSegments}, and there are more items than DynamoDB counted`;
+  return {
+    items,
+    basis: `DynamoDB's count of ${count(items)} items, up to six hours old`,
+  };
+}
+
+function expectFromSegments(run: RunRecord, now: readonly SegmentRecord[]): Expectation | string {
+  const sizes = now.flatMap(({ status, counters }) => (status === 'complete' ? [counters.scanned] : []));
+  const needed = Math.max(LEAST_COMPLETE, Math.ceil(run.totalSegments * LEAST_COMPLETE_PART));
+  if (sizes.length < needed) return `${sizes.length} of ${needed} segments needed for one are complete`;
+  const sum = sizes.reduce((total, size) => total + size, 0);
+  const mean = sum / sizes.length;
+  const largest = sizes.reduce((most, size) => Math.max(most, size), 0);
+  const open = now.flatMap(({ status, counters }) =>
+    status === 'complete' || status === 'failed' ? [] : [counters.scanned],
+  );
+  if (open.some(size => size > largest * SKEWED))
+    return 'a segment is far larger than those that are complete';
+  const failed = now.reduce(
+    (total, { status, counters }) => total + (status === 'failed' ? counters.scanned : 0),
+    0,
+  );
+  const unseen = run.totalSegments - now.length;
+  const left = open.reduce((total, size) => total + Math.max(mean, size), 0) + unseen * mean;
+  return {
+    items: Math.round(sum + failed + left),
+    basis: `what ${count(sizes.length)} complete segments hold`,
+    ...(unseen === 0 &&
+      open.every(size => size >= mean) && { unknown: 'the last segments are as large as the others' }),
+  };
+}
+
+function verifying(
+  { segments, run, rate }: ProgressRequest,
+  { segments: parts }: VerificationProgress,
+): ProgressView {
+  const done = parts.filter(part => part.done).length;
+  const known = { part: done / Math.max(1, parts.length), basis: 'of the verification segments are read' };
+  const scanned = parts.reduce((sum, part) => sum + part.scanned, 0);
+  const items = run.sweep === 1 ? segments.reduce((sum, { counters }) => sum + counters.scanned, 0) : 0;
+  const perSecond = rate?.itemsPerSecond ?? 0;
+  if (items <= scanned || perSecond <= 0) return noEstimate(known, 'too little of it is known yet');
+  const remainingMs = ((items - scanned) / perSecond) * 1_000;
+  return {
+    ...known,
+    remainingMs,
+    remainingBasis: `the ${items.toLocaleString('en')} items that the sweep read`,
+  };
+}

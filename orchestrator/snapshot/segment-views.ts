@@ -1,0 +1,98 @@
+import type { RunRecord, SegmentRecord } from '../../core/records.ts';
+import type { SegmentView, TaskView } from './snapshot.ts';
+
+/** Pages of a small share take some seconds each; this long without a checkpoint is no page any more. */
+const STALLED_AFTER_MS = 30_000;
+
+/** Only a complete segment is full. */
+const FULLEST_RUNNING = 0.97;
+
+/** Before any segment is complete, the furthest one is shown as this full: nobody knows how much is left of it. */
+const FURTHEST_RUNNING = 0.8;
+
+const PENDING: SegmentView = {
+  status: 'pending',
+  launch: null,
+  scanned: 0,
+  updated: 0,
+  attempts: 0,
+  progressAt: null,
+  completedAt: null,
+  reason: null,
+  filled: 0,
+  stalled: false,
+};
+
+/** Every segment of the run, by number; those without a record are pending. */
+export function segmentViews(
+  run: RunRecord,
+  segments: readonly SegmentRecord[],
+  tasks: ReadonlyMap<string, TaskView>,
+  nowMs: number,
+): SegmentView[] {
+  const views: SegmentView[] = new Array(run.totalSegments).fill(PENDING);
+  const fill = fillOf(run, segments);
+  for (const record of segments) {
+    const launch = record.launch ?? record.progressedBy ?? null;
+    const ofThisSweep = record.pass === run.sweep;
+    const status = ofThisSweep ? record.status : 'pending';
+    const progressAt = record.progressAt ?? null;
+    views[record.segment] = {
+      status,
+      launch,
+      scanned: record.counters.scanned,
+      updated: record.counters.updated,
+      attempts: record.attempts,
+      progressAt,
+      completedAt: record.completedAt ?? null,
+      reason: record.reason ?? null,
+      filled: ofThisSweep ? fill(record) : 0,
+      stalled:
+        status === 'running' &&
+        isStalled(record, run, launch === null ? undefined : tasks.get(launch), nowMs),
+    };
+  }
+  return views;
+}
+
+/** By its owner's end or silence; or by its checkpoint, once its owner has moved it: when it was claimed nobody wrote. */
+function isStalled(
+  { progressAt, progressedBy, launch }: SegmentRecord,
+  run: RunRecord,
+  owner: TaskView | undefined,
+  nowMs: number,
+): boolean {
+  if (run.desired !== 'run') return false;
+  if (owner && (owner.late || !owner.inAuthority)) return true;
+  if (progressAt === undefined || progressedBy !== launch) return false;
+  return nowMs - Date.parse(progressAt) > Math.max(STALLED_AFTER_MS, run.heartbeatMs * 5);
+}
+
+/**
+ * How full a segment is shown: compared with the complete ones, or with the furthest while there are none. It says
+ * which ones lag; it is no estimate of the work left. Counters go on over sweeps, so the share of the sweeps before
+ * is taken off.
+ */
+function fillOf(run: RunRecord, segments: readonly SegmentRecord[]): (record: SegmentRecord) => number {
+  const base = run.sweep === 1 ? 0 : least(segments.map(({ counters }) => counters.scanned));
+  const own = ({ counters }: SegmentRecord) => Math.max(0, counters.scanned - base);
+  let furthest = 0;
+  let complete = 0;
+  let scannedByComplete = 0;
+  for (const record of segments) {
+    if (record.pass !== run.sweep) continue;
+    furthest = Math.max(furthest, own(record));
+    if (record.status !== 'complete') continue;
+    complete += 1;
+    scannedByComplete += own(record);
+  }
+  const reference = complete > 0 ? scannedByComplete / complete : furthest / FURTHEST_RUNNING;
+  return record => {
+    if (record.status === 'complete') return 1;
+    return reference > 0 ? Math.min(FULLEST_RUNNING, own(record) / reference) : 0;
+  };
+}
+
+function least(values: readonly number[]): number {
+  return values.reduce((smallest, value) => Math.min(smallest, value), Number.POSITIVE_INFINITY);
+}

@@ -1,0 +1,60 @@
+import { isInAuthority, type RunRecord, type SegmentRecord, type TaskRecord } from '../../core/records.ts';
+import type { TaskView, ThrottlingView } from './snapshot.ts';
+
+/** A heartbeat that is this many intervals old is overdue. */
+const LATE_AFTER_INTERVALS = 1.7;
+
+/** Every launch of the run, youngest first. `ages`: of their heartbeats, in milliseconds by launch. */
+export function taskViews(
+  run: RunRecord,
+  tasks: readonly TaskRecord[],
+  segments: readonly SegmentRecord[],
+  ages: ReadonlyMap<string, number>,
+): TaskView[] {
+  const complete = new Map<string, number>();
+  for (const { status, pass, launch } of segments) {
+    if (launch === undefined || status !== 'complete' || pass !== run.sweep) continue;
+    complete.set(launch, (complete.get(launch) ?? 0) + 1);
+  }
+  return tasks
+    .map(task => viewOf(task, run, complete.get(task.launch) ?? 0, ages.get(task.launch)))
+    .sort((a, b) => (a.launchedAt < b.launchedAt ? 1 : a.launchedAt > b.launchedAt ? -1 : 0));
+}
+
+function viewOf(
+  task: TaskRecord,
+  run: RunRecord,
+  segmentsComplete: number,
+  ageMs: number | undefined,
+): TaskView {
+  const inAuthority = isInAuthority(task.status);
+  return {
+    launch: task.launch,
+    taskArn: task.taskArn ?? null,
+    status: task.status,
+    inAuthority,
+    segments: task.segments,
+    segmentsComplete,
+    pass: task.pass,
+    granted: task.granted,
+    grantSeen: task.seenRenewal === task.renewal,
+    launchedAt: task.launchedAt,
+    endedAt: task.endedAt ?? null,
+    end: task.end ?? null,
+    heartbeatAgeMs: inAuthority ? (ageMs ?? null) : null,
+    late: inAuthority && ageMs !== undefined && ageMs > run.heartbeatMs * LATE_AFTER_INTERVALS,
+    throttled: (inAuthority && task.throttled) || null,
+  };
+}
+
+/** A task says in each heartbeat whether it was throttled since the last; what an old one said is over. */
+export function throttlingOf(tasks: readonly TaskView[]): ThrottlingView | null {
+  const throttled = tasks.flatMap(task => (task.throttled && !task.late ? [task.throttled] : []));
+  if (throttled.length === 0) return null;
+  const worst = throttled.reduce((a, b) => (b.count > a.count ? b : a));
+  return {
+    tasks: throttled.length,
+    count: throttled.reduce((sum, { count }) => sum + count, 0),
+    reason: worst.reason,
+  };
+}

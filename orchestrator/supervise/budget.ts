@@ -1,0 +1,122 @@
+import { isInAuthority, type Rates, type TaskRecord } from '../../core/records.ts';
+
+/** A grant is renewed this often, so that a worker knows that somebody watches. */
+const RENEWAL_INTERVAL_MS = 20_000;
+
+/** A difference below this part of the grant is not worth a write. */
+const NEGLIGIBLE = 0.01;
+
+const NOTHING: Rates = { writeUnitsPerSecond: 0, readUnitsPerSecond: 0 };
+
+/** A grant to be written. */
+export interface GrantChange {
+  readonly task: TaskRecord;
+  readonly granted: Rates;
+  readonly held: Rates;
+  readonly renewal: number;
+}
+
+interface Sent {
+  readonly granted: Rates;
+  readonly renewal: number;
+  readonly atMs: number;
+}
+
+/**
+ * Divides the fleet's budget among the tasks in authority, in equal shares.
+ *
+ * At every moment the sum of what each task may be using stays within the budget. A task may be using its present
+ * grant, any older one that it may not have seen replaced yet, and any that was sent and may still take effect. So a
+ * share is lowered first; what that frees is granted to others only when a heartbeat echoes the number of the lower
+ * grant, or the task's authority ended:
+ *
+ *     budget 100   A 100 ─ grant 50 ─ heartbeat brings 50 ─ heartbeat echoes 50 ─┐
+ *                  B 0 ···························································└ grant 50
+ */
+export class Budget {
+  readonly #sent = new Map<string, Sent>();
+
+  /** What a new task may be granted now: its equal share, if that much is free. */
+  shareForNew(budget: Rates, tasks: readonly TaskRecord[], newTasks: number): Rates {
+    const live = tasks.filter(task => isInAuthority(task.status));
+    return eachRate(rate => {
+      const used = sum(live.map(task => this.#usable(task)[rate]));
+      return Math.max(0, Math.min(budget[rate] / (live.length + newTasks), (budget[rate] - used) / newTasks));
+    });
+  }
+
+  /**
+   * The grants to write now. Call it with records just read; tell {@link confirm} and nothing else about the result
+   * of each write. `soon`: tasks yet to be launched, for each of which a share is left.
+   */
+  changes(budget: Rates, tasks: readonly TaskRecord[], nowMs: number, soon = 0): GrantChange[] {
+    const live = tasks.filter(task => isInAuthority(task.status));
+    for (const launch of this.#sent.keys()) {
+      if (!live.some(task => task.launch === launch)) this.#sent.delete(launch);
+    }
+    if (live.length === 0) return [];
+    const free = eachRate(rate => budget[rate] - sum(live.map(task => this.#usable(task)[rate])));
+    const remaining = { ...free };
+    const changes: GrantChange[] = [];
+    for (const task of live) {
+      const granted = eachRate(rate => {
+        const share = budget[rate] / (live.length + soon);
+        const usable = this.#usable(task)[rate];
+        if (share <= usable) return share;
+        const raise = Math.max(0, Math.min(share - usable, remaining[rate]));
+        remaining[rate] -= raise;
+        return usable + raise;
+      });
+      const sent = this.#sent.get(task.launch);
+      const due = sent === undefined || nowMs - sent.atMs >= RENEWAL_INTERVAL_MS;
+      const unknown = sent !== undefined && sent.renewal > task.renewal;
+      if (!due && !unknown && !differs(granted, task.granted)) continue;
+      const renewal = Math.max(task.renewal, sent?.renewal ?? 0) + 1;
+      const usable = this.#usable(task);
+      const held = eachRate(rate => Math.max(usable[rate], granted[rate]));
+      changes.push({ task, granted, held, renewal });
+    }
+    return changes;
+  }
+
+  /** A grant is about to be sent: from now on it may take effect. */
+  sending({ task, granted, renewal }: GrantChange, nowMs: number): void {
+    const before = this.#sent.get(task.launch);
+    const open = before && before.renewal > task.renewal ? before.granted : NOTHING;
+    this.#sent.set(task.launch, {
+      granted: eachRate(rate => Math.max(granted[rate], open[rate])),
+      renewal,
+      atMs: nowMs,
+    });
+  }
+
+  /** The grant stands in the record: no earlier one can take effect any more. */
+  confirm({ task, granted, renewal }: GrantChange, nowMs: number): void {
+    this.#sent.set(task.launch, { granted, renewal, atMs: nowMs });
+  }
+
+  #usable(task: TaskRecord): Rates {
+    const sent = this.#sent.get(task.launch);
+    const mayArrive = sent && sent.renewal > task.renewal ? sent.granted : NOTHING;
+    const known = task.seenRenewal === task.renewal ? task.granted : task.held;
+    return eachRate(rate => Math.max(known[rate], mayArrive[rate]));
+  }
+}
+
+function eachRate(value: (rate: keyof Rates) => number): { -readonly [K in keyof Rates]: Rates[K] } {
+  return {
+    writeUnitsPerSecond: value('writeUnitsPerSecond'),
+    readUnitsPerSecond: value('readUnitsPerSecond'),
+  };
+}
+
+function differs(a: Rates, b: Rates): boolean {
+  const apart = (x: number, y: number) => Math.abs(x - y) > NEGLIGIBLE * Math.max(x, y, 1e-9);
+  return (
+    apart(a.writeUnitsPerSecond, b.writeUnitsPerSecond) || apart(a.readUnitsPerSecond, b.readUnitsPerSecond)
+  );
+}
+
+function sum(values: readonly number[]): number {
+  return values.reduce((total, value) => total + value, 0);
+}

@@ -1,0 +1,65 @@
+import {
+  type Counters,
+  isInAuthority,
+  type RunRecord,
+  type StopReason,
+  type TaskRecord,
+} from '../../core/records.ts';
+import { fargateCost, PRICES, unitsCost } from '../plan/prices.ts';
+import { costView } from '../snapshot/cost-view.ts';
+
+/**
+ * Counters come with checkpoints, seconds after what they count, and tasks need a heartbeat to hear that they are to
+ * stop: so long the fleet may go on spending at its whole budget, unseen.
+ */
+const UNSEEN_SECONDS = 12;
+
+/** A strongly consistent scan reads twice the units of the eventually consistent sweep. */
+const VERIFICATION_BY_SWEEP = 2;
+
+/** A second of a task, apart from the minute that each one costs at least. */
+const HOUR_SECONDS = 3_600;
+
+export interface CostNow {
+  readonly run: RunRecord;
+  readonly counters: Counters;
+  readonly tasks: readonly TaskRecord[];
+  readonly nowMs: number;
+  /** Every segment is complete: the next thing is the verification, which is not stopped midway. */
+  readonly sweepComplete: boolean;
+}
+
+/** Why a run with `--max-cost` is to stop now, before it has cost more than that. */
+export function costStop({ run, counters, tasks, nowMs, sweepComplete }: CostNow): StopReason | undefined {
+  const { maxCostUsd, prices = PRICES, rates, taskSize } = run;
+  if (maxCostUsd === undefined) return undefined;
+  const spent = costView(run, counters, tasks, nowMs).total;
+  const copies = 1 + (run.replicas ?? 0);
+  const live = tasks.filter(({ status }) => isInAuthority(status)).length;
+  const spending =
+    sum(
+      unitsCost(
+        { writeUnits: rates.writeUnitsPerSecond * copies, readUnits: rates.readUnitsPerSecond },
+        prices,
+      ),
+    ) + (taskSize ? (live * fargateCost([HOUR_SECONDS], taskSize, prices)) / HOUR_SECONDS : 0);
+  const ahead = sweepComplete
+    ? sum(
+        unitsCost(
+          { writeUnits: 0, readUnits: (VERIFICATION_BY_SWEEP * counters.readUnits) / run.pass },
+          prices,
+        ),
+      )
+    : spending * UNSEEN_SECONDS;
+  if (spent + ahead <= maxCostUsd) return undefined;
+  const what = sweepComplete ? 'the verification would take' : 'what may be on its way takes';
+  return {
+    kind: 'failed',
+    message: `it has cost $${spent.toFixed(4)}, and ${what} it beyond --max-cost $${maxCostUsd}.`,
+    resumeWith: ['--max-cost', (maxCostUsd * 2).toFixed(2)],
+  };
+}
+
+function sum({ writes, reads }: ReturnType<typeof unitsCost>): number {
+  return writes + reads;
+}

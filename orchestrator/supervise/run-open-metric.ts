@@ -1,0 +1,67 @@
+import { type CloudWatchClient, PutMetricDataCommand } from '@aws-sdk/client-cloudwatch';
+import { METRIC_UNITS, TABLE_DIMENSION } from '../../core/metrics.ts';
+import type { RunRecord } from '../../core/records.ts';
+
+const MINUTE_MS = 60_000;
+
+/** So many minutes are announced when a run opens: PutMetricData takes timestamps up to two hours ahead. */
+const ANNOUNCED_MINUTES = 10;
+
+/**
+ * Publishes `RunOpen`, by which the alarm on a stalled run knows that there is a run: see docs/dashboard.md. A dead
+ * fleet publishes nothing, and between runs nothing is published either; only this tells the two apart.
+ */
+export class RunOpenSignal {
+  readonly #client: CloudWatchClient;
+  readonly #run: Pick<RunRecord, 'namespace' | 'table'>;
+  #renewing: NodeJS.Timeout | undefined;
+  readonly #onFailure: (error: unknown) => void;
+
+  constructor(
+    client: CloudWatchClient,
+    run: Pick<RunRecord, 'namespace' | 'table'>,
+    onFailure: (error: unknown) => void,
+  ) {
+    this.#client = client;
+    this.#run = run;
+    this.#onFailure = onFailure;
+  }
+
+  /** The run is open: now, for the minutes ahead, and every minute from now on. */
+  async open(): Promise<void> {
+    await this.#put(1, ANNOUNCED_MINUTES);
+    this.#renewing = setInterval(() => void this.#put(1, 0), MINUTE_MS);
+    this.#renewing.unref();
+  }
+
+  /** Nobody supervises any more, and the run goes on being open. */
+  leave(): void {
+    clearInterval(this.#renewing);
+  }
+
+  /** The run has ended, or is paused: 0 at every minute that may have been announced. */
+  async close(): Promise<void> {
+    this.leave();
+    await this.#put(0, ANNOUNCED_MINUTES);
+  }
+
+  async #put(Value: number, minutesAhead: number): Promise<void> {
+    const now = Date.now();
+    try {
+      await this.#client.send(
+        new PutMetricDataCommand({
+          Namespace: this.#run.namespace,
+          MetricData: Array.from({ length: minutesAhead + 1 }, (_, minute) => ({
+            MetricName: 'RunOpen',
+            Unit: METRIC_UNITS.RunOpen,
+            Dimensions: [{ Name: TABLE_DIMENSION, Value: this.#run.table }],
+            Timestamp: new Date(now + minute * MINUTE_MS),
+            Value,
+          })),
+        }),
+      );
+    } catch (error) {
+      this.#onFailure(error);
+    }
+  }
+}

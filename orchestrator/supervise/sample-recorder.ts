@@ -1,0 +1,160 @@
+import type { Clock } from '../../core/clock.ts';
+import { isInAuthority, type RunRecord, type SegmentRecord, type TaskRecord } from '../../core/records.ts';
+import type { SampleRecord, SampleStore, VerificationProgress } from '../../core/sample-store.ts';
+import type { RunObserver } from '../run-observer.ts';
+import { segmentStates, totals } from '../run-summary.ts';
+import { ThrottleCount } from '../snapshot/throttle-count.ts';
+import { inForce } from '../snapshot/traffic-cut.ts';
+
+/** Between two writes at the most: so long may the orchestrator be silent before a reader wonders. */
+const LONGEST_INTERVAL_MS = 10_000;
+
+/** And at the least. */
+const SHORTEST_INTERVAL_MS = 2_000;
+
+/** A young run is sampled more often, or a short one would leave nothing to look at. */
+const WRITTEN_PART_OF_AGE = 1 / 30;
+
+/** Two kept samples are apart by this part of the run's age, once that is more than the interval. */
+const KEPT_PART_OF_AGE = 1 / 360;
+
+/** A verification's segments are few, and its time is short: its progress is worth a write more often. */
+const VERIFICATION_INTERVAL_MS = 2_000;
+
+export interface SampleRecorderOptions {
+  readonly samples: Pick<SampleStore, 'write' | 'writeVerification'>;
+  readonly clock: Clock;
+  readonly epoch: number;
+  readonly onFailure: (error: unknown) => void;
+}
+
+/**
+ * Stores the course of a run while it is supervised, for whoever looks later. Every two seconds one item is written in
+ * the first minute, every ten seconds from the fifth minute on. In the first hour each is kept; afterwards the youngest
+ * is written over until it is old enough, so that a day leaves about 1,600 of them and a month 2,800:
+ *
+ *     age of the run   10 min                    10 h
+ *     written          |   |   |   |   |   |     |   |   |   |   |   |   |
+ *     kept             |   |   |   |   |   |     |                   |
+ *
+ * A sample that cannot be written is left out: the run does not depend on it.
+ */
+export class SampleRecorder implements RunObserver {
+  readonly #options: SampleRecorderOptions;
+  readonly #throttles = new ThrottleCount();
+  #number = 0;
+  #keptAtMs = Number.NEGATIVE_INFINITY;
+  #writtenAtMs = Number.NEGATIVE_INFINITY;
+  #stage = '';
+  #throttled = 0;
+  #throttledReason: string | undefined;
+  #latest: Omit<SampleRecord, 'throttled'> | undefined;
+  #createdAtMs = 0;
+  #verificationAtMs = Number.NEGATIVE_INFINITY;
+  #verification: VerificationProgress | undefined;
+  #writing: Promise<void> = Promise.resolve();
+  #busy = false;
+
+  constructor(options: SampleRecorderOptions) {
+    this.#options = options;
+  }
+
+  turn(run: RunRecord, segments: readonly SegmentRecord[], tasks: readonly TaskRecord[]): void {
+    const { count, reason } = this.#throttles.take(tasks);
+    this.#throttled += count;
+    this.#throttledReason = reason ?? this.#throttledReason;
+    this.#createdAtMs = Date.parse(run.createdAt);
+    const cut = inForce(run.cut);
+    this.#latest = {
+      run: run.run,
+      at: this.#options.clock.nowIso(),
+      status: run.status,
+      pass: run.pass,
+      sweep: run.sweep,
+      counters: totals(run, segments),
+      segmentsComplete: segmentStates(run, segments).complete,
+      tasks: tasks.filter(({ status }) => isInAuthority(status)).length,
+      budget: run.rates,
+      ...(cut && { cut }),
+    };
+    const { writeUnitsPerSecond, readUnitsPerSecond } = run.rates;
+    const stage = [
+      run.status,
+      run.desired,
+      run.pass,
+      run.sweep,
+      writeUnitsPerSecond,
+      readUnitsPerSecond,
+      cut?.factor,
+    ].join();
+    const changed = stage !== this.#stage;
+    this.#stage = stage;
+    this.#writeIfDue(changed);
+  }
+
+  verification(progress: VerificationProgress): void {
+    const { clock, samples } = this.#options;
+    this.#verification = progress;
+    if (this.#latest) this.#latest = { ...this.#latest, at: clock.nowIso(), status: 'verifying' };
+    const now = clock.monotonicMs();
+    const done = progress.segments.every(segment => segment.done);
+    if (done || now - this.#verificationAtMs >= VERIFICATION_INTERVAL_MS) {
+      this.#verificationAtMs = now;
+      this.#write(() => samples.writeVerification(progress), done);
+    }
+    this.#writeIfDue(false);
+  }
+
+  /** Writes how it ended. Resolves when nothing is on its way any more. */
+  async close(): Promise<void> {
+    await this.#writing;
+    this.#writtenAtMs = Number.NEGATIVE_INFINITY;
+    this.#writeIfDue(true);
+    await this.#writing;
+  }
+
+  #writeIfDue(changed: boolean): void {
+    const now = this.#options.clock.monotonicMs();
+    if (!this.#latest || this.#busy) return;
+    const ageMs = Date.parse(this.#latest.at) - this.#createdAtMs;
+    const intervalMs = Math.min(
+      LONGEST_INTERVAL_MS,
+      Math.max(SHORTEST_INTERVAL_MS, ageMs * WRITTEN_PART_OF_AGE),
+    );
+    if (!changed && now - this.#writtenAtMs < intervalMs) return;
+    const sample = this.#sample(this.#latest);
+    const position = { epoch: this.#options.epoch, number: this.#number };
+    this.#writtenAtMs = now;
+    if (changed || now - this.#keptAtMs >= Math.max(intervalMs, ageMs * KEPT_PART_OF_AGE)) {
+      this.#keptAtMs = now;
+      this.#number += 1;
+      this.#throttled = 0;
+      this.#throttledReason = undefined;
+    }
+    this.#write(() => this.#options.samples.write(sample, position), true);
+  }
+
+  #sample(latest: Omit<SampleRecord, 'throttled'>): SampleRecord {
+    const { counters } = latest;
+    const verified = latest.status === 'verifying' ? (this.#verification?.readUnits ?? 0) : 0;
+    return {
+      ...latest,
+      counters: { ...counters, readUnits: counters.readUnits + verified },
+      throttled: this.#throttled,
+      ...(this.#throttledReason !== undefined && { throttledReason: this.#throttledReason }),
+    };
+  }
+
+  /** One write at a time; what must not be left out waits for the one before. */
+  #write(write: () => Promise<void>, needed: boolean): void {
+    if (this.#busy && !needed) return;
+    this.#busy = true;
+    const mine: Promise<void> = this.#writing
+      .then(write)
+      .catch(this.#options.onFailure)
+      .finally(() => {
+        if (this.#writing === mine) this.#busy = false;
+      });
+    this.#writing = mine;
+  }
+}

@@ -1,0 +1,52 @@
+import type { RunRecord, SegmentRecord, StopReason, TaskRecord } from '../../core/records.ts';
+import { segmentStates, totals } from '../run-summary.ts';
+import { costStop } from './cost-guard.ts';
+
+/** Quarantine over this part of what was tried, and over the least number, stops the run. */
+const QUARANTINE_PART = 0.05;
+const QUARANTINE_LEAST = 100;
+
+export interface RunNow {
+  readonly run: RunRecord;
+  readonly segments: readonly SegmentRecord[];
+  readonly tasks: readonly TaskRecord[];
+  /** Those of this session: how earlier ones ended has been dealt with. */
+  readonly news: readonly TaskRecord[];
+  readonly nowMs: number;
+}
+
+/** Why the run is to stop now, for good or until someone resumes it; undefined while it may go on. */
+export function reasonToStop(now: RunNow): StopReason | undefined {
+  const systemic = now.news.find(({ end }) => end?.kind === 'systemic');
+  if (systemic?.end) return { kind: 'failed', message: systemic.end.message };
+  return tooDear(now) ?? tooManyInQuarantine(now);
+}
+
+/** Said when every other segment is complete. */
+export function failedSegments(segments: readonly SegmentRecord[]): StopReason {
+  const failed = segments.filter(({ status }) => status === 'failed');
+  const [first] = failed;
+  return {
+    kind: 'failed',
+    message: `${failed.length} of the segments made no progress, for instance ${first?.segment}: ${first?.reason}`,
+  };
+}
+
+function tooDear({ run, segments, tasks, nowMs }: RunNow): StopReason | undefined {
+  const counters = totals(run, segments);
+  const sweepComplete = segmentStates(run, segments).complete === run.totalSegments;
+  return costStop({ run, counters, tasks, nowMs, sweepComplete });
+}
+
+function tooManyInQuarantine({ run, segments }: RunNow): StopReason | undefined {
+  const counters = totals(run, segments);
+  // Whoever resumes a run that was stopped has seen what is in quarantine.
+  const matched = counters.matched - (run.acceptedQuarantine?.matched ?? 0);
+  const quarantined = counters.quarantined - (run.acceptedQuarantine?.quarantined ?? 0);
+  const most = run.maxQuarantine ?? Math.max(QUARANTINE_LEAST, QUARANTINE_PART * matched);
+  if (quarantined <= most) return undefined;
+  return {
+    kind: 'failed',
+    message: `${quarantined} of ${matched} items could not be written and are in quarantine; the limit is ${Math.floor(most)}.`,
+  };
+}

@@ -1,0 +1,133 @@
+import { createMetricsClient } from '../../core/aws-clients.ts';
+import { describeError, SupersededError } from '../../core/errors.ts';
+import type { RunRecord } from '../../core/records.ts';
+import { type ExitCode, exitCodeOfStatus } from '../cli/exit-codes.ts';
+import { CredentialsExpiredError, isExpiredCredentials } from '../cli/expired-credentials.ts';
+import { nextCommand, nextRun } from '../cli/next-command.ts';
+import { observers } from '../run-observer.ts';
+import { runFinished } from '../run-summary.ts';
+import { createMetrics, type Session } from '../session.ts';
+import { openView } from '../terminal/open-view.ts';
+import { RunOpenSignal } from './run-open-metric.ts';
+import { SampleRecorder } from './sample-recorder.ts';
+import { Supervisor } from './supervisor.ts';
+import { TrafficGuard } from './traffic-guard.ts';
+
+/** Supervises a run of this session's epoch to its end, and says how it ended. */
+export async function superviseRun(session: Session, run: RunRecord): Promise<ExitCode> {
+  const { stores, fleet, client, clock, detach, settings } = session;
+  const view = await openView(
+    { stream: process.stderr, environment: process.env, json: settings.json },
+    clock,
+  );
+  const output = view.attached(session.output);
+  const recorder = new SampleRecorder({
+    samples: stores.samples,
+    clock,
+    epoch: run.epoch,
+    onFailure: error => output.event('warning', { message: `No sample was stored: ${describeError(error)}` }),
+  });
+  const metrics = createMetrics(run, session);
+  const guard = new TrafficGuard(
+    { client: createMetricsClient(), clock, run, now: () => Date.now() },
+    run.cut,
+  );
+  const supervisor = new Supervisor(
+    {
+      stores,
+      fleet,
+      client,
+      clock,
+      supervision: run,
+      output,
+      metrics,
+      detach,
+      observer: observers(view, recorder),
+      guard,
+    },
+    run,
+  );
+  const runOpen = new RunOpenSignal(createMetricsClient(), run, error =>
+    output.event('warning', { message: `CloudWatch: ${describeError(error)}` }),
+  );
+  const publishing = new AbortController();
+  const published = metrics.run(publishing.signal);
+  try {
+    // A dry run begins and ends nothing that an alarm should wait for.
+    if (!run.dryRun) await runOpen.open();
+    const ended = await supervisor.supervise();
+    if (!run.dryRun) await runOpen.close();
+    view.close(ended);
+    return await finish(session, ended);
+  } catch (error) {
+    runOpen.leave();
+    view.close();
+    if (detach.aborted) {
+      output.say(describeDetached(run.run));
+      throw detach.reason;
+    }
+    if (error instanceof SupersededError) {
+      throw new SupersededError(`${error.message}\nLook at it: ${nextCommand('status', run.run)}`, {
+        cause: error,
+      });
+    }
+    if (isExpiredCredentials(error)) throw new CredentialsExpiredError(run.run, { cause: error });
+    throw error;
+  } finally {
+    publishing.abort();
+    await recorder.close();
+    await published;
+    await metrics.close();
+  }
+}
+
+/** Prints the end of a run: the last line of `run` and `resume`. */
+export async function finish(
+  { stores, output }: Pick<Session, 'stores' | 'output'>,
+  run: RunRecord,
+): Promise<ExitCode> {
+  const launches = (await stores.tasks.list(run.run)).length;
+  const summary = runFinished(run, await stores.segments.list(run.run), launches);
+  output.say(describeEnd(run, summary));
+  output.event('run.finished', summary);
+  return exitCodeOfStatus(run.status);
+}
+
+function describeEnd(
+  run: RunRecord,
+  {
+    scanned,
+    matched,
+    updated,
+    alreadySet,
+    deleted,
+    quarantined,
+    missing,
+    durationMs,
+  }: ReturnType<typeof runFinished>,
+): string {
+  const counts =
+    `${scanned} scanned, ${updated} updated, ${alreadySet} set by others meanwhile, ${deleted} deleted meanwhile, ` +
+    `${quarantined} in quarantine, in ${Math.round(durationMs / 1_000)} s.`;
+  const { table, attribute } = run;
+  const why = run.diagnosis ? `\n${run.diagnosis}` : '';
+  const again = (more: readonly string[] = []) =>
+    nextRun(run, [...(run.deployedAt === undefined ? [] : ['--deployed-at', run.deployedAt]), ...more]);
+  const canary = run.limit === undefined ? [] : ['--limit', String(run.limit)];
+  const resume = nextCommand('resume', run.run, ...(run.stopReason?.resumeWith ?? []));
+  const next: Partial<Record<RunRecord['status'], string>> = {
+    verified: `Verified: in a strongly consistent scan of every segment no item lacked "${attribute}".\nProve it again at any time: ${nextCommand('verify', '--table', table, '--attribute', attribute)}`,
+    quarantined: `${missing} items lack "${attribute}"; all of them are in quarantine. See: ${nextCommand('failures', run.run)}\nWhen their cause is mended: ${nextCommand('failures', run.run, '--retry')}`,
+    incomplete: `${missing} items lack "${attribute}" after ${run.pass} passes.${why || ' Is code live that does not set it? Deploy first, then run again.'}\nThen: ${nextRun(run, canary)}`,
+    paused: `Paused. Go on with: ${resume}`,
+    cancelled: `Cancelled. What was written stays; a new run goes on from there: ${again(canary)}`,
+    failed: `Stopped: ${run.stopReason?.message ?? 'unknown'}\nWhen that is mended: ${resume}`,
+    'dry-run': `Dry run: nothing was written to ${table}; ${matched} items would be.\nNext, a canary: ${again(['--limit', '100'])}`,
+    canary: `Canary: ${updated} items were written, and ${missing === 0 ? 'each of its items has' : 'not each of its items has'} "${attribute}". Nothing else was touched or verified.\nLook at the application; then, for the rest: ${again()}`,
+  };
+  return `Run ${run.run}: ${counts}\n${next[run.status] ?? run.status}`;
+}
+
+function describeDetached(run: string): string {
+  return `Detached. The fleet goes on, at a lower rate when nobody supervises it for two minutes.\nCome back with: ${nextCommand('resume', run)}`;
+}

@@ -1,0 +1,289 @@
+import type { DynamoDBClient } from '@aws-sdk/client-dynamodb';
+import type { Clock } from '../../core/clock.ts';
+import { describeError, SupersededError, SystemicError } from '../../core/errors.ts';
+import type { MetricsPublisher } from '../../core/metrics-publisher.ts';
+import {
+  isFinished,
+  isInAuthority,
+  type Rates,
+  type RunRecord,
+  type RunStatus,
+  type SegmentRecord,
+  type StopReason,
+  type TaskRecord,
+} from '../../core/records.ts';
+import { type Supervision, statusWhenEnded } from '../../core/run-store.ts';
+import { settleCall } from '../../core/settle.ts';
+import { isExpiredCredentials } from '../cli/expired-credentials.ts';
+import type { Output } from '../cli/output.ts';
+import type { Fleet } from '../fleet/fleet.ts';
+import { TaskWatch } from '../fleet/task-watch.ts';
+import type { RunObserver } from '../run-observer.ts';
+import { segmentStates } from '../run-summary.ts';
+import type { Stores } from '../stores.ts';
+import { endCanary } from '../verify/canary.ts';
+import { endPass, type PassEnd } from '../verify/pass-end.ts';
+import { Budget } from './budget.ts';
+import { Progress } from './progress-events.ts';
+import { whileWanted } from './run-while-desired.ts';
+import { Staffing } from './staffing.ts';
+import { failedSegments, reasonToStop } from './stop-reasons.ts';
+import type { TrafficGuard } from './traffic-guard.ts';
+
+/** Between two looks at the control table; longer with very many segments, since each look reads all of them. */
+const TICK_MS = 1_000;
+const SEGMENTS_PER_TICK_SECOND = 1_000;
+
+const SAVE_ACTIVE_TIME_MS = 5_000;
+
+export interface SupervisorOptions {
+  readonly stores: Stores;
+  readonly fleet: Fleet;
+  readonly client: DynamoDBClient;
+  readonly clock: Clock;
+  readonly supervision: Supervision;
+  readonly output: Output;
+  readonly metrics: MetricsPublisher;
+  /** Aborts when the operator detaches; the fleet goes on. */
+  readonly detach: AbortSignal;
+  /** Sees every turn. */
+  readonly observer?: RunObserver | undefined;
+  /** Watches live traffic; without it the whole budget is used. */
+  readonly guard?: Pick<TrafficGuard, 'look' | 'blindBecause'> | undefined;
+}
+
+/**
+ * The control loop of a run. It keeps nothing that it could not read again: each turn it looks at the control table
+ * and at ECS, and does what brings the run nearer to its end. It reconciles segments, not tasks: whatever happened to
+ * tasks, a segment that is not complete and has no launch in authority gets one.
+ */
+export class Supervisor {
+  readonly #options: SupervisorOptions;
+  readonly #staffing: Staffing;
+  readonly #watch: TaskWatch;
+  readonly #budget = new Budget();
+  readonly #progress: Progress;
+  /** Launches of earlier sessions: how they ended has been dealt with. */
+  readonly #known = new Set<string>();
+  readonly #startedAtMs: number;
+  readonly #activeBeforeMs: number;
+  #blindBecause: string | undefined;
+
+  constructor(options: SupervisorOptions, run: RunRecord) {
+    const { stores, fleet, clock, supervision, output } = options;
+    this.#options = options;
+    this.#startedAtMs = clock.monotonicMs();
+    this.#activeBeforeMs = run.activeMs;
+    this.#progress = new Progress(output, clock);
+    this.#staffing = new Staffing({ stores, fleet, clock, supervision, output, budget: this.#budget });
+    this.#watch = new TaskWatch({
+      tasks: stores.tasks,
+      fleet,
+      clock,
+      authorityMs: run.authorityMs,
+      onEnd: (task, end) => {
+        this.#staffing.roomMade();
+        output.event('task.ended', { launch: task.launch, kind: end.kind, reason: end.message });
+      },
+      onUnobserved: error => output.event('warning', { message: `ECS: ${describeError(error)}` }),
+    });
+  }
+
+  /**
+   * @returns the run's record when it has ended, or is paused
+   * @throws SupersededError when another orchestrator took over; the detach signal's reason.
+   */
+  async supervise(): Promise<RunRecord> {
+    const { stores, supervision, clock, detach, output } = this.#options;
+    while (!(await this.#tolerating(() => this.#adopt()))) await clock.sleep(TICK_MS, detach);
+    for (;;) {
+      detach.throwIfAborted();
+      const run = await this.#tolerating(() => stores.runs.readAsSupervisor(supervision));
+      if (run && (isFinished(run.status) || run.status === 'paused' || run.status === 'failed')) return run;
+      const ended = run && (await this.#tolerating(() => this.#turn(run)));
+      if (ended) continue;
+      const segments = run?.totalSegments ?? 0;
+      await clock.sleep(Math.max(TICK_MS, (segments / SEGMENTS_PER_TICK_SECOND) * 1_000), detach);
+      const broken = this.#staffing.takeBroken();
+      if (broken !== undefined) {
+        const message = `The fleet could not be started: ${describeError(broken)}`;
+        output.say(message);
+        await this.#tolerating(() => this.#requestStop({ kind: 'failed', message }));
+      }
+    }
+  }
+
+  /** Puts this epoch on every task in authority, and gives failed segments another chance. */
+  async #adopt(): Promise<true> {
+    const { stores, supervision } = this.#options;
+    for (const segment of await stores.segments.list(supervision.run)) {
+      if (segment.status === 'failed') await stores.segments.reopen(segment, segment.pass);
+    }
+    for (const task of await stores.tasks.list(supervision.run)) {
+      if (isInAuthority(task.status)) await stores.tasks.adopt(task, supervision);
+      else this.#known.add(task.launch);
+    }
+    return true;
+  }
+
+  /** An unreachable service is not the end of the supervision: the next turn reads everything again. */
+  async #tolerating<T>(step: () => Promise<T>): Promise<T | undefined> {
+    try {
+      return await step();
+    } catch (error) {
+      if (error instanceof SupersededError || this.#options.detach.aborted) throw error;
+      if (isExpiredCredentials(error) || settleCall(error, 1).kind !== 'retry') throw error;
+      this.#options.output.event('warning', { message: describeError(error) });
+      return undefined;
+    }
+  }
+
+  /** @returns whether there is something to do at once, without waiting for the next turn. */
+  async #turn(run: RunRecord): Promise<boolean> {
+    const { stores, clock } = this.#options;
+    // A launch that may exist holds a share: nothing is granted before it is known.
+    await this.#staffing.settle(run);
+    // Segments first: whatever launch owns one has its record by then, so the list of tasks after it is complete.
+    const segments = await stores.segments.list(run.run);
+    const tasks = await stores.tasks.list(run.run);
+    this.#options.observer?.turn(run, segments, tasks);
+    await this.#watch.observe(tasks);
+    if (run.desired !== 'run') return this.#drain(run, tasks);
+    const news = tasks.filter(({ launch }) => !this.#known.has(launch));
+    const stop = reasonToStop({ run, segments, tasks, news, nowMs: Date.parse(clock.nowIso()) });
+    if (stop) {
+      await this.#requestStop(stop);
+      return true;
+    }
+    this.#staffing.tellShort(run, tasks);
+    this.#progress.report(run, segments, tasks);
+    await this.#saveActiveTime(run);
+    await this.#reopen(run, segments);
+    const rates = await this.#ratesLeft(run);
+    // Launches first: what a task left behind when it ended is for the one that replaces it.
+    const { launched, soon } = await this.#staffing.launch(run, rates, segments, tasks);
+    await this.#grant(rates, launched ? await stores.tasks.list(run.run) : tasks, soon);
+    const states = segmentStates(run, segments);
+    if (states.complete + states.failed < run.totalSegments) return false;
+    if (!this.#watch.allEnded(await stores.tasks.list(run.run))) return false;
+    if (states.failed > 0) await this.#requestStop(failedSegments(segments));
+    else if (run.dryRun) await this.#end('dry-run');
+    else await this.#endPass(run, clock);
+    return true;
+  }
+
+  /** Someone else may end the run, so how long it was worked on must not be known to this process alone. */
+  async #saveActiveTime(run: RunRecord): Promise<void> {
+    if (this.#activeMs - run.activeMs < SAVE_ACTIVE_TIME_MS) return;
+    await this.#options.stores.runs.supervise(this.#options.supervision, () => ({
+      activeMs: this.#activeMs,
+    }));
+  }
+
+  get #activeMs(): number {
+    return this.#activeBeforeMs + (this.#options.clock.monotonicMs() - this.#startedAtMs);
+  }
+
+  async #requestStop(reason: StopReason): Promise<void> {
+    const { stores, supervision } = this.#options;
+    await stores.runs.supervise(supervision, record =>
+      record.desired === 'run' ? { desired: 'stop', stopReason: reason } : undefined,
+    );
+  }
+
+  /** Tells every task to end, and ends the run, or its session, when all of them have. */
+  async #drain(run: RunRecord, tasks: readonly TaskRecord[]): Promise<boolean> {
+    const { stores } = this.#options;
+    for (const task of tasks.filter(({ status }) => isInAuthority(status))) {
+      if (task.heartbeat === 0) {
+        await this.#watch.fence(task, { kind: 'desired', message: `the run is to ${run.desired}` });
+      } else if (task.desired !== run.desired) {
+        await stores.tasks.setDesired(run.run, task.launch, run.desired);
+      }
+    }
+    await this.#staffing.idle();
+    if (!this.#watch.allEnded(await stores.tasks.list(run.run))) return false;
+    await this.#end(statusWhenEnded(run));
+    return true;
+  }
+
+  /** Segments of an earlier sweep begin again. */
+  async #reopen(run: RunRecord, segments: readonly SegmentRecord[]): Promise<void> {
+    const { stores } = this.#options;
+    const old = segments.filter(({ pass }) => pass < run.sweep);
+    await Promise.all(old.map(segment => stores.segments.reopen(segment, run.sweep)));
+  }
+
+  /** The budget, less what live traffic needs of it. A cut is part of the record: whoever resumes goes on with it. */
+  async #ratesLeft(run: RunRecord): Promise<Rates> {
+    const { guard, stores, supervision, output } = this.#options;
+    if (!guard) return run.rates;
+    const cut = await guard.look();
+    if (guard.blindBecause !== this.#blindBecause) {
+      this.#blindBecause = guard.blindBecause;
+      const message = guard.blindBecause
+        ? `The table's metrics cannot be read, so nothing makes the fleet faster: ${guard.blindBecause}`
+        : "The table's metrics can be read again.";
+      output.event('warning', { message });
+      output.say(message);
+    }
+    if (cut.factor !== (run.cut?.factor ?? 1)) {
+      await stores.runs.supervise(supervision, () => ({ cut }));
+      output.event('run.cut', { ...cut });
+      output.say(
+        cut.factor < 1
+          ? `The fleet uses ${Math.round(cut.factor * 100)} % of its budget: ${cut.reason}.`
+          : 'The fleet uses its whole budget again.',
+      );
+    }
+    return {
+      writeUnitsPerSecond: run.rates.writeUnitsPerSecond * cut.factor,
+      readUnitsPerSecond: run.rates.readUnitsPerSecond * cut.factor,
+    };
+  }
+
+  async #grant(rates: Rates, tasks: readonly TaskRecord[], soon: number): Promise<void> {
+    const { stores, clock, supervision } = this.#options;
+    const changes = this.#budget.changes(rates, tasks, clock.monotonicMs(), soon);
+    await Promise.all(
+      changes.map(async change => {
+        this.#budget.sending(change, clock.monotonicMs());
+        if (await stores.tasks.grant(change.task, change, supervision)) {
+          this.#budget.confirm(change, clock.monotonicMs());
+        }
+      }),
+    );
+  }
+
+  async #endPass(run: RunRecord, clock: Clock): Promise<void> {
+    const { stores, supervision, client, output, metrics, observer, detach } = this.#options;
+    const end = await whileWanted({ runs: stores.runs, supervision, clock, detach }, signal =>
+      (run.limit === undefined ? endPass : endCanary)(
+        run,
+        { stores, client, clock, supervision, output, metrics, observer },
+        signal,
+      ),
+    ).catch(async (error: unknown) => {
+      // What AWS says of the operator's credentials is no reason to stop the fleet.
+      if (!(error instanceof SystemicError) || isExpiredCredentials(error)) throw error;
+      await this.#requestStop({ kind: 'failed', message: error.message });
+      return undefined;
+    });
+    if (end?.next === 'finish') return this.#end(end.status);
+    if (end) await stores.runs.supervise(supervision, ({ pass, sweep }) => nextPass(end, pass, sweep));
+  }
+
+  async #end(status: RunStatus): Promise<void> {
+    const { stores, supervision, clock } = this.#options;
+    await stores.runs.supervise(supervision, () => ({
+      status,
+      activeMs: this.#activeMs,
+      ...(isFinished(status) && { finishedAt: clock.nowIso() }),
+    }));
+  }
+}
+
+function nextPass(end: PassEnd, pass: number, sweep: number): Partial<RunRecord> {
+  if (end.next === 'sweep') return { status: 'running', pass: pass + 1, sweep: pass + 1 };
+  return { pass: pass + 1, sweep };
+}

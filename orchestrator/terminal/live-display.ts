@@ -1,0 +1,77 @@
+import { createLogUpdate } from 'log-update';
+import type { Picture } from '../snapshot/snapshot.ts';
+import type { Surface, ViewStream } from './display.ts';
+import { drawFrame } from './frame.ts';
+import { clean, render } from './styled-text.ts';
+
+/** For a terminal that does not know its own size. */
+const USUAL_COLUMNS = 80;
+const USUAL_ROWS = 24;
+
+/** Lines that are shown again after the screen had to be cleared. */
+const KEPT_NOTES = 200;
+
+/** Clears the screen, not what scrolled out of it, and goes to its first line [ECMA-48: ED, CUP]. */
+const CLEAR_SCREEN = '\u001b[2J\u001b[H';
+
+/**
+ * One block that is drawn over, below the lines that stay.
+ *
+ * When a window is made narrower, terminals wrap what they show, each in its own way, so nobody knows any more how many
+ * lines the block takes. The screen is cleared then, and the newest lines and the block are drawn anew.
+ */
+export class LiveSurface implements Surface {
+  readonly #stream: ViewStream;
+  readonly #update: ReturnType<typeof createLogUpdate>;
+  readonly #notes: string[] = [];
+  #picture: Picture | undefined;
+  #closed = false;
+
+  constructor(stream: ViewStream) {
+    this.#stream = stream;
+    this.#update = createLogUpdate(stream as unknown as NodeJS.WritableStream);
+    stream.on('resize', this.#resized);
+  }
+
+  show(picture: Picture): void {
+    this.#picture = picture;
+    this.#draw();
+  }
+
+  note(line: string): void {
+    const lines = line.split('\n').map(clean);
+    this.#notes.push(...lines);
+    this.#notes.splice(0, this.#notes.length - KEPT_NOTES);
+    this.#update.clear();
+    this.#stream.write(`${lines.join('\n')}\n`);
+    this.#draw();
+  }
+
+  /** The last block stays on the screen. */
+  close(): void {
+    if (this.#closed) return;
+    this.#closed = true;
+    this.#stream.off('resize', this.#resized);
+    this.#update.done();
+  }
+
+  readonly #resized = (): void => {
+    this.#update.clear();
+    const frame = this.#frame();
+    const room = Math.max(0, (this.#stream.rows ?? USUAL_ROWS) - frame.length - 1);
+    const columns = (this.#stream.columns ?? USUAL_COLUMNS) - 1;
+    const notes = room === 0 ? [] : this.#notes.slice(-room).map(line => `${render([[line]], columns)}\n`);
+    this.#stream.write(`${CLEAR_SCREEN}${notes.join('')}`);
+    this.#draw();
+  };
+
+  #draw(): void {
+    if (this.#closed || !this.#picture) return;
+    this.#update(this.#frame().join('\n'));
+  }
+
+  #frame(): string[] {
+    const { columns = USUAL_COLUMNS, rows = USUAL_ROWS } = this.#stream;
+    return this.#picture ? drawFrame(this.#picture, { columns, rows }) : [];
+  }
+}

@@ -1,0 +1,122 @@
+import { count, duration, rate } from '../snapshot/format.ts';
+import type { Picture } from '../snapshot/snapshot.ts';
+
+/** The same warning is said again after this long at the earliest. */
+const REPEAT_WARNING_MS = 30_000;
+
+/** Throttling comes and goes with every heartbeat; it has ended when none was seen for this long. */
+const THROTTLING_ENDED_MS = 10_000;
+
+/** Ends whose reason is no news; a systemic one is the run's reason to stop, and is told once, with its end. */
+const ENDS: Readonly<Record<string, string>> = {
+  done: 'nothing left to do',
+  desired: 'as asked',
+  systemic: 'an error that holds for every item, so the run stops',
+};
+
+type Fields = Readonly<Record<string, unknown>>;
+
+/** What changed in a run and is worth a line: from the supervisor's events, and from one picture to the next. */
+export class Notes {
+  readonly #lines: string[] = [];
+  readonly #ended = new Map<string, number>();
+  readonly #warned = new Map<string, number>();
+  #launched = 0;
+  #budget: Picture['run']['budget'] | undefined;
+  #quarantined = 0;
+  #quarantineToldAtMs = Number.NEGATIVE_INFINITY;
+  #throttledSinceMs: number | undefined;
+  #throttledAtMs = 0;
+  #pass: number | undefined;
+  #status: string | undefined;
+
+  /** An event of the supervisor at this moment, in milliseconds. What it says by itself to people is left to it. */
+  event(name: string, fields: Fields, nowMs: number): void {
+    if (name === 'task.launched') this.#launched += 1;
+    else if (name === 'task.ended') this.#countEnd(fields);
+    else if (name === 'warning') this.#warn(String(fields['message']), nowMs);
+    else if (name === 'repair.started')
+      this.#lines.push(`Repairing the ${number(fields['items'])} items that lack it.`);
+    else if (name === 'verification.started')
+      this.#lines.push(`Verification of pass ${fields['pass']} begins.`);
+    else if (name === 'verification.finished') {
+      const missing = number(fields['missing']);
+      this.#lines.push(
+        `Verification: ${missing === '0' ? 'none' : missing} of ${number(fields['scanned'])} items lack it.`,
+      );
+    }
+  }
+
+  /** A later picture, at this moment. */
+  picture(picture: Picture, nowMs: number): void {
+    const { run, throttling } = picture;
+    if (this.#pass !== undefined && run.pass !== this.#pass)
+      this.#lines.push(`Pass ${this.#pass} has ended; pass ${run.pass} begins.`);
+    this.#pass = run.pass;
+    if (this.#status !== undefined && run.desired !== 'run' && this.#status === 'run') {
+      this.#lines.push(`The run is to ${run.desired}: tasks finish what they have in hand and end.`);
+    }
+    this.#status = run.desired;
+    this.#followBudget(run.budget);
+    this.#followQuarantine(picture, nowMs);
+    if (throttling) {
+      if (this.#throttledSinceMs === undefined) {
+        this.#throttledSinceMs = nowMs;
+        this.#lines.push(`The table throttles; the fleet slows down: ${throttling.reason}`);
+      }
+      this.#throttledAtMs = nowMs;
+    } else if (this.#throttledSinceMs !== undefined && nowMs - this.#throttledAtMs >= THROTTLING_ENDED_MS) {
+      const lasted = this.#throttledAtMs - this.#throttledSinceMs;
+      this.#lines.push(`The table has stopped throttling, after ${duration(lasted)}.`);
+      this.#throttledSinceMs = undefined;
+    }
+  }
+
+  /** The lines since the last call. */
+  take(): string[] {
+    for (const [what, tasks] of this.#ended) this.#lines.push(`${tasksIn(tasks)} ended: ${what}`);
+    if (this.#launched > 0) this.#lines.push(`${tasksIn(this.#launched)} launched.`);
+    this.#launched = 0;
+    this.#ended.clear();
+    return this.#lines.splice(0);
+  }
+
+  #followBudget(budget: Picture['run']['budget']): void {
+    const before = this.#budget;
+    this.#budget = budget;
+    const [now, old] = [describeBudget(budget), before && describeBudget(before)];
+    if (old !== undefined && now !== old) this.#lines.push(`The budget is ${now} now; it was ${old}.`);
+  }
+
+  /** What grows is said once in a while, not with each item. */
+  #followQuarantine({ run, counters: { quarantined } }: Picture, nowMs: number): void {
+    if (quarantined <= this.#quarantined || nowMs - this.#quarantineToldAtMs < REPEAT_WARNING_MS) return;
+    this.#quarantined = quarantined;
+    this.#quarantineToldAtMs = nowMs;
+    const items = quarantined === 1 ? '1 item is' : `${count(quarantined)} items are`;
+    this.#lines.push(`${items} in quarantine: orchestrate failures ${run.run}`);
+  }
+
+  #countEnd({ kind, reason }: Fields): void {
+    const what = ENDS[String(kind)] ?? String(reason);
+    this.#ended.set(what, (this.#ended.get(what) ?? 0) + 1);
+  }
+
+  #warn(message: string, nowMs: number): void {
+    if (nowMs - (this.#warned.get(message) ?? Number.NEGATIVE_INFINITY) < REPEAT_WARNING_MS) return;
+    this.#warned.set(message, nowMs);
+    this.#lines.push(`Warning: ${message}`);
+  }
+}
+
+function tasksIn(tasks: number): string {
+  return tasks === 1 ? '1 task' : `${count(tasks)} tasks`;
+}
+
+function describeBudget({ writeUnitsPerSecond, readUnitsPerSecond }: Picture['run']['budget']): string {
+  return `${rate(writeUnitsPerSecond)} write and ${rate(readUnitsPerSecond)} read units a second`;
+}
+
+function number(value: unknown): string {
+  return count(Number(value));
+}

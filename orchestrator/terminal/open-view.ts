@@ -1,0 +1,17 @@
+import type { Clock } from '../../core/clock.ts';
+import { PlainSurface } from './plain-display.ts';
+import { RunView } from './run-view.ts';
+
+export interface ViewPlace {
+  readonly stream: NodeJS.WriteStream;
+  readonly environment: Readonly<Record<string, string | undefined>>;
+  readonly json: boolean;
+}
+
+/** The view of a run: live on a terminal, lines everywhere else, and where NO_COLOR or --json asks for them. */
+export async function openView({ stream, environment, json }: ViewPlace, clock: Clock): Promise<RunView> {
+  const live = stream.isTTY && !json && !environment['NO_COLOR'] && environment['TERM'] !== 'dumb';
+  if (!live) return new RunView(new PlainSurface(text => stream.write(text), clock), clock);
+  const { LiveSurface } = await import('./live-display.ts');
+  return new RunView(new LiveSurface(stream), clock);
+}

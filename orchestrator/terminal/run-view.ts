@@ -1,0 +1,104 @@
+import type { Clock } from '../../core/clock.ts';
+import type { RunRecord, SegmentRecord, TaskRecord } from '../../core/records.ts';
+import type { VerificationProgress } from '../../core/sample-store.ts';
+import type { Output } from '../cli/output.ts';
+import type { RunObserver } from '../run-observer.ts';
+import { totals } from '../run-summary.ts';
+import { compose, countersForRate, type Records } from '../snapshot/compose.ts';
+import { HeartbeatAges } from '../snapshot/heartbeat-ages.ts';
+import { RateTrail } from '../snapshot/rate-trail.ts';
+import type { Surface } from './display.ts';
+import { Notes } from './notes.ts';
+
+/** Between two looks at what verification has read: its pages come faster than anybody reads. */
+const VERIFICATION_INTERVAL_MS = 250;
+
+/** The terminal has no charts. */
+const NO_HISTORY = { points: [], throttling: [], cuts: [], passes: [] };
+
+/** Follows a supervised run on a surface: the state as it is, and a line for each change. */
+export class RunView implements RunObserver {
+  readonly #surface: Surface;
+  readonly #clock: Clock;
+  readonly #notes = new Notes();
+  readonly #ages = new HeartbeatAges();
+  readonly #trail = new RateTrail();
+  #records: Records | undefined;
+  #scannedBefore: number | undefined;
+  #verifiedAtMs = Number.NEGATIVE_INFINITY;
+
+  constructor(surface: Surface, clock: Clock) {
+    this.#surface = surface;
+    this.#clock = clock;
+  }
+
+  turn(run: RunRecord, segments: readonly SegmentRecord[], tasks: readonly TaskRecord[]): void {
+    const before = this.#records;
+    if (before && run.sweep > before.run.sweep) this.#scannedBefore = totals(run, segments).scanned;
+    this.#records = {
+      run,
+      segments,
+      tasks,
+      quarantine: [],
+      verifications: [],
+      verificationProgress: before?.verificationProgress ?? [],
+    };
+    this.#show();
+  }
+
+  verification(progress: VerificationProgress): void {
+    const records = this.#records;
+    if (!records) return;
+    const others = records.verificationProgress.filter(({ pass }) => pass !== progress.pass);
+    this.#records = {
+      ...records,
+      run: { ...records.run, status: 'verifying' },
+      verificationProgress: [...others, progress],
+    };
+    const now = this.#clock.monotonicMs();
+    if (now - this.#verifiedAtMs < VERIFICATION_INTERVAL_MS) return;
+    this.#verifiedAtMs = now;
+    this.#show();
+  }
+
+  /** The output of whoever supervises: its events become notes, and its words do not run into the view. */
+  attached<T extends Output>(output: T): T {
+    return {
+      ...output,
+      event: (name, fields) => {
+        output.event(name, fields);
+        this.#notes.event(name, fields, this.#clock.monotonicMs());
+      },
+      say: line => this.#surface.note(line),
+    };
+  }
+
+  /** The last picture, of the run as it ended where it did, and the end of the view. */
+  close(ended?: RunRecord): void {
+    if (ended && this.#records) {
+      this.#records = { ...this.#records, run: ended };
+      this.#show();
+    }
+    for (const line of this.#notes.take()) this.#surface.note(line);
+    this.#surface.close();
+  }
+
+  #show(): void {
+    const records = this.#records;
+    if (!records) return;
+    const now = this.#clock.monotonicMs();
+    const nowMs = Date.parse(this.#clock.nowIso());
+    this.#trail.add(countersForRate(records), now);
+    const picture = compose(records, {
+      nowMs,
+      ages: this.#ages.look(records.tasks, now, nowMs),
+      rate: this.#trail.rate(),
+      history: NO_HISTORY,
+      scannedBefore: this.#scannedBefore,
+      orchestratorAgeMs: 0,
+    });
+    this.#notes.picture(picture, now);
+    for (const line of this.#notes.take()) this.#surface.note(line);
+    this.#surface.show(picture);
+  }
+}

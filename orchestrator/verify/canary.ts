@@ -1,0 +1,144 @@
+import { type DynamoDBClient, ScanCommand } from '@aws-sdk/client-dynamodb';
+import { type AttributeMap, decodeKey, encodeAttributeMap } from '../../core/attribute-value.ts';
+import { CapacityLimiter } from '../../core/capacity-limiter.ts';
+import type { Clock } from '../../core/clock.ts';
+import { type ItemWrite, keyOf, keyProjection } from '../../core/item-write.ts';
+import type { RunRecord } from '../../core/records.ts';
+import { persistently } from '../../core/retry-until-answered.ts';
+import { readItems } from '../user-table/read-items.ts';
+import type { PassEnd, PassEndOptions } from './pass-end.ts';
+
+/** Items of a page that is read to find a canary's. */
+const PAGE_ITEMS = 100;
+
+/** Keys in one BatchGetItem at most [API reference]. */
+const KEYS_A_CALL = 100;
+
+export interface CanaryRequest {
+  readonly client: Pick<DynamoDBClient, 'send'>;
+  readonly write: Pick<ItemWrite, 'table' | 'keySchema' | 'attribute'>;
+  readonly totalSegments: number;
+  /** Items to choose. */
+  readonly limit: number;
+  readonly limiter: CapacityLimiter;
+  readonly clock: Clock;
+  readonly signal: AbortSignal;
+}
+
+/**
+ * Chooses items that lack the attribute, as evenly over the segments as they are there, and exactly `limit` of them
+ * where the table has as many. It reads a small page of every segment in turn until it has enough.
+ * @returns keys as DynamoDB JSON, by segment
+ */
+export async function chooseCanary(request: CanaryRequest): Promise<Map<number, string[]>> {
+  const { totalSegments, limit } = request;
+  const found = new Map<number, string[]>();
+  let open = Array.from({ length: totalSegments }, (_, segment) => ({
+    segment,
+    start: undefined as AttributeMap | undefined,
+  }));
+  let total = 0;
+  while (open.length > 0 && total < limit) {
+    const further: typeof open = [];
+    for (const { segment, start } of open) {
+      const page = await readPage(request, segment, start);
+      const keys = (page.Items ?? []).map(item => encodeAttributeMap(keyOf(request.write.keySchema, item)));
+      total += keys.length;
+      found.set(segment, [...(found.get(segment) ?? []), ...keys]);
+      if (page.LastEvaluatedKey) further.push({ segment, start: page.LastEvaluatedKey });
+    }
+    open = further;
+  }
+  return dealEvenly(found, limit);
+}
+
+/** One of each segment in turn, until there are enough. */
+function dealEvenly(found: ReadonlyMap<number, readonly string[]>, limit: number): Map<number, string[]> {
+  const chosen = new Map<number, string[]>();
+  let left = limit;
+  for (let turn = 0; left > 0; turn++) {
+    const before = left;
+    for (const [segment, keys] of found) {
+      const key = keys[turn];
+      if (key === undefined || left === 0) continue;
+      chosen.set(segment, [...(chosen.get(segment) ?? []), key]);
+      left -= 1;
+    }
+    if (left === before) break;
+  }
+  return chosen;
+}
+
+async function readPage(
+  { client, write, totalSegments, limiter, clock, signal }: CanaryRequest,
+  segment: number,
+  start: AttributeMap | undefined,
+) {
+  const { ProjectionExpression, ExpressionAttributeNames } = keyProjection(write, false);
+  return persistently('Choosing the items of the canary', { clock, signal }, async () => {
+    await limiter.reserve(1, signal);
+    const page = await client.send(
+      new ScanCommand({
+        TableName: write.table,
+        Segment: segment,
+        TotalSegments: totalSegments,
+        ExclusiveStartKey: start,
+        Limit: PAGE_ITEMS,
+        Select: 'SPECIFIC_ATTRIBUTES',
+        ProjectionExpression,
+        FilterExpression: 'attribute_not_exists(#attribute)',
+        ExpressionAttributeNames: { ...ExpressionAttributeNames, '#attribute': write.attribute },
+        ReturnConsumedCapacity: 'TOTAL',
+      }),
+    );
+    limiter.settle(1, page.ConsumedCapacity?.CapacityUnits ?? 1);
+    return page;
+  });
+}
+
+/**
+ * The end of a canary: exactly the items that it was to write are read with strong consistency, and nothing else is
+ * verified. One that was deleted meanwhile does not count.
+ */
+export async function endCanary(
+  run: RunRecord,
+  { stores, supervision, client, clock, output }: PassEndOptions,
+  signal: AbortSignal,
+): Promise<PassEnd> {
+  await stores.runs.supervise(supervision, ({ status }) =>
+    status === 'verifying' ? undefined : { status: 'verifying' },
+  );
+  const keys = (await stores.canary.list(run.run)).map(decodeKey);
+  const limiter = new CapacityLimiter(clock, run.rates.readUnitsPerSecond);
+  const missing: AttributeMap[] = [];
+  for (let from = 0; from < keys.length; from += KEYS_A_CALL) {
+    const standing = await readItems('Reading the items of the canary back', {
+      ...{ client, table: run, limiter, clock, signal },
+      keys: keys.slice(from, from + KEYS_A_CALL),
+    });
+    missing.push(
+      ...standing.filter(item => !Object.hasOwn(item, run.attribute)).map(item => keyOf(run.keySchema, item)),
+    );
+  }
+  const quarantined = new Set((await stores.quarantine.list(run.run)).map(({ key }) => key));
+  const open = missing.map(encodeAttributeMap).filter(key => !quarantined.has(key));
+  await stores.runs.supervise(supervision, () => ({ missing: missing.length }));
+  output.event('canary.verified', {
+    table: run.table,
+    attribute: run.attribute,
+    items: keys.length,
+    missing: missing.length,
+    keys: open.slice(0, 10).map(key => JSON.parse(key) as unknown),
+  });
+  output.say(
+    open.length > 0
+      ? `${open.length} of the ${keys.length} items of the canary lack "${run.attribute}" again, for instance ${open[0]}: a live writer took it away.`
+      : `The ${keys.length} items of the canary were read back with strong consistency.`,
+  );
+  if (missing.length === 0) return { next: 'finish', status: 'canary', missing: 0 };
+  return {
+    next: 'finish',
+    status: open.length === 0 ? 'quarantined' : 'incomplete',
+    missing: missing.length,
+  };
+}

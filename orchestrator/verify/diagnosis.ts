@@ -1,0 +1,77 @@
+import { type AttributeMap, encodeAttributeMap } from '../../core/attribute-value.ts';
+import { keyOf } from '../../core/item-write.ts';
+import type { RunRecord } from '../../core/records.ts';
+import { createdAtMs, detectCreatedKey } from '../user-table/created-at.ts';
+
+/** What the items that a verification found without the attribute say of live writers. */
+export interface Diagnosis {
+  /** Created since the code that sets it is said to be live, or since the run began. */
+  readonly createdSince: number;
+  /** Older than the run, and settled by its sweep: they had the attribute, and lost it. */
+  readonly lost: number;
+  /** Without a time of creation. */
+  readonly unknown: number;
+  readonly since: string;
+  readonly words: string;
+}
+
+/**
+ * Tells apart, by when they were created, why items lack the attribute although every page of the sweep has settled.
+ * @param items with their keys and, where it was asked for, the attribute that says when they were created; none that
+ *   is in quarantine
+ * @param all how many were found, of which these may be the first
+ */
+export function diagnose(
+  run: Pick<RunRecord, 'attribute' | 'keySchema' | 'createdAt' | 'deployedAt' | 'createdKey'>,
+  items: readonly AttributeMap[],
+  all = items.length,
+): Diagnosis | undefined {
+  if (items.length === 0) return undefined;
+  const by = detectCreatedKey(run.keySchema, items, run.createdKey);
+  const since = run.deployedAt ?? run.createdAt;
+  const young: AttributeMap[] = [];
+  const old: AttributeMap[] = [];
+  const timeless: AttributeMap[] = [];
+  for (const item of items) {
+    const created = by === undefined ? undefined : createdAtMs(item[by]);
+    if (created === undefined) timeless.push(item);
+    else if (created >= Math.min(Date.parse(since), Date.parse(run.createdAt))) young.push(item);
+    else old.push(item);
+  }
+  const example = (of: readonly AttributeMap[]) =>
+    of[0] ? ` For instance ${encodeAttributeMap(keyOf(run.keySchema, of[0]))}.` : '';
+  const parts: string[] = [];
+  if (young.length > 0) {
+    const when = run.deployedAt ? `the deployment of ${run.deployedAt}` : 'the start';
+    parts.push(
+      `${counted(young.length)} created after ${when}, by code that does not set "${run.attribute}": deploy first, then repair.${example(young)}`,
+    );
+  }
+  if (old.length > 0) {
+    parts.push(
+      `${counted(old.length)} created before the start and had "${run.attribute}" when the sweep was complete: something took it away. ` +
+        'A stale writer does that: one that reads an item, and puts the whole old item back. Find it and have it update ' +
+        `single attributes, then repair.${example(old)}`,
+    );
+  }
+  if (timeless.length > 0) {
+    parts.push(
+      `${timeless.length} do not say when they were created: code that does not set "${run.attribute}", or one that ` +
+        `puts whole old items back, is live. Name the attribute that says it next time: --created-key.${example(timeless)}`,
+    );
+  }
+  return {
+    createdSince: young.length,
+    lost: old.length,
+    unknown: timeless.length,
+    since,
+    words: [
+      ...(all > items.length ? [`Of the ${all} items, ${items.length} were looked at:`] : []),
+      ...parts,
+    ].join('\n'),
+  };
+}
+
+function counted(items: number): string {
+  return items === 1 ? '1 item was' : `${items} items were`;
+}

@@ -1,0 +1,31 @@
+import type { RunRecord } from '../../core/records.ts';
+import type { VerificationProgress, VerificationSegment } from '../../core/sample-store.ts';
+import type { VerifiedPage } from './verification.ts';
+
+/** Adds up a verification scan's pages by its segments, for those who watch. */
+export class VerificationTracker {
+  readonly #head: Pick<VerificationProgress, 'run' | 'pass' | 'startedAt'>;
+  readonly #segments: VerificationSegment[];
+  #readUnits = 0;
+
+  constructor({ run, pass }: Pick<RunRecord, 'run' | 'pass'>, totalSegments: number, startedAt: string) {
+    this.#head = { run, pass, startedAt };
+    this.#segments = Array.from({ length: totalSegments }, () => ({ scanned: 0, missing: 0, done: false }));
+  }
+
+  add({ segment, scanned, missing, readUnits, last }: VerifiedPage): void {
+    const before = this.#segments[segment];
+    if (!before) throw new RangeError(`The verification has no segment ${segment}.`);
+    this.#readUnits += readUnits;
+    this.#segments[segment] = {
+      scanned: before.scanned + scanned,
+      missing: before.missing + missing,
+      done: last,
+    };
+  }
+
+  /** As of now, which the caller says. */
+  progress(at: string): VerificationProgress {
+    return { ...this.#head, at, segments: [...this.#segments], readUnits: this.#readUnits };
+  }
+}

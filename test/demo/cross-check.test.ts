@@ -1,0 +1,102 @@
+import { describe, expect, test } from 'vitest';
+import { ApplicationStatsRecorder } from '../../demo/application-stats.ts';
+import { type Evidence, findDisagreements } from '../../demo/cross-check.ts';
+import type { RunFinished } from '../../demo/run-events.ts';
+
+const finished: RunFinished = {
+  event: 'run.finished',
+  runId: 'r',
+  status: 'verified',
+  table: 'stuff',
+  attribute: 'test',
+  segments: 32,
+  tasks: 4,
+  scanned: 100,
+  matched: 80,
+  updated: 75,
+  alreadySet: 3,
+  deleted: 2,
+  quarantined: 0,
+  missing: 0,
+  passes: 1,
+  durationMs: 1000,
+  consumed: { readCapacityUnits: 10, writeCapacityUnits: 80 },
+};
+
+const agreeing: Evidence = {
+  exitCode: 0,
+  finished,
+  strayLines: [],
+  journal: {
+    clean: true,
+    scanned: 98,
+    live: 98,
+    counts: {},
+    examples: [],
+    filled: { atLeast: 75, atMost: 75 },
+    applicationSet: 23,
+    unknown: 0,
+  },
+  metrics: {
+    scanned: 100,
+    updated: 75,
+    alreadySet: 3,
+    deleted: 2,
+    quarantined: 0,
+    readCapacityUnits: 10,
+    writeCapacityUnits: 80,
+  },
+  application: new ApplicationStatsRecorder().summary(0),
+};
+
+test('nothing is found when all agree', () => {
+  expect(findDisagreements(agreeing)).toStrictEqual([]);
+});
+
+describe('each disagreement is a sentence', () => {
+  test.each<[string, Partial<Evidence>, RegExp]>([
+    ['an exit code', { exitCode: 6 }, /ended as "verified" with exit code 6/],
+    ['a status', { finished: { ...finished, status: 'incomplete' } }, /ended as "incomplete"/],
+    ['missing items', { finished: { ...finished, missing: 2 } }, /2 items as missing/],
+    [
+      'a counter that does not add up',
+      { finished: { ...finished, matched: 81 } },
+      /is 80, but 81 items matched/,
+    ],
+    [
+      'a journal that says otherwise',
+      { journal: { ...agreeing.journal, filled: { atLeast: 74, atMost: 74 } } },
+      /counts 75 items as updated; by the journal it set 74/,
+    ],
+    [
+      'a metric',
+      { metrics: { ...agreeing.metrics, alreadySet: 2 } },
+      /ItemsAlreadySet sums up to 2 in CloudWatch; run.finished says 3/,
+    ],
+    [
+      'consumed capacity',
+      { metrics: { ...agreeing.metrics, readCapacityUnits: 10.5 } },
+      /ConsumedReadCapacity sums up to 10.5 in CloudWatch; run.finished says 10\./,
+    ],
+    [
+      'a deviation',
+      { journal: { ...agreeing.journal, clean: false, counts: { 'item-lost': 4 } } },
+      /4 × item-lost: items that nobody deleted are gone/,
+    ],
+    [
+      'a refused write',
+      { application: { ...agreeing.application, refused: 1, lastRefusal: 'too large' } },
+      /refused 1 writes of the application: too large/,
+    ],
+    ['a stray line', { strayLines: ['oops'] }, /1 lines on .* no events, such as: oops/],
+  ])('%s', (_, change, sentence) => {
+    const found = findDisagreements({ ...agreeing, ...change });
+    expect(found).toHaveLength(1);
+    expect(found[0]).toMatch(sentence);
+  });
+
+  test('a count of the tool within the journal’s bounds agrees', () => {
+    const journal = { ...agreeing.journal, filled: { atLeast: 70, atMost: 76 } };
+    expect(findDisagreements({ ...agreeing, journal })).toStrictEqual([]);
+  });
+});

@@ -1,0 +1,168 @@
+import { type AttributeValue, type DynamoDBClient, PutItemCommand } from '@aws-sdk/client-dynamodb';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { parseJsonValue } from '../../../core/attribute-value.ts';
+import type { WriteApi } from '../../../core/records.ts';
+import { proveEngine } from '../../../orchestrator/plan/engine-proof.ts';
+import { type Item, useEngine } from '../../support/engine.ts';
+import { type HttpFront, type Script, startHttpFront } from '../../support/http-front.ts';
+
+const engine = useEngine();
+const APIS: WriteApi[] = ['batch', 'single'];
+
+let control: string;
+let front: HttpFront;
+let client: DynamoDBClient;
+
+beforeEach(async () => {
+  control = (await engine.createControlTable()).name;
+  front = await startHttpFront(engine.endpoint);
+  client = engine.connect(front.endpoint);
+});
+
+afterEach(() => front.close());
+
+const prove = (api: WriteApi, attribute = 'test', value: AttributeValue = { N: '1' }) =>
+  proveEngine(client, control, { attribute, value }, api);
+
+describe.each(APIS)('the proof of %s writes', api => {
+  test('holds on a real engine, and leaves nothing behind', async () => {
+    expect(await prove(api)).toEqual({ holds: true, findings: [] });
+    expect(await engine.items(control)).toEqual([]);
+  });
+
+  test.each([
+    '1',
+    '"text"',
+    '""',
+    'null',
+    'true',
+    '[]',
+    '{}',
+    '[1,{"a":null}]',
+    '1e21',
+    '1e-130',
+    '-0.5',
+    '9007199254740992',
+  ])('holds for the value %s', async json => {
+    expect((await prove(api, 'test', parseJsonValue(json))).findings).toEqual([]);
+  });
+
+  // The first four are names that the proof's own items, or those of the control table, have.
+  test.each(['other', 'run', 'item', 'expiresAt', 'status', 'select', 'TEST', 'my-attr', 'constructor'])(
+    'holds for the attribute %s',
+    async attribute => {
+      expect((await prove(api, attribute)).findings).toEqual([]);
+    },
+  );
+
+  test('touches only items of its own', async () => {
+    const theirs: Item = { run: { S: 'run-1' }, item: { S: 'RUN' }, status: { S: 'running' } };
+    await engine.fill(control, [theirs]);
+    await prove(api);
+    expect(await engine.items(control)).toEqual([theirs]);
+    const runs = front.calls.flatMap(({ body }) => [body.Item?.run?.S, body.Key?.run?.S].filter(Boolean));
+    for (const run of runs) expect(run).toMatch(/^PROOF#/);
+  });
+
+  test('gives its items a day to live, should it be cut off', async () => {
+    await prove(api);
+    const put = front.calls.find(({ operation }) => operation === 'PutItem');
+    const seconds = Number(put?.body.Item.expiresAt.N) - Date.now() / 1_000;
+    expect(seconds).toBeGreaterThan(80_000);
+    expect(seconds).toBeLessThan(90_000);
+  });
+
+  test('cleans up also when a call fails, and says what failed', async () => {
+    front.script = ({ operation }, answer) =>
+      operation === 'BatchExecuteStatement' || operation === 'UpdateItem'
+        ? answer.refuse('AccessDeniedException', 'not for you')
+        : answer.pass();
+    await expect(prove(api)).rejects.toThrow('not for you');
+    expect(await engine.items(control)).toEqual([]);
+  });
+});
+
+describe.each(['a.b', 'with "quotes"', 'ä b'])('the attribute %s', attribute => {
+  test('is proved as a single write', async () => {
+    expect((await prove('single', attribute)).findings).toEqual([]);
+  });
+});
+
+/** Engines that do not do what the write must mean: each answers as a good one does, and does something else. */
+describe.each(APIS)('the proof of %s writes finds out an engine that', api => {
+  /** After the tool's own writes, the engine does this to the item of that name. */
+  function misbehaving(name: string, change: (item: Item) => Item): Script {
+    let done = false;
+    return async (call, answer) => {
+      const { status, body } = await answer.forward();
+      const writes =
+        call.operation === 'BatchExecuteStatement' ||
+        (call.operation === 'UpdateItem' && call.body.Key.item.S === name);
+      if (!writes || done) return answer.reply(status, body);
+      done = true;
+      const run: AttributeValue =
+        call.operation === 'UpdateItem' ? call.body.Key.run : call.body.Statements[0].Parameters[1];
+      const key = { run, item: { S: name } };
+      const item = (await engine.read(control, key)) ?? key;
+      await engine.client.send(new PutItemCommand({ TableName: control, Item: change(item) }));
+      answer.reply(status, body);
+    };
+  }
+
+  test('creates an item that does not exist', async () => {
+    front.script = misbehaving('absent', key => ({ ...key, test: { N: '1' } }));
+    const { holds, findings } = await prove(api);
+    expect(holds).toBe(false);
+    expect(findings).toEqual(['on a key without an item, the write left {"N":"1"}']);
+    expect(await engine.items(control)).toEqual([]);
+  });
+
+  test('overwrites a value', async () => {
+    front.script = misbehaving('present', item => ({ ...item, test: { N: '1' } }));
+    expect((await prove(api)).findings).toEqual([
+      'on an item whose attribute is present, the write left {"N":"1"}',
+    ]);
+  });
+
+  test('takes NULL for missing', async () => {
+    front.script = misbehaving('null', item => ({ ...item, test: { N: '1' } }));
+    expect((await prove(api)).findings).toEqual([
+      'on an item whose attribute is null, the write left {"N":"1"}',
+    ]);
+  });
+
+  test('writes another value', async () => {
+    front.script = misbehaving('missing', item => ({ ...item, test: { S: '1' } }));
+    expect((await prove(api)).findings).toEqual([
+      'on an item that lacks the attribute, the write left {"S":"1"}',
+    ]);
+  });
+
+  test('touches another attribute, or loses one', async () => {
+    front.script = misbehaving('missing', item => ({ ...item, other: { S: 'changed' } }));
+    expect((await prove(api)).holds).toBe(false);
+    front.script = misbehaving('missing', ({ other: _, ...item }) => item);
+    expect((await prove(api)).holds).toBe(false);
+  });
+
+  test('says yes and does nothing', async () => {
+    front.script = (call, answer) => {
+      if (call.operation === 'UpdateItem') return answer.reply(200, {});
+      if (call.operation !== 'BatchExecuteStatement') return answer.pass();
+      return answer.reply(200, { Responses: call.body.Statements.map(() => ({})) });
+    };
+    expect((await prove(api)).findings).toEqual([
+      'on an item that lacks the attribute, the write left no attribute',
+    ]);
+  });
+
+  test('refuses what it must do', async () => {
+    front.script = (call, answer) => {
+      if (call.operation === 'UpdateItem') return answer.refuse('ConditionalCheckFailedException');
+      if (call.operation !== 'BatchExecuteStatement') return answer.pass();
+      const refused = { Error: { Code: 'ConditionalCheckFailed' } };
+      return answer.reply(200, { Responses: call.body.Statements.map(() => refused) });
+    };
+    expect((await prove(api)).holds).toBe(false);
+  });
+});

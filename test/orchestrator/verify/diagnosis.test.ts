@@ -1,0 +1,70 @@
+import { expect, test } from 'vitest';
+import { diagnose } from '../../../orchestrator/verify/diagnosis.ts';
+import { type Item, STUFF_KEY } from '../../support/engine.ts';
+
+const START = '2026-11-24T12:00:00.000Z';
+const RUN = { attribute: 'test', keySchema: STUFF_KEY, createdAt: START };
+
+const at = (iso: string) => ({ N: String(Date.parse(iso)) });
+const item = (id: string, created: Item[string], more: Item = {}): Item => ({
+  id: { S: id },
+  created,
+  ...more,
+});
+
+const BEFORE = '2026-11-24T09:00:00.000Z';
+const AFTER = '2026-11-24T12:00:07.000Z';
+
+test('nothing is said of nothing', () => {
+  expect(diagnose(RUN, [])).toBeUndefined();
+});
+
+test('items that were created after the start come from code that does not set it', () => {
+  const found = diagnose(
+    RUN,
+    ['a', 'b', 'c'].map(id => item(id, at(AFTER))),
+  );
+  expect(found).toMatchObject({ createdSince: 3, lost: 0, unknown: 0, since: START });
+  expect(found?.words).toMatch(
+    /^3 items were created after the start, by code that does not set "test": deploy first, then repair\. For instance \{"created":\{"N":"\d+"\},"id":\{"S":"a"\}\}\.$/,
+  );
+});
+
+test('an old item had it when the sweep was complete: a stale writer took it away', () => {
+  const found = diagnose(RUN, [item('old', at(BEFORE))]);
+  expect(found).toMatchObject({ createdSince: 0, lost: 1 });
+  expect(found?.words).toMatch(/^1 item was created before the start and had "test".*stale writer/);
+});
+
+test('both are told apart, each with an example of its own', () => {
+  const found = diagnose(RUN, [item('old', at(BEFORE)), item('new', at(AFTER))]);
+  expect(found).toMatchObject({ createdSince: 1, lost: 1 });
+  expect(found?.words.split('\n')).toEqual([
+    expect.stringContaining('"S":"new"'),
+    expect.stringContaining('"S":"old"'),
+  ]);
+});
+
+test('with the time of the deployment, that is what items are held against', () => {
+  const deployedAt = '2026-11-24T08:00:00.000Z';
+  const found = diagnose({ ...RUN, deployedAt }, [item('between', at(BEFORE))]);
+  expect(found).toMatchObject({ createdSince: 1, lost: 0, since: deployedAt });
+  expect(found?.words).toContain(`created after the deployment of ${deployedAt}`);
+});
+
+test('the attribute that was named says it, in ISO 8601 too', () => {
+  const found = diagnose({ ...RUN, createdKey: 'madeAt' }, [item('x', { N: '7' }, { madeAt: { S: AFTER } })]);
+  expect(found).toMatchObject({ createdSince: 1, unknown: 0 });
+});
+
+test('without any time it names both kinds of code, and how to know next time', () => {
+  const found = diagnose(RUN, [item('x', { N: '7' })]);
+  expect(found).toMatchObject({ createdSince: 0, lost: 0, unknown: 1 });
+  expect(found?.words).toContain('--created-key');
+});
+
+test('says so when it has not seen all of them', () => {
+  expect(diagnose(RUN, [item('a', at(AFTER))], 1_200)?.words).toMatch(
+    /^Of the 1200 items, 1 were looked at:\n1 item was created after/,
+  );
+});

@@ -1,0 +1,374 @@
+import { DeleteItemCommand, type DynamoDBClient, ScanCommand } from '@aws-sdk/client-dynamodb';
+import fc from 'fast-check';
+import { afterEach, describe, expect, test } from 'vitest';
+import { encodeAttributeMap } from '../../../core/attribute-value.ts';
+import { CapacityLimiter } from '../../../core/capacity-limiter.ts';
+import { SystemicError } from '../../../core/errors.ts';
+import type { KeySchema } from '../../../core/records.ts';
+import {
+  sampleOf,
+  type VerificationRequest,
+  type VerifiedPage,
+  verificationSegments,
+  verifyTable,
+} from '../../../orchestrator/verify/verification.ts';
+import { type Item, STUFF_KEY, stuffItems, stuffKey, useEngine } from '../../support/engine.ts';
+import { type HttpFront, startHttpFront } from '../../support/http-front.ts';
+import { quickClock } from '../../support/quick-clock.ts';
+
+const engine = useEngine();
+const NEVER = new AbortController().signal;
+const closers: (() => Promise<void> | void)[] = [];
+
+afterEach(async () => {
+  for (const close of closers.splice(0)) await close();
+});
+
+function verify(table: string, given: Partial<VerificationRequest> = {}) {
+  const clock = quickClock(50);
+  return verifyTable({
+    client: engine.client,
+    table,
+    keySchema: STUFF_KEY,
+    attribute: 'test',
+    totalSegments: 3,
+    limiter: new CapacityLimiter(clock, 100_000),
+    clock,
+    signal: NEVER,
+    ...given,
+  });
+}
+
+async function inFront(): Promise<{ front: HttpFront; client: DynamoDBClient }> {
+  const front = await startHttpFront(engine.endpoint);
+  const client = engine.connect(front.endpoint);
+  closers.push(() => front.close());
+  return { front, client };
+}
+
+const texts = (keys: readonly Item[]) => keys.map(encodeAttributeMap).sort();
+
+/** `stuff` items that have the attribute, those aside. */
+const withoutTest = (count: number, missing: readonly number[]): Item[] =>
+  stuffItems(count).map((item, index) => (missing.includes(index) ? item : { ...item, test: { N: '1' } }));
+
+describe('the verification scan', () => {
+  test('finds exactly the items that lack the attribute, whichever they are', async () => {
+    await fc.assert(
+      fc.asyncProperty(
+        fc.uniqueArray(fc.nat({ max: 59 }), { maxLength: 12 }),
+        fc.integer({ min: 1, max: 9 }),
+        async (missing, totalSegments) => {
+          const table = await engine.createTable();
+          await engine.fill(table, withoutTest(60, missing));
+          const result = await verify(table, { totalSegments });
+          expect(result).toMatchObject({ missing: missing.length, nulls: 0 });
+          expect(texts(result.keys)).toEqual(texts(missing.map(stuffKey)));
+          expect(result.readUnits).toBeGreaterThan(0);
+        },
+      ),
+      { numRuns: 8 },
+    );
+  });
+
+  test('of an empty table finds nothing', async () => {
+    const table = await engine.createTable();
+    expect(await verify(table)).toMatchObject({ scanned: 0, missing: 0, nulls: 0, keys: [] });
+  });
+
+  test('counts every item once', async () => {
+    const table = await engine.createTable();
+    await engine.fill(table, withoutTest(50, [1]));
+    expect((await verify(table)).scanned).toBe(50);
+  });
+
+  test('counts an attribute that is NULL as there, and says how many there are', async () => {
+    const table = await engine.createTable();
+    const items = withoutTest(20, [3]);
+    for (const index of [1, 2]) items[index] = { ...(items[index] as Item), test: { NULL: true } };
+    await engine.fill(table, items);
+    const result = await verify(table);
+    expect(result).toMatchObject({ missing: 1, nulls: 2 });
+    expect(texts(result.keys)).toEqual(texts([stuffKey(3)]));
+  });
+
+  test.each<[string, Item]>([
+    ['an empty string', { test: { S: '' } }],
+    ['false', { test: { BOOL: false } }],
+    ['zero', { test: { N: '0' } }],
+    ['an empty map', { test: { M: {} } }],
+    ['an empty list', { test: { L: [] } }],
+    ['empty binary', { test: { B: new Uint8Array() } }],
+  ])('takes %s for a value', async (_, value) => {
+    const table = await engine.createTable();
+    await engine.fill(
+      table,
+      stuffItems(3).map(item => ({ ...item, ...value })),
+    );
+    expect(await verify(table)).toMatchObject({ missing: 0, nulls: 0 });
+  });
+
+  const LONG = '9'.repeat(38);
+  test.each<[string, KeySchema, Item[]]>([
+    ['a string', [{ name: 'id', type: 'S' }], [{ id: { S: 'ä "x" \u0001' } }]],
+    [
+      'numbers of 38 digits',
+      [{ name: 'n', type: 'N' }],
+      [{ n: { N: LONG } }, { n: { N: `-${LONG}` } }, { n: { N: '0.5' } }],
+    ],
+    ['binary', [{ name: 'b', type: 'B' }], [{ b: { B: Uint8Array.from([0, 255, 1]) } }]],
+    [
+      'binary and a number',
+      [
+        { name: 'b', type: 'B' },
+        { name: 'n', type: 'N' },
+      ],
+      [{ b: { B: Uint8Array.from([7]) }, n: { N: '-1.25' } }],
+    ],
+    [
+      'names that need placeholders',
+      [
+        { name: 'se.lect', type: 'S' },
+        { name: '#a', type: 'S' },
+      ],
+      [{ 'se.lect': { S: 'a' }, '#a': { S: 'b' } }],
+    ],
+  ])('names keys of %s as they are', async (_, keySchema, keys) => {
+    const table = await engine.createTable(keySchema);
+    await engine.fill(
+      table,
+      keys.map(key => ({ ...key, other: { S: 'x' } })),
+    );
+    const result = await verify(table, { keySchema });
+    expect(result.missing).toBe(keys.length);
+    expect(texts(result.keys)).toEqual(texts(keys));
+  });
+
+  test.each([
+    'constructor',
+    'toString',
+    'hasOwnProperty',
+    'a.b',
+    'select',
+    'with "quotes"',
+    '#a',
+    ':null',
+    'ä',
+  ])('looks for an attribute named %s in the item and nowhere else', async attribute => {
+    const table = await engine.createTable();
+    const [has, lacks, empty] = stuffItems(3) as [Item, Item, Item];
+    await engine.fill(table, [
+      { ...has, [attribute]: { N: '1' } },
+      lacks,
+      { ...empty, [attribute]: { NULL: true } },
+    ]);
+    const result = await verify(table, { attribute });
+    expect(result).toMatchObject({ scanned: 3, missing: 1, nulls: 1 });
+    expect(texts(result.keys)).toEqual(texts([stuffKey(1)]));
+  });
+
+  test('keeps a thousand keys for a repair, and counts the others too', async () => {
+    const table = await engine.createTable();
+    await engine.fill(table, stuffItems(1_010));
+    const result = await verify(table);
+    expect(result.missing).toBe(1_010);
+    expect(result.keys).toHaveLength(1_000);
+  });
+
+  test('brings another attribute along, where one is asked for', async () => {
+    const table = await engine.createTable();
+    await engine.fill(
+      table,
+      stuffItems(1).map(item => ({ ...item, madeAt: { N: '5' } })),
+    );
+    const { keys } = await verify(table, { alsoRead: 'madeAt' });
+    expect(keys).toEqual([{ ...stuffKey(0), madeAt: { N: '5' } }]);
+  });
+
+  test('may be asked to bring along what it looks for', async () => {
+    const table = await engine.createTable();
+    await engine.fill(table, stuffItems(2));
+    expect((await verify(table, { alsoRead: 'test' })).missing).toBe(2);
+  });
+});
+
+describe('each request', () => {
+  test('is strongly consistent, in one of the segments, over keys and the attribute', async () => {
+    const table = await engine.createTable();
+    await engine.fill(table, withoutTest(10, [0]));
+    const { front, client } = await inFront();
+    await verify(table, { client, totalSegments: 4 });
+    expect(front.calls.map(({ body }) => body.Segment).sort()).toEqual([0, 1, 2, 3]);
+    for (const { operation, body } of front.calls) {
+      expect(operation).toBe('Scan');
+      expect(body).toMatchObject({
+        ConsistentRead: true,
+        TotalSegments: 4,
+        Select: 'SPECIFIC_ATTRIBUTES',
+        ProjectionExpression: '#k0, #k1, #a',
+        ReturnConsumedCapacity: 'TOTAL',
+      });
+    }
+  });
+
+  test('is small when the budget is, and goes on where the last one ended', async () => {
+    const table = await engine.createTable();
+    await engine.fill(table, withoutTest(30, [4, 20]));
+    const { front, client } = await inFront();
+    const clock = quickClock(200);
+    const result = await verify(table, {
+      client,
+      clock,
+      totalSegments: 1,
+      limiter: new CapacityLimiter(clock, 1),
+    });
+    expect(front.calls.length).toBeGreaterThan(3);
+    for (const { body } of front.calls) expect(body.Limit).toBe(8);
+    expect(texts(result.keys)).toEqual(texts([stuffKey(4), stuffKey(20)]));
+  });
+
+  test('keeps within the budget', async () => {
+    const table = await engine.createTable();
+    await engine.fill(table, withoutTest(40, []));
+    const { front, client } = await inFront();
+    const speed = 50;
+    const clock = quickClock(speed);
+    front.script = async (_, answer) => {
+      const { status, body } = await answer.forward();
+      answer.reply(status, { ...body, ConsumedCapacity: { TableName: table, CapacityUnits: 10 } });
+    };
+    const startedAt = clock.monotonicMs();
+    const { readUnits } = await verify(table, {
+      client,
+      clock,
+      totalSegments: 2,
+      limiter: new CapacityLimiter(clock, 2),
+    });
+    const seconds = (clock.monotonicMs() - startedAt) / 1_000;
+    // What was consumed last is paid for by nobody who comes after.
+    expect((readUnits - 2 * 10) / 2).toBeLessThanOrEqual(seconds);
+  });
+
+  test.each([
+    ['ThrottlingException', 400],
+    ['ProvisionedThroughputExceededException', 400],
+    ['InternalServerError', 500],
+  ])('that fails with %s is sent again, and the page is not lost or counted twice', async (type, status) => {
+    const table = await engine.createTable();
+    await engine.fill(table, withoutTest(30, [7]));
+    const { front, client } = await inFront();
+    let calls = 0;
+    front.script = (_, answer) => (calls++ % 2 === 0 ? answer.refuse(type, 'm', {}, status) : answer.pass());
+    expect(await verify(table, { client })).toMatchObject({ scanned: 30, missing: 1 });
+  });
+
+  test('whose reply is cut off is sent again', async () => {
+    const table = await engine.createTable();
+    await engine.fill(table, withoutTest(30, [7]));
+    const { front, client } = await inFront();
+    let calls = 0;
+    front.script = async (_, answer) => {
+      if (calls++ > 2) return answer.pass();
+      await answer.forward();
+      answer.cut();
+    };
+    expect(await verify(table, { client })).toMatchObject({ scanned: 30, missing: 1 });
+  });
+
+  test.each(['AccessDeniedException', 'ResourceNotFoundException', 'ValidationException', 'SomethingNew'])(
+    'that is answered with %s ends the verification: nothing is proved',
+    async type => {
+      const table = await engine.createTable();
+      const { front, client } = await inFront();
+      front.script = (_, answer) => answer.refuse(type, 'said so');
+      const verifying = verify(table, { client });
+      await expect(verifying).rejects.toThrow(SystemicError);
+      await expect(verifying).rejects.toThrow(/said so/);
+    },
+  );
+
+  test('is not sent any more when the verification is to end', async () => {
+    const table = await engine.createTable();
+    const { front, client } = await inFront();
+    const stop = new AbortController();
+    front.script = (_, answer) => {
+      stop.abort(new Error('superseded'));
+      answer.refuse('ThrottlingException');
+    };
+    await expect(verify(table, { client, signal: stop.signal, totalSegments: 1 })).rejects.toThrow(
+      'superseded',
+    );
+    expect(front.calls).toHaveLength(1);
+  });
+});
+
+test('an item that is deleted between two pages takes none of those behind it along', async () => {
+  const { front, client } = await inFront();
+  const table = await engine.createTable();
+  await engine.fill(table, withoutTest(60, [3, 30, 57]));
+  let deleted = 0;
+  front.script = async (call, answer) => {
+    const Key = call.body.ExclusiveStartKey;
+    if (Key && deleted < 2) {
+      deleted += 1;
+      await engine.client.send(new DeleteItemCommand({ TableName: table, Key }));
+    }
+    await answer.pass();
+  };
+  const clock = quickClock(50);
+  const pages: VerifiedPage[] = [];
+  const result = await verify(table, {
+    client,
+    totalSegments: 2,
+    limiter: new CapacityLimiter(clock, 2),
+    onPage: page => pages.push(page),
+  });
+  const { Items = [] } = await engine.client.send(new ScanCommand({ TableName: table }));
+  expect(result.scanned).toBe(Items.length);
+  expect(result.missing).toBe(Items.filter(item => !item['test']).length);
+  expect(texts(result.keys)).toEqual(
+    texts(Items.filter(item => !item['test']).map(({ id, created }) => ({ id, created }) as Item)),
+  );
+  expect(pages.reduce((sum, { scanned }) => sum + scanned, 0)).toBe(result.scanned);
+  expect(pages.filter(({ last }) => last)).toHaveLength(2);
+});
+
+test('each page is told once, and the last of each segment as such', async () => {
+  const table = await engine.createTable();
+  await engine.fill(table, withoutTest(30, [1, 2, 3]));
+  const clock = quickClock(200);
+  const pages: VerifiedPage[] = [];
+  const result = await verify(table, {
+    clock,
+    limiter: new CapacityLimiter(clock, 1),
+    onPage: page => pages.push(page),
+  });
+  const sum = (of: 'scanned' | 'missing' | 'readUnits') => pages.reduce((total, page) => total + page[of], 0);
+  expect(sum('scanned')).toBe(result.scanned);
+  expect(sum('missing')).toBe(3);
+  expect(sum('readUnits')).toBeCloseTo(result.readUnits, 6);
+  expect(
+    pages
+      .filter(({ last }) => last)
+      .map(({ segment }) => segment)
+      .sort(),
+  ).toEqual([0, 1, 2]);
+});
+
+describe('the number of segments', () => {
+  test('is never that of the backfill, and never more than one process can read', () => {
+    fc.assert(
+      fc.property(fc.integer({ min: 1, max: 1_000_000 }), backfill => {
+        const verification = verificationSegments(backfill);
+        expect(verification).not.toBe(backfill);
+        expect(verification).toBeGreaterThanOrEqual(1);
+        expect(verification).toBeLessThanOrEqual(64);
+      }),
+    );
+  });
+});
+
+test('an event shows ten keys at most', () => {
+  const keys = stuffItems(12).map((_, index) => stuffKey(index));
+  expect(sampleOf(keys)).toEqual(keys.slice(0, 10).map(encodeAttributeMap));
+});
