@@ -1,4 +1,3 @@
-import { hostname, userInfo } from 'node:os';
 import type { DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import { createControlTableClient, createDataPlaneClient, createMetricsClient } from '../core/aws-clients.ts';
 import { type Clock, systemClock } from '../core/clock.ts';
@@ -19,6 +18,8 @@ export interface CommandContext {
   readonly settings: Settings;
   readonly output: CommandOutput;
   readonly detach: AbortSignal;
+  /** To be called before a run depends on this process: from then on it needs no reader of its words. */
+  readonly onSupervise: () => void;
 }
 
 /** The clients and stores of a command that works with the fleet. */
@@ -95,9 +96,4 @@ export function createMetrics(run: RunRecord, { clock, output }: Session): Metri
     table: run.table,
     onFailure: error => output.event('warning', { message: `CloudWatch: ${describeError(error)}` }),
   });
-}
-
-/** Who operates the run, for its record. */
-export function operator(): string {
-  return `${userInfo().username}@${hostname()}`;
 }

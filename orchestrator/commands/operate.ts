@@ -6,8 +6,9 @@ import { isFinished, isInAuthority, type OperatorChange, type RunRecord } from '
 import type { OperatorEdit } from '../../core/run-store.ts';
 import { EXIT, type ExitCode } from '../cli/exit-codes.ts';
 import { nextCommand, nextRun } from '../cli/next-command.ts';
+import { operatorName } from '../cli/operator-name.ts';
 import { TaskWatch } from '../fleet/task-watch.ts';
-import { type CommandContext, openStores, operator, readRun } from '../session.ts';
+import { type CommandContext, openStores, readRun } from '../session.ts';
 import type { Stores } from '../stores.ts';
 import { RunOpenSignal } from '../supervise/run-open-metric.ts';
 
@@ -23,7 +24,7 @@ export function pause(context: CommandContext): Promise<ExitCode> {
 
 /** `orchestrate cancel RUN`: as pause, and the run ends for good and releases the table. */
 export function cancel(context: CommandContext): Promise<ExitCode> {
-  const message = `cancelled by ${operator()}`;
+  const message = `cancelled by ${operatorName()}`;
   return endTasks(context, 'cancel', { desired: 'stop', stopReason: { kind: 'cancelled', message } });
 }
 
@@ -134,5 +135,5 @@ async function untilWithin(stores: Stores, run: string, write: number, read: num
 }
 
 function change(what: OperatorChange['what'], detail: string): OperatorChange {
-  return { id: randomUUID(), at: systemClock.nowIso(), by: operator(), what, detail };
+  return { id: randomUUID(), at: systemClock.nowIso(), by: operatorName(), what, detail };
 }
