@@ -13,6 +13,8 @@
  * | run id       | CANARY#…             | once, before a canary begins: the items it may write      |
  */
 
+import type { ItemSize } from './rate/capacity-estimate.ts';
+
 /** The state of a run. Those in {@link FINISHED} have released the table. */
 export type RunStatus =
   | 'running'
@@ -181,7 +183,7 @@ export interface RunForecast {
 }
 
 export interface RunRecord {
-  readonly run: string;
+  readonly runId: string;
   readonly status: RunStatus;
   readonly desired: DesiredState;
   readonly stopReason?: StopReason;
@@ -221,6 +223,8 @@ export interface RunRecord {
   readonly deployedAt?: string;
   /** The attribute that says when an item was created, where the operator named one. */
   readonly createdKey?: string;
+  /** What the plan's sample, or DynamoDB's own account of the table, says of the items. */
+  readonly itemSize?: ItemSize;
   /** The fleet's budget. */
   readonly rates: Rates;
   /** Write units a second that the table was provisioned for at the start; absent on demand. */
@@ -338,8 +342,8 @@ export interface TaskEnd {
 }
 
 export interface TaskRecord {
-  readonly run: string;
-  readonly launch: string;
+  readonly runId: string;
+  readonly launchId: string;
   readonly pass: number;
   readonly segments: readonly number[];
   readonly status: TaskStatus;
@@ -404,13 +408,13 @@ export const SEGMENT_TRANSITIONS: Readonly<Record<SegmentStatus, Partial<Record<
 export const MAX_TOTAL_SEGMENTS = 1_000_000;
 
 export interface SegmentRecord {
-  readonly run: string;
+  readonly runId: string;
   readonly segment: number;
   readonly totalSegments: number;
   readonly pass: number;
   readonly status: SegmentStatus;
   /** The launch that owns it. */
-  readonly launch?: string;
+  readonly launchId?: string;
   /** The launch that last moved the checkpoint. */
   readonly progressedBy?: string;
   /** Raised by every checkpoint of this segment, in whatever launch. */
@@ -421,6 +425,8 @@ export interface SegmentRecord {
    */
   readonly lastEvaluatedKey?: string;
   readonly counters: Counters;
+  /** What its last launch had learned of the items: the next one begins with it. */
+  readonly itemSize?: ItemSize;
   /** Launches in a row that ended without moving the checkpoint. */
   readonly attempts: number;
   readonly progressAt?: string;
@@ -429,7 +435,7 @@ export interface SegmentRecord {
 }
 
 export interface QuarantineRecord {
-  readonly run: string;
+  readonly runId: string;
   /** DynamoDB JSON. */
   readonly key: string;
   readonly reason: string;
@@ -441,7 +447,7 @@ export interface QuarantineRecord {
 }
 
 export interface VerificationRecord {
-  readonly run: string;
+  readonly runId: string;
   readonly pass: number;
   readonly totalSegments: number;
   readonly startedAt: string;

@@ -29,7 +29,7 @@ async function main(): Promise<number> {
     ...WORKER_CLIENTS,
     proxyFor: destination => proxyFor(process.env, destination),
   });
-  const log = createLog({ run: task.runId, launch: task.launch });
+  const log = createLog({ run: task.runId, launch: task.launchId });
   try {
     return await runWorker({
       task,

@@ -1,9 +1,10 @@
 import { backoffMs } from '../core/backoff.ts';
 import type { Clock } from '../core/clock.ts';
 import { AuthorityLostError } from '../core/errors.ts';
+import type { ItemSize } from '../core/rate/capacity-estimate.ts';
 import type { Counters, SegmentRecord } from '../core/records.ts';
 import type { SegmentOwner, SegmentStore } from '../core/segment-store.ts';
-import { type ItemOutcome, Tally } from './segment-counters.ts';
+import { type ItemOutcome, SegmentCounters } from './segment-counters.ts';
 import { type Page, SettledPrefix } from './settled-prefix.ts';
 
 /** Checkpoints of a segment are at least this far apart, the first and the last one excepted. */
@@ -15,6 +16,8 @@ export interface SegmentWorkOptions {
   readonly claimed: SegmentRecord;
   readonly segments: SegmentStore;
   readonly clock: Clock;
+  /** What the launch has learned of the items, for the next one. */
+  readonly itemSize?: () => ItemSize | undefined;
   readonly onCounters: (segment: number, change: Partial<Counters>) => void;
 }
 
@@ -25,7 +28,7 @@ export interface SegmentWorkOptions {
  */
 export class SegmentWork {
   readonly segment: number;
-  readonly tally: Tally;
+  readonly tally: SegmentCounters;
   readonly #options: SegmentWorkOptions;
   readonly #prefix: SettledPrefix;
   #sequence: number;
@@ -43,7 +46,7 @@ export class SegmentWork {
     this.segment = owner.segment;
     this.#sequence = claimed.sequence;
     this.#prefix = new SettledPrefix(claimed.lastEvaluatedKey);
-    this.tally = new Tally(claimed.counters, change => onCounters(owner.segment, change));
+    this.tally = new SegmentCounters(claimed.counters, change => onCounters(owner.segment, change));
   }
 
   /** Adds the page that was just read, and with it what is open. */
@@ -156,13 +159,14 @@ export class SegmentWork {
   }
 
   async #save(): Promise<void> {
-    const { segments, owner, clock } = this.#options;
+    const { segments, owner, clock, itemSize } = this.#options;
     const prefix = this.#prefix.read();
     this.#sequence += 1;
     const checkpoint = {
       sequence: this.#sequence,
       ...(prefix.lastEvaluatedKey !== undefined && { lastEvaluatedKey: prefix.lastEvaluatedKey }),
       counters: this.tally.snapshot(),
+      itemSize: itemSize?.(),
       at: clock.nowIso(),
     };
     await (prefix.complete ? segments.complete(owner, checkpoint) : segments.checkpoint(owner, checkpoint));

@@ -10,7 +10,6 @@ import {
   UpdateItemCommand,
 } from '@aws-sdk/client-dynamodb';
 import type { AttributeMap } from '../core/attribute-value.ts';
-import type { CapacityLimiter } from '../core/capacity-limiter.ts';
 import {
   batchStatementFactory,
   type ItemWrite,
@@ -18,10 +17,9 @@ import {
   keyProjection,
   updateItemInput,
 } from '../core/item-write.ts';
+import type { RateControl } from '../core/rate/rate-control.ts';
 import type { Authority } from './authority.ts';
-import type { CapacityEstimate } from './capacity-estimate.ts';
-import type { Tally } from './segment-counters.ts';
-import type { Share } from './share.ts';
+import type { SegmentCounters } from './segment-counters.ts';
 
 /** What a segment's Scan needs beside the table. */
 export interface ScanPosition {
@@ -39,14 +37,13 @@ export interface UserTableOptions {
   readonly client: DynamoDBClient;
   readonly write: ItemWrite;
   readonly authority: Authority;
-  readonly share: Share;
-  readonly estimate: CapacityEstimate;
+  readonly rate: RateControl;
   readonly onWriteLatency: (ms: number) => void;
 }
 
 /** The segment that pays for a request. */
 export interface ConsumptionOwner {
-  readonly tally: Pick<Tally, 'add'>;
+  readonly tally: Pick<SegmentCounters, 'add'>;
 }
 
 /**
@@ -68,10 +65,10 @@ export class UserTable {
     owner: ConsumptionOwner,
     signal: AbortSignal,
   ): Promise<ScanCommandOutput> {
-    const { client, write, share, estimate } = this.#options;
+    const { client, write, rate } = this.#options;
     const { ProjectionExpression, ExpressionAttributeNames } = keyProjection(write, false);
-    const reserved = estimate.readUnitsOfPage(position.limit);
-    await this.#admit(share.read, reserved, signal);
+    const reserved = await this.#admit(() => rate.reservePage(position.limit, false, signal), signal);
+    const sentAt = performance.now();
     const page = await client.send(
       new ScanCommand({
         TableName: write.table,
@@ -87,8 +84,9 @@ export class UserTable {
       }),
     );
     const readUnits = page.ConsumedCapacity?.CapacityUnits ?? reserved;
-    share.read.settle(reserved, readUnits);
-    estimate.learnFromPage(readUnits, page.ScannedCount ?? 0, page.Count ?? 0);
+    const { ScannedCount: scanned = 0, Count: matched = 0 } = page;
+    const consumption = { readUnits, scanned, matched, consistent: false };
+    rate.settlePage(reserved, consumption, performance.now() - sentAt);
     owner.tally.add({ readUnits });
     return page;
   }
@@ -99,9 +97,8 @@ export class UserTable {
     owner: ConsumptionOwner,
     signal: AbortSignal,
   ): Promise<(BatchStatementError | undefined)[]> {
-    const { client, share, estimate } = this.#options;
-    const reserved = estimate.writeUnitsPerItem * keys.length;
-    await this.#admit(share.write, reserved, signal);
+    const { client, rate } = this.#options;
+    const reserved = await this.#admit(() => rate.reserveWrites(keys.length, signal), signal);
     const startedAt = performance.now();
     const reply = await client.send(
       new BatchExecuteStatementCommand({
@@ -115,11 +112,15 @@ export class UserTable {
 
   /** Sets one item. A refusal is thrown, with the item that stands there. */
   async writeSingle(key: AttributeMap, owner: ConsumptionOwner, signal: AbortSignal): Promise<void> {
-    const { client, write, share, estimate } = this.#options;
-    const reserved = estimate.writeUnitsPerItem;
-    await this.#admit(share.write, reserved, signal);
+    const { client, write, rate } = this.#options;
+    const reserved = await this.#admit(() => rate.reserveWrites(1, signal), signal);
     const startedAt = performance.now();
-    const reply = await client.send(new UpdateItemCommand(updateItemInput(write, key)));
+    const reply = await client
+      .send(new UpdateItemCommand(updateItemInput(write, key)))
+      .catch((error: unknown) => {
+        if (isRefusal(error)) owner.tally.add({ writeUnits: rate.settleRefusal(reserved) });
+        throw error;
+      });
     this.#written(startedAt, reserved, 1, reply.ConsumedCapacity && [reply.ConsumedCapacity], owner);
   }
 
@@ -129,9 +130,8 @@ export class UserTable {
     owner: ConsumptionOwner,
     signal: AbortSignal,
   ): Promise<Map<AttributeMap, ReadBack>> {
-    const { client, write, share, estimate } = this.#options;
-    const reserved = estimate.readUnitsPerConsistentRead * keys.length;
-    await this.#admit(share.read, reserved, signal);
+    const { client, write, rate } = this.#options;
+    const reserved = await this.#admit(() => rate.reserveReads(keys.length, signal), signal);
     const reply = await client.send(
       new BatchGetItemCommand({
         RequestItems: {
@@ -140,9 +140,8 @@ export class UserTable {
         ReturnConsumedCapacity: 'TOTAL',
       }),
     );
-    const readUnits = sumOf(reply.ConsumedCapacity) ?? reserved;
-    share.read.settle(reserved, readUnits);
-    owner.tally.add({ readUnits });
+    const answered = keys.length - (reply.UnprocessedKeys?.[write.table]?.Keys?.length ?? 0);
+    owner.tally.add({ readUnits: rate.settleReads(reserved, sumOf(reply.ConsumedCapacity), answered) });
     const standing = new Map(
       (reply.Responses?.[write.table] ?? []).map(item => [
         this.#identity(item),
@@ -171,10 +170,11 @@ export class UserTable {
       .join();
   }
 
-  async #admit(limiter: CapacityLimiter, units: number, signal: AbortSignal): Promise<void> {
+  async #admit(reserve: () => Promise<number>, signal: AbortSignal): Promise<number> {
     await this.#options.authority.held(signal);
-    await limiter.reserve(units, signal);
+    const reserved = await reserve();
     await this.#options.authority.held(signal);
+    return reserved;
   }
 
   #written(
@@ -184,15 +184,15 @@ export class UserTable {
     capacity: ConsumedCapacity[] | undefined,
     owner: ConsumptionOwner,
   ): void {
-    const { share, estimate, onWriteLatency } = this.#options;
+    const { rate, onWriteLatency } = this.#options;
     onWriteLatency(performance.now() - startedAt);
-    const reported = sumOf(capacity);
-    if (reported !== undefined) estimate.learnFromWrite(reported, items);
-    const writeUnits = reported ?? estimate.writeUnitsPerItem * items;
-    share.write.settle(reserved, writeUnits);
-    share.wrote(writeUnits);
-    owner.tally.add({ writeUnits });
+    owner.tally.add({ writeUnits: rate.settleWrites(reserved, sumOf(capacity), items) });
   }
+}
+
+/** A failed condition consumes what the write would have, and the error says nothing of it [developer guide]. */
+function isRefusal(error: unknown): boolean {
+  return error instanceof Error && error.name === 'ConditionalCheckFailedException';
 }
 
 function sumOf(capacity: readonly ConsumedCapacity[] | undefined): number | undefined {

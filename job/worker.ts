@@ -10,6 +10,7 @@ import type { ItemWrite } from '../core/item-write.ts';
 import { MetricsPublisher } from '../core/metrics-publisher.ts';
 import { ProbeStore } from '../core/probe-store.ts';
 import { QuarantineStore } from '../core/quarantine-store.ts';
+import { RateControl } from '../core/rate/rate-control.ts';
 import type { RunRecord, TaskEnd, TaskRecord } from '../core/records.ts';
 import { RunStore } from '../core/run-store.ts';
 import { SegmentStore } from '../core/segment-store.ts';
@@ -17,13 +18,10 @@ import type { TaskEnvironment } from '../core/task-environment.ts';
 import { TaskStore } from '../core/task-store.ts';
 import { Authority } from './authority.ts';
 import { writeCanary } from './canary-stage.ts';
-import { CapacityEstimate } from './capacity-estimate.ts';
-import { InFlightLimit } from './in-flight.ts';
 import type { Logger } from './log.ts';
 import { runProbe } from './probe.ts';
 import { type ScanStageOptions, scanSegment } from './scan-stage.ts';
 import { SegmentWork } from './segment-work.ts';
-import { Share } from './share.ts';
 import { NotDesired, SIGTERM_EXIT_CODE, TerminationRequested } from './shutdown.ts';
 import { UserTable } from './user-table.ts';
 import { WriteQueue } from './write-queue.ts';
@@ -74,7 +72,7 @@ class Worker {
   readonly #segments: SegmentStore;
   readonly #log: Logger;
   readonly #instance = randomUUID();
-  readonly #share: Share;
+  readonly #rate: RateControl;
   readonly #authority: Authority;
   readonly #metrics: MetricsPublisher;
   readonly #queue = new WriteQueue();
@@ -87,29 +85,37 @@ class Worker {
     this.#tasks = tasks;
     this.#log = log;
     this.#segments = new SegmentStore(controlTable);
-    this.#share = new Share({ clock, floorWriteUnitsPerSecond: run.unattendedRate / Math.max(1, run.tasks) });
+    const fleet = Math.max(1, run.tasks);
+    this.#rate = new RateControl({
+      clock,
+      floorWriteUnitsPerSecond: run.unattendedRate / fleet,
+      indexes: run.indexes,
+      seed: run.itemSize,
+      mostWritesInFlight: MOST_IN_FLIGHT[run.writeApi],
+      phase: ((task.segments[0] ?? 0) % fleet) / fleet,
+    });
     this.#metrics = new MetricsPublisher({
       client: cloudWatch,
       clock,
       namespace: task.namespace,
       table: task.table,
-      writeRateShare: () => this.#share.write.unitsPerSecond,
+      writeRateShare: () => this.#rate.write.unitsPerSecond,
       onFailure: error => log.warn({ error: describeError(error) }, 'metrics could not be published'),
     });
     this.#authority = new Authority({
       tasks,
       clock,
-      run: task.runId,
-      launch: task.launch,
+      runId: task.runId,
+      launchId: task.launchId,
       instance: this.#instance,
       heartbeatMs: run.heartbeatMs,
       authorityMs: run.authorityMs,
       report: () => {
-        const throttled = this.#share.takeThrottled();
-        return { seenRenewal: this.#share.seenRenewal, ...(throttled && { throttled }) };
+        const throttled = this.#rate.takeThrottled();
+        return { seenRenewal: this.#rate.seenRenewal, ...(throttled && { throttled }) };
       },
       onRecord: record => {
-        this.#share.grant(record.granted, record.renewal);
+        this.#rate.grant(record.granted, record.renewal);
         if (record.desired !== 'run') stop.abort(new NotDesired(record.desired));
       },
     });
@@ -123,7 +129,10 @@ class Worker {
       'worker started',
     );
     const background = new AbortController();
-    const loops = [this.#metrics.run(background.signal), this.#adjustShare(background.signal)];
+    const loops = [
+      this.#metrics.run(background.signal),
+      this.#rate.adjustUntil(background.signal, ADJUST_INTERVAL_MS),
+    ];
     const ended = AbortSignal.any([stop.signal, this.#authority.lost]);
     let end: TaskEnd;
     try {
@@ -138,7 +147,7 @@ class Worker {
     await this.#metrics.close();
     await this.#authority.stop();
     if (end.kind !== 'authority-lost') {
-      await this.#tasks.finish(task.runId, task.launch, this.#instance, end, clock.nowIso());
+      await this.#tasks.finish(task.runId, task.launchId, this.#instance, end, clock.nowIso());
     }
     this.#log.info({ end: end.kind, reason: end.message }, 'worker ended');
     return exitCodeOf(end);
@@ -147,14 +156,11 @@ class Worker {
   async #backfill(record: TaskRecord, ended: AbortSignal): Promise<void> {
     const failed = new AbortController();
     const signal = AbortSignal.any([ended, failed.signal]);
-    const estimate = new CapacityEstimate(this.#run.indexes);
-    const inFlight = new InFlightLimit(MOST_IN_FLIGHT[this.#run.writeApi]);
-    const table = this.#userTable(estimate, inFlight);
+    const table = this.#userTable();
     const scan: ScanStageOptions = {
       table,
       queue: this.#queue,
-      share: this.#share,
-      estimate,
+      rate: this.#rate,
       clock: this.#options.clock,
       dryRun: this.#run.dryRun,
       totalSegments: this.#run.totalSegments,
@@ -162,12 +168,10 @@ class Worker {
     const writing = new WriteStage({
       table,
       queue: this.#queue,
-      share: this.#share,
-      inFlight,
-      estimate,
+      rate: this.#rate,
       quarantine: new QuarantineStore(this.#options.controlTable),
       clock: this.#options.clock,
-      run: this.#run.run,
+      runId: this.#run.runId,
       writeApi: this.#run.writeApi,
       attribute: this.#run.attribute,
     })
@@ -198,15 +202,17 @@ class Worker {
     signal: AbortSignal,
   ): Promise<void> {
     const { task, clock } = this.#options;
-    const owner = { run: task.runId, segment, pass: record.pass, launch: task.launch };
+    const owner = { runId: task.runId, segment, pass: record.pass, launchId: task.launchId };
     const log = this.#log.child({ segment });
     try {
       const claimed = await this.#segments.claim(owner);
+      this.#rate.estimate.seed(claimed.itemSize);
       const work = new SegmentWork({
         owner,
         claimed,
         segments: this.#segments,
         clock,
+        itemSize: () => this.#rate.estimate.size,
         onCounters: (of, change) => this.#metrics.count(of, change),
       });
       this.#works.push(work);
@@ -225,7 +231,7 @@ class Worker {
     }
   }
 
-  #userTable(estimate: CapacityEstimate, inFlight: InFlightLimit): UserTable {
+  #userTable(): UserTable {
     const { task, dataPlane } = this.#options;
     const write: ItemWrite = {
       table: task.table,
@@ -237,11 +243,10 @@ class Worker {
       client: dataPlane(() => this.#authority.assertHeld()),
       write,
       authority: this.#authority,
-      share: this.#share,
-      estimate,
+      rate: this.#rate,
       onWriteLatency: ms => {
         this.#metrics.writeLatency(ms);
-        inFlight.observe(ms);
+        this.#rate.writesInFlight.observe(ms);
       },
     });
   }
@@ -255,13 +260,6 @@ class Worker {
       if (result.status === 'rejected') {
         this.#log.warn({ reason: describeError(result.reason) }, 'a last checkpoint could not be written');
       }
-    }
-  }
-
-  async #adjustShare(signal: AbortSignal): Promise<void> {
-    while (!signal.aborted) {
-      await this.#options.clock.sleep(ADJUST_INTERVAL_MS, signal);
-      this.#share.adjust();
     }
   }
 }

@@ -4,7 +4,7 @@ import type { NewRun } from '../../core/run-store.ts';
 import { indexesWith, type TableFacts } from '../checks/table.ts';
 import { operatorName } from '../cli/operator-name.ts';
 import type { Session } from '../session.ts';
-import { provisionedRates } from './choose-rates.ts';
+import { provisionedRates } from '../user-table/provisioned-rates.ts';
 import type { Forecast } from './forecast.ts';
 import type { Prepared } from './prepare.ts';
 import { tableSizeOf } from './run-sizes.ts';
@@ -26,7 +26,7 @@ export function newRun(
   const heartbeatMs = Math.max(HEARTBEAT_MS, (tasks / MAX_HEARTBEATS_PER_SECOND) * 1_000);
   const at = clock.nowIso();
   return {
-    run: `${at.replace(/\D/g, '').slice(0, 14)}-${randomBytes(3).toString('hex')}`,
+    runId: `${at.replace(/\D/g, '').slice(0, 14)}-${randomBytes(3).toString('hex')}`,
     status: 'running',
     desired: 'run',
     table: settings.table,
@@ -64,6 +64,7 @@ export function newRun(
     createdBy: operatorName(),
     supervisor: { by: operatorName(), seenAt: at },
     ...(tableSize && { tableSize }),
+    ...itemSizeOf(plan.forecast),
     ...forecastOf(plan.forecast),
     ...(taskSize && { taskSize }),
     activeMs: 0,
@@ -78,6 +79,12 @@ export function newRun(
     ],
     supervisorCounters: NO_COUNTERS,
   };
+}
+
+/** What every task and the verification begin with, so that their first requests reserve what they consume. */
+function itemSizeOf({ itemBytes, writeUnitsPerItem }: Forecast): Pick<RunRecord, 'itemSize'> {
+  if (!(itemBytes > 0) || !Number.isFinite(itemBytes)) return {};
+  return { itemSize: { bytes: Math.ceil(itemBytes), writeUnits: writeUnitsPerItem.total } };
 }
 
 /** Nothing of an estimate without an end: a record holds no infinity. */
