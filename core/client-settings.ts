@@ -27,7 +27,7 @@ export const WORKER_CLIENTS: ClientSettings = {
   connectTimeoutMs: 1_000,
   proxyFor: () => undefined,
   // Of the control table, transport is repeated by the heartbeat's own loop, whose time is the authority's.
-  patience: { credentials: 30_000, transport: 0 },
+  patience: { credentials: 40_000, transport: 0 },
   dataPlanePatience: { credentials: TWO_MINUTES_MS, transport: TWO_MINUTES_MS },
   tell: undefined,
   signal: undefined,
@@ -40,7 +40,7 @@ export const WORKER_CLIENTS: ClientSettings = {
 export const OPERATOR_CLIENTS: ClientSettings = {
   ...WORKER_CLIENTS,
   connectTimeoutMs: 3_500,
-  patience: { credentials: 30_000, transport: 8_000 },
+  patience: { credentials: 40_000, transport: 9_000 },
   // A scan has read much, and nothing is lost by waiting: it is told what is waited for.
   dataPlanePatience: { credentials: 60_000, transport: Number.POSITIVE_INFINITY },
 };

@@ -36,6 +36,8 @@ export class Doubt {
   #lastAtMs = Number.NEGATIVE_INFINITY;
   #over = new AbortController();
   #told = false;
+  /** Of a trouble that was believed once, nothing is waited for again until there is an answer. */
+  #believed = false;
 
   constructor(options: DoubtOptions) {
     this.#options = options;
@@ -55,8 +57,9 @@ export class Doubt {
       } catch (error) {
         const kind = this.#failed(error, endpoint());
         if (kind === undefined) throw error;
-        if (signal?.aborted || this.#isBelieved(kind)) throw this.#belief(kind, error, endpoint());
-        await clock.sleep(backoffMs(failures), signal);
+        const pauseMs = backoffMs(failures);
+        if (signal?.aborted || this.#isBelieved(kind, pauseMs)) throw this.#belief(kind, error, endpoint());
+        await clock.sleep(pauseMs, signal);
       }
     }
   }
@@ -99,14 +102,17 @@ export class Doubt {
   #answered(): void {
     if (this.#since === undefined) return;
     this.#since = undefined;
+    this.#believed = false;
     this.#over.abort();
     this.#over = new AbortController();
     if (this.#told) this.#options.tell?.(`${this.#options.service} answers again.`);
     this.#told = false;
   }
 
-  #isBelieved(kind: Doubted): boolean {
-    return this.#lastedMs >= this.#options.patience[kind];
+  /** `pauseMs`: until the next attempt, which must not come too late. */
+  #isBelieved(kind: Doubted, pauseMs = 0): boolean {
+    this.#believed ||= this.#lastedMs + pauseMs >= this.#options.patience[kind];
+    return this.#believed;
   }
 
   get #lastedMs(): number {

@@ -2,7 +2,14 @@ import type { DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import { createControlTableClient, createDataPlaneClient, createMetricsClient } from '../core/aws-clients.ts';
 import { type Clock, systemClock } from '../core/clock.ts';
 import { ControlTable, type ControlTableClient } from '../core/control-table.ts';
-import { ConfigurationError, describeError, FleetfillError, PreflightError } from '../core/errors.ts';
+import {
+  ConfigurationError,
+  CredentialsError,
+  describeError,
+  FleetfillError,
+  PreflightError,
+  UnreachableError,
+} from '../core/errors.ts';
 import { MetricsPublisher } from '../core/metrics-publisher.ts';
 import type { RunRecord } from '../core/records.ts';
 import type { Settings } from './cli/options.ts';
@@ -72,7 +79,8 @@ export async function look<T>(read: () => Promise<T>): Promise<T> {
   try {
     return await read();
   } catch (cause) {
-    if (cause instanceof FleetfillError) throw cause;
+    const toldHere = cause instanceof UnreachableError || cause instanceof CredentialsError;
+    if (cause instanceof FleetfillError && !toldHere) throw cause;
     throw new PreflightError(`The control table cannot be read: ${describeError(cause)}`, { cause });
   }
 }
