@@ -84,6 +84,8 @@ export class Doubt {
   /** @returns what is doubted of this error; undefined when there is nothing to doubt, which is an answer. */
   #failed(error: unknown, endpoint: string | undefined): Doubted | undefined {
     const kind = kindOfFailure(error);
+    // The caller gave up, and nobody else.
+    if (error instanceof Error && error.name === 'AbortError') return undefined;
     if (kind !== 'credentials' && kind !== 'transport') {
       // A certificate that is not trusted is no answer, but nothing to wait for either.
       this.#answered();

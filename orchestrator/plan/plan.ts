@@ -1,4 +1,4 @@
-import { encodeAttributeValue } from '../../core/attribute-value.ts';
+import { encodeAttributeValue, parseJsonValue } from '../../core/attribute-value.ts';
 import type { ItemWrite } from '../../core/item-write.ts';
 import { describeWrite, nameUnfitForBatch } from '../../core/item-write.ts';
 import type { Rates, TaskSize, WriteApi } from '../../core/records.ts';
@@ -82,11 +82,11 @@ export function composePlan(input: PlanInput): Plan {
   return {
     ...rest,
     table: write.table,
-    attribute: write.attribute,
+    attribute: write.rule.targets[0],
     account: facts.account,
     tableArn: facts.arn,
     writeApi,
-    typedValue: encodeAttributeValue(write.value),
+    typedValue: encodeAttributeValue(parseJsonValue(input.value)),
     statement: describeWrite(write, writeApi),
     billing,
     replicas,
