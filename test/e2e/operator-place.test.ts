@@ -164,7 +164,7 @@ describe('the end of a pipe, a disk or a terminal', () => {
     const account = '0000';
     const line = `script -qec "${run('tee').replace(' --yes', '').replaceAll('$O', NODE)} 2>&1 | tee ${'/dev/null'}" /dev/null`;
     const asked = start(`(sleep 4; echo "stuff@${account}/us-east-1"; sleep 30) | ${line}`);
-    await until(() => /Verified|Not confirmed|rror/.test(asked.said()));
+    await until(() => /Verified:|Not confirmed|Internal error/.test(asked.said()));
     expect(asked.said()).toMatch(/To begin, type stuff@0000\/us-east-1/);
     expect(asked.said()).toMatch(/Verified/);
     asked.child.kill('SIGKILL');
