@@ -10,6 +10,7 @@ import { FIRST_CONTACT_CHECKS, FIRST_CONTACT_PAGE } from '../checks/first-contac
 import { checkCluster, judgeTaskDefinition, readTaskDefinition } from '../checks/fleet.ts';
 import { checkImage } from '../checks/image.ts';
 import { checkNetwork } from '../checks/network.ts';
+import { checkOperatorPlace } from '../checks/operator-place.ts';
 import { checkQuota } from '../checks/quota.ts';
 import type { TableFacts } from '../checks/table.ts';
 import { checkControlTable, checkTable, checkTableKey } from '../checks/table-access.ts';
@@ -42,6 +43,8 @@ export async function doctor(context: CommandContext): Promise<ExitCode> {
   };
   try {
     const surroundings = await locateFleet(settings);
+    const client = createDataPlaneClient();
+    tell(await checkOperatorPlace(client, surroundings.controlTable, process.env, Date.now));
     tell(judgeStack(surroundings));
     const facts = await examine(context, surroundings, tell);
     if (settings.task && facts) tell(await tryTask(context, surroundings, facts));

@@ -8,6 +8,7 @@ import { verificationSegments } from '../../core/verification-segments.ts';
 import { constantRule } from '../../core/write-rule.ts';
 import { type Finding, failure, ok, warning } from '../checks/finding.ts';
 import { liveWriterFindings, sizeFindings } from '../checks/live-writers.ts';
+import { checkClock, checkCredentials } from '../checks/operator-place.ts';
 import { checkQuotaOnAws } from '../checks/quota.ts';
 import { describeUserTable, examine, type TableFacts } from '../checks/table.ts';
 import { accepting, indexKeyFindings, sampleFindings, valueFindings } from '../checks/written-values.ts';
@@ -130,7 +131,24 @@ export async function prepare(session: Session): Promise<Prepared> {
     sampleMissing: 'because' in sampled ? sampled.because : undefined,
     findings: accepting(findings, settings.accept),
   });
-  return { facts, region, write, chosen, taskSize: fleet.taskSize, plan };
+  const ofPlace = await operatorFindings(session, plan);
+  return {
+    ...{ facts, region, write, chosen, taskSize: fleet.taskSize },
+    plan: { ...plan, findings: [...plan.findings, ...ofPlace] },
+  };
+}
+
+/** What of the operator's own place speaks against the run; where nothing does, nothing is said. */
+async function operatorFindings(
+  { client, surroundings }: Session,
+  { forecast: { times } }: Plan,
+): Promise<Finding[]> {
+  const seconds = times.find(({ chosen }) => chosen)?.seconds ?? 0;
+  const found = [
+    await checkClock(client, surroundings.controlTable, Date.now),
+    await checkCredentials(client, Date.now(), seconds * 1_000),
+  ];
+  return found.filter(({ level }) => level !== 'ok');
 }
 
 /** The size of a task, where the definition says it, and whether it can be used. */
