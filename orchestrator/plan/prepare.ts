@@ -12,7 +12,7 @@ import { checkClock, checkCredentials } from '../checks/operator-place.ts';
 import { checkQuotaOnAws } from '../checks/quota.ts';
 import { describeUserTable, examine, type TableFacts } from '../checks/table.ts';
 import { accepting, indexKeyFindings, sampleFindings, valueFindings } from '../checks/written-values.ts';
-import type { Session } from '../session.ts';
+import type { PlanningSession } from '../session.ts';
 import { sampleFailure, sampleTable, type TableSample } from '../user-table/sample.ts';
 import { chargedIndexes } from '../user-table/write-units.ts';
 import { type ChosenRates, chooseRates } from './choose-rates.ts';
@@ -38,7 +38,7 @@ export interface Prepared {
  * all of them. A table of another account than was meant is not sampled.
  * @throws PreflightError when a table is not there; ConfigurationError when `--prices` names no price list.
  */
-export async function prepare(session: Session): Promise<Prepared> {
+export async function prepare(session: PlanningSession): Promise<Prepared> {
   const { settings, client, surroundings } = session;
   const prices = await readPrices(settings.prices);
   const value = parseJsonValue(settings.value);
@@ -140,7 +140,7 @@ export async function prepare(session: Session): Promise<Prepared> {
 
 /** What of the operator's own place speaks against the run; where nothing does, nothing is said. */
 async function operatorFindings(
-  { client, surroundings }: Session,
+  { client, surroundings }: PlanningSession,
   { forecast: { times } }: Plan,
 ): Promise<Finding[]> {
   const seconds = times.find(({ chosen }) => chosen)?.seconds ?? 0;
@@ -155,7 +155,7 @@ async function operatorFindings(
 async function lookAtFleet({
   fleet,
   surroundings: { taskDefinition, container },
-}: Session): Promise<{ readonly finding: Finding; readonly taskSize: TaskSize | undefined }> {
+}: PlanningSession): Promise<{ readonly finding: Finding; readonly taskSize: TaskSize | undefined }> {
   try {
     const definition = await fleet.describeTaskDefinition();
     const names = definition?.containerDefinitions?.map(({ name }) => name) ?? [];
@@ -184,7 +184,7 @@ async function lookAtFleet({
 }
 
 async function takeSample(
-  { settings, client, clock, detach }: Session,
+  { settings, client, clock, detach }: PlanningSession,
   write: ItemWrite,
   { rates }: ChosenRates,
   { description }: TableFacts,

@@ -5,7 +5,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { COMMANDS } from '../../orchestrator/cli/examples.ts';
+import { nameOf } from '../../orchestrator/cli/command.ts';
+import * as commands from '../../orchestrator/commands/index.ts';
 import { ORCHESTRATE } from './support/orchestrator-process.ts';
 import { Stage } from './support/stage.ts';
 
@@ -272,9 +273,13 @@ test('a folder for the stack keeps the database between two commands', async () 
   expect(first).toMatchObject({ code: 3, err: expect.stringMatching(/The table stuff does not exist/) });
 }, 60_000);
 
+test('the version', async () => {
+  expect((await type(['--version'])).out).toMatch(/^\d+\.\d+\.\d+\n$/);
+});
+
 test('every option that is shown is typed by one of these', async () => {
   const shown = new Map<string, string[]>();
-  for (const command of COMMANDS) {
+  for (const command of Object.values(commands).map(nameOf)) {
     const { out } = await type([command, '--help']);
     for (const [, name = ''] of out.matchAll(/^\s+(?:-\w, )?--([a-z-]+)/gm)) {
       shown.set(name, [...(shown.get(name) ?? []), command]);
