@@ -18,7 +18,6 @@ import { probeTask } from '../checks/task-probe.ts';
 import { type CommandContext, defineCommand, type Handler, type SettingsOf } from '../cli/command.ts';
 import { EXIT, type ExitCode } from '../cli/exit-codes.ts';
 import { nextCommand } from '../cli/next-command.ts';
-import { operatorName } from '../cli/operator-name.ts';
 import { flag, GROUP, value, wholeNumber } from '../cli/option.ts';
 import { checkRunSettings, RUN_OPTIONS, TABLE_OPTIONS } from '../cli/options.ts';
 import { Fleet } from '../fleet/fleet.ts';
@@ -28,6 +27,7 @@ import {
   OPTIONAL_OUTPUTS,
   type Surroundings,
 } from '../fleet/location.ts';
+import { operatorName } from '../operator-name.ts';
 
 export const doctor = defineCommand({
   usage: 'doctor',
