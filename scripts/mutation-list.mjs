@@ -227,7 +227,7 @@ export const MUTATIONS = [
   {
     name: 'no look at the authority before the socket, and none after the wait for the budget',
     edits: [
-      { file: 'core/guarded-agents.ts', from: '      assertMaySend();\n', to: '' },
+      { file: 'core/agents.ts', from: '      assertMaySend();\n', to: '' },
       {
         file: 'job/user-table.ts',
         from: '    const reserved = await reserve();\n    await this.#options.authority.held(signal);',
@@ -238,8 +238,69 @@ export const MUTATIONS = [
   },
   {
     name: 'no look at the authority before the socket',
-    edits: [{ file: 'core/guarded-agents.ts', from: '      assertMaySend();\n', to: '' }],
-    test: { vitest: 'test/core/guarded-agents.test.ts' },
+    edits: [{ file: 'core/agents.ts', from: '      assertMaySend();\n', to: '' }],
+    test: { vitest: 'test/core/agents.test.ts' },
+  },
+  {
+    name: 'the authority is not asked of a socket behind a proxy',
+    edits: [
+      {
+        file: 'core/agents.ts',
+        from: 'return socket.writable ? guarded(await connected(socket), this.#rules) : socket;',
+        to: 'return socket.writable ? connected(socket) : socket;',
+      },
+    ],
+    test: { vitest: 'test/core/agents.test.ts' },
+  },
+  {
+    name: 'a reply about credentials is believed the first time',
+    edits: [
+      {
+        file: 'core/failure.ts',
+        from: "  if (CREDENTIALS.includes(name) || ASSUMING_A_ROLE.test(message)) return 'credentials';\n",
+        to: '',
+      },
+    ],
+    test: { vitest: 'test/core/failure.test.ts test/core/settle-wire.test.ts' },
+  },
+  {
+    name: 'an error without a status is no lost reply',
+    edits: [
+      {
+        file: 'core/failure.ts',
+        from: 'if (status === undefined) return kindWithoutStatus(error, fields);',
+        to: "if (status === undefined) return 'final';",
+      },
+    ],
+    test: { vitest: 'test/core/failure.test.ts test/core/settle-wire.test.ts' },
+  },
+  {
+    name: 'what is doubted is never believed',
+    edits: [{ file: 'core/doubt.ts', from: '    return this.#believed;', to: '    return false;' }],
+    test: { vitest: 'test/core/doubt.test.ts' },
+  },
+  {
+    name: 'a frozen process believes its own freeze',
+    edits: [
+      {
+        file: 'core/doubt.ts',
+        from: 'this.#since?.kind !== kind || nowMs - this.#lastAtMs > LONGEST_GAP_MS',
+        to: 'this.#since?.kind !== kind',
+      },
+    ],
+    test: { vitest: 'test/core/doubt.test.ts' },
+  },
+  {
+    name: 'a reader that goes away ends the supervision',
+    edits: [
+      { file: 'orchestrator/cli/streams.ts', from: 'if (this.#needed) this.#end();', to: 'this.#end();' },
+    ],
+    test: { vitest: 'test/e2e/operator-place.test.ts' },
+  },
+  {
+    name: 'the process ends before its words are taken',
+    edits: [{ file: 'orchestrator/main.ts', from: 'await streams.drain();\n', to: '' }],
+    test: { vitest: 'test/e2e/operator-place.test.ts' },
   },
   {
     name: 'checkpoint past an open page, in processes that are killed',

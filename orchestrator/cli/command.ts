@@ -47,6 +47,8 @@ export interface CommandContext<Settings = FleetSettings & Given> {
   readonly settings: Settings;
   readonly output: Output & { setRun(runId: string): void };
   readonly detach: AbortSignal;
+  /** To be called before a run depends on this process: from then on it needs no reader of its words. */
+  readonly onSupervise: () => void;
 }
 
 export type Handler<Definition extends { readonly options: OptionSet }> = (

@@ -2,6 +2,7 @@ import * as z from 'zod';
 import { ConfigurationError } from '../../core/errors.ts';
 import { readJsonValue } from '../../core/json-value.ts';
 import { DEFAULT_NAMESPACE } from '../../core/metrics.ts';
+import { ACCEPTABLE } from '../acceptable.ts';
 import {
   accountId,
   attributeName,
@@ -123,6 +124,15 @@ export const RUN_OPTIONS = {
     () => wholeNumber(0, Number.MAX_SAFE_INTEGER).optional(),
   ),
   'allow-no-pitr': flag('Go on although point-in-time recovery is off', how),
+  'allow-expiry': flag('Go on although items expire by what is written', how),
+  accept: value(`Go on although the plan refuses for these reasons, a,b: ${ACCEPTABLE.join(', ')}`, how, () =>
+    nameList()
+      .refine(
+        names => names.every(name => ACCEPTABLE.some(known => known === name)),
+        `has a reason that is none of ${ACCEPTABLE.join(', ')}`,
+      )
+      .default([]),
+  ),
   'max-cost': value('US dollars: stop before the run has cost more', how, () => dollars().optional()),
   'deployed-at': value('When the code that sets the attribute went live, ISO 8601', what, () =>
     isoTime().optional(),

@@ -10,6 +10,7 @@ import { FIRST_CONTACT_CHECKS, FIRST_CONTACT_PAGE } from '../checks/first-contac
 import { checkCluster, judgeTaskDefinition, readTaskDefinition } from '../checks/fleet.ts';
 import { checkImage } from '../checks/image.ts';
 import { checkNetwork } from '../checks/network.ts';
+import { checkOperatorPlace } from '../checks/operator-place.ts';
 import { checkQuota } from '../checks/quota.ts';
 import type { TableFacts } from '../checks/table.ts';
 import { checkControlTable, checkTable, checkTableKey } from '../checks/table-access.ts';
@@ -26,7 +27,7 @@ import {
   OPTIONAL_OUTPUTS,
   type Surroundings,
 } from '../fleet/location.ts';
-import { operator } from '../session.ts';
+import { operatorName } from '../operator-name.ts';
 
 export const doctor = defineCommand({
   usage: 'doctor',
@@ -76,6 +77,8 @@ export const handler: Handler<typeof doctor> = async context => {
   tell(await checkServiceLinkedRole(createDoctorClients().iam));
   try {
     const surroundings = await locateFleet(settings);
+    const client = createDataPlaneClient();
+    tell(await checkOperatorPlace(client, surroundings.controlTable, process.env, Date.now));
     tell(judgeStack(surroundings));
     const facts = await examine(context, surroundings, tell);
     if (settings.task && facts) tell(await tryTask(context, surroundings, facts));
@@ -175,7 +178,7 @@ async function tryTask(
     spot,
     controlTable,
     namespace,
-    by: operator(),
+    by: operatorName(),
     patienceMs: patience * 1_000,
     logGroup: stack?.outputs['LogGroup'],
     operatorPolicy: stack?.outputs['OperatorPolicy'],

@@ -7,7 +7,8 @@ import { defineCommand, type Handler, RUN_POSITIONAL } from '../cli/command.ts';
 import { EXIT } from '../cli/exit-codes.ts';
 import { nextCommand } from '../cli/next-command.ts';
 import { flag, GROUP } from '../cli/option.ts';
-import { openStores, operator, readRun } from '../session.ts';
+import { operatorName } from '../operator-name.ts';
+import { openStores, readRun } from '../session.ts';
 import { retryQuarantined } from '../verify/retry.ts';
 
 export const failures = defineCommand({
@@ -50,7 +51,7 @@ export const handler: Handler<typeof failures> = async context => {
       ...{ stores, run, items: open, clock: systemClock, detach },
       write: { table, keySchema, rule: await loadRule(run, keySchema) },
       change: detail => ({
-        ...{ id: randomUUID(), at: systemClock.nowIso(), by: operator(), what: 'retry', detail },
+        ...{ id: randomUUID(), at: systemClock.nowIso(), by: operatorName(), what: 'retry', detail },
       }),
       onSettled: (failure, outcome, reason, attempts) => {
         if (outcome === 'quarantined') return stays(failure, reason, attempts);

@@ -5,8 +5,9 @@ import { defineCommand, type Handler, RUN_POSITIONAL, type SettingsOf } from '..
 import { nextCommand } from '../cli/next-command.ts';
 import { type Option, optionName } from '../cli/option.ts';
 import { checkRunSettings, RATE_OPTIONS, RUN_OPTIONS, type RunSettings } from '../cli/options.ts';
+import { operatorName } from '../operator-name.ts';
 import { totals } from '../run-summary.ts';
-import { openSession, operator, readRun } from '../session.ts';
+import { openSession, readRun } from '../session.ts';
 import { finish, superviseRun } from '../supervise/supervise-run.ts';
 import { describeRun } from './run.ts';
 
@@ -86,7 +87,7 @@ export const handler: Handler<typeof resume> = async context => {
   const change = {
     id: randomUUID(),
     at: clock.nowIso(),
-    by: operator(),
+    by: operatorName(),
     what: 'resume' as const,
     detail: `was ${before.status}`,
   };

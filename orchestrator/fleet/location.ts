@@ -1,4 +1,5 @@
 import { CloudFormationClient, DescribeStacksCommand, type Stack } from '@aws-sdk/client-cloudformation';
+import { doubting, requestHandler } from '../../core/aws-clients.ts';
 import { describeError, PreflightError } from '../../core/errors.ts';
 import { DEFAULT_NAMESPACE } from '../../core/metrics.ts';
 import type { FleetLocation } from './fleet.ts';
@@ -51,6 +52,9 @@ export const OPTIONAL_OUTPUTS: readonly string[] = ['SourceAttributes', 'Operato
  * whoever wants to pause a run must be able to.
  */
 const USABLE_STATUS = /^(CREATE_COMPLETE|IMPORT_COMPLETE|UPDATE_.+)$/;
+
+/** Whoever asks for a run's status waits no longer for the stack. */
+const REPLY_TIMEOUT_MS = 5_000;
 
 /** What the options say of where the fleet runs; what they leave open, the stack's outputs say. */
 export interface FleetChoice {
@@ -165,10 +169,17 @@ function refuseOtherTable(
   }
 }
 
+function createClient(): CloudFormationClient {
+  return doubting(
+    new CloudFormationClient({ maxAttempts: 1, requestHandler: requestHandler(REPLY_TIMEOUT_MS) }),
+    'CloudFormation',
+  );
+}
+
 async function readStack(name: string): Promise<StackFacts> {
   let found: Stack | undefined;
   try {
-    const { Stacks } = await new CloudFormationClient().send(new DescribeStacksCommand({ StackName: name }));
+    const { Stacks } = await createClient().send(new DescribeStacksCommand({ StackName: name }));
     found = Stacks?.[0];
   } catch (cause) {
     throw new PreflightError(

@@ -4,7 +4,8 @@ import { NO_COUNTERS, type RunForecast, type RunRecord } from '../../core/record
 import type { NewRun } from '../../core/run-store.ts';
 import { VERSION } from '../../core/version.ts';
 import { indexesWith, type TableFacts } from '../checks/table.ts';
-import { operator, type PlanningSession } from '../session.ts';
+import { operatorName } from '../operator-name.ts';
+import type { PlanningSession } from '../session.ts';
 import { provisionedRates } from '../user-table/provisioned-rates.ts';
 import type { Forecast } from './forecast.ts';
 import type { Prepared } from './prepare.ts';
@@ -57,7 +58,8 @@ export function newRun(
     pass: 1,
     sweep: 1,
     createdAt: at,
-    createdBy: operator(),
+    createdBy: operatorName(),
+    supervisor: { by: operatorName(), seenAt: at },
     toolVersion: VERSION,
     ...(tableSize && { tableSize }),
     ...itemSizeOf(plan.forecast),
@@ -65,7 +67,13 @@ export function newRun(
     ...(taskSize && { taskSize }),
     activeMs: 0,
     changes: [
-      { id: randomBytes(8).toString('hex'), at, by: operator(), what: 'start', detail: `budget: ${reason}` },
+      {
+        id: randomBytes(8).toString('hex'),
+        at,
+        by: operatorName(),
+        what: 'start',
+        detail: `budget: ${reason}`,
+      },
     ],
     supervisorCounters: NO_COUNTERS,
   };

@@ -9,8 +9,10 @@ import { constantRule } from '../../core/write-rule.ts';
 import { type Finding, failure, ok, warning } from '../checks/finding.ts';
 import { limitFindings } from '../checks/limits.ts';
 import { liveWriterFindings, sizeFindings } from '../checks/live-writers.ts';
+import { checkClock, checkCredentials } from '../checks/operator-place.ts';
 import { checkQuotaOnAws } from '../checks/quota.ts';
 import { describeUserTable, examine, type TableFacts } from '../checks/table.ts';
+import { accepting, indexKeyFindings, sampleFindings, valueFindings } from '../checks/written-values.ts';
 import type { PlanningSession } from '../session.ts';
 import { sampleFailure, sampleTable, type TableSample } from '../user-table/sample.ts';
 import { chargedIndexes } from '../user-table/write-units.ts';
@@ -52,6 +54,7 @@ export async function prepare(session: PlanningSession): Promise<Prepared> {
     keySchema: facts.keySchema,
     rule: constantRule(settings.attribute, value),
   };
+  const targets = [{ name: settings.attribute, values: [value] }];
   const fleet = await lookAtFleet(session);
   const findings: Finding[] = [
     ...(await examine(
@@ -59,15 +62,17 @@ export async function prepare(session: PlanningSession): Promise<Prepared> {
         client,
         table: settings.table,
         attribute: settings.attribute,
-        value: { ...value },
+        value,
         controlTable: surroundings.controlTable,
         account: settings.account,
         allowNoPitr: settings.allowNoPitr,
+        allowExpiry: settings.allowExpiry,
         singleWriterRegion: settings.singleWriterRegion,
         budget: chosen.rates,
       },
       facts,
     )),
+    ...valueFindings(targets),
     fleet.finding,
     ...limitFindings({
       segments: settings.segments,
@@ -104,7 +109,13 @@ export async function prepare(session: PlanningSession): Promise<Prepared> {
       keySchema: facts.keySchema,
       nowMs: Date.now(),
     };
-    findings.push(...liveWriterFindings(question, sample), ...sizeFindings(sample));
+    const { attributes } = sample.tally;
+    findings.push(
+      ...liveWriterFindings(question, sample),
+      ...sizeFindings(sample),
+      ...sampleFindings(targets, attributes),
+      ...indexKeyFindings(targets, facts.description, attributes),
+    );
   } else if (settings.sample > 0 && 'because' in sampled && refusals.length === 0) {
     findings.push(
       warning('sample', {
@@ -136,9 +147,26 @@ export async function prepare(session: PlanningSession): Promise<Prepared> {
     indexes: chargedIndexes(write.rule.targets, facts.description),
     sample,
     sampleMissing: 'because' in sampled ? sampled.because : undefined,
-    findings,
+    findings: accepting(findings, settings.accept),
   });
-  return { facts, region, write, chosen, taskSize: fleet.taskSize, plan };
+  const ofPlace = await operatorFindings(session, plan);
+  return {
+    ...{ facts, region, write, chosen, taskSize: fleet.taskSize },
+    plan: { ...plan, findings: [...plan.findings, ...ofPlace] },
+  };
+}
+
+/** What of the operator's own place speaks against the run; where nothing does, nothing is said. */
+async function operatorFindings(
+  { client, surroundings }: PlanningSession,
+  { forecast: { times } }: Plan,
+): Promise<Finding[]> {
+  const seconds = times.find(({ chosen }) => chosen)?.seconds ?? 0;
+  const found = [
+    await checkClock(client, surroundings.controlTable, Date.now),
+    await checkCredentials(client, Date.now(), seconds * 1_000),
+  ];
+  return found.filter(({ level }) => level !== 'ok');
 }
 
 /** The size of a task, where the definition says it, and whether it can be used. */

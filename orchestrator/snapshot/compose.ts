@@ -1,6 +1,7 @@
 import {
   isFinished,
   isInAuthority,
+  lostSupervisor,
   type QuarantineRecord,
   type RunRecord,
   type SegmentRecord,
@@ -51,7 +52,7 @@ export function compose(records: Records, knowledge: Knowledge): Snapshot {
   const byLaunch = new Map(shownTasks.map(task => [task.launchId, task]));
   return {
     at: new Date(nowMs).toISOString(),
-    run: factsOf(run, tasks.length),
+    run: factsOf(run, tasks.length, nowMs),
     counters,
     states: segmentStates(run, segments),
     segments: segmentViews(run, segments, byLaunch, nowMs),
@@ -78,7 +79,7 @@ export function compose(records: Records, knowledge: Knowledge): Snapshot {
   };
 }
 
-function factsOf(run: RunRecord, launches: number): RunFacts {
+function factsOf(run: RunRecord, launches: number, nowMs: number): RunFacts {
   return {
     runId: run.runId,
     status: run.status,
@@ -113,6 +114,7 @@ function factsOf(run: RunRecord, launches: number): RunFacts {
     controlTable: run.controlTable,
     namespace: run.namespace,
     changes: run.changes,
+    unsupervised: lostSupervisor(run, nowMs) ?? null,
   };
 }
 

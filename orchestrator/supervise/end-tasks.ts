@@ -7,7 +7,8 @@ import type { OperatorEdit } from '../../core/run-store.ts';
 import type { CommandContext } from '../cli/command.ts';
 import { EXIT, type ExitCode } from '../cli/exit-codes.ts';
 import { nextCommand, nextRun } from '../cli/next-command.ts';
-import { openStores, operator, readRun } from '../session.ts';
+import { operatorName } from '../operator-name.ts';
+import { openStores, readRun } from '../session.ts';
 import type { Stores } from '../stores.ts';
 import { untilNobodyWrites } from './await-end.ts';
 import { RunOpenMetric } from './run-open-metric.ts';
@@ -74,5 +75,5 @@ async function closeSignal(run: RunRecord, { output }: CommandContext): Promise<
 }
 
 export function operatorChange(what: OperatorChange['what'], detail: string): OperatorChange {
-  return { id: randomUUID(), at: systemClock.nowIso(), by: operator(), what, detail };
+  return { id: randomUUID(), at: systemClock.nowIso(), by: operatorName(), what, detail };
 }

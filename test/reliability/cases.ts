@@ -6,6 +6,7 @@ import { CONTROL } from './cases/control.ts';
 import { DEATHS } from './cases/deaths.ts';
 import { DESCRIPTIONS } from './cases/descriptions.ts';
 import { END_OF_RUN } from './cases/end-of-run.ts';
+import { DOUBTED_REPLIES } from './cases/doubted-replies.ts';
 import { FROZEN } from './cases/frozen.ts';
 import { LAUNCHES } from './cases/launches.ts';
 import { LIVE_APPLICATION } from './cases/live-application.ts';
@@ -32,4 +33,5 @@ export const CASES: readonly ReliabilityCase[] = [
   ...END_OF_RUN,
   ...CAPACITY,
   ...BAD_INPUT,
+  ...DOUBTED_REPLIES,
 ].toSorted((a, b) => a.number - b.number);
