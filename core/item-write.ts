@@ -4,9 +4,10 @@ import type {
   ScanCommandInput,
   UpdateItemCommandInput,
 } from '@aws-sdk/client-dynamodb';
+import type { AttributePath } from './attribute-path.ts';
 import type { AttributeMap } from './attribute-value.ts';
 import type { BatchForms, KeySchema, SourceType, WriteApi } from './records.ts';
-import type { Assignment, AttributePath, SourceState, WriteRule } from './write-rule.ts';
+import type { Assignment, SourceState, WriteRule } from './write-rule.ts';
 
 /** What a run writes and where: the whole of its effect on the user's table. */
 export interface ItemWrite {

@@ -1,15 +1,16 @@
 import type { AttributeValue } from '@aws-sdk/client-dynamodb';
 import { type CelEnv, isCelError } from '@bufbuild/cel';
+import { type AttributePath, valueAt } from '../attribute-path.ts';
 import type { AttributeMap } from '../attribute-value.ts';
 import { ConfigurationError } from '../errors.ts';
 import type { KeySchema } from '../records.ts';
-import type { AttributePath, Decision, SourceState, WriteRule } from '../write-rule.ts';
+import type { Decision, SourceState, WriteRule } from '../write-rule.ts';
 import { recipeEnvironment } from './cel-environment.ts';
 import { attributeFromCel, UnmappableValueError } from './cel-values.ts';
 import { type Bindings, bindSources, type Expression, planExpression } from './expression.ts';
 import { ExpressionError, expressionProblem } from './expression-error.ts';
 import type { Recipe } from './recipe.ts';
-import { distinctUses, mergeSources, refuseWholeMaps, type Source, valueAt } from './sources.ts';
+import { distinctUses, mergeSources, refuseWholeMaps, type Source } from './sources.ts';
 import { type ReadExpression, readExpression } from './syntax.ts';
 import { requireCondition, requireStorable, typeOfExpression } from './type-check.ts';
 

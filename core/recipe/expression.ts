@@ -1,9 +1,10 @@
 import type { AttributeValue } from '@aws-sdk/client-dynamodb';
 import { type CelEnv, type CelInput, type CelResult, celError, plan } from '@bufbuild/cel';
+import { pathText, valueAt } from '../attribute-path.ts';
 import type { AttributeMap } from '../attribute-value.ts';
 import { celFromAttribute, UnmappableValueError } from './cel-values.ts';
-import { distinctUses, type Source, valueAt } from './sources.ts';
-import { pathText, type ReadExpression, sourceVariable } from './syntax.ts';
+import { distinctUses, type Source } from './sources.ts';
+import { type ReadExpression, sourceVariable } from './syntax.ts';
 
 /** The values of an item's sources, under the names that expressions were rewritten to. */
 export type Bindings = Record<string, CelInput>;

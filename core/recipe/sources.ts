@@ -1,8 +1,6 @@
-import type { AttributeValue } from '@aws-sdk/client-dynamodb';
-import type { AttributeMap } from '../attribute-value.ts';
-import type { AttributePath } from '../write-rule.ts';
+import { type AttributePath, pathText } from '../attribute-path.ts';
 import { ExpressionError } from './expression-error.ts';
-import { pathText, type SourceReference, type SourceUse, sourceVariable } from './syntax.ts';
+import { type SourceReference, type SourceUse, sourceVariable } from './syntax.ts';
 
 /** An attribute, or an entry of a map, that expressions read, and all that they want of it. */
 export interface Source {
@@ -51,15 +49,4 @@ export function refuseWholeMaps(
 
 function isBelow(path: AttributePath, above: AttributePath): boolean {
   return path.length > above.length && above.every((name, index) => path[index] === name);
-}
-
-/** What stands at a path; undefined where nothing does. */
-export function valueAt(item: AttributeMap, path: AttributePath): AttributeValue | undefined {
-  let map: AttributeMap | undefined = item;
-  let value: AttributeValue | undefined;
-  for (const name of path) {
-    value = map && Object.hasOwn(map, name) ? map[name] : undefined;
-    map = value?.M;
-  }
-  return value;
 }
