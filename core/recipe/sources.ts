@@ -11,9 +11,15 @@ export interface Source {
 /** The strongest use wins: who wants the value needs more than who wants the members, or the presence. */
 const STRENGTH: Readonly<Record<SourceUse, number>> = { presence: 0, members: 1, value: 2 };
 
+/** A source in one of its uses, with the variable that stands for it. */
+export interface BoundSource extends Source {
+  readonly variable: string;
+}
+
 /** Each pair of a path and a use, once. */
-export function distinctUses(references: readonly Source[]): Source[] {
-  return [...new Map(references.map(({ path, use }) => [sourceVariable(path, use), { path, use }])).values()];
+export function distinctUses(references: readonly Source[]): BoundSource[] {
+  const uses = references.map(({ path, use }) => ({ path, use, variable: sourceVariable(path, use) }));
+  return [...new Map(uses.map(source => [source.variable, source])).values()];
 }
 
 /** One source for each path, in the order of their first reference. */
