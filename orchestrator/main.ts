@@ -1,9 +1,10 @@
 import yargs, { type Argv, type Options } from 'yargs';
 import { hideBin } from 'yargs/helpers';
-import { ConfigurationError, describeError } from '../core/errors.ts';
+import { ConfigurationError } from '../core/errors.ts';
 import { DetachedError } from './cli/detached-error.ts';
 import { COMMANDS, withExamples } from './cli/examples.ts';
-import { EXIT, type ExitCode, exitCodeOfError } from './cli/exit-codes.ts';
+import { EXIT, type ExitCode } from './cli/exit-codes.ts';
+import { explainError } from './cli/explain-error.ts';
 import {
   DASHBOARD_OPTIONS,
   DOCTOR_OPTIONS,
@@ -24,6 +25,9 @@ import {
   TABLE_OPTIONS,
 } from './cli/options.ts';
 import { createOutput } from './cli/output.ts';
+import { prepareClients, prepareEnvironment } from './cli/prepare-environment.ts';
+import { listenForSignals, type Occupation } from './cli/signals.ts';
+import { OutputStreams } from './cli/streams.ts';
 import { explainUsage } from './cli/usage-errors.ts';
 import type { CommandContext } from './session.ts';
 
@@ -41,8 +45,20 @@ async function main(words: string[]): Promise<ExitCode> {
   const execute = async (given: Record<string, unknown>, load: () => Promise<Command>) => {
     const local = given['local'];
     const settings = parseSettings(given);
-    const context = { settings, output: createOutput(settings.json), detach: detach.signal };
-    listenForInterrupt(detach);
+    const output = createOutput(settings.json);
+    let occupation: Occupation =
+      given['local'] === undefined && !words.includes('local') ? 'other' : 'holding a stack';
+    const onSupervise = () => {
+      if (occupation === 'other') occupation = 'supervising';
+      streams.doWithout();
+    };
+    const context = { settings, output, detach: detach.signal, onSupervise };
+    listenForSignals(detach, () => occupation);
+    const tell = (message: string) => {
+      output.event('warning', { message });
+      output.say(message);
+    };
+    prepareClients(process.env, { tell, signal: detach.signal });
     const command = await load();
     if (typeof local !== 'string') {
       exitCode = await command(context);
@@ -185,10 +201,10 @@ async function main(words: string[]): Promise<ExitCode> {
     return exitCode;
   } catch (error) {
     if (detach.signal.aborted && detach.signal.reason instanceof DetachedError) return EXIT.detached;
-    process.stderr.write(
-      `${explain(error, words.includes('--debug') || fromEnvironment(FLEET_OPTIONS)['debug'] === true)}\n`,
-    );
-    return exitCodeOfError(error);
+    const { words: explanation, exitCode: code } = explainError(error, process.env);
+    const debug = words.includes('--debug') || fromEnvironment(FLEET_OPTIONS)['debug'] === true;
+    process.stderr.write(`${debug && error instanceof Error ? error.stack : explanation}\n`);
+    return code;
   }
 }
 
@@ -205,23 +221,9 @@ function definedOnly(given: Record<string, unknown>): Record<string, unknown> {
   return Object.fromEntries(Object.entries(given).filter(([, value]) => value !== undefined));
 }
 
-/** Once detaches; a second time ends at once. */
-function listenForInterrupt(detach: AbortController): void {
-  const interrupt = () => {
-    if (detach.signal.aborted) process.exit(EXIT.detached);
-    detach.abort(new DetachedError());
-  };
-  process.on('SIGINT', interrupt);
-  process.on('SIGTERM', interrupt);
-}
-
-function explain(error: unknown, debug: boolean): string {
-  if (debug && error instanceof Error) return error.stack ?? String(error);
-  const internal = exitCodeOfError(error) === EXIT.internal;
-  return internal ? `Internal error: ${describeError(error)}\nMore with --debug.` : describeError(error);
-}
-
-process.env['AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED'] ??= 'true';
+const streams = new OutputStreams([process.stdout, process.stderr], () => process.exit());
+prepareEnvironment(process.env);
 process.exitCode = await main(hideBin(process.argv));
+await streams.drain();
 // Idle keep-alive sockets would hold the process for a while.
 process.exit();

@@ -1,8 +1,12 @@
 import type { TableDescription } from '@aws-sdk/client-dynamodb';
+import { doubting, requestHandler } from '../../core/aws-clients.ts';
 import type { Rates } from '../../core/records.ts';
 import { provisionedRates } from '../user-table/provisioned-rates.ts';
 import { chargedIndexes } from '../user-table/write-units.ts';
 import { ask, type Finding, ok, unanswered, warning } from './finding.ts';
+
+/** A question of the plan is not worth more. */
+const REPLY_TIMEOUT_MS = 5_000;
 
 const WHAT = 'how far the table scales by itself';
 
@@ -28,7 +32,10 @@ export async function autoscalingFindings(
   const { ApplicationAutoScalingClient, DescribeScalableTargetsCommand } = await import(
     '@aws-sdk/client-application-auto-scaling'
   );
-  const client = new ApplicationAutoScalingClient({ maxAttempts: 2 });
+  const client = doubting(
+    new ApplicationAutoScalingClient({ maxAttempts: 2, requestHandler: requestHandler(REPLY_TIMEOUT_MS) }),
+    'Application Auto Scaling',
+  );
   const answer = await ask('autoscaling', WHAT, () =>
     client.send(
       new DescribeScalableTargetsCommand({

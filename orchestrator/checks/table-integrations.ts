@@ -1,16 +1,20 @@
 import {
+  type AttributeValue,
   DescribeContinuousBackupsCommand,
   DescribeKinesisStreamingDestinationCommand,
   DescribeTimeToLiveCommand,
   type DynamoDBClient,
   type TableDescription,
 } from '@aws-sdk/client-dynamodb';
+import { expiryFindings } from './expiry.ts';
 import { ask, type Finding, failure, ok, warning } from './finding.ts';
 
 export interface SurroundingsQuestion {
   readonly client: DynamoDBClient;
   readonly table: string;
   readonly attribute: string;
+  readonly value: AttributeValue;
+  readonly allowExpiry?: boolean;
   readonly allowNoPitr: boolean;
 }
 
@@ -27,28 +31,25 @@ export async function surroundingsFindings(
   ];
 }
 
-async function timeToLiveFindings({ client, table, attribute }: SurroundingsQuestion): Promise<Finding[]> {
+async function timeToLiveFindings({
+  client,
+  table,
+  attribute,
+  value,
+  allowExpiry = false,
+}: SurroundingsQuestion): Promise<Finding[]> {
   const answer = await ask('ttl', 'whether items expire by time to live', () =>
     client.send(new DescribeTimeToLiveCommand({ TableName: table })),
   );
-  if ('finding' in answer) return [answer.finding];
-  const { AttributeName, TimeToLiveStatus = 'DISABLED' } = answer.reply.TimeToLiveDescription ?? {};
-  if (TimeToLiveStatus === 'DISABLED') return [ok('ttl', 'No time to live.')];
-  if (AttributeName === attribute) {
-    return [
-      failure('ttl', {
-        message: `"${attribute}" is the time-to-live attribute of ${table}:`,
-        means: 'setting it would have DynamoDB delete items.',
-        advice: 'Choose another attribute, or turn time to live off first.',
-      }),
-    ];
+  const target = { name: attribute, values: [value] };
+  const question = { table, allowExpiry, nowMs: Date.now() };
+  if ('finding' in answer) {
+    return [answer.finding, ...expiryFindings([target], { ...question, ttlAttribute: undefined })];
   }
-  return [
-    ok(
-      'ttl',
-      `Items of ${table} expire by "${AttributeName}"; those that expire meanwhile count as deleted, and none is kept or lost by this run.`,
-    ),
-  ];
+  const { AttributeName, TimeToLiveStatus = 'DISABLED' } = answer.reply.TimeToLiveDescription ?? {};
+  const ttlAttribute = TimeToLiveStatus === 'DISABLED' ? undefined : AttributeName;
+  const findings = expiryFindings([target], { ...question, ttlAttribute });
+  return findings.length > 0 ? findings : [ok('ttl', 'No time to live.')];
 }
 
 async function backupFindings({ client, table, allowNoPitr }: SurroundingsQuestion): Promise<Finding[]> {

@@ -1,4 +1,9 @@
-import { DescribeTableCommand, type DynamoDBClient, type TableDescription } from '@aws-sdk/client-dynamodb';
+import {
+  type AttributeValue,
+  DescribeTableCommand,
+  type DynamoDBClient,
+  type TableDescription,
+} from '@aws-sdk/client-dynamodb';
 import { describeError, PreflightError } from '../../core/errors.ts';
 import type { KeyAttribute, KeySchema, KeyType, Rates } from '../../core/records.ts';
 import { chargedIndexes } from '../user-table/write-units.ts';
@@ -6,6 +11,7 @@ import { autoscalingFindings } from './autoscaling.ts';
 import { capacityFindings } from './capacity.ts';
 import { type Finding, failure, ok, warning, wordsOf } from './finding.ts';
 import { surroundingsFindings } from './table-integrations.ts';
+import { statusFindings } from './table-status.ts';
 
 /** The user's table, as far as the run depends on it. */
 export interface TableFacts {
@@ -19,11 +25,13 @@ export interface PreflightRequest {
   readonly client: DynamoDBClient;
   readonly table: string;
   readonly attribute: string;
-  readonly value: { readonly [type: string]: unknown };
+  readonly value: AttributeValue;
   readonly controlTable: string;
   /** The only account in which the run may take place. */
   readonly account: string | undefined;
   readonly allowNoPitr: boolean;
+  /** Items are meant to expire by what is written. */
+  readonly allowExpiry?: boolean;
   readonly singleWriterRegion: boolean;
   /** The fleet's, where it has been chosen. */
   readonly budget?: Rates;
@@ -118,15 +126,7 @@ function tableFindings(
       }),
     );
   }
-  findings.push(
-    description.TableStatus === 'ACTIVE'
-      ? ok('status', `The table ${table} is ACTIVE.`)
-      : failure('status', {
-          message: `The table ${table} is ${description.TableStatus};`,
-          means: 'what it takes now says nothing about what it takes later.',
-          advice: 'Wait until it is ACTIVE.',
-        }),
-  );
+  findings.push(...statusFindings(table, description));
   if (keySchema.some(({ name }) => name === attribute)) {
     findings.push(
       failure('attribute', {

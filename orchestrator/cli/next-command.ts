@@ -5,7 +5,7 @@ import { FLEET_OPTIONS, RUN_OPTIONS } from './options.ts';
 const PLACE = Object.keys(FLEET_OPTIONS).filter(name => name !== 'json' && name !== 'debug');
 
 /** What an operator said once of this table and need not find out again; the run's record does not hold it. */
-const SAID = ['account', 'unattended-rate', 'write-api', 'prices', 'allow-no-pitr'];
+const SAID = ['account', 'unattended-rate', 'write-api', 'prices', 'allow-no-pitr', 'allow-expiry', 'accept'];
 
 const FLAGS = new Set(
   Object.entries({ ...FLEET_OPTIONS, ...RUN_OPTIONS }).flatMap(([name, { type }]) =>

@@ -4,6 +4,7 @@ import { ConfigurationError } from '../../core/errors.ts';
 import { readJsonValue } from '../../core/json-value.ts';
 import { DEFAULT_NAMESPACE } from '../../core/metrics.ts';
 import { MAX_TOTAL_SEGMENTS } from '../../core/records.ts';
+import { ACCEPTABLE } from '../checks/acceptable.ts';
 
 /**
  * Every option of every command. All that take a value are strings to yargs: what a value may be stands in
@@ -77,6 +78,8 @@ export const RUN_OPTIONS = {
     HOW,
   ),
   'allow-no-pitr': flag('Go on although point-in-time recovery is off', HOW),
+  'allow-expiry': flag('Go on although items expire by what is written', HOW),
+  accept: value(`Go on although the plan refuses for these reasons, a,b: ${ACCEPTABLE.join(', ')}`, HOW),
   'max-cost': value('US dollars: stop before the run has cost more', HOW),
   'deployed-at': value('When the code that sets the attribute went live, ISO 8601', WHAT),
   'created-key': value(
@@ -220,6 +223,12 @@ const nameList = z
   .transform(text => text.split(',').map(name => name.trim()))
   .refine(names => names.every(name => name !== ''), 'has an empty name in its list');
 
+/** Refusals of the plan that an operator may accept. */
+const reasons = nameList.refine(
+  names => names.every(name => ACCEPTABLE.some(known => known === name)),
+  `has a reason that is none of ${ACCEPTABLE.join(', ')}`,
+);
+
 /** DynamoDB's rule for table names [API reference, CreateTable]; an ARN names a table too. */
 const tableName = z.string().regex(/^(arn:[^\s]+|[A-Za-z0-9_.-]{3,255})$/, 'is not a table name');
 
@@ -255,6 +264,8 @@ const settingsSchema = z.object({
   maxAttempts: wholeNumber(1, 1_000).default(5),
   maxQuarantine: wholeNumber(0, Number.MAX_SAFE_INTEGER).optional(),
   allowNoPitr: z.boolean().default(false),
+  allowExpiry: z.boolean().default(false),
+  accept: reasons.default([]),
   singleWriterRegion: z.boolean().default(false),
   maxCost: dollars.optional(),
   deployedAt: isoTime.optional(),

@@ -16,9 +16,10 @@ import { checkControlTable, checkTable, checkTableKey } from '../checks/table-ac
 import { probeTask } from '../checks/task-probe.ts';
 import { EXIT, type ExitCode } from '../cli/exit-codes.ts';
 import { nextCommand } from '../cli/next-command.ts';
+import { operatorName } from '../cli/operator-name.ts';
 import { Fleet } from '../fleet/fleet.ts';
 import { FURTHER_STACK_OUTPUTS, KEY_OUTPUTS, locateFleet, type Surroundings } from '../fleet/location.ts';
-import { type CommandContext, operator } from '../session.ts';
+import type { CommandContext } from '../session.ts';
 
 /**
  * `orchestrate doctor`: whether all that a run needs is there and fits; with `--task`, one real task on trial. It
@@ -133,7 +134,7 @@ async function tryTask(
     spot,
     controlTable,
     namespace,
-    by: operator(),
+    by: operatorName(),
     patienceMs: patience * 1_000,
     logGroup: stack?.outputs['LogGroup'],
     operatorPolicy: stack?.outputs['OperatorPolicy'],

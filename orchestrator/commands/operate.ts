@@ -14,8 +14,9 @@ import {
 import type { OperatorEdit } from '../../core/run-store.ts';
 import { EXIT, type ExitCode } from '../cli/exit-codes.ts';
 import { nextCommand, nextRun } from '../cli/next-command.ts';
+import { operatorName } from '../cli/operator-name.ts';
 import { TaskWatch } from '../fleet/task-watch.ts';
-import { type CommandContext, openStores, operator, readRun } from '../session.ts';
+import { type CommandContext, openStores, readRun } from '../session.ts';
 import type { Stores } from '../stores.ts';
 import { RunOpenMetric } from '../supervise/run-open-metric.ts';
 
@@ -33,7 +34,7 @@ export function pause(context: CommandContext): Promise<ExitCode> {
 
 /** `orchestrate cancel RUN`: as pause, and the run ends for good and releases the table. */
 export function cancel(context: CommandContext): Promise<ExitCode> {
-  const message = `cancelled by ${operator()}`;
+  const message = `cancelled by ${operatorName()}`;
   return endTasks(context, 'cancel', { desired: 'stop', stopReason: { kind: 'cancelled', message } });
 }
 
@@ -159,5 +160,5 @@ async function untilWithin(
 }
 
 function change(what: OperatorChange['what'], detail: string): OperatorChange {
-  return { id: randomUUID(), at: systemClock.nowIso(), by: operator(), what, detail };
+  return { id: randomUUID(), at: systemClock.nowIso(), by: operatorName(), what, detail };
 }

@@ -3,9 +3,10 @@ import { ConfigurationError } from '../../core/errors.ts';
 import { isFinished, type RunRecord } from '../../core/records.ts';
 import type { ExitCode } from '../cli/exit-codes.ts';
 import { nextCommand } from '../cli/next-command.ts';
+import { operatorName } from '../cli/operator-name.ts';
 import { optionName, type Settings } from '../cli/options.ts';
 import { totals } from '../run-summary.ts';
-import { type CommandContext, openSession, operator, readRun } from '../session.ts';
+import { type CommandContext, openSession, readRun } from '../session.ts';
 import { finish, superviseRun } from '../supervise/supervise-run.ts';
 import { describeRun } from './run.ts';
 
@@ -66,7 +67,7 @@ export async function resume(context: CommandContext): Promise<ExitCode> {
   const change = {
     id: randomUUID(),
     at: clock.nowIso(),
-    by: operator(),
+    by: operatorName(),
     what: 'resume' as const,
     detail: `was ${before.status}`,
   };

@@ -55,6 +55,7 @@ async function createRun(session: Session, run: NewRun, write: ItemWrite): Promi
     output.say(`The canary is ${items} items in ${chosen.size} segments.`);
     await stores.canary.write(run.runId, chosen);
   }
+  session.onSupervise();
   try {
     return await stores.runs.create(run);
   } catch (error) {

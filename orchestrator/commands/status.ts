@@ -1,6 +1,6 @@
 import { systemClock } from '../../core/clock.ts';
 import { ConfigurationError } from '../../core/errors.ts';
-import { isFinished, isInAuthority, type RunRecord } from '../../core/records.ts';
+import { isFinished, isInAuthority, lostSupervisor, type RunRecord } from '../../core/records.ts';
 import { EXIT, type ExitCode } from '../cli/exit-codes.ts';
 import { nextCommand } from '../cli/next-command.ts';
 import { segmentStates, totals } from '../run-summary.ts';
@@ -50,6 +50,7 @@ export function statusText(
       : '';
   return [
     `Run ${run.runId}: ${run.status}${stop}`,
+    ...unsupervised(run),
     ...next(run),
     `  ${run.table}, "${run.attribute}" = ${run.value}, pass ${run.pass}, begun ${run.createdAt} by ${run.createdBy}`,
     `  segments  ${Object.entries(segments)
@@ -65,6 +66,12 @@ export function statusText(
           `  throttled ${throttled.length} of the tasks in authority, at the last heartbeat: ${reason}`,
       ),
   ].join('\n');
+}
+
+function unsupervised(run: RunRecord): string[] {
+  const words = lostSupervisor(run, Date.parse(systemClock.nowIso()));
+  if (words === undefined) return [];
+  return [`  ${words}`, `  next      ${nextCommand('resume', run.runId)}`];
 }
 
 /** What to type next, where it depends on nothing but the status. */
@@ -103,5 +110,7 @@ export async function describeStatus(stores: Stores, run: RunRecord) {
       ...(task.end && { end: task.end }),
     })),
     changes: run.changes,
+    ...(run.supervisor && { supervisor: run.supervisor }),
+    unsupervised: lostSupervisor(run, Date.parse(systemClock.nowIso())) ?? null,
   };
 }

@@ -7,7 +7,8 @@ import {
 } from '@aws-sdk/client-ecs';
 import pMap from 'p-map';
 import pRetry from 'p-retry';
-import { timeouts } from '../../core/aws-clients.ts';
+import { doubting, requestHandler } from '../../core/aws-clients.ts';
+import { type FailureKind, kindOfFailure } from '../../core/failure.ts';
 import type { TaskEnvironment } from '../../core/task-environment.ts';
 import { encodeTaskEnvironment } from '../../core/task-environment.ts';
 
@@ -59,21 +60,30 @@ const REPLY_TIMEOUT_MS = 10_000;
 
 const RETRIES = { retries: 5, minTimeout: 200, maxTimeout: 5_000, randomize: true };
 
-/** Errors of the control plane that another try may mend. */
-const TRANSIENT =
-  /Throttl|TooManyRequests|RequestLimit|ServerException|ServiceUnavailable|InternalFailure|Timeout/;
+/** Errors of the control plane that another try may mend. What the client doubts it has tried again by itself. */
+const TRANSIENT: readonly FailureKind[] = ['throttled', 'internal', 'conflict'];
 
 /** By their texts, since the names are those of other errors too: no room for a task now, perhaps later. */
 const NO_ROOM = /capacity is unavailable|limit on the number of|run concurrently/i;
+
+/** Said for some seconds after a role was made, and for ever of one that does not trust ECS. */
+const ROLE_UNUSABLE = /unable to assume the role|iam:PassRole/i;
+
+/** So long a role is taken for a new one. */
+const NEW_ROLE_MS = 60_000;
 
 /** The control plane of the fleet. Every call is repeated while its failure is transient. */
 export class Fleet {
   readonly #ecs: ECSClient;
   readonly #location: FleetLocation;
+  readonly #nowMs: () => number;
+  #roleUnusableSinceMs: number | undefined;
 
-  constructor(location: FleetLocation, ecs = createEcsClient()) {
+  /** `nowMs`: a monotonic clock. */
+  constructor(location: FleetLocation, ecs = createEcsClient(), nowMs = () => performance.now()) {
     this.#ecs = ecs;
     this.#location = location;
+    this.#nowMs = nowMs;
   }
 
   /**
@@ -109,11 +119,12 @@ export class Fleet {
         }),
       ),
     ).catch((error: unknown) => {
-      if (error instanceof Error && NO_ROOM.test(error.message)) {
+      if (error instanceof Error && (NO_ROOM.test(error.message) || this.#isNewRole(error.message))) {
         throw new LaunchRefusedError([error.message], { cause: error });
       }
       throw error;
     });
+    this.#roleUnusableSinceMs = undefined;
     const arn = reply.tasks?.[0]?.taskArn;
     if (arn) return arn;
     throw new LaunchRefusedError(
@@ -121,6 +132,13 @@ export class Fleet {
         detail ? `${reason} (${detail})` : reason,
       ),
     );
+  }
+
+  /** Whether this is said of a role that may only be new. */
+  #isNewRole(message: string): boolean {
+    if (!ROLE_UNUSABLE.test(message)) return false;
+    this.#roleUnusableSinceMs ??= this.#nowMs();
+    return this.#nowMs() - this.#roleUnusableSinceMs < NEW_ROLE_MS;
   }
 
   /**
@@ -177,21 +195,13 @@ export class Fleet {
 }
 
 function createEcsClient(): ECSClient {
-  return new ECSClient({ maxAttempts: 1, requestHandler: timeouts(REPLY_TIMEOUT_MS) });
+  return doubting(new ECSClient({ maxAttempts: 1, requestHandler: requestHandler(REPLY_TIMEOUT_MS) }), 'ECS');
 }
 
 function retrying<T>(call: () => Promise<T>, signal?: AbortSignal): Promise<T> {
   return pRetry(call, {
     ...RETRIES,
-    shouldRetry: ({ error }) => isTransient(error),
+    shouldRetry: ({ error }) => TRANSIENT.includes(kindOfFailure(error)),
     ...(signal && { signal }),
   });
-}
-
-function isTransient(error: Error): boolean {
-  const { $metadata, code } = error as { $metadata?: { httpStatusCode?: number }; code?: string };
-  const status = $metadata?.httpStatusCode;
-  return (
-    TRANSIENT.test(error.name) || (status !== undefined && status >= 500) || /^E[A-Z]+$/.test(code ?? '')
-  );
 }

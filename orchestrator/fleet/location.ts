@@ -1,4 +1,5 @@
 import { CloudFormationClient, DescribeStacksCommand, type Stack } from '@aws-sdk/client-cloudformation';
+import { doubting, requestHandler } from '../../core/aws-clients.ts';
 import { describeError, PreflightError } from '../../core/errors.ts';
 import { DEFAULT_NAMESPACE } from '../../core/metrics.ts';
 import type { Settings } from '../cli/options.ts';
@@ -50,6 +51,9 @@ export const KEY_OUTPUTS: readonly string[] = ['OperatorKeyPolicy', 'TableKmsKey
  * whoever wants to pause a run must be able to.
  */
 const USABLE_STATUS = /^(CREATE_COMPLETE|IMPORT_COMPLETE|UPDATE_.+)$/;
+
+/** Whoever asks for a run's status waits no longer for the stack. */
+const REPLY_TIMEOUT_MS = 8_000;
 
 /** Whether a command means the table and attribute of its options, defaults included, or those of a run's record. */
 export type TableMeant = 'of the options' | 'of a run';
@@ -130,10 +134,17 @@ function refuseOtherTable(
   }
 }
 
+function createClient(): CloudFormationClient {
+  return doubting(
+    new CloudFormationClient({ requestHandler: requestHandler(REPLY_TIMEOUT_MS) }),
+    'CloudFormation',
+  );
+}
+
 async function readStack(name: string): Promise<StackFacts> {
   let found: Stack | undefined;
   try {
-    const { Stacks } = await new CloudFormationClient().send(new DescribeStacksCommand({ StackName: name }));
+    const { Stacks } = await createClient().send(new DescribeStacksCommand({ StackName: name }));
     found = Stacks?.[0];
   } catch (cause) {
     throw new PreflightError(

@@ -3,7 +3,8 @@ import { heartbeatPace } from '../../core/control-pace.ts';
 import { NO_COUNTERS, type RunForecast, type RunRecord } from '../../core/records.ts';
 import type { NewRun } from '../../core/run-store.ts';
 import { indexesWith, type TableFacts } from '../checks/table.ts';
-import { operator, type Session } from '../session.ts';
+import { operatorName } from '../cli/operator-name.ts';
+import type { Session } from '../session.ts';
 import { provisionedRates } from '../user-table/provisioned-rates.ts';
 import type { Forecast } from './forecast.ts';
 import type { Prepared } from './prepare.ts';
@@ -56,14 +57,21 @@ export function newRun(
     pass: 1,
     sweep: 1,
     createdAt: at,
-    createdBy: operator(),
+    createdBy: operatorName(),
+    supervisor: { by: operatorName(), seenAt: at },
     ...(tableSize && { tableSize }),
     ...itemSizeOf(plan.forecast),
     ...forecastOf(plan.forecast),
     ...(taskSize && { taskSize }),
     activeMs: 0,
     changes: [
-      { id: randomBytes(8).toString('hex'), at, by: operator(), what: 'start', detail: `budget: ${reason}` },
+      {
+        id: randomBytes(8).toString('hex'),
+        at,
+        by: operatorName(),
+        what: 'start',
+        detail: `budget: ${reason}`,
+      },
     ],
     supervisorCounters: NO_COUNTERS,
   };

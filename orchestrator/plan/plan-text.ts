@@ -7,7 +7,10 @@ export function planText(plan: Plan): string {
   return [
     row('Table', `${plan.table}, account ${plan.account}, ${plan.region}, ${plan.tableArn}`),
     row('Write', plan.statement),
-    row('', `with ${plan.attribute} = ${plan.value}; nothing else is ever written to this table`),
+    row(
+      '',
+      `with ${plan.attribute} = ${plan.value}, which is ${plan.typedValue} in DynamoDB; nothing else is ever written to this table`,
+    ),
     ...modeRows(plan),
     row(
       'Fleet',

@@ -1,3 +1,4 @@
+import { encodeAttributeValue, parseJsonValue } from '../../core/attribute-value.ts';
 import type { ItemWrite } from '../../core/item-write.ts';
 import { describeWrite, nameUnfitForBatch } from '../../core/item-write.ts';
 import type { Rates, TaskSize, WriteApi } from '../../core/records.ts';
@@ -42,6 +43,8 @@ export interface Plan extends Omit<PlanInput, 'facts' | 'write' | 'indexes' | 's
   readonly account: string;
   readonly tableArn: string;
   readonly writeApi: WriteApi;
+  /** DynamoDB JSON of the value. */
+  readonly typedValue: string;
   /** The one write of the run, with its condition. */
   readonly statement: string;
   readonly billing: 'on-demand' | 'provisioned';
@@ -83,6 +86,7 @@ export function composePlan(input: PlanInput): Plan {
     account: facts.account,
     tableArn: facts.arn,
     writeApi,
+    typedValue: encodeAttributeValue(parseJsonValue(input.value)),
     statement: describeWrite(write, writeApi),
     billing,
     replicas,

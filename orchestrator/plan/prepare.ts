@@ -10,6 +10,7 @@ import { type Finding, failure, ok, warning } from '../checks/finding.ts';
 import { liveWriterFindings, sizeFindings } from '../checks/live-writers.ts';
 import { checkQuotaOnAws } from '../checks/quota.ts';
 import { describeUserTable, examine, type TableFacts } from '../checks/table.ts';
+import { accepting, indexKeyFindings, sampleFindings, valueFindings } from '../checks/written-values.ts';
 import type { Session } from '../session.ts';
 import { sampleFailure, sampleTable, type TableSample } from '../user-table/sample.ts';
 import { chargedIndexes } from '../user-table/write-units.ts';
@@ -48,6 +49,7 @@ export async function prepare(session: Session): Promise<Prepared> {
     keySchema: facts.keySchema,
     rule: constantRule(settings.attribute, value),
   };
+  const targets = [{ name: settings.attribute, values: [value] }];
   const fleet = await lookAtFleet(session);
   const findings: Finding[] = [
     ...(await examine(
@@ -55,15 +57,17 @@ export async function prepare(session: Session): Promise<Prepared> {
         client,
         table: settings.table,
         attribute: settings.attribute,
-        value: { ...value },
+        value,
         controlTable: surroundings.controlTable,
         account: settings.account,
         allowNoPitr: settings.allowNoPitr,
+        allowExpiry: settings.allowExpiry,
         singleWriterRegion: settings.singleWriterRegion,
         budget: chosen.rates,
       },
       facts,
     )),
+    ...valueFindings(targets),
     fleet.finding,
     ...(await checkQuotaOnAws({
       tasks: settings.tasks ?? settings.segments,
@@ -86,7 +90,13 @@ export async function prepare(session: Session): Promise<Prepared> {
       keySchema: facts.keySchema,
       nowMs: Date.now(),
     };
-    findings.push(...liveWriterFindings(question, sample), ...sizeFindings(sample));
+    const { attributes } = sample.tally;
+    findings.push(
+      ...liveWriterFindings(question, sample),
+      ...sizeFindings(sample),
+      ...sampleFindings(targets, attributes),
+      ...indexKeyFindings(targets, facts.description, attributes),
+    );
   } else if (settings.sample > 0 && 'because' in sampled && refusals.length === 0) {
     findings.push(
       warning('sample', {
@@ -118,7 +128,7 @@ export async function prepare(session: Session): Promise<Prepared> {
     indexes: chargedIndexes(write.rule.targets, facts.description),
     sample,
     sampleMissing: 'because' in sampled ? sampled.because : undefined,
-    findings,
+    findings: accepting(findings, settings.accept),
   });
   return { facts, region, write, chosen, taskSize: fleet.taskSize, plan };
 }

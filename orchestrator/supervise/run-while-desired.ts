@@ -1,5 +1,6 @@
 import type { Clock } from '../../core/clock.ts';
 import { SupersededError } from '../../core/errors.ts';
+import type { RunRecord } from '../../core/records.ts';
 import type { RunStore, Supervision } from '../../core/run-store.ts';
 
 const LOOK_EVERY_MS = 1_000;
@@ -10,6 +11,8 @@ export interface WantedOptions {
   readonly clock: Clock;
   /** Aborts when the operator detaches. */
   readonly detach: AbortSignal;
+  /** Called at each look that found the run wanted and this orchestrator its supervisor. */
+  readonly onWanted?: (run: RunRecord) => Promise<void>;
 }
 
 /**
@@ -18,7 +21,7 @@ export interface WantedOptions {
  * @throws SupersededError; the detach signal's reason; what the work throws
  */
 export async function runWhileDesired<T>(
-  { runs, supervision, clock, detach }: WantedOptions,
+  { runs, supervision, clock, detach, onWanted }: WantedOptions,
   work: (signal: AbortSignal) => Promise<T>,
 ): Promise<T | undefined> {
   const unwanted = new AbortController();
@@ -30,6 +33,7 @@ export async function runWhileDesired<T>(
       try {
         const now = await runs.readAsSupervisor(supervision);
         if (now.desired !== 'run') unwanted.abort();
+        else await onWanted?.(now);
       } catch (error) {
         // Unreachable is unwanted too: nobody can say that the run is still this orchestrator's.
         unwanted.abort(error);

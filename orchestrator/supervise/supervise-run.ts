@@ -5,6 +5,8 @@ import type { RunRecord } from '../../core/records.ts';
 import { type ExitCode, exitCodeOfStatus } from '../cli/exit-codes.ts';
 import { CredentialsExpiredError, isExpiredCredentials } from '../cli/expired-credentials.ts';
 import { nextCommand, nextRun } from '../cli/next-command.ts';
+import { operatorName } from '../cli/operator-name.ts';
+import { SupervisionLostError } from '../cli/supervision-lost.ts';
 import { observers } from '../run-observer.ts';
 import { runFinished } from '../run-summary.ts';
 import { createMetrics, type Session } from '../session.ts';
@@ -14,9 +16,13 @@ import { SampleRecorder } from './sample-recorder.ts';
 import { Supervisor } from './supervisor.ts';
 import { TrafficGuard } from './traffic-guard.ts';
 
+/** The record of a run whose supervisor leaves is written within this time, or not. */
+const LAST_WORD_MS = 3_000;
+
 /** Supervises a run of this session's epoch to its end, and says how it ended. */
 export async function superviseRun(session: Session, run: RunRecord): Promise<ExitCode> {
   const { stores, fleet, client, clock, detach, settings } = session;
+  session.onSupervise();
   const view = await openView(
     { stream: process.stderr, environment: process.env, json: settings.json },
     clock,
@@ -47,6 +53,7 @@ export async function superviseRun(session: Session, run: RunRecord): Promise<Ex
       client,
       clock,
       supervision: run,
+      by: operatorName(),
       output,
       metrics,
       detach,
@@ -70,17 +77,26 @@ export async function superviseRun(session: Session, run: RunRecord): Promise<Ex
   } catch (error) {
     runOpen.leave();
     view.close();
-    if (detach.aborted) {
-      output.say(describeDetached(run.runId));
-      throw detach.reason;
-    }
     if (error instanceof SupersededError) {
       throw new SupersededError(`${error.message}\nLook at it: ${nextCommand('status', run.runId)}`, {
         cause: error,
       });
     }
+    const why = detach.aborted ? 'detached' : describeError(error);
+    const recorded = await Promise.race([
+      supervisor.leave(why).then(
+        () => true,
+        () => false,
+      ),
+      clock.sleep(LAST_WORD_MS).then(() => false),
+    ]);
+    if (detach.aborted) {
+      output.say(describeDetached(run.runId));
+      throw detach.reason;
+    }
+    output.event('run.unsupervised', { reason: why, recorded });
     if (isExpiredCredentials(error)) throw new CredentialsExpiredError(run.runId, { cause: error });
-    throw error;
+    throw new SupervisionLostError(run.runId, error);
   } finally {
     publishing.abort();
     await recorder.close();

@@ -10,6 +10,8 @@ import {
   type RunStatus,
   type SegmentRecord,
   type StopReason,
+  SUPERVISOR_SEEN_EVERY_MS,
+  type SupervisorSeen,
   type TaskRecord,
 } from '../../core/records.ts';
 import { type Supervision, statusWhenEnded } from '../../core/run-store.ts';
@@ -42,6 +44,8 @@ export interface SupervisorOptions {
   readonly client: DynamoDBClient;
   readonly clock: Clock;
   readonly supervision: Supervision;
+  /** Who supervises, for the run's record. */
+  readonly by: string;
   readonly output: Output;
   readonly metrics: MetricsPublisher;
   /** Aborts when the operator detaches; the fleet goes on. */
@@ -175,10 +179,39 @@ export class Supervisor {
 
   /** Someone else may end the run, so how long it was worked on must not be known to this process alone. */
   async #saveActiveTime(run: RunRecord): Promise<void> {
-    if (this.#activeMs - run.activeMs < SAVE_ACTIVE_TIME_MS) return;
+    if (this.#activeMs - run.activeMs < SAVE_ACTIVE_TIME_MS && !this.#isUnseen(run)) return;
     await this.#options.stores.runs.supervise(this.#options.supervision, () => ({
       activeMs: this.#activeMs,
+      supervisor: this.#seenNow(),
     }));
+  }
+
+  /** Who looks at the run must see whether somebody supervises it, verification included. */
+  async #showPresence(run: RunRecord): Promise<void> {
+    if (!this.#isUnseen(run)) return;
+    const { stores, supervision } = this.#options;
+    await stores.runs.supervise(supervision, () => ({ supervisor: this.#seenNow() }));
+  }
+
+  #isUnseen({ supervisor }: RunRecord): boolean {
+    const { by, clock } = this.#options;
+    if (supervisor?.by !== by || supervisor.left !== undefined) return true;
+    return Date.parse(clock.nowIso()) - Date.parse(supervisor.seenAt) >= SUPERVISOR_SEEN_EVERY_MS;
+  }
+
+  #seenNow(): SupervisorSeen {
+    const { by, clock } = this.#options;
+    return { by, seenAt: clock.nowIso() };
+  }
+
+  /** Says in the run's record why nobody supervises it any more, if it can still be said. */
+  async leave(why: string): Promise<void> {
+    const { stores, supervision } = this.#options;
+    await stores.runs.supervise(supervision, ({ status }) =>
+      status === 'running' || status === 'verifying'
+        ? { activeMs: this.#activeMs, supervisor: { ...this.#seenNow(), left: why } }
+        : undefined,
+    );
   }
 
   get #activeMs(): number {
@@ -258,14 +291,17 @@ export class Supervisor {
 
   async #endPass(run: RunRecord, clock: Clock): Promise<void> {
     const { stores, supervision, client, output, metrics, observer, detach } = this.#options;
-    const end = await runWhileDesired({ runs: stores.runs, supervision, clock, detach }, signal =>
-      (run.limit === undefined ? endPass : endCanary)(
-        run,
-        { stores, client, clock, supervision, output, metrics, observer },
-        signal,
-      ),
+    const end = await runWhileDesired(
+      { runs: stores.runs, supervision, clock, detach, onWanted: now => this.#showPresence(now) },
+      signal =>
+        (run.limit === undefined ? endPass : endCanary)(
+          run,
+          { stores, client, clock, supervision, output, metrics, observer },
+          signal,
+        ),
     ).catch(async (error: unknown) => {
-      if (!(error instanceof SystemicError)) throw error;
+      // What AWS says of the operator's credentials is no reason to stop the fleet.
+      if (!(error instanceof SystemicError) || isExpiredCredentials(error)) throw error;
       await this.#requestStop({ kind: 'failed', message: error.message });
       return undefined;
     });

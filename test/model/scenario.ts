@@ -190,6 +190,7 @@ export class Scenario {
           client: this.#dataPlane(actor),
           clock,
           supervision: run,
+          by: 'model',
           output,
           metrics,
           detach: new AbortController().signal,

@@ -240,8 +240,9 @@ describe('by answers built from the service model', () => {
     answers = {};
   });
 
-  test('a table that is not ACTIVE is refused', async () => {
-    expect(of(await withTable({ TableStatus: 'UPDATING' }), 'status')).toMatchObject([{ level: 'failure' }]);
+  test('a table that takes no writes is refused, and one that is being changed is not', async () => {
+    expect(of(await withTable({ TableStatus: 'ARCHIVED' }), 'status')).toMatchObject([{ level: 'failure' }]);
+    expect(of(await withTable({ TableStatus: 'UPDATING' }), 'status')).toMatchObject([{ level: 'warning' }]);
   });
 
   test('replicas are refused, and a warning with one writing Region', async () => {
