@@ -30,10 +30,28 @@ export function sameRecipe(a: Recipe | undefined, b: Recipe | undefined): boolea
   return recipeHash(a) === recipeHash(b);
 }
 
-/** The options by which a recipe is written, each as one word of a command. */
-export function recipeOptions({ set, where }: Recipe): string[] {
-  return [
-    ...set.flatMap(({ name, expression }) => ['--set', `${name}=${expression}`]),
-    ...(where === undefined ? [] : ['--where', where]),
-  ];
+/** What a run sets, as its record says it: a recipe, or an attribute and its value. */
+export interface Written {
+  readonly attribute: string;
+  readonly value?: string | undefined;
+  readonly recipe?: Recipe | undefined;
+}
+
+/** The options by which another command means the same items and the same attributes. */
+export function writtenOptions({ attribute, recipe }: Written): string[] {
+  if (!recipe) return ['--attribute', attribute];
+  const set = recipe.set.flatMap(({ name, expression }) => ['--set', `${name}=${expression}`]);
+  return recipe.where === undefined ? set : [...set, '--where', recipe.where];
+}
+
+/** `"a" or "b"`: what an item may lack. */
+export function targetsText({ attribute, recipe }: Written): string {
+  return (recipe?.set.map(({ name }) => name) ?? [attribute]).map(name => `"${name}"`).join(' or ');
+}
+
+/** `expiresAt = created / 1000, where kind == "SESSION"`. */
+export function writtenText({ attribute, value, recipe }: Written): string {
+  if (!recipe) return `${attribute} = ${value}`;
+  const set = recipe.set.map(({ name, expression }) => `${name} = ${expression}`).join(', ');
+  return recipe.where === undefined ? set : `${set}, where ${recipe.where}`;
 }

@@ -4,7 +4,9 @@ import { ConfigurationError } from '../../core/errors.ts';
 import { readJsonValue } from '../../core/json-value.ts';
 import { DEFAULT_NAMESPACE } from '../../core/metrics.ts';
 import { MAX_TOTAL_SEGMENTS } from '../../core/records.ts';
+import type { Recipe } from '../../core/recipe/recipe.ts';
 import { ACCEPTABLE } from '../checks/acceptable.ts';
+import { recipeOf } from './recipe-options.ts';
 
 /**
  * Every option of every command. All that take a value are strings to yargs: what a value may be stands in
@@ -48,6 +50,12 @@ export const TABLE_OPTIONS = {
   attribute: value('Attribute to set where it is missing', WHAT, { default: 'test' }),
 } satisfies Record<string, Options>;
 
+/** What is computed, where it is not one value on every item. */
+export const RECIPE_OPTIONS = {
+  set: value('NAME=EXPRESSION, in CEL: what to set where it is missing, computed from the item; repeatable', WHAT),
+  where: value('Expression in CEL: only for items of which it is true', WHAT),
+} satisfies Record<string, Options>;
+
 export const READ_RATE_OPTION = {
   'max-read-rate': value('Read capacity units a second, for the whole fleet', HOW),
 } satisfies Record<string, Options>;
@@ -60,6 +68,7 @@ export const RATE_OPTIONS = {
 export const RUN_OPTIONS = {
   ...TABLE_OPTIONS,
   value: value('Value to set, as JSON', WHAT, { default: '1' }),
+  ...RECIPE_OPTIONS,
   account: value('Refuse any other AWS account', WHAT),
   segments: value('Segments of the parallel Scan', HOW, { default: '32' }),
   tasks: value('Tasks at the same time (default: one for each segment)', HOW),
@@ -250,6 +259,11 @@ const settingsSchema = z.object({
   table: tableName.default('stuff'),
   attribute: attributeName.default('test'),
   value: z.string().default('1'),
+  set: z
+    .union([z.string(), z.array(z.string())])
+    .transform(given => [given].flat())
+    .default([]),
+  where: z.string().optional(),
   account: z
     .string()
     .regex(/^\d{12}$/, 'is not a 12-digit account')
@@ -291,7 +305,11 @@ const settingsSchema = z.object({
 });
 
 /** `given`: what the operator named, as opposed to defaults. */
-export type Settings = z.infer<typeof settingsSchema> & { readonly given: ReadonlySet<string> };
+export type Settings = z.infer<typeof settingsSchema> & {
+  readonly given: ReadonlySet<string>;
+  /** What `--set` and `--where` say; undefined for one value on every item. */
+  readonly recipe: Recipe | undefined;
+};
 
 /** `maxWriteRate` is written `--max-write-rate`. */
 export function optionName(setting: string): string {
@@ -300,12 +318,13 @@ export function optionName(setting: string): string {
 
 /** @throws ConfigurationError with every problem, a line each; then for options that do not go together. */
 export function parseSettings(given: Readonly<Record<string, unknown>>): Settings {
-  const twice = OPTION_NAMES.filter(name => Array.isArray(given[name]));
+  const twice = OPTION_NAMES.filter(name => name !== 'set' && Array.isArray(given[name]));
   if (twice.length > 0) throw new ConfigurationError(`--${twice.join(', --')} is given more than once.`);
   const parsed = settingsSchema.safeParse(given);
   if (parsed.success) {
     const named = new Set(Object.keys(given).filter(name => given[name] !== undefined));
-    const settings = { ...parsed.data, given: named };
+    const recipe = recipeOf({ ...parsed.data, given: named });
+    const settings = { ...parsed.data, given: named, recipe };
     readJsonValue(settings.value);
     refuseContradictions(settings);
     return settings;
