@@ -149,7 +149,7 @@ export class UserTable {
     return (reply.Responses ?? []).map(response => response.Error);
   }
 
-  /** Sets one item. A refusal is thrown, with the item that stands there. */
+  /** Sets one item. A refusal is thrown; {@link readBack} says what stands there. */
   async writeSingle(
     { key, assignment }: ItemAssignment,
     owner: ConsumptionOwner,

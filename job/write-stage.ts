@@ -134,9 +134,7 @@ export class WriteStage {
     try {
       await this.#options.table.writeSingle(item, item.work, signal);
     } catch (error) {
-      const standing = refusedItem(error);
-      if (!standing) return this.#settleFailedCall(error, [item], signal);
-      return this.#settleReadBack(item, standing, signal);
+      return this.#settleFailedCall(error, [item], signal);
     }
     this.#settleUpdated([item]);
   }
@@ -339,10 +337,4 @@ function settleByPage(items: readonly WorkItem[], outcome: ItemOutcome): void {
     first.work.settle(first.page, outcome, to - from);
     from = to;
   }
-}
-
-/** The item that made a condition fail, where the service sent it along. */
-function refusedItem(error: unknown): AttributeMap | undefined {
-  if (!(error instanceof Error) || error.name !== 'ConditionalCheckFailedException') return undefined;
-  return (error as { Item?: AttributeMap }).Item;
 }
