@@ -9,7 +9,10 @@ import type { Recipe, Written } from './recipe.ts';
  * The rule that a run writes by. CEL is loaded here, and only for a run that has a recipe.
  * @throws ConfigurationError for a recipe that cannot be, or when there is neither.
  */
-export async function loadRule(written: Partial<Written>, keySchema: KeySchema | undefined): Promise<WriteRule> {
+export async function loadRule(
+  written: Partial<Written>,
+  keySchema: KeySchema | undefined,
+): Promise<WriteRule> {
   if (written.recipe) return loadRecipe(written.recipe, keySchema);
   const { attribute, value } = written;
   if (attribute === undefined || value === undefined) {

@@ -7,6 +7,7 @@ import { DescribeKeyCommand, type KMSClient } from '@aws-sdk/client-kms';
 import { parseJsonValue } from '../../core/attribute-value.ts';
 import { PreflightError } from '../../core/errors.ts';
 import { EXPIRES_AT } from '../../core/probe-store.ts';
+import { targetsOf } from '../../core/recipe/recipe.ts';
 import type { Settings } from '../cli/options.ts';
 import type { Surroundings } from '../fleet/location.ts';
 import { asking, type Finding, failure, ok, warning } from './finding.ts';
@@ -35,8 +36,8 @@ export async function checkTable(
   const request = {
     client,
     table: settings.table,
-    attribute: settings.attribute,
-    value: { ...parseJsonValue(settings.value) },
+    targets: targetsOf(settings),
+    value: settings.recipe ? undefined : parseJsonValue(settings.value),
     controlTable,
     account: settings.account,
     allowNoPitr: settings.allowNoPitr,

@@ -1,3 +1,4 @@
+import { writtenOptions } from '../../core/recipe/recipe.ts';
 import type { RunRecord } from '../../core/records.ts';
 import { FLEET_OPTIONS, RUN_OPTIONS } from './options.ts';
 
@@ -5,7 +6,16 @@ import { FLEET_OPTIONS, RUN_OPTIONS } from './options.ts';
 const PLACE = Object.keys(FLEET_OPTIONS).filter(name => name !== 'json' && name !== 'debug');
 
 /** What an operator said once of this table and need not find out again; the run's record does not hold it. */
-const SAID = ['account', 'unattended-rate', 'write-api', 'prices', 'allow-no-pitr', 'allow-expiry', 'accept'];
+const SAID = [
+  'allow-expiry',
+  'account',
+  'unattended-rate',
+  'write-api',
+  'prices',
+  'allow-no-pitr',
+  'allow-expiry',
+  'accept',
+];
 
 const FLAGS = new Set(
   Object.entries({ ...FLEET_OPTIONS, ...RUN_OPTIONS }).flatMap(([name, { type }]) =>
@@ -37,7 +47,7 @@ export function nextRun(run: RunRecord, more: readonly string[] = []): string {
     ['created-key', run.createdKey, undefined],
   ];
   return nextCommand(
-    ...['run', '--table', run.table, '--attribute', run.attribute],
+    ...['run', '--table', run.table, ...writtenOptions(run)],
     ...differing.flatMap(([name, value, usual]) =>
       value === undefined || String(value) === String(usual) ? [] : [`--${name}`, String(value)],
     ),

@@ -3,8 +3,8 @@ import { z } from 'zod';
 import { ConfigurationError } from '../../core/errors.ts';
 import { readJsonValue } from '../../core/json-value.ts';
 import { DEFAULT_NAMESPACE } from '../../core/metrics.ts';
-import { MAX_TOTAL_SEGMENTS } from '../../core/records.ts';
 import type { Recipe } from '../../core/recipe/recipe.ts';
+import { MAX_TOTAL_SEGMENTS } from '../../core/records.ts';
 import { ACCEPTABLE } from '../checks/acceptable.ts';
 import { recipeOf } from './recipe-options.ts';
 
@@ -52,7 +52,10 @@ export const TABLE_OPTIONS = {
 
 /** What is computed, where it is not one value on every item. */
 export const RECIPE_OPTIONS = {
-  set: value('NAME=EXPRESSION, in CEL: what to set where it is missing, computed from the item; repeatable', WHAT),
+  set: value(
+    'NAME=EXPRESSION, in CEL: what to set where it is missing, computed from the item; repeatable',
+    WHAT,
+  ),
   where: value('Expression in CEL: only for items of which it is true', WHAT),
 } satisfies Record<string, Options>;
 

@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { ConfigurationError } from '../../core/errors.ts';
+import { sameRecipe, writtenText } from '../../core/recipe/recipe.ts';
 import { isFinished, type RunRecord } from '../../core/records.ts';
 import type { ExitCode } from '../cli/exit-codes.ts';
 import { nextCommand } from '../cli/next-command.ts';
@@ -41,10 +42,15 @@ function refuseChangedOptions(settings: Settings, run: RunRecord): void {
     const given = settings.given.has(name) ? settings[name] : undefined;
     return given !== undefined && given !== 'auto' && given !== KEPT[name](run);
   });
-  if (changed.length === 0) return;
+  const otherRecipe = settings.recipe !== undefined && !sameRecipe(settings.recipe, run.recipe);
+  if (changed.length === 0 && !otherRecipe) return;
   const lines = changed.map(
     name => `--${optionName(name)} is ${String(KEPT[name](run))}, not ${String(settings[name])}`,
   );
+  if (otherRecipe) {
+    const asked = { attribute: settings.attribute, recipe: settings.recipe };
+    lines.push(`--set and --where are ${writtenText(run)}, not ${writtenText(asked)}`);
+  }
   const rate = changed.some(name => name.endsWith('Rate'))
     ? ` To change the rate: ${nextCommand('rate', run.runId)}`
     : '';

@@ -1,5 +1,6 @@
 import { systemClock } from '../../core/clock.ts';
 import { ConfigurationError } from '../../core/errors.ts';
+import { writtenText } from '../../core/recipe/recipe.ts';
 import { isFinished, isInAuthority, lostSupervisor, type RunRecord } from '../../core/records.ts';
 import { EXIT, type ExitCode } from '../cli/exit-codes.ts';
 import { nextCommand } from '../cli/next-command.ts';
@@ -39,7 +40,7 @@ export function statusText(
   run: RunRecord,
   { segments, tasks, counters }: Awaited<ReturnType<typeof describeStatus>>,
 ): string {
-  const { scanned, updated, alreadySet, deleted, quarantined } = counters;
+  const { scanned, updated, alreadySet, deleted, quarantined, outOfScope, recomputed } = counters;
   const { writeUnitsPerSecond, readUnitsPerSecond } = run.rates;
   const live = tasks.filter(task => task.inAuthority);
   const throttled = live.flatMap(task => task.throttled ?? []);
@@ -52,12 +53,12 @@ export function statusText(
     `Run ${run.runId}: ${run.status}${stop}`,
     ...unsupervised(run),
     ...next(run),
-    `  ${run.table}, "${run.attribute}" = ${run.value}, pass ${run.pass}, begun ${run.createdAt} by ${run.createdBy}`,
+    `  ${run.table}, ${run.recipe ? writtenText(run) : `"${run.attribute}" = ${run.value}`}, pass ${run.pass}, begun ${run.createdAt} by ${run.createdBy}`,
     `  segments  ${Object.entries(segments)
       .map(([state, count]) => `${count} ${state}`)
       .join(', ')}`,
     `  tasks     ${live.length} of ${run.tasks} in authority`,
-    `  items     ${scanned} scanned, ${updated} updated, ${alreadySet} set by others, ${deleted} deleted, ${quarantined} in quarantine`,
+    `  items     ${scanned} scanned, ${updated} updated, ${alreadySet} set by others, ${deleted} deleted, ${quarantined} in quarantine${run.recipe ? `, ${outOfScope} out of scope, ${recomputed} computed again` : ''}`,
     `  budget    ${writeUnitsPerSecond} write and ${readUnitsPerSecond} read units a second${cut}`,
     ...throttled
       .slice(0, 1)
@@ -92,6 +93,7 @@ export async function describeStatus(stores: Stores, run: RunRecord) {
     ...(run.stopReason && { reason: run.stopReason.message }),
     table: run.table,
     attribute: run.attribute,
+    ...(run.recipe && { recipe: run.recipe }),
     pass: run.pass,
     segments: segmentStates(run, segments),
     counters: totals(run, segments),

@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { heartbeatPace } from '../../core/control-pace.ts';
+import { targetsOf } from '../../core/recipe/recipe.ts';
 import { NO_COUNTERS, type RunForecast, type RunRecord } from '../../core/records.ts';
 import type { NewRun } from '../../core/run-store.ts';
 import { indexesWith, type TableFacts } from '../checks/table.ts';
@@ -29,14 +30,15 @@ export function newRun(
     tableArn: facts.arn,
     account: facts.account,
     region,
-    attribute: settings.attribute,
-    value: settings.value,
+    ...(settings.recipe
+      ? { attribute: settings.recipe.set[0]?.name ?? '', recipe: settings.recipe }
+      : { attribute: settings.attribute, value: settings.value }),
     keySchema: facts.keySchema,
     totalSegments: settings.segments,
     tasks,
     ...api,
     ...provisionedUnits(facts),
-    indexes: indexesWith(settings.attribute, facts.description).length,
+    indexes: indexesWith(targetsOf(settings), facts.description).length,
     dryRun: settings.dryRun,
     ...(settings.limit !== undefined && { limit: settings.limit }),
     spot: settings.spot,
