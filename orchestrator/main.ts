@@ -17,6 +17,7 @@ import {
   parseSettings,
   RATE_OPTIONS,
   READ_RATE_OPTION,
+  RECIPE_OPTIONS,
   REPORT_OPTIONS,
   RESUME_OPTIONS,
   RESUME_VARIABLES,
@@ -168,7 +169,11 @@ async function main(words: string[]): Promise<ExitCode> {
     .command(
       'verify',
       'Read the whole table with strong consistency and count items that lack the attribute',
-      builder => withExamples(withOptions(builder, { ...TABLE_OPTIONS, ...READ_RATE_OPTION }), 'verify'),
+      builder =>
+        withExamples(
+          withOptions(builder, { ...TABLE_OPTIONS, ...RECIPE_OPTIONS, ...READ_RATE_OPTION }),
+          'verify',
+        ),
       given => execute(given, async () => (await import('./commands/verify.ts')).verify),
     )
     .command(

@@ -1,6 +1,6 @@
 import { writtenOptions } from '../../core/recipe/recipe.ts';
 import type { RunRecord } from '../../core/records.ts';
-import { FLEET_OPTIONS, RUN_OPTIONS } from './options.ts';
+import { DEFAULT_VALUE, FLEET_OPTIONS, RUN_OPTIONS } from './options.ts';
 
 /** Options that say where the fleet runs: without them a command would look elsewhere. */
 const PLACE = Object.keys(FLEET_OPTIONS).filter(name => name !== 'json' && name !== 'debug');
@@ -35,7 +35,7 @@ export function nextCommand(...words: readonly string[]): string {
 export function nextRun(run: RunRecord, more: readonly string[] = []): string {
   const { rates } = run;
   const differing: readonly (readonly [name: string, value: unknown, usual: unknown])[] = [
-    ['value', run.value, RUN_OPTIONS.value.default],
+    ['value', run.value, DEFAULT_VALUE],
     ['segments', run.totalSegments, RUN_OPTIONS.segments.default],
     ['tasks', run.tasks, run.totalSegments],
     ['max-write-rate', rates.writeUnitsPerSecond, undefined],

@@ -45,9 +45,13 @@ export const FLEET_OPTIONS = {
   debug: flag('Show stack traces', OUTPUT),
 } satisfies Record<string, Options>;
 
+/** The value that is set where neither a value nor a recipe is given, as JSON. */
+export const DEFAULT_VALUE = '1';
+
 export const TABLE_OPTIONS = {
   table: value('DynamoDB table', WHAT, { default: 'stuff' }),
-  attribute: value('Attribute to set where it is missing', WHAT, { default: 'test' }),
+  // Without a default for yargs: a recipe stands in place of both, and what was typed has to be told from what was not.
+  attribute: value('Attribute to set where it is missing (default: test)', WHAT),
 } satisfies Record<string, Options>;
 
 /** What is computed, where it is not one value on every item. */
@@ -70,7 +74,7 @@ export const RATE_OPTIONS = {
 
 export const RUN_OPTIONS = {
   ...TABLE_OPTIONS,
-  value: value('Value to set, as JSON', WHAT, { default: '1' }),
+  value: value(`Value to set, as JSON (default: ${DEFAULT_VALUE})`, WHAT),
   ...RECIPE_OPTIONS,
   account: value('Refuse any other AWS account', WHAT),
   segments: value('Segments of the parallel Scan', HOW, { default: '32' }),
@@ -140,13 +144,15 @@ export const RESUME_VARIABLES: Readonly<Record<string, Options>> = Object.fromEn
   Object.entries(RESUME_OPTIONS).filter(([name]) => !Object.hasOwn(RATE_OPTIONS, name)),
 );
 
-const { table, attribute, value: valueOption, account, segments, tasks, spot } = RUN_OPTIONS;
+const { table, attribute, set, where, value: valueOption, account, segments, tasks, spot } = RUN_OPTIONS;
 
 /** What doctor must know of the run that is to come. */
 export const DOCTOR_OPTIONS = {
   table,
   attribute,
   value: valueOption,
+  set,
+  where,
   account,
   segments,
   tasks,
@@ -261,7 +267,7 @@ const settingsSchema = z.object({
   debug: z.boolean().default(false),
   table: tableName.default('stuff'),
   attribute: attributeName.default('test'),
-  value: z.string().default('1'),
+  value: z.string().default(DEFAULT_VALUE),
   set: z
     .union([z.string(), z.array(z.string())])
     .transform(given => [given].flat())

@@ -126,7 +126,7 @@ async function tryTask(
   { keySchema }: TableFacts,
 ): Promise<readonly Finding[]> {
   const { controlTable, namespace, stack } = surroundings;
-  const { table, attribute, value, segments, writeApi, spot, patience } = settings;
+  const { table, attribute, value, recipe, segments, writeApi, spot, patience } = settings;
   output.say(`Starting one task, which changes no item. It may take ${patience} s.`);
   return probeTask({
     fleet: new Fleet(surroundings),
@@ -135,7 +135,7 @@ async function tryTask(
     signal: detach,
     table,
     attribute,
-    value,
+    ...(recipe ? { recipe } : { value }),
     keySchema,
     totalSegments: segments,
     writeApi,

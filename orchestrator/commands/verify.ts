@@ -1,6 +1,8 @@
 import { createDataPlaneClient, createMetricsClient } from '../../core/aws-clients.ts';
 import { systemClock } from '../../core/clock.ts';
 import { CapacityLimiter } from '../../core/rate/capacity-limiter.ts';
+import { loadRule } from '../../core/recipe/load.ts';
+import { targetsOf, targetsText, writtenOptions } from '../../core/recipe/recipe.ts';
 import { verificationSegments } from '../../core/verification-segments.ts';
 import { describeUserTable } from '../checks/table.ts';
 import { EXIT, type ExitCode } from '../cli/exit-codes.ts';
@@ -13,7 +15,10 @@ import { sampleOf, verifyTable } from '../verify/verification.ts';
 /** `orchestrate verify`: the strongly consistent scan on its own, of any table, at any time. It writes nothing. */
 export async function verify({ settings, output, detach }: CommandContext): Promise<ExitCode> {
   const client = createDataPlaneClient();
-  const { table, attribute } = settings;
+  const { table, recipe } = settings;
+  const [attribute] = targetsOf(settings);
+  const targets = targetsText(settings);
+  const inScope = recipe?.where === undefined ? '' : ' in scope';
   const facts = await describeUserTable(client, table);
   const readUnitsPerSecond =
     settings.maxReadRate ??
@@ -24,6 +29,7 @@ export async function verify({ settings, output, detach }: CommandContext): Prom
     table,
     keySchema: facts.keySchema,
     attribute,
+    rule: settings.recipe && (await loadRule(settings, facts.keySchema)),
     totalSegments: verificationSegments(settings.segments),
     limiter: new CapacityLimiter(systemClock, readUnitsPerSecond),
     clock: systemClock,
@@ -32,11 +38,11 @@ export async function verify({ settings, output, detach }: CommandContext): Prom
   const { scanned, missing, nulls, readUnits } = result;
   output.print(
     missing === 0
-      ? `None of ${scanned} items lacks "${attribute}"${nulls > 0 ? `; in ${nulls} it is NULL` : ''}. ${readUnits} read units.`
+      ? `None of ${scanned} items${inScope} lacks ${targets}${nulls > 0 ? `; in ${nulls} it is NULL` : ''}. ${readUnits} read units.`
       : [
-          `${missing} of ${scanned} items lack "${attribute}", for instance:`,
+          `${missing} of ${scanned} items lack ${targets}${inScope === '' ? '' : ' and are in scope'}, for instance:`,
           ...sampleOf(result.keys),
-          `When the code that sets it is live everywhere: ${nextCommand('plan', '--table', table, '--attribute', attribute)}`,
+          `When the code that sets it is live everywhere: ${nextCommand('plan', '--table', table, ...writtenOptions(settings))}`,
         ].join('\n'),
   );
   output.event('verification.finished', verificationFinished({ table, attribute }, result));

@@ -1,6 +1,6 @@
 import type { AttributeValue } from '@aws-sdk/client-dynamodb';
 import { pathText } from '../../core/attribute-path.ts';
-import { encodeAttributeMap, encodeAttributeValue } from '../../core/attribute-value.ts';
+import { encodeAttributeValue } from '../../core/attribute-value.ts';
 import type { Recipe } from '../../core/recipe/recipe.ts';
 import { typeOf } from '../user-table/attributes-seen.ts';
 import type { SampleTally } from '../user-table/sample-tally.ts';
@@ -51,7 +51,7 @@ export function recipePlan(recipe: Recipe, tally: SampleTally | undefined): Reci
         there: Object.fromEntries(attributes.of(name).types),
       })),
       examples: computed.examples.map(({ key, sources, set }) => ({
-        key: JSON.parse(encodeAttributeMap(key)) as unknown,
+        key: Object.fromEntries(Object.entries(key).map(([name, value]) => [name, plain(value)])),
         sources: Object.fromEntries(
           sources.map(({ path, value }) => [pathText(path), value ? plain(value) : null]),
         ),

@@ -80,6 +80,7 @@ async function verify(
     table: run.table,
     keySchema: run.keySchema,
     attribute: run.attribute,
+    rule: run.recipe && (await loadRule(run, run.keySchema)),
     alsoRead: run.createdKey,
     totalSegments,
     limiter: new CapacityLimiter(clock, run.rates.readUnitsPerSecond),

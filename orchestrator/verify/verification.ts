@@ -1,10 +1,12 @@
 import { type DynamoDBClient, ScanCommand, type ScanCommandOutput } from '@aws-sdk/client-dynamodb';
 import { type AttributeMap, encodeAttributeMap } from '../../core/attribute-value.ts';
 import type { Clock } from '../../core/clock.ts';
+import { itemProjection, lackingFilter } from '../../core/item-write.ts';
 import type { CapacityLimiter } from '../../core/rate/capacity-limiter.ts';
 import type { KeySchema } from '../../core/records.ts';
 import { retryUntilAnswered } from '../../core/retry-until-answered.ts';
 import { endsInDoubt, MOST_RESTARTS } from '../../core/scan-end.ts';
+import { isMissing, type WriteRule } from '../../core/write-rule.ts';
 import { readItems } from '../user-table/read-items.ts';
 
 /** Segments read at the same time. */
@@ -21,6 +23,8 @@ export interface VerificationRequest {
   readonly table: string;
   readonly keySchema: KeySchema;
   readonly attribute: string;
+  /** Of a recipe: what counts as missing is an item in scope that lacks a target, or that cannot be computed. */
+  readonly rule?: WriteRule | undefined;
   /** Another attribute to bring along, where an item lacks the one that is looked for. */
   readonly alsoRead?: string | undefined;
   readonly totalSegments: number;
@@ -79,7 +83,7 @@ export async function verifyTable(request: VerificationRequest): Promise<Verific
       for await (const { page, beginsAgain } of pagesOf(segment, { ...request, signal })) {
         const before = found[segment] ?? NOTHING;
         const kept = sumOf(found, ({ keys }) => keys.length);
-        const now = withPage(before, page, request.attribute, MAX_REPAIRABLE - kept);
+        const now = withPage(before, page, request, MAX_REPAIRABLE - kept);
         found[segment] = beginsAgain ? { ...NOTHING, readUnits: now.readUnits } : now;
         tell(segment, before, !beginsAgain && page.LastEvaluatedKey === undefined);
       }
@@ -114,14 +118,16 @@ function sumOf(found: readonly SegmentFindings[], of: (findings: SegmentFindings
 function withPage(
   before: SegmentFindings,
   { Items = [], ScannedCount = 0, ConsumedCapacity }: ScanCommandOutput,
-  attribute: string,
+  { attribute, rule }: Pick<VerificationRequest, 'attribute' | 'rule'>,
   keysLeft: number,
 ): SegmentFindings {
-  const missing = Items.filter(item => !Object.hasOwn(item, attribute));
+  const missing = Items.filter(item =>
+    rule ? isMissing(rule.decide(item)) : !Object.hasOwn(item, attribute),
+  );
   return {
     scanned: before.scanned + ScannedCount,
     missing: before.missing + missing.length,
-    nulls: before.nulls + (Items.length - missing.length),
+    nulls: before.nulls + (rule ? 0 : Items.length - missing.length),
     readUnits: before.readUnits + (ConsumedCapacity?.CapacityUnits ?? 0),
     keys: [...before.keys, ...missing.slice(0, keysLeft)],
   };
@@ -152,7 +158,7 @@ async function* pagesOf(segment: number, request: VerificationRequest): AsyncGen
 async function isGone(key: AttributeMap, request: VerificationRequest): Promise<boolean> {
   const items = await readItems('Looking for the item at which the verification scan ended', {
     ...request,
-    table: request,
+    table: { table: request.table, keySchema: request.keySchema },
     keys: [key],
   });
   return items.length === 0;
@@ -165,7 +171,8 @@ async function readPage(
   expectedUnits: number,
   request: VerificationRequest,
 ): Promise<ScanCommandOutput> {
-  const { client, table, keySchema, attribute, totalSegments, limiter, clock, signal } = request;
+  const { client, table, keySchema, attribute, rule, totalSegments, limiter, clock, signal } = request;
+  const alsoRead = request.alsoRead === undefined ? [] : [request.alsoRead];
   const names = new Set(keySchema.map(({ name }) => name));
   if (request.alsoRead !== undefined && request.alsoRead !== attribute) names.add(request.alsoRead);
   const keyNames = [...names].map((name, index): [string, string] => [`#k${index}`, name]);
@@ -180,10 +187,14 @@ async function readPage(
         ExclusiveStartKey: start,
         Limit: pageLimit(limiter.unitsPerSecond),
         Select: 'SPECIFIC_ATTRIBUTES',
-        ProjectionExpression: [...keyNames.map(([placeholder]) => placeholder), '#a'].join(', '),
-        FilterExpression: 'attribute_not_exists(#a) OR attribute_type(#a, :null)',
-        ExpressionAttributeNames: { '#a': attribute, ...Object.fromEntries(keyNames) },
-        ExpressionAttributeValues: { ':null': { S: 'NULL' } },
+        ...(rule
+          ? lackingFilter({ rule }, itemProjection({ keySchema, rule }, alsoRead))
+          : {
+              ProjectionExpression: [...keyNames.map(([placeholder]) => placeholder), '#a'].join(', '),
+              FilterExpression: 'attribute_not_exists(#a) OR attribute_type(#a, :null)',
+              ExpressionAttributeNames: { '#a': attribute, ...Object.fromEntries(keyNames) },
+              ExpressionAttributeValues: { ':null': { S: 'NULL' } },
+            }),
         ReturnConsumedCapacity: 'TOTAL',
       }),
     );
