@@ -40,7 +40,7 @@ export const WORKER_CLIENTS: ClientSettings = {
 export const OPERATOR_CLIENTS: ClientSettings = {
   ...WORKER_CLIENTS,
   connectTimeoutMs: 3_500,
-  patience: { credentials: 40_000, transport: 9_000 },
+  patience: { credentials: 40_000, transport: 7_000 },
   // A scan has read much, and nothing is lost by waiting: it is told what is waited for.
   dataPlanePatience: { credentials: 60_000, transport: Number.POSITIVE_INFINITY },
 };

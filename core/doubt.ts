@@ -50,16 +50,20 @@ export class Doubt {
   async repeat<T>(call: () => Promise<T>, endpoint: () => string | undefined): Promise<T> {
     const { clock, signal } = this.#options;
     for (let failures = 1; ; failures++) {
+      const startedAtMs = clock.monotonicMs();
+      const heard = this.#tellOfSilence(endpoint);
       try {
         const reply = await call();
         this.#answered();
         return reply;
       } catch (error) {
-        const kind = this.#failed(error, endpoint());
+        const kind = this.#failed(error, startedAtMs, endpoint());
         if (kind === undefined) throw error;
         const pauseMs = backoffMs(failures);
         if (signal?.aborted || this.#isBelieved(kind, pauseMs)) throw this.#belief(kind, error, endpoint());
         await clock.sleep(pauseMs, signal);
+      } finally {
+        heard();
       }
     }
   }
@@ -69,12 +73,13 @@ export class Doubt {
    * @throws SystemicError when what is doubted has lasted too long; any other error as it comes.
    */
   async count<T>(call: () => Promise<T>, endpoint: () => string | undefined): Promise<T> {
+    const startedAtMs = this.#options.clock.monotonicMs();
     try {
       const reply = await call();
       this.#answered();
       return reply;
     } catch (error) {
-      const kind = this.#failed(error, endpoint());
+      const kind = this.#failed(error, startedAtMs, endpoint());
       if (kind === undefined || !this.#isBelieved(kind)) throw error;
       const belief = this.#belief(kind, error, endpoint());
       throw new SystemicError(belief.message, { cause: belief });
@@ -82,7 +87,7 @@ export class Doubt {
   }
 
   /** @returns what is doubted of this error; undefined when there is nothing to doubt, which is an answer. */
-  #failed(error: unknown, endpoint: string | undefined): Doubted | undefined {
+  #failed(error: unknown, startedAtMs: number, endpoint: string | undefined): Doubted | undefined {
     const kind = kindOfFailure(error);
     // The caller gave up, and nobody else.
     if (error instanceof Error && error.name === 'AbortError') return undefined;
@@ -94,7 +99,7 @@ export class Doubt {
     const nowMs = this.#options.clock.monotonicMs();
     if (this.#since?.kind !== kind || nowMs - this.#lastAtMs > LONGEST_GAP_MS) {
       this.#answered();
-      this.#since = { startedAtMs: nowMs, kind };
+      this.#since = { startedAtMs, kind };
       this.#tellLater(kind, error, endpoint);
     }
     this.#lastAtMs = nowMs;
@@ -102,11 +107,12 @@ export class Doubt {
   }
 
   #answered(): void {
-    if (this.#since === undefined) return;
-    this.#since = undefined;
-    this.#believed = false;
-    this.#over.abort();
-    this.#over = new AbortController();
+    if (this.#since !== undefined) {
+      this.#since = undefined;
+      this.#believed = false;
+      this.#over.abort();
+      this.#over = new AbortController();
+    }
     if (this.#told) this.#options.tell?.(`${this.#options.service} answers again.`);
     this.#told = false;
   }
@@ -126,8 +132,8 @@ export class Doubt {
     if (!tell) return;
     const over = this.#over.signal;
     const ended = signal ? AbortSignal.any([over, signal]) : over;
-    void clock.sleep(TELL_AFTER_MS, ended).then(() => {
-      if (ended.aborted) return;
+    void clock.sleep(TELL_AFTER_MS - this.#lastedMs, ended).then(() => {
+      if (ended.aborted || this.#told) return;
       this.#told = true;
       tell(
         kind === 'credentials'
@@ -135,6 +141,19 @@ export class Doubt {
           : `Waiting for ${this.#where(endpoint)} to answer. The last attempt: ${describeError(error)}`,
       );
     });
+  }
+
+  /** Of a call that says nothing at all, since the SDK repeats it or its time is long. @returns to be called at its end */
+  #tellOfSilence(endpoint: () => string | undefined): () => void {
+    const { clock, tell } = this.#options;
+    if (!tell) return () => {};
+    const over = new AbortController();
+    void clock.sleep(TELL_AFTER_MS, over.signal).then(() => {
+      if (over.signal.aborted || this.#told) return;
+      this.#told = true;
+      tell(`Waiting for ${this.#where(endpoint())} to answer.`);
+    });
+    return () => over.abort();
   }
 
   #belief(kind: Doubted, error: unknown, endpoint: string | undefined): CredentialsError | UnreachableError {

@@ -55,7 +55,7 @@ export const OPTIONAL_OUTPUTS: readonly string[] = ['SourceAttributes', 'Operato
 const USABLE_STATUS = /^(CREATE_COMPLETE|IMPORT_COMPLETE|UPDATE_.+)$/;
 
 /** Whoever asks for a run's status waits no longer for the stack. */
-const REPLY_TIMEOUT_MS = 8_000;
+const REPLY_TIMEOUT_MS = 5_000;
 
 /** Whether a command means the table and attribute of its options, defaults included, or those of a run's record. */
 export type TableMeant = 'of the options' | 'of a run';
@@ -140,7 +140,7 @@ function refuseOtherTable(
 
 function createClient(): CloudFormationClient {
   return doubting(
-    new CloudFormationClient({ requestHandler: requestHandler(REPLY_TIMEOUT_MS) }),
+    new CloudFormationClient({ maxAttempts: 1, requestHandler: requestHandler(REPLY_TIMEOUT_MS) }),
     'CloudFormation',
   );
 }

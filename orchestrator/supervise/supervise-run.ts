@@ -1,5 +1,5 @@
 import { DescribeTableCommand } from '@aws-sdk/client-dynamodb';
-import { createMetricsClient } from '../../core/aws-clients.ts';
+import { createDataPlaneClient, createMetricsClient } from '../../core/aws-clients.ts';
 import { describeError, SupersededError } from '../../core/errors.ts';
 import { targetsOf, targetsText, writtenOptions } from '../../core/recipe/recipe.ts';
 import type { RunRecord } from '../../core/records.ts';
@@ -52,6 +52,7 @@ export async function superviseRun(session: Session, run: RunRecord): Promise<Ex
       stores,
       fleet,
       client,
+      dataPlane: createDataPlaneClient,
       clock,
       supervision: run,
       by: operatorName(),
@@ -145,7 +146,7 @@ function describeEnd(
   const canary = run.limit === undefined ? [] : ['--limit', String(run.limit)];
   const resume = nextCommand('resume', run.runId, ...(run.stopReason?.resumeWith ?? []));
   const next: Partial<Record<RunRecord['status'], string>> = {
-    verified: `Verified: in a strongly consistent scan of every segment no item${inScope} lacked ${targets}.\nProve it again at any time: ${nextCommand('verify', '--table', table, ...writtenOptions(run))}`,
+    verified: `Verified: in a strongly consistent scan of every segment no item${inScope} lacked ${targets}.${sinceOf(run)}\nProve it again at any time: ${nextCommand('verify', '--table', table, ...writtenOptions(run))}`,
     quarantined: `${missing} items${inScope} lack ${targets}; all of them are in quarantine. See: ${nextCommand('failures', run.runId)}\nWhen their cause is mended: ${nextCommand('failures', run.runId, '--retry')}`,
     incomplete: `${missing} items${inScope} lack ${targets} after ${run.pass} passes.${why || ' Is code live that does not set it? Deploy first, then run again.'}\nThen: ${nextRun(run, canary)}`,
     paused: `Paused. Go on with: ${resume}`,
@@ -161,6 +162,12 @@ function describeEnd(
       )}. Nothing else was touched or verified.\nLook at the application; then, for the rest: ${again()}`,
   };
   return `Run ${run.runId}: ${counts}\n${next[run.status] ?? run.status}`;
+}
+
+/** From where on the assumptions about writers must hold: a verification may have been interrupted for a while. */
+function sinceOf({ verification }: RunRecord): string {
+  if (verification === undefined) return '';
+  return `\nIts first page was read at ${verification.startedAt}: whoever writes must have set it from then on.`;
 }
 
 function describeDetached(run: string): string {

@@ -5,6 +5,7 @@ import { CONFORMANCE } from './cases/conformance.ts';
 import { CONTROL } from './cases/control.ts';
 import { DEATHS } from './cases/deaths.ts';
 import { DESCRIPTIONS } from './cases/descriptions.ts';
+import { DOUBTED_REPLIES } from './cases/doubted-replies.ts';
 import { FROZEN } from './cases/frozen.ts';
 import { LAUNCHES } from './cases/launches.ts';
 import { LIVE_APPLICATION } from './cases/live-application.ts';
@@ -30,4 +31,5 @@ export const CASES: readonly ReliabilityCase[] = [
   ...CONTROL,
   ...CAPACITY,
   ...BAD_INPUT,
+  ...DOUBTED_REPLIES,
 ].toSorted((a, b) => a.number - b.number);
