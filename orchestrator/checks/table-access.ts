@@ -8,15 +8,23 @@ import { parseJsonValue } from '../../core/attribute-value.ts';
 import { PreflightError } from '../../core/errors.ts';
 import { EXPIRES_AT } from '../../core/probe-store.ts';
 import { targetsOf } from '../../core/recipe/recipe.ts';
-import type { Settings } from '../cli/options.ts';
+import { type WrittenSettings, writtenOf } from '../cli/recipe-options.ts';
 import type { Surroundings } from '../fleet/location.ts';
 import { asking, type Finding, failure, ok, warning } from './finding.ts';
 import { describeUserTable, preflight, type TableFacts } from './table.ts';
 
 /** The table as `orchestrate run` would examine it, with the same words. */
+/** What must be known of the run that is to come. */
+interface PlannedRun extends WrittenSettings {
+  readonly table: string;
+  readonly account?: string | undefined;
+  readonly allowNoPitr: boolean;
+  readonly singleWriterRegion: boolean;
+}
+
 export async function checkTable(
   client: DynamoDBClient,
-  settings: Settings,
+  settings: PlannedRun,
   controlTable: string,
 ): Promise<{ facts?: TableFacts; findings: readonly Finding[] }> {
   let facts: TableFacts;
@@ -33,11 +41,12 @@ export async function checkTable(
       ],
     };
   }
+  const written = writtenOf(settings);
   const request = {
     client,
     table: settings.table,
-    targets: targetsOf(settings),
-    value: settings.recipe ? undefined : parseJsonValue(settings.value),
+    targets: targetsOf(written),
+    value: written.value === undefined ? undefined : parseJsonValue(written.value),
     controlTable,
     account: settings.account,
     allowNoPitr: settings.allowNoPitr,

@@ -15,7 +15,14 @@ export interface Explanation {
  * What a person reads of an error that ends a command, and its exit code. What AWS, the network or the operator's own
  * place brings about is never called an internal error.
  */
-export function explainError(error: unknown, environment: NodeJS.ProcessEnv): Explanation {
+export function explainError(error: unknown, environment: NodeJS.ProcessEnv, debug: boolean): Explanation {
+  const explanation = explain(error, environment);
+  return debug && error instanceof Error
+    ? { ...explanation, words: error.stack ?? String(error) }
+    : explanation;
+}
+
+function explain(error: unknown, environment: NodeJS.ProcessEnv): Explanation {
   const chain = causesOf(error);
   const exitCode = exitCodeOfError(error);
   if (chain.some(({ message }) => NO_REGION.test(message))) {

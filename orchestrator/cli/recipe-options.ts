@@ -1,22 +1,64 @@
+import * as z from 'zod';
 import { ConfigurationError } from '../../core/errors.ts';
-import type { Recipe, RecipeTarget } from '../../core/recipe/recipe.ts';
+import type { Recipe, RecipeTarget, Written } from '../../core/recipe/recipe.ts';
+import { GROUP, nonEmpty, type Option, type ValuesOf, value } from './option.ts';
 
-/** What `--set` and `--where` say, beside the options that they replace. */
-export interface WrittenSettings {
-  readonly set: readonly string[];
-  readonly where?: string | undefined;
-  /** The options that were named, as opposed to defaults. */
-  readonly given: ReadonlySet<string>;
+const severalTexts = (): z.ZodType<readonly string[]> =>
+  z
+    .union([z.string(), z.array(z.string())])
+    .transform(given => [given].flat())
+    .default([]);
+
+/** What is computed from each item, where it is not one value on every item. */
+export const RECIPE_OPTIONS = {
+  set: {
+    ...value(
+      'NAME=EXPRESSION, in CEL: what to set where it is missing, computed from the item; repeatable',
+      GROUP.what,
+      severalTexts,
+    ),
+    repeatable: true,
+  } satisfies Option<readonly string[]>,
+  where: value('Expression in CEL: only for items of which it is true', GROUP.what, () =>
+    nonEmpty().optional(),
+  ),
+};
+
+export type RecipeSettings = ValuesOf<typeof RECIPE_OPTIONS>;
+
+/** What the options say is set, in place of what stands in a run's record. */
+export interface WrittenSettings extends RecipeSettings {
+  readonly attribute: string;
+  /** JSON. */
+  readonly value?: string;
+}
+
+/** The recipe that a command line gives; undefined for one value on every item. */
+export function recipeOf({ set, where }: RecipeSettings): Recipe | undefined {
+  if (set.length === 0) return undefined;
+  return { set: set.map(targetOf), ...(where !== undefined && { where: where.trim() }) };
+}
+
+/** What a command line says is set. */
+export function writtenOf(settings: WrittenSettings): Required<Pick<Written, 'attribute'>> & {
+  readonly value?: string;
+  readonly recipe?: Recipe;
+} {
+  const recipe = recipeOf(settings);
+  if (recipe) return { attribute: recipe.set[0]?.name ?? '', recipe };
+  const { attribute, value: json } = settings;
+  return json === undefined ? { attribute } : { attribute, value: json };
 }
 
 /**
- * The recipe of a command line; undefined for one value on every item. Whether its expressions are right is for
- * core/recipe/.
- * @throws ConfigurationError for options that do not go together, and for a `--set` that is not NAME=EXPRESSION.
+ * Whether the options of a recipe go together with each other and with the others. Whether its expressions are right is
+ * for core/recipe/.
+ * @throws ConfigurationError
  */
-export function recipeOf({ set, where, given }: WrittenSettings): Recipe | undefined {
+export function checkRecipeSettings(settings: Partial<RecipeSettings>, given: ReadonlySet<string>): void {
+  const { set = [], where } = settings;
   if (set.length === 0) {
-    if (where === undefined) return undefined;
+    if (where === undefined) return;
     throw new ConfigurationError(
       "--where says which items a recipe is for: give what is set as --set, for instance --set 'test=1'.",
     );
@@ -27,7 +69,7 @@ export function recipeOf({ set, where, given }: WrittenSettings): Recipe | undef
       `--set stands in place of --attribute and --value: leave --${replaced.join(' and --')} out.`,
     );
   }
-  return { set: set.map(targetOf), ...(where !== undefined && { where: where.trim() }) };
+  recipeOf({ set, where });
 }
 
 function targetOf(text: string): RecipeTarget {

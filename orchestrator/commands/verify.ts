@@ -6,21 +6,36 @@ import { loadRule } from '../../core/recipe/load.ts';
 import { recipeText, targetsOf, targetsText, writtenOptions } from '../../core/recipe/recipe.ts';
 import { verificationSegments } from '../../core/verification-segments.ts';
 import { describeUserTable, type TableFacts } from '../checks/table.ts';
-import { EXIT, type ExitCode } from '../cli/exit-codes.ts';
+import { defineCommand, type Handler } from '../cli/command.ts';
+import { EXIT } from '../cli/exit-codes.ts';
 import { nextCommand } from '../cli/next-command.ts';
+import { DEFAULT_SEGMENTS, READ_RATE_OPTION, TABLE_OPTIONS } from '../cli/options.ts';
+import { checkRecipeSettings, RECIPE_OPTIONS, writtenOf } from '../cli/recipe-options.ts';
 import { defaultRates } from '../plan/choose-rates.ts';
-import type { CommandContext } from '../session.ts';
 import { verificationFinished } from '../verify/pass-end.ts';
 import { lacksAttribute, missesByRule } from '../verify/subject.ts';
 import { verifyTable } from '../verify/verification.ts';
 
+export const verify = defineCommand({
+  usage: 'verify',
+  describe: 'Read the whole table with strong consistency and count items that lack the attribute',
+  options: { ...TABLE_OPTIONS, ...RECIPE_OPTIONS, ...READ_RATE_OPTION },
+  examples: [
+    ['$0 verify --table orders --attribute version', 'at any time; writes nothing'],
+    ['$0 verify --table orders --max-read-rate 200', 'slowly'],
+    [`$0 verify --table app --set 'gsi1pk = "STATUS#" + status' --where 'kind == "ORDER"'`, 'of a recipe'],
+  ],
+  check: checkRecipeSettings,
+});
+
 /** `orchestrate verify`: the strongly consistent scan on its own, of any table, at any time. It writes nothing. */
-export async function verify({ settings, output, detach }: CommandContext): Promise<ExitCode> {
+export const handler: Handler<typeof verify> = async ({ settings, output, detach }) => {
   const client = createDataPlaneClient();
-  const { table, recipe } = settings;
-  const [attribute] = targetsOf(settings);
-  const targets = targetsText(settings);
-  const inScope = recipe?.where === undefined ? '' : ' in scope';
+  const { table } = settings;
+  const written = writtenOf(settings);
+  const [attribute] = targetsOf(written);
+  const targets = targetsText(written);
+  const inScope = written.recipe?.where === undefined ? '' : ' in scope';
   const facts = await describeUserTable(client, table);
   const readUnitsPerSecond =
     settings.maxReadRate ??
@@ -34,13 +49,13 @@ export async function verify({ settings, output, detach }: CommandContext): Prom
     client,
     table,
     keySchema: facts.keySchema,
-    subject: recipe
+    subject: written.recipe
       ? missesByRule(
-          { keySchema: facts.keySchema, rule: await loadRule(settings, facts.keySchema) },
-          recipeText(recipe),
+          { keySchema: facts.keySchema, rule: await loadRule(written, facts.keySchema) },
+          recipeText(written.recipe),
         )
       : lacksAttribute(facts.keySchema, attribute),
-    totalSegments: verificationSegments(settings.segments, readUnitsPerSecond),
+    totalSegments: verificationSegments(DEFAULT_SEGMENTS, readUnitsPerSecond),
     rate,
     clock: systemClock,
     signal: detach,
@@ -57,12 +72,12 @@ export async function verify({ settings, output, detach }: CommandContext): Prom
       : [
           `${missing} of ${scanned} items lack ${targets}${inScope === '' ? '' : ' and are in scope'}, for instance:`,
           ...sample,
-          `When the code that sets it is live everywhere: ${nextCommand('plan', '--table', table, ...writtenOptions(settings))}`,
+          `When the code that sets it is live everywhere: ${nextCommand('plan', '--table', table, ...writtenOptions(written))}`,
         ].join('\n'),
   );
   output.event('verification.finished', verificationFinished({ table, attribute }, result));
   return missing === 0 ? EXIT.ok : EXIT.missing;
-}
+};
 
 /** By DynamoDB's own account, up to six hours old. */
 function itemSizeOf({ description }: TableFacts): ItemSize | undefined {

@@ -5,7 +5,8 @@ import { NO_COUNTERS, type RunForecast, type RunRecord } from '../../core/record
 import type { NewRun } from '../../core/run-store.ts';
 import { indexesWith, type TableFacts } from '../checks/table.ts';
 import { operatorName } from '../cli/operator-name.ts';
-import type { Session } from '../session.ts';
+import { writtenOf } from '../cli/recipe-options.ts';
+import type { PlanningSession } from '../session.ts';
 import { provisionedRates } from '../user-table/provisioned-rates.ts';
 import type { Forecast } from './forecast.ts';
 import type { Prepared } from './prepare.ts';
@@ -14,7 +15,7 @@ import type { ChosenWriteApi } from './write-api-choice.ts';
 
 /** A run's record as it begins. */
 export function newRun(
-  { settings, clock, surroundings }: Session,
+  { settings, clock, surroundings }: PlanningSession,
   { facts, region, chosen: { rates, reason }, taskSize, plan }: Prepared,
   api: ChosenWriteApi,
 ): NewRun {
@@ -30,15 +31,13 @@ export function newRun(
     tableArn: facts.arn,
     account: facts.account,
     region,
-    ...(settings.recipe
-      ? { attribute: settings.recipe.set[0]?.name ?? '', recipe: settings.recipe }
-      : { attribute: settings.attribute, value: settings.value }),
+    ...writtenOf(settings),
     keySchema: facts.keySchema,
     totalSegments: settings.segments,
     tasks,
     ...api,
     ...provisionedUnits(facts),
-    indexes: indexesWith(targetsOf(settings), facts.description).length,
+    indexes: indexesWith(targetsOf(writtenOf(settings)), facts.description).length,
     dryRun: settings.dryRun,
     ...(settings.limit !== undefined && { limit: settings.limit }),
     spot: settings.spot,

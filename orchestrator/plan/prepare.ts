@@ -9,11 +9,13 @@ import { verificationSegments } from '../../core/verification-segments.ts';
 import { amplifyFindings, computedValueFindings } from '../checks/computed-values.ts';
 import { type Finding, failure, ok, warning } from '../checks/finding.ts';
 import { liveWriterFindings, sizeFindings } from '../checks/live-writers.ts';
+import { checkClock, checkCredentials } from '../checks/operator-place.ts';
 import { checkQuotaOnAws } from '../checks/quota.ts';
 import { describeUserTable, examine, type TableFacts } from '../checks/table.ts';
 import { ttlAttributeAt } from '../checks/table-integrations.ts';
 import { accepting, indexKeyFindings, sampleFindings, valueFindings } from '../checks/written-values.ts';
-import type { Session } from '../session.ts';
+import { writtenOf } from '../cli/recipe-options.ts';
+import type { PlanningSession } from '../session.ts';
 import { sampleFailure, sampleTable, type TableSample } from '../user-table/sample.ts';
 import { chargedIndexes } from '../user-table/write-units.ts';
 import { type ChosenRates, chooseRates } from './choose-rates.ts';
@@ -39,17 +41,20 @@ export interface Prepared {
  * all of them. A table of another account than was meant is not sampled.
  * @throws PreflightError when a table is not there; ConfigurationError when `--prices` names no price list.
  */
-export async function prepare(session: Session): Promise<Prepared> {
+export async function prepare(session: PlanningSession): Promise<Prepared> {
   const { settings, client, surroundings } = session;
   const prices = await readPrices(settings.prices);
-  const value = settings.recipe ? undefined : parseJsonValue(settings.value);
+  const written = writtenOf(settings);
+  // A recipe that cannot be is told before AWS is asked for anything.
+  await loadRule(written, undefined);
+  const value = written.value === undefined ? undefined : parseJsonValue(written.value);
   const facts = await describeUserTable(client, settings.table);
   const chosen = await chooseRates(settings, facts.description, createMetricsClient());
   const region = await client.config.region();
   const write: ItemWrite = {
     table: settings.table,
     keySchema: facts.keySchema,
-    rule: await loadRule(settings, facts.keySchema),
+    rule: await loadRule(written, facts.keySchema),
   };
   const constants = value ? [{ name: settings.attribute, values: [value] }] : [];
   const fleet = await lookAtFleet(session);
@@ -103,7 +108,7 @@ export async function prepare(session: Session): Promise<Prepared> {
       ...indexKeyFindings(targets, facts.description, attributes),
       ...amplifyFindings(attributes),
     );
-    if (settings.recipe) {
+    if (written.recipe) {
       findings.push(
         ...computedValueFindings(targets, computed, {
           description: facts.description,
@@ -126,7 +131,7 @@ export async function prepare(session: Session): Promise<Prepared> {
     facts,
     region,
     write,
-    written: { attribute: write.rule.targets[0], value: settings.value, recipe: settings.recipe },
+    written,
     writeApi: settings.writeApi,
     segments: settings.segments,
     verificationSegments: verificationSegments(settings.segments),
@@ -146,14 +151,31 @@ export async function prepare(session: Session): Promise<Prepared> {
     sampleMissing: 'because' in sampled ? sampled.because : undefined,
     findings: accepting(findings, settings.accept),
   });
-  return { facts, region, write, chosen, taskSize: fleet.taskSize, plan };
+  const ofPlace = await operatorFindings(session, plan);
+  return {
+    ...{ facts, region, write, chosen, taskSize: fleet.taskSize },
+    plan: { ...plan, findings: [...plan.findings, ...ofPlace] },
+  };
+}
+
+/** What of the operator's own place speaks against the run; where nothing does, nothing is said. */
+async function operatorFindings(
+  { client, surroundings }: PlanningSession,
+  { forecast: { times } }: Plan,
+): Promise<Finding[]> {
+  const seconds = times.find(({ chosen }) => chosen)?.seconds ?? 0;
+  const found = [
+    await checkClock(client, surroundings.controlTable, Date.now),
+    await checkCredentials(client, Date.now(), seconds * 1_000),
+  ];
+  return found.filter(({ level }) => level !== 'ok');
 }
 
 /** The size of a task, where the definition says it, and whether it can be used. */
 async function lookAtFleet({
   fleet,
   surroundings: { taskDefinition, container },
-}: Session): Promise<{ readonly finding: Finding; readonly taskSize: TaskSize | undefined }> {
+}: PlanningSession): Promise<{ readonly finding: Finding; readonly taskSize: TaskSize | undefined }> {
   try {
     const definition = await fleet.describeTaskDefinition();
     const names = definition?.containerDefinitions?.map(({ name }) => name) ?? [];
@@ -182,7 +204,7 @@ async function lookAtFleet({
 }
 
 async function takeSample(
-  { settings, client, clock, detach }: Session,
+  { settings, client, clock, detach }: PlanningSession,
   write: ItemWrite,
   { rates }: ChosenRates,
   { description }: TableFacts,

@@ -20,7 +20,7 @@ export function evidenceOf(
   return {
     writtenAt,
     proved: run.status === 'verified',
-    conclusion: conclusionOf(snapshot),
+    conclusion: [conclusionOf(snapshot), run.unsupervised].filter(part => part !== null).join(' '),
     options: optionsOf(record, snapshot),
     changes: [
       ...run.changes.map(({ id: _, ...change }) => change),

@@ -85,6 +85,8 @@ export interface RunFacts {
   readonly controlTable: string;
   readonly namespace: string;
   readonly changes: readonly OperatorChange[];
+  /** That nobody supervises it, since when, who was the last and why that one left; null while somebody does. */
+  readonly unsupervised: string | null;
 }
 
 export interface SegmentView {
