@@ -10,6 +10,7 @@ import { explainError } from './cli/explain-error.ts';
 import { FLEET_OPTIONS } from './cli/options.ts';
 import { createOutput } from './cli/output.ts';
 import { prepareClients } from './cli/prepare-environment.ts';
+import { checkExpressions, type RecipeSettings } from './cli/recipe-options.ts';
 import { listenForSignals, type Occupation } from './cli/signals.ts';
 import type { OutputStreams } from './cli/streams.ts';
 
@@ -45,6 +46,7 @@ export async function execute(
   };
   prepareClients(process.env, { tell, signal: detach.signal });
   try {
+    await checkExpressions(settings as Partial<RecipeSettings>);
     if (settings.local === undefined || name === 'local') return await handler({ ...context, settings });
     const { withLocalStack } = await import('./commands/local.ts');
     return await withLocalStack(settings.local, () => {

@@ -1,5 +1,6 @@
 import * as z from 'zod';
 import { ConfigurationError } from '../../core/errors.ts';
+import { loadRecipe } from '../../core/recipe/load.ts';
 import type { Recipe, RecipeTarget, Written } from '../../core/recipe/recipe.ts';
 import { GROUP, nonEmpty, type Option, type ValuesOf, value } from './option.ts';
 
@@ -70,6 +71,15 @@ export function checkRecipeSettings(settings: Partial<RecipeSettings>, given: Re
     );
   }
   recipeOf({ set, where });
+}
+
+/**
+ * A recipe that cannot be is told before AWS is asked for anything.
+ * @throws ConfigurationError as core/recipe/ has it
+ */
+export async function checkExpressions({ set = [], where }: Partial<RecipeSettings>): Promise<void> {
+  const recipe = recipeOf({ set, where });
+  if (recipe) await loadRecipe(recipe, undefined);
 }
 
 function targetOf(text: string): RecipeTarget {

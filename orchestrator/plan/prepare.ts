@@ -45,8 +45,6 @@ export async function prepare(session: PlanningSession): Promise<Prepared> {
   const { settings, client, surroundings } = session;
   const prices = await readPrices(settings.prices);
   const written = writtenOf(settings);
-  // A recipe that cannot be is told before AWS is asked for anything.
-  await loadRule(written, undefined);
   const value = written.value === undefined ? undefined : parseJsonValue(written.value);
   const facts = await describeUserTable(client, settings.table);
   const chosen = await chooseRates(settings, facts.description, createMetricsClient());
