@@ -67,6 +67,7 @@ export function recipeLines({ set, where, sample }: RecipePlan): string[] {
     ...set.map(({ name, expression }) => `Set        ${name} = ${expression}`),
     ...(where === undefined ? [] : [`Where      ${where}`]),
     '           where it is missing, on condition that what the expressions read is as it was read; nothing else is ever written',
+    'Assumes    that writers who bring an item into scope set the targets too, and that writers who change what an expression reads change its target (docs/certainty.md)',
     ...(sample ? sampleLines(sample) : []),
   ];
 }
