@@ -106,6 +106,19 @@ export function createDataPlaneClient(
 }
 
 /**
+ * A client for items of the tool's own, which repeats its calls by itself: no budget counts them, and nobody else
+ * would.
+ */
+export function createOwnItemsClient(): DynamoDBClient {
+  const client = new DynamoDBClient({
+    maxAttempts: 3,
+    logger: NO_COPIES_LOGGER,
+    requestHandler: requestHandler(DATA_PLANE_TIMEOUT_MS),
+  });
+  return doubting(client, 'DynamoDB');
+}
+
+/**
  * The client for the control table. The SDK retries; a reply that was lost on the way makes the retried
  * condition fail, which every protocol step tells apart by its nonce or sequence number.
  */
