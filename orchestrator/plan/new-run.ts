@@ -3,6 +3,7 @@ import { heartbeatPace } from '../../core/control-pace.ts';
 import { targetsOf } from '../../core/recipe/recipe.ts';
 import { NO_COUNTERS, type RunForecast, type RunRecord } from '../../core/records.ts';
 import type { NewRun } from '../../core/run-store.ts';
+import { VERSION } from '../../core/version.ts';
 import { indexesWith, type TableFacts } from '../checks/table.ts';
 import { operatorName } from '../cli/operator-name.ts';
 import { writtenOf } from '../cli/recipe-options.ts';
@@ -21,7 +22,7 @@ export function newRun(
 ): NewRun {
   const tableSize = tableSizeOf(facts.description);
   const tasks = settings.tasks ?? settings.segments;
-  const { heartbeatMs, authorityMs } = heartbeatPace(tasks);
+  const { heartbeatMs, authorityMs } = heartbeatPace(tasks, Math.ceil(settings.segments / tasks));
   const at = clock.nowIso();
   return {
     runId: `${at.replace(/\D/g, '').slice(0, 14)}-${randomBytes(3).toString('hex')}`,
@@ -60,6 +61,7 @@ export function newRun(
     createdAt: at,
     createdBy: operatorName(),
     supervisor: { by: operatorName(), seenAt: at },
+    toolVersion: VERSION,
     ...(tableSize && { tableSize }),
     ...itemSizeOf(plan.forecast),
     ...forecastOf(plan.forecast),

@@ -8,6 +8,7 @@ import { CredentialsExpiredError, isExpiredCredentials } from '../cli/expired-cr
 import { nextCommand, nextRun } from '../cli/next-command.ts';
 import { operatorName } from '../cli/operator-name.ts';
 import { SupervisionLostError } from '../cli/supervision-lost.ts';
+import { mostSegmentsInOverrides } from '../fleet/overrides.ts';
 import { observers } from '../run-observer.ts';
 import { runFinished } from '../run-summary.ts';
 import { createMetrics, type Session } from '../session.ts';
@@ -61,6 +62,7 @@ export async function superviseRun(session: Session, run: RunRecord): Promise<Ex
       detach,
       observer: observers(view, recorder),
       guard,
+      mostSegmentsALaunch: Math.max(1, mostSegmentsInOverrides(run, session.surroundings.container)),
     },
     run,
   );

@@ -3,7 +3,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from 'vite
 import { doubting } from '../../../core/aws-clients.ts';
 import { OPERATOR_CLIENTS, useClientSettings } from '../../../core/client-settings.ts';
 import type { TaskEnvironment } from '../../../core/task-environment.ts';
-import { Fleet, LaunchRefusedError } from '../../../orchestrator/fleet/fleet.ts';
+import { Fleet, InactiveTaskDefinitionError, LaunchRefusedError } from '../../../orchestrator/fleet/fleet.ts';
 import { CREDENTIALS } from '../../support/engine.ts';
 import { type HttpFront, type Script, startHttpFront } from '../../support/http-front.ts';
 
@@ -88,6 +88,8 @@ describe('starting a task', () => {
       count: 1,
       clientToken: TASK.launchId,
       startedBy: 'run-1',
+      propagateTags: 'TASK_DEFINITION',
+      enableECSManagedTags: true,
       networkConfiguration: {
         awsvpcConfiguration: {
           subnets: ['subnet-1', 'subnet-2'],
@@ -199,7 +201,7 @@ describe('a role that ECS cannot use', () => {
     'may be new: for a minute there is no room for the task, then it is told (%s)',
     async (type, message) => {
       let nowMs = 1_000;
-      const waiting = new Fleet(LOCATION, client, () => nowMs);
+      const waiting = new Fleet(LOCATION, client, undefined, () => nowMs);
       ecs.script = (_, answer) => answer.refuse(type, message);
       await expect(waiting.start(TASK, false)).rejects.toThrow(LaunchRefusedError);
       nowMs += 59_000;
@@ -213,7 +215,7 @@ describe('a role that ECS cannot use', () => {
 
   test('is usable again once a task has started, and its minute begins anew', async () => {
     let nowMs = 0;
-    const waiting = new Fleet(LOCATION, client, () => nowMs);
+    const waiting = new Fleet(LOCATION, client, undefined, () => nowMs);
     ecs.script = (_, answer) => answer.refuse('ClientException', MESSAGE);
     await expect(waiting.start(TASK, false)).rejects.toThrow(LaunchRefusedError);
     ecs.script = started;
@@ -221,6 +223,49 @@ describe('a role that ECS cannot use', () => {
     nowMs += 100_000;
     ecs.script = (_, answer) => answer.refuse('ClientException', MESSAGE);
     await expect(waiting.start(TASK, false)).rejects.toThrow(LaunchRefusedError);
+  });
+});
+
+describe('starting a task after an update of the stack', () => {
+  const NEXT = 'fleetfill-job:8';
+  const inactive = (type: string): Script => {
+    return (call, answer) =>
+      call.body.taskDefinition === NEXT
+        ? started(call, answer)
+        : answer.refuse(type, 'TaskDefinition is inactive');
+  };
+
+  test.each(['ClientException', 'InvalidParameterException'])(
+    'takes the definition that the stack names now, where ECS says with %s that the old one is inactive',
+    async type => {
+      let asked = 0;
+      const own = new Fleet(LOCATION, client, async () => {
+        asked += 1;
+        return NEXT;
+      });
+      ecs.script = inactive(type);
+      expect(await own.start(TASK, false)).toBe(arn(1));
+      expect(await own.start({ ...TASK, launchId: 'another' }, false)).toBe(arn(1));
+      expect(ecs.calls.map(({ body }) => body.taskDefinition)).toEqual(['fleetfill-job:7', NEXT, NEXT]);
+      expect(asked).toBe(1);
+    },
+  );
+
+  test.each([undefined, 'fleetfill-job:7'])(
+    'says what to name instead, where the stack names %s',
+    async current => {
+      ecs.script = inactive('InvalidParameterException');
+      const starting = new Fleet(LOCATION, client, async () => current).start(TASK, false);
+      await expect(starting).rejects.toThrow(InactiveTaskDefinitionError);
+      await expect(starting).rejects.toThrow(/is INACTIVE.*--task-definition fleetfill-job is the newest/);
+    },
+  );
+
+  test('finds the task that it had started before, of which ECS says that the token has other parameters', async () => {
+    ecs.script = (_, answer) =>
+      answer.refuse('ConflictException', 'already in use', { resourceIds: [arn(5)] });
+    expect(await fleet.start(TASK, false)).toBe(arn(5));
+    expect(ecs.calls).toHaveLength(1);
   });
 });
 
