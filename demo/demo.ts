@@ -58,7 +58,13 @@ async function runOnLocalStack(options: DemoOptions, output: DemoOutput): Promis
           'all on this machine; nothing of it reaches AWS.',
       );
       const perform = options.recipe ? runRecipeDemo : runDemo;
-      return await perform({ options, output, orchestratorBundle: ORCHESTRATOR_BUNDLE, signal });
+      return await perform({
+        options,
+        output,
+        orchestratorBundle: ORCHESTRATOR_BUNDLE,
+        logDirectory,
+        signal,
+      });
     } finally {
       await stack.stop();
     }

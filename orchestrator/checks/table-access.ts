@@ -8,8 +8,8 @@ import { parseJsonValue } from '../../core/attribute-value.ts';
 import { PreflightError } from '../../core/errors.ts';
 import { EXPIRES_AT } from '../../core/probe-store.ts';
 import { targetsOf } from '../../core/recipe/recipe.ts';
-import { type WrittenSettings, writtenOf } from '../cli/recipe-options.ts';
 import type { Surroundings } from '../fleet/location.ts';
+import { type WrittenSettings, writtenOf } from '../written-settings.ts';
 import { asking, type Finding, failure, ok, warning } from './finding.ts';
 import { describeUserTable, preflight, type TableFacts } from './table.ts';
 

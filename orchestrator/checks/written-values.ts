@@ -1,6 +1,6 @@
 import type { AttributeValue, TableDescription } from '@aws-sdk/client-dynamodb';
+import { ACCEPTABLE } from '../acceptable.ts';
 import { type AttributesSeen, type AttributeType, typeOf } from '../user-table/attributes-seen.ts';
-import { ACCEPTABLE } from './acceptable.ts';
 import { type Finding, failure, warning } from './finding.ts';
 
 /** An attribute that a run sets, and values that it would set: the constant, or those of the sample. */

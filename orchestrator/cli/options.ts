@@ -2,7 +2,7 @@ import * as z from 'zod';
 import { ConfigurationError } from '../../core/errors.ts';
 import { readJsonValue } from '../../core/json-value.ts';
 import { DEFAULT_NAMESPACE } from '../../core/metrics.ts';
-import { ACCEPTABLE } from '../checks/acceptable.ts';
+import { ACCEPTABLE } from '../acceptable.ts';
 import {
   accountId,
   attributeName,

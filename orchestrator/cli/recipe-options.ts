@@ -1,8 +1,8 @@
 import * as z from 'zod';
 import { ConfigurationError } from '../../core/errors.ts';
 import { loadRecipe } from '../../core/recipe/load.ts';
-import type { Recipe, RecipeTarget, Written } from '../../core/recipe/recipe.ts';
-import { GROUP, nonEmpty, type Option, type ValuesOf, value } from './option.ts';
+import { type RecipeSettings, recipeOf } from '../written-settings.ts';
+import { GROUP, nonEmpty, type Option, value } from './option.ts';
 
 const severalTexts = (): z.ZodType<readonly string[]> =>
   z
@@ -24,32 +24,6 @@ export const RECIPE_OPTIONS = {
     nonEmpty().optional(),
   ),
 };
-
-export type RecipeSettings = ValuesOf<typeof RECIPE_OPTIONS>;
-
-/** What the options say is set, in place of what stands in a run's record. */
-export interface WrittenSettings extends RecipeSettings {
-  readonly attribute: string;
-  /** JSON. */
-  readonly value?: string;
-}
-
-/** The recipe that a command line gives; undefined for one value on every item. */
-export function recipeOf({ set, where }: RecipeSettings): Recipe | undefined {
-  if (set.length === 0) return undefined;
-  return { set: set.map(targetOf), ...(where !== undefined && { where: where.trim() }) };
-}
-
-/** What a command line says is set. */
-export function writtenOf(settings: WrittenSettings): Required<Pick<Written, 'attribute'>> & {
-  readonly value?: string;
-  readonly recipe?: Recipe;
-} {
-  const recipe = recipeOf(settings);
-  if (recipe) return { attribute: recipe.set[0]?.name ?? '', recipe };
-  const { attribute, value: json } = settings;
-  return json === undefined ? { attribute } : { attribute, value: json };
-}
 
 /**
  * Whether the options of a recipe go together with each other and with the others. Whether its expressions are right is
@@ -80,17 +54,4 @@ export function checkRecipeSettings(settings: Partial<RecipeSettings>, given: Re
 export async function checkExpressions({ set = [], where }: Partial<RecipeSettings>): Promise<void> {
   const recipe = recipeOf({ set, where });
   if (recipe) await loadRecipe(recipe, undefined);
-}
-
-function targetOf(text: string): RecipeTarget {
-  const [, name = '', expression = ''] = /^([^=]*)=([\s\S]*)$/.exec(text) ?? [];
-  if (name.trim() === '') {
-    throw new ConfigurationError(
-      `--set takes NAME=EXPRESSION, as in --set 'expiresAt = created / 1000': ${text}`,
-    );
-  }
-  if (name.trim().length > 255) {
-    throw new ConfigurationError(`--set names an attribute of more than 255 characters: ${text}`);
-  }
-  return { name: name.trim(), expression: expression.trim() };
 }

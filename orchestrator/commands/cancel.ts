@@ -1,5 +1,5 @@
 import { defineCommand, type Handler, RUN_POSITIONAL } from '../cli/command.ts';
-import { operatorName } from '../cli/operator-name.ts';
+import { operatorName } from '../operator-name.ts';
 import { endTasks } from '../supervise/end-tasks.ts';
 
 export const cancel = defineCommand({

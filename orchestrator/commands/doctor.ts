@@ -18,10 +18,9 @@ import { probeTask } from '../checks/task-probe.ts';
 import { type CommandContext, defineCommand, type Handler, type SettingsOf } from '../cli/command.ts';
 import { EXIT, type ExitCode } from '../cli/exit-codes.ts';
 import { nextCommand } from '../cli/next-command.ts';
-import { operatorName } from '../cli/operator-name.ts';
 import { flag, GROUP, value, wholeNumber } from '../cli/option.ts';
 import { checkRunSettings, RUN_OPTIONS, TABLE_OPTIONS } from '../cli/options.ts';
-import { RECIPE_OPTIONS, writtenOf } from '../cli/recipe-options.ts';
+import { RECIPE_OPTIONS } from '../cli/recipe-options.ts';
 import { Fleet } from '../fleet/fleet.ts';
 import {
   FURTHER_STACK_OUTPUTS,
@@ -29,6 +28,8 @@ import {
   OPTIONAL_OUTPUTS,
   type Surroundings,
 } from '../fleet/location.ts';
+import { operatorName } from '../operator-name.ts';
+import { writtenOf } from '../written-settings.ts';
 
 export const doctor = defineCommand({
   usage: 'doctor',

@@ -7,8 +7,8 @@ import type { QuarantineRecord, RunRecord } from '../../core/records.ts';
 import { defineCommand, type Handler, RUN_POSITIONAL } from '../cli/command.ts';
 import { EXIT } from '../cli/exit-codes.ts';
 import { nextCommand } from '../cli/next-command.ts';
-import { operatorName } from '../cli/operator-name.ts';
 import { flag, GROUP } from '../cli/option.ts';
+import { operatorName } from '../operator-name.ts';
 import { openStores, readRun } from '../session.ts';
 import { retryQuarantined } from '../verify/retry.ts';
 

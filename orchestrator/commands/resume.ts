@@ -4,13 +4,13 @@ import { sameRecipe, writtenText } from '../../core/recipe/recipe.ts';
 import { isFinished, type RunRecord } from '../../core/records.ts';
 import { defineCommand, type Handler, RUN_POSITIONAL, type SettingsOf } from '../cli/command.ts';
 import { nextCommand } from '../cli/next-command.ts';
-import { operatorName } from '../cli/operator-name.ts';
 import { type Option, optionName } from '../cli/option.ts';
 import { checkRunSettings, RATE_OPTIONS, RUN_OPTIONS, type RunSettings } from '../cli/options.ts';
-import { writtenOf } from '../cli/recipe-options.ts';
+import { operatorName } from '../operator-name.ts';
 import { totals } from '../run-summary.ts';
 import { openSession, readRun } from '../session.ts';
 import { finish, superviseRun } from '../supervise/supervise-run.ts';
+import { writtenOf } from '../written-settings.ts';
 import { describeRun } from './run.ts';
 
 /** What a run was started with and keeps, by the option that set it. */

@@ -10,11 +10,12 @@ import { defineCommand, type Handler } from '../cli/command.ts';
 import { EXIT } from '../cli/exit-codes.ts';
 import { nextCommand } from '../cli/next-command.ts';
 import { DEFAULT_SEGMENTS, READ_RATE_OPTION, TABLE_OPTIONS } from '../cli/options.ts';
-import { checkRecipeSettings, RECIPE_OPTIONS, writtenOf } from '../cli/recipe-options.ts';
+import { checkRecipeSettings, RECIPE_OPTIONS } from '../cli/recipe-options.ts';
 import { defaultRates } from '../plan/choose-rates.ts';
 import { verificationFinished } from '../verify/pass-end.ts';
 import { lacksAttribute, missesByRule } from '../verify/subject.ts';
 import { verifyTable } from '../verify/verification.ts';
+import { writtenOf } from '../written-settings.ts';
 
 export const verify = defineCommand({
   usage: 'verify',

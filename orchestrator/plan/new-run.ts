@@ -5,10 +5,10 @@ import { NO_COUNTERS, type RunForecast, type RunRecord } from '../../core/record
 import type { NewRun } from '../../core/run-store.ts';
 import { VERSION } from '../../core/version.ts';
 import { indexesWith, type TableFacts } from '../checks/table.ts';
-import { operatorName } from '../cli/operator-name.ts';
-import { writtenOf } from '../cli/recipe-options.ts';
+import { operatorName } from '../operator-name.ts';
 import type { PlanningSession } from '../session.ts';
 import { provisionedRates } from '../user-table/provisioned-rates.ts';
+import { writtenOf } from '../written-settings.ts';
 import type { Forecast } from './forecast.ts';
 import type { Prepared } from './prepare.ts';
 import { tableSizeOf } from './run-sizes.ts';

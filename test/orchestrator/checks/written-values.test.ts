@@ -2,7 +2,7 @@ import type { AttributeValue, TableDescription } from '@aws-sdk/client-dynamodb'
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { type AttributeMap, parseJsonValue } from '../../../core/attribute-value.ts';
-import { ACCEPTABLE } from '../../../orchestrator/checks/acceptable.ts';
+import { ACCEPTABLE } from '../../../orchestrator/acceptable.ts';
 import {
   accepting,
   indexKeyFindings,

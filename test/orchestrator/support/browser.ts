@@ -4,7 +4,7 @@ import { createRequire } from 'node:module';
 import { fileURLToPath } from 'node:url';
 import { type Browser, type BrowserContextOptions, chromium, type Page } from 'playwright-core';
 import { afterAll, beforeAll, describe } from 'vitest';
-import { operatorName } from '../../../orchestrator/cli/operator-name.ts';
+import { operatorName } from '../../../orchestrator/operator-name.ts';
 
 export const CHROMIUM = '/usr/bin/chromium';
 
