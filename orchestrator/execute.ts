@@ -10,8 +10,10 @@ import { explainError } from './cli/explain-error.ts';
 import { FLEET_OPTIONS } from './cli/options.ts';
 import { createOutput } from './cli/output.ts';
 import { prepareClients } from './cli/prepare-environment.ts';
+import { checkExpressions } from './cli/recipe-options.ts';
 import { listenForSignals, type Occupation } from './cli/signals.ts';
 import type { OutputStreams } from './cli/streams.ts';
+import type { RecipeSettings } from './written-settings.ts';
 
 type CommandModule = { readonly handler: Handler<CommandDefinition> } & Readonly<
   Record<string, CommandDefinition>
@@ -45,6 +47,7 @@ export async function execute(
   };
   prepareClients(process.env, { tell, signal: detach.signal });
   try {
+    await checkExpressions(settings as Partial<RecipeSettings>);
     if (settings.local === undefined || name === 'local') return await handler({ ...context, settings });
     const { withLocalStack } = await import('./commands/local.ts');
     return await withLocalStack(settings.local, () => {

@@ -34,7 +34,7 @@ export function segmentStates(
 
 /** The fields of `run.finished`. `launches`: every start of a task so far. */
 export function runFinished(run: RunRecord, segments: readonly SegmentRecord[], launches: number) {
-  const { readUnits, writeUnits, ...counted } = totals(run, segments);
+  const { readUnits, writeUnits, outOfScope, recomputed, ...counted } = totals(run, segments);
   return {
     status: run.status,
     ...(run.stopReason && { reason: run.stopReason.message }),
@@ -44,6 +44,7 @@ export function runFinished(run: RunRecord, segments: readonly SegmentRecord[], 
     tasks: run.tasks,
     launches,
     ...counted,
+    ...(run.recipe && { recipe: run.recipe, outOfScope, recomputed }),
     missing: run.missing ?? null,
     ...(run.diagnosis && { diagnosis: run.diagnosis }),
     ...(run.limit !== undefined && { limit: run.limit }),

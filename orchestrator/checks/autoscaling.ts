@@ -16,7 +16,7 @@ const WHAT = 'how far the table scales by itself';
  */
 export async function autoscalingFindings(
   table: TableDescription,
-  attribute: string,
+  attributes: readonly string[],
   budget: Rates,
 ): Promise<Finding[]> {
   if (!provisionedRates(table)) return [];
@@ -26,7 +26,7 @@ export async function autoscalingFindings(
   if (elsewhere !== undefined && own === undefined) {
     return [unanswered('autoscaling', WHAT, 'AWS_ENDPOINT_URL_APPLICATION_AUTO_SCALING is not set')];
   }
-  const indexes = chargedIndexes([attribute], table).flatMap(({ name, kind }) =>
+  const indexes = chargedIndexes(attributes, table).flatMap(({ name, kind }) =>
     kind === 'global' ? [name] : [],
   );
   const { ApplicationAutoScalingClient, DescribeScalableTargetsCommand } = await import(

@@ -3,6 +3,7 @@ import {
   DescribeContinuousBackupsCommand,
   DescribeKinesisStreamingDestinationCommand,
   DescribeTimeToLiveCommand,
+  type DescribeTimeToLiveCommandOutput,
   type DynamoDBClient,
   type TableDescription,
 } from '@aws-sdk/client-dynamodb';
@@ -12,8 +13,8 @@ import { ask, type Finding, failure, ok, warning } from './finding.ts';
 export interface SurroundingsQuestion {
   readonly client: DynamoDBClient;
   readonly table: string;
-  readonly attribute: string;
-  readonly value: AttributeValue;
+  readonly targets: readonly [string, ...string[]];
+  readonly value: AttributeValue | undefined;
   readonly allowExpiry?: boolean;
   readonly allowNoPitr: boolean;
 }
@@ -34,22 +35,36 @@ export async function surroundingsFindings(
 async function timeToLiveFindings({
   client,
   table,
-  attribute,
+  targets,
   value,
   allowExpiry = false,
 }: SurroundingsQuestion): Promise<Finding[]> {
   const answer = await ask('ttl', 'whether items expire by time to live', () =>
     client.send(new DescribeTimeToLiveCommand({ TableName: table })),
   );
-  const target = { name: attribute, values: [value] };
+  // Computed values are judged by those that the sample gives.
+  const target = value && [{ name: targets[0], values: [value] }];
   const question = { table, allowExpiry, nowMs: Date.now() };
   if ('finding' in answer) {
-    return [answer.finding, ...expiryFindings([target], { ...question, ttlAttribute: undefined })];
+    return [answer.finding, ...expiryFindings(target ?? [], { ...question, ttlAttribute: undefined })];
   }
-  const { AttributeName, TimeToLiveStatus = 'DISABLED' } = answer.reply.TimeToLiveDescription ?? {};
-  const ttlAttribute = TimeToLiveStatus === 'DISABLED' ? undefined : AttributeName;
-  const findings = expiryFindings([target], { ...question, ttlAttribute });
+  const ttlAttribute = ttlAttributeOf(answer.reply);
+  const findings = expiryFindings(target ?? [], { ...question, ttlAttribute });
   return findings.length > 0 ? findings : [ok('ttl', 'No time to live.')];
+}
+
+/** The attribute by which items expire, where that is on or being switched on. */
+function ttlAttributeOf({ TimeToLiveDescription }: DescribeTimeToLiveCommandOutput): string | undefined {
+  const { AttributeName, TimeToLiveStatus = 'DISABLED' } = TimeToLiveDescription ?? {};
+  return TimeToLiveStatus === 'DISABLED' ? undefined : AttributeName;
+}
+
+/** The same, asked for; undefined also where nobody can say. */
+export async function ttlAttributeAt(client: DynamoDBClient, table: string): Promise<string | undefined> {
+  const answer = await ask('ttl', 'whether items expire by time to live', () =>
+    client.send(new DescribeTimeToLiveCommand({ TableName: table })),
+  );
+  return 'reply' in answer ? ttlAttributeOf(answer.reply) : undefined;
 }
 
 async function backupFindings({ client, table, allowNoPitr }: SurroundingsQuestion): Promise<Finding[]> {

@@ -24,8 +24,10 @@ export interface TableFacts {
 export interface PreflightRequest {
   readonly client: DynamoDBClient;
   readonly table: string;
-  readonly attribute: string;
-  readonly value: AttributeValue;
+  /** The attributes that are set. */
+  readonly targets: readonly [string, ...string[]];
+  /** Of the only target; undefined where values are computed. */
+  readonly value: AttributeValue | undefined;
   readonly controlTable: string;
   /** The only account in which the run may take place. */
   readonly account: string | undefined;
@@ -87,14 +89,14 @@ export async function preflight(request: PreflightRequest, facts: TableFacts): P
 
 /** Everything that was looked at before the run, all of it at once. */
 export async function examine(request: PreflightRequest, facts: TableFacts): Promise<Finding[]> {
-  const { client, controlTable, attribute, budget } = request;
+  const { client, controlTable, targets, budget } = request;
   return [
     ...(await controlTableFindings(client, controlTable)),
     ...tableFindings(request, facts),
     ...replicaFindings(request, facts),
     ...indexFindings(request, facts),
-    ...(budget ? capacityFindings(facts.description, attribute, budget) : []),
-    ...(budget ? await autoscalingFindings(facts.description, attribute, budget) : []),
+    ...(budget ? capacityFindings(facts.description, targets, budget) : []),
+    ...(budget ? await autoscalingFindings(facts.description, targets, budget) : []),
     ...(await surroundingsFindings(request, facts.description)),
   ];
 }
@@ -115,7 +117,7 @@ function tableFindings(
   request: PreflightRequest,
   { description, account, keySchema }: TableFacts,
 ): Finding[] {
-  const { table, attribute } = request;
+  const { table, targets } = request;
   const findings: Finding[] = [];
   if (request.account !== undefined && request.account !== account) {
     findings.push(
@@ -127,7 +129,8 @@ function tableFindings(
     );
   }
   findings.push(...statusFindings(table, description));
-  if (keySchema.some(({ name }) => name === attribute)) {
+  for (const attribute of targets) {
+    if (!keySchema.some(({ name }) => name === attribute)) continue;
     findings.push(
       failure('attribute', {
         message: `"${attribute}" is a key of the table ${table}:`,
@@ -156,7 +159,12 @@ function replicaFindings({ table, singleWriterRegion }: PreflightRequest, facts:
   ];
 }
 
-function indexFindings({ attribute, value }: PreflightRequest, { description }: TableFacts): Finding[] {
+function indexFindings(
+  { targets: [attribute], value }: PreflightRequest,
+  { description }: TableFacts,
+): Finding[] {
+  // Computed values are judged by those that the sample gives.
+  if (value === undefined) return [];
   const indexes = [
     ...(description.GlobalSecondaryIndexes ?? []),
     ...(description.LocalSecondaryIndexes ?? []),
@@ -198,7 +206,7 @@ function indexFindings({ attribute, value }: PreflightRequest, { description }: 
   });
 }
 
-/** The global secondary indexes into which the attribute is projected, or of which it is a key. */
-export function indexesWith(attribute: string, table: TableDescription): string[] {
-  return chargedIndexes([attribute], table).flatMap(({ name, kind }) => (kind === 'global' ? [name] : []));
+/** The global secondary indexes into which one of the attributes is projected, or of which it is a key. */
+export function indexesWith(attributes: readonly string[], table: TableDescription): string[] {
+  return chargedIndexes(attributes, table).flatMap(({ name, kind }) => (kind === 'global' ? [name] : []));
 }

@@ -101,7 +101,9 @@ export function parseSettings<Set extends OptionSet>(
   given: Readonly<Record<string, unknown>>,
 ): SettingsOf<{ readonly options: Set }> {
   const all: OptionSet = { ...FLEET_OPTIONS, ...options };
-  const twice = Object.keys(all).filter(name => Array.isArray(given[settingName(name)]));
+  const twice = Object.entries(all).flatMap(([name, { repeatable = false }]) =>
+    !repeatable && Array.isArray(given[settingName(name)]) ? [name] : [],
+  );
   if (twice.length > 0) throw new ConfigurationError(`--${twice.join(', --')} is given more than once.`);
   const schema = z.object({
     ...Object.fromEntries(Object.entries(all).map(([name, option]) => [settingName(name), option.schema()])),

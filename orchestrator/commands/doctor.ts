@@ -20,6 +20,7 @@ import { EXIT, type ExitCode } from '../cli/exit-codes.ts';
 import { nextCommand } from '../cli/next-command.ts';
 import { flag, GROUP, value, wholeNumber } from '../cli/option.ts';
 import { checkRunSettings, RUN_OPTIONS, TABLE_OPTIONS } from '../cli/options.ts';
+import { RECIPE_OPTIONS } from '../cli/recipe-options.ts';
 import { Fleet } from '../fleet/fleet.ts';
 import {
   FURTHER_STACK_OUTPUTS,
@@ -28,6 +29,7 @@ import {
   type Surroundings,
 } from '../fleet/location.ts';
 import { operatorName } from '../operator-name.ts';
+import { writtenOf } from '../written-settings.ts';
 
 export const doctor = defineCommand({
   usage: 'doctor',
@@ -35,6 +37,7 @@ export const doctor = defineCommand({
   options: {
     ...TABLE_OPTIONS,
     value: RUN_OPTIONS.value,
+    ...RECIPE_OPTIONS,
     account: RUN_OPTIONS.account,
     segments: RUN_OPTIONS.segments,
     tasks: RUN_OPTIONS.tasks,
@@ -162,7 +165,7 @@ async function tryTask(
   { keySchema }: TableFacts,
 ): Promise<readonly Finding[]> {
   const { controlTable, namespace, stack } = surroundings;
-  const { table, attribute, value, segments, writeApi, spot, patience } = settings;
+  const { table, segments, writeApi, spot, patience } = settings;
   output.say(`Starting one task, which changes no item. It may take ${patience} s.`);
   return probeTask({
     fleet: new Fleet(surroundings),
@@ -170,8 +173,7 @@ async function tryTask(
     clock: systemClock,
     signal: detach,
     table,
-    attribute,
-    value,
+    ...writtenOf(settings),
     keySchema,
     totalSegments: segments,
     writeApi,

@@ -1,5 +1,6 @@
 import { systemClock } from '../../core/clock.ts';
 import { ConfigurationError } from '../../core/errors.ts';
+import { writtenText } from '../../core/recipe/recipe.ts';
 import { isFinished, isInAuthority, lostSupervisor, type RunRecord } from '../../core/records.ts';
 import { type CommandContext, defineCommand, type Handler, RUN_POSITIONAL } from '../cli/command.ts';
 import { EXIT } from '../cli/exit-codes.ts';
@@ -52,7 +53,7 @@ export function statusText(
   run: RunRecord,
   { segments, tasks, counters }: Awaited<ReturnType<typeof describeStatus>>,
 ): string {
-  const { scanned, updated, alreadySet, deleted, quarantined } = counters;
+  const { scanned, updated, alreadySet, deleted, quarantined, outOfScope, recomputed } = counters;
   const { writeUnitsPerSecond, readUnitsPerSecond } = run.rates;
   const live = tasks.filter(task => task.inAuthority);
   const throttled = live.flatMap(task => task.throttled ?? []);
@@ -65,12 +66,12 @@ export function statusText(
     `Run ${run.runId}: ${run.status}${stop}`,
     ...unsupervised(run),
     ...next(run),
-    `  ${run.table}, "${run.attribute}" = ${run.value}, pass ${run.pass}, begun ${run.createdAt} by ${run.createdBy}`,
+    `  ${run.table}, ${run.recipe ? writtenText(run) : `"${run.attribute}" = ${run.value}`}, pass ${run.pass}, begun ${run.createdAt} by ${run.createdBy}`,
     `  segments  ${Object.entries(segments)
       .map(([state, count]) => `${count} ${state}`)
       .join(', ')}`,
     `  tasks     ${live.length} of ${run.tasks} in authority`,
-    `  items     ${scanned} scanned, ${updated} updated, ${alreadySet} set by others, ${deleted} deleted, ${quarantined} in quarantine`,
+    `  items     ${scanned} scanned, ${updated} updated, ${alreadySet} set by others, ${deleted} deleted, ${quarantined} in quarantine${run.recipe ? `, ${outOfScope} out of scope, ${recomputed} computed again` : ''}`,
     `  budget    ${writeUnitsPerSecond} write and ${readUnitsPerSecond} read units a second${cut}`,
     ...throttled
       .slice(0, 1)
@@ -105,6 +106,7 @@ export async function describeStatus(stores: Stores, run: RunRecord) {
     ...(run.stopReason && { reason: run.stopReason.message }),
     table: run.table,
     attribute: run.attribute,
+    ...(run.recipe && { recipe: run.recipe }),
     pass: run.pass,
     segments: segmentStates(run, segments),
     counters: totals(run, segments),

@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { heartbeatPace } from '../../core/control-pace.ts';
+import { targetsOf } from '../../core/recipe/recipe.ts';
 import { NO_COUNTERS, type RunForecast, type RunRecord } from '../../core/records.ts';
 import type { NewRun } from '../../core/run-store.ts';
 import { VERSION } from '../../core/version.ts';
@@ -7,6 +8,7 @@ import { indexesWith, type TableFacts } from '../checks/table.ts';
 import { operatorName } from '../operator-name.ts';
 import type { PlanningSession } from '../session.ts';
 import { provisionedRates } from '../user-table/provisioned-rates.ts';
+import { writtenOf } from '../written-settings.ts';
 import type { Forecast } from './forecast.ts';
 import type { Prepared } from './prepare.ts';
 import { tableSizeOf } from './run-sizes.ts';
@@ -30,14 +32,13 @@ export function newRun(
     tableArn: facts.arn,
     account: facts.account,
     region,
-    attribute: settings.attribute,
-    value: settings.value,
+    ...writtenOf(settings),
     keySchema: facts.keySchema,
     totalSegments: settings.segments,
     tasks,
     ...api,
     ...provisionedUnits(facts),
-    indexes: indexesWith(settings.attribute, facts.description).length,
+    indexes: indexesWith(targetsOf(writtenOf(settings)), facts.description).length,
     dryRun: settings.dryRun,
     ...(settings.limit !== undefined && { limit: settings.limit }),
     spot: settings.spot,

@@ -1,3 +1,4 @@
+import { targetsText, writtenText } from '../../core/recipe/recipe.ts';
 import {
   isFinished,
   isInAuthority,
@@ -90,6 +91,8 @@ function factsOf(run: RunRecord, launches: number, nowMs: number): RunFacts {
     account: run.account,
     region: run.region,
     attribute: run.attribute,
+    written: writtenText(run),
+    targets: targetsText(run),
     value: run.value ?? run.recipe?.set[0]?.expression ?? '',
     totalSegments: run.totalSegments,
     tasksWanted: run.tasks,

@@ -54,8 +54,12 @@ export interface RunFacts {
   readonly account: string;
   readonly region: string;
   readonly attribute: string;
-  /** JSON. */
+  /** JSON; of a recipe the expression of its first target. */
   readonly value: string;
+  /** What is set, as people read it: `test = 1`. */
+  readonly written: string;
+  /** `"a" or "b"`: what an item may lack. */
+  readonly targets: string;
   readonly totalSegments: number;
   readonly tasksWanted: number;
   readonly writeApi: string;

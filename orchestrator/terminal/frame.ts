@@ -66,7 +66,7 @@ function heading({ run, states, at }: Snapshot): Row[] {
     },
     {
       rank: 8,
-      line: [[`${run.table} "${run.attribute}" = ${run.value}, run ${run.runId}`, 'gray']],
+      line: [[`${run.table}: ${run.written}, run ${run.runId}`, 'gray']],
     },
   ];
 }
