@@ -2,6 +2,7 @@ import { decodeKey } from '../core/attribute-value.ts';
 import { firstPageItems, type ScanStageOptions, scanPage } from './scan-stage.ts';
 import type { SegmentWork } from './segment-work.ts';
 import type { Page } from './settled-prefix.ts';
+import { workItem } from './write-queue.ts';
 
 /**
  * A segment of a canary: one small page is read, as a run would read it, and then the items that the run may write in
@@ -23,17 +24,17 @@ export async function writeCanary(
   };
   const reply = await scanPage(options, first, work, signal);
   work.tally.add({ scanned: reply.ScannedCount ?? 0 });
-  const page: Page = { unsettled: keys.length, lastEvaluatedKey: undefined };
+  const items = keys.map(decodeKey);
+  const page: Page = { unsettled: items.length, lastEvaluatedKey: undefined };
   work.append(page);
-  if (keys.length === 0) return;
+  if (items.length === 0) return;
+  const { rule } = options.table.write;
   options.queue.add(
-    keys.map(key => ({
-      key: decodeKey(key),
-      page,
-      work,
-      tries: 0,
-      internalErrors: 0,
-      unexplainedRefusals: 0,
-    })),
+    items.map(key => {
+      // Of a constant the key says enough; a recipe's items are read by their writers first.
+      const decision = rule.sources.length === 0 ? rule.decide(key) : undefined;
+      const assignment = decision?.kind === 'write' ? decision.assignment : undefined;
+      return workItem({ key, page, work, assignment });
+    }),
   );
 }

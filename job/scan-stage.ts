@@ -3,10 +3,11 @@ import type { Clock } from '../core/clock.ts';
 import type { RateControl } from '../core/rate/rate-control.ts';
 import { type Persistence, retryUntilAnswered } from '../core/retry-until-answered.ts';
 import { endsInDoubt, MOST_RESTARTS } from '../core/scan-end.ts';
+import { decidePage } from './decide-page.ts';
 import type { SegmentWork } from './segment-work.ts';
 import type { Page } from './settled-prefix.ts';
 import type { ScanPosition, UserTable } from './user-table.ts';
-import type { WriteQueue } from './write-queue.ts';
+import { type WriteQueue, workItem } from './write-queue.ts';
 
 /** While this many pages of a segment are open, the next one is not read. */
 const OPEN_PAGES = 2;
@@ -34,7 +35,7 @@ export interface ScanStageOptions {
 }
 
 /**
- * Reads a segment from its checkpoint to its end and hands the keys that lack the attribute to the writers. The
+ * Reads a segment from its checkpoint to its end and hands the items that lack a target to the writers. The
  * next page is read while the last ones are written.
  * @throws SystemicError when the table refuses the Scan for good; the signal's reason when it aborts.
  */
@@ -67,24 +68,22 @@ export async function scanSegment(
       position = { ...position, exclusiveStartKey: undefined };
       continue;
     }
-    const keys = reply.Items ?? [];
+    const { items, outOfScope } = decidePage(options.table.write, reply.Items ?? []);
     const page: Page = {
-      unsettled: keys.length,
+      unsettled: items.length,
       lastEvaluatedKey: reply.LastEvaluatedKey && encodeAttributeMap(reply.LastEvaluatedKey),
     };
-    work.tally.add({ scanned: reply.ScannedCount ?? 0 });
+    work.tally.add({ scanned: reply.ScannedCount ?? 0, ...(outOfScope > 0 && { outOfScope }) });
     work.append(page);
     if (options.dryRun) {
-      if (keys.length > 0) work.pass(page, keys.length);
-    } else if (keys.length > 0) {
-      options.queue.add(
-        keys.map(key => ({ key, page, work, tries: 0, internalErrors: 0, unexplainedRefusals: 0 })),
-      );
+      if (items.length > 0) work.pass(page, items.length);
+    } else if (items.length > 0) {
+      options.queue.add(items.map(item => workItem({ ...item, page, work })));
     }
     if (!reply.LastEvaluatedKey) return;
     most *= PAGE_GROWTH;
-    const items = Math.min(most, pageItems(options));
-    const limit = items >= WHOLE_PAGE_ITEMS ? undefined : items;
+    const next = Math.min(most, pageItems(options));
+    const limit = next >= WHOLE_PAGE_ITEMS ? undefined : next;
     position = { ...position, exclusiveStartKey: reply.LastEvaluatedKey, limit };
   }
 }

@@ -23,7 +23,7 @@ export function limitFindings({ segments, tasks, launch, container }: FleetShape
   if (most < 1) {
     return [
       failure(CHECK, {
-        message: `What a launch must be told is longer than the ${number(MAX_OVERRIDES_LENGTH)} characters that RunTask takes, before it names a segment: the value alone has ${number(launch.value.length)}.`,
+        message: `What a launch must be told is longer than the ${number(MAX_OVERRIDES_LENGTH)} characters that RunTask takes, before it names a segment: the value alone has ${number((launch.value ?? '').length)}.`,
         means: 'No task could be started.',
         advice: 'Give a shorter --value.',
       }),

@@ -1,9 +1,11 @@
 import { randomBytes, randomUUID } from 'node:crypto';
+import { parseJsonValue } from '../../core/attribute-value.ts';
 import type { Clock } from '../../core/clock.ts';
 import { describeError } from '../../core/errors.ts';
 import { nameUnfitForBatch } from '../../core/item-write.ts';
 import type { ProbedTask, ProbeRecord, ProbeStep, ProbeStore } from '../../core/probe-store.ts';
 import type { KeySchema, WriteApi } from '../../core/records.ts';
+import { constantRule } from '../../core/write-rule.ts';
 import type { Fleet, TaskObservation } from '../fleet/fleet.ts';
 import { type Finding, failure, ok } from './finding.ts';
 
@@ -83,7 +85,8 @@ export async function probeTask(request: TaskProbeRequest): Promise<readonly Fin
 function newProbe(request: TaskProbeRequest): ProbeRecord {
   const { clock, table, attribute, value, keySchema, by, writeApi } = request;
   const at = clock.nowIso();
-  const plain = nameUnfitForBatch({ table, keySchema, attribute }) === undefined;
+  const rule = constantRule(attribute, parseJsonValue(value));
+  const plain = nameUnfitForBatch({ table, keySchema, rule }) === undefined;
   const writeApis: WriteApi[] = writeApi === 'auto' ? (plain ? ['batch', 'single'] : ['single']) : [writeApi];
   return {
     runId: `probe-${at.replace(/\D/g, '').slice(0, 14)}-${randomBytes(3).toString('hex')}`,
@@ -225,9 +228,9 @@ function started(task: ProbedTask, waitedMs: number): Finding {
 
 const PERMISSION_OF_STEP: Readonly<Record<ProbeStep['step'], string>> = {
   scan: 'dynamodb:Scan on the table (FindItemsWithoutIt)',
-  'read-back': 'dynamodb:BatchGetItem on the table (ReadBackWhatWasRefused)',
-  'write-batch': 'dynamodb:PartiQLUpdate on the table, for its keys and the attribute (SetItInBatches)',
-  'write-single': 'dynamodb:UpdateItem on the table, for its keys and the attribute (SetItSingly)',
+  'read-back': 'dynamodb:BatchGetItem on the table (SetItAndReadItBack)',
+  'write-batch': 'dynamodb:PartiQLUpdate on the table, for its keys and the attribute (SetItAndReadItBack)',
+  'write-single': 'dynamodb:UpdateItem on the table, for its keys and the attribute (SetItAndReadItBack)',
   metric: 'cloudwatch:PutMetricData in the namespace (PublishMetrics)',
   record: 'dynamodb:PutItem on the control table (KeepTheRecordsOfTheRun)',
 };
@@ -239,7 +242,7 @@ function judgeStep({ step, ok: succeeded, detail }: ProbeStep, { logGroup }: Nam
   if (/AccessDenied|not authorized/i.test(detail)) {
     return failure(check, {
       message: `The task's ${step} was denied: ${detail}`,
-      advice: `The task role lacks ${PERMISSION_OF_STEP[step]}. Do TableName, KeyAttributes, Attribute and Namespace of the stack fit? A customer-managed key needs TableKmsKeyArn.${log}`,
+      advice: `The task role lacks ${PERMISSION_OF_STEP[step]}. Do TableName, KeyAttributes, Attributes, SourceAttributes and Namespace of the stack fit? A customer-managed key needs TableKmsKeyArn.${log}`,
     });
   }
   if (/Timeout|ENOTFOUND|ECONN|EAI_AGAIN/.test(detail)) {

@@ -3,6 +3,7 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { encodeAttributeMap } from '../../../core/attribute-value.ts';
 import { SystemicError } from '../../../core/errors.ts';
 import { CapacityLimiter } from '../../../core/rate/capacity-limiter.ts';
+import { constantRule } from '../../../core/write-rule.ts';
 import { type RepairRequest, repair } from '../../../orchestrator/verify/repair.ts';
 import { type Item, STUFF_KEY, stuffItems, stuffKey, useEngine } from '../../support/engine.ts';
 import { type HttpFront, startHttpFront } from '../../support/http-front.ts';
@@ -27,7 +28,7 @@ function mend(table: string, keys: readonly Item[], given: Partial<RepairRequest
   const clock = quickClock(100);
   return repair({
     client,
-    write: { table, keySchema: STUFF_KEY, attribute: 'test', value: { N: '1' } },
+    write: { table, keySchema: STUFF_KEY, rule: constantRule('test', { N: '1' }) },
     keys,
     limiter: new CapacityLimiter(clock, 100_000),
     clock,
@@ -61,6 +62,22 @@ describe('a repair', () => {
     await engine.fill(table, [theirs]);
     expect(await mend(table, [0, 9].map(stuffKey))).toMatchObject({ alreadySet: 1, deleted: 1, updated: 0 });
     expect(await engine.items(table)).toEqual([theirs]);
+  });
+
+  test('reads what was refused back by key and attribute, with strong consistency, and nothing else of it', async () => {
+    const table = await engine.createTable();
+    await engine.fill(
+      table,
+      stuffItems(1).map(item => ({ ...item, test: { N: '7' } })),
+    );
+    expect(await mend(table, [stuffKey(0)])).toMatchObject({ alreadySet: 1 });
+    const [write, read, ...others] = front.calls.map(({ operation, body }) => ({ operation, body }));
+    expect(others).toEqual([]);
+    expect(write?.body).not.toHaveProperty('ReturnValuesOnConditionCheckFailure');
+    expect(read?.operation).toBe('BatchGetItem');
+    const { ConsistentRead, ExpressionAttributeNames } = read?.body.RequestItems[table] ?? {};
+    expect(ConsistentRead).toBe(true);
+    expect(Object.values(ExpressionAttributeNames ?? {})).toEqual(['id', 'created', 'test']);
   });
 
   test('whose reply was lost finds its own write, and counts it as set by someone', async () => {
@@ -100,8 +117,8 @@ describe('a repair', () => {
   test('sets an item aside that is refused without a reason, again and again', async () => {
     const table = await engine.createTable();
     await engine.fill(table, stuffItems(1));
-    front.script = (_, answer) =>
-      answer.refuse('ConditionalCheckFailedException', 'm', { Item: stuffItems(1)[0] });
+    front.script = ({ operation }, answer) =>
+      operation === 'UpdateItem' ? answer.refuse('ConditionalCheckFailedException') : answer.pass();
     expect(await mend(table, [stuffKey(0)])).toMatchObject({ quarantined: 1 });
     expect(quarantined).toEqual([[encodeAttributeMap(stuffKey(0)), REFUSED, 5]]);
   });
@@ -111,10 +128,8 @@ describe('a repair', () => {
     await engine.fill(table, stuffItems(1));
     let calls = 0;
     front.script = (_, answer) =>
-      calls++ === 0
-        ? answer.refuse('ConditionalCheckFailedException', 'm', { Item: stuffItems(1)[0] })
-        : answer.pass();
-    const write = { table, keySchema: STUFF_KEY, attribute: 'constructor', value: { N: '1' } };
+      calls++ === 0 ? answer.refuse('ConditionalCheckFailedException', 'm') : answer.pass();
+    const write = { table, keySchema: STUFF_KEY, rule: constantRule('constructor', { N: '1' }) };
     expect(await mend(table, [stuffKey(0)], { write })).toMatchObject({ updated: 1, alreadySet: 0 });
     expect((await engine.read(table, stuffKey(0)))?.['constructor']).toEqual({ N: '1' });
   });
