@@ -100,7 +100,8 @@ export class SimControlTable {
     const run = String(values[':run']);
     const keys = this.#keys.get(run) ?? [];
     const prefix = values[':prefix'] as string | undefined;
-    const from = (input.ExclusiveStartKey?.['item'] as string | undefined) ?? prefix ?? String(values[':from']);
+    const from =
+      (input.ExclusiveStartKey?.['item'] as string | undefined) ?? prefix ?? String(values[':from']);
     const to = prefix === undefined ? String(values[':to']) : `${prefix}\uffff`;
     let at = lowerBound(keys, from);
     if (input.ExclusiveStartKey && keys[at] === from) at += 1;
