@@ -16,6 +16,11 @@ export function totals(run: RunRecord, segments: readonly SegmentRecord[]) {
   return sums;
 }
 
+/** Read units of the verification under way that the run's counters contain already. */
+export function countedOfVerification({ counted, verification }: RunRecord): number {
+  return verification && counted?.id === verification.id ? counted.counters.readUnits : 0;
+}
+
 /** How many segments are in which state; those without a record are pending. */
 export function segmentStates(
   run: RunRecord,

@@ -6,6 +6,7 @@ import { RunStore } from '../core/run-store.ts';
 import { SampleStore } from '../core/sample-store.ts';
 import { SegmentStore } from '../core/segment-store.ts';
 import { TaskStore } from '../core/task-store.ts';
+import { VerificationStore } from '../core/verification-store.ts';
 
 /** The control table's stores, as the orchestrator's parts take them. */
 export interface Stores {
@@ -15,6 +16,7 @@ export interface Stores {
   readonly quarantine: QuarantineStore;
   readonly samples: SampleStore;
   readonly canary: CanaryStore;
+  readonly verifications: VerificationStore;
 }
 
 export function createStores(table: ControlTable, locks?: LockStore): Stores {
@@ -25,5 +27,6 @@ export function createStores(table: ControlTable, locks?: LockStore): Stores {
     quarantine: new QuarantineStore(table),
     samples: new SampleStore(table),
     canary: new CanaryStore(table),
+    verifications: new VerificationStore(table),
   };
 }
