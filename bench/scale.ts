@@ -1,44 +1,34 @@
 import { parseArgs } from 'node:util';
-import { measureScale, type ScaleSize } from './scale/measure-scale.ts';
+import { measureScale } from './scale/measure-scale.ts';
+import { measureSupervisor } from './scale/measure-supervisor.ts';
+import { drawFrom } from './scale/same-each-time.ts';
+import { growthTable, scaleTable, supervisorTable } from './scale/scale-report.ts';
+import { SIZES } from './scale/sizes.ts';
 
+/** `npm run bench:scale`: the control plane at every size, in simulated time; the same seed gives the same figures. */
 const { values } = parseArgs({
   options: {
     seed: { type: 'string', default: '1' },
-    only: { type: 'string' },
+    only: { type: 'string', default: Object.keys(SIZES).join() },
+    turns: { type: 'string', default: '20' },
     json: { type: 'boolean', default: false },
   },
 });
 
-export const SIZES: Readonly<Record<string, ScaleSize>> = {
-  small: { items: 200_000, segments: 64, tasks: 8, budget: 1_000, seconds: 3_600, deathsPerTaskHour: 2 },
-  card: { items: 5_000_000, segments: 32, tasks: 32, budget: 4_000, seconds: 7_200, deathsPerTaskHour: 0.5 },
-  thousand: {
-    items: 500_000_000,
-    segments: 10_000,
-    tasks: 1_000,
-    budget: 20_000,
-    seconds: 900,
-    deathsPerTaskHour: 0.1,
-  },
-  wide: {
-    items: 5_000_000_000,
-    segments: 100_000,
-    tasks: 1_000,
-    budget: 40_000,
-    seconds: 1_800,
-    deathsPerTaskHour: 0.1,
-  },
-  most: {
-    items: 5_000_000_000,
-    segments: 100_000,
-    tasks: 10_000,
-    budget: 40_000,
-    seconds: 1_800,
-    deathsPerTaskHour: 0.05,
-  },
-};
+const wanted = values.only.split(',');
+const rows = [];
 for (const [name, size] of Object.entries(SIZES)) {
-  if (values.only !== undefined && !values.only.split(',').includes(name)) continue;
+  if (!wanted.includes(name)) continue;
+  drawFrom(Number(values.seed));
+  // The supervisor first and alone, so that what it takes is not hidden among thousands of simulated workers.
+  const supervisor = await measureSupervisor(size, Number(values.turns));
   const result = await measureScale(size, Number(values.seed));
-  console.log(name, JSON.stringify(result));
+  rows.push({ name, result, supervisor });
+  if (values.json) console.log(JSON.stringify({ name, ...result, supervisor }));
+  else console.error(`${name}: ${Math.round(result.realSeconds)} s`);
+}
+if (!values.json) {
+  console.log(scaleTable(rows));
+  console.log(supervisorTable(rows));
+  console.log(growthTable(rows));
 }

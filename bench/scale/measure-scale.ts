@@ -42,8 +42,14 @@ export interface ScaleResult {
   /** Of the budget, from the moment when all tasks ran. */
   readonly budgetUsed: number;
   /** On the partition key of the run. */
-  readonly writeUnits: { readonly total: number; readonly perSecond: number; readonly peak: number };
-  readonly readUnits: { readonly total: number; readonly perSecond: number; readonly peak: number };
+  readonly writeUnits: {
+    readonly total: number;
+    readonly perSecond: number;
+    readonly peak: number;
+    /** The second in which the peak was. */
+    readonly peakAt: number;
+  };
+  readonly readUnits: ScaleResult['writeUnits'];
   readonly runTaskPeak: number;
   readonly describeTasksPeak: number;
   readonly deaths: number;
@@ -133,6 +139,7 @@ export async function measureScale(size: ScaleSize, seed: number): Promise<Scale
         },
       }),
   });
+  let ended = false;
   const supervise = async () => {
     run = await stores.runs.create(scaleRun(size));
     const supervisor = new Supervisor(
@@ -145,6 +152,11 @@ export async function measureScale(size: ScaleSize, seed: number): Promise<Scale
         output: {
           event: name => {
             if (name === 'warning') warnings += 1;
+            // The sweep is complete. What follows is a scan by the supervisor alone.
+            if (name === 'verification.started') {
+              ended = true;
+              world.stop();
+            }
           },
           say: () => {},
           print: () => {},
@@ -159,16 +171,10 @@ export async function measureScale(size: ScaleSize, seed: number): Promise<Scale
     world.stop();
   };
   let broken: unknown;
-  let ended = false;
-  void supervise().then(
-    () => {
-      ended = true;
-    },
-    error => {
-      broken = error;
-      world.stop();
-    },
-  );
+  void supervise().catch(error => {
+    broken = ended ? undefined : error;
+    world.stop();
+  });
   let deaths = 0;
   let startedAfterSeconds: number | undefined;
   const perMinute = (size.deathsPerTaskHour * size.tasks) / 60;
@@ -188,7 +194,8 @@ export async function measureScale(size: ScaleSize, seed: number): Promise<Scale
   const sum = (of: readonly number[]) => of.reduce((total, value) => total + value, 0);
   const units = (kind: 'writeUnits' | 'readUnits') => {
     const each = seconds.map(second => second[kind]);
-    return { total: sum(each), perSecond: sum(each) / simulatedSeconds, peak: Math.max(0, ...each) };
+    const peak = Math.max(0, ...each);
+    return { total: sum(each), perSecond: sum(each) / simulatedSeconds, peak, peakAt: each.indexOf(peak) };
   };
   const steady = perSecond.slice(startedAfterSeconds ?? 0, simulatedSeconds - 20);
   return {
@@ -196,16 +203,25 @@ export async function measureScale(size: ScaleSize, seed: number): Promise<Scale
     ended,
     simulatedSeconds,
     startedAfterSeconds,
-    written: sum(perSecond.map(value => value ?? 0)),
-    budgetUsed: steady.length === 0 ? 0 : sum(steady.map(value => value ?? 0)) / steady.length / size.budget,
+    written: sum(dense(perSecond)),
+    budgetUsed: steady.length === 0 ? 0 : sum(dense(steady)) / steady.length / size.budget,
     writeUnits: units('writeUnits'),
     readUnits: units('readUnits'),
-    runTaskPeak: Math.max(0, ...ecs.calls.runTask.map(value => value ?? 0)),
-    describeTasksPeak: Math.max(0, ...ecs.calls.describeTasks.map(value => value ?? 0)),
+    runTaskPeak: most(ecs.calls.runTask),
+    describeTasksPeak: most(ecs.calls.describeTasks),
     deaths,
     warnings,
     realSeconds: (performance.now() - startedAt) / 1_000,
   };
+}
+
+/** Seconds in which nothing happened are holes. */
+function dense(seconds: readonly number[]): number[] {
+  return Array.from(seconds, value => value ?? 0);
+}
+
+function most(seconds: readonly number[]): number {
+  return Math.max(0, ...dense(seconds));
 }
 
 export function silentMetrics(clock: ReturnType<SimWorld['clockOf']>): MetricsPublisher {

@@ -51,7 +51,8 @@ export class SimControlTable {
     const of = this.#items.get(run);
     return (this.#keys.get(run) ?? [])
       .filter(key => key.startsWith(prefix))
-      .flatMap(key => of?.get(key) ?? []);
+      .map(key => of?.get(key))
+      .filter(item => item !== undefined);
   }
 
   write(item: Item): void {

@@ -43,6 +43,9 @@ interface Creation {
 
 const ASSIGNMENTS_AT_A_TIME = 16;
 
+/** A transaction over the run's record and the launch's costs twice, and its task's ARN is written later. */
+const UNITS_OF_A_LAUNCH = 8;
+
 /** A launch that was begun is finished: its record exists. */
 const NEVER = new AbortController().signal;
 setMaxListeners(0, NEVER);
@@ -135,6 +138,7 @@ export class Launcher {
     const assigned: AssignedSegment[] = [];
     for (let next = this.#unsettled[0]; next; next = this.#unsettled[0]) {
       const { launch, batch } = next;
+      await this.#pace.reserve(UNITS_OF_A_LAUNCH, NEVER);
       const created = await stores.tasks.createLaunch(launch, supervision);
       this.#unsettled.shift();
       if (!created) continue;
