@@ -3,7 +3,7 @@ import { heartbeatPace } from '../../core/control-pace.ts';
 import { NO_COUNTERS, type RunForecast, type RunRecord } from '../../core/records.ts';
 import type { NewRun } from '../../core/run-store.ts';
 import { indexesWith, type TableFacts } from '../checks/table.ts';
-import { operator, type Session } from '../session.ts';
+import { operator, type PlanningSession } from '../session.ts';
 import { provisionedRates } from '../user-table/provisioned-rates.ts';
 import type { Forecast } from './forecast.ts';
 import type { Prepared } from './prepare.ts';
@@ -12,7 +12,7 @@ import type { ChosenWriteApi } from './write-api-choice.ts';
 
 /** A run's record as it begins. */
 export function newRun(
-  { settings, clock, surroundings }: Session,
+  { settings, clock, surroundings }: PlanningSession,
   { facts, region, chosen: { rates, reason }, taskSize, plan }: Prepared,
   api: ChosenWriteApi,
 ): NewRun {
