@@ -150,6 +150,8 @@ export interface PriceList {
   >;
   /** A custom metric costs by the hour in which it reported. */
   readonly perMetricMonth: number;
+  /** Absent in the record of a run that was begun before it was counted. */
+  readonly perPublicIpv4Hour?: number | undefined;
 }
 
 /** 1,024 CPU units are one vCPU. */
@@ -157,6 +159,8 @@ export interface TaskSize {
   readonly cpuUnits: number;
   readonly memoryMiB: number;
   readonly architecture: 'X86_64' | 'ARM64';
+  /** A task with a public IPv4 address pays for it by the hour. */
+  readonly publicIpv4?: boolean;
 }
 
 /** What the plan expected of a run, to be held against what it took. */
@@ -248,6 +252,8 @@ export interface RunRecord {
   readonly sweep: number;
   readonly createdAt: string;
   readonly createdBy: string;
+  /** Version of the orchestrator that began the run; absent in a record of one that did not say. */
+  readonly toolVersion?: string;
   readonly finishedAt?: string;
   /** What DynamoDB said of the table at the start: up to six hours old by then, and 0 does not mean empty. */
   readonly tableSize?: { readonly items: number; readonly bytes: number };

@@ -10,7 +10,13 @@ import type { RunRecord } from '../core/records.ts';
 import type { CommandContext } from './cli/command.ts';
 import type { FleetSettings, RunSettings } from './cli/options.ts';
 import { Fleet } from './fleet/fleet.ts';
-import { locateControlTable, locateFleet, type Surroundings, type TableMeant } from './fleet/location.ts';
+import {
+  currentTaskDefinition,
+  locateControlTable,
+  locateFleet,
+  type Surroundings,
+  type TableMeant,
+} from './fleet/location.ts';
 import { createStores, type Stores } from './stores.ts';
 
 /** The clients and stores of a command that works with the fleet. */
@@ -37,7 +43,7 @@ export async function openSession<Settings extends FleetSettings & { readonly gi
     client: createDataPlaneClient(),
     stores: openStoresOf(surroundings.controlTable, context),
     surroundings,
-    fleet: new Fleet(surroundings),
+    fleet: new Fleet(surroundings, undefined, () => currentTaskDefinition(context.settings)),
   };
 }
 

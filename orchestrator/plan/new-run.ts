@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { heartbeatPace } from '../../core/control-pace.ts';
 import { NO_COUNTERS, type RunForecast, type RunRecord } from '../../core/records.ts';
 import type { NewRun } from '../../core/run-store.ts';
+import { VERSION } from '../../core/version.ts';
 import { indexesWith, type TableFacts } from '../checks/table.ts';
 import { operator, type PlanningSession } from '../session.ts';
 import { provisionedRates } from '../user-table/provisioned-rates.ts';
@@ -57,6 +58,7 @@ export function newRun(
     sweep: 1,
     createdAt: at,
     createdBy: operator(),
+    toolVersion: VERSION,
     ...(tableSize && { tableSize }),
     ...itemSizeOf(plan.forecast),
     ...forecastOf(plan.forecast),

@@ -144,12 +144,12 @@ export async function prepare(session: PlanningSession): Promise<Prepared> {
 /** The size of a task, where the definition says it, and whether it can be used. */
 async function lookAtFleet({
   fleet,
-  surroundings: { taskDefinition, container },
+  surroundings: { taskDefinition, container, assignPublicIp },
 }: PlanningSession): Promise<{ readonly finding: Finding; readonly taskSize: TaskSize | undefined }> {
   try {
     const definition = await fleet.describeTaskDefinition();
     const names = definition?.containerDefinitions?.map(({ name }) => name) ?? [];
-    const taskSize = taskSizeOf(definition);
+    const taskSize = taskSizeOf(definition, assignPublicIp);
     if (names.includes(container))
       return {
         taskSize,

@@ -18,7 +18,7 @@ import { type Supervision, statusWhenEnded } from '../../core/run-store.ts';
 import { settleCall } from '../../core/settle.ts';
 import { isExpiredCredentials } from '../cli/expired-credentials.ts';
 import type { Output } from '../cli/output.ts';
-import type { Fleet } from '../fleet/fleet.ts';
+import { type Fleet, InactiveTaskDefinitionError } from '../fleet/fleet.ts';
 import { TaskWatch } from '../fleet/task-watch.ts';
 import type { RunObserver } from '../run-observer.ts';
 import { segmentStates, totals } from '../run-summary.ts';
@@ -145,7 +145,9 @@ export class Supervisor {
       if (broken !== undefined) {
         const message = `The fleet could not be started: ${describeError(broken)}`;
         output.say(message);
-        await this.#tolerating(() => this.#requestStop({ kind: 'failed', message }));
+        const resumeWith =
+          broken instanceof InactiveTaskDefinitionError ? ['--task-definition', broken.family] : [];
+        await this.#tolerating(() => this.#requestStop({ kind: 'failed', message, resumeWith }));
       }
     }
   }

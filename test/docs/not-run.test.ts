@@ -13,9 +13,9 @@ const REASONS: Readonly<Record<string, string>> = {
 /** How many blocks of each document nobody has run here. A change of these numbers is to be noticed. */
 const KNOWN: Readonly<Record<string, Readonly<Record<string, number>>>> = {
   'CONTRIBUTING.md': { ci: 1 },
-  'README.md': { ci: 1 },
+  'README.md': { ci: 2 },
   'docs/dashboard.md': { aws: 1 },
-  'docs/deploy.md': { aws: 10, docker: 1 },
+  'docs/deploy.md': { aws: 13, docker: 1 },
   'docs/first-contact.md': { aws: 16 },
   'docs/reliability.md': { ci: 1 },
   'docs/runbook.md': { aws: 5 },
@@ -42,7 +42,6 @@ test.each(DOCUMENTS)('the blocks of %s that are not run are known', path => {
 });
 
 test.each(DOCUMENTS)('no command in %s hides in a fence that is not run', path => {
-  if (path === 'docs/transcript.md') return;
   const hidden = fencesOf(path).filter(({ info, text }) => info[0] !== 'console' && COMMAND_LINE.test(text));
   expect(hidden.map(({ line }) => `${path}:${line}`)).toEqual([]);
 });
