@@ -87,8 +87,9 @@ export function scaleTable(rows: readonly ScaleRow[]): string {
         number(result.deaths),
         result.startedAfterSeconds === undefined ? '' : `${number(hours, 1)} h`,
         `$${number(writes, 2)}`,
-        `$${number(control, 2)}`,
-        `${number(part * 100, 2)} %`,
+        // The beginning of a run, with its launches and assignments, says nothing of the rest.
+        result.ended ? `$${number(control, 2)}` : '',
+        result.ended ? `${number(part * 100, 2)} %` : '',
         result.startedAfterSeconds === undefined ? '' : `$${number(fargate, 2)}`,
       ];
     }),
