@@ -41,6 +41,8 @@ export class SegmentWork {
   #closed = false;
   #failure: unknown;
   readonly #ended = new AbortController();
+  /** Ends the wait for the next checkpoint: the last one waits for nothing. */
+  #hurry: AbortController | undefined;
   readonly #waiting: (() => void)[] = [];
 
   constructor(options: SegmentWorkOptions) {
@@ -103,6 +105,7 @@ export class SegmentWork {
   async giveUp({ failed = false }: { failed?: boolean } = {}): Promise<void> {
     this.#closed = true;
     this.#ended.abort();
+    this.#hurry?.abort();
     await this.#saving;
     if (this.#failure instanceof AuthorityLostError) return;
     const { segments, owner } = this.#options;
@@ -128,6 +131,7 @@ export class SegmentWork {
 
   #progressed(): void {
     this.#wakeAll();
+    if (this.#prefix.read().complete) this.#hurry?.abort();
     if (!this.#saving && !this.#closed && !this.#isSaved()) {
       this.#saving = this.#saveUntilCurrent().finally(() => {
         this.#saving = undefined;
@@ -150,7 +154,8 @@ export class SegmentWork {
     while (!this.#isSaved() && !this.#closed) {
       const dueInMs = this.#savedAtMs + checkpointIntervalMs - clock.monotonicMs();
       if (dueInMs > 0 && !this.#prefix.read().complete) {
-        await clock.sleep(Math.min(dueInMs, 50), this.#ended.signal);
+        this.#hurry = new AbortController();
+        await clock.sleep(dueInMs, this.#hurry.signal);
         continue;
       }
       try {

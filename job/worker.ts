@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { askControlTable } from '../core/ask-control-table.ts';
 import { CanaryStore } from '../core/canary-store.ts';
-import { checkpointIntervalMs, SEGMENTS_AT_A_TIME } from '../core/control-pace.ts';
+import { checkpointIntervalMs, farewellMs, SEGMENTS_AT_A_TIME } from '../core/control-pace.ts';
 import { AuthorityLostError, describeError, SystemicError } from '../core/errors.ts';
 import type { ItemWrite } from '../core/item-write.ts';
 import { MetricsPublisher } from '../core/metrics-publisher.ts';
@@ -274,6 +274,10 @@ class Worker {
   /** Last checkpoints, all at once: each is one write, and there may not be much time. */
   async #giveUp(end: TaskEnd): Promise<void> {
     if (end.kind === 'authority-lost') return;
+    // A whole fleet that is told to end at once would meet the limit of the partition that all its records share.
+    if (end.kind !== 'done') {
+      await this.#options.clock.sleep(Math.random() * farewellMs(this.#run.tasks));
+    }
     const failed = end.kind === 'error';
     const results = await Promise.allSettled(
       this.#works.map(work => this.#ask(GIVE_UP_PATIENCE_MS, () => work.giveUp({ failed }))),

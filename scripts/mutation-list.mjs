@@ -175,7 +175,7 @@ export const MUTATIONS = [
         to: "if (!task || task.status === 'launching') continue;",
       },
     ],
-    test: modelAnd('test/orchestrator/supervise/assignment.test.ts'),
+    test: MODEL,
   },
   {
     name: 'statement without its condition: found by the proof before the run',
@@ -504,5 +504,113 @@ export const MUTATIONS = [
       },
     ],
     test: { vitest: 'test/core/rate' },
+    name: 'a segment taken back in spite of a checkpoint that was not seen',
+    edits: [
+      {
+        file: 'core/segment-store.ts',
+        from: '[SAME_PASS, NOT_COMPLETE, SAME_SEQUENCE, OWNER_UNCHANGED],',
+        to: '[SAME_PASS, NOT_COMPLETE, OWNER_UNCHANGED],',
+      },
+    ],
+    test: { vitest: 'test/core/segment-store.test.ts' },
+  },
+  {
+    name: 'a service that did not answer taken for one that does not know the task',
+    edits: [
+      {
+        file: 'orchestrator/fleet/task-watch.ts',
+        from: "observation?.state === 'gone'",
+        to: "observation?.state !== 'alive'",
+      },
+    ],
+    test: { vitest: 'test/orchestrator/fleet/task-watch.test.ts' },
+  },
+  {
+    name: 'a lock of the account that does not hold',
+    edits: [
+      {
+        file: 'core/lock-store.ts',
+        from: "'attribute_not_exists(#table) OR #run = :released'",
+        to: "'attribute_not_exists(#table) OR attribute_exists(#run) OR #run = :released'",
+      },
+    ],
+    test: { vitest: 'test/core/lock-store.test.ts' },
+  },
+  {
+    name: 'an orphaned lock freed by whoever comes',
+    edits: [
+      {
+        file: 'core/lock-store.ts',
+        from: "isNamed(error, 'AccessDeniedException'))\n        return false;",
+        to: "isNamed(error, 'AccessDeniedException'))\n        return true;",
+      },
+    ],
+    test: { vitest: 'test/core/lock-store.test.ts' },
+  },
+  {
+    name: 'no data taken for no traffic',
+    edits: [
+      {
+        file: 'orchestrator/supervise/traffic-guard.ts',
+        from: 'if (ofTable.length > 0 || this.#writingSinceMs === undefined) return undefined;',
+        to: 'if (ofTable.length >= 0) return undefined;',
+      },
+    ],
+    test: { vitest: 'test/orchestrator/supervise/traffic-guard.test.ts' },
+  },
+  {
+    name: 'what was provisioned at the start',
+    edits: [
+      {
+        file: 'orchestrator/supervise/traffic-guard.ts',
+        from: 'const table = this.#table;',
+        to: 'const table = undefined;',
+      },
+    ],
+    test: { vitest: 'test/orchestrator/supervise/traffic-guard.test.ts' },
+  },
+  {
+    name: 'an index that throttles is not seen',
+    edits: [
+      {
+        file: 'orchestrator/supervise/traffic-guard.ts',
+        from: 'return [{ table }, ...indexes',
+        to: 'return [{ table }, ...[].concat(indexes).slice(indexes.length)',
+      },
+    ],
+    test: { vitest: 'test/orchestrator/supervise/traffic-guard.test.ts' },
+  },
+  {
+    name: 'one throttled call ends a worker',
+    edits: [
+      {
+        file: 'core/ask-control-table.ts',
+        from: "if (verdict.kind !== 'retry') throw error;",
+        to: 'if (verdict) throw error;',
+      },
+    ],
+    test: { vitest: 'test/core/ask-control-table.test.ts' },
+  },
+  {
+    name: 'a slow page is given up again and again',
+    edits: [
+      {
+        file: 'core/rate/patience.ts',
+        from: 'Math.min(LONGEST_PATIENCE_MS, patienceMs * 2)',
+        to: 'patienceMs',
+      },
+    ],
+    test: { vitest: 'test/core/rate/patience.test.ts' },
+  },
+  {
+    name: 'overrides that RunTask refuses',
+    edits: [
+      {
+        file: 'orchestrator/checks/limits.ts',
+        from: 'if (each > most) {',
+        to: 'if (each > most * 2) {',
+      },
+    ],
+    test: { vitest: 'test/orchestrator/checks/limits.test.ts' },
   },
 ];

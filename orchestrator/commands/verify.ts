@@ -1,6 +1,7 @@
 import { createDataPlaneClient, createMetricsClient } from '../../core/aws-clients.ts';
 import { systemClock } from '../../core/clock.ts';
 import type { ItemSize } from '../../core/rate/capacity-estimate.ts';
+import { LONGEST_PATIENCE_MS } from '../../core/rate/patience.ts';
 import { RateControl } from '../../core/rate/rate-control.ts';
 import { loadRule } from '../../core/recipe/load.ts';
 import { recipeText, targetsOf, targetsText, writtenOptions } from '../../core/recipe/recipe.ts';
@@ -31,7 +32,7 @@ export const verify = defineCommand({
 
 /** `orchestrate verify`: the strongly consistent scan on its own, of any table, at any time. It writes nothing. */
 export const handler: Handler<typeof verify> = async ({ settings, output, detach }) => {
-  const client = createDataPlaneClient();
+  const client = createDataPlaneClient(undefined, LONGEST_PATIENCE_MS);
   const { table } = settings;
   const written = writtenOf(settings);
   const [attribute] = targetsOf(written);

@@ -2,6 +2,7 @@ import { DescribeTableCommand } from '@aws-sdk/client-dynamodb';
 import { createDataPlaneClient, createMetricsClient } from '../../core/aws-clients.ts';
 import { describeError, SupersededError } from '../../core/errors.ts';
 import { targetsOf, targetsText, writtenOptions } from '../../core/recipe/recipe.ts';
+import { LONGEST_PATIENCE_MS } from '../../core/rate/patience.ts';
 import type { RunRecord } from '../../core/records.ts';
 import { type ExitCode, exitCodeOfStatus } from '../cli/exit-codes.ts';
 import { CredentialsExpiredError, isExpiredCredentials } from '../cli/expired-credentials.ts';
@@ -53,7 +54,7 @@ export async function superviseRun(session: Session, run: RunRecord): Promise<Ex
       stores,
       fleet,
       client,
-      dataPlane: createDataPlaneClient,
+      dataPlane: assertMaySend => createDataPlaneClient(assertMaySend, LONGEST_PATIENCE_MS),
       clock,
       supervision: run,
       by: operatorName(),

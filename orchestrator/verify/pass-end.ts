@@ -181,6 +181,7 @@ async function verify(
     checkpoints: checkpointsOf(reader, options, phase.signal, goOnFrom),
     isQuarantined: key => stores.quarantine.isOpen(run.runId, key),
     mostUnsavedUnits: await mostUnsavedUnits(run, stores),
+    onSlow: reason => output.event('warning', { message: `The table answers slowly: ${reason}.` }),
     onPage: page => {
       readHere += page.readUnits;
       metrics.count(REPAIR_SEGMENT, { readUnits: page.readUnits });

@@ -13,6 +13,7 @@ import { LIVE_APPLICATION } from './cases/live-application.ts';
 import { NETWORK } from './cases/network.ts';
 import { RECORDS } from './cases/records.ts';
 import { REFUSALS } from './cases/refusals.ts';
+import { SCALE } from './cases/scale.ts';
 import { TWO_AT_ONCE } from './cases/two-at-once.ts';
 import type { ReliabilityCase } from './support/case.ts';
 
@@ -25,6 +26,7 @@ export const CASES: readonly ReliabilityCase[] = [
   ...NETWORK,
   ...CERTAINTY,
   ...TWO_AT_ONCE,
+  ...SCALE,
   ...REFUSALS,
   ...RECORDS,
   ...LAUNCHES,
