@@ -1,5 +1,5 @@
 import type { RunRecord } from '../../core/records.ts';
-import { FLEET_OPTIONS, RUN_OPTIONS } from './options.ts';
+import { DETACH_OPTION, FLEET_OPTIONS, RUN_OPTIONS } from './options.ts';
 
 /** Options that say where the fleet runs: without them a command would look elsewhere. */
 const PLACE = Object.keys(FLEET_OPTIONS).filter(name => name !== 'json' && name !== 'debug');
@@ -8,7 +8,7 @@ const PLACE = Object.keys(FLEET_OPTIONS).filter(name => name !== 'json' && name 
 const SAID = ['account', 'unattended-rate', 'write-api', 'prices', 'allow-no-pitr'];
 
 const FLAGS = new Set(
-  Object.entries({ ...FLEET_OPTIONS, ...RUN_OPTIONS }).flatMap(([name, { type }]) =>
+  Object.entries({ ...FLEET_OPTIONS, ...RUN_OPTIONS, ...DETACH_OPTION }).flatMap(([name, { type }]) =>
     type === 'boolean' ? [name] : [],
   ),
 );

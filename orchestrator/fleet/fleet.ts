@@ -1,4 +1,5 @@
 import {
+  type ContainerOverride,
   DescribeTaskDefinitionCommand,
   DescribeTasksCommand,
   ECSClient,
@@ -81,7 +82,31 @@ export class Fleet {
    * @returns the task's ARN
    * @throws LaunchRefusedError when ECS answers that it did not start it.
    */
-  async start(environment: TaskEnvironment, spot: boolean): Promise<string> {
+  start(environment: TaskEnvironment, spot: boolean): Promise<string> {
+    return this.#runTask(
+      { environment: encodeTaskEnvironment(environment) },
+      { spot, clientToken: environment.launchId, startedBy: environment.runId },
+    );
+  }
+
+  /**
+   * Starts a task with a command of its own, on demand: it shall not be taken away.
+   * @param clientToken repeating the call with it returns the task that is there
+   * @returns the task's ARN
+   * @throws LaunchRefusedError when ECS answers that it did not start it.
+   */
+  startCommand(command: readonly string[], clientToken: string, startedBy: string): Promise<string> {
+    return this.#runTask({ command: [...command] }, { spot: false, clientToken, startedBy });
+  }
+
+  async #runTask(
+    override: Pick<ContainerOverride, 'command' | 'environment'>,
+    {
+      spot,
+      clientToken,
+      startedBy,
+    }: { readonly spot: boolean; readonly clientToken: string; readonly startedBy: string },
+  ): Promise<string> {
     const location = this.#location;
     const reply = await retrying(() =>
       this.#ecs.send(
@@ -92,8 +117,8 @@ export class Fleet {
             ? { capacityProviderStrategy: [{ capacityProvider: 'FARGATE_SPOT', weight: 1 }] }
             : { launchType: 'FARGATE' as const }),
           count: 1,
-          clientToken: environment.launchId,
-          startedBy: environment.runId,
+          clientToken,
+          startedBy,
           networkConfiguration: {
             awsvpcConfiguration: {
               subnets: [...location.subnets],
@@ -101,11 +126,7 @@ export class Fleet {
               assignPublicIp: location.assignPublicIp ? 'ENABLED' : 'DISABLED',
             },
           },
-          overrides: {
-            containerOverrides: [
-              { name: location.container, environment: encodeTaskEnvironment(environment) },
-            ],
-          },
+          overrides: { containerOverrides: [{ name: location.container, ...override }] },
         }),
       ),
     ).catch((error: unknown) => {

@@ -55,6 +55,8 @@ export interface SupervisorOptions {
   readonly observer?: RunObserver | undefined;
   /** Watches live traffic; without it the whole budget is used. */
   readonly guard?: Pick<TrafficGuard, 'look' | 'blindBecause'> | undefined;
+  /** It goes on in place of another supervisor, for which nobody resumed the run: failed segments stay failed. */
+  readonly continues?: boolean;
 }
 
 /**
@@ -123,11 +125,11 @@ export class Supervisor {
     }
   }
 
-  /** Puts this epoch on every task in authority, and gives failed segments another chance. */
+  /** Puts this epoch on every task in authority, and gives failed segments another chance where somebody resumed. */
   async #adopt(): Promise<true> {
-    const { stores, supervision } = this.#options;
+    const { stores, supervision, continues } = this.#options;
     for (const segment of await stores.segments.list(supervision.runId)) {
-      if (segment.status === 'failed') await stores.segments.reopen(segment, segment.pass);
+      if (segment.status === 'failed' && !continues) await stores.segments.reopen(segment, segment.pass);
     }
     for (const task of await stores.tasks.list(supervision.runId)) {
       if (isInAuthority(task.status)) await stores.tasks.adopt(task, supervision);
