@@ -35,6 +35,7 @@ test('no interleaving of lost, late and repeated requests, deaths, freezes and t
     kills: 0,
     orchestratorKills: 0,
     takeOvers: 0,
+    handOvers: 0,
     pauses: 0,
     freezes: 0,
     checks: 0,
@@ -56,6 +57,7 @@ test('no interleaving of lost, late and repeated requests, deaths, freezes and t
     tally.kills,
     tally.orchestratorKills,
     tally.takeOvers,
+    tally.handOvers,
     tally.pauses,
     tally.freezes,
   ]) {
