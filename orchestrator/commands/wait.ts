@@ -5,9 +5,9 @@ import { EXIT, type ExitCode } from '../cli/exit-codes.ts';
 import { isExpiredCredentials } from '../cli/expired-credentials.ts';
 import { nextCommand } from '../cli/next-command.ts';
 import type { Output } from '../cli/output.ts';
+import { awaitEnd, UNSUPERVISED_MS } from '../dashboard/await-end.ts';
 import { openStores, readRun } from '../session.ts';
 import type { Stores } from '../stores.ts';
-import { awaitEnd, UNSUPERVISED_MS } from '../supervise/await-end.ts';
 import { finish } from '../supervise/supervise-run.ts';
 import { openView } from '../terminal/open-view.ts';
 

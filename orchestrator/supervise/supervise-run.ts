@@ -7,6 +7,7 @@ import { CredentialsExpiredError, isExpiredCredentials } from '../cli/expired-cr
 import { nextCommand, nextRun } from '../cli/next-command.ts';
 import type { Output } from '../cli/output.ts';
 import { Fleet } from '../fleet/fleet.ts';
+import { mostSegmentsInOverrides } from '../fleet/overrides.ts';
 import { observers } from '../run-observer.ts';
 import { runFinished } from '../run-summary.ts';
 import { createMetrics, type Session } from '../session.ts';
@@ -71,6 +72,7 @@ export async function superviseRun(
       observer: observers(view, recorder),
       guard,
       continues,
+      mostSegmentsALaunch: Math.max(1, mostSegmentsInOverrides(run, session.surroundings.container)),
     },
     run,
   );

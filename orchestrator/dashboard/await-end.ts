@@ -1,8 +1,8 @@
 import type { Clock } from '../../core/clock.ts';
 import { isFinished, type RunRecord } from '../../core/records.ts';
-import { Watch } from '../dashboard/watch.ts';
 import type { Snapshot } from '../snapshot/snapshot.ts';
 import type { Stores } from '../stores.ts';
+import { Watch } from './watch.ts';
 
 /** Nobody has supervised for so long: somebody has to come. As long as the alarm takes, see docs/dashboard.md. */
 export const UNSUPERVISED_MS = 10 * 60_000;
