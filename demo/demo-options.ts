@@ -15,6 +15,8 @@ export interface DemoOptions {
   readonly json: boolean;
   /** Serve the page of the run while it lasts. */
   readonly dashboard: boolean;
+  /** A task supervises the run, and the demo waits for its end. */
+  readonly detach: boolean;
 }
 
 const ABOUT = `$0 [options]
@@ -75,6 +77,11 @@ export async function readDemoOptions(args: readonly string[]): Promise<DemoOpti
       default: false,
       describe: 'Serve a page that shows the run; on a terminal it stays until Ctrl-C',
     })
+    .option('detach', {
+      boolean: true,
+      default: false,
+      describe: 'Hand the supervision to a task of its own, and wait for the end of the run',
+    })
     .check(given => {
       requireWholeNumber('items', given.items, 1);
       requireWholeNumber('segments', given.segments, 1, 1_000_000);
@@ -89,7 +96,7 @@ export async function readDemoOptions(args: readonly string[]): Promise<DemoOpti
     .example('$0 --items 2000 --json', 'for another program to read')
     .example('$0 --items 5000 --max-write-rate 500', 'slow enough to watch the budget being kept')
     .parseAsync();
-  const { items, segments, tasks, rate, maxWriteRate, maxReadRate, json, dashboard } = options;
+  const { items, segments, tasks, rate, maxWriteRate, maxReadRate, json, dashboard, detach } = options;
   return {
     items,
     segments,
@@ -99,6 +106,7 @@ export async function readDemoOptions(args: readonly string[]): Promise<DemoOpti
     maxReadRate,
     json,
     dashboard,
+    detach,
     seed: options.seed ?? randomUUID(),
   };
 }

@@ -5,6 +5,7 @@ import { CONFORMANCE } from './cases/conformance.ts';
 import { CONTROL } from './cases/control.ts';
 import { DEATHS } from './cases/deaths.ts';
 import { DESCRIPTIONS } from './cases/descriptions.ts';
+import { DETACHED } from './cases/detached.ts';
 import { FROZEN } from './cases/frozen.ts';
 import { LAUNCHES } from './cases/launches.ts';
 import { LIVE_APPLICATION } from './cases/live-application.ts';
@@ -20,6 +21,7 @@ export const CASES: readonly ReliabilityCase[] = [
   ...LIVE_APPLICATION,
   ...DEATHS,
   ...FROZEN,
+  ...DETACHED,
   ...NETWORK,
   ...CERTAINTY,
   ...TWO_AT_ONCE,
