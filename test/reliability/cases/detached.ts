@@ -4,7 +4,8 @@ import type { Arena } from '../support/arena.ts';
 import type { CaseContext, ReliabilityCase } from '../support/case.ts';
 import { atRate, judgeEnd, UNLIMITED, until } from '../support/steps.ts';
 
-const RATE = 200;
+/** Slow enough that the backfill outlasts four supervisors on a machine that is busy with something else. */
+const RATE = 25;
 const OPTIONS = ['--segments', '4', '--tasks', '2', '--yes', '--detach', ...atRate(RATE)];
 
 /** Longer than the authority of a supervisor, so that what it did before it was frozen is not its to do any more. */
