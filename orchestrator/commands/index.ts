@@ -16,3 +16,4 @@ export { run } from './run.ts';
 export { status } from './status.ts';
 export { templates } from './templates.ts';
 export { verify } from './verify.ts';
+export { wait } from './wait.ts';

@@ -52,6 +52,7 @@ export interface ModelCounts {
   kills: number;
   orchestratorKills: number;
   takeOvers: number;
+  handOvers: number;
   pauses: number;
   cancels: number;
   /** Verifications that a later supervisor went on with. */
@@ -65,7 +66,7 @@ export interface ModelCounts {
 /**
  * One run from its creation to its end, with the real worker, supervisor and stores, in a world where requests get
  * lost, delayed and repeated, processes die and freeze, clocks differ, operators pause and resume, and a second
- * orchestrator takes over from a living one.
+ * orchestrator takes over from a living one, or goes on in its place at the epoch that it was started for.
  */
 export class Scenario {
   readonly #choose: Choose;
@@ -128,8 +129,9 @@ export class Scenario {
         return;
       case 2:
         if (this.#run()) {
-          tally.takeOvers += 1;
-          this.#startOrchestrator();
+          const handsOver = this.#choose(2) === 0;
+          tally[handsOver ? 'handOvers' : 'takeOvers'] += 1;
+          this.#startOrchestrator(handsOver ? this.#run()?.epoch : undefined);
         }
         return;
       case 3:
@@ -214,14 +216,17 @@ export class Scenario {
     if (status !== 'running') throw new Error(`launch ${launch} sends to the user's table and is ${status}`);
   }
 
-  #startOrchestrator(): void {
+  /** `expectedEpoch`: it is started for a hand-over, and takes over at this epoch only. */
+  #startOrchestrator(expectedEpoch?: number): void {
     const first = this.#run() === undefined;
     const actor = this.#actor('orchestrator');
     this.#orchestrators.add(actor);
     const stores = createStores(this.#controlTable(actor));
     const clock = this.#world.clockOf(actor);
     const supervise = async () => {
-      const run = first ? await stores.runs.create(newRun()) : await this.#takeOver(stores.runs);
+      const run = first
+        ? await stores.runs.create(newRun())
+        : await this.#takeOver(stores.runs, expectedEpoch);
       if (!run || isFinished(run.status)) return;
       const metrics = this.#metrics(actor);
       const event = (name: string, fields: Record<string, unknown> = {}) => {
@@ -239,6 +244,7 @@ export class Scenario {
           output,
           metrics,
           detach: new AbortController().signal,
+          continues: expectedEpoch !== undefined,
         },
         run,
       ).supervise();
@@ -264,7 +270,8 @@ export class Scenario {
     }
   }
 
-  async #takeOver(runs: RunStore): Promise<RunRecord | undefined> {
+  async #takeOver(runs: RunStore, expectedEpoch?: number): Promise<RunRecord | undefined> {
+    if (expectedEpoch !== undefined) return runs.takeOverAt(RUN, expectedEpoch);
     const id = `take-over ${this.#actors}`;
     return runs.takeOver(RUN, change(id, 'resume'), { desired: 'run' });
   }
