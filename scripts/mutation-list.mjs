@@ -553,6 +553,8 @@ export const MUTATIONS = [
       },
     ],
     test: { vitest: 'test/core/rate' },
+  },
+  {
     name: 'a segment taken back in spite of a checkpoint that was not seen',
     edits: [
       {
