@@ -290,7 +290,7 @@ test('what a recipe sets, and where', async () => {
   expect(plan.events.at(-1)).toMatchObject({
     event: 'plan.finished',
     attribute: 'label',
-    recipe: { set: ['label = "x-" + item.name'], where: 'item.name != ""' },
+    recipe: { set: [{ name: 'label', expression: '"x-" + item.name' }], where: 'item.name != ""' },
   });
 });
 
@@ -301,7 +301,7 @@ test('who supervises, and whose lock it is', async () => {
     ...['--override-lock', '20260101000000-aaaaaa'],
   ]);
   expect(run.events.find(({ event }) => event === 'detach.failed')).toMatchObject({
-    message: expect.stringContaining('absent'),
+    message: expect.stringContaining('TaskDefinition not found'),
   });
   expect(run.events.at(-1)).toMatchObject({ event: 'run.finished', status: 'verified' });
   const ended = String(run.events.at(-1)?.['runId']);
