@@ -27,6 +27,8 @@ export interface Checkpoint {
   readonly sequence: number;
   readonly lastEvaluatedKey?: string;
   readonly counters: Counters;
+  /** How many chunks of the undo log stand, where the run keeps one. */
+  readonly undoChunks?: number | undefined;
   readonly at: string;
 }
 
@@ -166,6 +168,7 @@ export class SegmentStore {
           sequence: checkpoint.sequence,
           lastEvaluatedKey: checkpoint.lastEvaluatedKey,
           counters: checkpoint.counters,
+          undoChunks: checkpoint.undoChunks,
           progressedBy: owner.launch,
           progressAt: checkpoint.at,
           attempts: 0,

@@ -1,5 +1,5 @@
 import { decodeKey } from '../core/attribute-value.ts';
-import { FIRST_PAGE_ITEMS, type ScanStageOptions, scanPage } from './scan-stage.ts';
+import { FIRST_PAGE_ITEMS, queueItems, type ScanStageOptions, scanPage } from './scan-stage.ts';
 import type { SegmentWork } from './segment-work.ts';
 import type { Page } from './settled-prefix.ts';
 
@@ -25,15 +25,5 @@ export async function writeCanary(
   work.tally.add({ scanned: reply.ScannedCount ?? 0 });
   const page: Page = { unsettled: keys.length, lastEvaluatedKey: undefined };
   work.append(page);
-  if (keys.length === 0) return;
-  options.queue.add(
-    keys.map(key => ({
-      key: decodeKey(key),
-      page,
-      work,
-      tries: 0,
-      internalErrors: 0,
-      unexplainedRefusals: 0,
-    })),
-  );
+  await queueItems(options, work, page, keys.map(decodeKey), signal);
 }

@@ -2,6 +2,7 @@ import { type AttributeMap, decodeKey, encodeAttributeMap } from '../core/attrib
 import type { Clock } from '../core/clock.ts';
 import { type Persistence, persistently } from '../core/retry-until-answered.ts';
 import { endsInDoubt, MOST_RESTARTS } from '../core/scan-end.ts';
+import type { UndoLogWriter } from '../core/undo/log-writer.ts';
 import type { CapacityEstimate } from './capacity-estimate.ts';
 import type { SegmentWork } from './segment-work.ts';
 import type { Page } from './settled-prefix.ts';
@@ -33,6 +34,7 @@ export interface ScanStageOptions {
   readonly clock: Clock;
   readonly dryRun: boolean;
   readonly totalSegments: number;
+  readonly undoLog?: UndoLogWriter | undefined;
 }
 
 /**
@@ -78,17 +80,39 @@ export async function scanSegment(
     work.append(page);
     if (options.dryRun) {
       if (keys.length > 0) work.pass(page, keys.length);
-    } else if (keys.length > 0) {
-      options.queue.add(
-        keys.map(key => ({ key, page, work, tries: 0, internalErrors: 0, unexplainedRefusals: 0 })),
-      );
-    }
+    } else await queueItems(options, work, page, keys, signal);
     if (!reply.LastEvaluatedKey) return;
     most *= PAGE_GROWTH;
     const items = Math.min(most, pageItems(options));
     const limit = items >= WHOLE_PAGE_ITEMS ? undefined : items;
     position = { ...position, exclusiveStartKey: reply.LastEvaluatedKey, limit };
   }
+}
+
+/**
+ * Hands the items of a page to the writers, once the undo log holds them. The page before it is written meanwhile, so
+ * nobody waits for the log but the first page.
+ */
+export async function queueItems(
+  { queue, undoLog }: Pick<ScanStageOptions, 'queue' | 'undoLog'>,
+  work: SegmentWork,
+  page: Page,
+  keys: readonly AttributeMap[],
+  signal: AbortSignal,
+): Promise<void> {
+  if (keys.length === 0) return;
+  const entries = await undoLog?.put(work.segment, undoLog.entriesOf(keys), signal);
+  queue.add(
+    keys.map((key, index) => ({
+      key,
+      page,
+      work,
+      tries: 0,
+      internalErrors: 0,
+      unexplainedRefusals: 0,
+      entry: entries?.[index],
+    })),
+  );
 }
 
 /** One page, however often it takes. */

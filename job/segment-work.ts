@@ -16,6 +16,15 @@ export interface SegmentWorkOptions {
   readonly segments: SegmentStore;
   readonly clock: Clock;
   readonly onCounters: (segment: number, change: Partial<Counters>) => void;
+  readonly records?: CheckpointRecords | undefined;
+}
+
+/** What must stand before a checkpoint may pass the pages that it is about. */
+export interface CheckpointRecords {
+  /** Resolves when it stands. `urgent`: rather now than together with what is written down next anyway. */
+  recorded(urgent: boolean): Promise<void>;
+  /** How many chunks of the undo log stand. */
+  chunks?(): number;
 }
 
 /**
@@ -55,6 +64,11 @@ export class SegmentWork {
   /** `items` of the page have come to this end. */
   settle(page: Page, outcome: ItemOutcome, items: number): void {
     this.tally.settled(outcome, items);
+    if (this.#prefix.settle(page, items)) this.#progressed();
+  }
+
+  /** `items` of the page have come to an end that its owner counts. */
+  settleUncounted(page: Page, items: number): void {
     if (this.#prefix.settle(page, items)) this.#progressed();
   }
 
@@ -116,6 +130,8 @@ export class SegmentWork {
 
   #progressed(): void {
     this.#wakeAll();
+    // The last checkpoint waits for nothing that it can have at once; who saves hears of a failure.
+    if (this.#prefix.read().complete) this.#options.records?.recorded(true).catch(() => {});
     if (!this.#saving && !this.#closed && !this.#isSaved()) {
       this.#saving = this.#saveUntilCurrent().finally(() => {
         this.#saving = undefined;
@@ -156,13 +172,15 @@ export class SegmentWork {
   }
 
   async #save(): Promise<void> {
-    const { segments, owner, clock } = this.#options;
+    const { segments, owner, clock, records } = this.#options;
     const prefix = this.#prefix.read();
+    await records?.recorded(this.#savedPages === 0 || prefix.complete || this.#closed);
     this.#sequence += 1;
     const checkpoint = {
       sequence: this.#sequence,
       ...(prefix.lastEvaluatedKey !== undefined && { lastEvaluatedKey: prefix.lastEvaluatedKey }),
       counters: this.tally.snapshot(),
+      undoChunks: records?.chunks?.(),
       at: clock.nowIso(),
     };
     await (prefix.complete ? segments.complete(owner, checkpoint) : segments.checkpoint(owner, checkpoint));

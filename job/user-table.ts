@@ -18,6 +18,8 @@ import {
   keyProjection,
   updateItemInput,
 } from '../core/item-write.ts';
+import { readTargetsInput, removeItemInput, type Standing, standingOf } from '../core/undo/item-removal.ts';
+import type { LoggedValue } from '../core/undo/log-reader.ts';
 import type { Authority } from './authority.ts';
 import type { CapacityEstimate } from './capacity-estimate.ts';
 import type { Tally } from './segment-counters.ts';
@@ -42,6 +44,8 @@ export interface UserTableOptions {
   readonly share: Share;
   readonly estimate: CapacityEstimate;
   readonly onWriteLatency: (ms: number) => void;
+  /** Resolves when a write may be sent, as far as the undo log is concerned. */
+  readonly mayWrite?: ((signal: AbortSignal) => Promise<void>) | undefined;
 }
 
 /** The segment that pays for a request. */
@@ -99,9 +103,9 @@ export class UserTable {
     owner: ConsumptionOwner,
     signal: AbortSignal,
   ): Promise<(BatchStatementError | undefined)[]> {
-    const { client, share, estimate } = this.#options;
+    const { client, estimate } = this.#options;
     const reserved = estimate.writeUnitsPerItem * keys.length;
-    await this.#admit(share.write, reserved, signal);
+    await this.#admitWrite(reserved, signal);
     const startedAt = performance.now();
     const reply = await client.send(
       new BatchExecuteStatementCommand({
@@ -115,9 +119,9 @@ export class UserTable {
 
   /** Sets one item. A refusal is thrown, with the item that stands there. */
   async writeSingle(key: AttributeMap, owner: ConsumptionOwner, signal: AbortSignal): Promise<void> {
-    const { client, write, share, estimate } = this.#options;
+    const { client, write, estimate } = this.#options;
     const reserved = estimate.writeUnitsPerItem;
-    await this.#admit(share.write, reserved, signal);
+    await this.#admitWrite(reserved, signal);
     const startedAt = performance.now();
     const reply = await client.send(new UpdateItemCommand(updateItemInput(write, key)));
     this.#written(startedAt, reserved, 1, reply.ConsumedCapacity && [reply.ConsumedCapacity], owner);
@@ -162,6 +166,41 @@ export class UserTable {
     );
   }
 
+  /** Removes one attribute, where it has exactly this value. A refusal is thrown. */
+  async remove(
+    { key, value }: LoggedValue,
+    attribute: string,
+    owner: ConsumptionOwner,
+    signal: AbortSignal,
+  ): Promise<void> {
+    const { client, write, estimate } = this.#options;
+    const reserved = estimate.writeUnitsPerItem;
+    await this.#admitWrite(reserved, signal);
+    const startedAt = performance.now();
+    const reply = await client.send(new UpdateItemCommand(removeItemInput(write, key, attribute, value)));
+    this.#written(startedAt, reserved, 1, reply.ConsumedCapacity && [reply.ConsumedCapacity], owner);
+  }
+
+  /** How an entry of an undo log stands, read with strong consistency; undefined when it was not answered. */
+  async standing(
+    { key, value }: LoggedValue,
+    attribute: string,
+    owner: ConsumptionOwner,
+    signal: AbortSignal,
+  ): Promise<Standing | undefined> {
+    const { client, write, share, estimate } = this.#options;
+    const reserved = estimate.readUnitsPerConsistentRead;
+    await this.#admit(share.read, reserved, signal);
+    const reply = await client.send(
+      new BatchGetItemCommand(readTargetsInput(write, [{ name: attribute }], [key])),
+    );
+    const readUnits = sumOf(reply.ConsumedCapacity) ?? reserved;
+    share.read.settle(reserved, readUnits);
+    owner.tally.add({ readUnits });
+    if ((reply.UnprocessedKeys?.[write.table]?.Keys ?? []).length > 0) return undefined;
+    return standingOf(reply.Responses?.[write.table]?.[0], attribute, value);
+  }
+
   /** A key as text, to find an item in a reply that keeps no order. */
   #identity(item: AttributeMap): string {
     const key = keyOf(this.#options.write.keySchema, item);
@@ -175,6 +214,14 @@ export class UserTable {
     await this.#options.authority.held(signal);
     await limiter.reserve(units, signal);
     await this.#options.authority.held(signal);
+  }
+
+  async #admitWrite(units: number, signal: AbortSignal): Promise<void> {
+    const { share, authority, mayWrite } = this.#options;
+    await this.#admit(share.write, units, signal);
+    if (!mayWrite) return;
+    await mayWrite(signal);
+    await authority.held(signal);
   }
 
   #written(

@@ -10,21 +10,26 @@ import type { ItemWrite } from '../core/item-write.ts';
 import { MetricsPublisher } from '../core/metrics-publisher.ts';
 import { ProbeStore } from '../core/probe-store.ts';
 import { QuarantineStore } from '../core/quarantine-store.ts';
-import type { RunRecord, TaskEnd, TaskRecord } from '../core/records.ts';
+import type { RunRecord, SegmentRecord, TaskEnd, TaskRecord, UndoneRun } from '../core/records.ts';
 import { RunStore } from '../core/run-store.ts';
 import { SegmentStore } from '../core/segment-store.ts';
 import type { TaskEnvironment } from '../core/task-environment.ts';
 import { TaskStore } from '../core/task-store.ts';
+import { layoutOf } from '../core/undo/item-removal.ts';
+import { LogStore } from '../core/undo/log-store.ts';
+import { UndoLogWriter } from '../core/undo/log-writer.ts';
 import { Authority } from './authority.ts';
 import { writeCanary } from './canary-stage.ts';
 import { CapacityEstimate } from './capacity-estimate.ts';
 import { InFlightLimit } from './in-flight.ts';
 import type { Logger } from './log.ts';
 import { runProbe } from './probe.ts';
+import { type Removal, RemoveStage, type RemoveStageOptions } from './remove-stage.ts';
 import { type ScanStageOptions, scanSegment } from './scan-stage.ts';
-import { SegmentWork } from './segment-work.ts';
+import { type CheckpointRecords, SegmentWork } from './segment-work.ts';
 import { Share } from './share.ts';
 import { NotDesired, SIGTERM_EXIT_CODE, TerminationRequested } from './shutdown.ts';
+import { UndoSegment } from './undo-stage.ts';
 import { UserTable } from './user-table.ts';
 import { WriteQueue } from './write-queue.ts';
 import { MOST_IN_FLIGHT, WriteStage } from './write-stage.ts';
@@ -45,6 +50,14 @@ export interface WorkerOptions {
   readonly log: Logger;
   /** Aborts with TerminationRequested. */
   readonly stop: AbortController;
+}
+
+/** What a worker does with its segments: a backfill's stages, or an undo's. */
+interface Stages {
+  readonly writing: { run(signal: AbortSignal): Promise<void>; close(): void };
+  /** @throws SystemicError for what holds for every item; the signal's reason when it aborts. */
+  readonly doSegment: (work: SegmentWork, claimed: SegmentRecord) => Promise<void>;
+  readonly recordsOf: (segment: number) => CheckpointRecords | undefined;
 }
 
 /**
@@ -77,8 +90,8 @@ class Worker {
   readonly #share: Share;
   readonly #authority: Authority;
   readonly #metrics: MetricsPublisher;
-  readonly #queue = new WriteQueue();
   readonly #works: SegmentWork[] = [];
+  #undoLog: UndoLogWriter | undefined;
 
   constructor(options: WorkerOptions, run: RunRecord, tasks: TaskStore, log: Logger) {
     const { task, clock, controlTable, cloudWatch, stop } = options;
@@ -147,36 +160,13 @@ class Worker {
   async #backfill(record: TaskRecord, ended: AbortSignal): Promise<void> {
     const failed = new AbortController();
     const signal = AbortSignal.any([ended, failed.signal]);
-    const estimate = new CapacityEstimate(this.#run.indexes);
-    const inFlight = new InFlightLimit(MOST_IN_FLIGHT[this.#run.writeApi]);
-    const table = this.#userTable(estimate, inFlight);
-    const scan: ScanStageOptions = {
-      table,
-      queue: this.#queue,
-      share: this.#share,
-      estimate,
-      clock: this.#options.clock,
-      dryRun: this.#run.dryRun,
-      totalSegments: this.#run.totalSegments,
-    };
-    const writing = new WriteStage({
-      table,
-      queue: this.#queue,
-      share: this.#share,
-      inFlight,
-      estimate,
-      quarantine: new QuarantineStore(this.#options.controlTable),
-      clock: this.#options.clock,
-      run: this.#run.run,
-      writeApi: this.#run.writeApi,
-      attribute: this.#run.attribute,
-    })
-      .run(signal)
-      .catch(error => failed.abort(error));
+    const stages = this.#stages(record, signal);
+    const { writing } = stages;
+    const written = writing.run(signal).catch(error => failed.abort(error));
     const waiting = [...record.segments];
     const lane = async () => {
       for (let segment = waiting.shift(); segment !== undefined; segment = waiting.shift()) {
-        await this.#backfillSegment(segment, record, scan, signal);
+        await this.#workOn(segment, record, stages, signal);
       }
     };
     try {
@@ -184,17 +174,82 @@ class Worker {
         Array.from({ length: SEGMENTS_AT_A_TIME }, () => lane().catch(error => failed.abort(error))),
       );
     } finally {
-      this.#queue.close();
-      await writing;
+      writing.close();
+      await written;
     }
     failed.signal.throwIfAborted();
     ended.throwIfAborted();
   }
 
-  async #backfillSegment(
+  /** What the worker writes with, and how it brings one segment to its end. */
+  #stages(record: TaskRecord, signal: AbortSignal): Stages {
+    const { controlTable, clock } = this.#options;
+    const estimate = new CapacityEstimate(this.#run.indexes);
+    const inFlight = new InFlightLimit(MOST_IN_FLIGHT[this.#run.writeApi]);
+    const undoLog = this.#openUndoLog(record);
+    const common = {
+      table: this.#userTable(estimate, inFlight, undoLog),
+      share: this.#share,
+      estimate,
+      inFlight,
+      clock,
+      quarantine: new QuarantineStore(controlTable),
+      run: this.#run.run,
+    };
+    if (this.#run.undoes) return this.#undoStages(this.#run.undoes, common, signal);
+    const queue = new WriteQueue();
+    const { writeApi, attribute, dryRun, totalSegments } = this.#run;
+    const stage = new WriteStage({ ...common, queue, writeApi, attribute, undoLog });
+    const scan: ScanStageOptions = { ...common, queue, dryRun, totalSegments, undoLog };
+    return {
+      writing: { run: ending => stage.run(ending), close: () => queue.close() },
+      doSegment: async (work, claimed) => {
+        undoLog?.open(work.segment, claimed.undoChunks ?? 0);
+        if (this.#run.limit === undefined) return scanSegment(scan, work, claimed.lastEvaluatedKey, signal);
+        const keys = await new CanaryStore(controlTable).list(this.#run.run, work.segment);
+        return writeCanary(scan, work, keys, signal);
+      },
+      recordsOf: segment =>
+        undoLog && {
+          recorded: urgent => undoLog.recorded(segment, urgent),
+          chunks: () => undoLog.chunks(segment),
+        },
+    };
+  }
+
+  #undoStages(
+    undoes: UndoneRun,
+    common: Omit<RemoveStageOptions, 'queue' | 'writers'>,
+    signal: AbortSignal,
+  ): Stages {
+    const { controlTable, clock } = this.#options;
+    const queue = new WriteQueue<Removal>();
+    const stage = new RemoveStage({ ...common, queue, writers: MOST_IN_FLIGHT[this.#run.writeApi] });
+    const source = {
+      store: new LogStore(controlTable),
+      layout: layoutOf(this.#run.keySchema, undoes),
+      run: undoes.run,
+      totalSegments: undoes.totalSegments,
+    };
+    const open = new Map<number, UndoSegment>();
+    const segmentOf = (segment: number) => {
+      const known =
+        open.get(segment) ?? new UndoSegment({ source, undoes, run: this.#run.run, queue, clock }, segment);
+      open.set(segment, known);
+      return known;
+    };
+    return {
+      writing: { run: ending => stage.run(ending), close: () => queue.close() },
+      doSegment: (work, { lastEvaluatedKey, sequence, attempts }) =>
+        segmentOf(work.segment).read(work, lastEvaluatedKey, sequence > 0 || attempts > 0, signal),
+      recordsOf: segmentOf,
+    };
+  }
+
+  async #workOn(
     segment: number,
     record: TaskRecord,
-    scan: ScanStageOptions,
+    { doSegment, recordsOf }: Stages,
     signal: AbortSignal,
   ): Promise<void> {
     const { task, clock } = this.#options;
@@ -208,14 +263,11 @@ class Worker {
         segments: this.#segments,
         clock,
         onCounters: (of, change) => this.#metrics.count(of, change),
+        records: recordsOf(segment),
       });
       this.#works.push(work);
       log.info({ from: claimed.lastEvaluatedKey ?? 'the beginning' }, 'segment claimed');
-      if (this.#run.limit === undefined) await scanSegment(scan, work, claimed.lastEvaluatedKey, signal);
-      else {
-        const keys = await new CanaryStore(this.#options.controlTable).list(task.runId, segment);
-        await writeCanary(scan, work, keys, signal);
-      }
+      await doSegment(work, claimed);
       await work.completion(signal);
       this.#metrics.add('SegmentsComplete', 1);
       log.info(work.tally.snapshot(), 'segment complete');
@@ -225,7 +277,27 @@ class Worker {
     }
   }
 
-  #userTable(estimate: CapacityEstimate, inFlight: InFlightLimit): UserTable {
+  #openUndoLog({ pass }: TaskRecord): UndoLogWriter | undefined {
+    const { undoLog, keySchema, run } = this.#run;
+    if (!undoLog) return undefined;
+    const { controlTable, clock, task } = this.#options;
+    this.#undoLog = new UndoLogWriter({
+      store: new LogStore(controlTable),
+      layout: layoutOf(keySchema, undoLog),
+      clock,
+      run,
+      pass,
+      launch: task.launch,
+      expiresAt: undoLog.expiresAt,
+    });
+    return this.#undoLog;
+  }
+
+  #userTable(
+    estimate: CapacityEstimate,
+    inFlight: InFlightLimit,
+    undoLog: UndoLogWriter | undefined,
+  ): UserTable {
     const { task, dataPlane } = this.#options;
     const write: ItemWrite = {
       table: task.table,
@@ -243,12 +315,15 @@ class Worker {
         this.#metrics.writeLatency(ms);
         inFlight.observe(ms);
       },
+      mayWrite: undoLog && (signal => undoLog.mayWrite(signal)),
     });
   }
 
   /** Last checkpoints, all at once: each is one write, and there may not be much time. */
   async #giveUp(end: TaskEnd): Promise<void> {
     if (end.kind === 'authority-lost') return;
+    // What is known of the writes comes first: a checkpoint may only pass what the undo log has.
+    await this.#undoLog?.close();
     const failed = end.kind === 'error';
     const results = await Promise.allSettled(this.#works.map(work => work.giveUp({ failed })));
     for (const result of results) {

@@ -8,6 +8,7 @@ import { MAX_BATCH_STATEMENTS } from '../core/item-write.ts';
 import type { QuarantineStore } from '../core/quarantine-store.ts';
 import type { WriteApi } from '../core/records.ts';
 import { settleCall, settleStatement, type Verdict } from '../core/settle.ts';
+import type { UndoLogWriter } from '../core/undo/log-writer.ts';
 import type { CapacityEstimate } from './capacity-estimate.ts';
 import type { InFlightLimit } from './in-flight.ts';
 import type { ItemOutcome } from './segment-counters.ts';
@@ -44,6 +45,7 @@ export interface WriteStageOptions {
   readonly run: string;
   readonly writeApi: WriteApi;
   readonly attribute: string;
+  readonly undoLog?: UndoLogWriter | undefined;
 }
 
 /**
@@ -118,6 +120,7 @@ export class WriteStage {
       const item = batch[index];
       if (error === undefined || item === undefined) continue;
       const verdict = settleStatement(error);
+      if (mayHaveWritten(verdict)) item.unanswered = true;
       if (verdict.kind === 'refused') refused.push(item);
       else await this.#settleVerdict(verdict, [item], signal, true);
     }
@@ -144,6 +147,7 @@ export class WriteStage {
     if (signal.aborted) return;
     if (error instanceof AuthorityLostError) return this.#options.queue.addAgain(batch);
     const verdict = settleCall(error, batch.length);
+    if (mayHaveWritten(verdict)) for (const item of batch) item.unanswered = true;
     if (verdict.kind === 'refused') return this.#settleRefused(batch, signal);
     await this.#settleVerdict(verdict, batch, signal, false);
   }
@@ -209,6 +213,7 @@ export class WriteStage {
 
   async #settleReadBack(item: WorkItem, found: ReadBack, signal: AbortSignal): Promise<void> {
     if (found !== 'lacks-attribute') {
+      this.#notSet(item);
       item.work.settle(item.page, found === 'absent' ? 'deleted' : 'alreadySet', 1);
       return;
     }
@@ -229,6 +234,7 @@ export class WriteStage {
     if (items.length === 0) return;
     this.#updates += items.length;
     this.#refusalsInARow = 0;
+    for (const { entry } of items) if (entry) this.#options.undoLog?.settled(entry, 'set');
     settleByPage(items, 'updated');
   }
 
@@ -247,7 +253,16 @@ export class WriteStage {
       // An item is settled as quarantined only once its record stands; until then its page stays open.
       return this.#tryAgain([item], signal);
     }
+    this.#notSet(item);
     item.work.settle(item.page, 'quarantined', 1);
+  }
+
+  /**
+   * Not by this launch, if each of its requests was answered. Otherwise nobody can say whose the value is that stands
+   * there, and the undo log says nothing.
+   */
+  #notSet({ entry, unanswered }: WorkItem): void {
+    if (entry && !unanswered) this.#options.undoLog?.settled(entry, 'notSet');
   }
 
   #tryAgain(items: readonly WorkItem[], signal: AbortSignal, pauseMs?: number): void {
@@ -256,6 +271,11 @@ export class WriteStage {
     const { clock, queue } = this.#options;
     void clock.sleep(pauseMs ?? backoffMs(head.tries), signal).then(() => queue.addAgain(items));
   }
+}
+
+/** The request was not refused, and its answer did not come or did not say whether it took effect. */
+function mayHaveWritten(verdict: Verdict): boolean {
+  return verdict.kind === 'retry' && (verdict.cause === 'transport' || verdict.cause === 'internal');
 }
 
 /** One settlement for each run of items of the same page, not one for each item. */
