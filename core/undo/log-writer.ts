@@ -261,8 +261,9 @@ class SegmentLog {
         await store.putOutcomes(this.#name, { number, data }, expiresAt);
         break;
       } catch (error) {
-        if (this.#closing.aborted && ++lastTries >= LAST_TRIES) throw error;
-        await clock.sleep(backoffMs(failures), this.#closing);
+        if (!this.#closing.aborted) await clock.sleep(backoffMs(failures), this.#closing);
+        else if (++lastTries < LAST_TRIES) await clock.sleep(backoffMs(lastTries));
+        else throw error;
       }
     }
     this.#sending = undefined;

@@ -45,6 +45,7 @@ export class MemoryTable {
           ({ run, item }) => run === values[':run'] && String(item).startsWith(String(values[':prefix'])),
         )
         .sort((a, b) => (String(a['item']) < String(b['item']) ? -1 : 1));
+      if (command.input.ScanIndexForward === false) found.reverse();
       return { Items: structuredClone(found) };
     }
     if (command instanceof ScanCommand) {
