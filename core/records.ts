@@ -14,6 +14,8 @@
  * | run#UNDO#…   | the undo log, a partition for each segment: see core/undo/log-store.ts           |
  */
 
+import type { ItemSize } from './rate/capacity-estimate.ts';
+
 /** The state of a run. Those in {@link FINISHED} have released the table. */
 export type RunStatus =
   | 'running'
@@ -215,6 +217,8 @@ export interface RunRecord {
   readonly deployedAt?: string;
   /** The attribute that says when an item was created, where the operator named one. */
   readonly createdKey?: string;
+  /** What the plan's sample, or DynamoDB's own account of the table, says of the items. */
+  readonly itemSize?: ItemSize;
   /** The fleet's budget. */
   readonly rates: Rates;
   /** Write units a second that the table was provisioned for at the start; absent on demand. */
@@ -415,6 +419,8 @@ export interface SegmentRecord {
   readonly counters: Counters;
   /** So many chunks of the undo log stand, at least; an undo refuses a log that has fewer. */
   readonly undoChunks?: number;
+  /** What its last launch had learned of the items: the next one begins with it. */
+  readonly itemSize?: ItemSize;
   /** Launches in a row that ended without moving the checkpoint. */
   readonly attempts: number;
   readonly progressAt?: string;

@@ -1,5 +1,6 @@
 import type { ControlItem, ControlTable, Outcome } from './control-table.ts';
 import { AuthorityLostError } from './errors.ts';
+import type { ItemSize } from './rate/capacity-estimate.ts';
 import { type Counters, NO_COUNTERS, SEGMENT_PREFIX, type SegmentRecord, segmentItem } from './records.ts';
 
 const UNKNOWN = 'attribute_not_exists(#run)';
@@ -29,6 +30,7 @@ export interface Checkpoint {
   readonly counters: Counters;
   /** How many chunks of the undo log stand, where the run keeps one. */
   readonly undoChunks?: number | undefined;
+  readonly itemSize?: ItemSize | undefined;
   readonly at: string;
 }
 
@@ -169,6 +171,7 @@ export class SegmentStore {
           lastEvaluatedKey: checkpoint.lastEvaluatedKey,
           counters: checkpoint.counters,
           undoChunks: checkpoint.undoChunks,
+          itemSize: checkpoint.itemSize,
           progressedBy: owner.launch,
           progressAt: checkpoint.at,
           attempts: 0,

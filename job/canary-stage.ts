@@ -1,5 +1,5 @@
 import { decodeKey } from '../core/attribute-value.ts';
-import { FIRST_PAGE_ITEMS, queueItems, type ScanStageOptions, scanPage } from './scan-stage.ts';
+import { firstPageItems, queueItems, type ScanStageOptions, scanPage } from './scan-stage.ts';
 import type { SegmentWork } from './segment-work.ts';
 import type { Page } from './settled-prefix.ts';
 
@@ -19,7 +19,7 @@ export async function writeCanary(
     segment,
     totalSegments: options.totalSegments,
     exclusiveStartKey: undefined,
-    limit: FIRST_PAGE_ITEMS,
+    limit: firstPageItems(options),
   };
   const reply = await scanPage(options, first, work, signal);
   work.tally.add({ scanned: reply.ScannedCount ?? 0 });

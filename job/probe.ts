@@ -5,12 +5,11 @@ import { describeError } from '../core/errors.ts';
 import type { ItemWrite } from '../core/item-write.ts';
 import { MetricsPublisher } from '../core/metrics-publisher.ts';
 import { type ProbeRecord, type ProbeStep, ProbeStore } from '../core/probe-store.ts';
+import { RateControl } from '../core/rate/rate-control.ts';
 import type { KeyType, WriteApi } from '../core/records.ts';
 import { settleStatement } from '../core/settle.ts';
 import { TaskStore } from '../core/task-store.ts';
 import { Authority } from './authority.ts';
-import { CapacityEstimate } from './capacity-estimate.ts';
-import { Share } from './share.ts';
 import { NotDesired, SIGTERM_EXIT_CODE } from './shutdown.ts';
 import { UserTable } from './user-table.ts';
 import type { WorkerOptions } from './worker.ts';
@@ -32,7 +31,7 @@ export async function runProbe(options: WorkerOptions, probe: ProbeRecord): Prom
   const tasks = new TaskStore(controlTable);
   const store = new ProbeStore(controlTable);
   const instance = randomUUID();
-  const share = new Share({ clock, floorWriteUnitsPerSecond: probe.rates.writeUnitsPerSecond });
+  const rate = new RateControl({ clock, floorWriteUnitsPerSecond: probe.rates.writeUnitsPerSecond });
   const authority = new Authority({
     tasks,
     clock,
@@ -41,16 +40,16 @@ export async function runProbe(options: WorkerOptions, probe: ProbeRecord): Prom
     instance,
     heartbeatMs: probe.heartbeatMs,
     authorityMs: probe.authorityMs,
-    report: () => ({ seenRenewal: share.seenRenewal }),
+    report: () => ({ seenRenewal: rate.seenRenewal }),
     onRecord: record => {
-      share.grant(record.granted, record.renewal);
+      rate.grant(record.granted, record.renewal);
       if (record.desired !== 'run') stop.abort(new NotDesired(record.desired));
     },
   });
   await authority.start();
   log.info({ table: probe.table, writeApis: probe.writeApis }, 'probe started');
   const signal = AbortSignal.any([stop.signal, authority.lost]);
-  const steps = await tryEverything(options, probe, { authority, share, store }, signal);
+  const steps = await tryEverything(options, probe, { authority, rate, store }, signal);
   await authority.stop();
   const failed = steps.filter(({ ok }) => !ok);
   for (const { step, detail } of failed) log.error({ step, reason: detail }, 'probe step failed');
@@ -69,14 +68,14 @@ export async function runProbe(options: WorkerOptions, probe: ProbeRecord): Prom
 
 interface ProbeMeans {
   readonly authority: Authority;
-  readonly share: Share;
+  readonly rate: RateControl;
   readonly store: ProbeStore;
 }
 
 async function tryEverything(
   { task, dataPlane, cloudWatch, clock }: WorkerOptions,
   probe: ProbeRecord,
-  { authority, share, store }: ProbeMeans,
+  { authority, rate, store }: ProbeMeans,
   signal: AbortSignal,
 ): Promise<ProbeStep[]> {
   const { keySchema } = probe;
@@ -90,8 +89,7 @@ async function tryEverything(
     client: dataPlane(() => authority.assertHeld()),
     write,
     authority,
-    share,
-    estimate: new CapacityEstimate(0),
+    rate,
     onWriteLatency: () => {},
   });
   const key = Object.fromEntries(keySchema.map(({ name, type }) => [name, randomValue(type)]));

@@ -4,13 +4,12 @@ import { backoffMs } from '../core/backoff.ts';
 import type { Clock } from '../core/clock.ts';
 import { AuthorityLostError, SystemicError } from '../core/errors.ts';
 import type { QuarantineStore } from '../core/quarantine-store.ts';
+import type { RateControl } from '../core/rate/rate-control.ts';
 import { settleCall } from '../core/settle.ts';
 import type { Standing } from '../core/undo/item-removal.ts';
 import type { LoggedValue } from '../core/undo/log-reader.ts';
-import type { InFlightLimit } from './in-flight.ts';
 import type { ItemOutcome } from './segment-counters.ts';
 import type { SegmentWork } from './segment-work.ts';
-import type { Share } from './share.ts';
 import type { UserTable } from './user-table.ts';
 import type { WriteQueue } from './write-queue.ts';
 
@@ -38,8 +37,7 @@ export interface Removal {
 export interface RemoveStageOptions {
   readonly table: UserTable;
   readonly queue: WriteQueue<Removal>;
-  readonly share: Share;
-  readonly inFlight: InFlightLimit;
+  readonly rate: RateControl;
   readonly quarantine: QuarantineStore;
   readonly clock: Clock;
   readonly run: string;
@@ -69,22 +67,22 @@ export class RemoveStage {
   }
 
   async #work(signal: AbortSignal): Promise<void> {
-    const { queue, inFlight } = this.#options;
+    const { queue, rate } = this.#options;
     while (!signal.aborted) {
       await queue.arrival();
-      await inFlight.enter();
+      await rate.writesInFlight.enter();
       try {
         if (queue.closed || signal.aborted) return;
         const [removal] = queue.take(1);
         if (removal) await this.#remove(removal, signal);
       } finally {
-        inFlight.leave();
+        rate.writesInFlight.leave();
       }
     }
   }
 
   async #remove(removal: Removal, signal: AbortSignal): Promise<void> {
-    const { table, queue, share } = this.#options;
+    const { table, queue, rate } = this.#options;
     const { value, attribute, work } = removal;
     try {
       await table.remove(value, attribute, work, signal);
@@ -97,7 +95,7 @@ export class RemoveStage {
         case 'refused':
           return this.#settleRefused(removal, signal);
         case 'retry':
-          if (verdict.cause === 'throttled') share.throttled(verdict.reason);
+          if (verdict.cause === 'throttled') rate.throttled(verdict.reason);
           if (verdict.cause === 'transport' || verdict.cause === 'internal') removal.unanswered = true;
           if (verdict.cause === 'internal') removal.internalErrors += 1;
           if (removal.internalErrors > MAX_INTERNAL_ERRORS)
@@ -116,7 +114,7 @@ export class RemoveStage {
 
   /** What stands there instead, and whether this undo has removed it with a request that was never answered. */
   async #settleRefused(removal: Removal, signal: AbortSignal): Promise<void> {
-    const { table, queue, share } = this.#options;
+    const { table, queue, rate } = this.#options;
     let standing: Standing | undefined;
     try {
       standing = await table.standing(removal.value, removal.attribute, removal.work, signal);
@@ -127,7 +125,7 @@ export class RemoveStage {
       if (verdict.kind !== 'retry') {
         throw new SystemicError(`Reading refused items back failed: ${String(error)}`, { cause: error });
       }
-      if (verdict.cause === 'throttled') share.throttled(verdict.reason);
+      if (verdict.cause === 'throttled') rate.throttled(verdict.reason);
       return this.#tryAgain(removal, signal);
     }
     switch (standing) {

@@ -1,12 +1,11 @@
 import { type AttributeMap, decodeKey, encodeAttributeMap } from '../core/attribute-value.ts';
 import type { Clock } from '../core/clock.ts';
+import type { RateControl } from '../core/rate/rate-control.ts';
 import { type Persistence, persistently } from '../core/retry-until-answered.ts';
 import { endsInDoubt, MOST_RESTARTS } from '../core/scan-end.ts';
 import type { UndoLogWriter } from '../core/undo/log-writer.ts';
-import type { CapacityEstimate } from './capacity-estimate.ts';
 import type { SegmentWork } from './segment-work.ts';
 import type { Page } from './settled-prefix.ts';
-import type { Share } from './share.ts';
 import type { ScanPosition, UserTable } from './user-table.ts';
 import type { WriteQueue } from './write-queue.ts';
 
@@ -29,8 +28,7 @@ const WHOLE_PAGE_ITEMS = 10_000;
 export interface ScanStageOptions {
   readonly table: UserTable;
   readonly queue: WriteQueue;
-  readonly share: Share;
-  readonly estimate: CapacityEstimate;
+  readonly rate: RateControl;
   readonly clock: Clock;
   readonly dryRun: boolean;
   readonly totalSegments: number;
@@ -48,7 +46,7 @@ export async function scanSegment(
   lastEvaluatedKey: string | undefined,
   signal: AbortSignal,
 ): Promise<void> {
-  let most = FIRST_PAGE_ITEMS;
+  let most = firstPageItems(options);
   let restarts = 0;
   let position: ScanPosition = {
     segment: work.segment,
@@ -141,16 +139,22 @@ async function isGone(
 }
 
 function persistence(
-  { share, clock }: Pick<ScanStageOptions, 'share' | 'clock'>,
+  { rate, clock }: Pick<ScanStageOptions, 'rate' | 'clock'>,
   signal: AbortSignal,
 ): Persistence {
-  return { clock, signal, onThrottled: reason => share.throttled(reason) };
+  return { clock, signal, onThrottled: reason => rate.throttled(reason) };
+}
+
+/** One item, as long as nothing is known of how large items are: then its reply says it. */
+export function firstPageItems({ rate }: Pick<ScanStageOptions, 'rate'>): number {
+  return rate.estimate.known ? Math.min(FIRST_PAGE_ITEMS, pageItems({ rate })) : 1;
 }
 
 /** How many items the next page may read: what both shares can take in {@link PAGE_SECONDS}. */
-function pageItems({ share, estimate }: Pick<ScanStageOptions, 'share' | 'estimate'>): number {
-  const writable = (share.write.unitsPerSecond * PAGE_SECONDS) / estimate.writeUnitsPerItem;
+function pageItems({ rate }: Pick<ScanStageOptions, 'rate'>): number {
+  const { read, write, estimate } = rate;
+  const writable = (write.unitsPerSecond * PAGE_SECONDS) / estimate.writeUnitsPerItem;
   const byWrites = writable / Math.max(estimate.density, 0.02);
-  const byReads = (share.read.unitsPerSecond * PAGE_SECONDS) / estimate.readUnitsPerScannedItem;
+  const byReads = (read.unitsPerSecond * PAGE_SECONDS) / estimate.readUnitsPerScannedItem();
   return Math.max(1, Math.floor(Math.min(byWrites, byReads)));
 }

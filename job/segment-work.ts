@@ -1,6 +1,7 @@
 import { backoffMs } from '../core/backoff.ts';
 import type { Clock } from '../core/clock.ts';
 import { AuthorityLostError } from '../core/errors.ts';
+import type { ItemSize } from '../core/rate/capacity-estimate.ts';
 import type { Counters, SegmentRecord } from '../core/records.ts';
 import type { SegmentOwner, SegmentStore } from '../core/segment-store.ts';
 import { type ItemOutcome, Tally } from './segment-counters.ts';
@@ -15,6 +16,8 @@ export interface SegmentWorkOptions {
   readonly claimed: SegmentRecord;
   readonly segments: SegmentStore;
   readonly clock: Clock;
+  /** What the launch has learned of the items, for the next one. */
+  readonly itemSize?: () => ItemSize | undefined;
   readonly onCounters: (segment: number, change: Partial<Counters>) => void;
   readonly records?: CheckpointRecords | undefined;
 }
@@ -172,7 +175,7 @@ export class SegmentWork {
   }
 
   async #save(): Promise<void> {
-    const { segments, owner, clock, records } = this.#options;
+    const { segments, owner, clock, itemSize, records } = this.#options;
     const prefix = this.#prefix.read();
     await records?.recorded(this.#savedPages === 0 || prefix.complete || this.#closed);
     this.#sequence += 1;
@@ -181,6 +184,7 @@ export class SegmentWork {
       ...(prefix.lastEvaluatedKey !== undefined && { lastEvaluatedKey: prefix.lastEvaluatedKey }),
       counters: this.tally.snapshot(),
       undoChunks: records?.chunks?.(),
+      itemSize: itemSize?.(),
       at: clock.nowIso(),
     };
     await (prefix.complete ? segments.complete(owner, checkpoint) : segments.checkpoint(owner, checkpoint));

@@ -10,7 +10,6 @@ import {
   UpdateItemCommand,
 } from '@aws-sdk/client-dynamodb';
 import type { AttributeMap } from '../core/attribute-value.ts';
-import type { CapacityLimiter } from '../core/capacity-limiter.ts';
 import {
   batchStatementFactory,
   type ItemWrite,
@@ -18,12 +17,11 @@ import {
   keyProjection,
   updateItemInput,
 } from '../core/item-write.ts';
+import type { RateControl } from '../core/rate/rate-control.ts';
 import { readTargetsInput, removeItemInput, type Standing, standingOf } from '../core/undo/item-removal.ts';
 import type { LoggedValue } from '../core/undo/log-reader.ts';
 import type { Authority } from './authority.ts';
-import type { CapacityEstimate } from './capacity-estimate.ts';
 import type { Tally } from './segment-counters.ts';
-import type { Share } from './share.ts';
 
 /** What a segment's Scan needs beside the table. */
 export interface ScanPosition {
@@ -41,8 +39,7 @@ export interface UserTableOptions {
   readonly client: DynamoDBClient;
   readonly write: ItemWrite;
   readonly authority: Authority;
-  readonly share: Share;
-  readonly estimate: CapacityEstimate;
+  readonly rate: RateControl;
   readonly onWriteLatency: (ms: number) => void;
   /** Resolves when a write may be sent, as far as the undo log is concerned. */
   readonly mayWrite?: ((signal: AbortSignal) => Promise<void>) | undefined;
@@ -72,10 +69,10 @@ export class UserTable {
     owner: ConsumptionOwner,
     signal: AbortSignal,
   ): Promise<ScanCommandOutput> {
-    const { client, write, share, estimate } = this.#options;
+    const { client, write, rate } = this.#options;
     const { ProjectionExpression, ExpressionAttributeNames } = keyProjection(write, false);
-    const reserved = estimate.readUnitsOfPage(position.limit);
-    await this.#admit(share.read, reserved, signal);
+    const reserved = await this.#admit(() => rate.reservePage(position.limit, false, signal), signal);
+    const sentAt = performance.now();
     const page = await client.send(
       new ScanCommand({
         TableName: write.table,
@@ -91,8 +88,9 @@ export class UserTable {
       }),
     );
     const readUnits = page.ConsumedCapacity?.CapacityUnits ?? reserved;
-    share.read.settle(reserved, readUnits);
-    estimate.learnFromPage(readUnits, page.ScannedCount ?? 0, page.Count ?? 0);
+    const { ScannedCount: scanned = 0, Count: matched = 0 } = page;
+    const consumption = { readUnits, scanned, matched, consistent: false };
+    rate.settlePage(reserved, consumption, performance.now() - sentAt);
     owner.tally.add({ readUnits });
     return page;
   }
@@ -103,9 +101,8 @@ export class UserTable {
     owner: ConsumptionOwner,
     signal: AbortSignal,
   ): Promise<(BatchStatementError | undefined)[]> {
-    const { client, estimate } = this.#options;
-    const reserved = estimate.writeUnitsPerItem * keys.length;
-    await this.#admitWrite(reserved, signal);
+    const { client } = this.#options;
+    const reserved = await this.#admitWrite(keys.length, signal);
     const startedAt = performance.now();
     const reply = await client.send(
       new BatchExecuteStatementCommand({
@@ -119,11 +116,15 @@ export class UserTable {
 
   /** Sets one item. A refusal is thrown, with the item that stands there. */
   async writeSingle(key: AttributeMap, owner: ConsumptionOwner, signal: AbortSignal): Promise<void> {
-    const { client, write, estimate } = this.#options;
-    const reserved = estimate.writeUnitsPerItem;
-    await this.#admitWrite(reserved, signal);
+    const { client, write, rate } = this.#options;
+    const reserved = await this.#admitWrite(1, signal);
     const startedAt = performance.now();
-    const reply = await client.send(new UpdateItemCommand(updateItemInput(write, key)));
+    const reply = await client
+      .send(new UpdateItemCommand(updateItemInput(write, key)))
+      .catch((error: unknown) => {
+        if (isRefusal(error)) owner.tally.add({ writeUnits: rate.settleRefusal(reserved) });
+        throw error;
+      });
     this.#written(startedAt, reserved, 1, reply.ConsumedCapacity && [reply.ConsumedCapacity], owner);
   }
 
@@ -133,9 +134,8 @@ export class UserTable {
     owner: ConsumptionOwner,
     signal: AbortSignal,
   ): Promise<Map<AttributeMap, ReadBack>> {
-    const { client, write, share, estimate } = this.#options;
-    const reserved = estimate.readUnitsPerConsistentRead * keys.length;
-    await this.#admit(share.read, reserved, signal);
+    const { client, write, rate } = this.#options;
+    const reserved = await this.#admit(() => rate.reserveReads(keys.length, signal), signal);
     const reply = await client.send(
       new BatchGetItemCommand({
         RequestItems: {
@@ -144,9 +144,8 @@ export class UserTable {
         ReturnConsumedCapacity: 'TOTAL',
       }),
     );
-    const readUnits = sumOf(reply.ConsumedCapacity) ?? reserved;
-    share.read.settle(reserved, readUnits);
-    owner.tally.add({ readUnits });
+    const answered = keys.length - (reply.UnprocessedKeys?.[write.table]?.Keys?.length ?? 0);
+    owner.tally.add({ readUnits: rate.settleReads(reserved, sumOf(reply.ConsumedCapacity), answered) });
     const standing = new Map(
       (reply.Responses?.[write.table] ?? []).map(item => [
         this.#identity(item),
@@ -173,11 +172,15 @@ export class UserTable {
     owner: ConsumptionOwner,
     signal: AbortSignal,
   ): Promise<void> {
-    const { client, write, estimate } = this.#options;
-    const reserved = estimate.writeUnitsPerItem;
-    await this.#admitWrite(reserved, signal);
+    const { client, write, rate } = this.#options;
+    const reserved = await this.#admitWrite(1, signal);
     const startedAt = performance.now();
-    const reply = await client.send(new UpdateItemCommand(removeItemInput(write, key, attribute, value)));
+    const reply = await client
+      .send(new UpdateItemCommand(removeItemInput(write, key, attribute, value)))
+      .catch((error: unknown) => {
+        if (isRefusal(error)) owner.tally.add({ writeUnits: rate.settleRefusal(reserved) });
+        throw error;
+      });
     this.#written(startedAt, reserved, 1, reply.ConsumedCapacity && [reply.ConsumedCapacity], owner);
   }
 
@@ -188,16 +191,14 @@ export class UserTable {
     owner: ConsumptionOwner,
     signal: AbortSignal,
   ): Promise<Standing | undefined> {
-    const { client, write, share, estimate } = this.#options;
-    const reserved = estimate.readUnitsPerConsistentRead;
-    await this.#admit(share.read, reserved, signal);
+    const { client, write, rate } = this.#options;
+    const reserved = await this.#admit(() => rate.reserveReads(1, signal), signal);
     const reply = await client.send(
       new BatchGetItemCommand(readTargetsInput(write, [{ name: attribute }], [key])),
     );
-    const readUnits = sumOf(reply.ConsumedCapacity) ?? reserved;
-    share.read.settle(reserved, readUnits);
-    owner.tally.add({ readUnits });
-    if ((reply.UnprocessedKeys?.[write.table]?.Keys ?? []).length > 0) return undefined;
+    const answered = 1 - (reply.UnprocessedKeys?.[write.table]?.Keys?.length ?? 0);
+    owner.tally.add({ readUnits: rate.settleReads(reserved, sumOf(reply.ConsumedCapacity), answered) });
+    if (answered === 0) return undefined;
     return standingOf(reply.Responses?.[write.table]?.[0], attribute, value);
   }
 
@@ -210,18 +211,20 @@ export class UserTable {
       .join();
   }
 
-  async #admit(limiter: CapacityLimiter, units: number, signal: AbortSignal): Promise<void> {
+  async #admit(reserve: () => Promise<number>, signal: AbortSignal): Promise<number> {
     await this.#options.authority.held(signal);
-    await limiter.reserve(units, signal);
+    const reserved = await reserve();
     await this.#options.authority.held(signal);
+    return reserved;
   }
 
-  async #admitWrite(units: number, signal: AbortSignal): Promise<void> {
-    const { share, authority, mayWrite } = this.#options;
-    await this.#admit(share.write, units, signal);
-    if (!mayWrite) return;
+  async #admitWrite(items: number, signal: AbortSignal): Promise<number> {
+    const { rate, authority, mayWrite } = this.#options;
+    const reserved = await this.#admit(() => rate.reserveWrites(items, signal), signal);
+    if (!mayWrite) return reserved;
     await mayWrite(signal);
     await authority.held(signal);
+    return reserved;
   }
 
   #written(
@@ -231,15 +234,15 @@ export class UserTable {
     capacity: ConsumedCapacity[] | undefined,
     owner: ConsumptionOwner,
   ): void {
-    const { share, estimate, onWriteLatency } = this.#options;
+    const { rate, onWriteLatency } = this.#options;
     onWriteLatency(performance.now() - startedAt);
-    const reported = sumOf(capacity);
-    if (reported !== undefined) estimate.learnFromWrite(reported, items);
-    const writeUnits = reported ?? estimate.writeUnitsPerItem * items;
-    share.write.settle(reserved, writeUnits);
-    share.wrote(writeUnits);
-    owner.tally.add({ writeUnits });
+    owner.tally.add({ writeUnits: rate.settleWrites(reserved, sumOf(capacity), items) });
   }
+}
+
+/** A failed condition consumes what the write would have, and the error says nothing of it [developer guide]. */
+function isRefusal(error: unknown): boolean {
+  return error instanceof Error && error.name === 'ConditionalCheckFailedException';
 }
 
 function sumOf(capacity: readonly ConsumedCapacity[] | undefined): number | undefined {

@@ -2,37 +2,27 @@ import { randomUUID } from 'node:crypto';
 import type { CloudWatchClient } from '@aws-sdk/client-cloudwatch';
 import type { DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import { parseJsonValue } from '../core/attribute-value.ts';
-import { CanaryStore } from '../core/canary-store.ts';
 import type { Clock } from '../core/clock.ts';
 import type { ControlTable } from '../core/control-table.ts';
 import { AuthorityLostError, ConfigurationError, describeError, SystemicError } from '../core/errors.ts';
 import type { ItemWrite } from '../core/item-write.ts';
 import { MetricsPublisher } from '../core/metrics-publisher.ts';
 import { ProbeStore } from '../core/probe-store.ts';
-import { QuarantineStore } from '../core/quarantine-store.ts';
-import type { RunRecord, SegmentRecord, TaskEnd, TaskRecord, UndoneRun } from '../core/records.ts';
+import { RateControl } from '../core/rate/rate-control.ts';
+import type { RunRecord, TaskEnd, TaskRecord } from '../core/records.ts';
 import { RunStore } from '../core/run-store.ts';
 import { SegmentStore } from '../core/segment-store.ts';
 import type { TaskEnvironment } from '../core/task-environment.ts';
 import { TaskStore } from '../core/task-store.ts';
-import { layoutOf } from '../core/undo/item-removal.ts';
-import { LogStore } from '../core/undo/log-store.ts';
-import { UndoLogWriter } from '../core/undo/log-writer.ts';
+import type { UndoLogWriter } from '../core/undo/log-writer.ts';
 import { Authority } from './authority.ts';
-import { writeCanary } from './canary-stage.ts';
-import { CapacityEstimate } from './capacity-estimate.ts';
-import { InFlightLimit } from './in-flight.ts';
 import type { Logger } from './log.ts';
 import { runProbe } from './probe.ts';
-import { type Removal, RemoveStage, type RemoveStageOptions } from './remove-stage.ts';
-import { type ScanStageOptions, scanSegment } from './scan-stage.ts';
-import { type CheckpointRecords, SegmentWork } from './segment-work.ts';
-import { Share } from './share.ts';
+import { SegmentWork } from './segment-work.ts';
 import { NotDesired, SIGTERM_EXIT_CODE, TerminationRequested } from './shutdown.ts';
-import { UndoSegment } from './undo-stage.ts';
+import { backfillStages, openUndoLog, type Stages, undoStages } from './stages.ts';
 import { UserTable } from './user-table.ts';
-import { WriteQueue } from './write-queue.ts';
-import { MOST_IN_FLIGHT, WriteStage } from './write-stage.ts';
+import { MOST_IN_FLIGHT } from './write-stage.ts';
 
 /** Segments read at the same time: while one ends, the other keeps the writers busy. */
 const SEGMENTS_AT_A_TIME = 2;
@@ -50,14 +40,6 @@ export interface WorkerOptions {
   readonly log: Logger;
   /** Aborts with TerminationRequested. */
   readonly stop: AbortController;
-}
-
-/** What a worker does with its segments: a backfill's stages, or an undo's. */
-interface Stages {
-  readonly writing: { run(signal: AbortSignal): Promise<void>; close(): void };
-  /** @throws SystemicError for what holds for every item; the signal's reason when it aborts. */
-  readonly doSegment: (work: SegmentWork, claimed: SegmentRecord) => Promise<void>;
-  readonly recordsOf: (segment: number) => CheckpointRecords | undefined;
 }
 
 /**
@@ -87,7 +69,7 @@ class Worker {
   readonly #segments: SegmentStore;
   readonly #log: Logger;
   readonly #instance = randomUUID();
-  readonly #share: Share;
+  readonly #rate: RateControl;
   readonly #authority: Authority;
   readonly #metrics: MetricsPublisher;
   readonly #works: SegmentWork[] = [];
@@ -100,13 +82,21 @@ class Worker {
     this.#tasks = tasks;
     this.#log = log;
     this.#segments = new SegmentStore(controlTable);
-    this.#share = new Share({ clock, floorWriteUnitsPerSecond: run.unattendedRate / Math.max(1, run.tasks) });
+    const fleet = Math.max(1, run.tasks);
+    this.#rate = new RateControl({
+      clock,
+      floorWriteUnitsPerSecond: run.unattendedRate / fleet,
+      indexes: run.indexes,
+      seed: run.itemSize,
+      mostWritesInFlight: MOST_IN_FLIGHT[run.writeApi],
+      phase: ((task.segments[0] ?? 0) % fleet) / fleet,
+    });
     this.#metrics = new MetricsPublisher({
       client: cloudWatch,
       clock,
       namespace: task.namespace,
       table: task.table,
-      writeRateShare: () => this.#share.write.unitsPerSecond,
+      writeRateShare: () => this.#rate.write.unitsPerSecond,
       onFailure: error => log.warn({ error: describeError(error) }, 'metrics could not be published'),
     });
     this.#authority = new Authority({
@@ -118,11 +108,11 @@ class Worker {
       heartbeatMs: run.heartbeatMs,
       authorityMs: run.authorityMs,
       report: () => {
-        const throttled = this.#share.takeThrottled();
-        return { seenRenewal: this.#share.seenRenewal, ...(throttled && { throttled }) };
+        const throttled = this.#rate.takeThrottled();
+        return { seenRenewal: this.#rate.seenRenewal, ...(throttled && { throttled }) };
       },
       onRecord: record => {
-        this.#share.grant(record.granted, record.renewal);
+        this.#rate.grant(record.granted, record.renewal);
         if (record.desired !== 'run') stop.abort(new NotDesired(record.desired));
       },
     });
@@ -136,7 +126,10 @@ class Worker {
       'worker started',
     );
     const background = new AbortController();
-    const loops = [this.#metrics.run(background.signal), this.#adjustShare(background.signal)];
+    const loops = [
+      this.#metrics.run(background.signal),
+      this.#rate.adjustUntil(background.signal, ADJUST_INTERVAL_MS),
+    ];
     const ended = AbortSignal.any([stop.signal, this.#authority.lost]);
     let end: TaskEnd;
     try {
@@ -182,68 +175,15 @@ class Worker {
   }
 
   /** What the worker writes with, and how it brings one segment to its end. */
-  #stages(record: TaskRecord, signal: AbortSignal): Stages {
-    const { controlTable, clock } = this.#options;
-    const estimate = new CapacityEstimate(this.#run.indexes);
-    const inFlight = new InFlightLimit(MOST_IN_FLIGHT[this.#run.writeApi]);
-    const undoLog = this.#openUndoLog(record);
-    const common = {
-      table: this.#userTable(estimate, inFlight, undoLog),
-      share: this.#share,
-      estimate,
-      inFlight,
-      clock,
-      quarantine: new QuarantineStore(controlTable),
-      run: this.#run.run,
-    };
-    if (this.#run.undoes) return this.#undoStages(this.#run.undoes, common, signal);
-    const queue = new WriteQueue();
-    const { writeApi, attribute, dryRun, totalSegments } = this.#run;
-    const stage = new WriteStage({ ...common, queue, writeApi, attribute, undoLog });
-    const scan: ScanStageOptions = { ...common, queue, dryRun, totalSegments, undoLog };
-    return {
-      writing: { run: ending => stage.run(ending), close: () => queue.close() },
-      doSegment: async (work, claimed) => {
-        undoLog?.open(work.segment, claimed.undoChunks ?? 0);
-        if (this.#run.limit === undefined) return scanSegment(scan, work, claimed.lastEvaluatedKey, signal);
-        const keys = await new CanaryStore(controlTable).list(this.#run.run, work.segment);
-        return writeCanary(scan, work, keys, signal);
-      },
-      recordsOf: segment =>
-        undoLog && {
-          recorded: urgent => undoLog.recorded(segment, urgent),
-          chunks: () => undoLog.chunks(segment),
-        },
-    };
-  }
-
-  #undoStages(
-    undoes: UndoneRun,
-    common: Omit<RemoveStageOptions, 'queue' | 'writers'>,
-    signal: AbortSignal,
-  ): Stages {
-    const { controlTable, clock } = this.#options;
-    const queue = new WriteQueue<Removal>();
-    const stage = new RemoveStage({ ...common, queue, writers: MOST_IN_FLIGHT[this.#run.writeApi] });
-    const source = {
-      store: new LogStore(controlTable),
-      layout: layoutOf(this.#run.keySchema, undoes),
-      run: undoes.run,
-      totalSegments: undoes.totalSegments,
-    };
-    const open = new Map<number, UndoSegment>();
-    const segmentOf = (segment: number) => {
-      const known =
-        open.get(segment) ?? new UndoSegment({ source, undoes, run: this.#run.run, queue, clock }, segment);
-      open.set(segment, known);
-      return known;
-    };
-    return {
-      writing: { run: ending => stage.run(ending), close: () => queue.close() },
-      doSegment: (work, { lastEvaluatedKey, sequence, attempts }) =>
-        segmentOf(work.segment).read(work, lastEvaluatedKey, sequence > 0 || attempts > 0, signal),
-      recordsOf: segmentOf,
-    };
+  #stages({ pass }: TaskRecord, signal: AbortSignal): Stages {
+    const { controlTable, clock, task } = this.#options;
+    const common = { run: this.#run, rate: this.#rate, controlTable, clock };
+    if (this.#run.undoes) {
+      return undoStages({ ...common, undoes: this.#run.undoes, table: this.#userTable(undefined) }, signal);
+    }
+    const undoLog = openUndoLog({ ...common, pass, launch: task.launch });
+    this.#undoLog = undoLog;
+    return backfillStages({ ...common, undoLog, table: this.#userTable(undoLog) }, signal);
   }
 
   async #workOn(
@@ -257,11 +197,13 @@ class Worker {
     const log = this.#log.child({ segment });
     try {
       const claimed = await this.#segments.claim(owner);
+      this.#rate.estimate.seed(claimed.itemSize);
       const work = new SegmentWork({
         owner,
         claimed,
         segments: this.#segments,
         clock,
+        itemSize: () => this.#rate.estimate.size,
         onCounters: (of, change) => this.#metrics.count(of, change),
         records: recordsOf(segment),
       });
@@ -277,27 +219,7 @@ class Worker {
     }
   }
 
-  #openUndoLog({ pass }: TaskRecord): UndoLogWriter | undefined {
-    const { undoLog, keySchema, run } = this.#run;
-    if (!undoLog) return undefined;
-    const { controlTable, clock, task } = this.#options;
-    this.#undoLog = new UndoLogWriter({
-      store: new LogStore(controlTable),
-      layout: layoutOf(keySchema, undoLog),
-      clock,
-      run,
-      pass,
-      launch: task.launch,
-      expiresAt: undoLog.expiresAt,
-    });
-    return this.#undoLog;
-  }
-
-  #userTable(
-    estimate: CapacityEstimate,
-    inFlight: InFlightLimit,
-    undoLog: UndoLogWriter | undefined,
-  ): UserTable {
+  #userTable(undoLog: UndoLogWriter | undefined): UserTable {
     const { task, dataPlane } = this.#options;
     const write: ItemWrite = {
       table: task.table,
@@ -309,11 +231,10 @@ class Worker {
       client: dataPlane(() => this.#authority.assertHeld()),
       write,
       authority: this.#authority,
-      share: this.#share,
-      estimate,
+      rate: this.#rate,
       onWriteLatency: ms => {
         this.#metrics.writeLatency(ms);
-        inFlight.observe(ms);
+        this.#rate.writesInFlight.observe(ms);
       },
       mayWrite: undoLog && (signal => undoLog.mayWrite(signal)),
     });
@@ -330,13 +251,6 @@ class Worker {
       if (result.status === 'rejected') {
         this.#log.warn({ reason: describeError(result.reason) }, 'a last checkpoint could not be written');
       }
-    }
-  }
-
-  async #adjustShare(signal: AbortSignal): Promise<void> {
-    while (!signal.aborted) {
-      await this.#options.clock.sleep(ADJUST_INTERVAL_MS, signal);
-      this.#share.adjust();
     }
   }
 }

@@ -6,21 +6,16 @@ import type { Clock } from '../core/clock.ts';
 import { AuthorityLostError, SystemicError } from '../core/errors.ts';
 import { MAX_BATCH_STATEMENTS } from '../core/item-write.ts';
 import type { QuarantineStore } from '../core/quarantine-store.ts';
+import type { RateControl } from '../core/rate/rate-control.ts';
 import type { WriteApi } from '../core/records.ts';
 import { settleCall, settleStatement, type Verdict } from '../core/settle.ts';
 import type { UndoLogWriter } from '../core/undo/log-writer.ts';
-import type { CapacityEstimate } from './capacity-estimate.ts';
-import type { InFlightLimit } from './in-flight.ts';
 import type { ItemOutcome } from './segment-counters.ts';
-import type { Share } from './share.ts';
 import type { ReadBack, UserTable } from './user-table.ts';
 import type { WorkItem, WriteQueue } from './write-queue.ts';
 
 /** Requests in flight at most: enough to fill the share over slow replies, few enough to be taken back soon. */
 export const MOST_IN_FLIGHT: Readonly<Record<WriteApi, number>> = { batch: 16, single: 64 };
-
-/** A batch is at most what the share earns in this time, so that a small share is used evenly. */
-const BATCH_SECONDS = 0.1;
 
 /** After throttling the lower rate is the pause; an item that waited longer would only keep its page open. */
 const THROTTLED_PAUSE_MS = 100;
@@ -37,9 +32,7 @@ const SYSTEMIC_REFUSALS = 25;
 export interface WriteStageOptions {
   readonly table: UserTable;
   readonly queue: WriteQueue;
-  readonly share: Share;
-  readonly inFlight: InFlightLimit;
-  readonly estimate: CapacityEstimate;
+  readonly rate: RateControl;
   readonly quarantine: QuarantineStore;
   readonly clock: Clock;
   readonly run: string;
@@ -74,26 +67,20 @@ export class WriteStage {
   }
 
   async #write(signal: AbortSignal): Promise<void> {
-    const { queue, writeApi, inFlight } = this.#options;
+    const { queue, writeApi, rate } = this.#options;
     while (!signal.aborted) {
       await queue.arrival();
-      await inFlight.enter();
+      await rate.writesInFlight.enter();
       try {
         if (queue.closed || signal.aborted) return;
-        const batch = queue.take(writeApi === 'batch' ? this.#batchSize() : 1);
+        const batch = queue.take(writeApi === 'batch' ? rate.batchItems(MAX_BATCH_STATEMENTS) : 1);
         const [head] = batch;
         if (head === undefined) continue;
         await (writeApi === 'batch' ? this.#writeBatch(batch, signal) : this.#writeSingle(head, signal));
       } finally {
-        inFlight.leave();
+        rate.writesInFlight.leave();
       }
     }
-  }
-
-  #batchSize(): number {
-    const { share, estimate } = this.#options;
-    const earned = (share.write.unitsPerSecond * BATCH_SECONDS) / estimate.writeUnitsPerItem;
-    return Math.min(MAX_BATCH_STATEMENTS, Math.max(1, Math.floor(earned)));
   }
 
   async #writeBatch(batch: readonly WorkItem[], signal: AbortSignal): Promise<void> {
@@ -160,7 +147,7 @@ export class WriteStage {
   ): Promise<void> {
     switch (verdict.kind) {
       case 'retry': {
-        if (verdict.cause === 'throttled') this.#options.share.throttled(verdict.reason);
+        if (verdict.cause === 'throttled') this.#options.rate.throttled(verdict.reason);
         const again: WorkItem[] = [];
         for (const item of batch) {
           item.tries += 1;
@@ -190,11 +177,7 @@ export class WriteStage {
     if (head === undefined) return;
     let standing: Map<AttributeMap, ReadBack>;
     try {
-      standing = await this.#options.table.readBack(
-        refused.map(item => item.key),
-        head.work,
-        signal,
-      );
+      standing = await this.#readBackAll(refused, head, signal);
     } catch (error) {
       if (signal.aborted) return;
       if (error instanceof AuthorityLostError) return this.#options.queue.addAgain(refused);
@@ -206,9 +189,31 @@ export class WriteStage {
     }
     for (const item of refused) {
       const found = standing.get(item.key);
-      if (found === undefined) this.#tryAgain([item], signal);
-      else await this.#settleReadBack(item, found, signal);
+      // The stage is ending: the item has no outcome, and its page stays open.
+      if (found !== undefined) await this.#settleReadBack(item, found, signal);
     }
+  }
+
+  /**
+   * Asks again for what a reply left out, which is how DynamoDB throttles a part of a BatchGetItem. The items are not
+   * written again meanwhile: that would be refused as before, and consume as before.
+   */
+  async #readBackAll(
+    refused: readonly WorkItem[],
+    head: WorkItem,
+    signal: AbortSignal,
+  ): Promise<Map<AttributeMap, ReadBack>> {
+    const { table, rate, clock } = this.#options;
+    const standing = new Map<AttributeMap, ReadBack>();
+    let open = refused.map(({ key }) => key);
+    for (let rounds = 1; open.length > 0 && !signal.aborted; rounds++) {
+      for (const [key, found] of await table.readBack(open, head.work, signal)) standing.set(key, found);
+      open = open.filter(key => !standing.has(key));
+      if (open.length === 0) break;
+      rate.throttled('UnprocessedKeys');
+      await clock.sleep(backoffMs(rounds), signal);
+    }
+    return standing;
   }
 
   async #settleReadBack(item: WorkItem, found: ReadBack, signal: AbortSignal): Promise<void> {

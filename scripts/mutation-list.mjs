@@ -230,8 +230,8 @@ export const MUTATIONS = [
       { file: 'core/guarded-agents.ts', from: '      assertMaySend();\n', to: '' },
       {
         file: 'job/user-table.ts',
-        from: '    await limiter.reserve(units, signal);\n    await this.#options.authority.held(signal);',
-        to: '    await limiter.reserve(units, signal);',
+        from: '    const reserved = await reserve();\n    await this.#options.authority.held(signal);',
+        to: '    const reserved = await reserve();',
       },
     ],
     test: reliability(10, '--seeds', '4'),

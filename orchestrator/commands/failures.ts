@@ -1,8 +1,8 @@
 import { decodeKey, parseJsonValue } from '../../core/attribute-value.ts';
 import { createDataPlaneClient } from '../../core/aws-clients.ts';
-import { CapacityLimiter } from '../../core/capacity-limiter.ts';
 import { systemClock } from '../../core/clock.ts';
 import { TableLockedError } from '../../core/errors.ts';
+import { CapacityLimiter } from '../../core/rate/capacity-limiter.ts';
 import { EXIT, type ExitCode } from '../cli/exit-codes.ts';
 import { nextCommand } from '../cli/next-command.ts';
 import { type CommandContext, openStores, readRun } from '../session.ts';

@@ -1,6 +1,6 @@
-import { CapacityLimiter } from '../../core/capacity-limiter.ts';
 import { PreflightError, TableLockedError } from '../../core/errors.ts';
 import type { ItemWrite } from '../../core/item-write.ts';
+import { CapacityLimiter } from '../../core/rate/capacity-limiter.ts';
 import type { RunRecord } from '../../core/records.ts';
 import type { NewRun } from '../../core/run-store.ts';
 import { linesOf } from '../checks/finding.ts';

@@ -1,6 +1,6 @@
 import { createDataPlaneClient, createMetricsClient } from '../../core/aws-clients.ts';
-import { CapacityLimiter } from '../../core/capacity-limiter.ts';
 import { systemClock } from '../../core/clock.ts';
+import { CapacityLimiter } from '../../core/rate/capacity-limiter.ts';
 import { describeUserTable } from '../checks/table.ts';
 import { EXIT, type ExitCode } from '../cli/exit-codes.ts';
 import { nextCommand } from '../cli/next-command.ts';

@@ -62,6 +62,7 @@ export function newRun(
     createdAt: at,
     createdBy: operator(),
     ...(tableSize && { tableSize }),
+    ...itemSizeOf(plan.forecast),
     ...forecastOf(plan.forecast),
     ...(taskSize && { taskSize }),
     activeMs: 0,
@@ -70,6 +71,12 @@ export function newRun(
     ],
     supervisorCounters: NO_COUNTERS,
   };
+}
+
+/** What every task and the verification begin with, so that their first requests reserve what they consume. */
+function itemSizeOf({ itemBytes, writeUnitsPerItem }: Forecast): Pick<RunRecord, 'itemSize'> {
+  if (!(itemBytes > 0) || !Number.isFinite(itemBytes)) return {};
+  return { itemSize: { bytes: Math.ceil(itemBytes), writeUnits: writeUnitsPerItem.total } };
 }
 
 /** Nothing of an estimate without an end: a record holds no infinity. */

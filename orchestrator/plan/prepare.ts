@@ -1,8 +1,8 @@
 import { parseJsonValue } from '../../core/attribute-value.ts';
 import { createMetricsClient } from '../../core/aws-clients.ts';
-import { CapacityLimiter } from '../../core/capacity-limiter.ts';
 import { describeError } from '../../core/errors.ts';
 import type { ItemWrite } from '../../core/item-write.ts';
+import { CapacityLimiter } from '../../core/rate/capacity-limiter.ts';
 import type { TaskSize } from '../../core/records.ts';
 import { type Finding, ok, refusal, warning } from '../checks/finding.ts';
 import { liveWriterFindings, sizeFindings } from '../checks/live-writers.ts';

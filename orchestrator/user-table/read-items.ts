@@ -1,9 +1,9 @@
 import { BatchGetItemCommand, type DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import type { AttributeMap } from '../../core/attribute-value.ts';
 import { backoffMs } from '../../core/backoff.ts';
-import type { CapacityLimiter } from '../../core/capacity-limiter.ts';
 import type { Clock } from '../../core/clock.ts';
 import { type ItemWrite, keyProjection } from '../../core/item-write.ts';
+import type { CapacityLimiter } from '../../core/rate/capacity-limiter.ts';
 import { persistently } from '../../core/retry-until-answered.ts';
 
 export interface ReadItemsRequest {

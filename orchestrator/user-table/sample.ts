@@ -1,10 +1,10 @@
 import { type DynamoDBClient, ScanCommand, type ScanCommandOutput } from '@aws-sdk/client-dynamodb';
 import type { AttributeMap } from '../../core/attribute-value.ts';
 import { backoffMs } from '../../core/backoff.ts';
-import type { CapacityLimiter } from '../../core/capacity-limiter.ts';
 import type { Clock } from '../../core/clock.ts';
 import { describeError } from '../../core/errors.ts';
 import type { ItemWrite } from '../../core/item-write.ts';
+import type { CapacityLimiter } from '../../core/rate/capacity-limiter.ts';
 import { MAX_TOTAL_SEGMENTS } from '../../core/records.ts';
 import { settleCall } from '../../core/settle.ts';
 import { SampleTally } from './sample-tally.ts';

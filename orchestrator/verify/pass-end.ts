@@ -1,10 +1,10 @@
 import type { DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import { type AttributeMap, encodeAttributeMap, parseJsonValue } from '../../core/attribute-value.ts';
-import { CapacityLimiter } from '../../core/capacity-limiter.ts';
 import type { Clock } from '../../core/clock.ts';
 import { type ItemWrite, keyOf } from '../../core/item-write.ts';
 import { REPAIR_SEGMENT } from '../../core/metrics.ts';
 import type { MetricsPublisher } from '../../core/metrics-publisher.ts';
+import { CapacityLimiter } from '../../core/rate/capacity-limiter.ts';
 import { addCounters, NO_COUNTERS, type RunRecord, type RunStatus } from '../../core/records.ts';
 import type { Supervision } from '../../core/run-store.ts';
 import type { Output } from '../cli/output.ts';

@@ -1,10 +1,10 @@
 import { type DynamoDBClient, UpdateItemCommand } from '@aws-sdk/client-dynamodb';
 import { type AttributeMap, encodeAttributeMap } from '../../core/attribute-value.ts';
 import { backoffMs } from '../../core/backoff.ts';
-import type { CapacityLimiter } from '../../core/capacity-limiter.ts';
 import type { Clock } from '../../core/clock.ts';
 import { SystemicError } from '../../core/errors.ts';
 import { type ItemWrite, updateItemInput } from '../../core/item-write.ts';
+import type { CapacityLimiter } from '../../core/rate/capacity-limiter.ts';
 import type { Counters } from '../../core/records.ts';
 import { settleCall } from '../../core/settle.ts';
 

@@ -1,7 +1,7 @@
 import { type DynamoDBClient, ScanCommand, type ScanCommandOutput } from '@aws-sdk/client-dynamodb';
 import { type AttributeMap, encodeAttributeMap } from '../../core/attribute-value.ts';
-import type { CapacityLimiter } from '../../core/capacity-limiter.ts';
 import type { Clock } from '../../core/clock.ts';
+import type { CapacityLimiter } from '../../core/rate/capacity-limiter.ts';
 import type { KeySchema } from '../../core/records.ts';
 import { persistently } from '../../core/retry-until-answered.ts';
 import { endsInDoubt, MOST_RESTARTS } from '../../core/scan-end.ts';

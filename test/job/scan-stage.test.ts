@@ -2,13 +2,12 @@ import type { ScanCommandOutput } from '@aws-sdk/client-dynamodb';
 import { beforeEach, describe, expect, test } from 'vitest';
 import { type AttributeMap, encodeAttributeMap } from '../../core/attribute-value.ts';
 import { AuthorityLostError, SystemicError } from '../../core/errors.ts';
+import { RateControl } from '../../core/rate/rate-control.ts';
 import { NO_COUNTERS } from '../../core/records.ts';
-import { CapacityEstimate } from '../../job/capacity-estimate.ts';
 import { FIRST_PAGE_ITEMS, type ScanStageOptions, scanSegment } from '../../job/scan-stage.ts';
 import { Tally } from '../../job/segment-counters.ts';
 import type { SegmentWork } from '../../job/segment-work.ts';
 import { type Page, SettledPrefix } from '../../job/settled-prefix.ts';
-import { Share } from '../../job/share.ts';
 import type { ScanPosition, UserTable } from '../../job/user-table.ts';
 import { WriteQueue } from '../../job/write-queue.ts';
 import { FakeClock } from '../support/fake-clock.ts';
@@ -22,8 +21,7 @@ type Reply = Partial<ScanCommandOutput> | Error;
 /** A segment whose pages are these, and a worker's parts around it. */
 class Stand {
   readonly clock = new FakeClock();
-  readonly share = new Share({ clock: this.clock, floorWriteUnitsPerSecond: 1 });
-  readonly estimate = new CapacityEstimate(0);
+  readonly rate = new RateControl({ clock: this.clock });
   readonly queue = new WriteQueue();
   readonly tally = new Tally(NO_COUNTERS, () => {});
   readonly prefix = new SettledPrefix(undefined);
@@ -37,7 +35,7 @@ class Stand {
 
   constructor(replies: Reply[]) {
     this.#replies = [...replies];
-    this.share.grant(rates(1_000), 1);
+    this.rate.grant(rates(1_000), 1);
   }
 
   readonly work = {
@@ -76,8 +74,8 @@ class Stand {
       readBack: async (keys: AttributeMap[]) =>
         new Map(keys.map(one => [one, this.gone ? 'absent' : 'has-attribute'])),
     } as unknown as UserTable;
-    const { share, estimate, queue, clock } = this;
-    const all = { table, queue, share, estimate, clock, dryRun: false, totalSegments: 8, ...options };
+    const { rate, queue, clock } = this;
+    const all = { table, queue, rate, clock, dryRun: false, totalSegments: 8, ...options };
     return scanSegment(all, this.work, from, signal);
   }
 }
@@ -206,42 +204,58 @@ describe('the size of a page', () => {
 
   test('is small at first, so that there is a checkpoint soon, and then grows', async () => {
     const stand = new Stand([...pages.slice(0, 1), ...pages]);
-    stand.share.grant(rates(100), 2);
+    stand.rate.grant(rates(100), 2);
+    stand.rate.estimate.seed({ bytes: 1_024 });
     await stand.scan();
     expect(stand.asked.map(({ limit }) => limit)).toEqual([FIRST_PAGE_ITEMS, 100, 300, 300]);
   });
 
+  test('is one item where nothing is known of the items', async () => {
+    const stand = new Stand(pages);
+    await stand.scan();
+    expect(stand.asked.map(({ limit }) => limit)).toEqual([1, 4, 16]);
+  });
+
+  test('is what the share earns from the first one on, where the items are known to be large', async () => {
+    const stand = new Stand(pages);
+    stand.rate.grant(rates(100), 2);
+    stand.rate.estimate.seed({ bytes: 200 * 1_024, writeUnits: 200 });
+    await stand.scan();
+    expect(stand.asked[0]?.limit).toBe(1);
+  });
+
   test('is what the share writes in three seconds', async () => {
-    expect(await limitOfLaterPage(({ share }) => share.grant(rates(10, 10_000), 2))).toBe(30);
+    expect(await limitOfLaterPage(({ rate }) => rate.grant(rates(10, 10_000), 2))).toBe(30);
   });
 
   test('is larger where few items lack the attribute', async () => {
-    const limit = await limitOfLaterPage(({ share, estimate }) => {
-      share.grant(rates(10, 10_000), 2);
-      for (let page = 0; page < 200; page++) estimate.learnFromPage(12.5, 100, 10);
+    const limit = await limitOfLaterPage(({ rate }) => {
+      rate.grant(rates(10, 10_000), 2);
+      for (let page = 0; page < 200; page++)
+        rate.estimate.learnFromPage({ readUnits: 12.5, scanned: 100, matched: 10, consistent: false });
     });
     expect(limit).toBeGreaterThanOrEqual(295);
     expect(limit).toBeLessThanOrEqual(300);
   });
 
   test('is not larger than what the share reads in three seconds', async () => {
-    expect(await limitOfLaterPage(({ share }) => share.grant(rates(10_000, 2), 2))).toBe(48);
+    expect(await limitOfLaterPage(({ rate }) => rate.grant(rates(10_000, 2), 2))).toBe(48);
   });
 
   test('is smaller where an item costs several units', async () => {
-    const limit = await limitOfLaterPage(({ share, estimate }) => {
-      share.grant(rates(10, 10_000), 2);
-      for (let batch = 0; batch < 200; batch++) estimate.learnFromWrite(100, 25);
+    const limit = await limitOfLaterPage(({ rate }) => {
+      rate.grant(rates(10, 10_000), 2);
+      for (let batch = 0; batch < 200; batch++) rate.estimate.learnFromWrite(100, 25);
     });
     expect(limit).toBe(7);
   });
 
   test('is a whole page when the share is large', async () => {
-    expect(await limitOfLaterPage(({ share }) => share.grant(rates(100_000), 2))).toBeUndefined();
+    expect(await limitOfLaterPage(({ rate }) => rate.grant(rates(100_000), 2))).toBeUndefined();
   });
 
   test('is one item at least, however small the share', async () => {
-    expect(await limitOfLaterPage(({ share }) => share.grant(rates(0.01, 0.01), 2))).toBe(1);
+    expect(await limitOfLaterPage(({ rate }) => rate.grant(rates(0.01, 0.01), 2))).toBe(1);
   });
 });
 
@@ -253,7 +267,7 @@ describe('a page that could not be read', () => {
       const reading = stand.scan();
       await stand.clock.advance(60_000);
       await reading;
-      expect(stand.share.takeThrottled()?.count).toBe(2);
+      expect(stand.rate.takeThrottled()?.count).toBe(2);
       expect(stand.asked).toHaveLength(3);
     },
   );
@@ -264,7 +278,7 @@ describe('a page that could not be read', () => {
     await stand.clock.advance(60_000);
     await reading;
     expect(stand.asked[1]).toEqual(stand.asked[2]);
-    expect(stand.share.takeThrottled()).toBeUndefined();
+    expect(stand.rate.takeThrottled()).toBeUndefined();
     expect(stand.tally.snapshot().scanned).toBe(12);
   });
 

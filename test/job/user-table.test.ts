@@ -1,10 +1,9 @@
 import { type DynamoDBClient, UpdateItemCommand } from '@aws-sdk/client-dynamodb';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { RateControl } from '../../core/rate/rate-control.ts';
 import { type Counters, type KeySchema, NO_COUNTERS } from '../../core/records.ts';
 import type { Authority } from '../../job/authority.ts';
-import { CapacityEstimate } from '../../job/capacity-estimate.ts';
 import { Tally } from '../../job/segment-counters.ts';
-import { Share } from '../../job/share.ts';
 import { type ReadBack, UserTable } from '../../job/user-table.ts';
 import { type Item, STUFF_KEY, stuffItems, stuffKey, useEngine } from '../support/engine.ts';
 import { FakeClock, settled } from '../support/fake-clock.ts';
@@ -16,7 +15,7 @@ const NEVER = new AbortController().signal;
 
 let front: HttpFront;
 let client: DynamoDBClient;
-let share: Share;
+let rate: RateControl;
 let clock: FakeClock;
 let tally: Tally;
 let authority: { held: (signal: AbortSignal) => Promise<void> };
@@ -26,8 +25,8 @@ beforeEach(async () => {
   front = await startHttpFront(engine.endpoint);
   client = engine.connect(front.endpoint);
   clock = new FakeClock();
-  share = new Share({ clock, floorWriteUnitsPerSecond: 1 });
-  share.grant(rates(10_000), 1);
+  rate = new RateControl({ clock });
+  rate.grant(rates(10_000), 1);
   await clock.advance(1_000);
   tally = new Tally(NO_COUNTERS, () => {});
   authority = { held: async () => {} };
@@ -44,8 +43,7 @@ function userTable(table: string, keySchema: KeySchema = STUFF_KEY, attribute = 
     client,
     write: { table, keySchema, attribute, value: { N: '1' } },
     authority: authority as unknown as Authority,
-    share,
-    estimate: new CapacityEstimate(0),
+    rate,
     onWriteLatency: ms => latencies.push(ms),
   });
 }
@@ -137,6 +135,19 @@ describe('a write', () => {
     });
   });
 
+  test('alone counts what its refusal consumed, which no error says', async () => {
+    const table = await engine.createTable();
+    await engine.fill(
+      table,
+      stuffItems(4).map(item => ({ ...item, test: { N: '9' } })),
+    );
+    const users = userTable(table);
+    for (const index of [0, 1, 2, 3]) {
+      await expect(users.writeSingle(stuffKey(index), { tally }, NEVER)).rejects.toThrow();
+    }
+    expect(consumed().writeUnits).toBe(4);
+  });
+
   test('asks for the capacity that it consumed', async () => {
     const table = await engine.createTable();
     await engine.fill(table, stuffItems(1));
@@ -149,7 +160,7 @@ describe('a write', () => {
   test('waits for its part of the budget before it is sent', async () => {
     const table = await engine.createTable();
     await engine.fill(table, stuffItems(3));
-    share.grant(rates(1), 2);
+    rate.grant(rates(1), 2);
     const writing = userTable(table).writeBatch([0, 1, 2].map(stuffKey), { tally }, NEVER);
     await settled();
     await new Promise(resolve => setTimeout(resolve, 50));
@@ -162,10 +173,10 @@ describe('a write', () => {
     const table = await engine.createTable();
     front.script = (_, answer) => answer.refuse('ThrottlingException');
     // One unit is saved up, and taken by the write.
-    share.grant(rates(4), 2);
+    rate.grant(rates(4), 2);
     await expect(userTable(table).writeSingle(stuffKey(0), { tally }, NEVER)).rejects.toThrow();
     let admitted = false;
-    void share.write.reserve(1, NEVER).then(() => {
+    void rate.write.reserve(1, NEVER).then(() => {
       admitted = true;
     });
     await settled();

@@ -120,7 +120,7 @@ describe.each(APIS)('with %s writes', writeApi => {
     ['RequestLimitExceeded', 400],
   ])('%s lowers the rate, tells why, and quarantines nothing', async (type, status) => {
     const bench = await open({ writeApi });
-    const before = bench.share.write.unitsPerSecond;
+    const before = bench.rate.write.unitsPerSecond;
     const members = {
       [type === 'ThrottlingException' ? 'throttlingReasons' : 'ThrottlingReasons']: [
         { reason: 'TableWriteKeyRangeThroughputExceeded', resource: 'arn' },
@@ -131,8 +131,8 @@ describe.each(APIS)('with %s writes', writeApi => {
         number < 20 ? answer.refuse(type, 'slow down', members, status) : answer.pass(),
       ),
     );
-    expect(bench.share.write.unitsPerSecond).toBeLessThan(before);
-    expect(bench.share.takeThrottled()).toMatchObject({
+    expect(bench.rate.write.unitsPerSecond).toBeLessThan(before);
+    expect(bench.rate.takeThrottled()).toMatchObject({
       reason: 'TableWriteKeyRangeThroughputExceeded on arn',
     });
     expect(bench.counters()).toEqual(outcome({ updated: ITEMS }));
@@ -141,13 +141,13 @@ describe.each(APIS)('with %s writes', writeApi => {
 
   test('trouble of the service is waited out, and does not lower the rate', async () => {
     const bench = await open({ writeApi });
-    const before = bench.share.write.unitsPerSecond;
+    const before = bench.rate.write.unitsPerSecond;
     await bench.run(
       onBatches((number, _, answer) =>
         number < 20 ? answer.refuse('InternalServerError', 'm', {}, 500) : answer.pass(),
       ),
     );
-    expect(bench.share.write.unitsPerSecond).toBe(before);
+    expect(bench.rate.write.unitsPerSecond).toBe(before);
     expect(bench.counters()).toEqual(outcome({ updated: ITEMS }));
   });
 
@@ -250,12 +250,12 @@ describe('single statements of a batch', () => {
     'that are throttled with %s go again, the others are settled',
     async Code => {
       const bench = await open();
-      const before = bench.share.write.unitsPerSecond;
+      const before = bench.rate.write.unitsPerSecond;
       await bench.run(
         failingStatements((id, tries) => (Number(id.slice(3)) % 2 === 0 && tries < 3 ? { Code } : undefined)),
       );
-      expect(bench.share.write.unitsPerSecond).toBeLessThan(before);
-      expect(bench.share.takeThrottled()).toEqual({ count: (ITEMS / 2) * 3, reason: Code });
+      expect(bench.rate.write.unitsPerSecond).toBeLessThan(before);
+      expect(bench.rate.takeThrottled()).toEqual({ count: (ITEMS / 2) * 3, reason: Code });
       expect(bench.counters()).toEqual(outcome({ updated: ITEMS }));
       expect(await bench.standing()).toEqual(allSetBut());
     },
@@ -382,6 +382,21 @@ describe('reading refused items back', () => {
     expect(bench.counters()).toEqual(outcome({ alreadySet: ITEMS }));
   });
 
+  test('backs off from keys that stay unanswered, says that it is throttled, and writes nothing again', async () => {
+    const bench = await open({ items: taken() });
+    let unanswered = 12;
+    await bench.run((call, answer) => {
+      if (call.operation !== 'BatchGetItem' || unanswered-- <= 0) return answer.pass();
+      return answer.reply(200, { Responses: {}, UnprocessedKeys: call.body.RequestItems });
+    });
+    expect(bench.counters()).toEqual(outcome({ alreadySet: ITEMS }));
+    const statements = bench
+      .calls('BatchExecuteStatement')
+      .reduce((sum, { body }) => sum + body.Statements.length, 0);
+    expect(statements).toBe(ITEMS);
+    expect(bench.rate.takeThrottled()).toEqual({ count: 12, reason: 'UnprocessedKeys' });
+  });
+
   test('waits out throttling, which counts as such', async () => {
     const bench = await open({ items: taken() });
     let failures = 3;
@@ -390,7 +405,7 @@ describe('reading refused items back', () => {
         return answer.refuse('ProvisionedThroughputExceededException');
       return answer.pass();
     });
-    expect(bench.share.takeThrottled()?.count).toBe(3);
+    expect(bench.rate.takeThrottled()?.count).toBe(3);
     expect(bench.counters()).toEqual(outcome({ alreadySet: ITEMS }));
   });
 

@@ -3,13 +3,11 @@ import { encodeAttributeMap } from '../../../core/attribute-value.ts';
 import type { Clock } from '../../../core/clock.ts';
 import type { ControlTable } from '../../../core/control-table.ts';
 import { QuarantineStore } from '../../../core/quarantine-store.ts';
+import { RateControl } from '../../../core/rate/rate-control.ts';
 import type { KeySchema, QuarantineRecord, WriteApi } from '../../../core/records.ts';
 import { SegmentStore } from '../../../core/segment-store.ts';
 import type { Authority } from '../../../job/authority.ts';
-import { CapacityEstimate } from '../../../job/capacity-estimate.ts';
-import { InFlightLimit } from '../../../job/in-flight.ts';
 import { SegmentWork } from '../../../job/segment-work.ts';
-import { Share } from '../../../job/share.ts';
 import { UserTable } from '../../../job/user-table.ts';
 import { type WorkItem, WriteQueue } from '../../../job/write-queue.ts';
 import { MOST_IN_FLIGHT, WriteStage } from '../../../job/write-stage.ts';
@@ -40,7 +38,7 @@ const SPEED = 100;
 export class WriteBench {
   readonly table: string;
   readonly front: HttpFront;
-  readonly share: Share;
+  readonly rate: RateControl;
   readonly work: SegmentWork;
   readonly segments: SegmentStore;
   readonly #engine: EngineForTests;
@@ -95,23 +93,19 @@ export class WriteBench {
     this.segments = parts.segments;
     this.#client = engine.connect(parts.front.endpoint);
     this.#quarantine = new QuarantineStore(parts.control);
-    this.share = new Share({ clock: parts.clock, floorWriteUnitsPerSecond: 1 });
-    this.share.grant(rates(100_000), 1);
-    const estimate = new CapacityEstimate(0);
+    this.rate = new RateControl({ clock: parts.clock, mostWritesInFlight: MOST_IN_FLIGHT[writeApi] });
+    this.rate.grant(rates(100_000), 1);
     const userTable = new UserTable({
       client: this.#client,
       write: { table: parts.table, keySchema, attribute, value },
       authority: HELD_AUTHORITY,
-      share: this.share,
-      estimate,
+      rate: this.rate,
       onWriteLatency: () => {},
     });
     this.#stage = new WriteStage({
       table: userTable,
       queue: this.#queue,
-      share: this.share,
-      inFlight: new InFlightLimit(MOST_IN_FLIGHT[writeApi]),
-      estimate,
+      rate: this.rate,
       quarantine: this.#quarantine,
       clock: parts.clock,
       run: 'run-1',

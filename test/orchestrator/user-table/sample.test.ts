@@ -1,7 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { describe, expect, test } from 'vitest';
-import { CapacityLimiter } from '../../../core/capacity-limiter.ts';
 import { systemClock } from '../../../core/clock.ts';
+import { CapacityLimiter } from '../../../core/rate/capacity-limiter.ts';
 import { liveWriterFindings, sizeFindings } from '../../../orchestrator/checks/live-writers.ts';
 import { type SampleRequest, sampleTable } from '../../../orchestrator/user-table/sample.ts';
 import { shareInterval } from '../../../orchestrator/user-table/share-interval.ts';

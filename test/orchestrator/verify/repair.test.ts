@@ -1,8 +1,8 @@
 import type { DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { encodeAttributeMap } from '../../../core/attribute-value.ts';
-import { CapacityLimiter } from '../../../core/capacity-limiter.ts';
 import { SystemicError } from '../../../core/errors.ts';
+import { CapacityLimiter } from '../../../core/rate/capacity-limiter.ts';
 import { type RepairRequest, repair } from '../../../orchestrator/verify/repair.ts';
 import { type Item, STUFF_KEY, stuffItems, stuffKey, useEngine } from '../../support/engine.ts';
 import { type HttpFront, startHttpFront } from '../../support/http-front.ts';

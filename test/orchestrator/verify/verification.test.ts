@@ -2,8 +2,8 @@ import { DeleteItemCommand, type DynamoDBClient, ScanCommand } from '@aws-sdk/cl
 import fc from 'fast-check';
 import { afterEach, describe, expect, test } from 'vitest';
 import { encodeAttributeMap } from '../../../core/attribute-value.ts';
-import { CapacityLimiter } from '../../../core/capacity-limiter.ts';
 import { SystemicError } from '../../../core/errors.ts';
+import { CapacityLimiter } from '../../../core/rate/capacity-limiter.ts';
 import type { KeySchema } from '../../../core/records.ts';
 import {
   sampleOf,

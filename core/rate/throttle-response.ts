@@ -1,4 +1,4 @@
-import type { Clock } from '../core/clock.ts';
+import type { Clock } from '../clock.ts';
 
 /** A throttled worker halves its rate at most this often: replies of one burst are one event. */
 const HALVING_INTERVAL_MS = 1_000;
@@ -37,12 +37,12 @@ export class ThrottleResponse {
   #halvedAtMs = Number.NEGATIVE_INFINITY;
   #climbedAtMs: number;
   #unitsPerSecond = 0;
-  #wroteAtMs: number;
+  #tookAtMs: number;
 
   constructor(clock: Clock) {
     this.#clock = clock;
     this.#climbedAtMs = clock.monotonicMs();
-    this.#wroteAtMs = this.#climbedAtMs;
+    this.#tookAtMs = this.#climbedAtMs;
   }
 
   /** The part of the share that may be used now, from 1/64 to 1. */
@@ -50,19 +50,19 @@ export class ThrottleResponse {
     return this.#factor;
   }
 
-  /** So many units were written. */
-  wrote(units: number): void {
+  /** The table took so many units. */
+  took(units: number): void {
     const now = this.#clock.monotonicMs();
-    this.#unitsPerSecond *= Math.exp((this.#wroteAtMs - now) / THROUGHPUT_MS);
+    this.#unitsPerSecond *= Math.exp((this.#tookAtMs - now) / THROUGHPUT_MS);
     this.#unitsPerSecond += units / (THROUGHPUT_MS / 1_000);
-    this.#wroteAtMs = now;
+    this.#tookAtMs = now;
   }
 
-  /** The table throttled; `share`: what the worker is granted, units a second. */
+  /** The table throttled; `share`: what is granted, units a second. */
   throttled(share: number): void {
     const now = this.#clock.monotonicMs();
     if (now - this.#throttledAtMs > EPISODE_GAP_MS) {
-      this.wrote(0);
+      this.took(0);
       const wentThrough = share > 0 ? this.#unitsPerSecond / share : 0;
       this.#episodeFactor = Math.min(this.#factor, Math.max(wentThrough, this.#factor / 2));
     }

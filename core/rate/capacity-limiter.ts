@@ -1,4 +1,4 @@
-import type { Clock } from './clock.ts';
+import type { Clock } from '../clock.ts';
 
 /**
  * How much unused capacity may be saved up, as time. A quarter of a second evens out late timers and slow

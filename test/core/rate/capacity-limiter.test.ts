@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { CapacityLimiter } from '../../core/capacity-limiter.ts';
-import { FakeClock, settled } from '../support/fake-clock.ts';
+import { CapacityLimiter } from '../../../core/rate/capacity-limiter.ts';
+import { FakeClock, settled } from '../../support/fake-clock.ts';
 
 const NEVER = new AbortController().signal;
 

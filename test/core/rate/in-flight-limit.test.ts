@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { InFlightLimit } from '../../job/in-flight.ts';
-import { settled } from '../support/fake-clock.ts';
+import { InFlightLimit } from '../../../core/rate/in-flight-limit.ts';
+import { settled } from '../../support/fake-clock.ts';
 
 /** How many can enter now without anyone leaving. */
 async function room(limit: InFlightLimit, most = 100): Promise<number> {

@@ -1,71 +1,72 @@
 import fc from 'fast-check';
 import { beforeEach, describe, expect, test } from 'vitest';
-import { Share } from '../../job/share.ts';
-import { FakeClock } from '../support/fake-clock.ts';
-import { rates } from '../support/records.ts';
+import { RateControl } from '../../../core/rate/rate-control.ts';
+import { FakeClock } from '../../support/fake-clock.ts';
+import { rates } from '../../support/records.ts';
 
 const ADJUST_MS = 250;
 const GRANTED = 100;
 
 let clock: FakeClock;
-let share: Share;
+let rate: RateControl;
 
 beforeEach(() => {
   clock = new FakeClock({ startMs: 123_456 });
-  share = new Share({ clock, floorWriteUnitsPerSecond: 10 });
+  rate = new RateControl({ clock, floorWriteUnitsPerSecond: 10 });
 });
 
-/** Time passes as in a worker, which adjusts its share four times a second; meanwhile the table takes what it may. */
+/** Time passes as in a worker, which adjusts its rate four times a second; meanwhile the table takes what it may. */
 async function pass(ms: number, each: () => void = () => {}): Promise<void> {
   for (let passed = 0; passed < ms; passed += ADJUST_MS) {
     each();
-    share.wrote((share.write.unitsPerSecond * ADJUST_MS) / 1_000);
+    const taken = (rate.write.unitsPerSecond * ADJUST_MS) / 1_000;
+    rate.settleWrites(taken, taken, taken);
     await clock.advance(ADJUST_MS);
-    share.adjust();
+    rate.adjust();
   }
 }
 
-const writeRate = () => share.write.unitsPerSecond;
+const writeRate = () => rate.write.unitsPerSecond;
 
-describe('a share', () => {
+describe('a grant', () => {
   test('is nothing before the first grant', () => {
     expect(writeRate()).toBe(0);
-    expect(share.read.unitsPerSecond).toBe(0);
-    expect(share.seenRenewal).toBe(0);
+    expect(rate.read.unitsPerSecond).toBe(0);
+    expect(rate.seenRenewal).toBe(0);
   });
 
   test('is what was granted, at once, and echoes its number', () => {
-    share.grant(rates(GRANTED, 40), 3);
+    rate.grant(rates(GRANTED, 40), 3);
     expect(writeRate()).toBe(GRANTED);
-    expect(share.read.unitsPerSecond).toBe(40);
-    expect(share.seenRenewal).toBe(3);
-    share.grant(rates(50, 20), 4);
+    expect(rate.read.unitsPerSecond).toBe(40);
+    expect(rate.seenRenewal).toBe(3);
+    rate.grant(rates(50, 20), 4);
     expect(writeRate()).toBe(50);
-    expect(share.seenRenewal).toBe(4);
+    expect(rate.seenRenewal).toBe(4);
   });
 });
 
 describe('while the table throttles', () => {
-  beforeEach(() => share.grant(rates(GRANTED, 40), 1));
+  beforeEach(() => rate.grant(rates(GRANTED, 40), 1));
 
   test('both rates halve at the first throttled reply', async () => {
     await pass(5_000);
-    share.throttled('TableWriteThroughputExceeded');
+    rate.throttled('TableWriteThroughputExceeded');
     expect(writeRate()).toBe(50);
-    expect(share.read.unitsPerSecond).toBe(20);
+    expect(rate.read.unitsPerSecond).toBe(20);
   });
 
   test('the replies of one burst are one event', async () => {
     await pass(5_000);
-    for (let reply = 0; reply < 25; reply++) share.throttled('x');
+    for (let reply = 0; reply < 25; reply++) rate.throttled('x');
     expect(writeRate()).toBe(50);
     await clock.advance(900);
-    share.throttled('x');
+    rate.throttled('x');
     expect(writeRate()).toBe(50);
   });
 
   test('the rate goes on halving each second, and never to nothing', async () => {
-    await pass(20_000, () => share.throttled('x'));
+    await pass(20_000, () => rate.throttled('x'));
     expect(writeRate()).toBeGreaterThan(0);
     expect(writeRate()).toBeLessThanOrEqual(GRANTED / 32);
   });
@@ -75,12 +76,12 @@ describe('while the table throttles', () => {
       fc.asyncProperty(fc.array(fc.boolean(), { minLength: 40, maxLength: 40 }), async throttled => {
         fc.pre(throttled.some(Boolean));
         clock = new FakeClock();
-        share = new Share({ clock, floorWriteUnitsPerSecond: 10 });
-        share.grant(rates(GRANTED), 1);
+        rate = new RateControl({ clock, floorWriteUnitsPerSecond: 10 });
+        rate.grant(rates(GRANTED), 1);
         let lowest = GRANTED;
         let step = 0;
         await pass(10_000, () => {
-          if (throttled[step++]) share.throttled('x');
+          if (throttled[step++]) rate.throttled('x');
           lowest = Math.min(lowest, writeRate());
         });
         expect(lowest).toBeLessThanOrEqual(GRANTED / 2);
@@ -93,13 +94,13 @@ describe('while the table throttles', () => {
     await fc.assert(
       fc.asyncProperty(fc.array(fc.integer({ min: 1, max: 40 }), { maxLength: 20 }), async pauses => {
         clock = new FakeClock();
-        share = new Share({ clock, floorWriteUnitsPerSecond: 10 });
-        share.grant(rates(GRANTED), 1);
+        rate = new RateControl({ clock, floorWriteUnitsPerSecond: 10 });
+        rate.grant(rates(GRANTED), 1);
         for (const [renewal, steps] of [...pauses, 1].entries()) {
           await pass(steps * ADJUST_MS);
-          share.throttled('x');
+          rate.throttled('x');
           // Somebody watches all the while.
-          share.grant(rates(GRANTED), renewal + 2);
+          rate.grant(rates(GRANTED), renewal + 2);
         }
         await pass(60_000);
         expect(writeRate()).toBeGreaterThanOrEqual(GRANTED * 0.8);
@@ -109,7 +110,7 @@ describe('while the table throttles', () => {
   });
 
   test('it climbs evenly, without a jump back', async () => {
-    share.throttled('x');
+    rate.throttled('x');
     let before = writeRate();
     for (let step = 0; step < 240; step++) {
       await pass(ADJUST_MS);
@@ -126,11 +127,11 @@ describe('while the table throttles', () => {
     let used = 0;
     let renewal = 1;
     await pass(120_000, () => {
-      share.grant(rates(GRANTED), ++renewal);
+      rate.grant(rates(GRANTED), ++renewal);
       used += (Math.min(writeRate(), capacity) * ADJUST_MS) / 1_000;
       if (writeRate() > capacity) {
         throttledReplies += 1;
-        share.throttled('x');
+        rate.throttled('x');
       }
     });
     expect(used / 120).toBeGreaterThan(capacity * 0.75);
@@ -138,22 +139,22 @@ describe('while the table throttles', () => {
   });
 
   test('a lower grant lowers what is used, also where that was below the new one', () => {
-    share.throttled('x');
-    share.grant(rates(60), 2);
+    rate.throttled('x');
+    rate.grant(rates(60), 2);
     expect(writeRate()).toBe(30);
   });
 
   test('how often and why is told once', () => {
-    expect(share.takeThrottled()).toBeUndefined();
-    share.throttled('first');
-    share.throttled('second');
-    expect(share.takeThrottled()).toEqual({ count: 2, reason: 'second' });
-    expect(share.takeThrottled()).toBeUndefined();
+    expect(rate.takeThrottled()).toBeUndefined();
+    rate.throttled('first');
+    rate.throttled('second');
+    expect(rate.takeThrottled()).toEqual({ count: 2, reason: 'second' });
+    expect(rate.takeThrottled()).toBeUndefined();
   });
 });
 
 describe('without a supervisor', () => {
-  beforeEach(() => share.grant(rates(GRANTED, 40), 1));
+  beforeEach(() => rate.grant(rates(GRANTED, 40), 1));
 
   test('the share stays for two minutes after the last renewal', async () => {
     await pass(119_000);
@@ -167,29 +168,29 @@ describe('without a supervisor', () => {
     await pass(60_000);
     expect(writeRate()).toBeCloseTo(10, 6);
     // Reads fall by the same part.
-    expect(share.read.unitsPerSecond).toBeCloseTo(4, 6);
+    expect(rate.read.unitsPerSecond).toBeCloseTo(4, 6);
   });
 
   test('heartbeats that bring the same grant again are no renewal', async () => {
-    await pass(160_000, () => share.grant(rates(GRANTED, 40), 1));
+    await pass(160_000, () => rate.grant(rates(GRANTED, 40), 1));
     expect(writeRate()).toBeCloseTo(10, 6);
   });
 
   test('a renewal, even of the same share, brings it back at once', async () => {
     await pass(200_000);
-    share.grant(rates(GRANTED, 40), 2);
+    rate.grant(rates(GRANTED, 40), 2);
     expect(writeRate()).toBe(GRANTED);
   });
 
   test('a share below the floor is not raised to it', async () => {
-    share.grant(rates(4), 2);
+    rate.grant(rates(4), 2);
     await pass(200_000);
     expect(writeRate()).toBe(4);
   });
 
   test('throttling still halves what is left', async () => {
     await pass(200_000);
-    share.throttled('x');
+    rate.throttled('x');
     expect(writeRate()).toBeCloseTo(5, 6);
   });
 });
@@ -203,17 +204,17 @@ test('whatever happens, a worker never uses more than it was granted', async () 
   await fc.assert(
     fc.asyncProperty(fc.array(event, { maxLength: 20 }), async events => {
       clock = new FakeClock();
-      share = new Share({ clock, floorWriteUnitsPerSecond: 10 });
+      rate = new RateControl({ clock, floorWriteUnitsPerSecond: 10 });
       let granted = 0;
       let renewal = 0;
       for (const happens of events) {
-        if (happens === 'throttled') share.throttled('x');
+        if (happens === 'throttled') rate.throttled('x');
         else if ('grant' in happens) {
           granted = happens.grant;
-          share.grant(rates(granted), ++renewal);
+          rate.grant(rates(granted), ++renewal);
         } else {
           await clock.advance(happens.waitSteps * ADJUST_MS);
-          share.adjust();
+          rate.adjust();
         }
         expect(writeRate()).toBeLessThanOrEqual(granted);
         expect(writeRate()).toBeGreaterThanOrEqual(Math.min(granted, 10) / 64 - 1e-9);

@@ -1,0 +1,230 @@
+import type { Clock } from '../clock.ts';
+import type { Rates } from '../records.ts';
+import {
+  CapacityEstimate,
+  type ItemSize,
+  largestPageUnits,
+  type PageConsumption,
+} from './capacity-estimate.ts';
+import { CapacityLimiter } from './capacity-limiter.ts';
+import { InFlightLimit } from './in-flight-limit.ts';
+import { ThrottleResponse } from './throttle-response.ts';
+
+/** Nobody renewed the grant for this long: nobody watches live traffic. */
+const UNATTENDED_AFTER_MS = 120_000;
+
+/** From then on the rate falls to the floor over this long. */
+const DECAY_MS = 30_000;
+
+/** A batch is at most what the share earns in this time, so that a small share is used evenly. */
+const BATCH_SECONDS = 0.1;
+
+/** A page should not cost more than the share earns in this time, so that a lower rate is felt soon. */
+const PAGE_SECONDS = 2;
+
+/** Pages are kept this much beyond what the latency asks for: a page that comes late must not leave the budget unused. */
+const PAGES_IN_RESERVE = 1.3;
+
+/** At 150 ms a page and 256 units each, 24 pages keep 40,000 units a second busy. */
+const MOST_PAGES_IN_FLIGHT = 32;
+
+/** How quickly the latency of a page is followed. */
+const LATENCY_WEIGHT = 0.2;
+
+export interface RateControlOptions {
+  readonly clock: Clock;
+  /** What may be used, write units a second, when nobody renews the grant. By default, nobody has to. */
+  readonly floorWriteUnitsPerSecond?: number;
+  /** Global secondary indexes into which the attribute is projected. */
+  readonly indexes?: number;
+  /** What is known of the items. */
+  readonly seed?: ItemSize | undefined;
+  /** Write requests in flight at most, whatever the latency says. */
+  readonly mostWritesInFlight?: number;
+  /** By which rate throughput is measured when the table throttles. */
+  readonly paces?: 'writes' | 'reads';
+  /**
+   * 0 to below 1, another one for each of several that begin together with equal shares. Where one item costs more than
+   * a share earns in a moment, they would otherwise all send at the same moment, again and again.
+   */
+  readonly phase?: number;
+}
+
+/**
+ * The one rate control of whoever sends requests to the user's table: worker, verification and repair. It answers
+ * whether a request may be sent now, how large it may be, and how many may be in flight; and it learns from each reply.
+ *
+ *     grant ──► share × response to throttling × attendance ──► two limiters ──► a request may be sent
+ *     page or write settled ──► estimate ──► the size of the next one, and what it reserves
+ *     latency ──► requests in flight
+ */
+export class RateControl {
+  readonly write: CapacityLimiter;
+  readonly read: CapacityLimiter;
+  readonly estimate: CapacityEstimate;
+  readonly writesInFlight: InFlightLimit;
+  readonly #options: RateControlOptions;
+  readonly #paced: keyof Rates;
+  readonly #throttling: ThrottleResponse;
+  #granted: Rates = { writeUnitsPerSecond: 0, readUnitsPerSecond: 0 };
+  #renewal = -1;
+  #renewedAtMs: number;
+  #throttledCount = 0;
+  #throttledReason = '';
+  #pageMs: number | undefined;
+  #inPhase: boolean;
+
+  constructor(options: RateControlOptions) {
+    const { clock, indexes = 0, seed, mostWritesInFlight = 1, paces = 'writes', phase = 0 } = options;
+    this.#options = options;
+    this.#paced = paces === 'writes' ? 'writeUnitsPerSecond' : 'readUnitsPerSecond';
+    this.write = new CapacityLimiter(clock, 0);
+    this.read = new CapacityLimiter(clock, 0);
+    this.estimate = new CapacityEstimate(indexes, seed);
+    this.writesInFlight = new InFlightLimit(mostWritesInFlight);
+    this.#renewedAtMs = clock.monotonicMs();
+    this.#throttling = new ThrottleResponse(clock);
+    this.#inPhase = phase === 0;
+  }
+
+  /** The number of the grant that this process goes by; 0 is the one that its launch was created with. */
+  get seenRenewal(): number {
+    return Math.max(0, this.#renewal);
+  }
+
+  /** Takes what the fleet's budget grants, at once. A number that was seen before renews nothing. */
+  grant(granted: Rates, renewal: number): void {
+    if (renewal !== this.#renewal) {
+      this.#renewal = renewal;
+      this.#renewedAtMs = this.#options.clock.monotonicMs();
+    }
+    this.#granted = granted;
+    this.adjust();
+  }
+
+  /** The table throttled a call or a statement of ours. */
+  throttled(reason: string): void {
+    this.#throttledCount += 1;
+    this.#throttledReason = reason;
+    this.#throttling.throttled(this.#granted[this.#paced]);
+    this.adjust();
+  }
+
+  /** How often, and why, the table throttled since the last call of this method. */
+  takeThrottled(): { count: number; reason: string } | undefined {
+    if (this.#throttledCount === 0) return undefined;
+    const seen = { count: this.#throttledCount, reason: this.#throttledReason };
+    this.#throttledCount = 0;
+    return seen;
+  }
+
+  /** Climbs back after throttling and decays without a supervisor; to be called a few times a second. */
+  adjust(): void {
+    this.#throttling.climb();
+    const factor = this.#throttling.factor * this.#attendance(this.#options.clock.monotonicMs());
+    this.write.setRate(this.#granted.writeUnitsPerSecond * factor);
+    this.read.setRate(this.#granted.readUnitsPerSecond * factor);
+  }
+
+  /** Adjusts until the signal aborts. */
+  async adjustUntil(signal: AbortSignal, everyMs = 250): Promise<void> {
+    while (!signal.aborted) {
+      await this.#options.clock.sleep(everyMs, signal);
+      this.adjust();
+    }
+  }
+
+  /** How many items a batch may have now, `most` at most. */
+  batchItems(most: number): number {
+    const earned = (this.write.unitsPerSecond * BATCH_SECONDS) / this.estimate.writeUnitsPerItem;
+    return Math.min(most, Math.max(1, Math.floor(earned)));
+  }
+
+  /** How many items a strongly consistent page may read now; undefined for a whole page of 1 MB. */
+  pageItems(mostUnits = Number.POSITIVE_INFINITY): number | undefined {
+    const units = Math.min(this.read.unitsPerSecond * PAGE_SECONDS, mostUnits);
+    if (units >= largestPageUnits(true)) return undefined;
+    return Math.max(1, Math.floor(units / this.estimate.readUnitsPerScannedItem(true)));
+  }
+
+  /** How many pages of so many units should be in flight to use the read budget at the latency seen [Little's law]. */
+  pagesInFlight(pageUnits: number): number {
+    const seconds = (this.#pageMs ?? 0) / 1_000;
+    const needed = (this.read.unitsPerSecond * seconds * PAGES_IN_RESERVE) / pageUnits;
+    return Math.min(MOST_PAGES_IN_FLIGHT, Math.max(1, Math.ceil(needed)));
+  }
+
+  /**
+   * Resolves, with what it reserved, when so many writes may be sent.
+   * @throws the signal's reason when it aborts first.
+   */
+  async reserveWrites(items: number, signal: AbortSignal): Promise<number> {
+    const units = this.estimate.writeUnitsPerItem * items;
+    if (!this.#inPhase) this.#stagger(units / items);
+    await this.write.reserve(units, signal);
+    return units;
+  }
+
+  /** `reported`: what the reply says was consumed. Returns what to count. */
+  settleWrites(reserved: number, reported: number | undefined, items: number): number {
+    if (reported !== undefined) this.estimate.learnFromWrite(reported, items);
+    const units = reported ?? this.estimate.writeUnitsPerItem * items;
+    this.write.settle(reserved, units);
+    if (this.#paced === 'writeUnitsPerSecond') this.#throttling.took(units);
+    return units;
+  }
+
+  /** A single write that was refused by its condition: no reply says what it consumed. Returns what to count. */
+  settleRefusal(reserved: number): number {
+    const units = Math.min(reserved, this.estimate.writeUnitsPerRefusal);
+    this.write.settle(reserved, units);
+    return units;
+  }
+
+  /** Resolves, with what it reserved, when a page of up to `limit` items may be read. */
+  async reservePage(limit: number | undefined, consistent: boolean, signal: AbortSignal): Promise<number> {
+    const units = this.estimate.readUnitsOfPage(limit, consistent);
+    await this.read.reserve(units, signal);
+    return units;
+  }
+
+  /** `ms`: from sending to reply. */
+  settlePage(reserved: number, page: PageConsumption, ms: number): void {
+    this.read.settle(reserved, page.readUnits);
+    this.estimate.learnFromPage(page);
+    this.#pageMs = this.#pageMs === undefined ? ms : this.#pageMs + LATENCY_WEIGHT * (ms - this.#pageMs);
+    if (this.#paced === 'readUnitsPerSecond') this.#throttling.took(page.readUnits);
+  }
+
+  /** Resolves, with what it reserved, when so many items may be read back. */
+  async reserveReads(items: number, signal: AbortSignal): Promise<number> {
+    const units = this.estimate.readUnitsPerConsistentRead * items;
+    await this.read.reserve(units, signal);
+    return units;
+  }
+
+  /** Returns what to count. */
+  settleReads(reserved: number, reported: number | undefined, items: number): number {
+    if (reported !== undefined) this.estimate.learnFromConsistentRead(reported, items);
+    const units = reported ?? reserved;
+    this.read.settle(reserved, units);
+    return units;
+  }
+
+  /** Begins as late as its place among the others says, once it is known that one item takes a while to earn. */
+  #stagger(unitsPerItem: number): void {
+    this.#inPhase = true;
+    if (unitsPerItem < this.write.unitsPerSecond * BATCH_SECONDS) return;
+    this.write.settle(0, unitsPerItem * (this.#options.phase ?? 0));
+  }
+
+  /** 1 while a supervisor renews the grant; falls to the part of the grant that the floor is. */
+  #attendance(now: number): number {
+    const { floorWriteUnitsPerSecond = Number.POSITIVE_INFINITY } = this.#options;
+    const aloneMs = now - this.#renewedAtMs - UNATTENDED_AFTER_MS;
+    const granted = this.#granted.writeUnitsPerSecond;
+    if (aloneMs <= 0 || granted <= floorWriteUnitsPerSecond) return 1;
+    const floor = floorWriteUnitsPerSecond / granted;
+    return floor + (1 - floor) * Math.max(0, 1 - aloneMs / DECAY_MS);
+  }
+}

@@ -1,0 +1,130 @@
+import { CanaryStore } from '../core/canary-store.ts';
+import type { Clock } from '../core/clock.ts';
+import type { ControlTable } from '../core/control-table.ts';
+import { QuarantineStore } from '../core/quarantine-store.ts';
+import type { RateControl } from '../core/rate/rate-control.ts';
+import type { RunRecord, SegmentRecord, UndoneRun } from '../core/records.ts';
+import { layoutOf } from '../core/undo/item-removal.ts';
+import { LogStore } from '../core/undo/log-store.ts';
+import { UndoLogWriter } from '../core/undo/log-writer.ts';
+import { writeCanary } from './canary-stage.ts';
+import { type Removal, RemoveStage } from './remove-stage.ts';
+import { type ScanStageOptions, scanSegment } from './scan-stage.ts';
+import type { CheckpointRecords, SegmentWork } from './segment-work.ts';
+import { UndoSegment } from './undo-stage.ts';
+import type { UserTable } from './user-table.ts';
+import { WriteQueue } from './write-queue.ts';
+import { MOST_IN_FLIGHT, WriteStage } from './write-stage.ts';
+
+/** What a worker does with its segments: a backfill's stages, or an undo's. */
+export interface Stages {
+  readonly writing: {
+    /** @throws SystemicError for what holds for every item. */
+    run(signal: AbortSignal): Promise<void>;
+    close(): void;
+  };
+  /** @throws SystemicError for what holds for every item; the signal's reason when it aborts. */
+  readonly doSegment: (work: SegmentWork, claimed: SegmentRecord) => Promise<void>;
+  readonly recordsOf: (segment: number) => CheckpointRecords | undefined;
+}
+
+interface StagesOptions {
+  readonly run: RunRecord;
+  readonly table: UserTable;
+  readonly rate: RateControl;
+  readonly controlTable: ControlTable;
+  readonly clock: Clock;
+}
+
+/** The undo log of a launch, where its run keeps one. */
+export function openUndoLog({
+  run: { run, keySchema, undoLog },
+  controlTable,
+  clock,
+  pass,
+  launch,
+}: Omit<StagesOptions, 'table' | 'rate'> & { readonly pass: number; readonly launch: string }):
+  | UndoLogWriter
+  | undefined {
+  if (!undoLog) return undefined;
+  const { expiresAt } = undoLog;
+  const store = new LogStore(controlTable);
+  return new UndoLogWriter({
+    store,
+    layout: layoutOf(keySchema, undoLog),
+    clock,
+    run,
+    pass,
+    launch,
+    expiresAt,
+  });
+}
+
+/** Scan, undo log, write, checkpoint. */
+export function backfillStages(
+  {
+    run,
+    table,
+    rate,
+    controlTable,
+    clock,
+    undoLog,
+  }: StagesOptions & { readonly undoLog: UndoLogWriter | undefined },
+  signal: AbortSignal,
+): Stages {
+  const { writeApi, attribute, dryRun, totalSegments, limit } = run;
+  const queue = new WriteQueue();
+  const quarantine = new QuarantineStore(controlTable);
+  const stage = new WriteStage({
+    ...{ table, queue, rate, quarantine, clock, undoLog, writeApi, attribute },
+    run: run.run,
+  });
+  const scan: ScanStageOptions = { table, queue, rate, clock, dryRun, totalSegments, undoLog };
+  return {
+    writing: { run: ending => stage.run(ending), close: () => queue.close() },
+    doSegment: async (work, claimed) => {
+      undoLog?.open(work.segment, claimed.undoChunks ?? 0);
+      if (limit === undefined) return scanSegment(scan, work, claimed.lastEvaluatedKey, signal);
+      const keys = await new CanaryStore(controlTable).list(run.run, work.segment);
+      return writeCanary(scan, work, keys, signal);
+    },
+    recordsOf: segment =>
+      undoLog && {
+        recorded: urgent => undoLog.recorded(segment, urgent),
+        chunks: () => undoLog.chunks(segment),
+      },
+  };
+}
+
+/** Read the log of another run, remove what it set, mark the chunk, checkpoint. */
+export function undoStages(
+  { run, undoes, table, rate, controlTable, clock }: StagesOptions & { readonly undoes: UndoneRun },
+  signal: AbortSignal,
+): Stages {
+  const queue = new WriteQueue<Removal>();
+  const quarantine = new QuarantineStore(controlTable);
+  const stage = new RemoveStage({
+    ...{ table, queue, rate, quarantine, clock },
+    run: run.run,
+    writers: MOST_IN_FLIGHT[run.writeApi],
+  });
+  const source = {
+    store: new LogStore(controlTable),
+    layout: layoutOf(run.keySchema, undoes),
+    run: undoes.run,
+    totalSegments: undoes.totalSegments,
+  };
+  const open = new Map<number, UndoSegment>();
+  const segmentOf = (segment: number) => {
+    const known =
+      open.get(segment) ?? new UndoSegment({ source, undoes, run: run.run, queue, clock }, segment);
+    open.set(segment, known);
+    return known;
+  };
+  return {
+    writing: { run: ending => stage.run(ending), close: () => queue.close() },
+    doSegment: (work, { lastEvaluatedKey, sequence, attempts }) =>
+      segmentOf(work.segment).read(work, lastEvaluatedKey, sequence > 0 || attempts > 0, signal),
+    recordsOf: segmentOf,
+  };
+}
