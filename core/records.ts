@@ -256,6 +256,8 @@ export interface RunRecord {
   readonly supervisorCounters: Counters;
   /** Items that lacked the attribute in the last verification. */
   readonly missing?: number;
+  /** Of an undo: values that the run may have set, and that stand. */
+  readonly unknown?: number;
   /** What the missing items say of live writers, in words. */
   readonly diagnosis?: string | undefined;
 }

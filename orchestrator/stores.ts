@@ -5,6 +5,7 @@ import { RunStore } from '../core/run-store.ts';
 import { SampleStore } from '../core/sample-store.ts';
 import { SegmentStore } from '../core/segment-store.ts';
 import { TaskStore } from '../core/task-store.ts';
+import { LogStore } from '../core/undo/log-store.ts';
 
 /** The control table's stores, as the orchestrator's parts take them. */
 export interface Stores {
@@ -14,6 +15,7 @@ export interface Stores {
   readonly quarantine: QuarantineStore;
   readonly samples: SampleStore;
   readonly canary: CanaryStore;
+  readonly undoLog: LogStore;
 }
 
 export function createStores(table: ControlTable): Stores {
@@ -24,5 +26,6 @@ export function createStores(table: ControlTable): Stores {
     quarantine: new QuarantineStore(table),
     samples: new SampleStore(table),
     canary: new CanaryStore(table),
+    undoLog: new LogStore(table),
   };
 }
