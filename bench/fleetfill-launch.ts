@@ -12,7 +12,7 @@ import type { RowCounts } from './row-settings.ts';
 const UNREACHABLE = { writeUnitsPerSecond: 1e6, readUnitsPerSecond: 1e6 };
 
 export interface FleetfillRun {
-  readonly run: string;
+  readonly runId: string;
   readonly table: string;
   readonly attribute: string;
   readonly writeApi: WriteApi;
@@ -38,10 +38,10 @@ export class FleetfillRecords {
   }
 
   /** @returns the environment of each worker */
-  async create({ run, table, attribute, writeApi, totalSegments, controlTable }: FleetfillRun) {
+  async create({ runId: run, table, attribute, writeApi, totalSegments, controlTable }: FleetfillRun) {
     const now = new Date().toISOString();
     await new RunStore(this.#table).create({
-      run,
+      runId: run,
       status: 'running',
       desired: 'run',
       table,
@@ -81,13 +81,16 @@ export class FleetfillRecords {
     for (let segment = 0; segment < totalSegments; segment++) {
       const launch = `${run}-${segment}`;
       await new TaskStore(this.#table).createLaunch(
-        { run, launch, pass: 1, segments: [segment], granted: UNREACHABLE, launchedAt: now },
-        { run, epoch: 1 },
+        { runId: run, launchId: launch, pass: 1, segments: [segment], granted: UNREACHABLE, launchedAt: now },
+        { runId: run, epoch: 1 },
       );
-      await new SegmentStore(this.#table).assignNew({ run, segment, pass: 1, launch }, totalSegments);
+      await new SegmentStore(this.#table).assignNew(
+        { runId: run, segment, pass: 1, launchId: launch },
+        totalSegments,
+      );
       const task = encodeTaskEnvironment({
         runId: run,
-        launch,
+        launchId: launch,
         segments: [segment],
         totalSegments,
         table,

@@ -179,7 +179,7 @@ async function runFleetfill(
   const run = `bench-${table}`;
   const records = new FleetfillRecords(controlTable, stage.stack.engine.endpoint);
   const environments = await records.create({
-    run,
+    runId: run,
     table,
     attribute: ATTRIBUTE,
     writeApi,

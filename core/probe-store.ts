@@ -1,4 +1,5 @@
-import type { ControlItem, ControlTable } from './control-table.ts';
+import type { ControlTable } from './control-table.ts';
+import { fromItem, toItem } from './record-item.ts';
 import { type KeySchema, type Rates, type TaskRecord, taskItem, type WriteApi } from './records.ts';
 
 /** The attribute by which items of the control table expire, in seconds since the epoch. */
@@ -19,7 +20,7 @@ const LIFETIME_SECONDS = 86_400;
  */
 export interface ProbeRecord {
   /** A run id that no run has. */
-  readonly run: string;
+  readonly runId: string;
   readonly table: string;
   readonly attribute: string;
   readonly value: string;
@@ -60,8 +61,8 @@ export class ProbeStore {
   create(probe: ProbeRecord, launch: string): Promise<boolean> {
     const expires = { [EXPIRES_AT]: Math.floor(Date.parse(probe.createdAt) / 1_000) + LIFETIME_SECONDS };
     const task: TaskRecord = {
-      run: probe.run,
-      launch,
+      runId: probe.runId,
+      launchId: launch,
       pass: 0,
       segments: [0],
       status: 'launching',
@@ -76,20 +77,20 @@ export class ProbeStore {
       launchedAt: probe.createdAt,
     };
     return this.#table.transact([
-      this.#table.conditionalPut({ ...probe, ...expires, item: PROBE_ITEM }, [NEW]),
-      this.#table.conditionalPut({ ...task, ...expires, item: taskItem(launch) }, [NEW]),
+      this.#table.conditionalPut(toItem({ ...probe, ...expires }, PROBE_ITEM), [NEW]),
+      this.#table.conditionalPut(toItem({ ...task, ...expires }, taskItem(launch)), [NEW]),
     ]);
   }
 
   async read(run: string): Promise<ProbeRecord | undefined> {
     const item = await this.#table.get({ run, item: PROBE_ITEM });
-    return item && (withoutSortKey(item) as unknown as ProbeRecord);
+    return item && fromItem<ProbeRecord>(item);
   }
 
   /** The task's record, and in it the report once there is one. */
   async readTask(run: string, launch: string): Promise<ProbedTask | undefined> {
     const item = await this.#table.get({ run, item: taskItem(launch) });
-    return item && (withoutSortKey(item) as unknown as ProbedTask);
+    return item && fromItem<ProbedTask>(item);
   }
 
   /** The one PutItem of a worker, which otherwise only an item in quarantine would need. */
@@ -103,8 +104,4 @@ export class ProbeStore {
       instance,
     });
   }
-}
-
-function withoutSortKey({ item: _, ...record }: ControlItem): Record<string, unknown> {
-  return record;
 }

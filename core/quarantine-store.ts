@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import type { ControlTable } from './control-table.ts';
+import { fromItem, toItem } from './record-item.ts';
 import { QUARANTINE_PREFIX, type QuarantineRecord } from './records.ts';
 
 /**
@@ -14,12 +15,12 @@ export class QuarantineStore {
   }
 
   async add(record: QuarantineRecord): Promise<void> {
-    await this.#table.put({ ...record, item: quarantineItem(record.key) }, []);
+    await this.#table.put(toItem(record, quarantineItem(record.key)), []);
   }
 
   async list(run: string): Promise<QuarantineRecord[]> {
     const items = await this.#table.query(run, QUARANTINE_PREFIX);
-    return items.map(({ item: _, ...record }) => record as unknown as QuarantineRecord);
+    return items.map(fromItem<QuarantineRecord>);
   }
 
   /** The item was written after all, or is gone. The record stays, as evidence. */

@@ -168,12 +168,12 @@ export interface UndoLogRecord {
 
 /** Of an undo: the run that it takes back, and what is needed to read that run's log. */
 export interface UndoneRun extends UndoLogRecord {
-  readonly run: string;
+  readonly runId: string;
   readonly totalSegments: number;
 }
 
 export interface RunRecord {
-  readonly run: string;
+  readonly runId: string;
   readonly status: RunStatus;
   readonly desired: DesiredState;
   readonly stopReason?: StopReason;
@@ -336,8 +336,8 @@ export interface TaskEnd {
 }
 
 export interface TaskRecord {
-  readonly run: string;
-  readonly launch: string;
+  readonly runId: string;
+  readonly launchId: string;
   readonly pass: number;
   readonly segments: readonly number[];
   readonly status: TaskStatus;
@@ -402,13 +402,13 @@ export const SEGMENT_TRANSITIONS: Readonly<Record<SegmentStatus, Partial<Record<
 export const MAX_TOTAL_SEGMENTS = 1_000_000;
 
 export interface SegmentRecord {
-  readonly run: string;
+  readonly runId: string;
   readonly segment: number;
   readonly totalSegments: number;
   readonly pass: number;
   readonly status: SegmentStatus;
   /** The launch that owns it. */
-  readonly launch?: string;
+  readonly launchId?: string;
   /** The launch that last moved the checkpoint. */
   readonly progressedBy?: string;
   /** Raised by every checkpoint of this segment, in whatever launch. */
@@ -431,7 +431,7 @@ export interface SegmentRecord {
 }
 
 export interface QuarantineRecord {
-  readonly run: string;
+  readonly runId: string;
   /** DynamoDB JSON. */
   readonly key: string;
   readonly reason: string;
@@ -443,7 +443,7 @@ export interface QuarantineRecord {
 }
 
 export interface VerificationRecord {
-  readonly run: string;
+  readonly runId: string;
   readonly pass: number;
   readonly totalSegments: number;
   readonly startedAt: string;

@@ -16,7 +16,7 @@ export interface Persistence {
  * @param what for the message, as in "Reading the items back"
  * @throws SystemicError when it is refused for good; the signal's reason when it aborts.
  */
-export async function persistently<T>(
+export async function retryUntilAnswered<T>(
   what: string,
   { clock, signal, onThrottled }: Persistence,
   call: () => Promise<T>,

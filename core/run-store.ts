@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import type { ControlItem, ControlTable } from './control-table.ts';
 import { FleetfillError, SupersededError, TableLockedError } from './errors.ts';
+import { fromItem, toItem } from './record-item.ts';
 import {
   isFinished,
   LOCK_ITEM,
@@ -31,7 +32,7 @@ export type OperatorEdit = Partial<
 
 /** The right to supervise a run: every write of a supervisor names it. */
 export interface Supervision {
-  readonly run: string;
+  readonly runId: string;
   readonly epoch: number;
 }
 
@@ -68,26 +69,26 @@ export class RunStore {
     const held = await this.#table.get(lock);
     const released = held && (await this.#isReleased(held)) ? String(held['holder']) : '';
     const taken = await this.#table.transact([
-      this.#table.conditionalPut({ ...lock, holder: run.run, at: run.createdAt }, [LOCK_IS_FREE], {
+      this.#table.conditionalPut({ ...lock, holder: run.runId, at: run.createdAt }, [LOCK_IS_FREE], {
         released,
       }),
-      this.#table.conditionalPut({ ...record, item: RUN_ITEM }, [NEW]),
+      this.#table.conditionalPut(toItem(record, RUN_ITEM), [NEW]),
     ]);
     if (taken) return record;
     const now = await this.#table.get(lock);
     const holder = now ? String(now['holder']) : undefined;
-    if (holder === run.run) return this.readAsSupervisor({ run: run.run, epoch: record.epoch });
+    if (holder === run.runId) return this.readAsSupervisor({ runId: run.runId, epoch: record.epoch });
     if (holder === undefined) return this.create(run);
     throw new TableLockedError(holder, `The unfinished run ${holder} holds the table ${run.table}.`);
   }
 
   async read(run: string): Promise<RunRecord | undefined> {
     const item = await this.#table.get({ run, item: RUN_ITEM });
-    return item && asRun(item);
+    return item && fromItem<RunRecord>(item);
   }
 
   async list(): Promise<RunRecord[]> {
-    const runs = (await this.#table.scanItems(RUN_ITEM)).map(asRun);
+    const runs = (await this.#table.scanItems(RUN_ITEM)).map(fromItem<RunRecord>);
     return runs.sort((a, b) => (a.createdAt < b.createdAt ? 1 : -1));
   }
 
@@ -160,12 +161,12 @@ export class RunStore {
    * @throws SupersededError when another orchestrator supervises the run.
    */
   async supervise(
-    { run, epoch }: Supervision,
+    { runId: run, epoch }: Supervision,
     edit: (record: RunRecord) => Partial<RunRecord> | undefined,
   ): Promise<RunRecord> {
     const nonce = randomUUID();
     for (;;) {
-      const record = await this.readAsSupervisor({ run, epoch });
+      const record = await this.readAsSupervisor({ runId: run, epoch });
       if (record.supervisorWrite === nonce) return record;
       const changed = edit(record);
       if (!changed) return record;
@@ -179,7 +180,7 @@ export class RunStore {
   }
 
   /** @throws SupersededError when another orchestrator supervises the run. */
-  async readAsSupervisor({ run, epoch }: Supervision): Promise<RunRecord> {
+  async readAsSupervisor({ runId: run, epoch }: Supervision): Promise<RunRecord> {
     const record = await this.read(run);
     if (!record)
       throw new FleetfillError('RunVanished', `The record of run ${run} is gone from the control table.`);
@@ -190,11 +191,11 @@ export class RunStore {
   }
 
   async writeVerification(record: VerificationRecord): Promise<void> {
-    await this.#table.put({ ...record, item: verificationItem(record.pass) }, []);
+    await this.#table.put(toItem(record, verificationItem(record.pass)), []);
   }
 
   async verifications(run: string): Promise<VerificationRecord[]> {
-    return (await this.#table.query(run, VERIFICATION_PREFIX)) as unknown as VerificationRecord[];
+    return (await this.#table.query(run, VERIFICATION_PREFIX)).map(fromItem<VerificationRecord>);
   }
 
   async #replace(
@@ -203,7 +204,7 @@ export class RunStore {
     further: readonly string[] = [],
   ): Promise<RunRecord | undefined> {
     const record = { ...next, version: old.version + 1 };
-    const outcome = await this.#table.put({ ...record, item: RUN_ITEM }, [SAME_VERSION, ...further], {
+    const outcome = await this.#table.put(toItem(record, RUN_ITEM), [SAME_VERSION, ...further], {
       version: old.version,
       epoch: old.epoch,
     });
@@ -214,18 +215,18 @@ export class RunStore {
   async #finish(old: RunRecord, next: RunRecord): Promise<RunRecord | undefined> {
     const record = { ...next, version: old.version + 1 };
     const finished = await this.#table.transact([
-      this.#table.conditionalPut({ ...record, item: RUN_ITEM }, [SAME_VERSION, SAME_EPOCH], {
+      this.#table.conditionalPut(toItem(record, RUN_ITEM), [SAME_VERSION, SAME_EPOCH], {
         version: old.version,
         epoch: old.epoch,
       }),
       this.#table.conditionalDelete({ run: lockRun(old), item: LOCK_ITEM }, [LOCK_IS_MINE], {
-        holder: old.run,
+        holder: old.runId,
       }),
     ]);
     if (finished) return record;
     // A lock that is not this run's any more is not its to release, and must not keep it from ending.
     const lock = await this.#table.get({ run: lockRun(old), item: LOCK_ITEM });
-    return lock?.['holder'] === old.run ? undefined : this.#replace(old, next, [SAME_EPOCH]);
+    return lock?.['holder'] === old.runId ? undefined : this.#replace(old, next, [SAME_EPOCH]);
   }
 
   async #isReleased(lock: ControlItem): Promise<boolean> {
@@ -244,9 +245,4 @@ function assertTransition(from: RunStatus, to: RunStatus): void {
   if (from !== to && RUN_TRANSITIONS[from][to] === undefined) {
     throw new FleetfillError('ForbiddenTransition', `A run that is ${from} cannot become ${to}.`);
   }
-}
-
-function asRun(item: ControlItem): RunRecord {
-  const { item: _, ...record } = item;
-  return record as unknown as RunRecord;
 }

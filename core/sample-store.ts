@@ -1,4 +1,5 @@
 import type { ControlTable } from './control-table.ts';
+import { fromItem, toItem } from './record-item.ts';
 import type { Counters, Rates, RunStatus, TrafficCut } from './records.ts';
 
 const SAMPLE_PREFIX = 'SAMPLE#';
@@ -9,7 +10,7 @@ const VERIFICATION_SEGMENTS_PREFIX = 'VERIFICATION-SEGMENTS#';
  * nothing is lost when some are left out.
  */
 export interface SampleRecord {
-  readonly run: string;
+  readonly runId: string;
   /** ISO 8601 UTC. The youngest sample also tells that somebody supervises the run. */
   readonly at: string;
   readonly status: RunStatus;
@@ -30,7 +31,7 @@ export interface SampleRecord {
 
 /** How far each segment of a verification scan is. What it proved stands in VERIFICATION#<pass>, and nowhere else. */
 export interface VerificationProgress {
-  readonly run: string;
+  readonly runId: string;
   readonly pass: number;
   readonly startedAt: string;
   readonly at: string;
@@ -61,11 +62,11 @@ export class SampleStore {
 
   /** Puts a sample in its place, over the one that stands there: the youngest is moved on until it is old enough. */
   async write(record: SampleRecord, position: SamplePosition): Promise<void> {
-    await this.#table.put({ ...record, item: sampleItem(position) }, []);
+    await this.#table.put(toItem(record, sampleItem(position)), []);
   }
 
   async list(run: string): Promise<SampleRecord[]> {
-    return (await this.#table.query(run, SAMPLE_PREFIX)).map(asSample);
+    return (await this.#table.query(run, SAMPLE_PREFIX)).map(fromItem<SampleRecord>);
   }
 
   /** The youngest sample of a supervisor, from a position on at which it was seen before. */
@@ -84,19 +85,15 @@ export class SampleStore {
 
   async writeVerification(progress: VerificationProgress): Promise<void> {
     const pass = String(progress.pass).padStart(4, '0');
-    await this.#table.put({ ...progress, item: `${VERIFICATION_SEGMENTS_PREFIX}${pass}` }, []);
+    await this.#table.put(toItem(progress, `${VERIFICATION_SEGMENTS_PREFIX}${pass}`), []);
   }
 
   async verifications(run: string): Promise<VerificationProgress[]> {
     const items = await this.#table.query(run, VERIFICATION_SEGMENTS_PREFIX);
-    return items.map(({ item: _, ...record }) => record as unknown as VerificationProgress);
+    return items.map(fromItem<VerificationProgress>);
   }
 }
 
 function sampleItem({ epoch, number }: SamplePosition): string {
   return `${SAMPLE_PREFIX}${String(epoch).padStart(6, '0')}#${String(number).padStart(6, '0')}`;
-}
-
-function asSample({ item: _, ...record }: Record<string, unknown>): SampleRecord {
-  return record as unknown as SampleRecord;
 }

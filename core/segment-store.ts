@@ -1,6 +1,7 @@
 import type { ControlItem, ControlTable, Outcome } from './control-table.ts';
 import { AuthorityLostError } from './errors.ts';
 import type { ItemSize } from './rate/capacity-estimate.ts';
+import { fromItem, toItem } from './record-item.ts';
 import { type Counters, NO_COUNTERS, SEGMENT_PREFIX, type SegmentRecord, segmentItem } from './records.ts';
 
 const UNKNOWN = 'attribute_not_exists(#run)';
@@ -36,10 +37,10 @@ export interface Checkpoint {
 
 /** The launch that writes, and where. */
 export interface SegmentOwner {
-  readonly run: string;
+  readonly runId: string;
   readonly segment: number;
   readonly pass: number;
-  readonly launch: string;
+  readonly launchId: string;
 }
 
 /**
@@ -64,28 +65,28 @@ export class SegmentStore {
   }
 
   async list(run: string): Promise<SegmentRecord[]> {
-    return (await this.#table.query(run, SEGMENT_PREFIX)).map(asSegment);
+    return (await this.#table.query(run, SEGMENT_PREFIX)).map(fromItem<SegmentRecord>);
   }
 
   async read(run: string, segment: number): Promise<SegmentRecord | undefined> {
     const item = await this.#table.get({ run, item: segmentItem(segment) });
-    return item && asSegment(item);
+    return item && fromItem<SegmentRecord>(item);
   }
 
   /** Gives a segment that has no record yet to a launch. */
   async assignNew(owner: SegmentOwner, totalSegments: number): Promise<boolean> {
     const record: SegmentRecord = {
-      run: owner.run,
+      runId: owner.runId,
       segment: owner.segment,
       totalSegments,
       pass: owner.pass,
       status: 'assigned',
-      launch: owner.launch,
+      launchId: owner.launchId,
       sequence: 0,
       counters: NO_COUNTERS,
       attempts: 0,
     };
-    const outcome = await this.#table.put({ ...record, item: segmentItem(owner.segment) }, [UNKNOWN]);
+    const outcome = await this.#table.put(toItem(record, segmentItem(owner.segment)), [UNKNOWN]);
     return isMine(outcome, owner);
   }
 
@@ -96,9 +97,9 @@ export class SegmentStore {
   async assign(seen: SegmentRecord, owner: SegmentOwner, attempts: number): Promise<boolean> {
     const outcome = await this.#table.update(
       this.#key(owner),
-      { set: { status: 'assigned', launch: owner.launch, attempts } },
-      [SAME_PASS, NOT_COMPLETE, seen.launch === undefined ? NO_OWNER : OWNER_UNCHANGED],
-      { ...STATUSES, pass: owner.pass, owner: seen.launch },
+      { set: { status: 'assigned', launch: owner.launchId, attempts } },
+      [SAME_PASS, NOT_COMPLETE, seen.launchId === undefined ? NO_OWNER : OWNER_UNCHANGED],
+      { ...STATUSES, pass: owner.pass, owner: seen.launchId },
     );
     return isMine(outcome, owner);
   }
@@ -112,9 +113,9 @@ export class SegmentStore {
       this.#key(owner),
       { set: { status: 'running' } },
       [OWNED_BY_ME, SAME_PASS, CLAIMABLE],
-      { ...STATUSES, launch: owner.launch, pass: owner.pass },
+      { ...STATUSES, launch: owner.launchId, pass: owner.pass },
     );
-    if (!outcome.refused) return asSegment(outcome.item);
+    if (!outcome.refused) return fromItem<SegmentRecord>(outcome.item);
     throw notMine(owner, outcome.existing);
   }
 
@@ -134,17 +135,17 @@ export class SegmentStore {
       this.#key(owner),
       { set: { status: 'pending' }, remove: ['launch'] },
       [OWNED_BY_ME, SAME_PASS, CLAIMABLE],
-      { ...STATUSES, launch: owner.launch, pass: owner.pass },
+      { ...STATUSES, launch: owner.launchId, pass: owner.pass },
     );
   }
 
   /** Too many launches in a row made no progress with it. */
   async fail(seen: SegmentRecord, attempts: number, reason: string): Promise<void> {
     await this.#table.update(
-      { run: seen.run, item: segmentItem(seen.segment) },
+      { run: seen.runId, item: segmentItem(seen.segment) },
       { set: { status: 'failed', reason, attempts }, remove: ['launch'] },
-      [SAME_PASS, NOT_COMPLETE, SAME_SEQUENCE, seen.launch === undefined ? NO_OWNER : OWNER_UNCHANGED],
-      { ...STATUSES, pass: seen.pass, sequence: seen.sequence, owner: seen.launch },
+      [SAME_PASS, NOT_COMPLETE, SAME_SEQUENCE, seen.launchId === undefined ? NO_OWNER : OWNER_UNCHANGED],
+      { ...STATUSES, pass: seen.pass, sequence: seen.sequence, owner: seen.launchId },
     );
   }
 
@@ -152,7 +153,7 @@ export class SegmentStore {
   async reopen(seen: SegmentRecord, pass: number): Promise<void> {
     const afresh = pass === seen.pass ? [] : ['lastEvaluatedKey'];
     await this.#table.update(
-      { run: seen.run, item: segmentItem(seen.segment) },
+      { run: seen.runId, item: segmentItem(seen.segment) },
       {
         set: { status: 'pending', pass, attempts: 0 },
         remove: ['launch', 'completedAt', 'reason', 'progressedBy', ...afresh],
@@ -171,19 +172,19 @@ export class SegmentStore {
           lastEvaluatedKey: checkpoint.lastEvaluatedKey,
           counters: checkpoint.counters,
           undoChunks: checkpoint.undoChunks,
+          progressedBy: owner.launchId,
           itemSize: checkpoint.itemSize,
-          progressedBy: owner.launch,
           progressAt: checkpoint.at,
           attempts: 0,
           ...end,
         },
       },
       [OWNED_BY_ME, SAME_PASS, RUNNING, LATER_SEQUENCE],
-      { ...STATUSES, launch: owner.launch, pass: owner.pass, sequence: checkpoint.sequence },
+      { ...STATUSES, launch: owner.launchId, pass: owner.pass, sequence: checkpoint.sequence },
     );
     if (!outcome.refused) return;
-    const existing = outcome.existing && asSegment(outcome.existing);
-    const owned = existing?.launch === owner.launch && existing.pass === owner.pass;
+    const existing = outcome.existing && fromItem<SegmentRecord>(outcome.existing);
+    const owned = existing?.launchId === owner.launchId && existing.pass === owner.pass;
     const written = end['status']
       ? existing?.status === end['status']
       : existing?.sequence === checkpoint.sequence;
@@ -191,14 +192,14 @@ export class SegmentStore {
     if (!mine) throw notMine(owner, outcome.existing);
   }
 
-  #key({ run, segment }: SegmentOwner) {
+  #key({ runId: run, segment }: SegmentOwner) {
     return { run, item: segmentItem(segment) };
   }
 }
 
 function isMine(outcome: Outcome, owner: SegmentOwner): boolean {
   if (!outcome.refused) return true;
-  return outcome.existing !== undefined && outcome.existing['launch'] === owner.launch;
+  return outcome.existing !== undefined && outcome.existing['launch'] === owner.launchId;
 }
 
 function notMine(owner: SegmentOwner, existing: ControlItem | undefined): AuthorityLostError {
@@ -206,9 +207,4 @@ function notMine(owner: SegmentOwner, existing: ControlItem | undefined): Author
     ? `it is ${existing['status']}, owned by ${existing['launch'] ?? 'nobody'}, in pass ${existing['pass']}`
     : 'it has no record';
   return new AuthorityLostError(`Segment ${owner.segment} is not this launch's to write: ${now}.`);
-}
-
-function asSegment(item: ControlItem): SegmentRecord {
-  const { item: _, ...record } = item;
-  return record as unknown as SegmentRecord;
 }

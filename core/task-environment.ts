@@ -9,7 +9,7 @@ import { MAX_TOTAL_SEGMENTS } from './records.ts';
  */
 export interface TaskEnvironment {
   readonly runId: string;
-  readonly launch: string;
+  readonly launchId: string;
   /** Zero-based segments of the parallel Scan, in the order in which the worker takes them. */
   readonly segments: readonly number[];
   readonly totalSegments: number;
@@ -98,7 +98,7 @@ export function parseTaskEnvironment(
   const given = parsed.data;
   return {
     runId: given.FLEETFILL_RUN_ID,
-    launch: given.FLEETFILL_LAUNCH,
+    launchId: given.FLEETFILL_LAUNCH,
     segments: given.FLEETFILL_SEGMENTS,
     totalSegments: given.FLEETFILL_TOTAL_SEGMENTS,
     table: given.FLEETFILL_TABLE,
@@ -113,7 +113,7 @@ export function parseTaskEnvironment(
 export function encodeTaskEnvironment(task: TaskEnvironment): { name: string; value: string }[] {
   const values: Record<keyof typeof variables.shape, string> = {
     FLEETFILL_RUN_ID: task.runId,
-    FLEETFILL_LAUNCH: task.launch,
+    FLEETFILL_LAUNCH: task.launchId,
     FLEETFILL_SEGMENTS: task.segments.join(','),
     FLEETFILL_TOTAL_SEGMENTS: String(task.totalSegments),
     FLEETFILL_TABLE: task.table,

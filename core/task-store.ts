@@ -1,5 +1,6 @@
-import type { ControlItem, ControlTable } from './control-table.ts';
+import type { ControlTable } from './control-table.ts';
 import { AuthorityLostError } from './errors.ts';
+import { fromItem, toItem } from './record-item.ts';
 import {
   type DesiredState,
   RUN_ITEM,
@@ -22,11 +23,14 @@ const RUN_IS_WANTED = '#desired = :run';
 
 const AUTHORITY_STATUSES = { launching: 'launching', running: 'running' };
 
-export type NewLaunch = Pick<TaskRecord, 'run' | 'launch' | 'pass' | 'segments' | 'granted' | 'launchedAt'>;
+export type NewLaunch = Pick<
+  TaskRecord,
+  'runId' | 'launchId' | 'pass' | 'segments' | 'granted' | 'launchedAt'
+>;
 
 export interface Heartbeat {
-  readonly run: string;
-  readonly launch: string;
+  readonly runId: string;
+  readonly launchId: string;
   /** Of the process, so that a second process of the same launch is refused. */
   readonly instance: string;
   /** One more than in the last heartbeat that was sent, whether or not its reply came. */
@@ -86,23 +90,23 @@ export class TaskStore {
       heartbeat: 0,
     };
     const created = await this.#table.transact([
-      this.#table.conditionCheck({ run: launch.run, item: RUN_ITEM }, [SAME_EPOCH, RUN_IS_WANTED], {
+      this.#table.conditionCheck({ run: launch.runId, item: RUN_ITEM }, [SAME_EPOCH, RUN_IS_WANTED], {
         epoch,
         run: 'run',
       }),
-      this.#table.conditionalPut({ ...record, item: taskItem(launch.launch) }, [NEW]),
+      this.#table.conditionalPut(toItem(record, taskItem(launch.launchId)), [NEW]),
     ]);
     // The launch is a nonce: if its record is there, the lost reply was a yes.
-    return created || (await this.read(launch.run, launch.launch)) !== undefined;
+    return created || (await this.read(launch.runId, launch.launchId)) !== undefined;
   }
 
   async read(run: string, launch: string): Promise<TaskRecord | undefined> {
     const item = await this.#table.get({ run, item: taskItem(launch) });
-    return item && asTask(item);
+    return item && fromItem<TaskRecord>(item);
   }
 
   async list(run: string): Promise<TaskRecord[]> {
-    return (await this.#table.query(run, TASK_PREFIX)).map(asTask);
+    return (await this.#table.query(run, TASK_PREFIX)).map(fromItem<TaskRecord>);
   }
 
   /**
@@ -111,7 +115,7 @@ export class TaskStore {
    */
   async heartbeat(beat: Heartbeat): Promise<TaskRecord> {
     const outcome = await this.#table.update(
-      { run: beat.run, item: taskItem(beat.launch) },
+      { run: beat.runId, item: taskItem(beat.launchId) },
       {
         set: {
           status: 'running',
@@ -127,8 +131,8 @@ export class TaskStore {
       [IN_AUTHORITY, SAME_PROCESS, LATER_HEARTBEAT],
       { ...AUTHORITY_STATUSES, instance: beat.instance, heartbeat: beat.number },
     );
-    if (!outcome.refused) return asTask(outcome.item);
-    const existing = outcome.existing && asTask(outcome.existing);
+    if (!outcome.refused) return fromItem<TaskRecord>(outcome.item);
+    const existing = outcome.existing && fromItem<TaskRecord>(outcome.existing);
     const mine = existing?.status === 'running' && existing.instance === beat.instance;
     if (mine && existing.heartbeat >= beat.number) return existing;
     throw new AuthorityLostError(
@@ -166,14 +170,15 @@ export class TaskStore {
    */
   async fence(task: TaskRecord, end: TaskEnd, at: string): Promise<boolean> {
     const outcome = await this.#table.update(
-      { run: task.run, item: taskItem(task.launch) },
+      { run: task.runId, item: taskItem(task.launchId) },
       { set: { status: 'lapsed', end, endedAt: at } },
       [IN_AUTHORITY, SAME_HEARTBEAT],
       { ...AUTHORITY_STATUSES, heartbeat: task.heartbeat },
     );
     if (!outcome.refused) return true;
     return (
-      outcome.existing !== undefined && !['launching', 'running'].includes(asTask(outcome.existing).status)
+      outcome.existing !== undefined &&
+      !['launching', 'running'].includes(fromItem<TaskRecord>(outcome.existing).status)
     );
   }
 
@@ -195,7 +200,7 @@ export class TaskStore {
   ): Promise<boolean> {
     const { granted, held, renewal } = grant;
     const outcome = await this.#table.update(
-      { run: task.run, item: taskItem(task.launch) },
+      { run: task.runId, item: taskItem(task.launchId) },
       { set: { granted, held, renewal } },
       [IN_AUTHORITY, SAME_EPOCH, LATER_RENEWAL],
       { ...AUTHORITY_STATUSES, epoch, renewal },
@@ -216,17 +221,12 @@ export class TaskStore {
   /** Puts this supervisor's epoch on a task; the older supervisor's grants are refused from then on. */
   async adopt(task: TaskRecord, { epoch }: Supervision): Promise<TaskRecord | undefined> {
     const outcome = await this.#table.update(
-      { run: task.run, item: taskItem(task.launch) },
+      { run: task.runId, item: taskItem(task.launchId) },
       { set: { epoch } },
       [IN_AUTHORITY, OLDER_EPOCH],
       { ...AUTHORITY_STATUSES, epoch },
     );
-    if (!outcome.refused) return asTask(outcome.item);
-    return outcome.existing && asTask(outcome.existing);
+    if (!outcome.refused) return fromItem<TaskRecord>(outcome.item);
+    return outcome.existing && fromItem<TaskRecord>(outcome.existing);
   }
-}
-
-function asTask(item: ControlItem): TaskRecord {
-  const { item: _, ...record } = item;
-  return record as unknown as TaskRecord;
 }

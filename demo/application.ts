@@ -2,7 +2,7 @@ import { setMaxListeners } from 'node:events';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import { type ApplicationStats, ApplicationStatsRecorder } from './application-stats.ts';
-import { Frontier } from './contended-keys.ts';
+import { ContendedKeys } from './contended-keys.ts';
 import type { Item } from './item.ts';
 import type { Journal } from './journal.ts';
 import { DEFAULT_MIX, type OperationMix } from './operation-mix.ts';
@@ -45,7 +45,7 @@ const LONGEST_LAG_MS = 1000;
  */
 export class Application {
   readonly #options: ApplicationOptions;
-  readonly #frontier: Frontier | undefined;
+  readonly #frontier: ContendedKeys | undefined;
   readonly #stats = new ApplicationStatsRecorder();
   readonly #stopped = new AbortController();
   #lanes: Promise<void>[] = [];
@@ -59,7 +59,7 @@ export class Application {
     this.#options = options;
     const { client, table, journal, followSegments: segments } = options;
     if (segments !== undefined) {
-      this.#frontier = new Frontier({
+      this.#frontier = new ContendedKeys({
         client,
         table,
         key: journal.key,
@@ -130,7 +130,7 @@ export class Application {
     this.#stopped.abort();
   }
 
-  async #follow(frontier: Frontier): Promise<void> {
+  async #follow(frontier: ContendedKeys): Promise<void> {
     const { signal } = this.#stopped;
     while (!signal.aborted) {
       // A look that fails leaves the keys of the last one; the application does not depend on it.

@@ -1,7 +1,7 @@
 import { type DynamoDBClient, ScanCommand } from '@aws-sdk/client-dynamodb';
 import { type Item, type KeySchema, keyAttributes, keyText } from './item.ts';
 
-export interface FrontierOptions {
+export interface ContendedKeysOptions {
   readonly client: DynamoDBClient;
   readonly table: string;
   readonly key: KeySchema;
@@ -22,13 +22,13 @@ const KEYS_PER_LOOK = 100;
  * instead of passing by. It knows nothing of the tool but its number of segments: an item that lacks the
  * attribute, in a segment whose earlier items have it, is next.
  */
-export class Frontier {
-  readonly #options: FrontierOptions;
+export class ContendedKeys {
+  readonly #options: ContendedKeysOptions;
   readonly #done = new Set<number>();
   #looks = 0;
   #next: string[] = [];
 
-  constructor(options: FrontierOptions) {
+  constructor(options: ContendedKeysOptions) {
     this.#options = options;
   }
 

@@ -3,7 +3,7 @@ import { FIGURE_METRICS, type Figure, type MetricSums } from './metric-sums.ts';
 import { describeDeviations, type JournalReport } from './oracle.ts';
 import type { RunFinished } from './run-events.ts';
 
-export interface Evidence {
+export interface CrossCheckInput {
   readonly exitCode: number | null;
   readonly finished: RunFinished;
   readonly strayLines: readonly string[];
@@ -20,7 +20,7 @@ const ROUNDING = 0.01;
  * journal, CloudWatch. For runs without crashes and lost replies, where the counters must be exact.
  * @returns what disagrees, a sentence each; empty when nothing does.
  */
-export function findDisagreements(evidence: Evidence): string[] {
+export function crossCheck(evidence: CrossCheckInput): string[] {
   const { exitCode, finished, strayLines, journal, metrics, application } = evidence;
   const found: string[] = [];
   if (finished.status !== 'verified' || exitCode !== 0) {

@@ -6,7 +6,7 @@ import { Application } from './application.ts';
 import type { ApplicationStats } from './application-stats.ts';
 import { oneLine } from './command-line.ts';
 import { createTable } from './create-table.ts';
-import { findDisagreements } from './cross-check.ts';
+import { crossCheck } from './cross-check.ts';
 import type { DemoOptions } from './demo-options.ts';
 import type { DemoOutput } from './demo-output.ts';
 import type { FillResult } from './fill.ts';
@@ -17,7 +17,7 @@ import { readMetricSums } from './metric-sums.ts';
 import { compare } from './oracle.ts';
 import { type OrchestrationResult, orchestrate } from './orchestration.ts';
 import { openPlaces } from './places.ts';
-import { RunPage, type RunPictureOptions, writeReport } from './run-picture.ts';
+import { RunPage, type RunPageOptions, writeReport } from './run-page.ts';
 import { RunProgress } from './run-progress.ts';
 import { number, summarize } from './summary.ts';
 
@@ -53,7 +53,7 @@ export async function runDemo(run: DemoRun): Promise<number> {
   let page: RunPage | undefined;
   const openPage = (runId: string) => {
     if (!run.options.dashboard) return;
-    page ??= new RunPage(pictureOf(run, runId), url => run.output.say(`Watch it at ${url}`));
+    page ??= new RunPage(pageOptionsOf(run, runId), url => run.output.say(`Watch it at ${url}`));
   };
   try {
     const performed = await perform(run, client, openPage);
@@ -67,7 +67,7 @@ export async function runDemo(run: DemoRun): Promise<number> {
   }
 }
 
-function pictureOf({ orchestratorBundle }: DemoRun, runId: string): RunPictureOptions {
+function pageOptionsOf({ orchestratorBundle }: DemoRun, runId: string): RunPageOptions {
   return { bundle: orchestratorBundle, runId, environment: process.env };
 }
 
@@ -164,10 +164,10 @@ async function judge(run: DemoRun, client: DynamoDBClient, performed: Performanc
   const journal = await compare(client, TABLE, performed.journal, { attribute: ATTRIBUTE, value });
   const metrics = await readMetrics(startedAt);
   const evidence = { exitCode, finished: finished.event, strayLines, journal, metrics, application };
-  const disagreements = findDisagreements(evidence);
+  const disagreements = crossCheck(evidence);
   output.emit('journal.compared', runId, { ...journal, disagreements, metrics, application });
   output.passOn(finished.line);
-  const report = await writeReport(pictureOf(run, finished.event.runId)).catch((error: unknown) => error);
+  const report = await writeReport(pageOptionsOf(run, finished.event.runId)).catch((error: unknown) => error);
   const durationMs = Date.now() - startedAt.getTime();
   output.say(
     summarize({ options, filled, application, finished: finished.event, journal, disagreements, durationMs }),

@@ -60,7 +60,7 @@ export async function compare(
   if (journal.inFlight > 0) throw new Error('The application is still writing; stop it before comparing.');
   if (journal.attribute !== attribute) throw new Error(`The journal was kept for "${journal.attribute}".`);
   const toolValues: readonly AttributeValue[] = Array.isArray(value) ? value : [value];
-  const tally = new Tally();
+  const tally = new JournalCounts();
   const seen = new Set<string>();
   let filledNow = 0;
   let applicationSet = 0;
@@ -135,7 +135,7 @@ export function describeDeviations(report: JournalReport, examples = 3): string[
   ]);
 }
 
-class Tally {
+class JournalCounts {
   readonly counts: Partial<Record<DeviationKind, number>> = {};
   readonly examples: Deviation[] = [];
   total = 0;

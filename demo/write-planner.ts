@@ -1,4 +1,4 @@
-import type { Frontier } from './contended-keys.ts';
+import type { ContendedKeys } from './contended-keys.ts';
 import { draw } from './draw.ts';
 import { type Item, keyOf, keyText } from './item.ts';
 import type { Journal } from './journal.ts';
@@ -24,7 +24,7 @@ export interface WritePlannerOptions {
   readonly newItem: (index: number) => Item;
   readonly seed: string;
   readonly mix: OperationMix;
-  readonly frontier: Frontier | undefined;
+  readonly frontier: ContendedKeys | undefined;
 }
 
 /** The part of writes to existing items that go where the tool is at work, as far as that is known. */

@@ -19,8 +19,8 @@ interface HeartbeatReport {
 export interface AuthorityOptions {
   readonly tasks: TaskStore;
   readonly clock: Clock;
-  readonly run: string;
-  readonly launch: string;
+  readonly runId: string;
+  readonly launchId: string;
   readonly instance: string;
   readonly heartbeatMs: number;
   readonly authorityMs: number;
@@ -113,12 +113,21 @@ export class Authority {
   }
 
   async #beat(): Promise<TaskRecord> {
-    const { tasks, clock, run, launch, instance, authorityMs, report, onRecord } = this.#options;
+    const {
+      tasks,
+      clock,
+      runId: run,
+      launchId: launch,
+      instance,
+      authorityMs,
+      report,
+      onRecord,
+    } = this.#options;
     this.#number += 1;
     const startedAtMs = clock.monotonicMs();
     const record = await tasks.heartbeat({
-      run,
-      launch,
+      runId: run,
+      launchId: launch,
       instance,
       number: this.#number,
       at: clock.nowIso(),

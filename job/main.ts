@@ -23,7 +23,7 @@ async function main(): Promise<number> {
   }
   const stop = new AbortController();
   listenForTermination(stop);
-  const log = createLog({ run: task.runId, launch: task.launch });
+  const log = createLog({ run: task.runId, launch: task.launchId });
   try {
     return await runWorker({
       task,

@@ -35,8 +35,8 @@ export async function runProbe(options: WorkerOptions, probe: ProbeRecord): Prom
   const authority = new Authority({
     tasks,
     clock,
-    run: task.runId,
-    launch: task.launch,
+    runId: task.runId,
+    launchId: task.launchId,
     instance,
     heartbeatMs: probe.heartbeatMs,
     authorityMs: probe.authorityMs,
@@ -53,14 +53,14 @@ export async function runProbe(options: WorkerOptions, probe: ProbeRecord): Prom
   await authority.stop();
   const failed = steps.filter(({ ok }) => !ok);
   for (const { step, detail } of failed) log.error({ step, reason: detail }, 'probe step failed');
-  await store.report(task.runId, task.launch, instance, steps);
+  await store.report(task.runId, task.launchId, instance, steps);
   const end = stop.signal.aborted
     ? ({ kind: 'sigterm', message: describeError(stop.signal.reason) } as const)
     : ({
         kind: 'done',
         message: `${steps.length - failed.length} of ${steps.length} steps as they must be`,
       } as const);
-  await tasks.finish(task.runId, task.launch, instance, end, clock.nowIso());
+  await tasks.finish(task.runId, task.launchId, instance, end, clock.nowIso());
   log.info({ end: end.kind, reason: end.message }, 'probe ended');
   if (stop.signal.aborted) return SIGTERM_EXIT_CODE;
   return failed.length === 0 ? 0 : 1;
@@ -145,7 +145,7 @@ async function tryEverything(
     return `zeros published in ${task.namespace}`;
   });
   await step('record', async () => {
-    await store.putNote(task.runId, task.launch, clock.nowIso());
+    await store.putNote(task.runId, task.launchId, clock.nowIso());
     return 'a record kept in the control table';
   });
   return steps;

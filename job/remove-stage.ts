@@ -40,7 +40,7 @@ export interface RemoveStageOptions {
   readonly rate: RateControl;
   readonly quarantine: QuarantineStore;
   readonly clock: Clock;
-  readonly run: string;
+  readonly runId: string;
   /** Requests in flight at most. */
   readonly writers: number;
 }
@@ -155,10 +155,10 @@ export class RemoveStage {
   }
 
   async #quarantine(removal: Removal, reason: string, signal: AbortSignal): Promise<void> {
-    const { quarantine, run, clock } = this.#options;
+    const { quarantine, runId, clock } = this.#options;
     try {
       await quarantine.add({
-        run,
+        runId,
         key: encodeAttributeMap(removal.value.key),
         reason,
         attempts: removal.tries + 1,

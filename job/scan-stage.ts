@@ -1,7 +1,7 @@
 import { type AttributeMap, decodeKey, encodeAttributeMap } from '../core/attribute-value.ts';
 import type { Clock } from '../core/clock.ts';
 import type { RateControl } from '../core/rate/rate-control.ts';
-import { type Persistence, persistently } from '../core/retry-until-answered.ts';
+import { type Persistence, retryUntilAnswered } from '../core/retry-until-answered.ts';
 import { endsInDoubt, MOST_RESTARTS } from '../core/scan-end.ts';
 import type { UndoLogWriter } from '../core/undo/log-writer.ts';
 import type { SegmentWork } from './segment-work.ts';
@@ -120,7 +120,7 @@ export function scanPage(
   work: SegmentWork,
   signal: AbortSignal,
 ) {
-  return persistently(`Scan of segment ${position.segment}`, persistence(options, signal), () =>
+  return retryUntilAnswered(`Scan of segment ${position.segment}`, persistence(options, signal), () =>
     options.table.scan(position, work, signal),
   );
 }
@@ -132,7 +132,7 @@ async function isGone(
   signal: AbortSignal,
 ): Promise<boolean> {
   const what = `Looking for the item at which the Scan of segment ${work.segment} ended`;
-  const standing = await persistently(what, persistence(options, signal), () =>
+  const standing = await retryUntilAnswered(what, persistence(options, signal), () =>
     options.table.readBack([key], work, signal),
   );
   return standing.get(key) === 'absent';

@@ -9,7 +9,7 @@ type Mutable<T> = { -readonly [K in keyof T]: T[K] };
  * The absolute counters of one segment, and every change passed on to the metrics. An item is counted as matched at
  * the moment it is settled, so `matched` is the sum of the outcomes at any time, also when the work stops midway.
  */
-export class Tally {
+export class SegmentCounters {
   readonly #counters: Mutable<Counters>;
   readonly #onChange: (change: Partial<Counters>) => void;
 

@@ -4,7 +4,7 @@ import { AuthorityLostError } from '../core/errors.ts';
 import type { ItemSize } from '../core/rate/capacity-estimate.ts';
 import type { Counters, SegmentRecord } from '../core/records.ts';
 import type { SegmentOwner, SegmentStore } from '../core/segment-store.ts';
-import { type ItemOutcome, Tally } from './segment-counters.ts';
+import { type ItemOutcome, SegmentCounters } from './segment-counters.ts';
 import { type Page, SettledPrefix } from './settled-prefix.ts';
 
 /** Checkpoints of a segment are at least this far apart, the first and the last one excepted. */
@@ -37,7 +37,7 @@ export interface CheckpointRecords {
  */
 export class SegmentWork {
   readonly segment: number;
-  readonly tally: Tally;
+  readonly tally: SegmentCounters;
   readonly #options: SegmentWorkOptions;
   readonly #prefix: SettledPrefix;
   #sequence: number;
@@ -55,7 +55,7 @@ export class SegmentWork {
     this.segment = owner.segment;
     this.#sequence = claimed.sequence;
     this.#prefix = new SettledPrefix(claimed.lastEvaluatedKey);
-    this.tally = new Tally(claimed.counters, change => onCounters(owner.segment, change));
+    this.tally = new SegmentCounters(claimed.counters, change => onCounters(owner.segment, change));
   }
 
   /** Adds the page that was just read, and with it what is open. */

@@ -38,12 +38,12 @@ interface StagesOptions {
 
 /** The undo log of a launch, where its run keeps one. */
 export function openUndoLog({
-  run: { run, keySchema, undoLog },
+  run: { runId, keySchema, undoLog },
   controlTable,
   clock,
   pass,
-  launch,
-}: Omit<StagesOptions, 'table' | 'rate'> & { readonly pass: number; readonly launch: string }):
+  launchId,
+}: Omit<StagesOptions, 'table' | 'rate'> & { readonly pass: number; readonly launchId: string }):
   | UndoLogWriter
   | undefined {
   if (!undoLog) return undefined;
@@ -53,9 +53,9 @@ export function openUndoLog({
     store,
     layout: layoutOf(keySchema, undoLog),
     clock,
-    run,
+    runId,
     pass,
-    launch,
+    launchId,
     expiresAt,
   });
 }
@@ -77,7 +77,7 @@ export function backfillStages(
   const quarantine = new QuarantineStore(controlTable);
   const stage = new WriteStage({
     ...{ table, queue, rate, quarantine, clock, undoLog, writeApi, attribute },
-    run: run.run,
+    runId: run.runId,
   });
   const scan: ScanStageOptions = { table, queue, rate, clock, dryRun, totalSegments, undoLog };
   return {
@@ -85,7 +85,7 @@ export function backfillStages(
     doSegment: async (work, claimed) => {
       undoLog?.open(work.segment, claimed.undoChunks ?? 0);
       if (limit === undefined) return scanSegment(scan, work, claimed.lastEvaluatedKey, signal);
-      const keys = await new CanaryStore(controlTable).list(run.run, work.segment);
+      const keys = await new CanaryStore(controlTable).list(run.runId, work.segment);
       return writeCanary(scan, work, keys, signal);
     },
     recordsOf: segment =>
@@ -105,19 +105,19 @@ export function undoStages(
   const quarantine = new QuarantineStore(controlTable);
   const stage = new RemoveStage({
     ...{ table, queue, rate, quarantine, clock },
-    run: run.run,
+    runId: run.runId,
     writers: MOST_IN_FLIGHT[run.writeApi],
   });
   const source = {
     store: new LogStore(controlTable),
     layout: layoutOf(run.keySchema, undoes),
-    run: undoes.run,
+    runId: undoes.runId,
     totalSegments: undoes.totalSegments,
   };
   const open = new Map<number, UndoSegment>();
   const segmentOf = (segment: number) => {
     const known =
-      open.get(segment) ?? new UndoSegment({ source, undoes, run: run.run, queue, clock }, segment);
+      open.get(segment) ?? new UndoSegment({ source, undoes, runId: run.runId, queue, clock }, segment);
     open.set(segment, known);
     return known;
   };

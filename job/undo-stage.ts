@@ -15,7 +15,7 @@ export interface UndoStageOptions {
   readonly source: LogSource;
   readonly undoes: UndoneRun;
   /** The undo's own run. */
-  readonly run: string;
+  readonly runId: string;
   readonly queue: WriteQueue<Removal>;
   readonly clock: Clock;
 }
@@ -60,7 +60,7 @@ export class UndoSegment implements CheckpointRecords {
     startedBefore: boolean,
     signal: AbortSignal,
   ): Promise<void> {
-    const { source, run } = this.#options;
+    const { source, runId } = this.#options;
     let mayRepeat = startedBefore ? OPEN_CHUNKS : 0;
     for await (const chunk of readLog(source, this.#segment)) {
       signal.throwIfAborted();
@@ -70,7 +70,7 @@ export class UndoSegment implements CheckpointRecords {
       const { undone } = chunk;
       if (undone !== undefined) {
         // Of an earlier undo it is none of this one's; of an earlier launch of this one, it was not yet counted.
-        const ended = undone.by === run ? { ...undone.ended } : nothing();
+        const ended = undone.by === runId ? { ...undone.ended } : nothing();
         work.append(this.#page(work, chunk.name, ended, 0, true));
         continue;
       }
@@ -125,10 +125,10 @@ export class UndoSegment implements CheckpointRecords {
   }
 
   async #mark(): Promise<void> {
-    const { source, undoes, run, clock } = this.#options;
+    const { source, undoes, runId, clock } = this.#options;
     for (let chunk = this.#unmarked[0]; chunk; chunk = this.#unmarked[0]) {
-      await source.store.markUndone({ run: undoes.run, segment: this.#segment }, chunk.name, {
-        by: run,
+      await source.store.markUndone({ runId: undoes.runId, segment: this.#segment }, chunk.name, {
+        by: runId,
         ended: chunk.ended,
         at: clock.nowIso(),
         expiresAt: undoes.expiresAt,

@@ -21,7 +21,7 @@ import type { RateControl } from '../core/rate/rate-control.ts';
 import { readTargetsInput, removeItemInput, type Standing, standingOf } from '../core/undo/item-removal.ts';
 import type { LoggedValue } from '../core/undo/log-reader.ts';
 import type { Authority } from './authority.ts';
-import type { Tally } from './segment-counters.ts';
+import type { SegmentCounters } from './segment-counters.ts';
 
 /** What a segment's Scan needs beside the table. */
 export interface ScanPosition {
@@ -47,7 +47,7 @@ export interface UserTableOptions {
 
 /** The segment that pays for a request. */
 export interface ConsumptionOwner {
-  readonly tally: Pick<Tally, 'add'>;
+  readonly tally: Pick<SegmentCounters, 'add'>;
 }
 
 /**

@@ -102,8 +102,8 @@ class Worker {
     this.#authority = new Authority({
       tasks,
       clock,
-      run: task.runId,
-      launch: task.launch,
+      runId: task.runId,
+      launchId: task.launchId,
       instance: this.#instance,
       heartbeatMs: run.heartbeatMs,
       authorityMs: run.authorityMs,
@@ -144,7 +144,7 @@ class Worker {
     await this.#metrics.close();
     await this.#authority.stop();
     if (end.kind !== 'authority-lost') {
-      await this.#tasks.finish(task.runId, task.launch, this.#instance, end, clock.nowIso());
+      await this.#tasks.finish(task.runId, task.launchId, this.#instance, end, clock.nowIso());
     }
     this.#log.info({ end: end.kind, reason: end.message }, 'worker ended');
     return exitCodeOf(end);
@@ -181,7 +181,7 @@ class Worker {
     if (this.#run.undoes) {
       return undoStages({ ...common, undoes: this.#run.undoes, table: this.#userTable(undefined) }, signal);
     }
-    const undoLog = openUndoLog({ ...common, pass, launch: task.launch });
+    const undoLog = openUndoLog({ ...common, pass, launchId: task.launchId });
     this.#undoLog = undoLog;
     return backfillStages({ ...common, undoLog, table: this.#userTable(undoLog) }, signal);
   }
@@ -193,7 +193,7 @@ class Worker {
     signal: AbortSignal,
   ): Promise<void> {
     const { task, clock } = this.#options;
-    const owner = { run: task.runId, segment, pass: record.pass, launch: task.launch };
+    const owner = { runId: task.runId, segment, pass: record.pass, launchId: task.launchId };
     const log = this.#log.child({ segment });
     try {
       const claimed = await this.#segments.claim(owner);

@@ -35,7 +35,7 @@ export interface WriteStageOptions {
   readonly rate: RateControl;
   readonly quarantine: QuarantineStore;
   readonly clock: Clock;
-  readonly run: string;
+  readonly runId: string;
   readonly writeApi: WriteApi;
   readonly attribute: string;
   readonly undoLog?: UndoLogWriter | undefined;
@@ -244,10 +244,10 @@ export class WriteStage {
   }
 
   async #quarantine(item: WorkItem, reason: string, signal: AbortSignal): Promise<void> {
-    const { quarantine, run, clock } = this.#options;
+    const { quarantine, runId: run, clock } = this.#options;
     try {
       await quarantine.add({
-        run,
+        runId: run,
         key: encodeAttributeMap(item.key),
         reason,
         attempts: item.tries + 1,

@@ -82,7 +82,7 @@ export async function readRun(stores: Stores, run: string): Promise<RunRecord> {
   if (record) return record;
   const others = (await look(() => stores.runs.list()))
     .slice(0, 5)
-    .map(other => `  ${other.run}  ${other.status}  ${other.table}`);
+    .map(other => `  ${other.runId}  ${other.status}  ${other.table}`);
   const known = others.length > 0 ? `The newest are:\n${others.join('\n')}` : 'There is none yet.';
   throw new ConfigurationError(`There is no run ${run}. ${known}`);
 }

@@ -26,7 +26,7 @@ export interface LoggedChunk {
 export interface LogSource {
   readonly store: LogStore;
   readonly layout: LogLayout;
-  readonly run: string;
+  readonly runId: string;
   readonly totalSegments: number;
 }
 
@@ -45,16 +45,16 @@ export function identityOf({ key, target, value }: LoggedValue): string {
  * kept in memory.
  */
 export async function* readLog(source: LogSource, segment: number): AsyncGenerator<LoggedChunk> {
-  const { store, run } = source;
+  const { store, runId } = source;
   const last = supervisorLogSegment(source);
   const later = new Set<string>();
   if (segment !== last) {
     for await (const { set } of readLog(source, last)) for (const value of set) later.add(identityOf(value));
   }
-  const outcomes = await readOutcomes(store, run, segment);
-  const undone = await store.undone(run, segment);
-  for await (const chunk of store.chunks(run, segment)) {
-    const of = outcomes.get(`${chunk.launch}#${chunk.number}`);
+  const outcomes = await readOutcomes(store, runId, segment);
+  const undone = await store.undone(runId, segment);
+  for await (const chunk of store.chunks(runId, segment)) {
+    const of = outcomes.get(`${chunk.launchId}#${chunk.number}`);
     const set: LoggedValue[] = [];
     const unknown: LoggedValue[] = [];
     for (const [place, { key, values }] of decodeChunk(source.layout, chunk.data).entries()) {
@@ -83,11 +83,11 @@ export interface LogCount {
 }
 
 export async function countLog(
-  { store, run }: Pick<LogSource, 'store' | 'run'>,
+  { store, runId }: Pick<LogSource, 'store' | 'runId'>,
   segment: number,
 ): Promise<LogCount> {
-  const outcomes = await readOutcomes(store, run, segment);
-  const marks = await store.undone(run, segment);
+  const outcomes = await readOutcomes(store, runId, segment);
+  const marks = await store.undone(runId, segment);
   const count = {
     chunks: 0,
     entries: 0,
@@ -96,8 +96,8 @@ export async function countLog(
     undone: 0,
     undoneBy: new Set([...marks.values()].map(({ by }) => by)),
   };
-  for await (const { name, launch, number, entries } of store.chunks(run, segment)) {
-    const of = outcomes.get(`${launch}#${number}`);
+  for await (const { name, launchId, number, entries } of store.chunks(runId, segment)) {
+    const of = outcomes.get(`${launchId}#${number}`);
     const set = of?.count(OUTCOME.set) ?? 0;
     count.chunks += 1;
     count.entries += entries;
@@ -135,13 +135,13 @@ class OutcomesOfChunk {
 /** By launch and number of a chunk. */
 async function readOutcomes(
   store: LogStore,
-  run: string,
+  runId: string,
   segment: number,
 ): Promise<Map<string, OutcomesOfChunk>> {
   const outcomes = new Map<string, OutcomesOfChunk>();
-  for await (const { launch, data } of store.outcomes(run, segment)) {
+  for await (const { launchId, data } of store.outcomes(runId, segment)) {
     for (const { chunk, set, notSet } of decodeOutcomes(data)) {
-      const name = `${launch}#${chunk}`;
+      const name = `${launchId}#${chunk}`;
       const of = outcomes.get(name) ?? new OutcomesOfChunk();
       outcomes.set(name, of);
       for (const place of notSet) of.add(place, OUTCOME.notSet);

@@ -10,18 +10,18 @@ const UNDONE_PREFIX = 'UNDONE#';
 
 /** Where a launch writes: the log has a partition of its own for each segment, so that it does not crowd the run's. */
 export interface LogWriterName {
-  readonly run: string;
+  readonly runId: string;
   readonly segment: number;
   readonly pass: number;
   /** The launch, or whoever else writes; it never repeats. */
-  readonly launch: string;
+  readonly launchId: string;
 }
 
 export interface StoredChunk {
   /** What stands after `CHUNK#`: pass, launch and number. Passes that come later have names that are greater. */
   readonly name: string;
   readonly pass: number;
-  readonly launch: string;
+  readonly launchId: string;
   readonly number: number;
   readonly entries: number;
   readonly data: Uint8Array;
@@ -34,13 +34,13 @@ export interface UndoneMark {
 }
 
 export interface StoredOutcomes {
-  readonly launch: string;
+  readonly launchId: string;
   readonly data: Uint8Array;
 }
 
 /** The partition key of one segment's part of the log. */
-export const undoPartition = (run: string, segment: number): string =>
-  `${run}#UNDO#${String(segment).padStart(7, '0')}`;
+export const undoPartition = (runId: string, segment: number): string =>
+  `${runId}#UNDO#${String(segment).padStart(7, '0')}`;
 
 /**
  * What the supervisor itself writes (repair, `failures --retry`) belongs to no segment; it has the place after the
@@ -71,43 +71,46 @@ export class LogStore {
   }
 
   async putChunk(
-    { run, segment, pass, launch }: LogWriterName,
+    { runId, segment, pass, launchId }: LogWriterName,
     chunk: Pick<StoredChunk, 'number' | 'entries' | 'data'>,
     expiresAt: number,
   ): Promise<void> {
-    const item = `${CHUNK_PREFIX}${digits(pass, 4)}#${launch}#${digits(chunk.number, 6)}`;
-    await this.#putOnce(run, segment, item, { data: chunk.data, entries: chunk.entries, expiresAt });
+    const item = `${CHUNK_PREFIX}${digits(pass, 4)}#${launchId}#${digits(chunk.number, 6)}`;
+    await this.#putOnce(runId, segment, item, { data: chunk.data, entries: chunk.entries, expiresAt });
   }
 
   async putOutcomes(
-    { run, segment, launch }: LogWriterName,
+    { runId, segment, launchId }: LogWriterName,
     { number, data }: { readonly number: number; readonly data: Uint8Array },
     expiresAt: number,
   ): Promise<void> {
-    await this.#putOnce(run, segment, `${OUTCOME_PREFIX}${launch}#${digits(number, 6)}`, { data, expiresAt });
+    await this.#putOnce(runId, segment, `${OUTCOME_PREFIX}${launchId}#${digits(number, 6)}`, {
+      data,
+      expiresAt,
+    });
   }
 
   /** Says of a chunk that an undo has brought each of its entries to an end; the first undo that says so stays. */
   async markUndone(
-    { run, segment }: Pick<LogWriterName, 'run' | 'segment'>,
+    { runId, segment }: Pick<LogWriterName, 'runId' | 'segment'>,
     chunkName: string,
     mark: UndoneMark & { readonly at: string; readonly expiresAt: number },
   ): Promise<void> {
     const item = `${UNDONE_PREFIX}${chunkName}`;
-    await this.#table.put({ run: undoPartition(run, segment), item, ...mark }, [NEW]);
+    await this.#table.put({ run: undoPartition(runId, segment), item, ...mark }, [NEW]);
   }
 
   /** The chunks of a segment, the latest pass first, a page at a time. */
-  async *chunks(run: string, segment: number): AsyncGenerator<StoredChunk> {
-    const partition = undoPartition(run, segment);
+  async *chunks(runId: string, segment: number): AsyncGenerator<StoredChunk> {
+    const partition = undoPartition(runId, segment);
     for await (const page of this.#table.queryPages(partition, CHUNK_PREFIX, { descending: true })) {
       for (const { item, entries, data } of page) {
         const name = item.slice(CHUNK_PREFIX.length);
-        const [pass = '', launch = '', number = ''] = name.split('#');
+        const [pass = '', launchId = '', number = ''] = name.split('#');
         yield {
           name,
           pass: Number(pass),
-          launch,
+          launchId,
           number: Number(number),
           entries: entries as number,
           data: data as Uint8Array,
@@ -116,18 +119,18 @@ export class LogStore {
     }
   }
 
-  async *outcomes(run: string, segment: number): AsyncGenerator<StoredOutcomes> {
-    for await (const page of this.#table.queryPages(undoPartition(run, segment), OUTCOME_PREFIX)) {
+  async *outcomes(runId: string, segment: number): AsyncGenerator<StoredOutcomes> {
+    for await (const page of this.#table.queryPages(undoPartition(runId, segment), OUTCOME_PREFIX)) {
       for (const { item, data } of page) {
-        const [launch = ''] = item.slice(OUTCOME_PREFIX.length).split('#');
-        yield { launch, data: data as Uint8Array };
+        const [launchId = ''] = item.slice(OUTCOME_PREFIX.length).split('#');
+        yield { launchId, data: data as Uint8Array };
       }
     }
   }
 
   /** By the name of each chunk that was undone, what the undo said of it. */
-  async undone(run: string, segment: number): Promise<Map<string, UndoneMark>> {
-    const marks = await this.#table.query(undoPartition(run, segment), UNDONE_PREFIX);
+  async undone(runId: string, segment: number): Promise<Map<string, UndoneMark>> {
+    const marks = await this.#table.query(undoPartition(runId, segment), UNDONE_PREFIX);
     return new Map(
       marks.map(({ item, by, ended }) => [
         item.slice(UNDONE_PREFIX.length),
@@ -137,12 +140,12 @@ export class LogStore {
   }
 
   async #putOnce(
-    run: string,
+    runId: string,
     segment: number,
     item: string,
     content: { readonly data: Uint8Array } & Record<string, unknown>,
   ): Promise<void> {
-    const outcome = await this.#table.put({ run: undoPartition(run, segment), item, ...content }, [NEW]);
+    const outcome = await this.#table.put({ run: undoPartition(runId, segment), item, ...content }, [NEW]);
     if (!outcome.refused) return;
     const existing = outcome.existing?.['data'];
     if (existing instanceof Uint8Array && Buffer.compare(existing, content.data) === 0) return;

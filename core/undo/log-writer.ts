@@ -1,7 +1,7 @@
 import type { AttributeMap } from '../attribute-value.ts';
 import { backoffMs } from '../backoff.ts';
 import type { Clock } from '../clock.ts';
-import { persistently } from '../retry-until-answered.ts';
+import { retryUntilAnswered } from '../retry-until-answered.ts';
 import { encodeChunks, type LogEntry, type LogLayout } from './chunk.ts';
 import type { LogStore } from './log-store.ts';
 import { encodeOutcomes } from './outcomes.ts';
@@ -26,9 +26,9 @@ export interface UndoLogOptions {
   readonly store: LogStore;
   readonly layout: LogLayout;
   readonly clock: Clock;
-  readonly run: string;
+  readonly runId: string;
   readonly pass: number;
-  readonly launch: string;
+  readonly launchId: string;
   /** Seconds since 1970, the same for every item of the run's log. */
   readonly expiresAt: number;
 }
@@ -206,7 +206,7 @@ class SegmentLog {
     }));
     await Promise.all(
       chunks.map(async chunk => {
-        await persistently('Writing the undo log', { clock, signal }, () =>
+        await retryUntilAnswered('Writing the undo log', { clock, signal }, () =>
           store.putChunk(this.#name, chunk, expiresAt),
         );
         this.#chunksStanding += 1;
@@ -285,7 +285,7 @@ class SegmentLog {
   }
 
   get #name() {
-    const { run, pass, launch } = this.#options;
-    return { run, segment: this.#segment, pass, launch };
+    const { runId, pass, launchId } = this.#options;
+    return { runId, segment: this.#segment, pass, launchId };
   }
 }

@@ -1,6 +1,6 @@
 import type { TableDescription } from '@aws-sdk/client-dynamodb';
 import type { Rates } from '../../core/records.ts';
-import { provisionedRates } from '../plan/choose-rates.ts';
+import { provisionedRates } from '../user-table/provisioned-rates.ts';
 import { chargedIndexes } from '../user-table/write-units.ts';
 import { ask, type Finding, ok, unanswered, warning } from './finding.ts';
 
@@ -57,7 +57,7 @@ export async function autoscalingFindings(
       warning('autoscaling', {
         message: `Autoscaling of the index ${name} ends at ${most} write units a second; of the budget, ${Math.round(share)} go to it.`,
         means: 'An index that cannot follow throttles the whole table, live traffic included.',
-        todo: `Give --max-write-rate ${Math.max(1, Math.floor(most * (1 + indexes.length)))} or less.`,
+        advice: `Give --max-write-rate ${Math.max(1, Math.floor(most * (1 + indexes.length)))} or less.`,
       }),
     ];
   });
@@ -83,7 +83,7 @@ function tableFindings(
       warning('autoscaling', {
         message: `Autoscaling of ${table.TableName} ends at ${limits}; the budget is above ${over.join(' and ')}.`,
         means: 'The table grows to its ceiling, is billed for that, and throttles live traffic there.',
-        todo: 'Give a lower --max-write-rate or --max-read-rate.',
+        advice: 'Give a lower --max-write-rate or --max-read-rate.',
       }),
     ];
   }
@@ -92,7 +92,7 @@ function tableFindings(
       message: `${table.TableName} scales by itself, up to ${limits}.`,
       means:
         'It will grow under this run after some minutes of throttling, and shrink again later, with its bill.',
-      todo: 'Raising its minimum for the time of the run spares live traffic the throttling.',
+      advice: 'Raising its minimum for the time of the run spares live traffic the throttling.',
     }),
   ];
 }

@@ -1,6 +1,6 @@
 import type { TableDescription } from '@aws-sdk/client-dynamodb';
 import type { Rates } from '../../core/records.ts';
-import { provisionedRates } from '../plan/choose-rates.ts';
+import { provisionedRates } from '../user-table/provisioned-rates.ts';
 import { chargedIndexes } from '../user-table/write-units.ts';
 import { type Finding, ok, warning } from './finding.ts';
 
@@ -35,7 +35,7 @@ function tableCapacity(table: TableDescription, budget: Rates): Finding[] {
         warning('capacity', {
           message,
           means: 'The fleet would take all that the table has, and live traffic would be throttled.',
-          todo: `${lower}, or raise the table's capacity first.`,
+          advice: `${lower}, or raise the table's capacity first.`,
         }),
       ];
     }
@@ -43,7 +43,7 @@ function tableCapacity(table: TableDescription, budget: Rates): Finding[] {
       warning('capacity', {
         message,
         means: 'Little is left for live traffic; the fleet slows down only after it was throttled.',
-        todo: `${lower}.`,
+        advice: `${lower}.`,
       }),
     ];
   });
@@ -53,7 +53,7 @@ function tableCapacity(table: TableDescription, budget: Rates): Finding[] {
       warning('capacity', {
         message: `The budget is ${budget.writeUnitsPerSecond} write units a second, and ${table.TableName} takes ${warm} at once.`,
         means: 'An on-demand table grows into more over half an hour, and throttles everybody until then.',
-        todo: `Begin with --max-write-rate ${Math.max(1, Math.floor(warm / 4))} and raise it with orchestrate rate.`,
+        advice: `Begin with --max-write-rate ${Math.max(1, Math.floor(warm / 4))} and raise it with orchestrate rate.`,
       }),
     );
   }
@@ -82,7 +82,7 @@ function indexCapacity(table: TableDescription, attribute: string, budget: Rates
     return warning('index-capacity', {
       message: `The index ${name} holds "${attribute}" and takes ${limit} write units a second; of the budget of ${budget.writeUnitsPerSecond}, ${Math.round(share)} go to it.`,
       means: 'An index that cannot follow throttles the whole table, live traffic included.',
-      todo: `Raise its write capacity, or give --max-write-rate ${Math.max(1, Math.floor((limit / 2) * (1 + charged.length)))} or less.`,
+      advice: `Raise its write capacity, or give --max-write-rate ${Math.max(1, Math.floor((limit / 2) * (1 + charged.length)))} or less.`,
     });
   });
 }

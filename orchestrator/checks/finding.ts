@@ -1,38 +1,39 @@
 import { describeError } from '../../core/errors.ts';
 
 /**
- * One thing that was looked at. A refusal stops the run, a warning is told. `message` is what was found, `means` what
- * follows from it, `todo` what to do.
+ * What one check found. A failure refuses a run, or would stop its tasks; a warning is told. `message` is what was
+ * found, `means` what follows from it, `advice` what to do.
  */
 export interface Finding {
-  readonly level: 'ok' | 'warning' | 'refusal';
   readonly check: string;
+  readonly level: 'ok' | 'warning' | 'failure';
   readonly message: string;
   readonly means?: string;
-  readonly todo?: string;
+  readonly advice?: string;
   /** A question that the endpoint cannot answer, or that this role may not ask: what, and why. */
   readonly unanswered?: { readonly what: string; readonly because: string };
 }
 
-type Words = Pick<Finding, 'message' | 'means' | 'todo'>;
+type Words = Pick<Finding, 'message' | 'means' | 'advice'>;
 
 export function ok(check: string, message: string): Finding {
-  return { level: 'ok', check, message };
+  return { check, level: 'ok', message };
 }
 
 export function warning(check: string, words: Words): Finding {
-  return { level: 'warning', check, ...words };
+  return { check, level: 'warning', ...words };
 }
 
-export function refusal(check: string, words: Words): Finding {
-  return { level: 'refusal', check, ...words };
+export function failure(check: string, words: Words): Finding {
+  return { check, level: 'failure', ...words };
 }
 
-export function unanswered(check: string, what: string, because: string): Finding {
+/** A question without an answer is a warning: nothing is known of what it is about. */
+export function unanswered(check: string, what: string, error: unknown): Finding {
+  const because = reasonOf(error);
+  const advice = adviceFor(error);
   return {
-    level: 'warning',
-    check,
-    message: `It is not known ${what}: ${because}`,
+    ...warning(check, { message: `It is not known ${what}: ${because}`, ...(advice && { advice }) }),
     unanswered: { what, because },
   };
 }
@@ -46,13 +47,31 @@ export async function ask<T extends object>(
   try {
     return { reply: await question() };
   } catch (error) {
-    return { finding: unanswered(check, what, describeError(error)) };
+    return { finding: unanswered(check, what, error) };
+  }
+}
+
+/**
+ * The findings of questions that may have no answer; then what they are about is not known. Where the answer is an
+ * error that says something, `explain` turns it into a finding.
+ */
+export async function asking(
+  check: string,
+  what: string,
+  question: () => Promise<readonly Finding[]>,
+  explain: (error: Error) => Finding | undefined = () => undefined,
+): Promise<readonly Finding[]> {
+  try {
+    return await question();
+  } catch (error) {
+    const explained = error instanceof Error ? explain(error) : undefined;
+    return [explained ?? unanswered(check, what, error)];
   }
 }
 
 /** A finding as people read it. */
-export function wordsOf({ message, means, todo }: Finding): string {
-  return [message, means, todo].filter(part => part !== undefined).join(' ');
+export function wordsOf({ message, means, advice }: Finding): string {
+  return [message, means, advice].filter(part => part !== undefined).join(' ');
 }
 
 /** Findings of one level as lines; what could not be answered for the same reason is one of them. */
@@ -66,4 +85,18 @@ export function linesOf(findings: readonly Finding[], level: Finding['level']): 
     ...chosen.filter(finding => !finding.unanswered).map(wordsOf),
     ...[...open].map(([because, questions]) => `It is not known ${questions.join('; nor ')}: ${because}`),
   ];
+}
+
+/** An endpoint of another service answers in a form that the client cannot read, and at length. */
+function reasonOf(error: unknown): string {
+  const unreadable = error instanceof Error && /Deserialization error/.test(error.message);
+  return unreadable ? 'The endpoint answers, and not as that service would.' : describeError(error);
+}
+
+function adviceFor(error: unknown): string | undefined {
+  const denied =
+    error instanceof Error && /AccessDenied|UnauthorizedOperation|NotAuthorized/.test(error.name);
+  return denied
+    ? "Ask with the permissions of the stack's OperatorPolicy, which allows every question of doctor."
+    : undefined;
 }

@@ -7,7 +7,7 @@ import {
 } from '@aws-sdk/client-ecs';
 import { TASK_ENVIRONMENT_VARIABLES } from '../../core/task-environment.ts';
 import type { FleetLocation } from '../fleet/fleet.ts';
-import { asking, type Finding, failure, ok, warning } from './doctor-finding.ts';
+import { asking, type Finding, failure, ok, warning } from './finding.ts';
 
 const CLUSTER = 'cluster';
 const DEFINITION = 'task-definition';
@@ -29,27 +29,28 @@ export async function checkCluster(
       const found = clusters?.[0];
       if (found?.status !== 'ACTIVE') {
         return [
-          failure(
-            CLUSTER,
-            found ? `The cluster ${cluster} is ${found.status}.` : `There is no cluster ${cluster}.`,
-            'Name the right one with --cluster or --stack; infra/fleet.yaml creates one.',
-          ),
+          failure(CLUSTER, {
+            message: found ? `The cluster ${cluster} is ${found.status}.` : `There is no cluster ${cluster}.`,
+            advice: 'Name the right one with --cluster or --stack; infra/fleet.yaml creates one.',
+          }),
         ];
       }
       if (spot && !found.capacityProviders?.includes('FARGATE_SPOT')) {
         return [
-          failure(
-            CLUSTER,
-            `The cluster ${cluster} does not have the capacity provider FARGATE_SPOT.`,
-            'Leave --spot out, or use the cluster of infra/fleet.yaml, which has it.',
-          ),
+          failure(CLUSTER, {
+            message: `The cluster ${cluster} does not have the capacity provider FARGATE_SPOT.`,
+            advice: 'Leave --spot out, or use the cluster of infra/fleet.yaml, which has it.',
+          }),
         ];
       }
       return [ok(CLUSTER, `The cluster ${cluster} is ACTIVE.`)];
     },
     error =>
       error.name === 'ClusterNotFoundException'
-        ? failure(CLUSTER, `There is no cluster ${cluster}.`, 'Name the right one with --cluster or --stack.')
+        ? failure(CLUSTER, {
+            message: `There is no cluster ${cluster}.`,
+            advice: 'Name the right one with --cluster or --stack.',
+          })
         : undefined,
   );
 }
@@ -70,11 +71,10 @@ export async function readTaskDefinition(
     },
     error =>
       error.name === 'ClientException'
-        ? failure(
-            DEFINITION,
-            `There is no task definition ${taskDefinition}: ${error.message}`,
-            'Name the right one with --task-definition or --stack.',
-          )
+        ? failure(DEFINITION, {
+            message: `There is no task definition ${taskDefinition}: ${error.message}`,
+            advice: 'Name the right one with --task-definition or --stack.',
+          })
         : undefined,
   );
   return definition ? { definition, findings } : { findings };
@@ -90,21 +90,19 @@ export function judgeTaskDefinition(
   const label = `${definition.family}:${definition.revision}`;
   if (!container) {
     return [
-      failure(
-        DEFINITION,
-        `The task definition ${label} has no container ${name}; it has ${containers.map(other => other.name).join(', ') || 'none'}.`,
-        'Name it with --container.',
-      ),
+      failure(DEFINITION, {
+        message: `The task definition ${label} has no container ${name}; it has ${containers.map(other => other.name).join(', ') || 'none'}.`,
+        advice: 'Name it with --container.',
+      }),
     ];
   }
   const findings = [...judgeTask(definition), ...judgeContainer(container), ...judgeLog(container)];
   const sidecars = containers.filter(other => other !== container && other.essential !== false);
   if (sidecars.length > 0) {
     findings.push(
-      warning(
-        DEFINITION,
-        `${sidecars.map(other => other.name).join(', ')} beside the worker is essential: when it stops, the worker does.`,
-      ),
+      warning(DEFINITION, {
+        message: `${sidecars.map(other => other.name).join(', ')} beside the worker is essential: when it stops, the worker does.`,
+      }),
     );
   }
   return findings.some(({ level }) => level === 'failure')
@@ -119,28 +117,28 @@ function judgeTask(definition: TaskDefinition): Finding[] {
   const findings: Finding[] = [];
   if (definition.networkMode !== 'awsvpc' || !definition.requiresCompatibilities?.includes('FARGATE')) {
     findings.push(
-      failure(
-        DEFINITION,
-        'The task definition is not for Fargate (requiresCompatibilities FARGATE, networkMode awsvpc).',
-        'Use the one of infra/fleet.yaml.',
-      ),
+      failure(DEFINITION, {
+        message:
+          'The task definition is not for Fargate (requiresCompatibilities FARGATE, networkMode awsvpc).',
+        advice: 'Use the one of infra/fleet.yaml.',
+      }),
     );
   }
   if (definition.taskRoleArn === undefined) {
     findings.push(
-      warning(
-        DEFINITION,
-        'The task definition has no task role: the worker would have no permission to touch any table.',
-        'Use the one of infra/fleet.yaml; orchestrate doctor --task shows what the worker may do.',
-      ),
+      warning(DEFINITION, {
+        message:
+          'The task definition has no task role: the worker would have no permission to touch any table.',
+        advice: 'Use the one of infra/fleet.yaml; orchestrate doctor --task shows what the worker may do.',
+      }),
     );
   }
   if (definition.executionRoleArn === undefined) {
     findings.push(
-      warning(
-        DEFINITION,
-        'The task definition has no execution role: Fargate can pull no image from ECR and write no log.',
-      ),
+      warning(DEFINITION, {
+        message:
+          'The task definition has no execution role: Fargate can pull no image from ECR and write no log.',
+      }),
     );
   }
   return findings;
@@ -152,67 +150,60 @@ function judgeContainer(container: ContainerDefinition): Finding[] {
   const ours = own.filter(name => TASK_ENVIRONMENT_VARIABLES.includes(name));
   if (ours.length > 0) {
     findings.push(
-      failure(
-        DEFINITION,
-        `The definition's environment has ${ours.join(', ')}: a task that is started by hand would believe it belongs to a run.`,
-        'Remove them; the orchestrator sets them for each task.',
-      ),
+      failure(DEFINITION, {
+        message: `The definition's environment has ${ours.join(', ')}: a task that is started by hand would believe it belongs to a run.`,
+        advice: 'Remove them; the orchestrator sets them for each task.',
+      }),
     );
   }
   const others = own.filter(name => name.startsWith('FLEETFILL_') && !ours.includes(name));
   if (others.length > 0) {
     findings.push(
-      warning(
-        DEFINITION,
-        `The definition's environment has ${others.join(', ')}, which the worker does not read.`,
-      ),
+      warning(DEFINITION, {
+        message: `The definition's environment has ${others.join(', ')}, which the worker does not read.`,
+      }),
     );
   }
   const endpoints = own.filter(name => name.startsWith('AWS_ENDPOINT_URL'));
   if (endpoints.length > 0) {
     findings.push(
-      warning(
-        DEFINITION,
-        `The definition's environment has ${endpoints.join(', ')}: the worker does not call AWS where it is.`,
-      ),
+      warning(DEFINITION, {
+        message: `The definition's environment has ${endpoints.join(', ')}: the worker does not call AWS where it is.`,
+      }),
     );
   }
   const command = [...(container.entryPoint ?? []), ...(container.command ?? [])].join(' ');
   if (command !== '' && command !== 'node job.mjs') {
     findings.push(
-      warning(
-        DEFINITION,
-        `The container's command is "${command}", not "node job.mjs".`,
-        'orchestrate doctor --task shows whether it is the worker.',
-      ),
+      warning(DEFINITION, {
+        message: `The container's command is "${command}", not "node job.mjs".`,
+        advice: 'orchestrate doctor --task shows whether it is the worker.',
+      }),
     );
   }
   const stopTimeout = container.stopTimeout ?? 30;
   if (stopTimeout < LEAST_STOP_TIMEOUT_SECONDS) {
     findings.push(
-      failure(
-        DEFINITION,
-        `stopTimeout is ${stopTimeout} s; the worker needs up to 25 s after SIGTERM for its last checkpoint.`,
-        'Set it to 120, the longest there is.',
-      ),
+      failure(DEFINITION, {
+        message: `stopTimeout is ${stopTimeout} s; the worker needs up to 25 s after SIGTERM for its last checkpoint.`,
+        advice: 'Set it to 120, the longest there is.',
+      }),
     );
   }
   if (container.readonlyRootFilesystem !== true) {
     findings.push(
-      warning(
-        DEFINITION,
-        "The container's root file system can be written to; the worker writes no file.",
-        'Set readonlyRootFilesystem.',
-      ),
+      warning(DEFINITION, {
+        message: "The container's root file system can be written to; the worker writes no file.",
+        advice: 'Set readonlyRootFilesystem.',
+      }),
     );
   }
   if (container.user === undefined || /^(root|0)(:|$)/.test(container.user)) {
     findings.push(
-      warning(
-        DEFINITION,
-        `The container's user is ${container.user ?? "the image's"}.`,
-        'Set user to "1000:1000".',
-      ),
+      warning(DEFINITION, {
+        message: `The container's user is ${container.user ?? "the image's"}.`,
+        advice: 'Set user to "1000:1000".',
+      }),
     );
   }
   return findings;
@@ -221,21 +212,20 @@ function judgeContainer(container: ContainerDefinition): Finding[] {
 function judgeLog({ logConfiguration }: ContainerDefinition): Finding[] {
   if (logConfiguration === undefined) {
     return [
-      warning(
-        'log',
-        'The container has no log configuration: what a worker says is lost.',
-        'Use awslogs with mode non-blocking, as infra/fleet.yaml has it.',
-      ),
+      warning('log', {
+        message: 'The container has no log configuration: what a worker says is lost.',
+        advice: 'Use awslogs with mode non-blocking, as infra/fleet.yaml has it.',
+      }),
     ];
   }
   const { logDriver, options } = logConfiguration;
   if (logDriver === 'awslogs' && options?.['mode'] !== 'non-blocking') {
     return [
-      warning(
-        'log',
-        'The log mode is blocking: a worker that waits for CloudWatch Logs misses its heartbeat and loses its authority.',
-        'Set mode to non-blocking.',
-      ),
+      warning('log', {
+        message:
+          'The log mode is blocking: a worker that waits for CloudWatch Logs misses its heartbeat and loses its authority.',
+        advice: 'Set mode to non-blocking.',
+      }),
     ];
   }
   return [ok('log', `Workers log to ${options?.['awslogs-group'] ?? logDriver}.`)];

@@ -1,7 +1,7 @@
 import { BatchGetImageCommand, type ECRClient, GetDownloadUrlForLayerCommand } from '@aws-sdk/client-ecr';
 import type { TaskDefinition } from '@aws-sdk/client-ecs';
 import { z } from 'zod';
-import { asking, type Finding, failure, ok, warning } from './doctor-finding.ts';
+import { asking, type Finding, failure, ok, warning } from './finding.ts';
 
 const CHECK = 'image';
 
@@ -36,7 +36,9 @@ export async function checkImage(
   const image = definition.containerDefinitions?.find(({ name }) => name === container)?.image ?? '';
   const parts = ECR_IMAGE.exec(image)?.groups;
   if (!parts)
-    return [warning(CHECK, `The image ${image} is not in ECR: nobody was asked what it is built for.`)];
+    return [
+      warning(CHECK, { message: `The image ${image} is not in ECR: nobody was asked what it is built for.` }),
+    ];
   const wanted = definition.runtimePlatform?.cpuArchitecture ?? 'X86_64';
   const { registryId, repositoryName, imageTag, imageDigest } = parts;
   const where = { registryId, repositoryName };
@@ -54,11 +56,10 @@ export async function checkImage(
       const text = images?.[0]?.imageManifest;
       if (text === undefined) {
         return [
-          failure(
-            CHECK,
-            `The image ${image} is not in its repository: no task could start.`,
-            'Push it, or name another in the stack (ImageUri). docs/deploy.md, step 2.',
-          ),
+          failure(CHECK, {
+            message: `The image ${image} is not in its repository: no task could start.`,
+            advice: 'Push it, or name another in the stack (ImageUri). docs/deploy.md, step 2.',
+          }),
         ];
       }
       const manifest = manifestSchema.parse(JSON.parse(text));
@@ -69,7 +70,10 @@ export async function checkImage(
     },
     error =>
       error.name === 'RepositoryNotFoundException'
-        ? failure(CHECK, `There is no repository for the image ${image}.`, 'docs/deploy.md, steps 1 and 2.')
+        ? failure(CHECK, {
+            message: `There is no repository for the image ${image}.`,
+            advice: 'docs/deploy.md, steps 1 and 2.',
+          })
         : undefined,
   );
 }
@@ -89,9 +93,8 @@ export function judgeArchitecture(image: string, wanted: string, found: readonly
   if (found.includes(IN_IMAGES[wanted] ?? wanted)) {
     return ok(CHECK, `The image ${image} is there, built for ${wanted} as the task definition asks.`);
   }
-  return failure(
-    CHECK,
-    `The image ${image} is built for ${found.join(', ') || 'nothing that it names'}, and the task definition asks for ${wanted}: every task would end in an exec format error.`,
-    `Build it with --platform linux/${IN_IMAGES[wanted] ?? wanted}, or set CpuArchitecture of the stack.`,
-  );
+  return failure(CHECK, {
+    message: `The image ${image} is built for ${found.join(', ') || 'nothing that it names'}, and the task definition asks for ${wanted}: every task would end in an exec format error.`,
+    advice: `Build it with --platform linux/${IN_IMAGES[wanted] ?? wanted}, or set CpuArchitecture of the stack.`,
+  });
 }

@@ -2,7 +2,7 @@ import { type AttributeMap, encodeAttributeMap } from '../../core/attribute-valu
 import { createdAtMs, detectCreatedKey } from '../user-table/created-at.ts';
 import type { TableSample } from '../user-table/sample.ts';
 import type { SeenItem } from '../user-table/sample-tally.ts';
-import { type Finding, ok, refusal, warning } from './finding.ts';
+import { type Finding, failure, ok, warning } from './finding.ts';
 
 /** Without --deployed-at, items of this age are asked whether live code sets the attribute. */
 const RECENT_MS = 3_600_000;
@@ -37,7 +37,7 @@ export function liveWriterFindings(question: LiveWritersQuestion, sample: TableS
       warning('live-writers', {
         message: 'The keys do not say when an item was created.',
         means: `So it cannot be seen whether live code sets "${attribute}" on what it creates.`,
-        todo: 'Name the attribute that says it: --created-key NAME.',
+        advice: 'Name the attribute that says it: --created-key NAME.',
       }),
     ];
   }
@@ -54,16 +54,17 @@ export function liveWriterFindings(question: LiveWritersQuestion, sample: TableS
         `${lacking.length} of ${newer.length} items in the sample that were created ${since}, by "${by}", lack "${attribute}", ` +
         `for instance ${examplesOf(lacking.map(({ key }) => key))}.`,
       means: `Code is live that does not set "${attribute}": it would go on making such items, and the verification would find them.`,
-      todo: 'Deploy the code that sets it everywhere first, then run with the time of that as --deployed-at.',
+      advice:
+        'Deploy the code that sets it everywhere first, then run with the time of that as --deployed-at.',
     };
-    return [deployedAt === undefined ? warning('live-writers', words) : refusal('live-writers', words)];
+    return [deployedAt === undefined ? warning('live-writers', words) : failure('live-writers', words)];
   }
   if (newer.length === 0) {
     return [
       warning('live-writers', {
         message: `No item in the sample was created ${since}, by "${by}".`,
         means: `So it was not seen whether live code sets "${attribute}".`,
-        todo:
+        advice:
           deployedAt === undefined
             ? 'Say when the code that sets it went live, --deployed-at ISO, to have older items looked at too.'
             : 'Wait until some were created, or look with a larger --sample.',
@@ -100,7 +101,7 @@ export function sizeFindings({ tally, contents }: TableSample): Finding[] {
     warning('item-size', {
       message: `Within 1 KB of 400 KB in the sample: ${tally.nearlyFull.length === 1 ? '1 item' : `${tally.nearlyFull.length} items`}, for instance ${tally.nearlyFull[0]}.`,
       means: 'Those that have no room for the attribute go to quarantine, and the run ends as quarantined.',
-      todo: 'Make such items smaller, or expect them in orchestrate failures.',
+      advice: 'Make such items smaller, or expect them in orchestrate failures.',
     }),
   ];
 }

@@ -10,7 +10,7 @@ import {
   type VpcEndpoint,
 } from '@aws-sdk/client-ec2';
 import type { FleetLocation } from '../fleet/fleet.ts';
-import { asking, type Finding, failure, ok, warning } from './doctor-finding.ts';
+import { asking, type Finding, failure, ok, warning } from './finding.ts';
 
 /** What a task needs to reach: the image's registry and layers, the log, the metrics, the tables. */
 const NEEDED_SERVICES = ['ecr.api', 'ecr.dkr', 's3', 'logs', 'monitoring', 'dynamodb'];
@@ -57,7 +57,7 @@ export async function checkNetwork(
 function absent(check: string, option: string): (error: Error) => Finding | undefined {
   return error =>
     /^Invalid.*(NotFound|Malformed)$/.test(error.name)
-      ? failure(check, error.message, `Name others with ${option}, or mend the stack.`)
+      ? failure(check, { message: error.message, advice: `Name others with ${option}, or mend the stack.` })
       : undefined;
 }
 
@@ -68,23 +68,30 @@ export function judgeSubnets(
 ): readonly Finding[] {
   const missing = named.filter(id => !subnets.some(({ SubnetId }) => SubnetId === id));
   if (missing.length > 0) {
-    return [failure('subnets', `There is no subnet ${missing.join(', ')}.`, 'Name others with --subnets.')];
+    return [
+      failure('subnets', {
+        message: `There is no subnet ${missing.join(', ')}.`,
+        advice: 'Name others with --subnets.',
+      }),
+    ];
   }
   const vpcs = new Set(subnets.map(({ VpcId }) => VpcId));
   if (vpcs.size > 1) {
     return [
-      failure('subnets', `The subnets are in several VPCs: ${[...vpcs].join(', ')}.`, 'Name subnets of one.'),
+      failure('subnets', {
+        message: `The subnets are in several VPCs: ${[...vpcs].join(', ')}.`,
+        advice: 'Name subnets of one.',
+      }),
     ];
   }
   const zones = new Set(subnets.map(({ AvailabilityZone }) => AvailabilityZone));
   return [
     zones.size > 1
       ? ok('subnets', `${subnets.length} subnets in ${zones.size} zones of ${[...vpcs].join()}.`)
-      : warning(
-          'subnets',
-          'All subnets are in one zone: when Fargate has no capacity there, no task starts.',
-          'Give subnets in two zones.',
-        ),
+      : warning('subnets', {
+          message: 'All subnets are in one zone: when Fargate has no capacity there, no task starts.',
+          advice: 'Give subnets in two zones.',
+        }),
     judgeAddresses(subnets, tasks),
   ];
 }
@@ -94,17 +101,15 @@ function judgeAddresses(subnets: readonly Subnet[], tasks: number): Finding {
   const sum = free.reduce((total, count) => total + count, 0);
   const each = subnets.map(({ SubnetId }, index) => `${SubnetId} has ${free[index]}`).join(', ');
   if (sum < tasks) {
-    return failure(
-      'addresses',
-      `${sum} free addresses for ${tasks} tasks, each of which takes one: ${each}.`,
-      `Give more subnets, or --tasks ${Math.max(1, sum)} or fewer.`,
-    );
+    return failure('addresses', {
+      message: `${sum} free addresses for ${tasks} tasks, each of which takes one: ${each}.`,
+      advice: `Give more subnets, or --tasks ${Math.max(1, sum)} or fewer.`,
+    });
   }
   if (free.some(count => count < Math.ceil(tasks / subnets.length))) {
-    return warning(
-      'addresses',
-      `${sum} free addresses for ${tasks} tasks, unevenly: ${each}. ECS may try a subnet that is full.`,
-    );
+    return warning('addresses', {
+      message: `${sum} free addresses for ${tasks} tasks, unevenly: ${each}. ECS may try a subnet that is full.`,
+    });
   }
   return ok('addresses', `${sum} free addresses for ${tasks} tasks.`);
 }
@@ -124,7 +129,9 @@ export function judgeRoutes(
     const closed = NEEDED_SERVICES.filter(service => !open.includes(service));
     if (way === 'address translation') {
       return assignPublicIp
-        ? warning('route', `${SubnetId} goes out through a NAT; the public address of each task is not used.`)
+        ? warning('route', {
+            message: `${SubnetId} goes out through a NAT; the public address of each task is not used.`,
+          })
         : ok('route', `${SubnetId} goes out through a NAT or another gateway that translates addresses.`);
     }
     if (way === 'internet gateway' && assignPublicIp) {
@@ -137,17 +144,17 @@ export function judgeRoutes(
       return ok('route', `${SubnetId} reaches all that a task calls through VPC endpoints.`);
     }
     if (way === 'internet gateway') {
-      return failure(
-        'route',
-        `${SubnetId} goes out through an internet gateway, and tasks get no public address: they cannot reach ${closed.join(', ')}.`,
-        'Set AssignPublicIp of the stack to ENABLED (--assign-public-ip), or use subnets behind a NAT.',
-      );
+      return failure('route', {
+        message: `${SubnetId} goes out through an internet gateway, and tasks get no public address: they cannot reach ${closed.join(', ')}.`,
+        advice:
+          'Set AssignPublicIp of the stack to ENABLED (--assign-public-ip), or use subnets behind a NAT.',
+      });
     }
-    return failure(
-      'route',
-      `${SubnetId} has no ${way === 'blackhole' ? 'working ' : ''}way out, and no VPC endpoint for ${closed.join(', ')}: no task would start and work there.`,
-      'Use other subnets, or the VPC of infra/network.yaml. Do not add a DynamoDB gateway endpoint to a VPC in use: it cuts the open connections of whoever is there.',
-    );
+    return failure('route', {
+      message: `${SubnetId} has no ${way === 'blackhole' ? 'working ' : ''}way out, and no VPC endpoint for ${closed.join(', ')}: no task would start and work there.`,
+      advice:
+        'Use other subnets, or the VPC of infra/network.yaml. Do not add a DynamoDB gateway endpoint to a VPC in use: it cuts the open connections of whoever is there.',
+    });
   });
 }
 
@@ -186,11 +193,10 @@ export function judgeSecurityGroups(groups: readonly SecurityGroup[], vpc: strin
   const elsewhere = groups.filter(({ VpcId }) => VpcId !== vpc).map(({ GroupId }) => GroupId);
   if (elsewhere.length > 0) {
     return [
-      failure(
-        'security-groups',
-        `${elsewhere.join(', ')} is not of ${vpc}, the VPC of the subnets.`,
-        'Name security groups and subnets of one VPC.',
-      ),
+      failure('security-groups', {
+        message: `${elsewhere.join(', ')} is not of ${vpc}, the VPC of the subnets.`,
+        advice: 'Name security groups and subnets of one VPC.',
+      }),
     ];
   }
   const outward = groups.flatMap(({ IpPermissionsEgress = [] }) => IpPermissionsEgress);
@@ -200,20 +206,18 @@ export function judgeSecurityGroups(groups: readonly SecurityGroup[], vpc: strin
   );
   if (!https) {
     return [
-      failure(
-        'security-groups',
-        'The security groups let no HTTPS out: a task could call nothing.',
-        'Allow TCP 443 outwards, as infra/fleet.yaml does.',
-      ),
+      failure('security-groups', {
+        message: 'The security groups let no HTTPS out: a task could call nothing.',
+        advice: 'Allow TCP 443 outwards, as infra/fleet.yaml does.',
+      }),
     ];
   }
   const inward = groups.filter(({ IpPermissions = [] }) => IpPermissions.length > 0);
   return inward.length > 0
     ? [
-        warning(
-          'security-groups',
-          `${inward.map(({ GroupId }) => GroupId).join(', ')} lets connections in; nothing has to come in to a worker.`,
-        ),
+        warning('security-groups', {
+          message: `${inward.map(({ GroupId }) => GroupId).join(', ')} lets connections in; nothing has to come in to a worker.`,
+        }),
       ]
     : [ok('security-groups', 'The security groups let HTTPS out and nothing in.')];
 }

@@ -1,30 +1,59 @@
-import { checkQuota } from './account.ts';
-import { type Finding, ok, unanswered, warning } from './finding.ts';
+import { GetServiceQuotaCommand, type ServiceQuotasClient } from '@aws-sdk/client-service-quotas';
+import { asking, type Finding, ok, warning } from './finding.ts';
 
-/**
- * Whether the account's quota of Fargate vCPUs holds the fleet, as doctor asks it. ECS somewhere else than on AWS has
- * no quota. Too little is no refusal: tasks that do not fit are refused and tried again when others have ended.
- */
-export async function quotaFindings(
-  tasks: number,
-  cpuUnits: number | undefined,
-  spot: boolean,
-): Promise<Finding[]> {
+const CHECK = 'quota';
+
+/** Quotas of vCPUs that run at the same time [Service Quotas, AWS Fargate]. */
+const QUOTA_CODES = { onDemand: 'L-3032A538', spot: 'L-36FBB829' } as const;
+
+const CPU_UNITS_PER_VCPU = 1_024;
+
+/** What the account's quota must hold; `cpuUnits` are those of one task, where its definition gives them. */
+export interface FleetSize {
+  readonly tasks: number;
+  readonly cpuUnits: number | undefined;
+  readonly spot: boolean;
+}
+
+/** Whether the fleet fits the account's quota of Fargate vCPUs. */
+export async function checkQuota(
+  quotas: ServiceQuotasClient,
+  { tasks, cpuUnits, spot }: FleetSize,
+): Promise<readonly Finding[]> {
+  const QuotaCode = spot ? QUOTA_CODES.spot : QUOTA_CODES.onDemand;
+  return asking(CHECK, 'how many vCPUs this account may use on Fargate', async () => {
+    const { Quota } = await quotas.send(new GetServiceQuotaCommand({ ServiceCode: 'fargate', QuotaCode }));
+    if (Quota?.Value === undefined) throw new Error('Service Quotas gave no value.');
+    if (cpuUnits === undefined)
+      throw new Error('The task definition does not say how much CPU a task takes.');
+    return [judgeQuota(Quota.Value, tasks, cpuUnits, QuotaCode)];
+  });
+}
+
+/** ECS in another place than AWS has no quota. */
+export async function checkQuotaOnAws(size: FleetSize): Promise<readonly Finding[]> {
   const environment = process.env;
   const elsewhere = environment['AWS_ENDPOINT_URL_ECS'] ?? environment['AWS_ENDPOINT_URL'];
   const own = environment['AWS_ENDPOINT_URL_SERVICE_QUOTAS'] ?? environment['AWS_ENDPOINT_URL'];
   if (elsewhere !== undefined && own === undefined) return [];
   const { ServiceQuotasClient } = await import('@aws-sdk/client-service-quotas');
   const client = new ServiceQuotasClient({ maxAttempts: 2 });
-  const found = await checkQuota(client, tasks, cpuUnits, spot);
-  client.destroy();
-  return found.map(({ level, message, advice, unanswered: open }) => {
-    if (level === 'ok') return ok('quota', message);
-    if (open) return unanswered('quota', open.what, open.because);
-    return warning('quota', {
-      message,
-      means: 'The tasks beyond it start only when others have ended.',
-      ...(advice !== undefined && { todo: advice }),
-    });
+  try {
+    return await checkQuota(client, size);
+  } finally {
+    client.destroy();
+  }
+}
+
+/** Too small a quota is a warning: the run goes on with fewer tasks, and starts the others when some have ended. */
+export function judgeQuota(vcpus: number, tasks: number, cpuUnits: number, quotaCode: string): Finding {
+  const needed = (tasks * cpuUnits) / CPU_UNITS_PER_VCPU;
+  const sum = `${tasks} tasks of ${cpuUnits / CPU_UNITS_PER_VCPU} vCPU need ${needed}; the account may use ${vcpus} on Fargate at the same time`;
+  if (needed <= vcpus) return ok(CHECK, `${sum}. What else runs on Fargate counts too.`);
+  const fits = Math.floor((vcpus * CPU_UNITS_PER_VCPU) / cpuUnits);
+  return warning(CHECK, {
+    message: `${sum}.`,
+    means: 'The tasks beyond it start only when others have ended.',
+    advice: `Use --tasks ${Math.max(1, fits)}, or ask for more (hours to days): aws service-quotas request-service-quota-increase --service-code fargate --quota-code ${quotaCode} --desired-value ${Math.ceil(needed * 2)}`,
   });
 }

@@ -9,8 +9,7 @@ import { PreflightError } from '../../core/errors.ts';
 import { EXPIRES_AT } from '../../core/probe-store.ts';
 import type { Settings } from '../cli/options.ts';
 import type { Surroundings } from '../fleet/location.ts';
-import { asking, type Finding, failure, ok, warning } from './doctor-finding.ts';
-import type { Finding as PreflightFinding } from './finding.ts';
+import { asking, type Finding, failure, ok, warning } from './finding.ts';
 import { describeUserTable, preflight, type TableFacts } from './table.ts';
 
 /** The table as `orchestrate run` would examine it, with the same words. */
@@ -25,7 +24,12 @@ export async function checkTable(
   } catch (error) {
     if (!(error instanceof PreflightError)) throw error;
     return {
-      findings: [failure('table', error.message, 'Name it with --table; look at account and Region.')],
+      findings: [
+        failure('table', {
+          message: error.message,
+          advice: 'Name it with --table; look at account and Region.',
+        }),
+      ],
     };
   }
   const request = {
@@ -41,7 +45,7 @@ export async function checkTable(
     budget: { writeUnitsPerSecond: 1, readUnitsPerSecond: 1 },
   };
   try {
-    const findings = (await preflight(request, facts)).map(asFinding);
+    const findings = await preflight(request, facts);
     const summary = findings.some(({ level }) => level === 'failure')
       ? []
       : [
@@ -57,22 +61,13 @@ export async function checkTable(
     return {
       facts,
       findings: [
-        failure(
-          'control-table',
-          error.message,
-          'infra/fleet.yaml creates one; --control-table names another.',
-        ),
+        failure('control-table', {
+          message: error.message,
+          advice: 'infra/fleet.yaml creates one; --control-table names another.',
+        }),
       ],
     };
   }
-}
-
-/** Preflight's findings in doctor's words. */
-function asFinding({ level, check, message, means, todo }: PreflightFinding): Finding {
-  const what = [message, means].filter(part => part !== undefined).join(' ');
-  if (level === 'ok') return ok(check, what);
-  if (level === 'warning') return warning(check, what, todo);
-  return failure(check, what, todo ?? 'orchestrate run refuses to begin until that is mended.');
 }
 
 /** What a run can do without, but should not: the records expire, and can be restored. */
@@ -84,11 +79,10 @@ export async function checkControlTable(client: DynamoDBClient, table: string): 
     return /^ENABL/.test(ttl?.TimeToLiveStatus ?? '') && ttl?.AttributeName === EXPIRES_AT
       ? [ok('control-table', `Items of ${table} expire by ${EXPIRES_AT}.`)]
       : [
-          warning(
-            'control-table',
-            `Items of ${table} do not expire: what a cut-off proof leaves there stays.`,
-            `Turn time to live on for ${EXPIRES_AT}, as infra/fleet.yaml does.`,
-          ),
+          warning('control-table', {
+            message: `Items of ${table} do not expire: what a cut-off proof leaves there stays.`,
+            advice: `Turn time to live on for ${EXPIRES_AT}, as infra/fleet.yaml does.`,
+          }),
         ];
   });
   const backups = await asking('control-table', `whether ${table} can be restored`, async () => {
@@ -98,11 +92,10 @@ export async function checkControlTable(client: DynamoDBClient, table: string): 
     return status === 'ENABLED'
       ? [ok('control-table', `${table} has point-in-time recovery.`)]
       : [
-          warning(
-            'control-table',
-            `${table} has no point-in-time recovery: the records of a run cannot be brought back.`,
-            'Turn it on, as infra/fleet.yaml does.',
-          ),
+          warning('control-table', {
+            message: `${table} has no point-in-time recovery: the records of a run cannot be brought back.`,
+            advice: 'Turn it on, as infra/fleet.yaml does.',
+          }),
         ];
   });
   return [...timeToLive, ...backups];
@@ -121,7 +114,9 @@ export async function checkTableKey(
     ];
   }
   if (Status !== undefined && Status !== 'ENABLED') {
-    return [warning('key', `The encryption of the table under ${KMSMasterKeyArn} is ${Status}.`)];
+    return [
+      warning('key', { message: `The encryption of the table under ${KMSMasterKeyArn} is ${Status}.` }),
+    ];
   }
   const given = stack?.outputs['TableKmsKey'];
   const unfit = stack !== undefined && given !== KMSMasterKeyArn;
@@ -142,14 +137,16 @@ export async function checkTableKey(
       }
       if (KeyMetadata?.KeyState !== 'Enabled') {
         return [
-          failure(
-            'key',
-            `The table's key ${KMSMasterKeyArn} is ${KeyMetadata?.KeyState}: nobody can read the table.`,
-            'Enable the key.',
-          ),
+          failure('key', {
+            message: `The table's key ${KMSMasterKeyArn} is ${KeyMetadata?.KeyState}: nobody can read the table.`,
+            advice: 'Enable the key.',
+          }),
         ];
       }
-      if (unfit) return [failure('key', `${notGiven}: its roles may not use the table's.`, giveIt)];
+      if (unfit)
+        return [
+          failure('key', { message: `${notGiven}: its roles may not use the table's.`, advice: giveIt }),
+        ];
       const attach = stack?.outputs['OperatorKeyPolicy'];
       const means = attach === undefined ? '' : ` Whoever runs orchestrate needs ${attach} too.`;
       return [ok('key', `The table's key ${KMSMasterKeyArn} is enabled.${means}`)];
@@ -157,7 +154,10 @@ export async function checkTableKey(
     // Only a stack that was given the key lets the operator ask about it, so the denial says as much.
     error =>
       unfit && /AccessDenied/.test(error.name)
-        ? warning('key', `${notGiven}. If it is a customer-managed key, its roles may not use it.`, giveIt)
+        ? warning('key', {
+            message: `${notGiven}. If it is a customer-managed key, its roles may not use it.`,
+            advice: giveIt,
+          })
         : undefined,
   );
 }

@@ -5,7 +5,7 @@ import {
   type DynamoDBClient,
   type TableDescription,
 } from '@aws-sdk/client-dynamodb';
-import { ask, type Finding, ok, refusal, warning } from './finding.ts';
+import { ask, type Finding, failure, ok, warning } from './finding.ts';
 
 export interface SurroundingsQuestion {
   readonly client: DynamoDBClient;
@@ -36,10 +36,10 @@ async function timeToLiveFindings({ client, table, attribute }: SurroundingsQues
   if (TimeToLiveStatus === 'DISABLED') return [ok('ttl', 'No time to live.')];
   if (AttributeName === attribute) {
     return [
-      refusal('ttl', {
+      failure('ttl', {
         message: `"${attribute}" is the time-to-live attribute of ${table}:`,
         means: 'setting it would have DynamoDB delete items.',
-        todo: 'Choose another attribute, or turn time to live off first.',
+        advice: 'Choose another attribute, or turn time to live off first.',
       }),
     ];
   }
@@ -63,10 +63,10 @@ async function backupFindings({ client, table, allowNoPitr }: SurroundingsQuesti
   const message = `Point-in-time recovery is off for ${table}:`;
   const means = 'there would be no way back.';
   if (allowNoPitr) return [warning('pitr', { message, means })];
-  const todo =
+  const advice =
     `Turn it on: aws dynamodb update-continuous-backups --table-name ${table} ` +
     '--point-in-time-recovery-specification PointInTimeRecoveryEnabled=true. Or say --allow-no-pitr if another backup exists.';
-  return [refusal('pitr', { message, means, todo })];
+  return [failure('pitr', { message, means, advice })];
 }
 
 function streamFindings(
@@ -79,7 +79,7 @@ function streamFindings(
       message: `${table} has a stream (${StreamSpecification.StreamViewType}).`,
       means:
         'Every item that is set becomes a MODIFY record for each of its consumers, at the rate of the budget.',
-      todo: 'Ask their owners whether they can take it, or filter such records out.',
+      advice: 'Ask their owners whether they can take it, or filter such records out.',
     }),
   ];
 }
@@ -97,7 +97,7 @@ async function kinesisFindings({ client, table }: SurroundingsQuestion): Promise
     warning('kinesis', {
       message: `Changes of ${table} go to ${active.map(({ StreamArn }) => StreamArn).join(', ')}.`,
       means: 'Every item that is set becomes a record there, at the rate of the budget, and is billed.',
-      todo: 'See that its shards and consumers can take it.',
+      advice: 'See that its shards and consumers can take it.',
     }),
   ];
 }

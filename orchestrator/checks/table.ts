@@ -4,7 +4,7 @@ import type { KeyAttribute, KeySchema, KeyType, Rates } from '../../core/records
 import { chargedIndexes } from '../user-table/write-units.ts';
 import { autoscalingFindings } from './autoscaling.ts';
 import { capacityFindings } from './capacity.ts';
-import { type Finding, ok, refusal, warning, wordsOf } from './finding.ts';
+import { type Finding, failure, ok, warning, wordsOf } from './finding.ts';
 import { surroundingsFindings } from './table-integrations.ts';
 
 /** The user's table, as far as the run depends on it. */
@@ -96,9 +96,9 @@ async function controlTableFindings(client: DynamoDBClient, controlTable: string
   const names = keySchemaOf(description).map(({ name, type }) => `${name} ${type}`);
   if (names.join() === 'run S,item S') return [ok('control-table', `${controlTable} is a control table.`)];
   return [
-    refusal('control-table', {
+    failure('control-table', {
       message: `${controlTable} is not a control table: its keys are ${names.join(' and ')}, not run S and item S.`,
-      todo: 'infra/fleet.yaml creates one.',
+      advice: 'infra/fleet.yaml creates one.',
     }),
   ];
 }
@@ -111,28 +111,28 @@ function tableFindings(
   const findings: Finding[] = [];
   if (request.account !== undefined && request.account !== account) {
     findings.push(
-      refusal('account', {
+      failure('account', {
         message: `The table ${table} is in account ${account}, not in ${request.account}.`,
         means: 'These credentials are of another account than you meant.',
-        todo: 'Look at AWS_PROFILE, or correct --account.',
+        advice: 'Look at AWS_PROFILE, or correct --account.',
       }),
     );
   }
   findings.push(
     description.TableStatus === 'ACTIVE'
       ? ok('status', `The table ${table} is ACTIVE.`)
-      : refusal('status', {
+      : failure('status', {
           message: `The table ${table} is ${description.TableStatus};`,
           means: 'what it takes now says nothing about what it takes later.',
-          todo: 'Wait until it is ACTIVE.',
+          advice: 'Wait until it is ACTIVE.',
         }),
   );
   if (keySchema.some(({ name }) => name === attribute)) {
     findings.push(
-      refusal('attribute', {
+      failure('attribute', {
         message: `"${attribute}" is a key of the table ${table}:`,
         means: 'every item has it, and none can change it.',
-        todo: 'Choose another attribute.',
+        advice: 'Choose another attribute.',
       }),
     );
   }
@@ -146,12 +146,12 @@ function replicaFindings({ table, singleWriterRegion }: PreflightRequest, facts:
   const billed = 'Each write is billed there as well.';
   if (singleWriterRegion) return [warning('replicas', { message, means: billed })];
   return [
-    refusal('replicas', {
+    failure('replicas', {
       message,
       means:
         'Replication is last-writer-wins by item: a write here can undo a change that another Region makes to the ' +
         `same item. ${billed}`,
-      todo: 'If no other Region writes, say --single-writer-region.',
+      advice: 'If no other Region writes, say --single-writer-region.',
     }),
   ];
 }
@@ -168,20 +168,20 @@ function indexFindings({ attribute, value }: PreflightRequest, { description }: 
     const wanted = description.AttributeDefinitions?.find(({ AttributeName }) => AttributeName === attribute);
     if (wanted?.AttributeType !== type) {
       return [
-        refusal('index', {
+        failure('index', {
           message: `"${attribute}" is a key of the index ${index.IndexName}, of type ${wanted?.AttributeType}; the value is of type ${type}.`,
           means: 'DynamoDB would refuse every write.',
-          todo: `Give a --value of type ${wanted?.AttributeType}.`,
+          advice: `Give a --value of type ${wanted?.AttributeType}.`,
         }),
       ];
     }
     // An index key cannot be empty [API reference, PutItem].
     if (content === '') {
       return [
-        refusal('index', {
+        failure('index', {
           message: `"${attribute}" is a key of the index ${index.IndexName}, and the value is empty.`,
           means: 'DynamoDB would refuse every write.',
-          todo: 'Give a --value that is not empty.',
+          advice: 'Give a --value that is not empty.',
         }),
       ];
     }
@@ -192,7 +192,7 @@ function indexFindings({ attribute, value }: PreflightRequest, { description }: 
           key.KeyType === 'HASH'
             ? 'every item that is written enters the index, all under one key, whose partition takes 1,000 write units a second.'
             : 'every item that is written and has its other key enters the index, which grows by them.',
-        todo: 'See that whoever reads the index expects them.',
+        advice: 'See that whoever reads the index expects them.',
       }),
     ];
   });

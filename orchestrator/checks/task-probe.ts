@@ -5,7 +5,7 @@ import { nameUnfitForBatch } from '../../core/item-write.ts';
 import type { ProbedTask, ProbeRecord, ProbeStep, ProbeStore } from '../../core/probe-store.ts';
 import type { KeySchema, WriteApi } from '../../core/records.ts';
 import type { Fleet, TaskObservation } from '../fleet/fleet.ts';
-import { type Finding, failure, ok } from './doctor-finding.ts';
+import { type Finding, failure, ok } from './finding.ts';
 
 const CHECK = 'task';
 
@@ -54,8 +54,8 @@ export async function probeTask(request: TaskProbeRequest): Promise<readonly Fin
   try {
     taskArn = await fleet.start(
       {
-        runId: probe.run,
-        launch,
+        runId: probe.runId,
+        launchId: launch,
         segments: [0],
         totalSegments: request.totalSegments,
         table: request.table,
@@ -72,7 +72,7 @@ export async function probeTask(request: TaskProbeRequest): Promise<readonly Fin
   request.onStatus(`${taskArn} has been launched`);
   let ended = false;
   try {
-    const outcome = await untilReported(request, probe.run, launch, taskArn);
+    const outcome = await untilReported(request, probe.runId, launch, taskArn);
     ended = outcome.observation?.state === 'stopped' || outcome.task?.status === 'finished';
     return judgeOutcome(outcome, request);
   } finally {
@@ -86,7 +86,7 @@ function newProbe(request: TaskProbeRequest): ProbeRecord {
   const plain = nameUnfitForBatch({ table, keySchema, attribute }) === undefined;
   const writeApis: WriteApi[] = writeApi === 'auto' ? (plain ? ['batch', 'single'] : ['single']) : [writeApi];
   return {
-    run: `probe-${at.replace(/\D/g, '').slice(0, 14)}-${randomBytes(3).toString('hex')}`,
+    runId: `probe-${at.replace(/\D/g, '').slice(0, 14)}-${randomBytes(3).toString('hex')}`,
     table,
     attribute,
     value,
@@ -134,13 +134,12 @@ type Named = Pick<TaskProbeRequest, 'logGroup' | 'operatorPolicy' | 'controlTabl
 
 function notStarted(error: unknown, { operatorPolicy = "the stack's OperatorPolicy" }: Named): Finding {
   const denied = error instanceof Error && error.name === 'AccessDeniedException';
-  return failure(
-    CHECK,
-    `ECS did not start the task: ${describeError(error)}`,
-    denied
+  return failure(CHECK, {
+    message: `ECS did not start the task: ${describeError(error)}`,
+    advice: denied
       ? `Attach ${operatorPolicy} to whoever runs orchestrate: it allows RunTask, and iam:PassRole for both roles of the task.`
       : adviceForRefusal(describeError(error)),
-  );
+  });
 }
 
 function adviceForRefusal(text: string): string {
@@ -164,26 +163,30 @@ export function judgeOutcome(
     const { stopCode, reason, exitCode } = observation;
     const said = `${stopCode}${exitCode === undefined ? '' : `, exit code ${exitCode}`}${reason ? `: ${reason}` : ''}`;
     return [
-      failure(
-        CHECK,
-        `The task stopped without a report: ${said}.`,
-        adviceForEnd(observation, task, log, named),
-      ),
+      failure(CHECK, {
+        message: `The task stopped without a report: ${said}.`,
+        advice: adviceForEnd(observation, task, log, named),
+      }),
     ];
   }
   const seconds = Math.round(waitedMs / 1_000);
   if (task !== undefined && task.heartbeat > 0) {
-    return [failure(CHECK, `The task started, and gave no report within ${seconds} s.`, `Look at ${log}.`)];
+    return [
+      failure(CHECK, {
+        message: `The task started, and gave no report within ${seconds} s.`,
+        advice: `Look at ${log}.`,
+      }),
+    ];
   }
   const state = observation?.state === 'alive' ? observation.lastStatus : 'unknown to ECS';
   return [
-    failure(
-      CHECK,
-      `The task did not start within ${seconds} s: it is ${state}. It has been told to stop.`,
-      state === 'RUNNING'
-        ? `The container runs and reaches no control table: no route to DynamoDB, or a security group in the way. Look at ${log}.`
-        : 'PROVISIONING: no address or no network interface. PENDING: the image cannot be pulled; look at the route, and whether AssignPublicIp fits it.',
-    ),
+    failure(CHECK, {
+      message: `The task did not start within ${seconds} s: it is ${state}. It has been told to stop.`,
+      advice:
+        state === 'RUNNING'
+          ? `The container runs and reaches no control table: no route to DynamoDB, or a security group in the way. Look at ${log}.`
+          : 'PROVISIONING: no address or no network interface. PENDING: the image cannot be pulled; look at the route, and whether AssignPublicIp fits it.',
+    }),
   ];
 }
 
@@ -216,7 +219,7 @@ function adviceForEnd(
 function started(task: ProbedTask, waitedMs: number): Finding {
   return ok(
     CHECK,
-    `One task started and reported ${Math.round(waitedMs / 1_000)} s after its launch: image, command, route and control table are right (${task.run}).`,
+    `One task started and reported ${Math.round(waitedMs / 1_000)} s after its launch: image, command, route and control table are right (${task.runId}).`,
   );
 }
 
@@ -234,22 +237,19 @@ function judgeStep({ step, ok: succeeded, detail }: ProbeStep, { logGroup }: Nam
   if (succeeded) return ok(check, `The task's ${step}: ${detail}.`);
   const log = logGroup ? ` Its log: ${logGroup}.` : '';
   if (/AccessDenied|not authorized/i.test(detail)) {
-    return failure(
-      check,
-      `The task's ${step} was denied: ${detail}`,
-      `The task role lacks ${PERMISSION_OF_STEP[step]}. Do TableName, KeyAttributes, Attribute and Namespace of the stack fit? A customer-managed key needs TableKmsKeyArn.${log}`,
-    );
+    return failure(check, {
+      message: `The task's ${step} was denied: ${detail}`,
+      advice: `The task role lacks ${PERMISSION_OF_STEP[step]}. Do TableName, KeyAttributes, Attribute and Namespace of the stack fit? A customer-managed key needs TableKmsKeyArn.${log}`,
+    });
   }
   if (/Timeout|ENOTFOUND|ECONN|EAI_AGAIN/.test(detail)) {
-    return failure(
-      check,
-      `The task's ${step} was not answered: ${detail}`,
-      `No route to that service from the subnets.${log}`,
-    );
+    return failure(check, {
+      message: `The task's ${step} was not answered: ${detail}`,
+      advice: `No route to that service from the subnets.${log}`,
+    });
   }
-  return failure(
-    check,
-    `The task's ${step} went wrong: ${detail}`,
-    `Run nothing before that is understood.${log}`,
-  );
+  return failure(check, {
+    message: `The task's ${step} went wrong: ${detail}`,
+    advice: `Run nothing before that is understood.${log}`,
+  });
 }

@@ -9,7 +9,7 @@ import { type CommandContext, openStores, readRun } from '../session.ts';
 export async function dashboard(context: CommandContext): Promise<ExitCode> {
   const { settings, output, detach } = context;
   const stores = await openStores(context);
-  const { run } = await readRun(stores, settings.run ?? '');
+  const { runId: run } = await readRun(stores, settings.run ?? '');
   output.setRun(run);
   const server = await listen(settings.port);
   try {
@@ -17,7 +17,12 @@ export async function dashboard(context: CommandContext): Promise<ExitCode> {
       `The run ${run} is at ${server.url}\nOnly this machine can open it. Ctrl-C ends it; the run goes on.`,
     );
     output.event('dashboard.started', { url: server.url });
-    const watch = new Watch({ stores, clock: systemClock, run, onPicture: picture => server.push(picture) });
+    const watch = new Watch({
+      stores,
+      clock: systemClock,
+      runId: run,
+      onSnapshot: snapshot => server.push(snapshot),
+    });
     await watch.run(detach);
   } finally {
     await server.close();

@@ -3,13 +3,14 @@ import { systemClock } from '../../core/clock.ts';
 import { ControlTable } from '../../core/control-table.ts';
 import { PreflightError } from '../../core/errors.ts';
 import { ProbeStore } from '../../core/probe-store.ts';
-import { checkQuota, checkServiceLinkedRole } from '../checks/account.ts';
+import { checkServiceLinkedRole } from '../checks/account.ts';
 import { createDoctorClients } from '../checks/clients.ts';
-import { type Finding, failure, ok, warning } from '../checks/doctor-finding.ts';
+import { type Finding, failure, ok, warning } from '../checks/finding.ts';
 import { FIRST_CONTACT_CHECKS, FIRST_CONTACT_PAGE } from '../checks/first-contact.ts';
 import { checkCluster, judgeTaskDefinition, readTaskDefinition } from '../checks/fleet.ts';
 import { checkImage } from '../checks/image.ts';
 import { checkNetwork } from '../checks/network.ts';
+import { checkQuota } from '../checks/quota.ts';
 import type { TableFacts } from '../checks/table.ts';
 import { checkControlTable, checkTable, checkTableKey } from '../checks/table-access.ts';
 import { probeTask } from '../checks/task-probe.ts';
@@ -40,12 +41,17 @@ export async function doctor(context: CommandContext): Promise<ExitCode> {
     if (settings.task && facts) tell(await tryTask(context, surroundings, facts));
     else if (settings.task) {
       tell([
-        failure('task', 'No task was started, since its table cannot be described.', 'Mend that first.'),
+        failure('task', {
+          message: 'No task was started, since its table cannot be described.',
+          advice: 'Mend that first.',
+        }),
       ]);
     }
   } catch (error) {
     if (!(error instanceof PreflightError)) throw error;
-    tell([failure('stack', error.message, 'docs/deploy.md, step 5, creates the stack.')]);
+    tell([
+      failure('stack', { message: error.message, advice: 'docs/deploy.md, step 5, creates the stack.' }),
+    ]);
   }
   return conclude(context, findings);
 }
@@ -58,15 +64,18 @@ function judgeStack({ stack, controlTable, cluster }: Surroundings): readonly Fi
   const missing = optional.filter(name => stack.outputs[name] === undefined);
   if (missing.length > 0) {
     return [
-      warning(
-        'stack',
-        `The stack ${stack.name} has no output ${missing.join(', ')}: it is older than this version, or not made from infra/fleet.yaml.`,
-        'Update it with infra/fleet.yaml.',
-      ),
+      warning('stack', {
+        message: `The stack ${stack.name} has no output ${missing.join(', ')}: it is older than this version, or not made from infra/fleet.yaml.`,
+        advice: 'Update it with infra/fleet.yaml.',
+      }),
     ];
   }
   if (stack.status.endsWith('_IN_PROGRESS')) {
-    return [warning('stack', `The stack ${stack.name} is ${stack.status}: what is found below may change.`)];
+    return [
+      warning('stack', {
+        message: `The stack ${stack.name} is ${stack.status}: what is found below may change.`,
+      }),
+    ];
   }
   const { Table, Attribute } = stack.outputs;
   return [
@@ -93,7 +102,7 @@ async function examine(
   }
   tell(await checkNetwork(clients.ec2, surroundings, tasks, await dynamodb.config.region()));
   const cpuUnits = Number(definition?.cpu);
-  tell(await checkQuota(clients.quotas, tasks, cpuUnits > 0 ? cpuUnits : undefined, spot));
+  tell(await checkQuota(clients.quotas, { tasks, cpuUnits: cpuUnits > 0 ? cpuUnits : undefined, spot }));
   tell(await checkServiceLinkedRole(clients.iam));
   const table = await checkTable(dynamodb, settings, surroundings.controlTable);
   tell(table.findings);

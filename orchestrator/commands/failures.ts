@@ -13,15 +13,15 @@ export async function failures(context: CommandContext): Promise<ExitCode> {
   const { output, settings, detach } = context;
   const stores = await openStores(context);
   const run = await readRun(stores, settings.run ?? '');
-  output.setRun(run.run);
+  output.setRun(run.runId);
   const holder = await stores.runs.holderOf(run.tableArn);
-  if (settings.retry && holder !== undefined && holder !== run.run) {
+  if (settings.retry && holder !== undefined && holder !== run.runId) {
     throw new TableLockedError(
       holder,
       `The unfinished run ${holder} holds the table ${run.table}; try again when it has ended.`,
     );
   }
-  const open = (await stores.quarantine.list(run.run)).filter(({ resolved }) => !resolved);
+  const open = (await stores.quarantine.list(run.runId)).filter(({ resolved }) => !resolved);
   const client = createDataPlaneClient();
   const write = {
     table: run.table,
@@ -47,7 +47,7 @@ export async function failures(context: CommandContext): Promise<ExitCode> {
         },
       });
       if (outcome !== 'quarantined') {
-        await stores.quarantine.resolve(run.run, failure.key, { outcome, at: systemClock.nowIso() });
+        await stores.quarantine.resolve(run.runId, failure.key, { outcome, at: systemClock.nowIso() });
         output.event('failure.resolved', { key: JSON.parse(failure.key), outcome });
         output.print(`${failure.key}  ${outcome}`);
         continue;
@@ -63,7 +63,7 @@ export async function failures(context: CommandContext): Promise<ExitCode> {
     });
     output.print(`${failure.key}  ${reason}  (${attempts} attempts)`);
   }
-  output.say(describe(left, open.length, settings.retry, run.run, run.table, run.attribute));
+  output.say(describe(left, open.length, settings.retry, run.runId, run.table, run.attribute));
   return settings.retry && left > 0 ? EXIT.quarantined : EXIT.ok;
 }
 

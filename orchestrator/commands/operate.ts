@@ -9,7 +9,7 @@ import { nextCommand, nextRun } from '../cli/next-command.ts';
 import { TaskWatch } from '../fleet/task-watch.ts';
 import { type CommandContext, openStores, operator, readRun } from '../session.ts';
 import type { Stores } from '../stores.ts';
-import { RunOpenSignal } from '../supervise/run-open-metric.ts';
+import { RunOpenMetric } from '../supervise/run-open-metric.ts';
 
 const LOOK_INTERVAL_MS = 250;
 
@@ -35,22 +35,22 @@ async function endTasks(
   const { output, settings } = context;
   const stores = await openStores(context);
   const before = await readUnfinished(stores, settings.run ?? '', what);
-  output.setRun(before.run);
+  output.setRun(before.runId);
   if (what === 'pause' && before.status === 'paused') {
-    output.print(`Run ${before.run} is paused already.`);
+    output.print(`Run ${before.runId} is paused already.`);
     return EXIT.ok;
   }
-  await stores.runs.operate(before.run, change(what, `was ${before.status}`), edit);
+  await stores.runs.operate(before.runId, change(what, `was ${before.status}`), edit);
   output.say(`Waiting until every task has stopped or its authority is over.`);
   await untilTasksEnded(stores, before, edit.desired === 'pause' ? 'pause' : 'stop');
-  const after = await stores.runs.conclude(before.run, systemClock.nowIso());
+  const after = await stores.runs.conclude(before.runId, systemClock.nowIso());
   if (after && after.status !== 'running' && after.status !== 'verifying') await closeSignal(after, context);
   const status = after?.status ?? 'gone';
   output.event(`run.${what === 'pause' ? 'paused' : 'cancelled'}`, { status });
   output.print(
     what === 'pause'
-      ? `Run ${before.run} is ${status}: no task can write any more. Go on with: ${nextCommand('resume', before.run)}`
-      : `Run ${before.run} is ${status}: no task can write any more. What was written stays; a new run goes on from there: ${nextRun(before)}`,
+      ? `Run ${before.runId} is ${status}: no task can write any more. Go on with: ${nextCommand('resume', before.runId)}`
+      : `Run ${before.runId} is ${status}: no task can write any more. What was written stays; a new run goes on from there: ${nextRun(before)}`,
   );
   return EXIT.ok;
 }
@@ -58,7 +58,7 @@ async function endTasks(
 async function readUnfinished(stores: Stores, id: string, what: string): Promise<RunRecord> {
   const run = await readRun(stores, id);
   if (isFinished(run.status) || (what === 'pause' && run.status === 'failed')) {
-    throw new ConfigurationError(`Run ${run.run} is ${run.status}; there is nothing to ${what}.`);
+    throw new ConfigurationError(`Run ${run.runId} is ${run.status}; there is nothing to ${what}.`);
   }
   return run;
 }
@@ -74,12 +74,12 @@ async function untilTasksEnded(stores: Stores, run: RunRecord, desired: 'pause' 
     onUnobserved: () => {},
   });
   for (;;) {
-    const tasks = (await stores.tasks.list(run.run)).filter(({ status }) => isInAuthority(status));
+    const tasks = (await stores.tasks.list(run.runId)).filter(({ status }) => isInAuthority(status));
     if (tasks.length === 0) return;
     for (const task of tasks) {
       if (task.heartbeat === 0)
         await watch.fence(task, { kind: 'desired', message: `the run is to ${desired}` });
-      else if (task.desired !== desired) await stores.tasks.setDesired(run.run, task.launch, desired);
+      else if (task.desired !== desired) await stores.tasks.setDesired(run.runId, task.launchId, desired);
     }
     await watch.observe(tasks);
     await systemClock.sleep(LOOK_INTERVAL_MS);
@@ -87,7 +87,7 @@ async function untilTasksEnded(stores: Stores, run: RunRecord, desired: 'pause' 
 }
 
 async function closeSignal(run: RunRecord, { output }: CommandContext): Promise<void> {
-  const signal = new RunOpenSignal(createMetricsClient(), run, error =>
+  const signal = new RunOpenMetric(createMetricsClient(), run, error =>
     output.say(`Warning: CloudWatch did not take the end of RunOpen: ${String(error)}`),
   );
   await signal.close();
@@ -102,7 +102,7 @@ export async function rate(context: CommandContext): Promise<ExitCode> {
   }
   const stores = await openStores(context);
   const run = await readUnfinished(stores, settings.run ?? '', 'change the rate of');
-  output.setRun(run.run);
+  output.setRun(run.runId);
   const rates = {
     writeUnitsPerSecond: maxWriteRate ?? run.rates.writeUnitsPerSecond,
     readUnitsPerSecond: maxReadRate ?? run.rates.readUnitsPerSecond,
@@ -110,13 +110,13 @@ export async function rate(context: CommandContext): Promise<ExitCode> {
   const detail =
     `${run.rates.writeUnitsPerSecond} to ${rates.writeUnitsPerSecond} write and ` +
     `${run.rates.readUnitsPerSecond} to ${rates.readUnitsPerSecond} read units a second`;
-  await stores.runs.operate(run.run, change('rate', detail), { rates });
-  const inForce = await untilWithin(stores, run.run, rates.writeUnitsPerSecond, rates.readUnitsPerSecond);
+  await stores.runs.operate(run.runId, change('rate', detail), { rates });
+  const inForce = await untilWithin(stores, run.runId, rates.writeUnitsPerSecond, rates.readUnitsPerSecond);
   output.event('run.rate', { budget: rates, inForce });
   output.print(
     inForce
-      ? `Run ${run.run}: ${detail}, in force.`
-      : `Run ${run.run}: ${detail}, recorded. Not every task has taken it over: is anybody supervising? ${nextCommand('resume', run.run)}`,
+      ? `Run ${run.runId}: ${detail}, in force.`
+      : `Run ${run.runId}: ${detail}, recorded. Not every task has taken it over: is anybody supervising? ${nextCommand('resume', run.runId)}`,
   );
   return EXIT.ok;
 }

@@ -20,7 +20,7 @@ export async function plan(context: CommandContext): Promise<ExitCode> {
   output.event('plan.finished', { ...made, command, ...(holder && { heldBy: holder }) });
   if (holder)
     output.say(`The unfinished run ${holder} holds the table. Look at it: ${nextCommand('status', holder)}`);
-  const refused = made.findings.filter(({ level }) => level === 'refusal').length;
+  const refused = made.findings.filter(({ level }) => level === 'failure').length;
   if (refused > 0) {
     output.say(
       `A run would be refused, for ${refused === 1 ? 'one reason' : `${refused} reasons`}. When mended: ${sameOptions('plan')}`,

@@ -21,7 +21,7 @@ const USUAL_FORMAT = 'html';
 export async function report(context: CommandContext): Promise<ExitCode> {
   const { settings, output } = context;
   const stores = await openStores(context);
-  const { run } = await readRun(stores, settings.run ?? '');
+  const { runId: run } = await readRun(stores, settings.run ?? '');
   output.setRun(run);
   const report = await readReport(stores, run, systemClock.nowIso());
   if (!report) throw new ConfigurationError(`There is no run ${run}.`);
@@ -38,6 +38,6 @@ export async function report(context: CommandContext): Promise<ExitCode> {
     throw new ConfigurationError(`The report cannot be written: ${describeError(cause)}`, { cause });
   }
   output.print(`${report.evidence.conclusion}\nThe report is in ${file}`);
-  output.event('report.written', { file, format, status: report.picture.run.status });
+  output.event('report.written', { file, format, status: report.snapshot.run.status });
   return EXIT.ok;
 }

@@ -45,9 +45,9 @@ function refuseChangedOptions(settings: Settings, run: RunRecord): void {
     name => `--${optionName(name)} is ${String(KEPT[name](run))}, not ${String(settings[name])}`,
   );
   const rate = changed.some(name => name.endsWith('Rate'))
-    ? ` To change the rate: ${nextCommand('rate', run.run)}`
+    ? ` To change the rate: ${nextCommand('rate', run.runId)}`
     : '';
-  throw new ConfigurationError(`Run ${run.run} goes on as it was started: ${lines.join('; ')}.${rate}`);
+  throw new ConfigurationError(`Run ${run.runId} goes on as it was started: ${lines.join('; ')}.${rate}`);
 }
 
 /** `orchestrate resume RUN`: takes the supervision over and goes on; of a finished run it prints the end. */
@@ -56,13 +56,13 @@ export async function resume(context: CommandContext): Promise<ExitCode> {
   const session = await openSession(context, 'of a run');
   const { stores, clock } = session;
   const before = await readRun(stores, settings.run ?? '');
-  output.setRun(before.run);
+  output.setRun(before.runId);
   refuseChangedOptions(settings, before);
   if (isFinished(before.status)) return finish(session, before);
   if (before.stopReason?.kind === 'cancelled') {
-    throw new ConfigurationError(`Run ${before.run} is being cancelled and cannot be resumed.`);
+    throw new ConfigurationError(`Run ${before.runId} is being cancelled and cannot be resumed.`);
   }
-  const { matched, quarantined } = totals(before, await stores.segments.list(before.run));
+  const { matched, quarantined } = totals(before, await stores.segments.list(before.runId));
   const change = {
     id: randomUUID(),
     at: clock.nowIso(),
@@ -70,14 +70,14 @@ export async function resume(context: CommandContext): Promise<ExitCode> {
     what: 'resume' as const,
     detail: `was ${before.status}`,
   };
-  const run = await stores.runs.takeOver(before.run, change, {
+  const run = await stores.runs.takeOver(before.runId, change, {
     desired: 'run',
     ...(before.status === 'failed' && { acceptedQuarantine: { matched, quarantined } }),
     ...(settings.maxCost !== undefined && { maxCostUsd: settings.maxCost }),
   });
-  if (!run) throw new ConfigurationError(`There is no run ${before.run}.`);
+  if (!run) throw new ConfigurationError(`There is no run ${before.runId}.`);
   if (isFinished(run.status)) return finish(session, run);
-  output.say(`Run ${run.run} goes on.`);
+  output.say(`Run ${run.runId} goes on.`);
   output.event('run.started', { resumed: true, ...describeRun(run) });
   return superviseRun(session, run);
 }

@@ -30,8 +30,8 @@ export async function run(context: CommandContext): Promise<ExitCode> {
   const api = await chooseWriteApi(session, write);
   output.say(`Writes: ${api.writeApi}, ${api.writeApiReason}.`);
   const record = await createRun(session, newRun(session, prepared, api), write);
-  output.setRun(record.run);
-  output.say(`Run ${record.run} has begun.`);
+  output.setRun(record.runId);
+  output.say(`Run ${record.runId} has begun.`);
   const dashboard = session.surroundings.stack?.outputs['DashboardUrl'];
   if (dashboard) output.say(`Dashboard: ${dashboard}`);
   output.event('run.started', { resumed: false, ...describeRun(record, prepared.chosen.reason) });
@@ -53,7 +53,7 @@ async function createRun(session: Session, run: NewRun, write: ItemWrite): Promi
     });
     const items = [...chosen.values()].reduce((sum, keys) => sum + keys.length, 0);
     output.say(`The canary is ${items} items in ${chosen.size} segments.`);
-    await stores.canary.write(run.run, chosen);
+    await stores.canary.write(run.runId, chosen);
   }
   try {
     return await stores.runs.create(run);
@@ -64,11 +64,11 @@ async function createRun(session: Session, run: NewRun, write: ItemWrite): Promi
 }
 
 /**
- * @throws PreflightError with every refusal, and TableLockedError when an unfinished run holds the table. A dry run
+ * @throws PreflightError with every failure, and TableLockedError when an unfinished run holds the table. A dry run
  * writes nothing to it, and may go beside one.
  */
 async function requireReady({ settings, output, stores }: Session, { plan, facts }: Prepared): Promise<void> {
-  const refusals = linesOf(plan.findings, 'refusal');
+  const refusals = linesOf(plan.findings, 'failure');
   if (refusals.length > 0) {
     for (const line of linesOf(plan.findings, 'warning')) output.say(`Warning: ${line}`);
     throw new PreflightError(

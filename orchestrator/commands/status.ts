@@ -18,11 +18,11 @@ export async function status(context: CommandContext): Promise<ExitCode> {
       ? (await look(() => stores.runs.list()))[0]
       : await readRun(stores, settings.run);
   if (!run) throw new ConfigurationError(`There is no run yet. Begin with: ${nextCommand('plan')}`);
-  output.setRun(run.run);
+  output.setRun(run.runId);
   await show(context, stores, run);
   for (let now = run; settings.watch && !isFinished(now.status) && !detach.aborted; ) {
     await systemClock.sleep(WATCH_INTERVAL_MS, detach);
-    now = await readRun(stores, run.run);
+    now = await readRun(stores, run.runId);
     await show(context, stores, now);
   }
   return EXIT.ok;
@@ -49,7 +49,7 @@ export function statusText(
       ? `, of which ${Math.round(run.cut.factor * 100)} %: ${run.cut.reason}`
       : '';
   return [
-    `Run ${run.run}: ${run.status}${stop}`,
+    `Run ${run.runId}: ${run.status}${stop}`,
     ...next(run),
     `  ${run.table}, "${run.attribute}" = ${run.value}, pass ${run.pass}, begun ${run.createdAt} by ${run.createdBy}`,
     `  segments  ${Object.entries(segments)
@@ -68,7 +68,7 @@ export function statusText(
 }
 
 /** What to type next, where it depends on nothing but the status. */
-function next({ run, status, stopReason }: RunRecord): string[] {
+function next({ runId: run, status, stopReason }: RunRecord): string[] {
   if (status === 'paused' || status === 'failed') {
     return [`  next      ${nextCommand('resume', run, ...(stopReason?.resumeWith ?? []))}`];
   }
@@ -77,8 +77,8 @@ function next({ run, status, stopReason }: RunRecord): string[] {
 
 /** The fields of the `status` event. */
 export async function describeStatus(stores: Stores, run: RunRecord) {
-  const segments = await stores.segments.list(run.run);
-  const tasks = await stores.tasks.list(run.run);
+  const segments = await stores.segments.list(run.runId);
+  const tasks = await stores.tasks.list(run.runId);
   return {
     status: run.status,
     desired: run.desired,
@@ -92,7 +92,7 @@ export async function describeStatus(stores: Stores, run: RunRecord) {
     budget: run.rates,
     ...(run.cut && run.cut.factor < 1 && { cut: run.cut }),
     tasks: tasks.map(task => ({
-      launch: task.launch,
+      launch: task.launchId,
       status: task.status,
       inAuthority: isInAuthority(task.status),
       segments: task.segments,

@@ -1,13 +1,14 @@
 import { createDataPlaneClient, createMetricsClient } from '../../core/aws-clients.ts';
 import { systemClock } from '../../core/clock.ts';
 import { CapacityLimiter } from '../../core/rate/capacity-limiter.ts';
+import { verificationSegments } from '../../core/verification-segments.ts';
 import { describeUserTable } from '../checks/table.ts';
 import { EXIT, type ExitCode } from '../cli/exit-codes.ts';
 import { nextCommand } from '../cli/next-command.ts';
 import { defaultRates } from '../plan/choose-rates.ts';
 import type { CommandContext } from '../session.ts';
 import { verificationFinished } from '../verify/pass-end.ts';
-import { sampleOf, verificationSegments, verifyTable } from '../verify/verification.ts';
+import { sampleOf, verifyTable } from '../verify/verification.ts';
 
 /** `orchestrate verify`: the strongly consistent scan on its own, of any table, at any time. It writes nothing. */
 export async function verify({ settings, output, detach }: CommandContext): Promise<ExitCode> {

@@ -2,8 +2,8 @@ import { randomBytes, timingSafeEqual } from 'node:crypto';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { difference } from '../snapshot/delta.ts';
-import type { Picture } from '../snapshot/snapshot.ts';
-import { pageAssets, pageHtml } from './page-assets.ts';
+import { pageAssets, pageHtml } from '../snapshot/page-assets.ts';
+import type { Snapshot } from '../snapshot/snapshot.ts';
 
 const LOOPBACK = '127.0.0.1';
 
@@ -48,7 +48,7 @@ export class DashboardServer {
   readonly #token: string;
   readonly #hosts: ReadonlySet<string>;
   readonly #listeners = new Set<ServerResponse>();
-  #latest: Picture | undefined;
+  #latest: Snapshot | undefined;
 
   private constructor(server: Server, token: string) {
     const { port } = server.address() as AddressInfo;
@@ -69,17 +69,17 @@ export class DashboardServer {
     return new DashboardServer(server, token ?? randomBytes(24).toString('base64url'));
   }
 
-  /** Pushes a picture to every page that is open: what changed since the last one. */
-  push(picture: Picture): void {
+  /** Pushes a snapshot to every page that is open: what changed since the last one. */
+  push(snapshot: Snapshot): void {
     const before = this.#latest;
-    this.#latest = picture;
+    this.#latest = snapshot;
     if (this.#listeners.size === 0) return;
-    const delta = before && difference({ ...before }, { ...picture });
+    const delta = before && difference({ ...before }, { ...snapshot });
     for (const response of this.#listeners) {
       // A page that does not read is sent everything once it does, not all that it missed.
       if (response.writableNeedDrain) response.destroy();
       else if (delta) send(response, 'delta', delta);
-      else send(response, 'picture', picture);
+      else send(response, 'snapshot', snapshot);
     }
   }
 
@@ -112,7 +112,7 @@ export class DashboardServer {
   #listen(response: ServerResponse): void {
     response.writeHead(200, { 'Content-Type': 'text/event-stream; charset=utf-8' });
     response.write(`retry: ${RECONNECT_MS}\n\n`);
-    if (this.#latest) send(response, 'picture', this.#latest);
+    if (this.#latest) send(response, 'snapshot', this.#latest);
     this.#listeners.add(response);
     response.on('close', () => this.#listeners.delete(response));
   }

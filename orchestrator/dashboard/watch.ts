@@ -1,13 +1,14 @@
 import type { Clock } from '../../core/clock.ts';
 import { describeError } from '../../core/errors.ts';
 import type { QuarantineRecord, SegmentRecord, VerificationRecord } from '../../core/records.ts';
-import type { SamplePosition, SampleRecord } from '../../core/sample-store.ts';
+import type { SamplePosition } from '../../core/sample-store.ts';
 import { segmentStates } from '../run-summary.ts';
 import { compose, countersForRate, type Records, tasksInAuthority } from '../snapshot/compose.ts';
 import { HeartbeatAges } from '../snapshot/heartbeat-ages.ts';
 import { History } from '../snapshot/history.ts';
 import { RateTrail } from '../snapshot/rate-trail.ts';
-import type { Picture } from '../snapshot/snapshot.ts';
+import type { Snapshot } from '../snapshot/snapshot.ts';
+import { sweepStart } from '../snapshot/sweep-start.ts';
 import { ThrottleCount } from '../snapshot/throttle-count.ts';
 import type { Stores } from '../stores.ts';
 
@@ -23,13 +24,13 @@ const SLOW_INTERVAL_MS = 3_000;
 export interface WatchOptions {
   readonly stores: Stores;
   readonly clock: Clock;
-  readonly run: string;
-  readonly onPicture: (picture: Picture) => void;
+  readonly runId: string;
+  readonly onSnapshot: (snapshot: Snapshot) => void;
 }
 
 /**
  * Looks at the control table again and again and composes what it finds: it needs neither the orchestrator nor the
- * fleet. While the table cannot be read, the last picture is shown, with the reason.
+ * fleet. While the table cannot be read, the last snapshot is shown, with the reason.
  */
 export class Watch {
   readonly #options: WatchOptions;
@@ -46,7 +47,7 @@ export class Watch {
   #beforeSweep: { sweep: number; scanned: number } | undefined;
   #position: SamplePosition = { epoch: 0, number: 0 };
   #heard: { at: string; atMs: number } | undefined;
-  #last: Picture | undefined;
+  #last: Snapshot | undefined;
 
   constructor(options: WatchOptions) {
     this.#options = options;
@@ -54,7 +55,7 @@ export class Watch {
 
   /** Looks until the signal aborts. */
   async run(signal: AbortSignal): Promise<void> {
-    const { clock, onPicture } = this.#options;
+    const { clock, onSnapshot } = this.#options;
     while (!signal.aborted) {
       try {
         this.#last = await this.look();
@@ -62,13 +63,13 @@ export class Watch {
         if (signal.aborted) return;
         this.#last = this.#last && { ...this.#last, unreadable: this.#unreadable(this.#last, error) };
       }
-      if (this.#last) onPicture(this.#last);
+      if (this.#last) onSnapshot(this.#last);
       await clock.sleep(LOOK_INTERVAL_MS, signal);
     }
   }
 
   /** One look. @throws what made the control table unreadable. */
-  async look(): Promise<Picture> {
+  async look(): Promise<Snapshot> {
     const { clock } = this.#options;
     if (!this.#begun) await this.#begin();
     const records = await this.#read();
@@ -90,7 +91,7 @@ export class Watch {
   }
 
   async #begin(): Promise<void> {
-    const { stores, run } = this.#options;
+    const { stores, runId: run } = this.#options;
     const samples = await stores.samples.list(run);
     this.#history.addSamples(samples);
     this.#beforeSweep = sweepStart(samples);
@@ -98,7 +99,7 @@ export class Watch {
   }
 
   async #read(): Promise<Records> {
-    const { stores, clock, run: id } = this.#options;
+    const { stores, clock, runId: id } = this.#options;
     const run = await stores.runs.read(id);
     if (!run) throw new Error(`the record of run ${id} is gone`);
     const now = clock.monotonicMs();
@@ -169,18 +170,10 @@ export class Watch {
     );
   }
 
-  #unreadable(last: Picture, error: unknown): Picture['unreadable'] {
+  #unreadable(last: Snapshot, error: unknown): Snapshot['unreadable'] {
     return {
       since: last.unreadable?.since ?? this.#options.clock.nowIso(),
       message: `The control table cannot be read: ${describeError(error)}`,
     };
   }
-}
-
-/** What had been scanned when the latest sweep but the first began, by the samples. */
-export function sweepStart(samples: readonly SampleRecord[]): { sweep: number; scanned: number } | undefined {
-  const latest = samples.at(-1)?.sweep ?? 1;
-  if (latest === 1) return undefined;
-  const before = samples.findLast(({ sweep }) => sweep < latest);
-  return before && { sweep: latest, scanned: before.counters.scanned };
 }

@@ -85,7 +85,7 @@ export class Fleet {
             ? { capacityProviderStrategy: [{ capacityProvider: 'FARGATE_SPOT', weight: 1 }] }
             : { launchType: 'FARGATE' as const }),
           count: 1,
-          clientToken: environment.launch,
+          clientToken: environment.launchId,
           startedBy: environment.runId,
           networkConfiguration: {
             awsvpcConfiguration: {

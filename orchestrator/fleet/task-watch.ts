@@ -48,7 +48,7 @@ export class TaskWatch {
     const observations = await this.#askEcs(open);
     for (const task of open) {
       const observation = task.taskArn === undefined ? undefined : observations.get(task.taskArn);
-      if (observation?.state === 'stopped') this.#stopped.add(task.launch);
+      if (observation?.state === 'stopped') this.#stopped.add(task.launchId);
       if (isInAuthority(task.status)) await this.#judge(task, observation);
     }
   }
@@ -63,10 +63,10 @@ export class TaskWatch {
   }
 
   #mayStillBeClosing(task: TaskRecord, now: number): boolean {
-    if (task.status !== 'finished' || this.#stopped.has(task.launch)) return false;
-    const since = this.#finishedSinceMs.get(task.launch) ?? now;
-    if (!this.#finishedSinceMs.has(task.launch)) {
-      this.#finishedSinceMs.set(task.launch, since);
+    if (task.status !== 'finished' || this.#stopped.has(task.launchId)) return false;
+    const since = this.#finishedSinceMs.get(task.launchId) ?? now;
+    if (!this.#finishedSinceMs.has(task.launchId)) {
+      this.#finishedSinceMs.set(task.launchId, since);
       if (task.end) this.#options.onEnd(task, task.end);
     }
     return now - since < this.#options.authorityMs + SLACK_MS;
@@ -87,13 +87,13 @@ export class TaskWatch {
     const { tasks, clock, onEnd } = this.#options;
     if (observation?.state === 'stopped') {
       const end = endOf(observation);
-      if (await tasks.markStopped(task.run, task.launch, end, clock.nowIso())) onEnd(task, end);
+      if (await tasks.markStopped(task.runId, task.launchId, end, clock.nowIso())) onEnd(task, end);
       return;
     }
     const now = clock.monotonicMs();
-    const seen = this.#seen.get(task.launch);
+    const seen = this.#seen.get(task.launchId);
     if (!seen || seen.heartbeat !== task.heartbeat) {
-      this.#seen.set(task.launch, { heartbeat: task.heartbeat, sinceMs: now });
+      this.#seen.set(task.launchId, { heartbeat: task.heartbeat, sinceMs: now });
       return;
     }
     if (now - seen.sinceMs < this.#limitMs(task, observation)) return;

@@ -2,6 +2,7 @@ import type { CloudWatchClient } from '@aws-sdk/client-cloudwatch';
 import type { TableDescription } from '@aws-sdk/client-dynamodb';
 import { describeError } from '../../core/errors.ts';
 import type { Rates } from '../../core/records.ts';
+import { provisionedRates } from '../user-table/provisioned-rates.ts';
 import { readTraffic, type TrafficMinute } from '../user-table/traffic.ts';
 
 /** Half of what live traffic leaves of a provisioned table is left to its growth. */
@@ -61,16 +62,6 @@ export async function chooseRates(
       ? `less than the ${describeRates(asked)} asked for: nine tenths of what live traffic leaves`
       : words,
   };
-}
-
-/** Write and read units a second that a table is provisioned for; undefined on demand. */
-export function provisionedRates({
-  BillingModeSummary,
-  ProvisionedThroughput,
-}: TableDescription): Rates | undefined {
-  const { ReadCapacityUnits = 0, WriteCapacityUnits = 0 } = ProvisionedThroughput ?? {};
-  if (BillingModeSummary?.BillingMode === 'PAY_PER_REQUEST' || WriteCapacityUnits <= 0) return undefined;
-  return { writeUnitsPerSecond: WriteCapacityUnits, readUnitsPerSecond: ReadCapacityUnits };
 }
 
 /**

@@ -3,7 +3,7 @@ import { NO_COUNTERS, type RunForecast, type RunRecord } from '../../core/record
 import type { NewRun } from '../../core/run-store.ts';
 import { indexesWith, type TableFacts } from '../checks/table.ts';
 import { operator, type Session } from '../session.ts';
-import { provisionedRates } from './choose-rates.ts';
+import { provisionedRates } from '../user-table/provisioned-rates.ts';
 import type { Forecast } from './forecast.ts';
 import type { Prepared } from './prepare.ts';
 import { tableSizeOf } from './run-sizes.ts';
@@ -25,7 +25,7 @@ export function newRun(
   const heartbeatMs = Math.max(HEARTBEAT_MS, (tasks / MAX_HEARTBEATS_PER_SECOND) * 1_000);
   const at = clock.nowIso();
   return {
-    run: `${at.replace(/\D/g, '').slice(0, 14)}-${randomBytes(3).toString('hex')}`,
+    runId: `${at.replace(/\D/g, '').slice(0, 14)}-${randomBytes(3).toString('hex')}`,
     status: 'running',
     desired: 'run',
     table: settings.table,

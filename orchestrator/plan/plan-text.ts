@@ -118,7 +118,7 @@ function findingRows({ findings }: Plan): string[] {
   return [
     row('Checks', `${good} of ${findings.length} in order`),
     ...linesOf(findings, 'warning').map(line => `Warning: ${line}`),
-    ...linesOf(findings, 'refusal').map(line => `Refused: ${line}`),
+    ...linesOf(findings, 'failure').map(line => `Refused: ${line}`),
   ];
 }
 

@@ -10,7 +10,7 @@ export function planTicket(plan: Plan, command: string, at: string): string {
     ? `, ${percentRange(f.share)} of ${count(f.items)}`
     : `; not sampled, so taken to be all of ${count(f.items)}`;
   const open = [
-    ...linesOf(plan.findings, 'refusal').map(line => `**Refused:** ${line}`),
+    ...linesOf(plan.findings, 'failure').map(line => `**Refused:** ${line}`),
     ...linesOf(plan.findings, 'warning'),
   ];
   return `# Change: set \`${attribute}\` on every item of \`${table}\` that lacks it

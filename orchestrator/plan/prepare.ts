@@ -4,14 +4,14 @@ import { describeError } from '../../core/errors.ts';
 import type { ItemWrite } from '../../core/item-write.ts';
 import { CapacityLimiter } from '../../core/rate/capacity-limiter.ts';
 import type { TaskSize } from '../../core/records.ts';
-import { type Finding, ok, refusal, warning } from '../checks/finding.ts';
+import { verificationSegments } from '../../core/verification-segments.ts';
+import { type Finding, failure, ok, warning } from '../checks/finding.ts';
 import { liveWriterFindings, sizeFindings } from '../checks/live-writers.ts';
-import { quotaFindings } from '../checks/quota.ts';
+import { checkQuotaOnAws } from '../checks/quota.ts';
 import { describeUserTable, examine, type TableFacts } from '../checks/table.ts';
 import type { Session } from '../session.ts';
 import { sampleFailure, sampleTable, type TableSample } from '../user-table/sample.ts';
 import { chargedIndexes } from '../user-table/write-units.ts';
-import { verificationSegments } from '../verify/verification.ts';
 import { type ChosenRates, chooseRates } from './choose-rates.ts';
 import { composePlan, type Plan } from './plan.ts';
 import { readPrices } from './prices-file.ts';
@@ -65,9 +65,13 @@ export async function prepare(session: Session): Promise<Prepared> {
       facts,
     )),
     fleet.finding,
-    ...(await quotaFindings(settings.tasks ?? settings.segments, fleet.taskSize?.cpuUnits, settings.spot)),
+    ...(await checkQuotaOnAws({
+      tasks: settings.tasks ?? settings.segments,
+      cpuUnits: fleet.taskSize?.cpuUnits,
+      spot: settings.spot,
+    })),
   ];
-  const refusals = findings.filter(({ level }) => level === 'refusal');
+  const refusals = findings.filter(({ level }) => level === 'failure');
   const sampled = refusals.some(({ check }) => check === 'account')
     ? { because: 'it is of another account' }
     : await takeSample(session, write, chosen, facts);
@@ -135,17 +139,17 @@ async function lookAtFleet({
       };
     return {
       taskSize,
-      finding: refusal('task-definition', {
+      finding: failure('task-definition', {
         message: `The task definition ${taskDefinition} has no container ${container}; it has ${names.join(', ')}.`,
-        todo: 'Name the one that runs the worker: --container.',
+        advice: 'Name the one that runs the worker: --container.',
       }),
     };
   } catch (error) {
     return {
       taskSize: undefined,
-      finding: refusal('task-definition', {
+      finding: failure('task-definition', {
         message: `The task definition ${taskDefinition} cannot be used: ${describeError(error)}.`,
-        todo: 'infra/fleet.yaml makes one; --task-definition names another.',
+        advice: 'infra/fleet.yaml makes one; --task-definition names another.',
       }),
     };
   }

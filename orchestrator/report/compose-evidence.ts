@@ -4,23 +4,23 @@ import type { RunRecord, RunStatus } from '../../core/records.ts';
 import type { Evidence } from '../snapshot/evidence.ts';
 import { count, dollars, duration } from '../snapshot/format.ts';
 import type { CutChange } from '../snapshot/history.ts';
-import type { Picture } from '../snapshot/snapshot.ts';
+import type { Snapshot } from '../snapshot/snapshot.ts';
 import { describeCut } from '../snapshot/timeline.ts';
 import { wayBackOf } from '../snapshot/way-back.ts';
 
 /** `cuts`: every change of what live traffic left of the budget. */
 export function evidenceOf(
   record: RunRecord,
-  picture: Picture,
+  snapshot: Snapshot,
   writtenAt: string,
   cuts: readonly CutChange[],
 ): Evidence {
-  const { run } = picture;
+  const { run } = snapshot;
   return {
     writtenAt,
     proved: run.status === 'verified',
-    conclusion: conclusionOf(picture),
-    options: optionsOf(record, picture),
+    conclusion: conclusionOf(snapshot),
+    options: optionsOf(record, snapshot),
     changes: [
       ...run.changes.map(({ id: _, ...change }) => change),
       ...cuts.map(cut => ({
@@ -30,12 +30,12 @@ export function evidenceOf(
         detail: describeCut(cut),
       })),
     ].sort((a, b) => Date.parse(a.at) - Date.parse(b.at)),
-    ...consumptionOf(picture),
+    ...consumptionOf(snapshot),
     wayBack: wayBackOf(run),
   };
 }
 
-function conclusionOf({ run, verifications, quarantine }: Picture): string {
+function conclusionOf({ run, verifications, quarantine }: Snapshot): string {
   const proof = verifications.findLast(({ result }) => result !== null)?.result;
   const items = proof ? count(proof.scanned) : 'all';
   const missing = count(run.missing ?? 0);
@@ -58,10 +58,10 @@ function conclusionOf({ run, verifications, quarantine }: Picture): string {
   return sentences[run.status];
 }
 
-function optionsOf(record: RunRecord, { run, tasks, counters }: Picture): Evidence['options'] {
+function optionsOf(record: RunRecord, { run, tasks, counters }: Snapshot): Evidence['options'] {
   const took = run.finishedAt ? Date.parse(run.finishedAt) - Date.parse(run.createdAt) : undefined;
   const all: readonly (readonly [string, string | undefined])[] = [
-    ['Run', run.run],
+    ['Run', run.runId],
     ['Table', run.table],
     ['Table ARN', run.tableArn],
     ['Account and Region', `${run.account}, ${run.region}`],
@@ -117,7 +117,11 @@ function planOf({ forecast }: RunRecord): string | undefined {
   return `${count(missing)} of ${count(items)} items to set, ${duration(seconds * 1_000)} at the budget chosen`;
 }
 
-function consumptionOf({ run, counters, cost }: Picture): Pick<Evidence, 'consumption' | 'consumptionNotes'> {
+function consumptionOf({
+  run,
+  counters,
+  cost,
+}: Snapshot): Pick<Evidence, 'consumption' | 'consumptionNotes'> {
   const { expected } = cost;
   const known = (value: number | null | undefined, text: (value: number) => string) =>
     value == null ? 'not known' : text(value);

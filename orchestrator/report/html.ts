@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { pageAssets } from '../dashboard/page-assets.ts';
+import { pageAssets } from '../snapshot/page-assets.ts';
 import { markdownReport } from './markdown.ts';
 import type { RunReport } from './read-report.ts';
 
@@ -10,7 +10,7 @@ import type { RunReport } from './read-report.ts';
  */
 export function htmlReport(report: RunReport): string {
   const { script, style } = pageAssets();
-  const { picture, evidence } = report;
+  const { snapshot, evidence } = report;
   const policy = `default-src 'none'; script-src '${hashOf(script)}'; style-src '${hashOf(style)}'; img-src data:; base-uri 'none'; form-action 'none'`;
   return `<!doctype html>
 <html lang="en">
@@ -19,14 +19,14 @@ export function htmlReport(report: RunReport): string {
 <meta http-equiv="Content-Security-Policy" content="${policy}">
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <meta name="color-scheme" content="light dark">
-<title>Fleetfill: ${escapeHtml(`${picture.run.table}, run ${picture.run.run}`)}</title>
+<title>Fleetfill: ${escapeHtml(`${snapshot.run.table}, run ${snapshot.run.runId}`)}</title>
 <link rel="icon" href="data:,">
 <style>${style}</style>
 </head>
 <body>
 <div id="page"></div>
 <noscript><pre>${escapeHtml(markdownReport(report))}</pre></noscript>
-<script type="application/json" id="report-data">${escapeJson(JSON.stringify({ picture, evidence }))}</script>
+<script type="application/json" id="report-data">${escapeJson(JSON.stringify({ snapshot, evidence }))}</script>
 <script>${script}</script>
 </body>
 </html>

@@ -1,12 +1,12 @@
 import type { RunReport } from './read-report.ts';
 
 /** Everything that the control table knows of a run, for programs. The shape is that of the records. */
-export function jsonReport({ records, picture, evidence }: RunReport): string {
+export function jsonReport({ records, snapshot, evidence }: RunReport): string {
   const { run, segments, tasks, quarantine, verifications, verificationProgress } = records;
-  const { counters, states, cost, marks, history } = picture;
+  const { counters, states, cost, marks, history } = snapshot;
   return `${JSON.stringify(
     {
-      runId: run.run,
+      runId: run.runId,
       writtenAt: evidence.writtenAt,
       status: run.status,
       proved: evidence.proved,

@@ -2,10 +2,10 @@ import { clockTime, count, shortLaunch } from '../snapshot/format.ts';
 import type { RunReport } from './read-report.ts';
 
 /** The evidence as text, for a ticket. */
-export function markdownReport({ picture, evidence, records }: RunReport): string {
-  const { run, states, marks, segments, verifications } = picture;
+export function markdownReport({ snapshot, evidence, records }: RunReport): string {
+  const { run, states, marks, segments, verifications } = snapshot;
   return [
-    `# Fleetfill: ${run.table}, run ${run.run}`,
+    `# Fleetfill: ${run.table}, run ${run.runId}`,
     evidence.conclusion,
     '## What was run',
     table(
@@ -59,7 +59,7 @@ export function markdownReport({ picture, evidence, records }: RunReport): strin
     `${count(states.complete)} of ${count(run.totalSegments)} are complete, ${count(states.failed)} were given up.`,
     longTable(
       ['Segment', 'State', 'Scanned', 'Set', 'Last launch', 'Complete at'],
-      segments.map(({ status, reason, scanned, updated, launch, completedAt }, index) => [
+      segments.map(({ status, reason, scanned, updated, launchId: launch, completedAt }, index) => [
         String(index),
         reason ? `${status}: ${reason}` : status,
         count(scanned),

@@ -1,15 +1,15 @@
 import { isInAuthority } from '../../core/records.ts';
-import { sweepStart } from '../dashboard/watch.ts';
 import { compose, type Records } from '../snapshot/compose.ts';
 import type { Evidence } from '../snapshot/evidence.ts';
 import { History } from '../snapshot/history.ts';
-import type { Picture } from '../snapshot/snapshot.ts';
+import type { Snapshot } from '../snapshot/snapshot.ts';
+import { sweepStart } from '../snapshot/sweep-start.ts';
 import type { Stores } from '../stores.ts';
 import { evidenceOf } from './compose-evidence.ts';
 
 export interface RunReport {
   readonly records: Records;
-  readonly picture: Picture;
+  readonly snapshot: Snapshot;
   readonly evidence: Evidence;
 }
 
@@ -29,10 +29,10 @@ export async function readReport(stores: Stores, run: string, at: string): Promi
   const history = new History();
   history.addSamples(samples);
   const nowMs = Date.parse(at);
-  const ages = tasks.flatMap(({ launch, status, heartbeatAt }): [string, number][] =>
+  const ages = tasks.flatMap(({ launchId: launch, status, heartbeatAt }): [string, number][] =>
     isInAuthority(status) && heartbeatAt ? [[launch, Math.max(0, nowMs - Date.parse(heartbeatAt))]] : [],
   );
-  const picture = compose(records, {
+  const snapshot = compose(records, {
     nowMs,
     ages: new Map(ages),
     rate: null,
@@ -40,5 +40,5 @@ export async function readReport(stores: Stores, run: string, at: string): Promi
     scannedBefore: sweepStart(samples)?.scanned,
     orchestratorAgeMs: null,
   });
-  return { records, picture, evidence: evidenceOf(record, picture, at, history.cuts) };
+  return { records, snapshot, evidence: evidenceOf(record, snapshot, at, history.cuts) };
 }

@@ -14,7 +14,7 @@ import type { History } from './history.ts';
 import { progressView } from './progress-view.ts';
 import { averageRate } from './rate-trail.ts';
 import { segmentViews } from './segment-views.ts';
-import type { Picture, QuarantineView, RateView, RunFacts, VerificationView } from './snapshot.ts';
+import type { QuarantineView, RateView, RunFacts, Snapshot, VerificationView } from './snapshot.ts';
 import { taskViews, throttlingOf } from './task-views.ts';
 import { marksOf } from './timeline.ts';
 import { cutRates, inForce } from './traffic-cut.ts';
@@ -42,13 +42,13 @@ export interface Knowledge {
   readonly orchestratorAgeMs: number | null;
 }
 
-export function compose(records: Records, knowledge: Knowledge): Picture {
+export function compose(records: Records, knowledge: Knowledge): Snapshot {
   const { run, segments, tasks } = records;
   const { nowMs, ages, history } = knowledge;
   const counters = totals(run, segments);
   const rate = isFinished(run.status) ? averageRate(run, counters) : knowledge.rate;
   const shownTasks = taskViews(run, tasks, segments, ages);
-  const byLaunch = new Map(shownTasks.map(task => [task.launch, task]));
+  const byLaunch = new Map(shownTasks.map(task => [task.launchId, task]));
   return {
     at: new Date(nowMs).toISOString(),
     run: factsOf(run, tasks.length),
@@ -69,7 +69,7 @@ export function compose(records: Records, knowledge: Knowledge): Picture {
     }),
     cost: costView(run, counters, tasks, nowMs),
     marks: marksOf({ ...records, history }),
-    // A picture is of its moment: the history goes on, and the next picture is compared with this one.
+    // A snapshot is of its moment: the history goes on, and the next snapshot is compared with this one.
     history: [...history.points],
     verifications: verificationViews(records),
     quarantine: quarantineView(records.quarantine),
@@ -80,7 +80,7 @@ export function compose(records: Records, knowledge: Knowledge): Picture {
 
 function factsOf(run: RunRecord, launches: number): RunFacts {
   return {
-    run: run.run,
+    runId: run.runId,
     status: run.status,
     desired: run.desired,
     reason: run.stopReason?.message ?? null,
@@ -129,9 +129,9 @@ function relaunches(tasks: readonly TaskRecord[]): number {
 }
 
 function verificationViews({ verifications, verificationProgress }: Records): VerificationView[] {
-  const results = new Map(verifications.map(({ run: _, ...result }) => [result.pass, result]));
+  const results = new Map(verifications.map(({ runId: _, ...result }) => [result.pass, result]));
   const views = new Map<number, VerificationView>();
-  for (const { run: _, ...progress } of verificationProgress) {
+  for (const { runId: _, ...progress } of verificationProgress) {
     views.set(progress.pass, { ...progress, result: results.get(progress.pass) ?? null });
   }
   for (const result of results.values()) {

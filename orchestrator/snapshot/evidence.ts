@@ -1,7 +1,7 @@
 import type { OperatorChange } from '../../core/records.ts';
 import type { WayBack } from './way-back.ts';
 
-/** What a report says beside the picture of the run: in words, for who was not there. */
+/** What a report says beside the snapshot of the run: in words, for who was not there. */
 export interface Evidence {
   readonly writtenAt: string;
   /** Whether the run's end is a proof that no item lacks the attribute. */

@@ -1,4 +1,4 @@
-import type { Picture } from './snapshot.ts';
+import type { Snapshot } from './snapshot.ts';
 
 /** Numbers, times and states as people read them; the terminal, the page and the report say them alike. */
 
@@ -54,7 +54,7 @@ export function clockTime(iso: string): string {
 }
 
 /** What a run does now, in one phrase. */
-export function stageOf({ run, states }: Pick<Picture, 'run' | 'states'>): string {
+export function stageOf({ run, states }: Pick<Snapshot, 'run' | 'states'>): string {
   if (run.status === 'running' && run.desired === 'pause') return 'pausing: tasks are ending';
   if (run.status === 'running' && run.desired === 'stop') return 'stopping: tasks are ending';
   if (run.status === 'running' && states.complete === run.totalSegments)
@@ -63,11 +63,11 @@ export function stageOf({ run, states }: Pick<Picture, 'run' | 'states'>): strin
 }
 
 /** Milliseconds since the run began, up to its end. */
-export function elapsedMs({ at, run }: Pick<Picture, 'at' | 'run'>): number {
+export function elapsedMs({ at, run }: Pick<Snapshot, 'at' | 'run'>): number {
   return Date.parse(run.finishedAt ?? at) - Date.parse(run.createdAt);
 }
 
-export function spent({ cost }: Pick<Picture, 'cost'>): string {
+export function spent({ cost }: Pick<Snapshot, 'cost'>): string {
   const fargate = cost.fargate === null ? 'Fargate not known' : `Fargate ${dollars(cost.fargate)}`;
   return `${dollars(cost.total)}: writes ${dollars(cost.writes)}, reads ${dollars(cost.reads)}, ${fargate}`;
 }

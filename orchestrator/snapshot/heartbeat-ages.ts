@@ -18,7 +18,7 @@ export class HeartbeatAges {
    */
   look(tasks: readonly TaskRecord[], monotonicMs: number, wallMs: number): Map<string, number> {
     const ages = new Map<string, number>();
-    for (const { launch, heartbeat, heartbeatAt } of tasks) {
+    for (const { launchId: launch, heartbeat, heartbeatAt } of tasks) {
       if (heartbeat === 0) continue;
       let seen = this.#seen.get(launch);
       if (!seen || seen.heartbeat !== heartbeat) {

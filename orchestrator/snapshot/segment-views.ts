@@ -12,7 +12,7 @@ const FURTHEST_RUNNING = 0.8;
 
 const PENDING: SegmentView = {
   status: 'pending',
-  launch: null,
+  launchId: null,
   scanned: 0,
   updated: 0,
   attempts: 0,
@@ -33,13 +33,13 @@ export function segmentViews(
   const views: SegmentView[] = new Array(run.totalSegments).fill(PENDING);
   const fill = fillOf(run, segments);
   for (const record of segments) {
-    const launch = record.launch ?? record.progressedBy ?? null;
+    const launch = record.launchId ?? record.progressedBy ?? null;
     const ofThisSweep = record.pass === run.sweep;
     const status = ofThisSweep ? record.status : 'pending';
     const progressAt = record.progressAt ?? null;
     views[record.segment] = {
       status,
-      launch,
+      launchId: launch,
       scanned: record.counters.scanned,
       updated: record.counters.updated,
       attempts: record.attempts,
@@ -57,7 +57,7 @@ export function segmentViews(
 
 /** By its owner's end or silence; or by its checkpoint, once its owner has moved it: when it was claimed nobody wrote. */
 function isStalled(
-  { progressAt, progressedBy, launch }: SegmentRecord,
+  { progressAt, progressedBy, launchId: launch }: SegmentRecord,
   run: RunRecord,
   owner: TaskView | undefined,
   nowMs: number,

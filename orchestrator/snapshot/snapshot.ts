@@ -16,7 +16,7 @@ import type { VerificationProgress } from '../../core/sample-store.ts';
  * A run as people see it: the terminal view, the page and the report are all drawn from this. It is plain JSON, and
  * everything in it is read from the control table; what is not known is null, and never guessed.
  */
-export interface Picture {
+export interface Snapshot {
   /** When the records were read, by the reader's clock. */
   readonly at: string;
   readonly run: RunFacts;
@@ -45,7 +45,7 @@ export interface Picture {
 }
 
 export interface RunFacts {
-  readonly run: string;
+  readonly runId: string;
   readonly status: RunStatus;
   readonly desired: DesiredState;
   readonly reason: string | null;
@@ -86,7 +86,7 @@ export interface RunFacts {
 export interface SegmentView {
   readonly status: SegmentStatus;
   /** The launch that owns it, or the last one that moved its checkpoint; null before the first. */
-  readonly launch: string | null;
+  readonly launchId: string | null;
   readonly scanned: number;
   readonly updated: number;
   readonly attempts: number;
@@ -101,7 +101,7 @@ export interface SegmentView {
 }
 
 export interface TaskView {
-  readonly launch: string;
+  readonly launchId: string;
   readonly taskArn: string | null;
   readonly status: TaskStatus;
   readonly inAuthority: boolean;
@@ -209,9 +209,9 @@ export interface HistoryPoint {
   readonly verifying: boolean;
 }
 
-export interface VerificationView extends Omit<VerificationProgress, 'run'> {
+export interface VerificationView extends Omit<VerificationProgress, 'runId'> {
   /** The proof; null while it goes on, or when it was broken off. */
-  readonly result: Omit<VerificationRecord, 'run'> | null;
+  readonly result: Omit<VerificationRecord, 'runId'> | null;
 }
 
 export interface QuarantineView {

@@ -12,12 +12,12 @@ export function taskViews(
   ages: ReadonlyMap<string, number>,
 ): TaskView[] {
   const complete = new Map<string, number>();
-  for (const { status, pass, launch } of segments) {
+  for (const { status, pass, launchId: launch } of segments) {
     if (launch === undefined || status !== 'complete' || pass !== run.sweep) continue;
     complete.set(launch, (complete.get(launch) ?? 0) + 1);
   }
   return tasks
-    .map(task => viewOf(task, run, complete.get(task.launch) ?? 0, ages.get(task.launch)))
+    .map(task => viewOf(task, run, complete.get(task.launchId) ?? 0, ages.get(task.launchId)))
     .sort((a, b) => (a.launchedAt < b.launchedAt ? 1 : a.launchedAt > b.launchedAt ? -1 : 0));
 }
 
@@ -29,7 +29,7 @@ function viewOf(
 ): TaskView {
   const inAuthority = isInAuthority(task.status);
   return {
-    launch: task.launch,
+    launchId: task.launchId,
     taskArn: task.taskArn ?? null,
     status: task.status,
     inAuthority,

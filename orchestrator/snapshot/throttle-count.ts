@@ -9,7 +9,7 @@ export class ThrottleCount {
     let count = 0;
     let worst = 0;
     let reason: string | undefined;
-    for (const { launch, heartbeat, throttled } of tasks) {
+    for (const { launchId: launch, heartbeat, throttled } of tasks) {
       if (!throttled || (this.#counted.get(launch) ?? -1) >= heartbeat) continue;
       this.#counted.set(launch, heartbeat);
       count += throttled.count;

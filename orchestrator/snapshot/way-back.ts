@@ -16,7 +16,7 @@ export function wayBackOf(run: RunFacts): WayBack {
     ],
     command:
       `aws dynamodb restore-table-to-point-in-time --region ${region} \\\n` +
-      `  --source-table-name ${table} --target-table-name ${nameOfCopy(table, run.run)} \\\n` +
+      `  --source-table-name ${table} --target-table-name ${nameOfCopy(table, run.runId)} \\\n` +
       `  --restore-date-time ${createdAt}`,
     warning:
       `Never REMOVE "${attribute}" where it is ${value}: the application may have written the same value itself, on items of its own, ` +

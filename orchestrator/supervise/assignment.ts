@@ -24,12 +24,12 @@ export function openSegments(
   tasks: readonly TaskRecord[],
 ): OpenSegment[] {
   const records = new Map(segments.map(record => [record.segment, record]));
-  const launches = new Map(tasks.map(task => [task.launch, task]));
+  const launches = new Map(tasks.map(task => [task.launchId, task]));
   const open: OpenSegment[] = [];
   for (let segment = 0; segment < run.totalSegments; segment++) {
     const record = records.get(segment);
     if (record?.status === 'complete' || record?.status === 'failed') continue;
-    const owner = record?.launch === undefined ? undefined : launches.get(record.launch);
+    const owner = record?.launchId === undefined ? undefined : launches.get(record.launchId);
     if (owner && isInAuthority(owner.status)) continue;
     open.push({ segment, record, attempts: record ? failedAttempts(record, owner, segments) : 0 });
   }
@@ -46,12 +46,13 @@ function failedAttempts(
   owner: TaskRecord | undefined,
   segments: readonly SegmentRecord[],
 ): number {
-  if (!owner || record.progressedBy === owner.launch) return record.attempts;
+  if (!owner || record.progressedBy === owner.launchId) return record.attempts;
   if (owner.end && BLAMELESS.has(owner.end.kind)) return record.attempts;
   if (record.status === 'running') return record.attempts + 1;
   const reachedAny = segments.some(
     other =>
-      other.progressedBy === owner.launch || (other.launch === owner.launch && other.status === 'running'),
+      other.progressedBy === owner.launchId ||
+      (other.launchId === owner.launchId && other.status === 'running'),
   );
   return reachedAny ? record.attempts : record.attempts + 1;
 }
@@ -59,7 +60,7 @@ function failedAttempts(
 const BLAMELESS: ReadonlySet<TaskEnd['kind']> = new Set(['sigterm', 'desired', 'done', 'not-started']);
 
 /** Deals segments out to `launches` hands, strided, so that neighbours go to different tasks. */
-export function deal<T>(segments: readonly T[], launches: number): T[][] {
+export function distribute<T>(segments: readonly T[], launches: number): T[][] {
   const hands: T[][] = Array.from({ length: Math.min(launches, segments.length) }, () => []);
   for (const [index, segment] of segments.entries()) hands[index % hands.length]?.push(segment);
   return hands;

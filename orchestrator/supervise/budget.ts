@@ -52,7 +52,7 @@ export class Budget {
   changes(budget: Rates, tasks: readonly TaskRecord[], nowMs: number, soon = 0): GrantChange[] {
     const live = tasks.filter(task => isInAuthority(task.status));
     for (const launch of this.#sent.keys()) {
-      if (!live.some(task => task.launch === launch)) this.#sent.delete(launch);
+      if (!live.some(task => task.launchId === launch)) this.#sent.delete(launch);
     }
     if (live.length === 0) return [];
     const free = eachRate(rate => budget[rate] - sum(live.map(task => this.#usable(task)[rate])));
@@ -67,7 +67,7 @@ export class Budget {
         remaining[rate] -= raise;
         return usable + raise;
       });
-      const sent = this.#sent.get(task.launch);
+      const sent = this.#sent.get(task.launchId);
       const due = sent === undefined || nowMs - sent.atMs >= RENEWAL_INTERVAL_MS;
       const unknown = sent !== undefined && sent.renewal > task.renewal;
       if (!due && !unknown && !differs(granted, task.granted)) continue;
@@ -81,9 +81,9 @@ export class Budget {
 
   /** A grant is about to be sent: from now on it may take effect. */
   sending({ task, granted, renewal }: GrantChange, nowMs: number): void {
-    const before = this.#sent.get(task.launch);
+    const before = this.#sent.get(task.launchId);
     const open = before && before.renewal > task.renewal ? before.granted : NOTHING;
-    this.#sent.set(task.launch, {
+    this.#sent.set(task.launchId, {
       granted: eachRate(rate => Math.max(granted[rate], open[rate])),
       renewal,
       atMs: nowMs,
@@ -92,11 +92,11 @@ export class Budget {
 
   /** The grant stands in the record: no earlier one can take effect any more. */
   confirm({ task, granted, renewal }: GrantChange, nowMs: number): void {
-    this.#sent.set(task.launch, { granted, renewal, atMs: nowMs });
+    this.#sent.set(task.launchId, { granted, renewal, atMs: nowMs });
   }
 
   #usable(task: TaskRecord): Rates {
-    const sent = this.#sent.get(task.launch);
+    const sent = this.#sent.get(task.launchId);
     const mayArrive = sent && sent.renewal > task.renewal ? sent.granted : NOTHING;
     const known = task.seenRenewal === task.renewal ? task.granted : task.held;
     return eachRate(rate => Math.max(known[rate], mayArrive[rate]));

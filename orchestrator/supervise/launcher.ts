@@ -6,7 +6,7 @@ import type { Supervision } from '../../core/run-store.ts';
 import type { NewLaunch } from '../../core/task-store.ts';
 import { type Fleet, LaunchRefusedError } from '../fleet/fleet.ts';
 import type { Stores } from '../stores.ts';
-import { deal, type OpenSegment } from './assignment.ts';
+import { distribute, type OpenSegment } from './assignment.ts';
 
 /** RunTask allows bursts, and then about 20 calls a second [ECS service quotas]. */
 const START_INTERVAL_MS = 55;
@@ -28,7 +28,7 @@ export interface LauncherOptions {
 
 interface Creation {
   readonly launch: NewLaunch;
-  readonly hand: readonly OpenSegment[];
+  readonly batch: readonly OpenSegment[];
 }
 
 /**
@@ -78,13 +78,13 @@ export class Launcher {
   async launch(run: RunRecord, open: readonly OpenSegment[], count: number, share: Rates): Promise<void> {
     const { clock } = this.#options;
     this.#unsettled.push(
-      ...deal(open, count).map(hand => ({
-        hand,
+      ...distribute(open, count).map(batch => ({
+        batch,
         launch: {
-          run: run.run,
-          launch: randomUUID(),
+          runId: run.runId,
+          launchId: randomUUID(),
           pass: run.sweep,
-          segments: hand.map(({ segment }) => segment),
+          segments: batch.map(({ segment }) => segment),
           granted: share,
           launchedAt: clock.nowIso(),
         },
@@ -100,16 +100,16 @@ export class Launcher {
       const created = await stores.tasks.createLaunch(next.launch, supervision);
       this.#unsettled.shift();
       if (!created) continue;
-      await Promise.all(next.hand.map(open => this.#assign(run, next.launch, open)));
+      await Promise.all(next.batch.map(open => this.#assign(run, next.launch, open)));
       this.start(run, next.launch);
     }
   }
 
   /** Starts the ECS task of a launch, again if need be: the launch is the clientToken. */
-  start(run: RunRecord, task: Pick<TaskRecord, 'launch' | 'segments'>): void {
-    if (this.#starting.has(task.launch) || this.#started.has(task.launch)) return;
-    const starting = this.#start(run, task).finally(() => this.#starting.delete(task.launch));
-    this.#starting.set(task.launch, starting);
+  start(run: RunRecord, task: Pick<TaskRecord, 'launchId' | 'segments'>): void {
+    if (this.#starting.has(task.launchId) || this.#started.has(task.launchId)) return;
+    const starting = this.#start(run, task).finally(() => this.#starting.delete(task.launchId));
+    this.#starting.set(task.launchId, starting);
   }
 
   /** Resolves when no RunTask call is on its way. */
@@ -123,12 +123,12 @@ export class Launcher {
     { segment, record, attempts }: OpenSegment,
   ): Promise<void> {
     const { segments } = this.#options.stores;
-    const owner = { run: run.run, segment, pass: run.sweep, launch: launch.launch };
+    const owner = { runId: run.runId, segment, pass: run.sweep, launchId: launch.launchId };
     if (record === undefined) await segments.assignNew(owner, run.totalSegments);
     else await segments.assign(record, owner, attempts);
   }
 
-  async #start(run: RunRecord, task: Pick<TaskRecord, 'launch' | 'segments'>): Promise<void> {
+  async #start(run: RunRecord, task: Pick<TaskRecord, 'launchId' | 'segments'>): Promise<void> {
     const { fleet, stores, clock, onLaunched, onRefused, onBroken } = this.#options;
     const startAtMs = Math.max(clock.monotonicMs(), this.#nextStartAtMs);
     this.#nextStartAtMs = startAtMs + START_INTERVAL_MS;
@@ -136,8 +136,8 @@ export class Launcher {
     try {
       const taskArn = await fleet.start(
         {
-          runId: run.run,
-          launch: task.launch,
+          runId: run.runId,
+          launchId: task.launchId,
           segments: task.segments,
           totalSegments: run.totalSegments,
           table: run.table,
@@ -149,13 +149,13 @@ export class Launcher {
         run.spot,
       );
       if (this.#pauseMs === 0) this.#refusals = 0;
-      await stores.tasks.recordArn(run.run, task.launch, taskArn);
-      this.#started.add(task.launch);
-      onLaunched(task.launch, taskArn, task.segments);
+      await stores.tasks.recordArn(run.runId, task.launchId, taskArn);
+      this.#started.add(task.launchId);
+      onLaunched(task.launchId, taskArn, task.segments);
     } catch (error) {
       if (!(error instanceof LaunchRefusedError)) return onBroken(error);
       const end = { kind: 'not-started' as const, message: describeError(error) };
-      await stores.tasks.markStopped(run.run, task.launch, end, clock.nowIso()).catch(onBroken);
+      await stores.tasks.markStopped(run.runId, task.launchId, end, clock.nowIso()).catch(onBroken);
       // Of several calls in a row the first refusal says it for all.
       if (this.#pauseMs === 0) {
         const pauseMs = Math.min(LONGEST_REFUSAL_PAUSE_MS, REFUSAL_PAUSE_MS * 2 ** this.#refusals);

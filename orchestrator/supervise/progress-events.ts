@@ -26,7 +26,7 @@ export class Progress {
 
   report(run: RunRecord, segments: readonly SegmentRecord[], tasks: readonly TaskRecord[]): void {
     const now = this.#clock.monotonicMs();
-    for (const { segment, status, pass, launch } of segments) {
+    for (const { segment, status, pass, launchId: launch } of segments) {
       if (status !== 'complete' || pass !== run.sweep || this.#complete.has(segment)) continue;
       this.#complete.add(segment);
       this.#output.event('segment.completed', { segment, pass, launch });

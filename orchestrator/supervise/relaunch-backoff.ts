@@ -8,12 +8,12 @@ const LONGEST_PAUSE_MS = 30_000;
 const MOMENT_MS = 2_000;
 
 interface Ended {
-  readonly launch: string;
+  readonly launchId: string;
   readonly seenAtMs: number;
 }
 
 /** How long segments wait for their next launch, after one or several in a row that made no progress with them. */
-export class RelaunchPauses {
+export class RelaunchBackoff {
   readonly #ended = new Map<number, Ended>();
 
   /**
@@ -23,18 +23,18 @@ export class RelaunchPauses {
   sort(open: readonly OpenSegment[], nowMs: number): { due: OpenSegment[]; soon: number } {
     const waitsMs = new Map<string, number>();
     for (const one of open) {
-      const { launch } = one.record ?? {};
+      const { launchId: launch } = one.record ?? {};
       if (launch === undefined) continue;
       waitsMs.set(launch, Math.max(waitsMs.get(launch) ?? 0, this.#waitMs(one, launch, nowMs)));
     }
-    const due = open.filter(({ record }) => !((waitsMs.get(record?.launch ?? '') ?? 0) > 0));
+    const due = open.filter(({ record }) => !((waitsMs.get(record?.launchId ?? '') ?? 0) > 0));
     return { due, soon: [...waitsMs.values()].filter(ms => ms > 0 && ms <= MOMENT_MS).length };
   }
 
-  #waitMs({ segment, attempts }: OpenSegment, launch: string, nowMs: number): number {
+  #waitMs({ segment, attempts }: OpenSegment, launchId: string, nowMs: number): number {
     if (attempts === 0) return 0;
     const known = this.#ended.get(segment);
-    const ended = known?.launch === launch ? known : { launch, seenAtMs: nowMs };
+    const ended = known?.launchId === launchId ? known : { launchId, seenAtMs: nowMs };
     this.#ended.set(segment, ended);
     return ended.seenAtMs + Math.min(LONGEST_PAUSE_MS, FIRST_PAUSE_MS * 2 ** (attempts - 1)) - nowMs;
   }

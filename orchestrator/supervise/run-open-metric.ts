@@ -11,7 +11,7 @@ const ANNOUNCED_MINUTES = 10;
  * Publishes `RunOpen`, by which the alarm on a stalled run knows that there is a run: see docs/dashboard.md. A dead
  * fleet publishes nothing, and between runs nothing is published either; only this tells the two apart.
  */
-export class RunOpenSignal {
+export class RunOpenMetric {
   readonly #client: CloudWatchClient;
   readonly #run: Pick<RunRecord, 'namespace' | 'table'>;
   #renewing: NodeJS.Timeout | undefined;

@@ -17,7 +17,7 @@ export interface WantedOptions {
  * @returns undefined when it was interrupted
  * @throws SupersededError; the detach signal's reason; what the work throws
  */
-export async function whileWanted<T>(
+export async function runWhileDesired<T>(
   { runs, supervision, clock, detach }: WantedOptions,
   work: (signal: AbortSignal) => Promise<T>,
 ): Promise<T | undefined> {

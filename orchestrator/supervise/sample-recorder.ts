@@ -66,7 +66,7 @@ export class SampleRecorder implements RunObserver {
     this.#createdAtMs = Date.parse(run.createdAt);
     const cut = inForce(run.cut);
     this.#latest = {
-      run: run.run,
+      runId: run.runId,
       at: this.#options.clock.nowIso(),
       status: run.status,
       pass: run.pass,

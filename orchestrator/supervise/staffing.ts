@@ -11,10 +11,10 @@ import { settleCall } from '../../core/settle.ts';
 import type { Output } from '../cli/output.ts';
 import type { Fleet } from '../fleet/fleet.ts';
 import type { Stores } from '../stores.ts';
-import { deal, type OpenSegment, openSegments } from './assignment.ts';
+import { distribute, type OpenSegment, openSegments } from './assignment.ts';
 import type { Budget } from './budget.ts';
 import { Launcher } from './launcher.ts';
-import { RelaunchPauses } from './relaunch-backoff.ts';
+import { RelaunchBackoff } from './relaunch-backoff.ts';
 
 export interface StaffingOptions {
   readonly stores: Pick<Stores, 'tasks' | 'segments'>;
@@ -39,7 +39,7 @@ export interface Launched {
 export class Staffing {
   readonly #options: StaffingOptions;
   readonly #launcher: Launcher;
-  readonly #pauses = new RelaunchPauses();
+  readonly #pauses = new RelaunchBackoff();
   /** Why ECS did not start a task, until it is told. */
   #refused: string | undefined;
   #toldShort = '';
@@ -123,8 +123,8 @@ export class Staffing {
     const { due, soon } = this.#pauses.sort(promising, this.#options.clock.monotonicMs());
     const most = Math.min(room, due.length);
     if (most === 0) return { launched: false, soon: Math.min(room, soon) };
-    const [firstHand = []] = deal(due, most);
-    const [segmentsNow, count] = this.#launcher.trying ? [firstHand, 1] : [due, most];
+    const [firstBatch = []] = distribute(due, most);
+    const [segmentsNow, count] = this.#launcher.trying ? [firstBatch, 1] : [due, most];
     const share = this.#options.budget.shareForNew(rates, tasks, count);
     await this.#launcher.launch(run, segmentsNow, count, share);
     return { launched: true, soon: Math.min(room - count, soon) };
@@ -134,7 +134,7 @@ export class Staffing {
     const { stores, output } = this.#options;
     for (const { record, attempts } of hopeless) {
       if (!record) continue;
-      const owner = tasks.find(({ launch }) => launch === record.launch);
+      const owner = tasks.find(({ launchId: launch }) => launch === record.launchId);
       const reason = `${attempts} launches in a row made no progress; the last one: ${owner?.end?.message ?? 'unknown'}`;
       await stores.segments.fail(record, attempts, reason);
       output.event('segment.failed', { segment: record.segment, reason });

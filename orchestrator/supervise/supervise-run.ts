@@ -8,7 +8,7 @@ import { observers } from '../run-observer.ts';
 import { runFinished } from '../run-summary.ts';
 import { createMetrics, type Session } from '../session.ts';
 import { openView } from '../terminal/open-view.ts';
-import { RunOpenSignal } from './run-open-metric.ts';
+import { RunOpenMetric } from './run-open-metric.ts';
 import { SampleRecorder } from './sample-recorder.ts';
 import { Supervisor } from './supervisor.ts';
 import { TrafficGuard } from './traffic-guard.ts';
@@ -47,7 +47,7 @@ export async function superviseRun(session: Session, run: RunRecord): Promise<Ex
     },
     run,
   );
-  const runOpen = new RunOpenSignal(createMetricsClient(), run, error =>
+  const runOpen = new RunOpenMetric(createMetricsClient(), run, error =>
     output.event('warning', { message: `CloudWatch: ${describeError(error)}` }),
   );
   const publishing = new AbortController();
@@ -63,15 +63,15 @@ export async function superviseRun(session: Session, run: RunRecord): Promise<Ex
     runOpen.leave();
     view.close();
     if (detach.aborted) {
-      output.say(describeDetached(run.run));
+      output.say(describeDetached(run.runId));
       throw detach.reason;
     }
     if (error instanceof SupersededError) {
-      throw new SupersededError(`${error.message}\nLook at it: ${nextCommand('status', run.run)}`, {
+      throw new SupersededError(`${error.message}\nLook at it: ${nextCommand('status', run.runId)}`, {
         cause: error,
       });
     }
-    if (isExpiredCredentials(error)) throw new CredentialsExpiredError(run.run, { cause: error });
+    if (isExpiredCredentials(error)) throw new CredentialsExpiredError(run.runId, { cause: error });
     throw error;
   } finally {
     publishing.abort();
@@ -86,8 +86,8 @@ export async function finish(
   { stores, output }: Pick<Session, 'stores' | 'output'>,
   run: RunRecord,
 ): Promise<ExitCode> {
-  const launches = (await stores.tasks.list(run.run)).length;
-  const summary = runFinished(run, await stores.segments.list(run.run), launches);
+  const launches = (await stores.tasks.list(run.runId)).length;
+  const summary = runFinished(run, await stores.segments.list(run.runId), launches);
   output.say(describeEnd(run, summary));
   output.event('run.finished', summary);
   return exitCodeOfStatus(run.status);
@@ -114,10 +114,10 @@ function describeEnd(
   const again = (more: readonly string[] = []) =>
     nextRun(run, [...(run.deployedAt === undefined ? [] : ['--deployed-at', run.deployedAt]), ...more]);
   const canary = run.limit === undefined ? [] : ['--limit', String(run.limit)];
-  const resume = nextCommand('resume', run.run, ...(run.stopReason?.resumeWith ?? []));
+  const resume = nextCommand('resume', run.runId, ...(run.stopReason?.resumeWith ?? []));
   const next: Partial<Record<RunRecord['status'], string>> = {
     verified: `Verified: in a strongly consistent scan of every segment no item lacked "${attribute}".\nProve it again at any time: ${nextCommand('verify', '--table', table, '--attribute', attribute)}`,
-    quarantined: `${missing} items lack "${attribute}"; all of them are in quarantine. See: ${nextCommand('failures', run.run)}\nWhen their cause is mended: ${nextCommand('failures', run.run, '--retry')}`,
+    quarantined: `${missing} items lack "${attribute}"; all of them are in quarantine. See: ${nextCommand('failures', run.runId)}\nWhen their cause is mended: ${nextCommand('failures', run.runId, '--retry')}`,
     incomplete: `${missing} items lack "${attribute}" after ${run.pass} passes.${why || ' Is code live that does not set it? Deploy first, then run again.'}\nThen: ${nextRun(run, canary)}`,
     paused: `Paused. Go on with: ${resume}`,
     cancelled: `Cancelled. What was written stays; a new run goes on from there: ${again(canary)}`,
@@ -125,7 +125,7 @@ function describeEnd(
     'dry-run': `Dry run: nothing was written to ${table}; ${matched} items would be.\nNext, a canary: ${again(['--limit', '100'])}`,
     canary: `Canary: ${updated} items were written, and ${missing === 0 ? 'each of its items has' : 'not each of its items has'} "${attribute}". Nothing else was touched or verified.\nLook at the application; then, for the rest: ${again()}`,
   };
-  return `Run ${run.run}: ${counts}\n${next[run.status] ?? run.status}`;
+  return `Run ${run.runId}: ${counts}\n${next[run.status] ?? run.status}`;
 }
 
 function describeDetached(run: string): string {

@@ -25,7 +25,7 @@ import { endCanary } from '../verify/canary.ts';
 import { endPass, type PassEnd } from '../verify/pass-end.ts';
 import { Budget } from './budget.ts';
 import { Progress } from './progress-events.ts';
-import { whileWanted } from './run-while-desired.ts';
+import { runWhileDesired } from './run-while-desired.ts';
 import { Staffing } from './staffing.ts';
 import { failedSegments, reasonToStop } from './stop-reasons.ts';
 import type { TrafficGuard } from './traffic-guard.ts';
@@ -83,7 +83,7 @@ export class Supervisor {
       authorityMs: run.authorityMs,
       onEnd: (task, end) => {
         this.#staffing.roomMade();
-        output.event('task.ended', { launch: task.launch, kind: end.kind, reason: end.message });
+        output.event('task.ended', { launch: task.launchId, kind: end.kind, reason: end.message });
       },
       onUnobserved: error => output.event('warning', { message: `ECS: ${describeError(error)}` }),
     });
@@ -116,12 +116,12 @@ export class Supervisor {
   /** Puts this epoch on every task in authority, and gives failed segments another chance. */
   async #adopt(): Promise<true> {
     const { stores, supervision } = this.#options;
-    for (const segment of await stores.segments.list(supervision.run)) {
+    for (const segment of await stores.segments.list(supervision.runId)) {
       if (segment.status === 'failed') await stores.segments.reopen(segment, segment.pass);
     }
-    for (const task of await stores.tasks.list(supervision.run)) {
+    for (const task of await stores.tasks.list(supervision.runId)) {
       if (isInAuthority(task.status)) await stores.tasks.adopt(task, supervision);
-      else this.#known.add(task.launch);
+      else this.#known.add(task.launchId);
     }
     return true;
   }
@@ -144,12 +144,12 @@ export class Supervisor {
     // A launch that may exist holds a share: nothing is granted before it is known.
     await this.#staffing.settle(run);
     // Segments first: whatever launch owns one has its record by then, so the list of tasks after it is complete.
-    const segments = await stores.segments.list(run.run);
-    const tasks = await stores.tasks.list(run.run);
+    const segments = await stores.segments.list(run.runId);
+    const tasks = await stores.tasks.list(run.runId);
     this.#options.observer?.turn(run, segments, tasks);
     await this.#watch.observe(tasks);
     if (run.desired !== 'run') return this.#drain(run, tasks);
-    const news = tasks.filter(({ launch }) => !this.#known.has(launch));
+    const news = tasks.filter(({ launchId: launch }) => !this.#known.has(launch));
     const stop = reasonToStop({ run, segments, tasks, news, nowMs: Date.parse(clock.nowIso()) });
     if (stop) {
       await this.#requestStop(stop);
@@ -162,10 +162,10 @@ export class Supervisor {
     const rates = await this.#ratesLeft(run);
     // Launches first: what a task left behind when it ended is for the one that replaces it.
     const { launched, soon } = await this.#staffing.launch(run, rates, segments, tasks);
-    await this.#grant(rates, launched ? await stores.tasks.list(run.run) : tasks, soon);
+    await this.#grant(rates, launched ? await stores.tasks.list(run.runId) : tasks, soon);
     const states = segmentStates(run, segments);
     if (states.complete + states.failed < run.totalSegments) return false;
-    if (!this.#watch.allEnded(await stores.tasks.list(run.run))) return false;
+    if (!this.#watch.allEnded(await stores.tasks.list(run.runId))) return false;
     if (states.failed > 0) await this.#requestStop(failedSegments(segments));
     else if (run.dryRun) await this.#end('dry-run');
     else await this.#endPass(run, clock);
@@ -198,11 +198,11 @@ export class Supervisor {
       if (task.heartbeat === 0) {
         await this.#watch.fence(task, { kind: 'desired', message: `the run is to ${run.desired}` });
       } else if (task.desired !== run.desired) {
-        await stores.tasks.setDesired(run.run, task.launch, run.desired);
+        await stores.tasks.setDesired(run.runId, task.launchId, run.desired);
       }
     }
     await this.#staffing.idle();
-    if (!this.#watch.allEnded(await stores.tasks.list(run.run))) return false;
+    if (!this.#watch.allEnded(await stores.tasks.list(run.runId))) return false;
     await this.#end(statusWhenEnded(run));
     return true;
   }
@@ -257,7 +257,7 @@ export class Supervisor {
 
   async #endPass(run: RunRecord, clock: Clock): Promise<void> {
     const { stores, supervision, client, output, metrics, observer, detach } = this.#options;
-    const end = await whileWanted({ runs: stores.runs, supervision, clock, detach }, signal =>
+    const end = await runWhileDesired({ runs: stores.runs, supervision, clock, detach }, signal =>
       (run.limit === undefined ? endPass : endCanary)(
         run,
         { stores, client, clock, supervision, output, metrics, observer },

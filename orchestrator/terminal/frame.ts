@@ -8,7 +8,7 @@ import {
   roughDuration,
   stageOf,
 } from '../snapshot/format.ts';
-import type { Picture } from '../snapshot/snapshot.ts';
+import type { Snapshot } from '../snapshot/snapshot.ts';
 import { drawStrip } from './segment-strip.ts';
 import { type Line, render, type Span, type Style } from './styled-text.ts';
 
@@ -29,19 +29,19 @@ interface Row {
 }
 
 /** The live view of a moment, as lines with terminal styles that fit the size. */
-export function drawFrame(picture: Picture, { columns, rows }: FrameSize): string[] {
+export function drawFrame(snapshot: Snapshot, { columns, rows }: FrameSize): string[] {
   const width = Math.max(20, columns - 1);
   const all = [
-    ...heading(picture),
-    ...segmentRows(picture, width),
-    progressRow(picture, width),
-    ...rateRows(picture, width),
-    taskRow(picture),
-    ...throttlingRow(picture),
-    ...cutRow(picture),
-    ...itemRow(picture),
-    timeRow(picture),
-    spentRow(picture),
+    ...heading(snapshot),
+    ...segmentRows(snapshot, width),
+    progressRow(snapshot, width),
+    ...rateRows(snapshot, width),
+    taskRow(snapshot),
+    ...throttlingRow(snapshot),
+    ...cutRow(snapshot),
+    ...itemRow(snapshot),
+    timeRow(snapshot),
+    spentRow(snapshot),
   ];
   // The last line of the screen belongs to the cursor.
   const most = Math.max(1, rows - 1);
@@ -53,7 +53,7 @@ export function drawFrame(picture: Picture, { columns, rows }: FrameSize): strin
     .map(({ line }) => render(line, width));
 }
 
-function heading({ run, states, at }: Picture): Row[] {
+function heading({ run, states, at }: Snapshot): Row[] {
   const stage: Span = [stageOf({ run, states }), stageStyle(run.status)];
   return [
     {
@@ -66,12 +66,12 @@ function heading({ run, states, at }: Picture): Row[] {
     },
     {
       rank: 8,
-      line: [[`${run.table} "${run.attribute}" = ${run.value}, run ${run.run}`, 'gray']],
+      line: [[`${run.table} "${run.attribute}" = ${run.value}, run ${run.runId}`, 'gray']],
     },
   ];
 }
 
-function stageStyle(status: Picture['run']['status']): Style {
+function stageStyle(status: Snapshot['run']['status']): Style {
   if (status === 'failed' || status === 'incomplete') return 'red';
   if (status === 'paused' || status === 'cancelled' || status === 'quarantined') return 'yellow';
   return status === 'verified' ? 'green' : 'cyan';
@@ -81,7 +81,7 @@ function labelled(label: string, ...spans: Span[]): Line {
   return [[label.padEnd(LABEL_COLUMNS), 'gray'], ...spans];
 }
 
-function segmentRows({ segments, states, run, verifications }: Picture, width: number): Row[] {
+function segmentRows({ segments, states, run, verifications }: Snapshot, width: number): Row[] {
   const now = verifications.find(({ pass }) => pass === run.pass);
   if (run.status === 'verifying' && now) {
     const cells = now.segments.map(({ done, missing }) => (missing > 0 ? '✗' : done ? '█' : '·'));
@@ -113,14 +113,14 @@ function segmentRows({ segments, states, run, verifications }: Picture, width: n
   ];
 }
 
-function progressRow({ progress }: Picture, width: number): Row {
+function progressRow({ progress }: Snapshot, width: number): Row {
   const line = labelled('Done', ...bar(progress.part, 'green', width), [
     ` ${percent(progress.part)} ${progress.basis}`,
   ]);
   return { rank: 1, line };
 }
 
-function rateRows({ rate: now, run, throttling }: Picture, width: number): Row[] {
+function rateRows({ rate: now, run, throttling }: Snapshot, width: number): Row[] {
   const row = (label: string, used: number | undefined, budget: number, rank: number): Row => {
     const known = used ?? 0;
     const style = throttling ? 'yellow' : 'cyan';
@@ -146,7 +146,7 @@ function bar(part: number, style: Style, width: number): Span[] {
   ];
 }
 
-function taskRow({ tasks, run, relaunches }: Picture): Row {
+function taskRow({ tasks, run, relaunches }: Snapshot): Row {
   const running = tasks.filter(({ status }) => status === 'running').length;
   const launching = tasks.filter(({ status }) => status === 'launching').length;
   const late = tasks.filter(task => task.late).length;
@@ -157,20 +157,20 @@ function taskRow({ tasks, run, relaunches }: Picture): Row {
   return { rank: 4, line: labelled('Tasks', ...spans) };
 }
 
-function throttlingRow({ throttling }: Picture): Row[] {
+function throttlingRow({ throttling }: Snapshot): Row[] {
   if (!throttling) return [];
   const { tasks, reason } = throttling;
   const who = tasks === 1 ? '1 task' : `${count(tasks)} tasks`;
   return [{ rank: 2, line: labelled('Throttled', [`${who}: ${reason}`, ['bold', 'yellow']]) }];
 }
 
-function cutRow({ run: { budget, cut } }: Picture): Row[] {
+function cutRow({ run: { budget, cut } }: Snapshot): Row[] {
   if (!cut) return [];
   const text = `to ${percent(cut.factor)} of ${rate(budget.writeUnitsPerSecond)} units/s: ${cut.reason}`;
   return [{ rank: 2, line: labelled('Cut', [text, ['bold', 'yellow']]) }];
 }
 
-function itemRow({ counters }: Picture): Row[] {
+function itemRow({ counters }: Snapshot): Row[] {
   const { scanned, updated, alreadySet, deleted, quarantined } = counters;
   const spans: Span[] = [
     [
@@ -181,14 +181,14 @@ function itemRow({ counters }: Picture): Row[] {
   return [{ rank: 5, line: labelled('Items', ...spans) }];
 }
 
-function timeRow({ progress }: Picture): Row {
+function timeRow({ progress }: Snapshot): Row {
   const { remainingMs, remainingBasis } = progress;
   const text =
     remainingMs === null ? remainingBasis : `${roughDuration(remainingMs)} left, by ${remainingBasis}`;
   return { rank: 6, line: labelled('Time', [text]) };
 }
 
-function spentRow({ counters, cost }: Picture): Row {
+function spentRow({ counters, cost }: Snapshot): Row {
   const fargate = cost.fargate === null ? 'without Fargate' : `Fargate ${dollars(cost.fargate)}`;
   return {
     rank: 7,

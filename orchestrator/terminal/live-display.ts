@@ -1,6 +1,6 @@
 import { createLogUpdate } from 'log-update';
-import type { Picture } from '../snapshot/snapshot.ts';
-import type { Surface, ViewStream } from './display.ts';
+import type { Snapshot } from '../snapshot/snapshot.ts';
+import type { Display, ViewStream } from './display.ts';
 import { drawFrame } from './frame.ts';
 import { clean, render } from './styled-text.ts';
 
@@ -20,11 +20,11 @@ const CLEAR_SCREEN = '\u001b[2J\u001b[H';
  * When a window is made narrower, terminals wrap what they show, each in its own way, so nobody knows any more how many
  * lines the block takes. The screen is cleared then, and the newest lines and the block are drawn anew.
  */
-export class LiveSurface implements Surface {
+export class LiveDisplay implements Display {
   readonly #stream: ViewStream;
   readonly #update: ReturnType<typeof createLogUpdate>;
   readonly #notes: string[] = [];
-  #picture: Picture | undefined;
+  #snapshot: Snapshot | undefined;
   #closed = false;
 
   constructor(stream: ViewStream) {
@@ -33,8 +33,8 @@ export class LiveSurface implements Surface {
     stream.on('resize', this.#resized);
   }
 
-  show(picture: Picture): void {
-    this.#picture = picture;
+  show(snapshot: Snapshot): void {
+    this.#snapshot = snapshot;
     this.#draw();
   }
 
@@ -66,12 +66,12 @@ export class LiveSurface implements Surface {
   };
 
   #draw(): void {
-    if (this.#closed || !this.#picture) return;
+    if (this.#closed || !this.#snapshot) return;
     this.#update(this.#frame().join('\n'));
   }
 
   #frame(): string[] {
     const { columns = USUAL_COLUMNS, rows = USUAL_ROWS } = this.#stream;
-    return this.#picture ? drawFrame(this.#picture, { columns, rows }) : [];
+    return this.#snapshot ? drawFrame(this.#snapshot, { columns, rows }) : [];
   }
 }

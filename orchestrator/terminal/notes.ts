@@ -1,5 +1,5 @@
 import { count, duration, rate } from '../snapshot/format.ts';
-import type { Picture } from '../snapshot/snapshot.ts';
+import type { Snapshot } from '../snapshot/snapshot.ts';
 
 /** The same warning is said again after this long at the earliest. */
 const REPEAT_WARNING_MS = 30_000;
@@ -16,13 +16,13 @@ const ENDS: Readonly<Record<string, string>> = {
 
 type Fields = Readonly<Record<string, unknown>>;
 
-/** What changed in a run and is worth a line: from the supervisor's events, and from one picture to the next. */
+/** What changed in a run and is worth a line: from the supervisor's events, and from one snapshot to the next. */
 export class Notes {
   readonly #lines: string[] = [];
   readonly #ended = new Map<string, number>();
   readonly #warned = new Map<string, number>();
   #launched = 0;
-  #budget: Picture['run']['budget'] | undefined;
+  #budget: Snapshot['run']['budget'] | undefined;
   #quarantined = 0;
   #quarantineToldAtMs = Number.NEGATIVE_INFINITY;
   #throttledSinceMs: number | undefined;
@@ -47,9 +47,9 @@ export class Notes {
     }
   }
 
-  /** A later picture, at this moment. */
-  picture(picture: Picture, nowMs: number): void {
-    const { run, throttling } = picture;
+  /** A later snapshot, at this moment. */
+  snapshot(snapshot: Snapshot, nowMs: number): void {
+    const { run, throttling } = snapshot;
     if (this.#pass !== undefined && run.pass !== this.#pass)
       this.#lines.push(`Pass ${this.#pass} has ended; pass ${run.pass} begins.`);
     this.#pass = run.pass;
@@ -58,7 +58,7 @@ export class Notes {
     }
     this.#status = run.desired;
     this.#followBudget(run.budget);
-    this.#followQuarantine(picture, nowMs);
+    this.#followQuarantine(snapshot, nowMs);
     if (throttling) {
       if (this.#throttledSinceMs === undefined) {
         this.#throttledSinceMs = nowMs;
@@ -81,7 +81,7 @@ export class Notes {
     return this.#lines.splice(0);
   }
 
-  #followBudget(budget: Picture['run']['budget']): void {
+  #followBudget(budget: Snapshot['run']['budget']): void {
     const before = this.#budget;
     this.#budget = budget;
     const [now, old] = [describeBudget(budget), before && describeBudget(before)];
@@ -89,12 +89,12 @@ export class Notes {
   }
 
   /** What grows is said once in a while, not with each item. */
-  #followQuarantine({ run, counters: { quarantined } }: Picture, nowMs: number): void {
+  #followQuarantine({ run, counters: { quarantined } }: Snapshot, nowMs: number): void {
     if (quarantined <= this.#quarantined || nowMs - this.#quarantineToldAtMs < REPEAT_WARNING_MS) return;
     this.#quarantined = quarantined;
     this.#quarantineToldAtMs = nowMs;
     const items = quarantined === 1 ? '1 item is' : `${count(quarantined)} items are`;
-    this.#lines.push(`${items} in quarantine: orchestrate failures ${run.run}`);
+    this.#lines.push(`${items} in quarantine: orchestrate failures ${run.runId}`);
   }
 
   #countEnd({ kind, reason }: Fields): void {
@@ -113,7 +113,7 @@ function tasksIn(tasks: number): string {
   return tasks === 1 ? '1 task' : `${count(tasks)} tasks`;
 }
 
-function describeBudget({ writeUnitsPerSecond, readUnitsPerSecond }: Picture['run']['budget']): string {
+function describeBudget({ writeUnitsPerSecond, readUnitsPerSecond }: Snapshot['run']['budget']): string {
   return `${rate(writeUnitsPerSecond)} write and ${rate(readUnitsPerSecond)} read units a second`;
 }
 

@@ -1,5 +1,5 @@
 import type { Clock } from '../../core/clock.ts';
-import { PlainSurface } from './plain-display.ts';
+import { PlainDisplay } from './plain-display.ts';
 import { RunView } from './run-view.ts';
 
 export interface ViewPlace {
@@ -11,7 +11,7 @@ export interface ViewPlace {
 /** The view of a run: live on a terminal, lines everywhere else, and where NO_COLOR or --json asks for them. */
 export async function openView({ stream, environment, json }: ViewPlace, clock: Clock): Promise<RunView> {
   const live = stream.isTTY && !json && !environment['NO_COLOR'] && environment['TERM'] !== 'dumb';
-  if (!live) return new RunView(new PlainSurface(text => stream.write(text), clock), clock);
-  const { LiveSurface } = await import('./live-display.ts');
-  return new RunView(new LiveSurface(stream), clock);
+  if (!live) return new RunView(new PlainDisplay(text => stream.write(text), clock), clock);
+  const { LiveDisplay } = await import('./live-display.ts');
+  return new RunView(new LiveDisplay(stream), clock);
 }

@@ -1,14 +1,14 @@
 import type { Clock } from '../../core/clock.ts';
 import { count, dollars, percent, rate, roughDuration } from '../snapshot/format.ts';
-import type { Picture } from '../snapshot/snapshot.ts';
-import type { Surface } from './display.ts';
+import type { Snapshot } from '../snapshot/snapshot.ts';
+import type { Display } from './display.ts';
 import { clean } from './styled-text.ts';
 
 /** Between two lines about how far the run is; what changes has a line at once. */
 const LINE_INTERVAL_MS = 30_000;
 
 /** Lines for logs, pipes and people who want no colours. */
-export class PlainSurface implements Surface {
+export class PlainDisplay implements Display {
   readonly #write: (text: string) => unknown;
   readonly #clock: Clock;
   #lastLineMs = Number.NEGATIVE_INFINITY;
@@ -18,11 +18,11 @@ export class PlainSurface implements Surface {
     this.#clock = clock;
   }
 
-  show(picture: Picture): void {
+  show(snapshot: Snapshot): void {
     const now = this.#clock.monotonicMs();
     if (now - this.#lastLineMs < LINE_INTERVAL_MS) return;
     this.#lastLineMs = now;
-    this.#write(`${clean(describe(picture))}\n`);
+    this.#write(`${clean(describe(snapshot))}\n`);
   }
 
   note(line: string): void {
@@ -32,7 +32,7 @@ export class PlainSurface implements Surface {
   close(): void {}
 }
 
-function describe({ run, states, tasks, counters, rate: now, throttling, progress, cost }: Picture): string {
+function describe({ run, states, tasks, counters, rate: now, throttling, progress, cost }: Snapshot): string {
   const running = tasks.filter(({ status }) => status === 'running').length;
   const stage =
     run.status === 'verifying'

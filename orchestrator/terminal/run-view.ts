@@ -7,7 +7,7 @@ import { totals } from '../run-summary.ts';
 import { compose, countersForRate, type Records } from '../snapshot/compose.ts';
 import { HeartbeatAges } from '../snapshot/heartbeat-ages.ts';
 import { RateTrail } from '../snapshot/rate-trail.ts';
-import type { Surface } from './display.ts';
+import type { Display } from './display.ts';
 import { Notes } from './notes.ts';
 
 /** Between two looks at what verification has read: its pages come faster than anybody reads. */
@@ -16,9 +16,9 @@ const VERIFICATION_INTERVAL_MS = 250;
 /** The terminal has no charts. */
 const NO_HISTORY = { points: [], throttling: [], cuts: [], passes: [] };
 
-/** Follows a supervised run on a surface: the state as it is, and a line for each change. */
+/** Follows a supervised run on a display: the state as it is, and a line for each change. */
 export class RunView implements RunObserver {
-  readonly #surface: Surface;
+  readonly #display: Display;
   readonly #clock: Clock;
   readonly #notes = new Notes();
   readonly #ages = new HeartbeatAges();
@@ -27,8 +27,8 @@ export class RunView implements RunObserver {
   #scannedBefore: number | undefined;
   #verifiedAtMs = Number.NEGATIVE_INFINITY;
 
-  constructor(surface: Surface, clock: Clock) {
-    this.#surface = surface;
+  constructor(display: Display, clock: Clock) {
+    this.#display = display;
     this.#clock = clock;
   }
 
@@ -69,18 +69,18 @@ export class RunView implements RunObserver {
         output.event(name, fields);
         this.#notes.event(name, fields, this.#clock.monotonicMs());
       },
-      say: line => this.#surface.note(line),
+      say: line => this.#display.note(line),
     };
   }
 
-  /** The last picture, of the run as it ended where it did, and the end of the view. */
+  /** The last snapshot, of the run as it ended where it did, and the end of the view. */
   close(ended?: RunRecord): void {
     if (ended && this.#records) {
       this.#records = { ...this.#records, run: ended };
       this.#show();
     }
-    for (const line of this.#notes.take()) this.#surface.note(line);
-    this.#surface.close();
+    for (const line of this.#notes.take()) this.#display.note(line);
+    this.#display.close();
   }
 
   #show(): void {
@@ -89,7 +89,7 @@ export class RunView implements RunObserver {
     const now = this.#clock.monotonicMs();
     const nowMs = Date.parse(this.#clock.nowIso());
     this.#trail.add(countersForRate(records), now);
-    const picture = compose(records, {
+    const snapshot = compose(records, {
       nowMs,
       ages: this.#ages.look(records.tasks, now, nowMs),
       rate: this.#trail.rate(),
@@ -97,8 +97,8 @@ export class RunView implements RunObserver {
       scannedBefore: this.#scannedBefore,
       orchestratorAgeMs: 0,
     });
-    this.#notes.picture(picture, now);
-    for (const line of this.#notes.take()) this.#surface.note(line);
-    this.#surface.show(picture);
+    this.#notes.snapshot(snapshot, now);
+    for (const line of this.#notes.take()) this.#display.note(line);
+    this.#display.show(snapshot);
   }
 }

@@ -32,17 +32,17 @@ export async function endUndo(
   const source = {
     store: stores.undoLog,
     layout: layoutOf(run.keySchema, undoes),
-    run: undoes.run,
+    runId: undoes.runId,
     totalSegments: undoes.totalSegments,
   };
   const found = await readLogStanding({
     ...{ client, source, rate, clock, signal },
     table: run.table,
-    undoRun: run.run,
+    undoRun: run.runId,
     onRead: (_, readUnits) => metrics.count(REPAIR_SEGMENT, { readUnits }),
   }).finally(() => adjusting.abort());
   await adjusted;
-  const quarantined = new Set((await stores.quarantine.list(run.run)).map(({ key }) => key));
+  const quarantined = new Set((await stores.quarantine.list(run.runId)).map(({ key }) => key));
   const open = found.oursKeys.filter(key => !quarantined.has(key));
   const keys = found.oursKeys.slice(0, KEYS_SHOWN);
   await stores.runs.supervise(supervision, record => ({
@@ -54,7 +54,7 @@ export async function endUndo(
     unknown: found.unknown,
   }));
   await stores.runs.writeVerification({
-    run: run.run,
+    runId: run.runId,
     pass: run.pass,
     totalSegments: run.totalSegments,
     startedAt,
@@ -68,7 +68,7 @@ export async function endUndo(
   output.event('verification.finished', {
     table: run.table,
     attribute: run.attribute,
-    undoes: undoes.run,
+    undoes: undoes.runId,
     scanned: found.read,
     missing: found.ours,
     nulls: 0,

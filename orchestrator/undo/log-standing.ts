@@ -4,7 +4,7 @@ import { backoffMs } from '../../core/backoff.ts';
 import type { Clock } from '../../core/clock.ts';
 import { keyOf } from '../../core/item-write.ts';
 import type { RateControl } from '../../core/rate/rate-control.ts';
-import { persistently } from '../../core/retry-until-answered.ts';
+import { retryUntilAnswered } from '../../core/retry-until-answered.ts';
 import { readTargetsInput, type Standing, standingOf } from '../../core/undo/item-removal.ts';
 import { identityOf, type LoggedValue, type LogSource, readLog } from '../../core/undo/log-reader.ts';
 import { supervisorLogSegment } from '../../core/undo/log-store.ts';
@@ -155,7 +155,7 @@ async function readTargets(
   for (let rounds = 1; open.length > 0; rounds++) {
     const asked = open;
     const onThrottled = (reason: string) => rate.throttled(reason);
-    const reply = await persistently(
+    const reply = await retryUntilAnswered(
       'Reading the items of the undo log',
       { clock, signal, onThrottled },
       async () => {

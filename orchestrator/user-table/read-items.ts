@@ -4,7 +4,7 @@ import { backoffMs } from '../../core/backoff.ts';
 import type { Clock } from '../../core/clock.ts';
 import { type ItemWrite, keyProjection } from '../../core/item-write.ts';
 import type { CapacityLimiter } from '../../core/rate/capacity-limiter.ts';
-import { persistently } from '../../core/retry-until-answered.ts';
+import { retryUntilAnswered } from '../../core/retry-until-answered.ts';
 
 export interface ReadItemsRequest {
   readonly client: Pick<DynamoDBClient, 'send'>;
@@ -18,7 +18,7 @@ export interface ReadItemsRequest {
 
 /**
  * The items that stand at these keys, read with strong consistency: their keys, and the attribute where they have it.
- * @throws as {@link persistently}
+ * @throws as {@link retryUntilAnswered}
  */
 export async function readItems(what: string, request: ReadItemsRequest): Promise<AttributeMap[]> {
   const { client, table, keys, limiter, clock, signal } = request;
@@ -26,7 +26,7 @@ export async function readItems(what: string, request: ReadItemsRequest): Promis
   let open = [...keys];
   for (let rounds = 1; open.length > 0; rounds++) {
     const asked = open;
-    const reply = await persistently(what, { clock, signal }, async () => {
+    const reply = await retryUntilAnswered(what, { clock, signal }, async () => {
       await limiter.reserve(asked.length, signal);
       return client.send(
         new BatchGetItemCommand({

@@ -4,7 +4,7 @@ import type { Clock } from '../../core/clock.ts';
 import { type ItemWrite, keyOf, keyProjection } from '../../core/item-write.ts';
 import { CapacityLimiter } from '../../core/rate/capacity-limiter.ts';
 import type { RunRecord } from '../../core/records.ts';
-import { persistently } from '../../core/retry-until-answered.ts';
+import { retryUntilAnswered } from '../../core/retry-until-answered.ts';
 import { readItems } from '../user-table/read-items.ts';
 import type { PassEnd, PassEndOptions } from './pass-end.ts';
 
@@ -75,7 +75,7 @@ async function readPage(
   start: AttributeMap | undefined,
 ) {
   const { ProjectionExpression, ExpressionAttributeNames } = keyProjection(write, false);
-  return persistently('Choosing the items of the canary', { clock, signal }, async () => {
+  return retryUntilAnswered('Choosing the items of the canary', { clock, signal }, async () => {
     await limiter.reserve(1, signal);
     const page = await client.send(
       new ScanCommand({
@@ -108,7 +108,7 @@ export async function endCanary(
   await stores.runs.supervise(supervision, ({ status }) =>
     status === 'verifying' ? undefined : { status: 'verifying' },
   );
-  const keys = (await stores.canary.list(run.run)).map(decodeKey);
+  const keys = (await stores.canary.list(run.runId)).map(decodeKey);
   const limiter = new CapacityLimiter(clock, run.rates.readUnitsPerSecond);
   const missing: AttributeMap[] = [];
   for (let from = 0; from < keys.length; from += KEYS_A_CALL) {
@@ -120,7 +120,7 @@ export async function endCanary(
       ...standing.filter(item => !Object.hasOwn(item, run.attribute)).map(item => keyOf(run.keySchema, item)),
     );
   }
-  const quarantined = new Set((await stores.quarantine.list(run.run)).map(({ key }) => key));
+  const quarantined = new Set((await stores.quarantine.list(run.runId)).map(({ key }) => key));
   const open = missing.map(encodeAttributeMap).filter(key => !quarantined.has(key));
   await stores.runs.supervise(supervision, () => ({ missing: missing.length }));
   output.event('canary.verified', {

@@ -7,12 +7,13 @@ import type { MetricsPublisher } from '../../core/metrics-publisher.ts';
 import { CapacityLimiter } from '../../core/rate/capacity-limiter.ts';
 import { addCounters, NO_COUNTERS, type RunRecord, type RunStatus } from '../../core/records.ts';
 import type { Supervision } from '../../core/run-store.ts';
+import { verificationSegments } from '../../core/verification-segments.ts';
 import type { Output } from '../cli/output.ts';
 import type { RunObserver } from '../run-observer.ts';
 import type { Stores } from '../stores.ts';
 import { diagnose } from './diagnosis.ts';
 import { repair } from './repair.ts';
-import { sampleOf, type VerificationResult, verificationSegments, verifyTable } from './verification.ts';
+import { sampleOf, type VerificationResult, verifyTable } from './verification.ts';
 import { VerificationTracker } from './verification-tracker.ts';
 
 export interface PassEndOptions {
@@ -92,7 +93,7 @@ async function verify(
   const found = { ...result, keys: result.keys.map(item => keyOf(run.keySchema, item)) };
   const keys = sampleOf(found.keys);
   const { scanned, missing, nulls, readUnits } = result;
-  const quarantined = new Set((await stores.quarantine.list(run.run)).map(({ key }) => key));
+  const quarantined = new Set((await stores.quarantine.list(run.runId)).map(({ key }) => key));
   const openItems = result.keys.filter(
     item => !quarantined.has(encodeAttributeMap(keyOf(run.keySchema, item))),
   );
@@ -104,7 +105,7 @@ async function verify(
     diagnosis: diagnosis?.words,
   }));
   await stores.runs.writeVerification({
-    run: run.run,
+    runId: run.runId,
     pass: run.pass,
     totalSegments,
     startedAt,
@@ -153,7 +154,7 @@ async function repairKeys(
     clock,
     signal,
     onQuarantine: (key, reason, attempts) =>
-      stores.quarantine.add({ run: run.run, key, reason, attempts, segment: -1, at: clock.nowIso() }),
+      stores.quarantine.add({ runId: run.runId, key, reason, attempts, segment: -1, at: clock.nowIso() }),
   });
   const counters = { ...NO_COUNTERS, ...done };
   metrics.count(REPAIR_SEGMENT, counters);

@@ -4,12 +4,12 @@ import type { VerifiedPage } from './verification.ts';
 
 /** Adds up a verification scan's pages by its segments, for those who watch. */
 export class VerificationTracker {
-  readonly #head: Pick<VerificationProgress, 'run' | 'pass' | 'startedAt'>;
+  readonly #head: Pick<VerificationProgress, 'runId' | 'pass' | 'startedAt'>;
   readonly #segments: VerificationSegment[];
   #readUnits = 0;
 
-  constructor({ run, pass }: Pick<RunRecord, 'run' | 'pass'>, totalSegments: number, startedAt: string) {
-    this.#head = { run, pass, startedAt };
+  constructor({ runId, pass }: Pick<RunRecord, 'runId' | 'pass'>, totalSegments: number, startedAt: string) {
+    this.#head = { runId, pass, startedAt };
     this.#segments = Array.from({ length: totalSegments }, () => ({ scanned: 0, missing: 0, done: false }));
   }
 

@@ -3,15 +3,12 @@ import { type AttributeMap, encodeAttributeMap } from '../../core/attribute-valu
 import type { Clock } from '../../core/clock.ts';
 import type { CapacityLimiter } from '../../core/rate/capacity-limiter.ts';
 import type { KeySchema } from '../../core/records.ts';
-import { persistently } from '../../core/retry-until-answered.ts';
+import { retryUntilAnswered } from '../../core/retry-until-answered.ts';
 import { endsInDoubt, MOST_RESTARTS } from '../../core/scan-end.ts';
 import { readItems } from '../user-table/read-items.ts';
 
 /** Segments read at the same time. */
 const CONCURRENCY = 8;
-
-/** More segments than this buy nothing when one process reads them. */
-const MAX_SEGMENTS = 64;
 
 /** Keys that are kept for a repair; when more are missing, another pass is the better way. */
 const MAX_REPAIRABLE = 1_000;
@@ -54,12 +51,6 @@ export interface VerificationResult {
   /** Keys of missing items, with the attribute that was to be read as well, {@link MAX_REPAIRABLE} at most. */
   readonly keys: readonly AttributeMap[];
   readonly readUnits: number;
-}
-
-/** Not the backfill's number of segments, so that a mistake in its boundaries cannot hide here. */
-export function verificationSegments(backfillSegments: number): number {
-  const most = Math.min(backfillSegments, MAX_SEGMENTS);
-  return most > 1 ? most - 1 : 2;
 }
 
 /**
@@ -178,7 +169,7 @@ async function readPage(
   const names = new Set(keySchema.map(({ name }) => name));
   if (request.alsoRead !== undefined && request.alsoRead !== attribute) names.add(request.alsoRead);
   const keyNames = [...names].map((name, index): [string, string] => [`#k${index}`, name]);
-  return persistently('The verification scan', { clock, signal }, async () => {
+  return retryUntilAnswered('The verification scan', { clock, signal }, async () => {
     await limiter.reserve(expectedUnits, signal);
     const page = await client.send(
       new ScanCommand({

@@ -10,7 +10,7 @@ beforeEach(async () => {
 });
 
 const record = (key: string, reason = 'too large') => ({
-  run: 'run-1',
+  runId: 'run-1',
   key,
   reason,
   attempts: 1,
@@ -25,7 +25,7 @@ test('an item is listed once, however often its page is repeated, with its last 
 });
 
 test('items of other runs are not listed', async () => {
-  await store.add({ ...record('{"id":{"S":"a"}}'), run: 'run-2' });
+  await store.add({ ...record('{"id":{"S":"a"}}'), runId: 'run-2' });
   expect(await store.list('run-1')).toEqual([]);
 });
 

@@ -25,7 +25,7 @@ beforeEach(async () => {
 const ARN = newRun().tableArn;
 const lockOf = (tableArn: string) => ({ run: lockRun({ tableArn, dryRun: false }), item: LOCK_ITEM });
 const lock = () => table.get(lockOf(ARN));
-const supervisionOf = ({ run, epoch }: RunRecord) => ({ run, epoch });
+const supervisionOf = ({ runId, epoch }: RunRecord) => ({ runId, epoch });
 
 const change = (id: string, what: OperatorChange['what'] = 'resume'): OperatorChange => ({
   id,
@@ -65,7 +65,7 @@ describe('a new run', () => {
 
   test('is refused while an unfinished one holds the table, whatever its attribute', async () => {
     await runs.create(newRun());
-    const other = runs.create(newRun({ run: 'run-2', attribute: 'another' }));
+    const other = runs.create(newRun({ runId: 'run-2', attribute: 'another' }));
     await expect(other).rejects.toThrow(TableLockedError);
     await expect(other).rejects.toMatchObject({ holder: 'run-1' });
     expect(await runs.read('run-2')).toBeUndefined();
@@ -78,7 +78,7 @@ describe('a new run', () => {
     ['failed', ['failed']],
   ])('is refused while the other one is %s', async (_, through) => {
     await bring(await runs.create(newRun()), ...through);
-    await expect(runs.create(newRun({ run: 'run-2' }))).rejects.toThrow(TableLockedError);
+    await expect(runs.create(newRun({ runId: 'run-2' }))).rejects.toThrow(TableLockedError);
   });
 
   test.each<[RunStatus, RunStatus[]]>([
@@ -91,24 +91,24 @@ describe('a new run', () => {
   ])('may begin when the other one is %s, and its lock is gone', async (status, through) => {
     expect((await bring(await runs.create(newRun()), ...through)).status).toBe(status);
     expect(await lock()).toBeUndefined();
-    expect((await runs.create(newRun({ run: 'run-2' }))).run).toBe('run-2');
+    expect((await runs.create(newRun({ runId: 'run-2' }))).runId).toBe('run-2');
   });
 
   test('of another table is of no concern', async () => {
     await runs.create(newRun());
-    await expect(runs.create(newRun({ run: 'run-2', tableArn: `${ARN}-2` }))).resolves.toBeDefined();
+    await expect(runs.create(newRun({ runId: 'run-2', tableArn: `${ARN}-2` }))).resolves.toBeDefined();
   });
 
   test('that only reads may begin beside it, and is alone of its kind', async () => {
     await runs.create(newRun());
-    await runs.create(newRun({ run: 'run-2', dryRun: true }));
-    const third = runs.create(newRun({ run: 'run-3', dryRun: true }));
+    await runs.create(newRun({ runId: 'run-2', dryRun: true }));
+    const third = runs.create(newRun({ runId: 'run-3', dryRun: true }));
     await expect(third).rejects.toMatchObject({ holder: 'run-2' });
     expect(await runs.holderOf(ARN)).toBe('run-1');
   });
 
   test('of many that start together, exactly one begins', async () => {
-    const starting = Array.from({ length: 8 }, (_, index) => runs.create(newRun({ run: `run-${index}` })));
+    const starting = Array.from({ length: 8 }, (_, index) => runs.create(newRun({ runId: `run-${index}` })));
     const results = await Promise.allSettled(starting);
     const begun = results.filter(({ status }) => status === 'fulfilled');
     expect(begun).toHaveLength(1);
@@ -120,9 +120,9 @@ describe('a new run', () => {
 
   test('takes over a lock whose run has ended, should one be left behind', async () => {
     const ended = await bring(await runs.create(newRun()), 'cancelled');
-    await table.put({ ...lockOf(ARN), holder: ended.run }, []);
+    await table.put({ ...lockOf(ARN), holder: ended.runId }, []);
     expect(await runs.holderOf(ARN)).toBeUndefined();
-    await expect(runs.create(newRun({ run: 'run-2' }))).resolves.toMatchObject({ run: 'run-2' });
+    await expect(runs.create(newRun({ runId: 'run-2' }))).resolves.toMatchObject({ runId: 'run-2' });
     expect(await runs.holderOf(ARN)).toBe('run-2');
   });
 
@@ -134,8 +134,8 @@ describe('a new run', () => {
   test('whose reply was lost is recognised as one’s own', async () => {
     const twice = new RunStore(await engine.createControlTable(sentTwice));
     const created = await twice.create(newRun());
-    expect(created).toMatchObject({ run: 'run-1', epoch: 1, version: 1 });
-    await expect(twice.create(newRun({ run: 'run-2' }))).rejects.toThrow(TableLockedError);
+    expect(created).toMatchObject({ runId: 'run-1', epoch: 1, version: 1 });
+    await expect(twice.create(newRun({ runId: 'run-2' }))).rejects.toThrow(TableLockedError);
   });
 });
 
@@ -224,7 +224,7 @@ describe('a supervisor’s write', () => {
   });
 
   test('about a run that is gone says so', async () => {
-    await expect(runs.supervise({ run: 'run-9', epoch: 1 }, () => ({}))).rejects.toThrow(/run-9 is gone/);
+    await expect(runs.supervise({ runId: 'run-9', epoch: 1 }, () => ({}))).rejects.toThrow(/run-9 is gone/);
   });
 });
 
@@ -243,7 +243,7 @@ describe('the end of a run', () => {
     expect((await runs.read('run-1'))?.status).toBe('cancelled');
     expect(await lock()).toMatchObject({ holder: 'run-2' });
 
-    const other = await runs.create(newRun({ run: 'run-3', tableArn: `${ARN}-3` }));
+    const other = await runs.create(newRun({ runId: 'run-3', tableArn: `${ARN}-3` }));
     await table.transact([table.conditionalDelete(lockOf(`${ARN}-3`), [])]);
     expect((await bring(other, 'cancelled')).status).toBe('cancelled');
   });
@@ -264,7 +264,7 @@ describe('taking the supervision over', () => {
     const taken = await runs.takeOver('run-1', change('c1'), { desired: 'run' });
     expect(taken).toMatchObject({ epoch: 2, version: 2, status: 'running', changes: [change('c1')] });
     await expect(runs.readAsSupervisor(supervisionOf(run))).rejects.toThrow(SupersededError);
-    await expect(runs.readAsSupervisor({ run: 'run-1', epoch: 2 })).resolves.toEqual(taken);
+    await expect(runs.readAsSupervisor({ runId: 'run-1', epoch: 2 })).resolves.toEqual(taken);
   });
 
   test.each<[RunStatus, RunStatus[], RunStatus]>([
@@ -402,14 +402,16 @@ describe('lists', () => {
       ['run-b', '2026-01-03'],
       ['run-c', '2026-01-01'],
     ] as const) {
-      await runs.create(newRun({ run, createdAt, tableArn: `${ARN}-${run}` } satisfies Partial<NewRun>));
+      await runs.create(
+        newRun({ runId: run, createdAt, tableArn: `${ARN}-${run}` } satisfies Partial<NewRun>),
+      );
     }
-    expect((await runs.list()).map(({ run }) => run)).toEqual(['run-b', 'run-a', 'run-c']);
+    expect((await runs.list()).map(({ runId: run }) => run)).toEqual(['run-b', 'run-a', 'run-c']);
   });
 
   test('show verifications in order of their pass', async () => {
     const verification = (pass: number) => ({
-      run: 'run-1',
+      runId: 'run-1',
       pass,
       totalSegments: 3,
       startedAt: '',

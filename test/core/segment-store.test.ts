@@ -10,10 +10,10 @@ const engine = useEngine();
 const AT = '2026-01-01T00:00:00.000Z';
 
 const owner = (launch: string, given: Partial<SegmentOwner> = {}): SegmentOwner => ({
-  run: 'run-1',
+  runId: 'run-1',
   segment: 7,
   pass: 1,
-  launch,
+  launchId: launch,
   ...given,
 });
 const A = owner('launch-a');
@@ -78,12 +78,12 @@ describe.each([
     test('is assigned, in whole', async () => {
       expect(await segments.assignNew(A, 8)).toBe(true);
       expect(await read()).toEqual({
-        run: 'run-1',
+        runId: 'run-1',
         segment: 7,
         totalSegments: 8,
         pass: 1,
         status: 'assigned',
-        launch: 'launch-a',
+        launchId: 'launch-a',
         sequence: 0,
         counters: NO_COUNTERS,
         attempts: 0,
@@ -93,7 +93,7 @@ describe.each([
     test('is assigned to one launch only', async () => {
       await segments.assignNew(A, 8);
       expect(await segments.assignNew(B, 8)).toBe(false);
-      expect((await read()).launch).toBe('launch-a');
+      expect((await read()).launchId).toBe('launch-a');
     });
 
     test('cannot be claimed, and gets no record by that', async () => {
@@ -106,7 +106,7 @@ describe.each([
     test.each(['assigned', 'running', 'pending'] as const)('one that is %s', async status => {
       const seen = await make[status]();
       expect(await segments.assign(seen, B, 3)).toBe(true);
-      expect(await read()).toEqual({ ...seen, status: 'assigned', launch: 'launch-b', attempts: 3 });
+      expect(await read()).toEqual({ ...seen, status: 'assigned', launchId: 'launch-b', attempts: 3 });
     });
 
     test.each(['complete', 'failed'] as const)('but not one that is %s', async status => {
@@ -119,7 +119,7 @@ describe.each([
       const seen = await make.running();
       await segments.assign(seen, owner('launch-c'), 0);
       expect(await segments.assign(seen, B, 0)).toBe(false);
-      expect((await read()).launch).toBe('launch-c');
+      expect((await read()).launchId).toBe('launch-c');
     });
 
     test('is refused when it was seen without an owner and has one now', async () => {
@@ -248,7 +248,7 @@ describe.each([
     test('leaves it to anyone, with its checkpoint', async () => {
       const given = await make.pending();
       expect(given).toMatchObject({ status: 'pending', sequence: 1, lastEvaluatedKey: '{"id":{"S":"k1"}}' });
-      expect(given.launch).toBeUndefined();
+      expect(given.launchId).toBeUndefined();
     });
 
     test.each(['complete', 'failed'] as const)('does not open one that is %s', async status => {
@@ -262,7 +262,7 @@ describe.each([
     test('is marked with the reason, and owned by nobody', async () => {
       const failed = await make.failed();
       expect(failed).toMatchObject({ status: 'failed', reason: 'no progress', attempts: 5 });
-      expect(failed.launch).toBeUndefined();
+      expect(failed.launchId).toBeUndefined();
     });
 
     test('is not marked when it has made progress since it was seen', async () => {
@@ -293,7 +293,7 @@ describe.each([
       const opened = await read();
       expect(opened).toMatchObject({ status: 'pending', pass: 2, sequence: 2, attempts: 0 });
       expect(opened.counters).toEqual(complete.counters);
-      for (const gone of ['launch', 'lastEvaluatedKey', 'completedAt', 'progressedBy', 'reason'] as const) {
+      for (const gone of ['launchId', 'lastEvaluatedKey', 'completedAt', 'progressedBy', 'reason'] as const) {
         expect(opened[gone]).toBeUndefined();
       }
     });
@@ -317,13 +317,13 @@ describe.each([
       await segments.reopen(complete, 2);
       await segments.assign(await read(), { ...B, pass: 2 }, 0);
       await segments.reopen(complete, 2);
-      expect((await read()).launch).toBe('launch-b');
+      expect((await read()).launchId).toBe('launch-b');
     });
   });
 
   test('a list is in order of the segments and of one run', async () => {
     for (const segment of [10, 9, 100]) await segments.assignNew({ ...A, segment }, 1_000);
-    await segments.assignNew({ ...A, run: 'run-2' }, 8);
+    await segments.assignNew({ ...A, runId: 'run-2' }, 8);
     expect((await segments.list('run-1')).map(({ segment }) => segment)).toEqual([9, 10, 100]);
   });
 });

@@ -15,7 +15,7 @@ const text = fc.string({ unit: 'binary', minLength: 1 });
 const task: fc.Arbitrary<TaskEnvironment> = fc
   .record({
     runId: text,
-    launch: text,
+    launchId: text,
     segments: fc.uniqueArray(fc.nat({ max: 999_999 }), { minLength: 1, maxLength: 20 }),
     table: text,
     attribute: text,

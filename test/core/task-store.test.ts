@@ -10,7 +10,7 @@ import { newRun, rates } from '../support/records.ts';
 
 const engine = useEngine();
 const AT = '2026-01-01T00:00:00.000Z';
-const SUPERVISION = { run: 'run-1', epoch: 1 };
+const SUPERVISION = { runId: 'run-1', epoch: 1 };
 
 interface Control {
   readonly table: ControlTable;
@@ -26,8 +26,8 @@ async function control(around?: Parameters<typeof engine.createControlTable>[0])
 }
 
 const launchOf = (given: Partial<NewLaunch> = {}): NewLaunch => ({
-  run: 'run-1',
-  launch: 'launch-1',
+  runId: 'run-1',
+  launchId: 'launch-1',
   pass: 1,
   segments: [0, 4],
   granted: rates(10),
@@ -36,8 +36,8 @@ const launchOf = (given: Partial<NewLaunch> = {}): NewLaunch => ({
 });
 
 const beat = (number: number, given: Partial<Heartbeat> = {}): Heartbeat => ({
-  run: 'run-1',
-  launch: 'launch-1',
+  runId: 'run-1',
+  launchId: 'launch-1',
   instance: 'process-1',
   number,
   at: AT,
@@ -181,7 +181,7 @@ describe.each([
     });
 
     test('of a launch without a record is refused, and makes none', async () => {
-      await expect(tasks.heartbeat(beat(1, { launch: 'launch-9' }))).rejects.toThrow(/its record is gone/);
+      await expect(tasks.heartbeat(beat(1, { launchId: 'launch-9' }))).rejects.toThrow(/its record is gone/);
       expect(await tasks.read('run-1', 'launch-9')).toBeUndefined();
     });
   });
@@ -263,10 +263,10 @@ describe.each([
 
     test('of a supervisor that was superseded is refused from the adoption on', async () => {
       const task = await running();
-      await tasks.adopt(task, { run: 'run-1', epoch: 2 });
+      await tasks.adopt(task, { runId: 'run-1', epoch: 2 });
       expect(await tasks.grant(task, grant(1, 50), SUPERVISION)).toBe(false);
       expect(await read()).toMatchObject({ granted: rates(10), renewal: 0 });
-      expect(await tasks.grant(task, grant(1, 5), { run: 'run-1', epoch: 2 })).toBe(true);
+      expect(await tasks.grant(task, grant(1, 5), { runId: 'run-1', epoch: 2 })).toBe(true);
     });
 
     test.each(Object.keys(ended))('to a task that has %s is refused', async how => {
@@ -279,19 +279,19 @@ describe.each([
   describe('adopting a task', () => {
     test('puts the new epoch on it and tells how it stands', async () => {
       const task = await running();
-      expect(await tasks.adopt(task, { run: 'run-1', epoch: 2 })).toEqual({ ...task, epoch: 2 });
+      expect(await tasks.adopt(task, { runId: 'run-1', epoch: 2 })).toEqual({ ...task, epoch: 2 });
     });
 
     test('is refused to an older supervisor, who learns of the newer one', async () => {
       const task = await running();
-      await tasks.adopt(task, { run: 'run-1', epoch: 3 });
-      expect(await tasks.adopt(task, { run: 'run-1', epoch: 2 })).toMatchObject({ epoch: 3 });
+      await tasks.adopt(task, { runId: 'run-1', epoch: 3 });
+      expect(await tasks.adopt(task, { runId: 'run-1', epoch: 2 })).toMatchObject({ epoch: 3 });
     });
 
     test.each(Object.keys(ended))('changes nothing when it has %s', async how => {
       await ended[how]?.();
       const before = await read();
-      expect(await tasks.adopt(before, { run: 'run-1', epoch: 2 })).toEqual(before);
+      expect(await tasks.adopt(before, { runId: 'run-1', epoch: 2 })).toEqual(before);
     });
   });
 
@@ -314,13 +314,13 @@ test('a launch exists once: a second creation of another supervisor finds it and
   const { runs, tasks } = await control();
   await tasks.createLaunch(launchOf(), SUPERVISION);
   await runs.takeOver('run-1', { id: 'c', at: AT, by: 'x', what: 'resume', detail: '' }, {});
-  await tasks.createLaunch(launchOf({ granted: rates(99) }), { run: 'run-1', epoch: 2 });
+  await tasks.createLaunch(launchOf({ granted: rates(99) }), { runId: 'run-1', epoch: 2 });
   expect(await tasks.read('run-1', 'launch-1')).toMatchObject({ granted: rates(10), epoch: 1 });
 });
 
 test('tasks of another run are not listed', async () => {
   const { tasks } = await control();
   await tasks.createLaunch(launchOf(), SUPERVISION);
-  expect((await tasks.list('run-1')).map(({ launch }) => launch)).toEqual(['launch-1']);
+  expect((await tasks.list('run-1')).map(({ launchId: launch }) => launch)).toEqual(['launch-1']);
   expect(await tasks.list('run-2')).toEqual([]);
 });

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { ApplicationStatsRecorder } from '../../demo/application-stats.ts';
-import { type Evidence, findDisagreements } from '../../demo/cross-check.ts';
+import { type CrossCheckInput, crossCheck } from '../../demo/cross-check.ts';
 import type { RunFinished } from '../../demo/run-events.ts';
 
 const finished: RunFinished = {
@@ -23,7 +23,7 @@ const finished: RunFinished = {
   consumed: { readCapacityUnits: 10, writeCapacityUnits: 80 },
 };
 
-const agreeing: Evidence = {
+const agreeing: CrossCheckInput = {
   exitCode: 0,
   finished,
   strayLines: [],
@@ -50,11 +50,11 @@ const agreeing: Evidence = {
 };
 
 test('nothing is found when all agree', () => {
-  expect(findDisagreements(agreeing)).toStrictEqual([]);
+  expect(crossCheck(agreeing)).toStrictEqual([]);
 });
 
 describe('each disagreement is a sentence', () => {
-  test.each<[string, Partial<Evidence>, RegExp]>([
+  test.each<[string, Partial<CrossCheckInput>, RegExp]>([
     ['an exit code', { exitCode: 6 }, /ended as "verified" with exit code 6/],
     ['a status', { finished: { ...finished, status: 'incomplete' } }, /ended as "incomplete"/],
     ['missing items', { finished: { ...finished, missing: 2 } }, /2 items as missing/],
@@ -90,13 +90,13 @@ describe('each disagreement is a sentence', () => {
     ],
     ['a stray line', { strayLines: ['oops'] }, /1 lines on .* no events, such as: oops/],
   ])('%s', (_, change, sentence) => {
-    const found = findDisagreements({ ...agreeing, ...change });
+    const found = crossCheck({ ...agreeing, ...change });
     expect(found).toHaveLength(1);
     expect(found[0]).toMatch(sentence);
   });
 
   test('a count of the tool within the journal’s bounds agrees', () => {
     const journal = { ...agreeing.journal, filled: { atLeast: 70, atMost: 76 } };
-    expect(findDisagreements({ ...agreeing, journal })).toStrictEqual([]);
+    expect(crossCheck({ ...agreeing, journal })).toStrictEqual([]);
   });
 });

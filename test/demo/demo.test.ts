@@ -21,10 +21,10 @@ async function firstPicture(url: string): Promise<unknown> {
   let heard = '';
   for await (const bytes of body ?? []) {
     heard += Buffer.from(bytes).toString();
-    const data = /event: picture\ndata: (.*)\n\n/.exec(heard)?.[1];
+    const data = /event: snapshot\ndata: (.*)\n\n/.exec(heard)?.[1];
     if (data) return JSON.parse(data);
   }
-  throw new Error(`No picture came: ${heard}`);
+  throw new Error(`No snapshot came: ${heard}`);
 }
 
 /** Where the demo under test, and every process it starts, may put temporary files. */

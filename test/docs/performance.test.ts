@@ -1,8 +1,8 @@
 import { describe, expect, test } from 'vitest';
+import { verificationSegments } from '../../core/verification-segments.ts';
 import { type Forecast, forecast } from '../../orchestrator/plan/forecast.ts';
 import { count, dollars, span } from '../../orchestrator/plan/plan-figures.ts';
 import { PRICES } from '../../orchestrator/plan/prices.ts';
-import { verificationSegments } from '../../orchestrator/verify/verification.ts';
 import { readDocument } from './support/markdown.ts';
 
 /** As docs/performance.md says of its table. */

@@ -57,7 +57,7 @@ beforeAll(async () => {
   const { Table } = await client.send(new DescribeTableCommand({ TableName: 'held' }));
   const control = new ControlTable(documentClient(client), controlTable());
   await new RunStore(control).create(
-    newRun({ run: 'run-that-holds', table: 'held', tableArn: Table?.TableArn ?? '', attribute: 'another' }),
+    newRun({ runId: 'run-that-holds', table: 'held', tableArn: Table?.TableArn ?? '', attribute: 'another' }),
   );
 });
 

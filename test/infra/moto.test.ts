@@ -20,7 +20,7 @@ import { METRIC_UNITS, PER_SEGMENT_METRICS, SEGMENT_DIMENSION, TABLE_DIMENSION }
 import { MetricsPublisher } from '../../core/metrics-publisher.ts';
 import { encodeTaskEnvironment, type TaskEnvironment } from '../../core/task-environment.ts';
 import { Fleet } from '../../orchestrator/fleet/fleet.ts';
-import { RunOpenSignal } from '../../orchestrator/supervise/run-open-metric.ts';
+import { RunOpenMetric } from '../../orchestrator/supervise/run-open-metric.ts';
 import { FLEET_OUTPUTS } from './support/fleet-outputs.ts';
 import { MOTO, Moto, warnWithoutMoto } from './support/moto.ts';
 import { ACCOUNT, FLEET_PARAMETERS, loadTemplate, REGION, Rendering } from './support/template.ts';
@@ -137,7 +137,7 @@ describe.skipIf(!MOTO)('the templates, created on moto', () => {
     );
     const environment: TaskEnvironment = {
       runId: '20261124063719-9252d7',
-      launch: randomUUID(),
+      launchId: randomUUID(),
       segments: [0, 32, 64],
       totalSegments: 96,
       table: 'stuff',
@@ -178,7 +178,7 @@ describe.skipIf(!MOTO)('the templates, created on moto', () => {
     publisher.count(7, { scanned: 25, updated: 24, alreadySet: 1, readUnits: 3.5, writeUnits: 25 });
     publisher.writeLatency(12.3);
     await publisher.close();
-    const open = new RunOpenSignal(cloudWatch, { namespace, table: 'stuff' }, onFailure);
+    const open = new RunOpenMetric(cloudWatch, { namespace, table: 'stuff' }, onFailure);
     await open.open();
     await open.close();
     expect(problems).toEqual([]);

@@ -30,8 +30,8 @@ beforeEach(() => {
   authority = new Authority({
     tasks: { heartbeat } as unknown as TaskStore,
     clock,
-    run: 'run-1',
-    launch: 'launch-1',
+    runId: 'run-1',
+    launchId: 'launch-1',
     instance: 'process-1',
     heartbeatMs: HEARTBEAT_MS,
     authorityMs: AUTHORITY_MS,
@@ -143,8 +143,8 @@ describe('a heartbeat', () => {
   test('says who sends it and what the worker goes by', async () => {
     await authority.start();
     expect(beats[0]).toEqual({
-      run: 'run-1',
-      launch: 'launch-1',
+      runId: 'run-1',
+      launchId: 'launch-1',
       instance: 'process-1',
       number: 1,
       at: expect.any(String),

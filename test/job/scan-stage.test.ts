@@ -5,7 +5,7 @@ import { AuthorityLostError, SystemicError } from '../../core/errors.ts';
 import { RateControl } from '../../core/rate/rate-control.ts';
 import { NO_COUNTERS } from '../../core/records.ts';
 import { FIRST_PAGE_ITEMS, type ScanStageOptions, scanSegment } from '../../job/scan-stage.ts';
-import { Tally } from '../../job/segment-counters.ts';
+import { SegmentCounters } from '../../job/segment-counters.ts';
 import type { SegmentWork } from '../../job/segment-work.ts';
 import { type Page, SettledPrefix } from '../../job/settled-prefix.ts';
 import type { ScanPosition, UserTable } from '../../job/user-table.ts';
@@ -23,7 +23,7 @@ class Stand {
   readonly clock = new FakeClock();
   readonly rate = new RateControl({ clock: this.clock });
   readonly queue = new WriteQueue();
-  readonly tally = new Tally(NO_COUNTERS, () => {});
+  readonly tally = new SegmentCounters(NO_COUNTERS, () => {});
   readonly prefix = new SettledPrefix(undefined);
   readonly pages: Page[] = [];
   readonly asked: ScanPosition[] = [];

@@ -10,7 +10,7 @@ import { quickClock } from '../support/quick-clock.ts';
 
 const engine = useEngine();
 const NEVER = new AbortController().signal;
-const OWNER: SegmentOwner = { run: 'run-1', segment: 3, pass: 1, launch: 'launch-1' };
+const OWNER: SegmentOwner = { runId: 'run-1', segment: 3, pass: 1, launchId: 'launch-1' };
 
 let lossy: LossyClient;
 let segments: SegmentStore;
@@ -104,7 +104,7 @@ describe('checkpoints', () => {
     await untilKey('k1');
     await work.giveUp();
     const before = await record();
-    const next = { ...OWNER, launch: 'launch-2' };
+    const next = { ...OWNER, launchId: 'launch-2' };
     await segments.assign(before, next, 0);
     const again = await take(next);
     const second = page(1, 'k2');
@@ -172,7 +172,7 @@ describe('the completion marker', () => {
 describe('a segment that was taken over meanwhile', () => {
   test('stops the work with the reason, and is not written any more', async () => {
     const work = await begin();
-    await segments.assign(await record(), { ...OWNER, launch: 'launch-2' }, 0);
+    await segments.assign(await record(), { ...OWNER, launchId: 'launch-2' }, 0);
     work.append(page(0, 'k1'));
     work.append(page(1, 'k2'));
     const reading = work.belowOpenPages(1, NEVER);
@@ -182,7 +182,7 @@ describe('a segment that was taken over meanwhile', () => {
       expect(writing).rejects.toThrow(/owned by launch-2/),
     ]);
     await work.giveUp();
-    expect(await record()).toMatchObject({ status: 'assigned', launch: 'launch-2', sequence: 0 });
+    expect(await record()).toMatchObject({ status: 'assigned', launchId: 'launch-2', sequence: 0 });
   });
 });
 
@@ -222,7 +222,7 @@ describe('giving up midway', () => {
       lastEvaluatedKey: 'k1',
       counters: { updated: 4, matched: 4 },
     });
-    expect(given.launch).toBeUndefined();
+    expect(given.launchId).toBeUndefined();
   });
 
   test('with the last page settled completes the segment', async () => {
@@ -249,7 +249,12 @@ describe('giving up midway', () => {
     const work = await take();
     work.append(page(3, 'k1'));
     await work.giveUp({ failed: true });
-    expect(await record()).toMatchObject({ status: 'running', launch: 'launch-1', attempts: 4, sequence: 0 });
+    expect(await record()).toMatchObject({
+      status: 'running',
+      launchId: 'launch-1',
+      attempts: 4,
+      sequence: 0,
+    });
   });
 
   test('after a failure with progress says so', async () => {

@@ -3,7 +3,7 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { RateControl } from '../../core/rate/rate-control.ts';
 import { type Counters, type KeySchema, NO_COUNTERS } from '../../core/records.ts';
 import type { Authority } from '../../job/authority.ts';
-import { Tally } from '../../job/segment-counters.ts';
+import { SegmentCounters } from '../../job/segment-counters.ts';
 import { type ReadBack, UserTable } from '../../job/user-table.ts';
 import { type Item, STUFF_KEY, stuffItems, stuffKey, useEngine } from '../support/engine.ts';
 import { FakeClock, settled } from '../support/fake-clock.ts';
@@ -17,7 +17,7 @@ let front: HttpFront;
 let client: DynamoDBClient;
 let rate: RateControl;
 let clock: FakeClock;
-let tally: Tally;
+let tally: SegmentCounters;
 let authority: { held: (signal: AbortSignal) => Promise<void> };
 let latencies: number[];
 
@@ -28,7 +28,7 @@ beforeEach(async () => {
   rate = new RateControl({ clock });
   rate.grant(rates(10_000), 1);
   await clock.advance(1_000);
-  tally = new Tally(NO_COUNTERS, () => {});
+  tally = new SegmentCounters(NO_COUNTERS, () => {});
   authority = { held: async () => {} };
   latencies = [];
 });

@@ -1,3 +1,5 @@
+import type { ControlItem } from '../../core/control-table.ts';
+import { fromItem } from '../../core/record-item.ts';
 import {
   RUN_TRANSITIONS,
   type RunRecord,
@@ -43,17 +45,17 @@ export class Invariants {
 
   check(): void {
     this.checks += 1;
-    const items = this.#table.items();
-    const segments = items.filter(({ item }) =>
-      String(item).startsWith('SEGMENT#'),
-    ) as unknown as SegmentRecord[];
-    const tasks = items.filter(({ item }) => String(item).startsWith('TASK#')) as unknown as TaskRecord[];
-    const run = items.find(({ item }) => item === 'RUN') as unknown as RunRecord | undefined;
+    const items = this.#table.items() as ControlItem[];
+    const records = <T extends SegmentRecord | TaskRecord | RunRecord>(prefix: string) =>
+      items.filter(({ item }) => item.startsWith(prefix)).map(fromItem<T>);
+    const segments = records<SegmentRecord>('SEGMENT#');
+    const tasks = records<TaskRecord>('TASK#');
+    const [run] = records<RunRecord>('RUN');
     for (const segment of segments) {
       this.#checkTransition(`segment ${segment.segment}`, segment.status, SEGMENT_TRANSITIONS);
       this.#checkSegment(segment);
     }
-    for (const task of tasks) this.#checkTransition(`task ${task.launch}`, task.status, TASK_TRANSITIONS);
+    for (const task of tasks) this.#checkTransition(`task ${task.launchId}`, task.status, TASK_TRANSITIONS);
     if (!run) return;
     this.#checkTransition('run', run.status, RUN_TRANSITIONS);
     this.#checkRun(run, segments, tasks);
@@ -112,7 +114,8 @@ export class Invariants {
       throw new Error('a finished run changed its status');
     if (run.status === 'verified' || run.status === 'cancelled') this.#finishedAs = run.status;
     const usable = atWork.reduce(
-      (sum, { launch, granted }) => sum + (this.#brought.get(launch)?.granted ?? granted).writeUnitsPerSecond,
+      (sum, { launchId: launch, granted }) =>
+        sum + (this.#brought.get(launch)?.granted ?? granted).writeUnitsPerSecond,
       0,
     );
     const largest = Math.max(run.rates.writeUnitsPerSecond, this.#largestBudget);

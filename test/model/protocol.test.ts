@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { beforeEach, expect, test, vi } from 'vitest';
-import { Scenario, type Tally } from './scenario.ts';
+import { type ModelCounts, Scenario } from './scenario.ts';
 
 const STEPS = 100_000;
 const STEPS_OF_A_SCENARIO = 4_000;
@@ -28,7 +28,7 @@ test('no interleaving of lost, late and repeated requests, deaths, freezes and t
   timeout: 600_000,
   retry: 0,
 }, async () => {
-  const tally: Tally = {
+  const tally: ModelCounts = {
     steps: 0,
     verified: 0,
     completions: 0,

@@ -2,8 +2,9 @@ import type { CloudWatchClient } from '@aws-sdk/client-cloudwatch';
 import type { AttributeValue, DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import { unmarshall } from '@aws-sdk/util-dynamodb';
 import { pino } from 'pino';
-import { ControlTable, type ControlTableClient } from '../../core/control-table.ts';
+import { type ControlItem, ControlTable, type ControlTableClient } from '../../core/control-table.ts';
 import { MetricsPublisher } from '../../core/metrics-publisher.ts';
+import { fromItem } from '../../core/record-item.ts';
 import { NO_COUNTERS, type OperatorChange, type RunRecord, type TaskRecord } from '../../core/records.ts';
 import { RunStore } from '../../core/run-store.ts';
 import type { TaskEnvironment } from '../../core/task-environment.ts';
@@ -20,6 +21,9 @@ const RUN = 'model';
 const SEGMENTS = 4;
 const TASKS = 2;
 
+const recordOf = <T extends RunRecord | TaskRecord>(item: ControlItem | undefined): T | undefined =>
+  item && fromItem<T>(item);
+
 interface EcsTask {
   readonly arn: string;
   readonly actor: Actor;
@@ -27,7 +31,7 @@ interface EcsTask {
 }
 
 /** How often each kind of disturbance took place, over all scenarios: a model without any proves nothing. */
-export interface Tally {
+export interface ModelCounts {
   steps: number;
   verified: number;
   completions: number;
@@ -62,7 +66,7 @@ export class Scenario {
   }
 
   /** @throws the first broken invariant. */
-  async play(maxSteps: number, tally: Tally): Promise<void> {
+  async play(maxSteps: number, tally: ModelCounts): Promise<void> {
     this.#startOrchestrator();
     for (let step = 0; step < maxSteps; step++) {
       tally.steps += 1;
@@ -82,10 +86,10 @@ export class Scenario {
   }
 
   #run(): RunRecord | undefined {
-    return this.#table.item(RUN, 'RUN') as unknown as RunRecord | undefined;
+    return recordOf<RunRecord>(this.#table.item(RUN, 'RUN') as ControlItem | undefined);
   }
 
-  #disturb(tally: Tally): void {
+  #disturb(tally: ModelCounts): void {
     const workers = [...this.#tasks.values()].filter(task => task.observation.state === 'alive');
     const worker = workers[this.#choose(Math.max(1, workers.length))];
     switch (this.#choose(7)) {
@@ -145,7 +149,7 @@ export class Scenario {
         return reply;
       } catch (error) {
         const { Item } = error as { Item?: Record<string, AttributeValue> };
-        const record = Item && (unmarshall(Item) as TaskRecord);
+        const record = recordOf<TaskRecord>(Item && (unmarshall(Item) as ControlItem));
         if (launch !== undefined && record?.granted) this.#invariants.brought(launch, record);
         throw error;
       }
@@ -260,19 +264,19 @@ export class Scenario {
 
   /** Idempotent by its client token, which is the launch. */
   #runTask(environment: TaskEnvironment): string {
-    const known = this.#tasks.get(environment.launch);
+    const known = this.#tasks.get(environment.launchId);
     if (known) return known.arn;
     const actor = this.#actor('worker');
     const task: EcsTask = {
-      arn: `arn/${environment.launch}`,
+      arn: `arn/${environment.launchId}`,
       actor,
       observation: { state: 'alive', lastStatus: 'RUNNING' },
     };
-    this.#tasks.set(environment.launch, task);
+    this.#tasks.set(environment.launchId, task);
     runWorker({
       task: environment,
-      dataPlane: () => this.#dataPlane(actor, environment.launch),
-      controlTable: this.#controlTable(actor, environment.launch),
+      dataPlane: () => this.#dataPlane(actor, environment.launchId),
+      controlTable: this.#controlTable(actor, environment.launchId),
       cloudWatch: { send: async () => ({}) } as unknown as CloudWatchClient,
       clock: this.#world.clockOf(actor),
       log: pino({ level: 'silent' }),
@@ -322,7 +326,7 @@ function change(id: string, what: OperatorChange['what']): OperatorChange {
 
 function newRun(): Omit<RunRecord, 'version' | 'epoch' | 'supervisorWrite'> {
   return {
-    run: RUN,
+    runId: RUN,
     status: 'running',
     desired: 'run',
     table: 'stuff',

@@ -15,7 +15,7 @@ export const rates = (writeUnitsPerSecond: number, readUnitsPerSecond = writeUni
 /** A run as `orchestrate run` would create it, with what the test is about on top. */
 export function newRun(given: Partial<NewRun> = {}): NewRun {
   return {
-    run: 'run-1',
+    runId: 'run-1',
     status: 'running',
     desired: 'run',
     table: 'stuff',
@@ -57,8 +57,8 @@ export function runRecord(given: Partial<RunRecord> = {}): RunRecord {
 
 export function taskRecord(given: Partial<TaskRecord> = {}): TaskRecord {
   return {
-    run: 'run-1',
-    launch: 'launch-1',
+    runId: 'run-1',
+    launchId: 'launch-1',
     pass: 1,
     segments: [0],
     status: 'running',
@@ -77,12 +77,12 @@ export function taskRecord(given: Partial<TaskRecord> = {}): TaskRecord {
 
 export function segmentRecord(given: Partial<SegmentRecord> = {}): SegmentRecord {
   return {
-    run: 'run-1',
+    runId: 'run-1',
     segment: 0,
     totalSegments: 4,
     pass: 1,
     status: 'running',
-    launch: 'launch-1',
+    launchId: 'launch-1',
     sequence: 0,
     counters: NO_COUNTERS,
     attempts: 0,

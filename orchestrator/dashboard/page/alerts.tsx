@@ -1,6 +1,6 @@
 import type { ComponentChildren } from 'preact';
 import { clockTime, count, duration, shortLaunch } from '../../snapshot/format.ts';
-import type { Picture, TaskView } from '../../snapshot/snapshot.ts';
+import type { Snapshot, TaskView } from '../../snapshot/snapshot.ts';
 import { describeCut } from '../../snapshot/timeline.ts';
 import type { Link } from './connection.ts';
 
@@ -11,38 +11,38 @@ const SILENT_ORCHESTRATOR_MS = 25_000;
 const RECENT_MS = 60_000;
 
 /** What needs somebody's attention now. */
-export function Alerts({ picture, link }: { picture: Picture; link: Link }) {
+export function Alerts({ snapshot, link }: { snapshot: Snapshot; link: Link }) {
   return (
     <div class="alerts">
-      <Announcement picture={picture} link={link} />
+      <Announcement snapshot={snapshot} link={link} />
       {link === 'lost' && (
         <Alert tone="bad" name="connection">
-          The connection to the dashboard is lost. This is how it stood at {clockTime(picture.at)} UTC.
+          The connection to the dashboard is lost. This is how it stood at {clockTime(snapshot.at)} UTC.
         </Alert>
       )}
-      {picture.unreadable && (
+      {snapshot.unreadable && (
         <Alert tone="bad" name="unreadable">
-          {picture.unreadable.message}. This is how it stood at {clockTime(picture.at)} UTC.
+          {snapshot.unreadable.message}. This is how it stood at {clockTime(snapshot.at)} UTC.
         </Alert>
       )}
-      <Throttling picture={picture} />
-      <Cut picture={picture} />
-      <LostTasks picture={picture} />
-      <SilentOrchestrator picture={picture} />
+      <Throttling snapshot={snapshot} />
+      <Cut snapshot={snapshot} />
+      <LostTasks snapshot={snapshot} />
+      <SilentOrchestrator snapshot={snapshot} />
     </div>
   );
 }
 
 /** To who hears the page: what is the matter, in words that stay while it lasts, since each change is read out. */
-function Announcement({ picture, link }: { picture: Picture; link: Link }) {
+function Announcement({ snapshot, link }: { snapshot: Snapshot; link: Link }) {
   const said = [
     link === 'lost' && 'The connection to the dashboard is lost.',
-    picture.unreadable && 'The control table cannot be read.',
-    picture.throttling && 'The table throttles.',
-    isCut(picture) && 'The budget is cut.',
-    picture.tasks.some(task => task.late) && 'A task is silent.',
-    lostTasks(picture).length > 0 && 'A task was lost.',
-    isUnsupervised(picture) && 'Nobody supervises the run.',
+    snapshot.unreadable && 'The control table cannot be read.',
+    snapshot.throttling && 'The table throttles.',
+    isCut(snapshot) && 'The budget is cut.',
+    snapshot.tasks.some(task => task.late) && 'A task is silent.',
+    lostTasks(snapshot).length > 0 && 'A task was lost.',
+    isUnsupervised(snapshot) && 'Nobody supervises the run.',
   ];
   return (
     <p class="sr-only" role="status" data-announcement>
@@ -59,7 +59,7 @@ function Alert(props: { tone: 'bad' | 'care'; name: string; children: ComponentC
   );
 }
 
-function Throttling({ picture: { throttling } }: { picture: Picture }) {
+function Throttling({ snapshot: { throttling } }: { snapshot: Snapshot }) {
   if (!throttling) return null;
   const { tasks, count: times, reason } = throttling;
   return (
@@ -71,7 +71,7 @@ function Throttling({ picture: { throttling } }: { picture: Picture }) {
 }
 
 /** Lately, and not because somebody wanted it. */
-function lostTasks({ at, tasks }: Picture): TaskView[] {
+function lostTasks({ at, tasks }: Snapshot): TaskView[] {
   const now = Date.parse(at);
   return tasks.filter(
     ({ end, endedAt }) =>
@@ -83,9 +83,9 @@ function lostTasks({ at, tasks }: Picture): TaskView[] {
   );
 }
 
-function LostTasks({ picture }: { picture: Picture }) {
-  const late = picture.tasks.filter(task => task.late);
-  const lost = lostTasks(picture);
+function LostTasks({ snapshot }: { snapshot: Snapshot }) {
+  const late = snapshot.tasks.filter(task => task.late);
+  const lost = lostTasks(snapshot);
   const [first] = lost;
   return (
     <>
@@ -97,7 +97,7 @@ function LostTasks({ picture }: { picture: Picture }) {
           No heartbeat of{' '}
           {late
             .slice(0, 3)
-            .map(({ launch }) => shortLaunch(launch))
+            .map(({ launchId: launch }) => shortLaunch(launch))
             .join(', ')}{' '}
           for {duration(Math.max(...late.map(({ heartbeatAgeMs }) => heartbeatAgeMs ?? 0)))}: killed, frozen
           or cut off.
@@ -106,20 +106,20 @@ function LostTasks({ picture }: { picture: Picture }) {
       {first?.end && (
         <Alert tone="bad" name="lost">
           <strong>{lost.length === 1 ? 'A task was lost.' : `${count(lost.length)} tasks were lost.`}</strong>{' '}
-          {shortLaunch(first.launch)}: {first.end.message}. Its segments go on from their last checkpoint.
+          {shortLaunch(first.launchId)}: {first.end.message}. Its segments go on from their last checkpoint.
         </Alert>
       )}
     </>
   );
 }
 
-function isCut({ run }: Picture): boolean {
+function isCut({ run }: Snapshot): boolean {
   return run.cut !== null && run.finishedAt === null;
 }
 
-function Cut({ picture }: { picture: Picture }) {
-  const { cut } = picture.run;
-  if (!cut || !isCut(picture)) return null;
+function Cut({ snapshot }: { snapshot: Snapshot }) {
+  const { cut } = snapshot.run;
+  if (!cut || !isCut(snapshot)) return null;
   return (
     <Alert tone="care" name="cut">
       <strong>The budget is cut.</strong> {describeCut(cut)}. A tenth comes back with each minute in which
@@ -128,19 +128,19 @@ function Cut({ picture }: { picture: Picture }) {
   );
 }
 
-function isUnsupervised({ run, orchestratorAgeMs }: Picture): boolean {
+function isUnsupervised({ run, orchestratorAgeMs }: Snapshot): boolean {
   const works = run.status === 'running' || run.status === 'verifying';
   return works && (orchestratorAgeMs ?? 0) >= SILENT_ORCHESTRATOR_MS;
 }
 
-function SilentOrchestrator({ picture }: { picture: Picture }) {
-  const { run, orchestratorAgeMs } = picture;
-  if (!isUnsupervised(picture) || orchestratorAgeMs === null) return null;
+function SilentOrchestrator({ snapshot }: { snapshot: Snapshot }) {
+  const { run, orchestratorAgeMs } = snapshot;
+  if (!isUnsupervised(snapshot) || orchestratorAgeMs === null) return null;
   return (
     <Alert tone="care" name="orchestrator">
       <strong>Nobody supervises.</strong> The orchestrator was last heard of {duration(orchestratorAgeMs)}{' '}
       ago. The fleet goes on, after two minutes at {count(run.unattendedRate)} write units a second;{' '}
-      <code>orchestrate resume {run.run}</code> takes over.
+      <code>orchestrate resume {run.runId}</code> takes over.
     </Alert>
   );
 }

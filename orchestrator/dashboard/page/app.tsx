@@ -1,4 +1,4 @@
-import type { Picture } from '../../snapshot/snapshot.ts';
+import type { Snapshot } from '../../snapshot/snapshot.ts';
 import { Alerts } from './alerts.tsx';
 import type { Link } from './connection.ts';
 import { Header } from './header.tsx';
@@ -11,38 +11,38 @@ import { Tiles } from './tiles.tsx';
 import { Verification } from './verification.tsx';
 
 /** The page of a run, live. */
-export function App({ picture, link }: { picture: Picture; link: Link }) {
+export function App({ snapshot, link }: { snapshot: Snapshot; link: Link }) {
   return (
     <>
-      <Header picture={picture} link={link} />
+      <Header snapshot={snapshot} link={link} />
       <main>
-        <Alerts picture={picture} link={link} />
-        <Tiles picture={picture} />
+        <Alerts snapshot={snapshot} link={link} />
+        <Tiles snapshot={snapshot} />
         <section class="card" aria-labelledby="rate">
           <h2 id="rate">Rate against budget</h2>
-          <RateCharts picture={picture} />
+          <RateCharts snapshot={snapshot} />
         </section>
         <section class="card" aria-labelledby="segments">
           <h2 id="segments">Segments</h2>
-          <SegmentStrip picture={picture} />
+          <SegmentStrip snapshot={snapshot} />
         </section>
         <div class="columns">
           <section class="card" aria-labelledby="verification">
             <h2 id="verification">Verification</h2>
-            <Verification picture={picture} />
+            <Verification snapshot={snapshot} />
           </section>
           <section class="card" aria-labelledby="quarantine">
             <h2 id="quarantine">Quarantine</h2>
-            <Quarantine picture={picture} />
+            <Quarantine snapshot={snapshot} />
           </section>
         </div>
         <section class="card" aria-labelledby="tasks">
           <h2 id="tasks">Tasks</h2>
-          <TaskTable picture={picture} />
+          <TaskTable snapshot={snapshot} />
         </section>
         <section class="card" aria-labelledby="marks">
           <h2 id="marks">What happened</h2>
-          <MarkList marks={picture.marks} newestFirst />
+          <MarkList marks={snapshot.marks} newestFirst />
         </section>
       </main>
     </>

@@ -1,5 +1,5 @@
 import { duration, elapsedMs, stageOf } from '../../snapshot/format.ts';
-import type { Picture } from '../../snapshot/snapshot.ts';
+import type { Snapshot } from '../../snapshot/snapshot.ts';
 import type { Link } from './connection.ts';
 import { toneOfStatus } from './tones.ts';
 
@@ -10,8 +10,8 @@ const LINKS: Readonly<Record<Link, string>> = {
 };
 
 /** Which run this is, and how it stands. */
-export function Header({ picture, link }: { picture: Picture; link?: Link }) {
-  const { run } = picture;
+export function Header({ snapshot, link }: { snapshot: Snapshot; link?: Link }) {
+  const { run } = snapshot;
   return (
     <header>
       <div class="brand">
@@ -32,17 +32,17 @@ export function Header({ picture, link }: { picture: Picture; link?: Link }) {
         <span
           class={`pill tone-${toneOfStatus(run.status)}`}
           role="status"
-          aria-label={`The run is ${stageOf(picture)}`}
+          aria-label={`The run is ${stageOf(snapshot)}`}
         >
-          {stageOf(picture)}
+          {stageOf(snapshot)}
         </span>
       </div>
       <p class="facts">
-        <span>run {run.run}</span>
+        <span>run {run.runId}</span>
         <span>
           pass {run.pass} of {run.passes}
         </span>
-        <span>{duration(elapsedMs(picture))}</span>
+        <span>{duration(elapsedMs(snapshot))}</span>
         <span>
           account {run.account}, {run.region}
         </span>

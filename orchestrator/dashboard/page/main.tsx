@@ -1,5 +1,5 @@
 import { render } from 'preact';
-import type { Picture } from '../../snapshot/snapshot.ts';
+import type { Snapshot } from '../../snapshot/snapshot.ts';
 import { App } from './app.tsx';
 import { follow, type Link } from './connection.ts';
 import { Report, type ReportData } from './report.tsx';
@@ -9,17 +9,17 @@ const stored = document.getElementById('report-data');
 if (root && stored) {
   render(<Report data={JSON.parse(stored.textContent ?? '') as ReportData} />, root);
 } else if (root) {
-  let picture: Picture | undefined;
+  let snapshot: Snapshot | undefined;
   let link: Link = 'connecting';
   const draw = () => {
-    if (!picture) return;
-    document.title = `${picture.run.status} · ${picture.run.table} · Fleetfill`;
-    render(<App picture={picture} link={link} />, root);
+    if (!snapshot) return;
+    document.title = `${snapshot.run.status} · ${snapshot.run.table} · Fleetfill`;
+    render(<App snapshot={snapshot} link={link} />, root);
   };
   root.replaceChildren();
   follow(
     next => {
-      picture = next;
+      snapshot = next;
       draw();
     },
     next => {

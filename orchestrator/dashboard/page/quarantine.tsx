@@ -1,10 +1,10 @@
 import { count } from '../../snapshot/format.ts';
-import type { Picture } from '../../snapshot/snapshot.ts';
+import type { Snapshot } from '../../snapshot/snapshot.ts';
 import { Scroll } from './scroll.tsx';
 
 /** Items that could not be written, with the reason for each. */
-export function Quarantine({ picture }: { picture: Picture }) {
-  const { open, resolved, items } = picture.quarantine;
+export function Quarantine({ snapshot }: { snapshot: Snapshot }) {
+  const { open, resolved, items } = snapshot.quarantine;
   if (items.length === 0) return <p class="muted">No item had to be set aside.</p>;
   return (
     <>

@@ -1,7 +1,7 @@
 import { useEffect, useMemo, useRef, useState } from 'preact/hooks';
 import uPlot from 'uplot';
 import { clockTime, count, rate } from '../../snapshot/format.ts';
-import type { HistoryPoint, Picture } from '../../snapshot/snapshot.ts';
+import type { HistoryPoint, Snapshot } from '../../snapshot/snapshot.ts';
 import { rateChart, taskChart } from './chart-options.ts';
 import { useScheme, useWidth } from './use-surroundings.ts';
 
@@ -18,8 +18,8 @@ const MOVES: Readonly<Record<string, (index: number, last: number) => number>> =
 };
 
 /** The rate over time against the budget, and below it, over the same time, how many tasks were in authority. */
-export function RateCharts({ picture }: { picture: Picture }) {
-  const { history, marks } = picture;
+export function RateCharts({ snapshot }: { snapshot: Snapshot }) {
+  const { history, marks } = snapshot;
   const [cursor, setCursor] = useState<number | null>(null);
   const rates = useMemo(() => rateColumns(history), [history]);
   const tasks = useMemo(() => taskColumns(history), [history]);

@@ -1,6 +1,6 @@
 import type { Evidence } from '../../snapshot/evidence.ts';
 import { clockTime, count, shortLaunch } from '../../snapshot/format.ts';
-import type { Picture } from '../../snapshot/snapshot.ts';
+import type { Snapshot } from '../../snapshot/snapshot.ts';
 import { Scroll } from './scroll.tsx';
 
 export function Options({ evidence }: { evidence: Evidence }) {
@@ -99,7 +99,7 @@ export function WayBack({ evidence }: { evidence: Evidence }) {
 /** Rows beyond this make the file slow to open; the JSON report has all of them. */
 const SHOWN_SEGMENTS = 5_000;
 
-export function SegmentTable({ picture: { segments } }: { picture: Picture }) {
+export function SegmentTable({ snapshot: { segments } }: { snapshot: Snapshot }) {
   return (
     <details>
       <summary>Every segment as a table</summary>
@@ -129,7 +129,7 @@ export function SegmentTable({ picture: { segments } }: { picture: Picture }) {
                 <td class="number">{count(segment.scanned)}</td>
                 <td class="number">{count(segment.updated)}</td>
                 <td>
-                  <code>{segment.launch ? shortLaunch(segment.launch) : ''}</code>
+                  <code>{segment.launchId ? shortLaunch(segment.launchId) : ''}</code>
                 </td>
                 <td>{segment.completedAt ? clockTime(segment.completedAt) : ''}</td>
               </tr>

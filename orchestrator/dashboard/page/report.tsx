@@ -1,5 +1,5 @@
 import type { Evidence } from '../../snapshot/evidence.ts';
-import type { Picture } from '../../snapshot/snapshot.ts';
+import type { Snapshot } from '../../snapshot/snapshot.ts';
 import { Header } from './header.tsx';
 import { MarkList } from './mark-list.tsx';
 import { Quarantine } from './quarantine.tsx';
@@ -11,25 +11,25 @@ import { Tiles } from './tiles.tsx';
 import { Verification } from './verification.tsx';
 
 export interface ReportData {
-  readonly picture: Picture;
+  readonly snapshot: Snapshot;
   readonly evidence: Evidence;
 }
 
 /** The evidence of a run, from the same parts as the live page. */
-export function Report({ data: { picture, evidence } }: { data: ReportData }) {
+export function Report({ data: { snapshot, evidence } }: { data: ReportData }) {
   return (
     <>
-      <Header picture={picture} />
+      <Header snapshot={snapshot} />
       <main>
         <p class={`conclusion tone-${evidence.proved ? 'good' : 'care'}`}>{evidence.conclusion}</p>
-        <Tiles picture={picture} />
+        <Tiles snapshot={snapshot} />
         <section class="card" aria-labelledby="verification">
           <h2 id="verification">Verification</h2>
-          <Verification picture={picture} all />
+          <Verification snapshot={snapshot} all />
         </section>
         <section class="card" aria-labelledby="rate">
           <h2 id="rate">Time line</h2>
-          <RateCharts picture={picture} />
+          <RateCharts snapshot={snapshot} />
         </section>
         <section class="card" aria-labelledby="options">
           <h2 id="options">What was run</h2>
@@ -50,24 +50,24 @@ export function Report({ data: { picture, evidence } }: { data: ReportData }) {
           </section>
           <section class="card" aria-labelledby="quarantine">
             <h2 id="quarantine">Quarantine</h2>
-            <Quarantine picture={picture} />
+            <Quarantine snapshot={snapshot} />
           </section>
           <section class="card" aria-labelledby="marks">
             <h2 id="marks">What happened</h2>
-            <MarkList marks={picture.marks} />
+            <MarkList marks={snapshot.marks} />
           </section>
         </div>
         <section class="card" aria-labelledby="segments">
           <h2 id="segments">Segments</h2>
-          <SegmentStrip picture={picture} />
-          <SegmentTable picture={picture} />
+          <SegmentStrip snapshot={snapshot} />
+          <SegmentTable snapshot={snapshot} />
         </section>
         <section class="card" aria-labelledby="tasks">
           <h2 id="tasks">Tasks</h2>
-          <TaskTable picture={picture} all />
+          <TaskTable snapshot={snapshot} all />
         </section>
         <p class="muted">
-          Read from the control table {picture.run.controlTable} at {evidence.writtenAt}. Times are UTC.
+          Read from the control table {snapshot.run.controlTable} at {evidence.writtenAt}. Times are UTC.
         </p>
       </main>
     </>

@@ -1,19 +1,19 @@
 import { count, duration, shortLaunch } from '../../snapshot/format.ts';
-import type { Picture } from '../../snapshot/snapshot.ts';
+import type { Snapshot } from '../../snapshot/snapshot.ts';
 
 /** A segment in one sentence, for who hears the page. */
-export function describeSegment(picture: Picture, segment: number): string {
-  const facts = factsOf(picture, segment).map(([name, value]) => `${name} ${value}`);
+export function describeSegment(snapshot: Snapshot, segment: number): string {
+  const facts = factsOf(snapshot, segment).map(([name, value]) => `${name} ${value}`);
   return `Segment ${segment}: ${facts.join(', ')}`;
 }
 
 /** What is known of a segment: its state, who has it, and how far behind it is. */
 export function SegmentFacts({
-  picture,
+  snapshot,
   segment,
   perCell,
 }: {
-  picture: Picture;
+  snapshot: Snapshot;
   segment: number;
   perCell: number;
 }) {
@@ -25,7 +25,7 @@ export function SegmentFacts({
           : `Segments ${segment} to ${segment + perCell - 1}; of the first:`}
       </strong>
       <dl>
-        {factsOf(picture, segment).map(([name, value]) => (
+        {factsOf(snapshot, segment).map(([name, value]) => (
           <div key={name}>
             <dt>{name}</dt>
             <dd>{value}</dd>
@@ -36,14 +36,14 @@ export function SegmentFacts({
   );
 }
 
-function factsOf(picture: Picture, segment: number): [name: string, value: string][] {
-  const view = picture.segments[segment];
+function factsOf(snapshot: Snapshot, segment: number): [name: string, value: string][] {
+  const view = snapshot.segments[segment];
   if (!view) return [];
-  const task = picture.tasks.find(({ launch }) => launch === view.launch);
+  const task = snapshot.tasks.find(({ launchId: launch }) => launch === view.launchId);
   const facts: [string, string][] = [
     ['state', view.stalled ? `${view.status}, without progress` : view.status],
   ];
-  if (view.launch) facts.push(['launch', shortLaunch(view.launch)]);
+  if (view.launchId) facts.push(['launch', shortLaunch(view.launchId)]);
   if (task)
     facts.push([
       'owner',
@@ -52,10 +52,10 @@ function factsOf(picture: Picture, segment: number): [name: string, value: strin
   if (task?.heartbeatAgeMs != null) facts.push(['heartbeat', `${duration(task.heartbeatAgeMs)} ago`]);
   if (task?.end) facts.push(['its end', task.end.message]);
   facts.push(['scanned', count(view.scanned)], ['set', count(view.updated)]);
-  const lag = lagOf(picture, segment);
+  const lag = lagOf(snapshot, segment);
   if (lag) facts.push(['lag', lag]);
   if (view.status === 'running' && view.progressAt) {
-    facts.push(['checkpoint', `${duration(Date.parse(picture.at) - Date.parse(view.progressAt))} ago`]);
+    facts.push(['checkpoint', `${duration(Date.parse(snapshot.at) - Date.parse(view.progressAt))} ago`]);
   }
   if (view.attempts > 0) facts.push(['launches without progress', count(view.attempts)]);
   if (view.reason) facts.push(['reason', view.reason]);
@@ -63,7 +63,7 @@ function factsOf(picture: Picture, segment: number): [name: string, value: strin
 }
 
 /** How far a running segment is behind the middle of those that have begun. */
-function lagOf({ segments }: Picture, segment: number): string | undefined {
+function lagOf({ segments }: Snapshot, segment: number): string | undefined {
   const view = segments[segment];
   if (view?.status !== 'running') return undefined;
   const begun = segments

@@ -1,6 +1,6 @@
 import { useEffect, useId, useRef, useState } from 'preact/hooks';
 import { count } from '../../snapshot/format.ts';
-import type { Picture } from '../../snapshot/snapshot.ts';
+import type { Snapshot } from '../../snapshot/snapshot.ts';
 import { describeSegment, SegmentFacts } from './segment-facts.tsx';
 import { cellAt, layoutStrip, placeOf, type StripLayout } from './strip-layout.ts';
 import { paintStrip } from './strip-paint.ts';
@@ -19,8 +19,8 @@ const MOVES: Readonly<Record<string, (layout: StripLayout) => number>> = {
  * Every segment of the run in one canvas, however many there are. To the keyboard and to screen readers it is a list
  * box of which only the active option is in the document.
  */
-export function SegmentStrip({ picture }: { picture: Picture }) {
-  const { segments, states, run } = picture;
+export function SegmentStrip({ snapshot }: { snapshot: Snapshot }) {
+  const { segments, states, run } = snapshot;
   const canvas = useRef<HTMLCanvasElement>(null);
   const box = useRef<HTMLDivElement>(null);
   const width = useWidth(box);
@@ -77,17 +77,17 @@ export function SegmentStrip({ picture }: { picture: Picture }) {
             aria-posinset={(cell ?? 0) + 1}
             aria-setsize={layout.cells}
           >
-            {describeSegment(picture, (cell ?? 0) * layout.perCell)}
+            {describeSegment(snapshot, (cell ?? 0) * layout.perCell)}
           </div>
         </div>
         {cell !== undefined && shown && (
           // What it says is in the option already.
           <div class="tooltip" style={tooltipPlace(layout, cell, width)} aria-hidden="true">
-            <SegmentFacts picture={picture} segment={cell * layout.perCell} perCell={layout.perCell} />
+            <SegmentFacts snapshot={snapshot} segment={cell * layout.perCell} perCell={layout.perCell} />
           </div>
         )}
       </div>
-      <Legend picture={picture} perCell={layout.perCell} />
+      <Legend snapshot={snapshot} perCell={layout.perCell} />
     </div>
   );
 }
@@ -102,8 +102,8 @@ function tooltipPlace(layout: StripLayout, cell: number, width: number) {
   };
 }
 
-function Legend({ picture, perCell }: { picture: Picture; perCell: number }) {
-  const { states, segments } = picture;
+function Legend({ snapshot, perCell }: { snapshot: Snapshot; perCell: number }) {
+  const { states, segments } = snapshot;
   const stalled = segments.filter(segment => segment.stalled).length;
   const entries: readonly (readonly [tone: string, label: string, number: number])[] = [
     ['plain', 'waiting', states.pending + states.assigned],

@@ -1,13 +1,13 @@
 import { clockTime, count, duration, rate, shortLaunch } from '../../snapshot/format.ts';
-import type { Picture, TaskView } from '../../snapshot/snapshot.ts';
+import type { Snapshot, TaskView } from '../../snapshot/snapshot.ts';
 import { Scroll } from './scroll.tsx';
 
 /** Rows beyond this would only be scrolled past; the report has all of them. */
 const SHOWN = 100;
 
 /** Tasks: those that need a look first, then the living, then the youngest of the ended. */
-export function TaskTable({ picture, all = false }: { picture: Picture; all?: boolean }) {
-  const sorted = [...picture.tasks].sort((a, b) => rank(a) - rank(b));
+export function TaskTable({ snapshot, all = false }: { snapshot: Snapshot; all?: boolean }) {
+  const sorted = [...snapshot.tasks].sort((a, b) => rank(a) - rank(b));
   const shown = all ? sorted : sorted.slice(0, SHOWN);
   if (shown.length === 0) return <p class="muted">None has been launched yet.</p>;
   return (
@@ -27,7 +27,7 @@ export function TaskTable({ picture, all = false }: { picture: Picture; all?: bo
         </thead>
         <tbody>
           {shown.map(task => (
-            <TaskRow key={task.launch} task={task} />
+            <TaskRow key={task.launchId} task={task} />
           ))}
         </tbody>
       </table>
@@ -47,9 +47,9 @@ function TaskRow({ task }: { task: TaskView }) {
         ? 'busy'
         : 'plain';
   return (
-    <tr data-launch={task.launch} data-tone={tone}>
+    <tr data-launch={task.launchId} data-tone={tone}>
       <th scope="row">
-        <code>{shortLaunch(task.launch)}</code>
+        <code>{shortLaunch(task.launchId)}</code>
       </th>
       <td class="tight">
         <span class={`dot tone-${tone}`} aria-hidden="true" />

@@ -1,10 +1,10 @@
 import type { ComponentChildren } from 'preact';
 import { count, dollars, duration, percent, rate, roughDuration } from '../../snapshot/format.ts';
-import type { Picture } from '../../snapshot/snapshot.ts';
+import type { Snapshot } from '../../snapshot/snapshot.ts';
 
 /** The figures of the moment. */
-export function Tiles({ picture }: { picture: Picture }) {
-  const { progress, rate: now, run, counters, cost, tasks, relaunches, orchestratorAgeMs } = picture;
+export function Tiles({ snapshot }: { snapshot: Snapshot }) {
+  const { progress, rate: now, run, counters, cost, tasks, relaunches, orchestratorAgeMs } = snapshot;
   const running = tasks.filter(({ status }) => status === 'running').length;
   const late = tasks.filter(task => task.late).length;
   const oldest = Math.max(0, ...tasks.map(({ heartbeatAgeMs }) => heartbeatAgeMs ?? 0));

@@ -1,10 +1,10 @@
 import { clockTime, count } from '../../snapshot/format.ts';
-import type { Picture, VerificationView } from '../../snapshot/snapshot.ts';
+import type { Snapshot, VerificationView } from '../../snapshot/snapshot.ts';
 import { Scroll } from './scroll.tsx';
 
 /** Each pass's proof: a cell for each verification segment, green when it was read and nothing lacked the attribute. */
-export function Verification({ picture, all = false }: { picture: Picture; all?: boolean }) {
-  const { verifications, run } = picture;
+export function Verification({ snapshot, all = false }: { snapshot: Snapshot; all?: boolean }) {
+  const { verifications, run } = snapshot;
   if (verifications.length === 0) {
     return (
       <p class="muted">

@@ -34,14 +34,14 @@ beforeEach(() => {
   store = new LogStore(new ControlTable({ send } as unknown as ControlTableClient, 'control'));
 });
 
-function writer(launch: string, { pass = 1, segment = 0, chunks = 0 } = {}): UndoLogWriter {
+function writer(launchId: string, { pass = 1, segment = 0, chunks = 0 } = {}): UndoLogWriter {
   const log = new UndoLogWriter({
     store,
     layout: LAYOUT,
     clock,
-    run: RUN,
+    runId: RUN,
     pass,
-    launch,
+    launchId,
     expiresAt: 1_800_000_000,
   });
   log.open(segment, chunks);
@@ -50,7 +50,7 @@ function writer(launch: string, { pass = 1, segment = 0, chunks = 0 } = {}): Und
 
 const keys = (...ids: string[]) => ids.map(id => ({ id: { S: id } }));
 
-const source = (): LogSource => ({ store, layout: LAYOUT, run: RUN, totalSegments: 4 });
+const source = (): LogSource => ({ store, layout: LAYOUT, runId: RUN, totalSegments: 4 });
 
 async function read(segment = 0): Promise<LoggedChunk[]> {
   const chunks: LoggedChunk[] = [];

@@ -26,7 +26,7 @@ export interface BenchOptions {
   readonly controlTable?: ControlTable;
 }
 
-const OWNER = { run: 'run-1', segment: 0, pass: 1, launch: 'launch-1' };
+const OWNER = { runId: 'run-1', segment: 0, pass: 1, launchId: 'launch-1' };
 
 /** Always there: what becomes of authority is the matter of its own tests. */
 export const HELD_AUTHORITY = { held: async () => {} } as unknown as Authority;
@@ -108,7 +108,7 @@ export class WriteBench {
       rate: this.rate,
       quarantine: this.#quarantine,
       clock: parts.clock,
-      run: 'run-1',
+      runId: 'run-1',
       writeApi,
       attribute,
     });

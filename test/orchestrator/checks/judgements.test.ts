@@ -2,11 +2,11 @@ import type { RouteTable, Subnet, VpcEndpoint } from '@aws-sdk/client-ec2';
 import type { ContainerDefinition, TaskDefinition } from '@aws-sdk/client-ecs';
 import type { KMSClient } from '@aws-sdk/client-kms';
 import { describe, expect, it, test } from 'vitest';
-import { judgeQuota } from '../../../orchestrator/checks/account.ts';
-import type { Finding } from '../../../orchestrator/checks/doctor-finding.ts';
+import type { Finding } from '../../../orchestrator/checks/finding.ts';
 import { judgeTaskDefinition } from '../../../orchestrator/checks/fleet.ts';
 import { judgeArchitecture } from '../../../orchestrator/checks/image.ts';
 import { judgeRoutes, judgeSecurityGroups, judgeSubnets } from '../../../orchestrator/checks/network.ts';
+import { judgeQuota } from '../../../orchestrator/checks/quota.ts';
 import type { TableFacts } from '../../../orchestrator/checks/table.ts';
 import { checkTableKey } from '../../../orchestrator/checks/table-access.ts';
 import { judgeOutcome } from '../../../orchestrator/checks/task-probe.ts';
@@ -178,7 +178,7 @@ describe('quota and architecture', () => {
   it('are held against the fleet', () => {
     expect(judgeQuota(8, 32, 256, 'L-1').level).toBe('ok');
     expect(judgeQuota(6, 32, 256, 'L-1')).toMatchObject({
-      level: 'failure',
+      level: 'warning',
       message: expect.stringContaining('32 tasks of 0.25 vCPU need 8; the account may use 6'),
       advice: expect.stringContaining('--tasks 24'),
     });
@@ -243,6 +243,6 @@ test('a denial to ask about the key of the table says that the stack was not giv
     { level: 'warning', advice: expect.stringContaining(`TableKmsKeyArn=${arn}`) },
   ]);
   expect(await checkTableKey(denying, facts, stack({ TableKmsKey: arn }))).toMatchObject([
-    { level: 'warning', message: expect.stringContaining('Not known') },
+    { level: 'warning', message: expect.stringContaining('It is not known') },
   ]);
 });

@@ -6,7 +6,7 @@ import {
 } from '@aws-sdk/client-dynamodb';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { linesOf } from '../../../orchestrator/checks/finding.ts';
-import { quotaFindings } from '../../../orchestrator/checks/quota.ts';
+import { checkQuotaOnAws } from '../../../orchestrator/checks/quota.ts';
 import { describeUserTable, examine, type PreflightRequest } from '../../../orchestrator/checks/table.ts';
 import { useEngine } from '../../support/engine.ts';
 import { type HttpFront, startHttpFront } from '../../support/http-front.ts';
@@ -64,7 +64,7 @@ describe('caused on the engine', () => {
   test('a table in order has no refusal', async () => {
     const table = await engine.createTable();
     const found = await findings(table);
-    expect(found.filter(({ level }) => level === 'refusal')).toEqual([]);
+    expect(found.filter(({ level }) => level === 'failure')).toEqual([]);
     expect(found.filter(({ level }) => level === 'ok').length).toBeGreaterThan(4);
   });
 
@@ -77,11 +77,11 @@ describe('caused on the engine', () => {
   test('a key as the attribute, and another account, are refused together', async () => {
     const table = await engine.createTable();
     const found = await findings(table, { attribute: 'created', account: '123456789012' });
-    const refused = found.filter(({ level }) => level === 'refusal').map(({ check }) => check);
+    const refused = found.filter(({ level }) => level === 'failure').map(({ check }) => check);
     expect(refused).toEqual(['account', 'attribute']);
-    for (const finding of found.filter(({ level }) => level === 'refusal')) {
+    for (const finding of found.filter(({ level }) => level === 'failure')) {
       expect(finding.means).toBeTruthy();
-      expect(finding.todo).toBeTruthy();
+      expect(finding.advice).toBeTruthy();
     }
   });
 
@@ -95,7 +95,7 @@ describe('caused on the engine', () => {
         }),
       );
     await enable('test');
-    expect(await only('ttl', table)).toMatchObject({ level: 'refusal' });
+    expect(await only('ttl', table)).toMatchObject({ level: 'failure' });
     expect(await only('ttl', table, { attribute: 'other' })).toMatchObject({ level: 'ok' });
   });
 
@@ -131,11 +131,11 @@ describe('caused on the engine', () => {
     async kind => {
       const table = await indexedBy(`indexed-${kind}`, kind);
       expect(await only('index', table, { value: { N: '1' } })).toMatchObject({
-        level: 'refusal',
+        level: 'failure',
         message: expect.stringContaining('of type S; the value is of type N'),
       });
       expect(await only('index', table, { value: { S: '' } })).toMatchObject({
-        level: 'refusal',
+        level: 'failure',
         message: expect.stringContaining('empty'),
       });
       expect(await only('index', table, { value: { S: 'x' } })).toMatchObject({
@@ -192,7 +192,7 @@ describe('caused on the engine', () => {
     expect(await only('capacity', table)).toMatchObject({
       level: 'warning',
       message: expect.stringContaining('provisioned for 60'),
-      todo: expect.stringContaining('--max-write-rate 30'),
+      advice: expect.stringContaining('--max-write-rate 30'),
     });
     expect(await only('index-capacity', table)).toMatchObject({
       level: 'warning',
@@ -202,7 +202,7 @@ describe('caused on the engine', () => {
 
   test('a control table that is none is refused', async () => {
     const table = await engine.createTable();
-    expect(await only('control-table', table, { controlTable: table })).toMatchObject({ level: 'refusal' });
+    expect(await only('control-table', table, { controlTable: table })).toMatchObject({ level: 'failure' });
   });
 });
 
@@ -231,8 +231,8 @@ describe('by answers built from the service model', () => {
       },
     };
     expect(await only('pitr', table)).toMatchObject({
-      level: 'refusal',
-      todo: expect.stringContaining('aws dynamodb update-continuous-backups'),
+      level: 'failure',
+      advice: expect.stringContaining('aws dynamodb update-continuous-backups'),
     });
     expect(await only('pitr', table, { allowNoPitr: true })).toMatchObject({ level: 'warning' });
     answers = { DescribeContinuousBackups: PITR_ON };
@@ -241,13 +241,13 @@ describe('by answers built from the service model', () => {
   });
 
   test('a table that is not ACTIVE is refused', async () => {
-    expect(of(await withTable({ TableStatus: 'UPDATING' }), 'status')).toMatchObject([{ level: 'refusal' }]);
+    expect(of(await withTable({ TableStatus: 'UPDATING' }), 'status')).toMatchObject([{ level: 'failure' }]);
   });
 
   test('replicas are refused, and a warning with one writing Region', async () => {
     const Replicas = [{ RegionName: 'eu-west-1', ReplicaStatus: 'ACTIVE' as const }];
     expect(of(await withTable({ Replicas }), 'replicas')).toMatchObject([
-      { level: 'refusal', message: expect.stringContaining('eu-west-1') },
+      { level: 'failure', message: expect.stringContaining('eu-west-1') },
     ]);
     expect(of(await withTable({ Replicas }, { singleWriterRegion: true }), 'replicas')).toMatchObject([
       { level: 'warning' },
@@ -323,10 +323,10 @@ describe('by answers built from the service model', () => {
       AWS_ACCESS_KEY_ID: 'local',
       AWS_SECRET_ACCESS_KEY: 'local',
     });
-    const many = await quotaFindings(32, 256, false);
-    const few = await quotaFindings(8, 256, false);
+    const many = await checkQuotaOnAws({ tasks: 32, cpuUnits: 256, spot: false });
+    const few = await checkQuotaOnAws({ tasks: 8, cpuUnits: 256, spot: false });
     knows = false;
-    const unasked = await quotaFindings(8, 256, false);
+    const unasked = await checkQuotaOnAws({ tasks: 8, cpuUnits: 256, spot: false });
     process.env = before;
     await quotas.close();
     expect(many).toMatchObject([{ level: 'warning', message: expect.stringContaining('use 6 on Fargate') }]);

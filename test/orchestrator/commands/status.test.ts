@@ -14,9 +14,9 @@ const throttled = { count: 7, reason: 'TableWriteMaxOnDemandThroughputExceeded o
 
 test('says which limit throttles the tasks, as long as one of those in authority says so', async () => {
   const lines = await textOf([
-    taskRecord({ launch: 'a', status: 'running', throttled }),
-    taskRecord({ launch: 'b', status: 'running', throttled }),
-    taskRecord({ launch: 'c', status: 'running' }),
+    taskRecord({ launchId: 'a', status: 'running', throttled }),
+    taskRecord({ launchId: 'b', status: 'running', throttled }),
+    taskRecord({ launchId: 'c', status: 'running' }),
   ]);
   expect(lines).toContain('  tasks     3 of 3 in authority');
   expect(lines.at(-1)).toBe(
@@ -25,7 +25,7 @@ test('says which limit throttles the tasks, as long as one of those in authority
 });
 
 test('what a task said before it ended is over', async () => {
-  const lines = await textOf([taskRecord({ launch: 'a', status: 'finished', throttled })]);
+  const lines = await textOf([taskRecord({ launchId: 'a', status: 'finished', throttled })]);
   expect(lines).toContain('  tasks     0 of 3 in authority');
   expect(lines.join('\n')).not.toContain('throttled');
 });

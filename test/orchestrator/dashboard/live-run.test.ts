@@ -72,7 +72,7 @@ describeInBrowser('a real run, in a browser', open => {
     expect(throttlingMs).toBeLessThan(SHOWN_WITHIN_MS);
     expect(killedMs).toBeLessThan(SHOWN_WITHIN_MS);
 
-    // The tasks go on: the picture that is kept shows a curve and segments at several heights.
+    // The tasks go on: the snapshot that is kept shows a curve and segments at several heights.
     await page.locator('tr[data-tone=busy]').nth(3).waitFor({ timeout: 30_000 });
     await page.waitForSelector('.chart canvas');
     await page.locator('.legend li', { hasText: /^1\d complete/ }).waitFor({ timeout: 60_000 });

@@ -32,7 +32,7 @@ describeInBrowser('the page of a run, in a browser', open => {
   afterAll(async () => page?.stop());
 
   const serve = async (address?: { port: number; token: string }) => {
-    page = await ServedPage.start(stored.stores, stored.run.run, address);
+    page = await ServedPage.start(stored.stores, stored.run.runId, address);
     pages.push(page);
     return page;
   };
@@ -46,7 +46,7 @@ describeInBrowser('the page of a run, in a browser', open => {
 
     await stored.putSegment(660, { status: 'complete' });
     await visit.page.getByText('661 complete', { exact: true }).waitFor({ timeout: 5_000 });
-    // The time line grows with every look, at the pictures that are pushed.
+    // The time line grows with every look, at the snapshots that are pushed.
     const points = async () => Number(await visit.page.getByRole('slider').getAttribute('aria-valuemax'));
     const before = await points();
     await expect.poll(points, { timeout: 8_000 }).toBeGreaterThan(before + 2);
@@ -67,15 +67,20 @@ describeInBrowser('the page of a run, in a browser', open => {
 
   test('draws a thousand segments that all change four times a second, beside two thousand points of history', async () => {
     const server = await DashboardServer.listen({ port: 0 });
-    const watch = { stores: stored.stores, clock: systemClock, run: stored.run.run, onPicture: () => {} };
-    const picture = await new Watch(watch).look();
-    const first = picture.history[0];
+    const watch = {
+      stores: stored.stores,
+      clock: systemClock,
+      runId: stored.run.runId,
+      onSnapshot: () => {},
+    };
+    const snapshot = await new Watch(watch).look();
+    const first = snapshot.history[0];
     if (!first) throw new Error('The stored run has no history.');
     const history = Array.from({ length: 2_000 }, (_, second) => ({ ...first, t: first.t + second }));
     let round = 0;
     const pushing = setInterval(() => {
       round += 1;
-      const segments = picture.segments.map((segment, index) => ({
+      const segments = snapshot.segments.map((segment, index) => ({
         ...segment,
         status: 'running' as const,
         filled: ((index * 7 + round * 13) % 97) / 97,
@@ -83,8 +88,8 @@ describeInBrowser('the page of a run, in a browser', open => {
       }));
       const last = history.at(-1) ?? first;
       history.push({ ...last, t: last.t + 1 });
-      const at = new Date(Date.parse(picture.at) + round).toISOString();
-      server.push({ ...picture, at, segments, history: [...history] });
+      const at = new Date(Date.parse(snapshot.at) + round).toISOString();
+      server.push({ ...snapshot, at, segments, history: [...history] });
     }, 250);
     try {
       const visit = await open(server.url);
@@ -221,7 +226,7 @@ describeInBrowser('the page of a run, in a browser', open => {
     const key = '{"id":{"S":"too-large"},"created":{"N":"1"}}';
     const reason = 'ValidationError: Item size to update has exceeded the maximum allowed size';
     await stored.stores.quarantine.add({
-      ...{ run: stored.run.run, key, reason, attempts: 1, segment: 3 },
+      ...{ runId: stored.run.runId, key, reason, attempts: 1, segment: 3 },
       at: new Date().toISOString(),
     });
     await tab.getByText('1 item lacks the attribute and could not be written').waitFor({ timeout: 5_000 });
@@ -244,7 +249,7 @@ describeInBrowser('the page of a run, in a browser', open => {
         },
       }),
     };
-    const served = await ServedPage.start(stores, stored.run.run);
+    const served = await ServedPage.start(stores, stored.run.runId);
     pages.push(served);
     const { page: tab } = await open(served.url);
     await tab.waitForSelector('.link-live');

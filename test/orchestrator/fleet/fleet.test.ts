@@ -21,7 +21,7 @@ const LOCATION = {
 
 const TASK: TaskEnvironment = {
   runId: 'run-1',
-  launch: '7a1d6a3e-0000-4000-8000-000000000001',
+  launchId: '7a1d6a3e-0000-4000-8000-000000000001',
   segments: [0, 32, 64],
   totalSegments: 96,
   table: 'stuff',
@@ -80,7 +80,7 @@ describe('starting a task', () => {
       taskDefinition: 'fleetfill-job:7',
       launchType: 'FARGATE',
       count: 1,
-      clientToken: TASK.launch,
+      clientToken: TASK.launchId,
       startedBy: 'run-1',
       networkConfiguration: {
         awsvpcConfiguration: {
@@ -95,7 +95,7 @@ describe('starting a task', () => {
             name: 'job',
             environment: [
               { name: 'FLEETFILL_RUN_ID', value: 'run-1' },
-              { name: 'FLEETFILL_LAUNCH', value: TASK.launch },
+              { name: 'FLEETFILL_LAUNCH', value: TASK.launchId },
               { name: 'FLEETFILL_SEGMENTS', value: '0,32,64' },
               { name: 'FLEETFILL_TOTAL_SEGMENTS', value: '96' },
               { name: 'FLEETFILL_TABLE', value: 'stuff' },

@@ -54,7 +54,7 @@ beforeEach(() => {
     fleet,
     clock,
     authorityMs: AUTHORITY_MS,
-    onEnd: (task, end) => ends.push([task.launch, end]),
+    onEnd: (task, end) => ends.push([task.launchId, end]),
     onUnobserved: error => unobserved.push(error),
   });
 });

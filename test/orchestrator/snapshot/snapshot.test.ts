@@ -13,7 +13,7 @@ import { rates, runRecord, segmentRecord, taskRecord } from '../../support/recor
 const START_MS = Date.parse('2026-01-01T00:00:00.000Z');
 const iso = (ms: number) => new Date(START_MS + ms).toISOString();
 
-function picture(
+function snapshot(
   run: Partial<RunRecord>,
   segments: SegmentRecord[],
   more: Partial<Records & Knowledge> = {},
@@ -49,7 +49,7 @@ const scanned = (
 
 describe('the estimate of the time left', () => {
   test('is not made while too few segments are complete and DynamoDB has no count', () => {
-    const { progress } = picture({ totalSegments: 40 }, [
+    const { progress } = snapshot({ totalSegments: 40 }, [
       scanned(0, 100, 'complete'),
       scanned(1, 30, 'running'),
     ]);
@@ -60,7 +60,7 @@ describe('the estimate of the time left', () => {
 
   test('rests on the complete segments once there are enough', () => {
     const complete = [0, 1, 2, 3].map(segment => scanned(segment, 1_000, 'complete'));
-    const { progress } = picture({ totalSegments: 10 }, [...complete, scanned(4, 500, 'running')]);
+    const { progress } = snapshot({ totalSegments: 10 }, [...complete, scanned(4, 500, 'running')]);
     expect(progress.part).toBeCloseTo(0.45);
     expect(progress.remainingMs).toBeCloseTo(55_000);
     expect(progress.remainingBasis).toContain('4 complete segments');
@@ -68,35 +68,35 @@ describe('the estimate of the time left', () => {
 
   test('is not made when a running segment is far larger than those that are complete', () => {
     const complete = [0, 1, 2, 3].map(segment => scanned(segment, 100, 'complete'));
-    const { progress } = picture({ totalSegments: 10 }, [...complete, scanned(4, 10_000, 'running')]);
+    const { progress } = snapshot({ totalSegments: 10 }, [...complete, scanned(4, 10_000, 'running')]);
     expect(progress.remainingMs).toBeNull();
     expect(progress.remainingBasis).toContain('far larger');
   });
 
   test('is not made when the last segments are as large as the complete ones: nobody knows how much is left', () => {
     const complete = [0, 1, 2, 3].map(segment => scanned(segment, 1_000, 'complete'));
-    const { progress } = picture({ totalSegments: 5 }, [...complete, scanned(4, 1_100, 'running')]);
+    const { progress } = snapshot({ totalSegments: 5 }, [...complete, scanned(4, 1_100, 'running')]);
     expect(progress).toMatchObject({ part: 0.99, remainingMs: null });
     expect(progress.remainingBasis).toContain('as large as the others');
   });
 
   test('drops a count of DynamoDB that is contradicted, and one of 0', () => {
     const running = [scanned(0, 900, 'running')];
-    expect(picture({ tableSize: { items: 1_000, bytes: 1 } }, running).progress.remainingMs).toBeCloseTo(
+    expect(snapshot({ tableSize: { items: 1_000, bytes: 1 } }, running).progress.remainingMs).toBeCloseTo(
       1_000,
     );
-    expect(picture({ tableSize: { items: 800, bytes: 1 } }, running).progress.remainingBasis).toContain(
+    expect(snapshot({ tableSize: { items: 800, bytes: 1 } }, running).progress.remainingBasis).toContain(
       'more items',
     );
-    expect(picture({ tableSize: { items: 0, bytes: 0 } }, running).progress.remainingBasis).toContain(
+    expect(snapshot({ tableSize: { items: 0, bytes: 0 } }, running).progress.remainingBasis).toContain(
       'no count',
     );
   });
 
   test('is not made while nobody works on the run, or nothing moves', () => {
     const sized: Partial<RunRecord> = { tableSize: { items: 1_000, bytes: 1 } };
-    expect(picture({ ...sized, desired: 'pause' }, []).progress.remainingMs).toBeNull();
-    expect(picture(sized, [scanned(0, 10, 'running')], { rate: null }).progress.remainingMs).toBeNull();
+    expect(snapshot({ ...sized, desired: 'pause' }, []).progress.remainingMs).toBeNull();
+    expect(snapshot(sized, [scanned(0, 10, 'running')], { rate: null }).progress.remainingMs).toBeNull();
   });
 
   test('never says that more than all is done, nor that all is before it is', () => {
@@ -104,7 +104,7 @@ describe('the estimate of the time left', () => {
     const sizes = fc.array(fc.tuple(status, fc.nat(1e9)), { minLength: 1, maxLength: 40 });
     fc.assert(
       fc.property(sizes, fc.nat(1e9), fc.nat(50), (segments, items, unseen) => {
-        const { progress, segments: views } = picture(
+        const { progress, segments: views } = snapshot(
           { totalSegments: segments.length + unseen, tableSize: { items, bytes: items } },
           segments.map(([of, size], segment) => scanned(segment, size, of)),
         );
@@ -119,28 +119,28 @@ describe('the estimate of the time left', () => {
 });
 
 describe('what is shown of segments and tasks', () => {
-  const owner = taskRecord({ launch: 'launch-1', heartbeat: 7 });
+  const owner = taskRecord({ launchId: 'launch-1', heartbeat: 7 });
 
   test('a segment is without progress when its owner is silent, and not merely because it was just claimed', () => {
     const segment = scanned(0, 10, 'running', { progressedBy: 'another', progressAt: iso(0) });
-    const late = picture({}, [segment], { tasks: [owner], ages: new Map([['launch-1', 3_600]]) });
+    const late = snapshot({}, [segment], { tasks: [owner], ages: new Map([['launch-1', 3_600]]) });
     expect(late.tasks[0]?.late).toBe(true);
     expect(late.segments[0]?.stalled).toBe(true);
-    const healthy = picture({}, [segment], { tasks: [owner], ages: new Map([['launch-1', 2_900]]) });
+    const healthy = snapshot({}, [segment], { tasks: [owner], ages: new Map([['launch-1', 2_900]]) });
     expect(healthy.tasks[0]?.late).toBe(false);
     expect(healthy.segments[0]?.stalled).toBe(false);
   });
 
   test('a segment of an earlier sweep waits again, and its counters stay', () => {
-    const { segments, states } = picture({ sweep: 2, pass: 2 }, [scanned(0, 10, 'complete')]);
+    const { segments, states } = snapshot({ sweep: 2, pass: 2 }, [scanned(0, 10, 'complete')]);
     expect(segments[0]).toMatchObject({ status: 'pending', filled: 0, scanned: 10 });
     expect(states).toMatchObject({ pending: 4, complete: 0 });
   });
 
   test('a relaunch is a launch of a segment that had one in the same sweep', () => {
-    const again = taskRecord({ launch: 'launch-2', launchedAt: iso(5_000) });
-    const later = taskRecord({ launch: 'launch-3', pass: 2, launchedAt: iso(9_000) });
-    expect(picture({}, [], { tasks: [later, again, owner] }).relaunches).toBe(1);
+    const again = taskRecord({ launchId: 'launch-2', launchedAt: iso(5_000) });
+    const later = taskRecord({ launchId: 'launch-3', pass: 2, launchedAt: iso(9_000) });
+    expect(snapshot({}, [], { tasks: [later, again, owner] }).relaunches).toBe(1);
   });
 });
 
@@ -155,15 +155,15 @@ test('what the plan expected is what the run is held against; without a plan, wh
     cost: { writes: 0.5, reads: 0.25, fargate: 0.1 },
   };
   const tableSize = { items: 10, bytes: 10_240 };
-  const planned = picture({ forecast, tableSize }, []).cost.expected;
+  const planned = snapshot({ forecast, tableSize }, []).cost.expected;
   expect(planned).toMatchObject({ items: 8_000, missing: 6_000, writeUnits: 6_100, dollars: 0.75 });
   expect(planned?.basis).toContain('the whole table was read');
-  expect(picture({ tableSize }, []).cost.expected).toMatchObject({
+  expect(snapshot({ tableSize }, []).cost.expected).toMatchObject({
     items: 10,
     missing: null,
     writeUnits: 10,
   });
-  expect(picture({}, []).cost.expected).toBeNull();
+  expect(snapshot({}, []).cost.expected).toBeNull();
 });
 
 test('the age of a heartbeat runs from when it was seen to change, whatever the other clock says', () => {
@@ -197,7 +197,7 @@ test('throttling is counted once a heartbeat', () => {
 
 describe('history', () => {
   const sample = (ms: number, writeUnits: number, more: Partial<SampleRecord> = {}): SampleRecord => ({
-    run: 'run-1',
+    runId: 'run-1',
     at: iso(ms),
     status: 'running',
     pass: 1,
@@ -216,12 +216,12 @@ describe('history', () => {
     expect(history.points.map(({ write }) => write)).toEqual([null, 90, 109.1, 100.8]);
   });
 
-  test('a picture keeps its moment when the history goes on', () => {
+  test('a snapshot keeps its moment when the history goes on', () => {
     const history = new History();
     history.addSamples([sample(0, 0), sample(10_000, 900)]);
-    const before = picture({}, [], { history });
+    const before = snapshot({}, [], { history });
     history.addLook(sample(11_000, 1_000), before.rate);
-    const sent = difference({ ...before }, { ...picture({}, [], { history }) });
+    const sent = difference({ ...before }, { ...snapshot({}, [], { history }) });
     expect(sent.arrays?.['history']).toMatchObject({
       length: 3,
       changed: [[2, { t: START_MS / 1_000 + 11 }]],
@@ -247,20 +247,20 @@ describe('history', () => {
     history.addSamples([sample(0, 0), sample(10_000, 500, { cut }), sample(20_000, 900, { cut })]);
     history.addLook(sample(30_000, 1_500), null);
     expect(history.points.map(({ budgetWrite }) => budgetWrite)).toEqual([100, 50, 50]);
-    const { run, marks } = picture({ cut }, [], { history });
+    const { run, marks } = snapshot({ cut }, [], { history });
     expect(run).toMatchObject({ budget: rates(100), budgetNow: rates(50), cut });
     expect(marks.map(({ at, text }) => [at, text])).toEqual([
       [iso(10_000), `The fleet uses 50 % of its budget: ${cut.reason}`],
       [iso(30_000), 'The fleet uses its whole budget again'],
     ]);
-    expect(picture({ cut: { factor: 1, reason: '' } }, []).run.cut).toBeNull();
+    expect(snapshot({ cut: { factor: 1, reason: '' } }, []).run.cut).toBeNull();
   });
 
   test('a later pass and a segment that was given up are marks', () => {
     const history = new History();
     history.addSamples([sample(0, 0), sample(5_000, 0, { pass: 2 })]);
     const given = { reason: '5 launches in a row made no progress' };
-    const { marks } = picture({}, [scanned(1, 0, 'failed', given)], {
+    const { marks } = snapshot({}, [scanned(1, 0, 'failed', given)], {
       history,
       tasks: [taskRecord({ segments: [0, 1], endedAt: iso(7_000), status: 'stopped' })],
     });
@@ -285,7 +285,7 @@ describe('history', () => {
   });
 });
 
-test('applying a difference makes the later picture, whatever changed', () => {
+test('applying a difference makes the later snapshot, whatever changed', () => {
   const value = fc.jsonValue({ maxDepth: 2 }) as fc.Arbitrary<unknown>;
   const object = fc.record({ a: value, list: fc.array(value), b: value, other: fc.array(fc.nat()) });
   fc.assert(

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import type { SegmentRecord, TaskEnd, TaskRecord, TaskStatus } from '../../../core/records.ts';
-import { deal, openSegments } from '../../../orchestrator/supervise/assignment.ts';
+import { distribute, openSegments } from '../../../orchestrator/supervise/assignment.ts';
 import { runRecord, segmentRecord, taskRecord } from '../../support/records.ts';
 
 const ended = (kind: TaskEnd['kind'], given: Partial<TaskRecord> = {}): TaskRecord =>
@@ -36,7 +36,7 @@ describe('a segment needs a launch', () => {
     ['complete', false],
     ['failed', false],
   ])('when it is %s and nobody owns it: %s', (status, needed) => {
-    const { launch: _, ...record } = segmentRecord({ status });
+    const { launchId: _, ...record } = segmentRecord({ status });
     expect(open([record], [])).toHaveLength(needed ? 1 : 0);
   });
 
@@ -113,7 +113,7 @@ describe('launches in a row without progress', () => {
 
 describe('dealing segments out', () => {
   test('is strided: neighbours go to different tasks', () => {
-    expect(deal([0, 1, 2, 3, 4, 5, 6, 7], 3)).toEqual([
+    expect(distribute([0, 1, 2, 3, 4, 5, 6, 7], 3)).toEqual([
       [0, 3, 6],
       [1, 4, 7],
       [2, 5],
@@ -126,7 +126,7 @@ describe('dealing segments out', () => {
         fc.uniqueArray(fc.nat(), { minLength: 1 }),
         fc.integer({ min: 1, max: 50 }),
         (segments, launches) => {
-          const hands = deal(segments, launches);
+          const hands = distribute(segments, launches);
           expect(hands).toHaveLength(Math.min(launches, segments.length));
           expect(hands.flat().sort((a, b) => a - b)).toEqual([...segments].sort((a, b) => a - b));
           const sizes = hands.map(({ length }) => length);
@@ -137,7 +137,7 @@ describe('dealing segments out', () => {
   });
 
   test('of 256 segments to 32 tasks gives eight to each, as the design says', () => {
-    const hands = deal(
+    const hands = distribute(
       Array.from({ length: 256 }, (_, segment) => segment),
       32,
     );

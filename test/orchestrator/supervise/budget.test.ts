@@ -63,7 +63,7 @@ class FleetModel {
     const launch = `launch-${this.#launches++}`;
     this.tasks.push({
       record: taskRecord({
-        launch,
+        launchId: launch,
         status: 'launching',
         epoch: this.#epoch,
         granted,
@@ -91,7 +91,7 @@ class FleetModel {
   tick(fateOf: () => Fate): void {
     this.#nowMs += 1_000;
     for (const change of this.#divider.changes(this.budget, this.#records, this.#nowMs)) {
-      const task = this.tasks.find(({ record }) => record.launch === change.task.launch);
+      const task = this.tasks.find(({ record }) => record.launchId === change.task.launchId);
       if (!task) throw new Error('A grant for a task that is not there.');
       this.#divider.sending(change, this.#nowMs);
       const fate = fateOf();
@@ -316,7 +316,7 @@ describe('a division', () => {
 
 describe('writing grants', () => {
   const running = taskRecord({ granted: rates(50), held: rates(50) });
-  const other = { ...running, launch: 'launch-2' };
+  const other = { ...running, launchId: 'launch-2' };
 
   /** What is written in a turn at this moment, and stands. */
   function turn(budget: Budget, of: Rates, tasks: TaskRecord[], nowMs: number): GrantChange[] {
@@ -330,7 +330,7 @@ describe('writing grants', () => {
 
   const withGrants = (tasks: TaskRecord[], changes: GrantChange[]): TaskRecord[] =>
     tasks.map(task => {
-      const change = changes.find(each => each.task.launch === task.launch);
+      const change = changes.find(each => each.task.launchId === task.launchId);
       if (!change) return task;
       const { granted, held, renewal } = change;
       return { ...task, granted, held, renewal, seenRenewal: renewal };
@@ -384,7 +384,8 @@ describe('writing grants', () => {
     const lower = send(rates(40), 1_000);
     const newcomer = { ...other, granted: rates(0), held: rates(0) };
     const grantedTo = (task: TaskRecord, tasks: TaskRecord[]) =>
-      budget.changes(rates(100), tasks, 2_000).find(change => change.task.launch === task.launch)?.granted;
+      budget.changes(rates(100), tasks, 2_000).find(change => change.task.launchId === task.launchId)
+        ?.granted;
     expect(grantedTo(newcomer, [running, newcomer])).toEqual(rates(20));
     budget.confirm(lower, 2_000);
     const seen = { ...running, granted: rates(40), held: rates(50), renewal: 2, seenRenewal: 2 };

@@ -64,7 +64,7 @@ beforeEach(() => {
       },
     },
     clock,
-    supervision: { run: 'run-1', epoch: 1 },
+    supervision: { runId: 'run-1', epoch: 1 },
     onLaunched: () => note('launched'),
     onRefused: (_, retryInMs) => refusals.push(retryInMs),
     onBroken: error => broken.push(error),
@@ -95,18 +95,18 @@ describe('a launch', () => {
   test('says to the worker what its record says', async () => {
     await launch(open(0, 1, 2), 2);
     expect(launches).toMatchObject([
-      { run: 'run-1', pass: 2, segments: [0, 2], granted: rates(10) },
-      { run: 'run-1', pass: 2, segments: [1], granted: rates(10) },
+      { runId: 'run-1', pass: 2, segments: [0, 2], granted: rates(10) },
+      { runId: 'run-1', pass: 2, segments: [1], granted: rates(10) },
     ]);
-    expect(started.map(({ task }) => [task.launch, task.segments])).toEqual(
-      launches.map(each => [each.launch, each.segments]),
+    expect(started.map(({ task }) => [task.launchId, task.segments])).toEqual(
+      launches.map(each => [each.launchId, each.segments]),
     );
     expect(started[0]?.task).toMatchObject({ totalSegments: 8, table: 'stuff', value: '1' });
   });
 
   test('has an id that never was before', async () => {
     await launch(open(0, 1, 2, 3, 4, 5), 6);
-    expect(new Set(launches.map(each => each.launch)).size).toBe(6);
+    expect(new Set(launches.map(each => each.launchId)).size).toBe(6);
   });
 
   test('goes to Spot when the run says so', async () => {
@@ -136,9 +136,9 @@ describe('a launch', () => {
   });
 
   test('of another session, whose record has no task, is started with its own token', async () => {
-    launcher.start(RUN, { launch: 'launch-of-before', segments: [4] });
+    launcher.start(RUN, { launchId: 'launch-of-before', segments: [4] });
     await clock.advance(1_000);
-    expect(started[0]?.task).toMatchObject({ launch: 'launch-of-before', segments: [4] });
+    expect(started[0]?.task).toMatchObject({ launchId: 'launch-of-before', segments: [4] });
     expect(launches).toEqual([]);
   });
 });
@@ -156,7 +156,7 @@ describe('a creation whose reply was lost', () => {
     await launcher.settle(RUN);
     await clock.advance(1_000);
     expect(launcher.paused).toBe(false);
-    expect(new Set(launches.map(each => each.launch)).size).toBe(1);
+    expect(new Set(launches.map(each => each.launchId)).size).toBe(1);
     expect(started).toHaveLength(1);
   });
 });
@@ -172,7 +172,7 @@ describe('a task that ECS did not start', () => {
     await launch(open(0), 1);
     expect(ended).toEqual([
       [
-        launches[0]?.launch,
+        launches[0]?.launchId,
         { kind: 'not-started', message: expect.stringContaining('Capacity is unavailable') },
       ],
     ]);

@@ -109,7 +109,7 @@ test('verification is told every two seconds, and its end always', async () => {
   made.turn(run, [], []);
   await settled();
   const progress = (done: boolean, readUnits: number): VerificationProgress => ({
-    run: run.run,
+    runId: run.runId,
     pass: 1,
     startedAt: clock.nowIso(),
     at: clock.nowIso(),

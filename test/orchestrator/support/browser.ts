@@ -67,13 +67,13 @@ export function describeInBrowser(name: string, tests: (open: Open) => void): vo
 
 type Open = (address: string, options?: BrowserContextOptions) => Promise<Visit>;
 
-/** On whose machine a picture was made is nobody's business. */
+/** On whose machine a snapshot was made is nobody's business. */
 const withoutName = (name: string) => `{
   const texts = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
   while (texts.nextNode()) texts.currentNode.data = texts.currentNode.data.replaceAll(${JSON.stringify(name)}, 'operator@workstation');
 }`;
 
-/** Keeps the whole page as a picture in docs/screenshots, where pictures are asked for: FLEETFILL_SCREENSHOTS=1. */
+/** Keeps the whole page as a snapshot in docs/screenshots, where snapshots are asked for: FLEETFILL_SCREENSHOTS=1. */
 export async function screenshot(page: Page, name: string): Promise<void> {
   if (!process.env['FLEETFILL_SCREENSHOTS']) return;
   await page.evaluate(withoutName(operator()));

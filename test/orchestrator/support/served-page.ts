@@ -14,7 +14,12 @@ export class ServedPage {
   private constructor(server: DashboardServer, stores: Stores, run: string) {
     this.url = server.url;
     this.#server = server;
-    const watch = new Watch({ stores, clock: systemClock, run, onPicture: picture => server.push(picture) });
+    const watch = new Watch({
+      stores,
+      clock: systemClock,
+      runId: run,
+      onSnapshot: snapshot => server.push(snapshot),
+    });
     this.#watching = watch.run(this.#stop.signal);
   }
 

@@ -1,4 +1,5 @@
 import type { ControlTable } from '../../../core/control-table.ts';
+import { toItem } from '../../../core/record-item.ts';
 import {
   NO_COUNTERS,
   type RunRecord,
@@ -7,6 +8,7 @@ import {
   type TaskRecord,
   taskItem,
 } from '../../../core/records.ts';
+
 import type { SampleRecord } from '../../../core/sample-store.ts';
 import { createStores, type Stores } from '../../../orchestrator/stores.ts';
 import { newRun, rates, segmentRecord, taskRecord } from '../../support/records.ts';
@@ -34,7 +36,7 @@ export async function storeRun(
   const at = (secondsAgo: number) => new Date(now - secondsAgo * 1_000).toISOString();
   const run = await stores.runs.create(
     newRun({
-      run: 'run-1',
+      runId: 'run-1',
       totalSegments: segments,
       tasks,
       rates: rates(BUDGET, 60_000),
@@ -49,11 +51,11 @@ export async function storeRun(
   );
   const launchOf = (segment: number) => `launch-${segment % tasks}`;
   const putSegment = async (segment: number, given: Partial<SegmentRecord>) => {
-    const record = segmentRecord({ segment, totalSegments: segments, launch: launchOf(segment), ...given });
-    await table.put({ ...record, item: segmentItem(segment) }, []);
+    const record = segmentRecord({ segment, totalSegments: segments, launchId: launchOf(segment), ...given });
+    await table.put(toItem(record, segmentItem(segment)), []);
   };
   const putTask = async (launch: string, given: Partial<TaskRecord>) => {
-    await table.put({ ...taskRecord({ launch, ...given }), item: taskItem(launch) }, []);
+    await table.put(toItem(taskRecord({ launchId: launch, ...given }), taskItem(launch)), []);
   };
   let heartbeat = 58;
   const beat = async () => {
@@ -128,7 +130,7 @@ async function storeSamples(
     const part = number / 11;
     const throttled = number === 5 || number === 6;
     const sample: SampleRecord = {
-      run: run.run,
+      runId: run.runId,
       at: at(118 - number * 10),
       status: 'running',
       pass: 1,

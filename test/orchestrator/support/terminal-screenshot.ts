@@ -12,7 +12,7 @@ const PALETTE: Readonly<Record<number, string>> = {
   8: '#7d8b99',
 };
 
-/** Keeps what a terminal shows as a picture, where pictures are asked for and a browser is there to draw it. */
+/** Keeps what a terminal shows as a snapshot, where snapshots are asked for and a browser is there to draw it. */
 export async function terminalScreenshot(terminal: Terminal, name: string): Promise<void> {
   if (!process.env['FLEETFILL_SCREENSHOTS'] || !existsSync(CHROMIUM)) return;
   const browser = await chromium.launch({ executablePath: CHROMIUM, args: BROWSER_ARGUMENTS });

@@ -4,14 +4,14 @@ import { NO_COUNTERS, type RunRecord } from '../../../core/records.ts';
 import { compose } from '../../../orchestrator/snapshot/compose.ts';
 import { drawFrame } from '../../../orchestrator/terminal/frame.ts';
 import { Notes } from '../../../orchestrator/terminal/notes.ts';
-import { PlainSurface } from '../../../orchestrator/terminal/plain-display.ts';
+import { PlainDisplay } from '../../../orchestrator/terminal/plain-display.ts';
 import { clean, render } from '../../../orchestrator/terminal/styled-text.ts';
 import { FakeClock } from '../../support/fake-clock.ts';
 import { rates, runRecord, segmentRecord, taskRecord } from '../../support/records.ts';
 
 const THROTTLED = { count: 12, reason: 'TableWriteKeyRangeThroughputExceeded on stuff' };
 
-function pictureOf(totalSegments: number, throttled = false, run: Partial<RunRecord> = {}) {
+function snapshotOf(totalSegments: number, throttled = false, run: Partial<RunRecord> = {}) {
   const segments = Array.from({ length: totalSegments }, (_, segment) =>
     segmentRecord({
       segment,
@@ -47,7 +47,7 @@ describe('the frame', () => {
 
   test.each(sizes)('fits %i columns and %i rows, with 1 segment and with 100,000', (columns, rows) => {
     for (const segments of [1, 32, 1_000, 100_000]) {
-      const lines = drawFrame(pictureOf(segments, true), { columns, rows });
+      const lines = drawFrame(snapshotOf(segments, true), { columns, rows });
       expect(lines.length).toBeLessThan(rows);
       for (const line of lines)
         expect(stripVTControlCharacters(line).length).toBeLessThan(Math.max(21, columns));
@@ -56,7 +56,7 @@ describe('the frame', () => {
 
   test('says what is done, used, throttled and spent', () => {
     const text = stripVTControlCharacters(
-      drawFrame(pictureOf(32, true), { columns: 110, rows: 40 }).join('\n'),
+      drawFrame(snapshotOf(32, true), { columns: 110, rows: 40 }).join('\n'),
     );
     expect(text).toContain('running · 3 min 20 s · pass 1 of 3');
     expect(text).toMatch(/Segments {3}█/);
@@ -72,12 +72,12 @@ describe('the frame', () => {
 test('a budget that live traffic cuts is shown as cut, with the reason', () => {
   const cut = { factor: 0.5, reason: '3 throttled writes on the table at 08:00' };
   const text = stripVTControlCharacters(
-    drawFrame(pictureOf(32, false, { cut }), { columns: 110, rows: 40 }).join('\n'),
+    drawFrame(snapshotOf(32, false, { cut }), { columns: 110, rows: 40 }).join('\n'),
   );
   expect(text).toContain('80 of 50 units/s');
   expect(text).toMatch(/^Cut {8}to 50 % of 100 units\/s: 3 throttled writes/m);
   const written: string[] = [];
-  new PlainSurface(line => written.push(line), new FakeClock()).show(pictureOf(32, false, { cut }));
+  new PlainDisplay(line => written.push(line), new FakeClock()).show(snapshotOf(32, false, { cut }));
   expect(written[0]).toContain('the budget is cut to 50 %: 3 throttled writes');
 });
 
@@ -100,10 +100,10 @@ test('many tasks that end for one reason are one line, and throttling has a begi
     '1 task ended: EssentialContainerExited, exit code 137',
     '1 task ended: as asked',
   ]);
-  notes.picture(pictureOf(4, true), 10_000);
-  notes.picture(pictureOf(4, false), 12_000);
-  notes.picture(pictureOf(4, true), 14_000);
-  notes.picture(pictureOf(4, false), 25_000);
+  notes.snapshot(snapshotOf(4, true), 10_000);
+  notes.snapshot(snapshotOf(4, false), 12_000);
+  notes.snapshot(snapshotOf(4, true), 14_000);
+  notes.snapshot(snapshotOf(4, false), 25_000);
   expect(notes.take()).toEqual([
     `The table throttles; the fleet slows down: ${THROTTLED.reason}`,
     'The table has stopped throttling, after 4 s.',
@@ -112,10 +112,10 @@ test('many tasks that end for one reason are one line, and throttling has a begi
 
 test('launches, another budget and items in quarantine each have a line', () => {
   const notes = new Notes();
-  notes.picture(pictureOf(4), 0);
+  notes.snapshot(snapshotOf(4), 0);
   for (let task = 0; task < 3; task++) notes.event('task.launched', {}, 0);
   expect(notes.take()).toEqual(['3 tasks launched.']);
-  notes.picture(pictureOf(4, false, { rates: rates(20, 100) }), 1_000);
+  notes.snapshot(snapshotOf(4, false, { rates: rates(20, 100) }), 1_000);
   expect(notes.take()).toEqual([
     'The budget is 20 write and 100 read units a second now; it was 100 write and 100 read units a second.',
   ]);
@@ -123,9 +123,9 @@ test('launches, another budget and items in quarantine each have a line', () => 
     rates: rates(20, 100),
     supervisorCounters: { ...NO_COUNTERS, quarantined: items },
   });
-  notes.picture(pictureOf(4, false, quarantined(1)), 2_000);
-  notes.picture(pictureOf(4, false, quarantined(5)), 3_000);
-  notes.picture(pictureOf(4, false, quarantined(7)), 40_000);
+  notes.snapshot(snapshotOf(4, false, quarantined(1)), 2_000);
+  notes.snapshot(snapshotOf(4, false, quarantined(5)), 3_000);
+  notes.snapshot(snapshotOf(4, false, quarantined(7)), 40_000);
   expect(notes.take()).toEqual([
     '1 item is in quarantine: orchestrate failures run-1',
     '7 items are in quarantine: orchestrate failures run-1',
@@ -135,12 +135,12 @@ test('launches, another budget and items in quarantine each have a line', () => 
 test('without a terminal there is a line every half minute, and every note at once', () => {
   const clock = new FakeClock();
   const written: string[] = [];
-  const surface = new PlainSurface(text => written.push(text), clock);
+  const display = new PlainDisplay(text => written.push(text), clock);
   for (let second = 0; second < 65; second++) {
-    surface.show(pictureOf(32));
+    display.show(snapshotOf(32));
     clock.jump(1_000);
   }
-  surface.note('one\u001b[2J\ntwo');
+  display.note('one\u001b[2J\ntwo');
   expect(written).toHaveLength(4);
   expect(written[0]).toContain('9 of 32 segments complete');
   expect(written[3]).toBe('one [2J\ntwo\n');

@@ -137,7 +137,7 @@ describe('a sample', () => {
     const [finding] = sizeFindings(await sampleTable(request(table)));
     expect(finding).toMatchObject({ level: 'warning', check: 'item-size' });
     expect(finding?.message).toContain('"S":"id-1"');
-    expect(finding?.todo).toContain('orchestrate failures');
+    expect(finding?.advice).toContain('orchestrate failures');
   });
 
   // The answer is built from the service model: engines on one machine deny nothing.
@@ -172,10 +172,10 @@ describe('live writers', () => {
   test('that do not set it since the deployment are a refusal with examples', async () => {
     const sample = await sampled([old, newer({})]);
     const [finding] = liveWriterFindings({ ...QUESTION, deployedAt }, sample);
-    expect(finding?.level).toBe('refusal');
+    expect(finding?.level).toBe('failure');
     expect(finding?.message).toContain('1 of 1 items');
     expect(finding?.message).toContain('{"created":{"N":"');
-    expect(finding?.todo).toContain('Deploy the code');
+    expect(finding?.advice).toContain('Deploy the code');
   });
 
   test('are in order when every newer item has it, and unknown when there is none', async () => {
@@ -196,7 +196,7 @@ describe('live writers', () => {
     const at = { S: new Date(NOW - 60_000).toISOString() };
     const sample = await sampled([item(3, { madeAt: at })], 'madeAt');
     const [finding] = liveWriterFindings({ ...QUESTION, deployedAt, createdKey: 'madeAt' }, sample);
-    expect(finding?.level).toBe('refusal');
+    expect(finding?.level).toBe('failure');
     expect(finding?.message).toContain('"madeAt"');
   });
 
@@ -204,6 +204,6 @@ describe('live writers', () => {
     const sample = await sampled([{ id: { S: 'a' }, created: { N: '7' } }]);
     const [finding] = liveWriterFindings({ ...QUESTION, deployedAt }, sample);
     expect(finding).toMatchObject({ level: 'warning', check: 'live-writers' });
-    expect(finding?.todo).toContain('--created-key');
+    expect(finding?.advice).toContain('--created-key');
   });
 });

@@ -5,11 +5,11 @@ import { encodeAttributeMap } from '../../../core/attribute-value.ts';
 import { SystemicError } from '../../../core/errors.ts';
 import { CapacityLimiter } from '../../../core/rate/capacity-limiter.ts';
 import type { KeySchema } from '../../../core/records.ts';
+import { verificationSegments } from '../../../core/verification-segments.ts';
 import {
   sampleOf,
   type VerificationRequest,
   type VerifiedPage,
-  verificationSegments,
   verifyTable,
 } from '../../../orchestrator/verify/verification.ts';
 import { type Item, STUFF_KEY, stuffItems, stuffKey, useEngine } from '../../support/engine.ts';

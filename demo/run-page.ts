@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { promisify } from 'node:util';
 
-export interface RunPictureOptions {
+export interface RunPageOptions {
   /** Path of dist/orchestrate.mjs. */
   readonly bundle: string;
   readonly runId: string;
@@ -18,7 +18,7 @@ export class RunPage {
   readonly #closed: Promise<unknown>;
 
   /** @param onUrl is called once the page can be opened */
-  constructor({ bundle, runId, environment }: RunPictureOptions, onUrl: (url: string) => void) {
+  constructor({ bundle, runId, environment }: RunPageOptions, onUrl: (url: string) => void) {
     const child = spawn(process.execPath, [bundle, 'dashboard', runId, '--json'], {
       env: environment,
       stdio: ['ignore', 'pipe', 'ignore'],
@@ -44,7 +44,7 @@ export class RunPage {
  * @returns the file's path
  * @throws Error with what the orchestrator said
  */
-export async function writeReport({ bundle, runId, environment }: RunPictureOptions): Promise<string> {
+export async function writeReport({ bundle, runId, environment }: RunPageOptions): Promise<string> {
   const file = join(tmpdir(), `fleetfill-${runId}.html`);
   await promisify(execFile)(process.execPath, [bundle, 'report', runId, '--out', file], { env: environment });
   return file;
