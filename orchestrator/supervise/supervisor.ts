@@ -21,8 +21,9 @@ import { TaskWatch } from '../fleet/task-watch.ts';
 import type { RunObserver } from '../run-observer.ts';
 import { segmentStates } from '../run-summary.ts';
 import type { Stores } from '../stores.ts';
+import { endUndo } from '../undo/end-undo.ts';
 import { endCanary } from '../verify/canary.ts';
-import { endPass, type PassEnd } from '../verify/pass-end.ts';
+import { endPass, type PassEnd, type PassEndOptions } from '../verify/pass-end.ts';
 import { Budget } from './budget.ts';
 import { Progress } from './progress-events.ts';
 import { runWhileDesired } from './run-while-desired.ts';
@@ -258,11 +259,7 @@ export class Supervisor {
   async #endPass(run: RunRecord, clock: Clock): Promise<void> {
     const { stores, supervision, client, output, metrics, observer, detach } = this.#options;
     const end = await runWhileDesired({ runs: stores.runs, supervision, clock, detach }, signal =>
-      (run.limit === undefined ? endPass : endCanary)(
-        run,
-        { stores, client, clock, supervision, output, metrics, observer },
-        signal,
-      ),
+      endOf(run)({ stores, client, clock, supervision, output, metrics, observer }, signal),
     ).catch(async (error: unknown) => {
       if (!(error instanceof SystemicError)) throw error;
       await this.#requestStop({ kind: 'failed', message: error.message });
@@ -280,6 +277,13 @@ export class Supervisor {
       ...(isFinished(status) && { finishedAt: clock.nowIso() }),
     }));
   }
+}
+
+/** What follows when every segment is complete. */
+function endOf(run: RunRecord): (options: PassEndOptions, signal: AbortSignal) => Promise<PassEnd> {
+  const { undoes, limit } = run;
+  if (undoes) return (options, signal) => endUndo(run, undoes, options, signal);
+  return (options, signal) => (limit === undefined ? endPass : endCanary)(run, options, signal);
 }
 
 function nextPass(end: PassEnd, pass: number, sweep: number): Partial<RunRecord> {

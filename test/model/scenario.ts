@@ -6,7 +6,7 @@ import { type ControlItem, ControlTable, type ControlTableClient } from '../../c
 import { MetricsPublisher } from '../../core/metrics-publisher.ts';
 import { fromItem } from '../../core/record-item.ts';
 import { NO_COUNTERS, type OperatorChange, type RunRecord, type TaskRecord } from '../../core/records.ts';
-import { RunStore } from '../../core/run-store.ts';
+import { type NewRun, RunStore } from '../../core/run-store.ts';
 import type { TaskEnvironment } from '../../core/task-environment.ts';
 import { runWorker } from '../../job/worker.ts';
 import type { Fleet, TaskObservation } from '../../orchestrator/fleet/fleet.ts';
@@ -17,7 +17,6 @@ import { Invariants } from './invariants.ts';
 import { MemoryTable } from './memory-table.ts';
 import { Actor, type Choose, World } from './world.ts';
 
-const RUN = 'model';
 const SEGMENTS = 4;
 const TASKS = 2;
 
@@ -43,6 +42,23 @@ export interface ModelCounts {
   checks: number;
 }
 
+export interface ScenarioOptions {
+  readonly table: MemoryTable;
+  readonly users: FakeUserTable;
+  readonly newRun: NewRun;
+  /** The application writes all the while. */
+  readonly application: boolean;
+}
+
+function defaults(): ScenarioOptions {
+  return {
+    table: new MemoryTable(),
+    users: new FakeUserTable(SEGMENTS, 6, 2),
+    newRun: modelRun(),
+    application: false,
+  };
+}
+
 /**
  * One run from its creation to its end, with the real worker, supervisor and stores, in a world where requests get
  * lost, delayed and repeated, processes die and freeze, clocks differ, operators pause and resume, and a second
@@ -51,18 +67,30 @@ export interface ModelCounts {
 export class Scenario {
   readonly #choose: Choose;
   readonly #world: World;
-  readonly #table = new MemoryTable();
-  readonly #users = new FakeUserTable(SEGMENTS, 6, 2);
-  readonly #invariants = new Invariants(this.#table, this.#users);
+  readonly #table: MemoryTable;
+  readonly #users: FakeUserTable;
+  readonly #newRun: NewRun;
+  readonly #application: boolean;
+  readonly #invariants: Invariants;
   readonly #tasks = new Map<string, EcsTask>();
   readonly #orchestrators = new Set<Actor>();
   readonly #frozen = new Set<Actor>();
   #broken: unknown;
   #actors = 0;
 
-  constructor(choose: Choose) {
+  constructor(choose: Choose, given: Partial<ScenarioOptions> = {}) {
+    const { table, users, newRun, application } = { ...defaults(), ...given };
     this.#choose = choose;
     this.#world = new World(choose, choose(3) === 0 ? 0 : 12);
+    this.#table = table;
+    this.#users = users;
+    this.#newRun = newRun;
+    this.#application = application;
+    this.#invariants = new Invariants(table, users, newRun.runId);
+  }
+
+  get run(): RunRecord | undefined {
+    return recordOf<RunRecord>(this.#table.item(this.#newRun.runId, 'RUN') as ControlItem | undefined);
   }
 
   /** @throws the first broken invariant. */
@@ -71,22 +99,21 @@ export class Scenario {
     for (let step = 0; step < maxSteps; step++) {
       tally.steps += 1;
       if (this.#broken !== undefined) throw this.#broken;
-      if (this.#run()?.status === 'verified') break;
+      if (this.run?.status === 'verified') break;
       if (this.#choose(150) === 0) this.#disturb(tally);
+      // What stands at the end is compared with what the verification saw.
+      const quiet = this.run?.undoes !== undefined && this.run.status === 'verifying';
+      if (this.#application && !quiet && this.#choose(20) === 0) this.#users.applicationActs(this.#choose);
       if (this.#orchestrators.size === 0) this.#startOrchestrator();
       await this.#world.step();
     }
     if (this.#broken !== undefined) throw this.#broken;
-    if (this.#run()?.status === 'verified') tally.verified += 1;
+    if (this.run?.status === 'verified') tally.verified += 1;
     tally.completions += this.#invariants.completions;
     tally.checks += this.#invariants.checks;
     for (const actor of [...this.#orchestrators, ...[...this.#tasks.values()].map(task => task.actor)]) {
       actor.dead = true;
     }
-  }
-
-  #run(): RunRecord | undefined {
-    return recordOf<RunRecord>(this.#table.item(RUN, 'RUN') as ControlItem | undefined);
   }
 
   #disturb(tally: ModelCounts): void {
@@ -105,7 +132,7 @@ export class Scenario {
         tally.orchestratorKills += 1;
         return;
       case 2:
-        if (this.#run()) {
+        if (this.run) {
           tally.takeOvers += 1;
           this.#startOrchestrator();
         }
@@ -168,18 +195,18 @@ export class Scenario {
   }
 
   #assertAuthority(launch: string): void {
-    const status = this.#table.item(RUN, `TASK#${launch}`)?.['status'];
+    const status = this.#table.item(this.#newRun.runId, `TASK#${launch}`)?.['status'];
     if (status !== 'running') throw new Error(`launch ${launch} sends to the user's table and is ${status}`);
   }
 
   #startOrchestrator(): void {
-    const first = this.#run() === undefined;
+    const first = this.run === undefined;
     const actor = this.#actor('orchestrator');
     this.#orchestrators.add(actor);
     const stores = createStores(this.#controlTable(actor));
     const clock = this.#world.clockOf(actor);
     const supervise = async () => {
-      const run = first ? await stores.runs.create(newRun()) : await this.#takeOver(stores.runs);
+      const run = first ? await stores.runs.create(this.#newRun) : await this.#takeOver(stores.runs);
       if (!run || run.status === 'verified') return;
       const metrics = this.#metrics(actor);
       const output = { event: () => {}, say: () => {}, print: () => {} };
@@ -219,7 +246,7 @@ export class Scenario {
 
   async #takeOver(runs: RunStore): Promise<RunRecord | undefined> {
     const id = `take-over ${this.#actors}`;
-    return runs.takeOver(RUN, change(id, 'resume'), { desired: 'run' });
+    return runs.takeOver(this.#newRun.runId, change(id, 'resume'), { desired: 'run' });
   }
 
   #operate(what: 'pause' | 'rate', edit: Parameters<RunStore['operate']>[2]): void {
@@ -230,7 +257,7 @@ export class Scenario {
       // A person whose command failed repeats it; the change keeps its id.
       for (let tries = 0; tries < 20; tries++) {
         try {
-          const run = await runs.operate(RUN, change(id, what), edit);
+          const run = await runs.operate(this.#newRun.runId, change(id, what), edit);
           if (run && run.status !== 'verified') this.#invariants.acknowledged(id);
           return;
         } catch (error) {
@@ -324,9 +351,9 @@ function change(id: string, what: OperatorChange['what']): OperatorChange {
   return { id, at: '', by: 'model', what, detail: '' };
 }
 
-function newRun(): Omit<RunRecord, 'version' | 'epoch' | 'supervisorWrite'> {
+export function modelRun(): NewRun {
   return {
-    runId: RUN,
+    runId: 'model',
     status: 'running',
     desired: 'run',
     table: 'stuff',
@@ -340,6 +367,7 @@ function newRun(): Omit<RunRecord, 'version' | 'epoch' | 'supervisorWrite'> {
     tasks: TASKS,
     writeApi: 'batch',
     writeApiReason: '',
+    undoLog: { targets: [{ name: 'test', value: '{"N":"1"}' }], expiresAt: 4_000_000_000 },
     indexes: 0,
     dryRun: false,
     spot: false,
