@@ -100,7 +100,7 @@ export class BenchStage {
     const server = spawn(process.execPath, [bundles.nullServer], {
       env: {
         NULL_CONTROL_TABLE: stack.environment['FLEETFILL_CONTROL_TABLE'] ?? '',
-        NULL_CONTROL_ENDPOINT: stack.engine.endpoint,
+        NULL_CONTROL_ENDPOINT: stack.controlEngine.endpoint,
       },
       stdio: ['pipe', 'pipe', 'inherit'],
     });

@@ -177,7 +177,7 @@ async function runFleetfill(
 ): Promise<Outcome> {
   const controlTable = stage.environment['FLEETFILL_CONTROL_TABLE'] ?? '';
   const run = `bench-${table}`;
-  const records = new FleetfillRecords(controlTable, stage.stack.engine.endpoint);
+  const records = new FleetfillRecords(controlTable, stage.stack.controlEngine.endpoint);
   const environments = await records.create({
     runId: run,
     table,

@@ -5,8 +5,8 @@ import { guardedAgents } from './guarded-agents.ts';
 import { NO_COPIES_LOGGER } from './sdk-logger.ts';
 
 /**
- * Longer than any healthy call, shorter than a stalled connection may cost. DynamoDB answers a full Scan page
- * and a batch of 25 well within a second.
+ * The orchestrator's own calls to the user's table wait this long: longer than any healthy call, shorter than a
+ * stalled connection may cost. A worker gives each request up by itself: see core/rate/patience.ts.
  */
 const DATA_PLANE_TIMEOUT_MS = 5_000;
 
@@ -38,15 +38,19 @@ const AGENT_OPTIONS = { keepAlive: true, maxSockets: 256 };
  * The client for the user's table. One attempt only: each HTTP attempt must pass the limiter and the authority
  * check, so retrying is the caller's part.
  * @param assertMaySend asked at the last moment before each write to a socket; what it throws fails the request
+ * @param replyMs how long a request may wait for its reply
  */
-export function createDataPlaneClient(assertMaySend?: () => void): DynamoDBClient {
+export function createDataPlaneClient(
+  assertMaySend?: () => void,
+  replyMs = DATA_PLANE_TIMEOUT_MS,
+): DynamoDBClient {
   return new DynamoDBClient({
     maxAttempts: 1,
     logger: NO_COPIES_LOGGER,
     // To put the middleware together anew for each call is a tenth of what a batch costs.
     cacheMiddleware: true,
     requestHandler: {
-      ...timeouts(DATA_PLANE_TIMEOUT_MS),
+      ...timeouts(replyMs),
       ...(assertMaySend && guardedAgents(assertMaySend, AGENT_OPTIONS)),
     },
   });

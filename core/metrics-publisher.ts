@@ -10,6 +10,7 @@ import {
   TABLE_DIMENSION,
 } from './metrics.ts';
 import type { Counters } from './records.ts';
+import { tableNameOf } from './table-name.ts';
 
 /** The last attempt to publish, when the worker ends, must not hold it up. */
 const LAST_PUBLISH_MS = 4_000;
@@ -46,6 +47,7 @@ export interface MetricsPublisherOptions {
   readonly client: CloudWatchClient;
   readonly clock: Clock;
   readonly namespace: string;
+  /** By name or ARN; the dimension carries the name. */
   readonly table: string;
   /** The share in use, write units a second; the orchestrator has none. */
   readonly writeRateShare?: () => number;
@@ -121,7 +123,7 @@ export class MetricsPublisher {
   #data(): Publication[] {
     const { table, writeRateShare } = this.#options;
     const Timestamp = new Date();
-    const tableDimension = { Name: TABLE_DIMENSION, Value: table };
+    const tableDimension = { Name: TABLE_DIMENSION, Value: tableNameOf(table) };
     const datum = (metric: MetricName) => ({
       MetricName: metric,
       Unit: METRIC_UNITS[metric],

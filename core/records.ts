@@ -368,6 +368,8 @@ export interface TaskRecord {
   readonly end?: TaskEnd;
   /** Why the worker was throttled last, and how often within the last heartbeat interval. */
   readonly throttled?: { readonly count: number; readonly reason: string };
+  /** How often a reply did not come in time within the last heartbeat interval, and which one last. */
+  readonly slow?: { readonly count: number; readonly reason: string };
 }
 
 /**

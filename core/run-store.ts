@@ -22,6 +22,10 @@ const LOCK_IS_MINE = '#holder = :holder';
 const SAME_VERSION = '#version = :version';
 const SAME_EPOCH = '#epoch = :epoch';
 
+/** So many changes by people are kept after the first, each with so many characters of its detail. */
+const MOST_CHANGES = 200;
+const MOST_DETAIL = 500;
+
 /** A run that is about to begin: the store adds version, epoch and nonce. */
 export type NewRun = Omit<RunRecord, 'version' | 'epoch' | 'supervisorWrite'>;
 
@@ -116,7 +120,7 @@ export class RunStore {
         status: record.status === 'verifying' ? 'verifying' : 'running',
         epoch: record.epoch + 1,
         supervisorWrite: nonce,
-        changes: [...record.changes, change],
+        changes: withChange(record.changes, change),
       });
       if (written) return written;
     }
@@ -131,7 +135,7 @@ export class RunStore {
       const written = await this.#replace(record, {
         ...record,
         ...edit,
-        changes: [...record.changes, change],
+        changes: withChange(record.changes, change),
       });
       if (written) return written;
     }
@@ -233,6 +237,13 @@ export class RunStore {
     const holder = await this.read(String(lock['holder']));
     return holder !== undefined && isFinished(holder.status);
   }
+}
+
+/** The start of a run and its latest changes: a record must not grow towards DynamoDB's 400 KB. */
+function withChange(changes: readonly OperatorChange[], change: OperatorChange): OperatorChange[] {
+  const kept = { ...change, detail: change.detail.slice(0, MOST_DETAIL) };
+  const [start, ...later] = [...changes, kept];
+  return start ? [start, ...later.slice(-MOST_CHANGES)] : [kept];
 }
 
 /** What a run becomes that is to pause or stop, once all its tasks have ended. */

@@ -40,6 +40,7 @@ export interface Heartbeat {
   readonly seenRenewal: number;
   readonly seen: DesiredState;
   readonly throttled?: TaskRecord['throttled'];
+  readonly slow?: TaskRecord['slow'];
 }
 
 /**
@@ -125,8 +126,9 @@ export class TaskStore {
           seenRenewal: beat.seenRenewal,
           seen: beat.seen,
           throttled: beat.throttled,
+          slow: beat.slow,
         },
-        ...(beat.throttled === undefined && { remove: ['throttled'] }),
+        remove: (['throttled', 'slow'] as const).filter(name => beat[name] === undefined),
       },
       [IN_AUTHORITY, SAME_PROCESS, LATER_HEARTBEAT],
       { ...AUTHORITY_STATUSES, instance: beat.instance, heartbeat: beat.number },

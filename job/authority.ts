@@ -1,4 +1,5 @@
 import { EventEmitter, once } from 'node:events';
+import { askControlTable } from '../core/ask-control-table.ts';
 import type { Clock } from '../core/clock.ts';
 import { AuthorityLostError } from '../core/errors.ts';
 import type { DesiredState, TaskRecord } from '../core/records.ts';
@@ -10,10 +11,14 @@ const GIVE_UP_AFTER_AUTHORITIES = 6;
 /** After a heartbeat that failed the next one comes sooner. */
 const RETRY_AFTER_MS = 400;
 
+/** How long a worker tries to begin: a control table that throttles for minutes is no reason to start the task again. */
+export const START_PATIENCE_MS = 300_000;
+
 /** What the heartbeat reports of this process. */
 interface HeartbeatReport {
   readonly seenRenewal: number;
   readonly throttled?: TaskRecord['throttled'];
+  readonly slow?: TaskRecord['slow'];
 }
 
 export interface AuthorityOptions {
@@ -54,11 +59,14 @@ export class Authority {
   }
 
   /**
-   * Sends the first heartbeat and keeps on sending.
-   * @throws AuthorityLostError when the launch was fenced off before it started.
+   * Sends the first heartbeat, for some minutes if need be, and keeps on sending.
+   * @throws AuthorityLostError when the launch was fenced off before it started; the signal's reason when it aborts
    */
-  async start(): Promise<TaskRecord> {
-    const record = await this.#beat();
+  async start(signal?: AbortSignal, onRetry?: (reason: string) => void): Promise<TaskRecord> {
+    const { clock } = this.#options;
+    const record = await askControlTable({ clock, signal, patienceMs: START_PATIENCE_MS, onRetry }, () =>
+      this.#beat(),
+    );
     this.#loop = this.#renew();
     return record;
   }

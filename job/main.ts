@@ -2,6 +2,7 @@ import { createControlTableClient, createDataPlaneClient, createMetricsClient } 
 import { systemClock } from '../core/clock.ts';
 import { ControlTable } from '../core/control-table.ts';
 import { AuthorityLostError, ConfigurationError, describeError } from '../core/errors.ts';
+import { LONGEST_PATIENCE_MS } from '../core/rate/patience.ts';
 import { parseTaskEnvironment, type TaskEnvironment } from '../core/task-environment.ts';
 import { keepHeapSmall } from './heap.ts';
 import { createLog } from './log.ts';
@@ -27,8 +28,10 @@ async function main(): Promise<number> {
   try {
     return await runWorker({
       task,
-      dataPlane: createDataPlaneClient,
+      dataPlane: assertMaySend => createDataPlaneClient(assertMaySend, LONGEST_PATIENCE_MS),
       controlTable: new ControlTable(createControlTableClient(), task.controlTable),
+      // Connections of their own: a heartbeat must not queue behind checkpoints or quarantined items.
+      heartbeats: new ControlTable(createControlTableClient(), task.controlTable),
       cloudWatch: createMetricsClient(),
       clock: systemClock,
       log,

@@ -2,7 +2,7 @@ import { setMaxListeners } from 'node:events';
 import { encodeAttributeMap } from '../core/attribute-value.ts';
 import { backoffMs } from '../core/backoff.ts';
 import type { Clock } from '../core/clock.ts';
-import { AuthorityLostError, SystemicError } from '../core/errors.ts';
+import { AuthorityLostError, describeError, SystemicError } from '../core/errors.ts';
 import type { QuarantineStore } from '../core/quarantine-store.ts';
 import type { RateControl } from '../core/rate/rate-control.ts';
 import { settleCall } from '../core/settle.ts';
@@ -43,6 +43,8 @@ export interface RemoveStageOptions {
   readonly runId: string;
   /** Requests in flight at most. */
   readonly writers: number;
+  /** Hears why an item's record could not be written to the quarantine. */
+  readonly onUnrecorded?: (reason: string) => void;
 }
 
 /**
@@ -165,7 +167,13 @@ export class RemoveStage {
         segment: removal.work.segment,
         at: clock.nowIso(),
       });
-    } catch {
+    } catch (error) {
+      const verdict = settleCall(error, 1);
+      if (verdict.kind !== 'retry') {
+        const why = `An item cannot be written, and neither can its record: ${describeError(error)}`;
+        throw new SystemicError(why, { cause: error });
+      }
+      this.#options.onUnrecorded?.(verdict.reason);
       // It is settled only once its record stands; until then its page stays open.
       return this.#tryAgain(removal, signal);
     }

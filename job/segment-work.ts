@@ -1,14 +1,13 @@
 import { backoffMs } from '../core/backoff.ts';
 import type { Clock } from '../core/clock.ts';
-import { AuthorityLostError } from '../core/errors.ts';
+import { checkpointIntervalMs as checkpointPace } from '../core/control-pace.ts';
+import { AuthorityLostError, describeError, SystemicError } from '../core/errors.ts';
 import type { ItemSize } from '../core/rate/capacity-estimate.ts';
 import type { Counters, SegmentRecord } from '../core/records.ts';
 import type { SegmentOwner, SegmentStore } from '../core/segment-store.ts';
+import { settleCall } from '../core/settle.ts';
 import { type ItemOutcome, SegmentCounters } from './segment-counters.ts';
 import { type Page, SettledPrefix } from './settled-prefix.ts';
-
-/** Checkpoints of a segment are at least this far apart, the first and the last one excepted. */
-const CHECKPOINT_INTERVAL_MS = 1_000;
 
 export interface SegmentWorkOptions {
   readonly owner: SegmentOwner;
@@ -16,6 +15,10 @@ export interface SegmentWorkOptions {
   readonly claimed: SegmentRecord;
   readonly segments: SegmentStore;
   readonly clock: Clock;
+  /** Checkpoints of a segment are at least this far apart, the first and the last one excepted. */
+  readonly checkpointIntervalMs?: number;
+  /** Hears why a checkpoint has to be repeated. */
+  readonly onRetry?: ((reason: string) => void) | undefined;
   /** What the launch has learned of the items, for the next one. */
   readonly itemSize?: () => ItemSize | undefined;
   readonly onCounters: (segment: number, change: Partial<Counters>) => void;
@@ -152,10 +155,10 @@ export class SegmentWork {
   }
 
   async #saveUntilCurrent(): Promise<void> {
-    const { clock } = this.#options;
+    const { clock, checkpointIntervalMs = checkpointPace(1), onRetry } = this.#options;
     let failures = 0;
     while (!this.#isSaved() && !this.#closed) {
-      const dueInMs = this.#savedAtMs + CHECKPOINT_INTERVAL_MS - clock.monotonicMs();
+      const dueInMs = this.#savedAtMs + checkpointIntervalMs - clock.monotonicMs();
       if (dueInMs > 0 && !this.#prefix.read().complete) {
         await clock.sleep(Math.min(dueInMs, 50), this.#ended.signal);
         continue;
@@ -164,11 +167,18 @@ export class SegmentWork {
         await this.#save();
         failures = 0;
       } catch (error) {
-        if (error instanceof AuthorityLostError) {
-          this.#failure = error;
+        const verdict = settleCall(error, 1);
+        if (error instanceof AuthorityLostError || verdict.kind !== 'retry') {
+          this.#failure =
+            error instanceof AuthorityLostError
+              ? error
+              : new SystemicError(`The control table refuses a checkpoint: ${describeError(error)}`, {
+                  cause: error,
+                });
           return;
         }
         failures += 1;
+        onRetry?.(verdict.reason);
         await clock.sleep(backoffMs(failures), this.#ended.signal);
       }
     }
@@ -177,12 +187,14 @@ export class SegmentWork {
   async #save(): Promise<void> {
     const { segments, owner, clock, itemSize, records } = this.#options;
     const prefix = this.#prefix.read();
+    // Of the same moment: what is counted later belongs to pages that this checkpoint does not pass.
+    const counters = this.tally.snapshot();
     await records?.recorded(this.#savedPages === 0 || prefix.complete || this.#closed);
     this.#sequence += 1;
     const checkpoint = {
       sequence: this.#sequence,
       ...(prefix.lastEvaluatedKey !== undefined && { lastEvaluatedKey: prefix.lastEvaluatedKey }),
-      counters: this.tally.snapshot(),
+      counters,
       undoChunks: records?.chunks?.(),
       itemSize: itemSize?.(),
       at: clock.nowIso(),

@@ -34,6 +34,10 @@ interface StagesOptions {
   readonly rate: RateControl;
   readonly controlTable: ControlTable;
   readonly clock: Clock;
+  /** Repeats a call to the control table until it is answered. */
+  readonly ask: <T>(call: () => Promise<T>) => Promise<T>;
+  /** Hears why an item's record could not be written to the quarantine. */
+  readonly onUnrecorded: (reason: string) => void;
 }
 
 /** The undo log of a launch, where its run keeps one. */
@@ -43,9 +47,10 @@ export function openUndoLog({
   clock,
   pass,
   launchId,
-}: Omit<StagesOptions, 'table' | 'rate'> & { readonly pass: number; readonly launchId: string }):
-  | UndoLogWriter
-  | undefined {
+}: Pick<StagesOptions, 'run' | 'controlTable' | 'clock'> & {
+  readonly pass: number;
+  readonly launchId: string;
+}): UndoLogWriter | undefined {
   if (!undoLog) return undefined;
   const { expiresAt } = undoLog;
   const store = new LogStore(controlTable);
@@ -68,6 +73,8 @@ export function backfillStages(
     rate,
     controlTable,
     clock,
+    ask,
+    onUnrecorded,
     undoLog,
   }: StagesOptions & { readonly undoLog: UndoLogWriter | undefined },
   signal: AbortSignal,
@@ -76,7 +83,7 @@ export function backfillStages(
   const queue = new WriteQueue();
   const quarantine = new QuarantineStore(controlTable);
   const stage = new WriteStage({
-    ...{ table, queue, rate, quarantine, clock, undoLog, writeApi, attribute },
+    ...{ table, queue, rate, quarantine, clock, undoLog, writeApi, attribute, onUnrecorded },
     runId: run.runId,
   });
   const scan: ScanStageOptions = { table, queue, rate, clock, dryRun, totalSegments, undoLog };
@@ -85,7 +92,7 @@ export function backfillStages(
     doSegment: async (work, claimed) => {
       undoLog?.open(work.segment, claimed.undoChunks ?? 0);
       if (limit === undefined) return scanSegment(scan, work, claimed.lastEvaluatedKey, signal);
-      const keys = await new CanaryStore(controlTable).list(run.runId, work.segment);
+      const keys = await ask(() => new CanaryStore(controlTable).list(run.runId, work.segment));
       return writeCanary(scan, work, keys, signal);
     },
     recordsOf: segment =>
@@ -98,13 +105,21 @@ export function backfillStages(
 
 /** Read the log of another run, remove what it set, mark the chunk, checkpoint. */
 export function undoStages(
-  { run, undoes, table, rate, controlTable, clock }: StagesOptions & { readonly undoes: UndoneRun },
+  {
+    run,
+    undoes,
+    table,
+    rate,
+    controlTable,
+    clock,
+    onUnrecorded,
+  }: StagesOptions & { readonly undoes: UndoneRun },
   signal: AbortSignal,
 ): Stages {
   const queue = new WriteQueue<Removal>();
   const quarantine = new QuarantineStore(controlTable);
   const stage = new RemoveStage({
-    ...{ table, queue, rate, quarantine, clock },
+    ...{ table, queue, rate, quarantine, clock, onUnrecorded },
     runId: run.runId,
     writers: MOST_IN_FLIGHT[run.writeApi],
   });

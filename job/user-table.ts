@@ -10,6 +10,7 @@ import {
   UpdateItemCommand,
 } from '@aws-sdk/client-dynamodb';
 import type { AttributeMap } from '../core/attribute-value.ts';
+import { type Clock, systemClock } from '../core/clock.ts';
 import {
   batchStatementFactory,
   type ItemWrite,
@@ -17,6 +18,7 @@ import {
   keyProjection,
   updateItemInput,
 } from '../core/item-write.ts';
+import { Patience } from '../core/rate/patience.ts';
 import type { RateControl } from '../core/rate/rate-control.ts';
 import { readTargetsInput, removeItemInput, type Standing, standingOf } from '../core/undo/item-removal.ts';
 import type { LoggedValue } from '../core/undo/log-reader.ts';
@@ -40,9 +42,12 @@ export interface UserTableOptions {
   readonly write: ItemWrite;
   readonly authority: Authority;
   readonly rate: RateControl;
+  readonly clock?: Clock;
   readonly onWriteLatency: (ms: number) => void;
   /** Resolves when a write may be sent, as far as the undo log is concerned. */
   readonly mayWrite?: ((signal: AbortSignal) => Promise<void>) | undefined;
+  /** Hears that the table answers slowly, in words. */
+  readonly onSlow?: (reason: string) => void;
 }
 
 /** The segment that pays for a request. */
@@ -58,10 +63,17 @@ export interface ConsumptionOwner {
 export class UserTable {
   readonly #options: UserTableOptions;
   readonly #statement: (key: AttributeMap) => BatchStatementRequest;
+  readonly #scans: Patience;
+  readonly #writes: Patience;
+  readonly #readBacks: Patience;
 
   constructor(options: UserTableOptions) {
     this.#options = options;
     this.#statement = batchStatementFactory(options.write);
+    const { clock = systemClock, onSlow = () => {} } = options;
+    this.#scans = new Patience({ clock, what: 'Scan', onSlow });
+    this.#writes = new Patience({ clock, what: 'write', onSlow });
+    this.#readBacks = new Patience({ clock, what: 'BatchGetItem', onSlow });
   }
 
   async scan(
@@ -71,21 +83,26 @@ export class UserTable {
   ): Promise<ScanCommandOutput> {
     const { client, write, rate } = this.#options;
     const { ProjectionExpression, ExpressionAttributeNames } = keyProjection(write, false);
-    const reserved = await this.#admit(() => rate.reservePage(position.limit, false, signal), signal);
-    const sentAt = performance.now();
-    const page = await client.send(
-      new ScanCommand({
-        TableName: write.table,
-        Segment: position.segment,
-        TotalSegments: position.totalSegments,
-        ExclusiveStartKey: position.exclusiveStartKey,
-        Limit: position.limit,
-        Select: 'SPECIFIC_ATTRIBUTES',
-        ProjectionExpression,
-        FilterExpression: 'attribute_not_exists(#attribute)',
-        ExpressionAttributeNames: { ...ExpressionAttributeNames, '#attribute': write.attribute },
-        ReturnConsumedCapacity: 'TOTAL',
-      }),
+    const command = new ScanCommand({
+      TableName: write.table,
+      Segment: position.segment,
+      TotalSegments: position.totalSegments,
+      ExclusiveStartKey: position.exclusiveStartKey,
+      Limit: position.limit,
+      Select: 'SPECIFIC_ATTRIBUTES',
+      ProjectionExpression,
+      FilterExpression: 'attribute_not_exists(#attribute)',
+      ExpressionAttributeNames: { ...ExpressionAttributeNames, '#attribute': write.attribute },
+      ReturnConsumedCapacity: 'TOTAL',
+    });
+    let reserved = 0;
+    let sentAt = 0;
+    const page = await this.#scans.send(
+      async () => {
+        reserved = await this.#admit(() => rate.reservePage(position.limit, false, signal), signal);
+        sentAt = performance.now();
+      },
+      abortSignal => client.send(command, { abortSignal }),
     );
     const readUnits = page.ConsumedCapacity?.CapacityUnits ?? reserved;
     const { ScannedCount: scanned = 0, Count: matched = 0 } = page;
@@ -102,13 +119,18 @@ export class UserTable {
     signal: AbortSignal,
   ): Promise<(BatchStatementError | undefined)[]> {
     const { client } = this.#options;
-    const reserved = await this.#admitWrite(keys.length, signal);
-    const startedAt = performance.now();
-    const reply = await client.send(
-      new BatchExecuteStatementCommand({
-        Statements: keys.map(this.#statement),
-        ReturnConsumedCapacity: 'TOTAL',
-      }),
+    let reserved = 0;
+    let startedAt = 0;
+    const reply = await this.#writes.send(
+      async () => {
+        reserved = await this.#admitWrite(keys.length, signal);
+        startedAt = performance.now();
+      },
+      abortSignal => {
+        const Statements = keys.map(this.#statement);
+        const command = new BatchExecuteStatementCommand({ Statements, ReturnConsumedCapacity: 'TOTAL' });
+        return client.send(command, { abortSignal });
+      },
     );
     this.#written(startedAt, reserved, keys.length, reply.ConsumedCapacity, owner);
     return (reply.Responses ?? []).map(response => response.Error);
@@ -117,10 +139,16 @@ export class UserTable {
   /** Sets one item. A refusal is thrown, with the item that stands there. */
   async writeSingle(key: AttributeMap, owner: ConsumptionOwner, signal: AbortSignal): Promise<void> {
     const { client, write, rate } = this.#options;
-    const reserved = await this.#admitWrite(1, signal);
-    const startedAt = performance.now();
-    const reply = await client
-      .send(new UpdateItemCommand(updateItemInput(write, key)))
+    let reserved = 0;
+    let startedAt = 0;
+    const reply = await this.#writes
+      .send(
+        async () => {
+          reserved = await this.#admitWrite(1, signal);
+          startedAt = performance.now();
+        },
+        abortSignal => client.send(new UpdateItemCommand(updateItemInput(write, key)), { abortSignal }),
+      )
       .catch((error: unknown) => {
         if (isRefusal(error)) owner.tally.add({ writeUnits: rate.settleRefusal(reserved) });
         throw error;
@@ -135,14 +163,18 @@ export class UserTable {
     signal: AbortSignal,
   ): Promise<Map<AttributeMap, ReadBack>> {
     const { client, write, rate } = this.#options;
-    const reserved = await this.#admit(() => rate.reserveReads(keys.length, signal), signal);
-    const reply = await client.send(
-      new BatchGetItemCommand({
-        RequestItems: {
-          [write.table]: { Keys: [...keys], ConsistentRead: true, ...keyProjection(write, true) },
-        },
-        ReturnConsumedCapacity: 'TOTAL',
-      }),
+    const command = new BatchGetItemCommand({
+      RequestItems: {
+        [write.table]: { Keys: [...keys], ConsistentRead: true, ...keyProjection(write, true) },
+      },
+      ReturnConsumedCapacity: 'TOTAL',
+    });
+    let reserved = 0;
+    const reply = await this.#readBacks.send(
+      async () => {
+        reserved = await this.#admit(() => rate.reserveReads(keys.length, signal), signal);
+      },
+      abortSignal => client.send(command, { abortSignal }),
     );
     const answered = keys.length - (reply.UnprocessedKeys?.[write.table]?.Keys?.length ?? 0);
     owner.tally.add({ readUnits: rate.settleReads(reserved, sumOf(reply.ConsumedCapacity), answered) });
@@ -173,10 +205,17 @@ export class UserTable {
     signal: AbortSignal,
   ): Promise<void> {
     const { client, write, rate } = this.#options;
-    const reserved = await this.#admitWrite(1, signal);
-    const startedAt = performance.now();
-    const reply = await client
-      .send(new UpdateItemCommand(removeItemInput(write, key, attribute, value)))
+    const command = new UpdateItemCommand(removeItemInput(write, key, attribute, value));
+    let reserved = 0;
+    let startedAt = 0;
+    const reply = await this.#writes
+      .send(
+        async () => {
+          reserved = await this.#admitWrite(1, signal);
+          startedAt = performance.now();
+        },
+        abortSignal => client.send(command, { abortSignal }),
+      )
       .catch((error: unknown) => {
         if (isRefusal(error)) owner.tally.add({ writeUnits: rate.settleRefusal(reserved) });
         throw error;

@@ -1,8 +1,10 @@
 import { randomUUID } from 'node:crypto';
 import type { CloudWatchClient } from '@aws-sdk/client-cloudwatch';
 import type { DynamoDBClient } from '@aws-sdk/client-dynamodb';
+import { askControlTable } from '../core/ask-control-table.ts';
 import { parseJsonValue } from '../core/attribute-value.ts';
 import type { Clock } from '../core/clock.ts';
+import { checkpointIntervalMs, SEGMENTS_AT_A_TIME } from '../core/control-pace.ts';
 import type { ControlTable } from '../core/control-table.ts';
 import { AuthorityLostError, ConfigurationError, describeError, SystemicError } from '../core/errors.ts';
 import type { ItemWrite } from '../core/item-write.ts';
@@ -14,27 +16,38 @@ import { RunStore } from '../core/run-store.ts';
 import { SegmentStore } from '../core/segment-store.ts';
 import type { TaskEnvironment } from '../core/task-environment.ts';
 import { TaskStore } from '../core/task-store.ts';
+
 import type { UndoLogWriter } from '../core/undo/log-writer.ts';
-import { Authority } from './authority.ts';
+import { Authority, START_PATIENCE_MS } from './authority.ts';
+
 import type { Logger } from './log.ts';
 import { runProbe } from './probe.ts';
 import { SegmentWork } from './segment-work.ts';
 import { NotDesired, SIGTERM_EXIT_CODE, TerminationRequested } from './shutdown.ts';
+
 import { backfillStages, openUndoLog, type Stages, undoStages } from './stages.ts';
+import { Trouble } from './trouble.ts';
+
 import { UserTable } from './user-table.ts';
 import { MOST_IN_FLIGHT } from './write-stage.ts';
 
-/** Segments read at the same time: while one ends, the other keeps the writers busy. */
-const SEGMENTS_AT_A_TIME = 2;
-
 /** How often throttling and decay are looked at again. */
 const ADJUST_INTERVAL_MS = 250;
+
+/**
+ * How long the last writes of a worker are repeated. With the time that their last tries may take, all of it ends
+ * within the 25 s that a task has after SIGTERM.
+ */
+const GIVE_UP_PATIENCE_MS = 4_000;
+const FINISH_PATIENCE_MS = 3_000;
 
 export interface WorkerOptions {
   readonly task: TaskEnvironment;
   /** The client for the user's table; `assertMaySend` throws when the authority is over. */
   readonly dataPlane: (assertMaySend: () => void) => DynamoDBClient;
   readonly controlTable: ControlTable;
+  /** The control table over connections of their own, for the heartbeats. */
+  readonly heartbeats?: ControlTable;
   readonly cloudWatch: CloudWatchClient;
   readonly clock: Clock;
   readonly log: Logger;
@@ -52,14 +65,22 @@ export interface WorkerOptions {
  * @returns the exit code: 0 done, or ended because the run did; 143 after SIGTERM; 1 otherwise.
  */
 export async function runWorker(options: WorkerOptions): Promise<number> {
-  const { task, controlTable, log } = options;
-  const run = await new RunStore(controlTable).read(task.runId);
+  const { task, controlTable, clock, log, stop } = options;
+  const run = await askControlTable(
+    {
+      clock,
+      signal: stop.signal,
+      patienceMs: START_PATIENCE_MS,
+      onRetry: reason => log.warn({ reason }, 'the control table does not answer; the worker waits'),
+    },
+    () => new RunStore(controlTable).read(task.runId),
+  );
   if (!run) {
     const probe = await new ProbeStore(controlTable).read(task.runId);
     if (probe) return runProbe(options, probe);
     throw new ConfigurationError(`There is no run ${task.runId} in the control table ${controlTable.name}.`);
   }
-  return new Worker(options, run, new TaskStore(controlTable), log).work();
+  return new Worker(options, run, new TaskStore(options.heartbeats ?? controlTable), log).work();
 }
 
 class Worker {
@@ -74,6 +95,7 @@ class Worker {
   readonly #metrics: MetricsPublisher;
   readonly #works: SegmentWork[] = [];
   #undoLog: UndoLogWriter | undefined;
+  readonly #trouble: Trouble;
 
   constructor(options: WorkerOptions, run: RunRecord, tasks: TaskStore, log: Logger) {
     const { task, clock, controlTable, cloudWatch, stop } = options;
@@ -82,6 +104,7 @@ class Worker {
     this.#tasks = tasks;
     this.#log = log;
     this.#segments = new SegmentStore(controlTable);
+    this.#trouble = new Trouble(clock, log);
     const fleet = Math.max(1, run.tasks);
     this.#rate = new RateControl({
       clock,
@@ -109,7 +132,12 @@ class Worker {
       authorityMs: run.authorityMs,
       report: () => {
         const throttled = this.#rate.takeThrottled();
-        return { seenRenewal: this.#rate.seenRenewal, ...(throttled && { throttled }) };
+        const slow = this.#trouble.take();
+        return {
+          seenRenewal: this.#rate.seenRenewal,
+          ...(throttled && { throttled }),
+          ...(slow && { slow }),
+        };
       },
       onRecord: record => {
         this.#rate.grant(record.granted, record.renewal);
@@ -120,7 +148,13 @@ class Worker {
 
   async work(): Promise<number> {
     const { clock, stop, task } = this.#options;
-    const record = await this.#authority.start();
+    let record: TaskRecord;
+    try {
+      record = await this.#authority.start(stop.signal, reason => this.#trouble.add(reason));
+    } catch (error) {
+      if (!stop.signal.aborted) throw error;
+      return exitCodeOf(endOf(stop.signal.reason));
+    }
     this.#log.info(
       { segments: task.segments, pass: record.pass, writeApi: this.#run.writeApi },
       'worker started',
@@ -138,13 +172,17 @@ class Worker {
     } catch (error) {
       end = endOf(ended.aborted ? ended.reason : error);
     }
-    await this.#giveUp(end);
     background.abort();
     await Promise.all(loops);
-    await this.#metrics.close();
+    await Promise.all([this.#giveUp(end), this.#metrics.close()]);
     await this.#authority.stop();
     if (end.kind !== 'authority-lost') {
-      await this.#tasks.finish(task.runId, task.launchId, this.#instance, end, clock.nowIso());
+      await this.#ask(FINISH_PATIENCE_MS, () =>
+        this.#tasks.finish(task.runId, task.launchId, this.#instance, end, clock.nowIso()),
+      ).catch(error => {
+        // The supervisor finds out by ECS, or by the heartbeats that do not come any more.
+        this.#log.warn({ reason: describeError(error) }, 'the end could not be recorded');
+      });
     }
     this.#log.info({ end: end.kind, reason: end.message }, 'worker ended');
     return exitCodeOf(end);
@@ -177,7 +215,14 @@ class Worker {
   /** What the worker writes with, and how it brings one segment to its end. */
   #stages({ pass }: TaskRecord, signal: AbortSignal): Stages {
     const { controlTable, clock, task } = this.#options;
-    const common = { run: this.#run, rate: this.#rate, controlTable, clock };
+    const common = {
+      run: this.#run,
+      rate: this.#rate,
+      controlTable,
+      clock,
+      ask: <T>(call: () => Promise<T>) => this.#ask(Number.POSITIVE_INFINITY, call, signal),
+      onUnrecorded: (reason: string) => this.#trouble.add(`a quarantined item is not recorded: ${reason}`),
+    };
     if (this.#run.undoes) {
       return undoStages({ ...common, undoes: this.#run.undoes, table: this.#userTable(undefined) }, signal);
     }
@@ -196,13 +241,15 @@ class Worker {
     const owner = { runId: task.runId, segment, pass: record.pass, launchId: task.launchId };
     const log = this.#log.child({ segment });
     try {
-      const claimed = await this.#segments.claim(owner);
+      const claimed = await this.#ask(Number.POSITIVE_INFINITY, () => this.#segments.claim(owner), signal);
       this.#rate.estimate.seed(claimed.itemSize);
       const work = new SegmentWork({
         owner,
         claimed,
         segments: this.#segments,
         clock,
+        checkpointIntervalMs: checkpointIntervalMs(this.#run.tasks),
+        onRetry: reason => this.#trouble.add(`control table: ${reason}`),
         itemSize: () => this.#rate.estimate.size,
         onCounters: (of, change) => this.#metrics.count(of, change),
         records: recordsOf(segment),
@@ -237,7 +284,16 @@ class Worker {
         this.#rate.writesInFlight.observe(ms);
       },
       mayWrite: undoLog && (signal => undoLog.mayWrite(signal)),
+      clock: this.#options.clock,
+      onSlow: reason => this.#trouble.add(reason),
     });
+  }
+
+  /** A call to the control table, repeated until it is answered. */
+  #ask<T>(patienceMs: number, call: () => Promise<T>, signal?: AbortSignal): Promise<T> {
+    const { clock } = this.#options;
+    const onRetry = (reason: string) => this.#trouble.add(`control table: ${reason}`);
+    return askControlTable({ clock, signal, patienceMs, onRetry }, call);
   }
 
   /** Last checkpoints, all at once: each is one write, and there may not be much time. */
@@ -246,7 +302,9 @@ class Worker {
     // What is known of the writes comes first: a checkpoint may only pass what the undo log has.
     await this.#undoLog?.close();
     const failed = end.kind === 'error';
-    const results = await Promise.allSettled(this.#works.map(work => work.giveUp({ failed })));
+    const results = await Promise.allSettled(
+      this.#works.map(work => this.#ask(GIVE_UP_PATIENCE_MS, () => work.giveUp({ failed }))),
+    );
     for (const result of results) {
       if (result.status === 'rejected') {
         this.#log.warn({ reason: describeError(result.reason) }, 'a last checkpoint could not be written');

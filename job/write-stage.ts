@@ -3,7 +3,7 @@ import type { AttributeValue } from '@aws-sdk/client-dynamodb';
 import { type AttributeMap, encodeAttributeMap } from '../core/attribute-value.ts';
 import { backoffMs } from '../core/backoff.ts';
 import type { Clock } from '../core/clock.ts';
-import { AuthorityLostError, SystemicError } from '../core/errors.ts';
+import { AuthorityLostError, describeError, SystemicError } from '../core/errors.ts';
 import { MAX_BATCH_STATEMENTS } from '../core/item-write.ts';
 import type { QuarantineStore } from '../core/quarantine-store.ts';
 import type { RateControl } from '../core/rate/rate-control.ts';
@@ -39,6 +39,8 @@ export interface WriteStageOptions {
   readonly writeApi: WriteApi;
   readonly attribute: string;
   readonly undoLog?: UndoLogWriter | undefined;
+  /** Hears why an item's record could not be written to the quarantine. */
+  readonly onUnrecorded?: (reason: string, tries: number) => void;
 }
 
 /**
@@ -254,7 +256,16 @@ export class WriteStage {
         segment: item.work.segment,
         at: clock.nowIso(),
       });
-    } catch {
+    } catch (error) {
+      const verdict = settleCall(error, 1);
+      if (verdict.kind !== 'retry') {
+        throw new SystemicError(
+          `An item cannot be written, and neither can its record: ${describeError(error)}`,
+          { cause: error },
+        );
+      }
+      item.tries += 1;
+      this.#options.onUnrecorded?.(verdict.reason, item.tries);
       // An item is settled as quarantined only once its record stands; until then its page stays open.
       return this.#tryAgain([item], signal);
     }

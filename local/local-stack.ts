@@ -10,8 +10,8 @@ import type { BeforeRunTask } from './ecs/interference.ts';
 import type { TaskDelays } from './ecs/task.ts';
 import { type Engine, startEngine } from './engine.ts';
 import { type EngineSettings, readEngineSettings } from './engine-choice.ts';
-import type { FaultOptions, FaultProxy } from './fault/fault-proxy.ts';
-import { createRoutes } from './routes.ts';
+import type { FaultProxy } from './fault/fault-proxy.ts';
+import { createRoutes, type MakeFaults } from './routes.ts';
 
 export { shellExports } from './shell-exports.ts';
 
@@ -36,8 +36,8 @@ export interface LocalStackOptions {
   readonly engineSettings?: EngineSettings;
   /** Gives every table but the control table a capacity; without it the engine is as fast as it can. */
   readonly capacity?: CapacityOptions | undefined;
-  /** Puts a fault proxy before each of the three services; without rules it only observes. */
-  readonly faults?: FaultOptions | undefined;
+  /** For the tests: puts what `faultsOf` of fault/fault-proxy.ts makes before each of the three services. */
+  readonly faults?: MakeFaults | undefined;
 }
 
 export interface LocalStack {
@@ -49,9 +49,14 @@ export interface LocalStack {
     readonly cloudWatch: string;
     /** DynamoDB for a live application: the same tables, told apart from the fleet by proxies. */
     readonly application: string;
+    /** DynamoDB past every proxy: no faults, no capacity. */
+    readonly engine: string;
   };
   readonly logDirectory: string;
+  /** Serves the user's tables. */
   readonly engine: Engine;
+  /** Serves control tables and the lock table; the same as `engine` where that was running before. */
+  readonly controlEngine: Engine;
   readonly ecs: EcsControlPlane;
   readonly cloudWatch: CloudWatchEndpoint;
   readonly capacity: CapacityProxy | undefined;
@@ -68,6 +73,8 @@ const CREDENTIALS = { region: REGION, credentials: { accessKeyId: 'local', secre
 const CLUSTER = 'fleetfill';
 const TASK_DEFINITION = 'fleetfill-job';
 const DEFAULT_CONTROL_TABLE = 'fleetfill-control';
+/** Below the database directory: each engine holds a directory of its own. */
+const CONTROL_DIRECTORY = 'control';
 
 /**
  * Starts an AWS for one machine: DynamoDB, ECS and CloudWatch on the loopback interface, with a cluster, a task
@@ -107,18 +114,28 @@ async function startParts(
   const { ports, capacity, faults } = options;
   // Clients are given a proxy's port then, and the service behind it has any.
   const behindProxy = (port: number | undefined, proxied: boolean) => (proxied ? undefined : port);
-  const engine = await startEngine({
-    directory: options.directory,
-    port: behindProxy(ports?.dynamodb, capacity !== undefined || faults !== undefined),
-    settings: { ...settings, ...(options.dynamodbEndpoint && { endpoint: options.dynamodbEndpoint }) },
+  const engineSettings = {
+    ...settings,
+    ...(options.dynamodbEndpoint && { endpoint: options.dynamodbEndpoint }),
+  };
+  // One that runs already serves every table.
+  const oneEngine = engineSettings.endpoint !== undefined;
+  const controlEngine = await startEngine({
+    directory: options.directory && join(options.directory, CONTROL_DIRECTORY),
+    settings: engineSettings,
   });
+  started.push(() => controlEngine.stop());
+  const engine = oneEngine
+    ? controlEngine
+    : await startEngine({ directory: options.directory, settings: engineSettings });
   started.push(() => engine.stop());
   const cloudWatch = await startCloudWatch({ port: behindProxy(ports?.cloudWatch, faults !== undefined) });
   started.push(() => cloudWatch.stop());
   const controlTable = options.controlTable ?? DEFAULT_CONTROL_TABLE;
-  await createControlTable({ ...CREDENTIALS, endpoint: engine.endpoint }, controlTable);
-  const routes = createRoutes({
+  await createControlTable({ ...CREDENTIALS, endpoint: controlEngine.endpoint }, controlTable);
+  const routes = await createRoutes({
     engineEndpoint: engine.endpoint,
+    controlEngineEndpoint: oneEngine ? undefined : controlEngine.endpoint,
     capacity,
     faults,
     controlTable,
@@ -174,9 +191,11 @@ async function startParts(
       ecs: toEcs.orchestrator,
       cloudWatch: toCloudWatch.orchestrator,
       application: toDynamodb.application,
+      engine: await routes.openEngine(),
     },
     logDirectory,
     engine,
+    controlEngine,
     ecs,
     cloudWatch,
     capacity: routes.capacity,

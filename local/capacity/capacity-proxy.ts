@@ -16,8 +16,8 @@ export interface CapacityProxyOptions {
   /** What is behind the proxy; requests that it admits are forwarded there. */
   readonly engine: Exchange;
   readonly capacity: CapacityOptions;
-  /** Tables that are not metered: the control table has a capacity of its own. */
-  readonly unmetered?: readonly string[];
+  /** Whether a table is metered; all are when not given. The control table has a capacity of its own. */
+  readonly isMetered?: (table: string) => boolean;
   /** Takes what the tables publish of themselves in `AWS/DynamoDB`. */
   readonly putMetric?: (datum: Datum) => void;
 }
@@ -47,7 +47,7 @@ export function createCapacityProxy(options: CapacityProxyOptions): CapacityProx
   const ask = askEngine(options.engine);
   const schemas = new TableSchemas(ask);
   const metrics = new TableMetrics(options.putMetric ?? (() => {}), settings.metricsPeriodSeconds);
-  const unmetered = new Set(options.unmetered);
+  const { isMetered = () => true } = options;
   const call = new MeteredCall({ engine: options.engine, model, journal, schemas, ask, metrics, now });
 
   const serve = async (request: ProxyRequest): Promise<ProxyReply> => {
@@ -61,14 +61,14 @@ export function createCapacityProxy(options: CapacityProxyOptions): CapacityProx
       return reply;
     }
     const parts = await readParts(operation, body, schemas);
-    if (parts === undefined || !isMetered(parts)) return options.engine(request);
+    if (parts === undefined || !concernsMetered(parts)) return options.engine(request);
     return call.serve(request, body, parts, PARTIAL_BATCHES[operation]);
   };
   const describe = async (request: ProxyRequest) => {
     const reply = await options.engine(request);
-    return unmetered.has(String(readJson(request)?.['TableName'])) ? reply : describeCapacity(reply, model);
+    return isMetered(String(readJson(request)?.['TableName'])) ? describeCapacity(reply, model) : reply;
   };
-  const isMetered = (parts: readonly RequestPart[]) => parts.some(({ table }) => !unmetered.has(table));
+  const concernsMetered = (parts: readonly RequestPart[]) => parts.some(({ table }) => isMetered(table));
 
   return {
     async exchange(request) {

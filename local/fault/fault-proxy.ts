@@ -32,6 +32,11 @@ export interface FaultProxy {
   stop(): void;
 }
 
+/** As the local stack takes faults: it makes the proxy itself, once its engine runs. Without rules it only observes. */
+export function faultsOf(options: FaultOptions = {}): (engine: Exchange) => FaultProxy {
+  return engine => createFaultProxy(options, engine);
+}
+
 /** @param engine DynamoDB itself, to be asked for key schemas */
 export function createFaultProxy(options: FaultOptions, engine: Exchange): FaultProxy {
   const seed = String(options.seed ?? 1);

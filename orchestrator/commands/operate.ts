@@ -1,8 +1,16 @@
 import { randomUUID } from 'node:crypto';
+import pMap from 'p-map';
 import { createMetricsClient } from '../../core/aws-clients.ts';
 import { systemClock } from '../../core/clock.ts';
+import { SUPERVISOR_WRITES_PER_SECOND, turnMs } from '../../core/control-pace.ts';
 import { ConfigurationError } from '../../core/errors.ts';
-import { isFinished, isInAuthority, type OperatorChange, type RunRecord } from '../../core/records.ts';
+import {
+  isFinished,
+  isInAuthority,
+  type OperatorChange,
+  type RunRecord,
+  type TaskRecord,
+} from '../../core/records.ts';
 import type { OperatorEdit } from '../../core/run-store.ts';
 import { EXIT, type ExitCode } from '../cli/exit-codes.ts';
 import { nextCommand, nextRun } from '../cli/next-command.ts';
@@ -13,8 +21,10 @@ import { RunOpenMetric } from '../supervise/run-open-metric.ts';
 
 const LOOK_INTERVAL_MS = 250;
 
-/** A supervisor passes a new rate on within a second, and a heartbeat brings it within two; then an echo follows. */
-const RATE_PATIENCE_MS = 15_000;
+const TOLD_AT_A_TIME = 10;
+
+/** Beside heartbeats and turns: the supervisor's writes, a turn that comes late. */
+const RATE_SLACK_MS = 10_000;
 
 /** `orchestrate pause RUN`: returns when no task has authority any more. */
 export function pause(context: CommandContext): Promise<ExitCode> {
@@ -76,13 +86,14 @@ async function untilTasksEnded(stores: Stores, run: RunRecord, desired: 'pause' 
   for (;;) {
     const tasks = (await stores.tasks.list(run.runId)).filter(({ status }) => isInAuthority(status));
     if (tasks.length === 0) return;
-    for (const task of tasks) {
+    const tell = async (task: TaskRecord) => {
       if (task.heartbeat === 0)
         await watch.fence(task, { kind: 'desired', message: `the run is to ${desired}` });
       else if (task.desired !== desired) await stores.tasks.setDesired(run.runId, task.launchId, desired);
-    }
+    };
+    await pMap(tasks, tell, { concurrency: TOLD_AT_A_TIME });
     await watch.observe(tasks);
-    await systemClock.sleep(LOOK_INTERVAL_MS);
+    await systemClock.sleep(Math.max(LOOK_INTERVAL_MS, run.heartbeatMs / 8));
   }
 }
 
@@ -111,7 +122,7 @@ export async function rate(context: CommandContext): Promise<ExitCode> {
     `${run.rates.writeUnitsPerSecond} to ${rates.writeUnitsPerSecond} write and ` +
     `${run.rates.readUnitsPerSecond} to ${rates.readUnitsPerSecond} read units a second`;
   await stores.runs.operate(run.runId, change('rate', detail), { rates });
-  const inForce = await untilWithin(stores, run.runId, rates.writeUnitsPerSecond, rates.readUnitsPerSecond);
+  const inForce = await untilWithin(stores, run, rates);
   output.event('run.rate', { budget: rates, inForce });
   output.print(
     inForce
@@ -121,15 +132,29 @@ export async function rate(context: CommandContext): Promise<ExitCode> {
   return EXIT.ok;
 }
 
-async function untilWithin(stores: Stores, run: string, write: number, read: number): Promise<boolean> {
-  const giveUpAtMs = systemClock.monotonicMs() + RATE_PATIENCE_MS;
+/**
+ * A turn of the supervisor writes the new grants, a heartbeat brings each, and the next one echoes it. With many tasks
+ * all of them stretch.
+ */
+function ratePatienceMs({ tasks, heartbeatMs }: Pick<RunRecord, 'tasks' | 'heartbeatMs'>): number {
+  const writingMs = (tasks / SUPERVISOR_WRITES_PER_SECOND) * 1_000;
+  return turnMs(tasks) + writingMs + 2 * heartbeatMs + RATE_SLACK_MS;
+}
+
+async function untilWithin(
+  stores: Stores,
+  run: Pick<RunRecord, 'runId' | 'tasks' | 'heartbeatMs'>,
+  budget: RunRecord['rates'],
+): Promise<boolean> {
+  const giveUpAtMs = systemClock.monotonicMs() + ratePatienceMs(run);
   for (;;) {
-    const tasks = (await stores.tasks.list(run)).filter(({ status }) => isInAuthority(status));
+    const tasks = (await stores.tasks.list(run.runId)).filter(({ status }) => isInAuthority(status));
     const inForce = tasks.map(task => (task.seenRenewal === task.renewal ? task.granted : task.held));
-    const sum = (rate: keyof RunRecord['rates']) => inForce.reduce((total, share) => total + share[rate], 0);
-    if (sum('writeUnitsPerSecond') <= write * 1.001 && sum('readUnitsPerSecond') <= read * 1.001) return true;
+    const within = (rate: keyof RunRecord['rates']) =>
+      inForce.reduce((total, share) => total + share[rate], 0) <= budget[rate] * 1.001;
+    if (within('writeUnitsPerSecond') && within('readUnitsPerSecond')) return true;
     if (systemClock.monotonicMs() > giveUpAtMs) return false;
-    await systemClock.sleep(LOOK_INTERVAL_MS);
+    await systemClock.sleep(Math.max(LOOK_INTERVAL_MS, run.heartbeatMs / 8));
   }
 }
 

@@ -5,6 +5,7 @@ import {
   RunTaskCommand,
   StopTaskCommand,
 } from '@aws-sdk/client-ecs';
+import pMap from 'p-map';
 import pRetry from 'p-retry';
 import { timeouts } from '../../core/aws-clients.ts';
 import type { TaskEnvironment } from '../../core/task-environment.ts';
@@ -46,6 +47,12 @@ export class LaunchRefusedError extends Error {
 
 /** DescribeTasks takes at most 100 tasks [API reference]. */
 const DESCRIBE_AT_A_TIME = 100;
+
+/** DescribeTasks and StopTask calls on their way at once: well below the 20 a second that ECS takes for long. */
+const CALLS_AT_A_TIME = 4;
+
+/** A turn of the supervisor waits no longer than this for what ECS knows; the next turn asks again. */
+const LOOK_PATIENCE_MS = 10_000;
 
 /** A supervisor that waits for ECS for ever renews no grant and fences no task. */
 const REPLY_TIMEOUT_MS = 10_000;
@@ -116,13 +123,22 @@ export class Fleet {
     );
   }
 
-  async describe(taskArns: readonly string[]): Promise<Map<string, TaskObservation>> {
+  /**
+   * What ECS knows of these tasks. One that is not in the result was not answered for, which says nothing about it.
+   * @param onUnanswered hears why a call failed; each covers up to 100 tasks
+   */
+  async describe(
+    taskArns: readonly string[],
+    onUnanswered: (error: unknown) => void = () => {},
+  ): Promise<Map<string, TaskObservation>> {
     const observations = new Map<string, TaskObservation>();
-    for (let from = 0; from < taskArns.length; from += DESCRIBE_AT_A_TIME) {
-      const tasks = taskArns.slice(from, from + DESCRIBE_AT_A_TIME);
-      const reply = await retrying(() =>
-        this.#ecs.send(new DescribeTasksCommand({ cluster: this.#location.cluster, tasks })),
-      );
+    const signal = AbortSignal.timeout(LOOK_PATIENCE_MS);
+    const parts = Array.from({ length: Math.ceil(taskArns.length / DESCRIBE_AT_A_TIME) }, (_, part) =>
+      taskArns.slice(part * DESCRIBE_AT_A_TIME, (part + 1) * DESCRIBE_AT_A_TIME),
+    );
+    const describePart = async (tasks: string[]) => {
+      const command = new DescribeTasksCommand({ cluster: this.#location.cluster, tasks });
+      const reply = await retrying(() => this.#ecs.send(command, { abortSignal: signal }), signal);
       for (const { arn } of reply.failures ?? []) if (arn) observations.set(arn, { state: 'gone' });
       for (const task of reply.tasks ?? []) {
         if (!task.taskArn) continue;
@@ -139,14 +155,16 @@ export class Fleet {
             : { state: 'alive', lastStatus: task.lastStatus ?? 'UNKNOWN' },
         );
       }
-    }
+    };
+    await pMap(parts, part => describePart(part).catch(onUnanswered), { concurrency: CALLS_AT_A_TIME });
     return observations;
   }
 
+  /** Stops a task; gives up after some seconds. */
   async stop(taskArn: string, reason: string): Promise<void> {
-    await retrying(() =>
-      this.#ecs.send(new StopTaskCommand({ cluster: this.#location.cluster, task: taskArn, reason })),
-    );
+    const signal = AbortSignal.timeout(LOOK_PATIENCE_MS);
+    const command = new StopTaskCommand({ cluster: this.#location.cluster, task: taskArn, reason });
+    await retrying(() => this.#ecs.send(command, { abortSignal: signal }), signal);
   }
 
   /** @throws when there is no such task definition, with ECS's own error. */
@@ -162,8 +180,12 @@ function createEcsClient(): ECSClient {
   return new ECSClient({ maxAttempts: 1, requestHandler: timeouts(REPLY_TIMEOUT_MS) });
 }
 
-function retrying<T>(call: () => Promise<T>): Promise<T> {
-  return pRetry(call, { ...RETRIES, shouldRetry: ({ error }) => isTransient(error) });
+function retrying<T>(call: () => Promise<T>, signal?: AbortSignal): Promise<T> {
+  return pRetry(call, {
+    ...RETRIES,
+    shouldRetry: ({ error }) => isTransient(error),
+    ...(signal && { signal }),
+  });
 }
 
 function isTransient(error: Error): boolean {

@@ -1,3 +1,4 @@
+import pMap from 'p-map';
 import type { Clock } from '../../core/clock.ts';
 import { isInAuthority, type TaskEnd, type TaskRecord } from '../../core/records.ts';
 import type { TaskStore } from '../../core/task-store.ts';
@@ -9,8 +10,11 @@ const SLACK_MS = 1_000;
 /** A task that ECS lists as alive may need this long from RunTask to its first heartbeat: image pull included. */
 const START_LIMIT_MS = 600_000;
 
-/** A launch whose ECS task nobody knows gets this long to show itself. */
+/** A launch of which ECS answers that it knows no task, or that nobody starts, gets this long to show itself. */
 const UNKNOWN_START_LIMIT_MS = 15_000;
+
+/** Tasks that are fenced and stopped at the same time. */
+const JUDGED_AT_A_TIME = 10;
 
 interface Seen {
   readonly heartbeat: number;
@@ -22,6 +26,8 @@ export interface TaskWatchOptions {
   readonly fleet: Pick<Fleet, 'describe' | 'stop'>;
   readonly clock: Clock;
   readonly authorityMs: number;
+  /** This process is about to start the launch: its record comes before its task. */
+  readonly isStarting?: (launch: string) => boolean;
   readonly onEnd: (task: TaskRecord, end: TaskEnd) => void;
   /** ECS could not be asked; the control table alone decides until it can. */
   readonly onUnobserved: (error: unknown) => void;
@@ -34,6 +40,8 @@ export interface TaskWatchOptions {
 export class TaskWatch {
   readonly #options: TaskWatchOptions;
   readonly #seen = new Map<string, Seen>();
+  /** Since when a launch without a heartbeat has had no task, so far as anybody knows. */
+  readonly #taskless = new Map<string, number>();
   readonly #finishedSinceMs = new Map<string, number>();
   readonly #stopped = new Set<string>();
 
@@ -46,11 +54,15 @@ export class TaskWatch {
     const now = this.#options.clock.monotonicMs();
     const open = tasks.filter(task => isInAuthority(task.status) || this.#mayStillBeClosing(task, now));
     const observations = await this.#askEcs(open);
-    for (const task of open) {
-      const observation = task.taskArn === undefined ? undefined : observations.get(task.taskArn);
-      if (observation?.state === 'stopped') this.#stopped.add(task.launchId);
-      if (isInAuthority(task.status)) await this.#judge(task, observation);
-    }
+    await pMap(
+      open,
+      async task => {
+        const observation = task.taskArn === undefined ? undefined : observations.get(task.taskArn);
+        if (observation?.state === 'stopped') this.#stopped.add(task.launchId);
+        if (isInAuthority(task.status)) await this.#judge(task, observation);
+      },
+      { concurrency: JUDGED_AT_A_TIME },
+    );
   }
 
   /**
@@ -76,7 +88,7 @@ export class TaskWatch {
     const arns = tasks.flatMap(({ taskArn }) => (taskArn === undefined ? [] : [taskArn]));
     if (arns.length === 0) return new Map();
     try {
-      return await this.#options.fleet.describe(arns);
+      return await this.#options.fleet.describe(arns, this.#options.onUnobserved);
     } catch (error) {
       this.#options.onUnobserved(error);
       return new Map();
@@ -91,12 +103,14 @@ export class TaskWatch {
       return;
     }
     const now = clock.monotonicMs();
+    const tasklessMs = this.#tasklessMs(task, observation, now);
     const seen = this.#seen.get(task.launchId);
     if (!seen || seen.heartbeat !== task.heartbeat) {
       this.#seen.set(task.launchId, { heartbeat: task.heartbeat, sinceMs: now });
       return;
     }
-    if (now - seen.sinceMs < this.#limitMs(task, observation)) return;
+    const limitMs = task.heartbeat > 0 ? this.#options.authorityMs + SLACK_MS : START_LIMIT_MS;
+    if (now - seen.sinceMs < limitMs && tasklessMs < UNKNOWN_START_LIMIT_MS) return;
     const end: TaskEnd = {
       kind: 'error',
       message:
@@ -115,9 +129,21 @@ export class TaskWatch {
     if (task.taskArn) await fleet.stop(task.taskArn, 'fleetfill: no authority any more').catch(onUnobserved);
   }
 
-  #limitMs(task: TaskRecord, observation: TaskObservation | undefined): number {
-    if (task.heartbeat > 0) return this.#options.authorityMs + SLACK_MS;
-    return observation?.state === 'alive' ? START_LIMIT_MS : UNKNOWN_START_LIMIT_MS;
+  /**
+   * How long a launch that has not begun is known to have no task. ECS that did not answer is no answer: only its "I do
+   * not know it" counts, and a launch that has no ARN and that this process is not starting.
+   */
+  #tasklessMs(task: TaskRecord, observation: TaskObservation | undefined, now: number): number {
+    const starting = this.#options.isStarting?.(task.launchId) === true;
+    const taskless =
+      task.heartbeat === 0 && (task.taskArn === undefined ? !starting : observation?.state === 'gone');
+    if (!taskless) {
+      this.#taskless.delete(task.launchId);
+      return 0;
+    }
+    const since = this.#taskless.get(task.launchId) ?? now;
+    this.#taskless.set(task.launchId, since);
+    return now - since;
   }
 }
 

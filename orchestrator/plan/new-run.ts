@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto';
+import { heartbeatPace } from '../../core/control-pace.ts';
 import { NO_COUNTERS, type RunForecast, type RunRecord } from '../../core/records.ts';
 import type { NewRun } from '../../core/run-store.ts';
 import { indexesWith, type TableFacts } from '../checks/table.ts';
@@ -9,11 +10,6 @@ import type { Prepared } from './prepare.ts';
 import { tableSizeOf } from './run-sizes.ts';
 import type { ChosenWriteApi } from './write-api-choice.ts';
 
-/** Heartbeats of the fleet stay below this many a second, whatever the number of tasks. */
-const MAX_HEARTBEATS_PER_SECOND = 100;
-const HEARTBEAT_MS = 2_000;
-const AUTHORITY_PER_HEARTBEAT = 2.5;
-
 /** A run's record as it begins. */
 export function newRun(
   { settings, clock, surroundings }: Session,
@@ -22,7 +18,7 @@ export function newRun(
 ): NewRun {
   const tableSize = tableSizeOf(facts.description);
   const tasks = settings.tasks ?? settings.segments;
-  const heartbeatMs = Math.max(HEARTBEAT_MS, (tasks / MAX_HEARTBEATS_PER_SECOND) * 1_000);
+  const { heartbeatMs, authorityMs } = heartbeatPace(tasks);
   const at = clock.nowIso();
   return {
     runId: `${at.replace(/\D/g, '').slice(0, 14)}-${randomBytes(3).toString('hex')}`,
@@ -54,7 +50,7 @@ export function newRun(
     ...(settings.deployedAt !== undefined && { deployedAt: settings.deployedAt }),
     ...(settings.createdKey !== undefined && { createdKey: settings.createdKey }),
     heartbeatMs,
-    authorityMs: heartbeatMs * AUTHORITY_PER_HEARTBEAT,
+    authorityMs,
     namespace: surroundings.namespace,
     controlTable: surroundings.controlTable,
     pass: 1,

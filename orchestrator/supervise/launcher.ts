@@ -65,6 +65,11 @@ export class Launcher {
     return this.#starting.size > 0;
   }
 
+  /** Its RunTask call is on its way, or is about to be. */
+  isStarting(launch: string): boolean {
+    return this.#starting.has(launch);
+  }
+
   /** A task has ended: where there was no room for another, there is now. */
   roomMade(): void {
     this.#pausedUntilMs = 0;

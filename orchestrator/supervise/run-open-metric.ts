@@ -1,6 +1,7 @@
 import { type CloudWatchClient, PutMetricDataCommand } from '@aws-sdk/client-cloudwatch';
 import { METRIC_UNITS, TABLE_DIMENSION } from '../../core/metrics.ts';
 import type { RunRecord } from '../../core/records.ts';
+import { tableNameOf } from '../../core/table-name.ts';
 
 const MINUTE_MS = 60_000;
 
@@ -54,7 +55,7 @@ export class RunOpenMetric {
           MetricData: Array.from({ length: minutesAhead + 1 }, (_, minute) => ({
             MetricName: 'RunOpen',
             Unit: METRIC_UNITS.RunOpen,
-            Dimensions: [{ Name: TABLE_DIMENSION, Value: this.#run.table }],
+            Dimensions: [{ Name: TABLE_DIMENSION, Value: tableNameOf(this.#run.table) }],
             Timestamp: new Date(now + minute * MINUTE_MS),
             Value,
           })),

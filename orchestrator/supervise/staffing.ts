@@ -69,6 +69,11 @@ export class Staffing {
     return this.#launcher.settle(run);
   }
 
+  /** This process is on its way to start the launch. */
+  isStarting(launch: string): boolean {
+    return this.#launcher.isStarting(launch);
+  }
+
   /** Resolves when no RunTask call is on its way. */
   idle(): Promise<void> {
     return this.#launcher.idle();

@@ -1,3 +1,4 @@
+import { DescribeTableCommand } from '@aws-sdk/client-dynamodb';
 import { createMetricsClient } from '../../core/aws-clients.ts';
 import { describeError, SupersededError } from '../../core/errors.ts';
 import type { RunRecord } from '../../core/records.ts';
@@ -29,7 +30,14 @@ export async function superviseRun(session: Session, run: RunRecord): Promise<Ex
   });
   const metrics = createMetrics(run, session);
   const guard = new TrafficGuard(
-    { client: createMetricsClient(), clock, run, now: () => Date.now() },
+    {
+      client: createMetricsClient(),
+      clock,
+      run,
+      describeTable: async () =>
+        (await client.send(new DescribeTableCommand({ TableName: run.table }))).Table,
+      now: () => Date.now(),
+    },
     run.cut,
   );
   const supervisor = new Supervisor(

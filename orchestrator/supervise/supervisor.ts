@@ -19,7 +19,7 @@ import type { Output } from '../cli/output.ts';
 import type { Fleet } from '../fleet/fleet.ts';
 import { TaskWatch } from '../fleet/task-watch.ts';
 import type { RunObserver } from '../run-observer.ts';
-import { segmentStates } from '../run-summary.ts';
+import { segmentStates, totals } from '../run-summary.ts';
 import type { Stores } from '../stores.ts';
 import { endUndo } from '../undo/end-undo.ts';
 import { endCanary } from '../verify/canary.ts';
@@ -82,6 +82,7 @@ export class Supervisor {
       fleet,
       clock,
       authorityMs: run.authorityMs,
+      isStarting: launch => this.#staffing.isStarting(launch),
       onEnd: (task, end) => {
         this.#staffing.roomMade();
         output.event('task.ended', { launch: task.launchId, kind: end.kind, reason: end.message });
@@ -160,7 +161,7 @@ export class Supervisor {
     this.#progress.report(run, segments, tasks);
     await this.#saveActiveTime(run);
     await this.#reopen(run, segments);
-    const rates = await this.#ratesLeft(run);
+    const rates = await this.#ratesLeft(run, totals(run, segments).writeUnits);
     // Launches first: what a task left behind when it ended is for the one that replaces it.
     const { launched, soon } = await this.#staffing.launch(run, rates, segments, tasks);
     await this.#grant(rates, launched ? await stores.tasks.list(run.runId) : tasks, soon);
@@ -216,10 +217,10 @@ export class Supervisor {
   }
 
   /** The budget, less what live traffic needs of it. A cut is part of the record: whoever resumes goes on with it. */
-  async #ratesLeft(run: RunRecord): Promise<Rates> {
+  async #ratesLeft(run: RunRecord, wroteUnits: number): Promise<Rates> {
     const { guard, stores, supervision, output } = this.#options;
     if (!guard) return run.rates;
-    const cut = await guard.look();
+    const cut = await guard.look(wroteUnits);
     if (guard.blindBecause !== this.#blindBecause) {
       this.#blindBecause = guard.blindBecause;
       const message = guard.blindBecause

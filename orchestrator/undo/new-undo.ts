@@ -1,5 +1,11 @@
 import { randomBytes } from 'node:crypto';
-import { NO_COUNTERS, type Rates, type RunRecord, type TaskSize, type UndoLogRecord } from '../../core/records.ts';
+import {
+  NO_COUNTERS,
+  type Rates,
+  type RunRecord,
+  type TaskSize,
+  type UndoLogRecord,
+} from '../../core/records.ts';
 import type { NewRun } from '../../core/run-store.ts';
 import { supervisorLogSegment } from '../../core/undo/log-store.ts';
 

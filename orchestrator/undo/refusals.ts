@@ -22,7 +22,9 @@ export function requireUndoable(run: RunRecord, others: readonly RunRecord[], no
     );
   }
   if (run.dryRun) {
-    throw new PreflightError(`Run ${run.runId} was a dry run: it wrote nothing, so there is nothing to undo.`);
+    throw new PreflightError(
+      `Run ${run.runId} was a dry run: it wrote nothing, so there is nothing to undo.`,
+    );
   }
   if (!isFinished(run.status)) {
     throw new TableLockedError(

@@ -60,7 +60,12 @@ export function undoPlanText(input: UndoPlanInput): string {
     value === undefined ? `"${name}" (a value of each item's own)` : `"${name}" = ${value}`,
   );
   return [
-    row('Undo', dryRun ? 'of what a run wrote; nothing is written, it is counted' : `run ${runId} takes back what run ${original.runId} wrote`),
+    row(
+      'Undo',
+      dryRun
+        ? 'of what a run wrote; nothing is written, it is counted'
+        : `run ${runId} takes back what run ${original.runId} wrote`,
+    ),
     row('Run', `${original.runId}, begun ${createdAt}, ${status}`),
     row('Table', `${table}, account ${account}, ${region}`),
     row('Removes', `${targets.join(', ')}: on items that exist, where exactly this value still stands`),

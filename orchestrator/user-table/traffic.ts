@@ -3,13 +3,17 @@ import {
   GetMetricDataCommand,
   type MetricDataQuery,
 } from '@aws-sdk/client-cloudwatch';
+import { tableNameOf } from '../../core/table-name.ts';
 
 const PERIOD_SECONDS = 60;
 
 /** DynamoDB publishes a minute or two late; older data says nothing about now. */
 const LOOK_BACK_MINUTES = 5;
 
-/** What the table itself reported of one minute. */
+/** A turn of the supervisor waits no longer than this for what CloudWatch knows. */
+const PATIENCE_MS = 8_000;
+
+/** What the table itself, or one of its indexes, reported of one minute. */
 export interface TrafficMinute {
   /** Start of the minute, ms since the epoch. */
   readonly at: number;
@@ -20,6 +24,21 @@ export interface TrafficMinute {
   readonly readUnitsPerSecond: number;
 }
 
+/** A table, or a global secondary index of it: each has metrics of its own, and a table's leave its indexes out. */
+export interface TrafficSource {
+  /** Name or ARN; CloudWatch knows tables by name. */
+  readonly table: string;
+  readonly index?: string | undefined;
+}
+
+/** Which limit throttled, in the words of the metrics' names, and what that means. */
+const REASONS = {
+  KeyRangeThroughput: 'one partition was at its limit',
+  ProvisionedThroughput: 'the provisioned capacity was used up',
+  MaxOnDemandThroughput: 'the maximum set for on-demand was reached',
+  AccountLimit: 'the quota of the account was reached',
+} as const;
+
 const METRICS = {
   writeThrottleEvents: 'WriteThrottleEvents',
   readThrottleEvents: 'ReadThrottleEvents',
@@ -29,8 +48,6 @@ const METRICS = {
 
 /**
  * What DynamoDB published of a table in the last minutes, oldest first; empty when it published nothing.
- * WriteThrottleEvents counts every throttled write, single statements of a batch too; ThrottledRequests may stay 0
- * there [developer guide, DynamoDB metrics and dimensions].
  * @throws the client's error.
  */
 export async function readTraffic(
@@ -38,16 +55,87 @@ export async function readTraffic(
   table: string,
   nowMs: number,
 ): Promise<TrafficMinute[]> {
-  const queries = Object.entries(METRICS).map(
-    ([Id, MetricName]): MetricDataQuery => ({
-      Id,
-      MetricStat: {
-        Metric: { Namespace: 'AWS/DynamoDB', MetricName, Dimensions: [{ Name: 'TableName', Value: table }] },
-        Period: PERIOD_SECONDS,
-        Stat: 'Sum',
-      },
-    }),
+  const [minutes = []] = await readTrafficOf(client, [{ table }], nowMs);
+  return minutes;
+}
+
+/**
+ * The same of several sources in one call, in their order. WriteThrottleEvents counts every throttled write, single
+ * statements of a batch too; ThrottledRequests may stay 0 there [developer guide, DynamoDB metrics and dimensions].
+ * @throws the client's error.
+ */
+export async function readTrafficOf(
+  client: CloudWatchClient,
+  sources: readonly TrafficSource[],
+  nowMs: number,
+): Promise<TrafficMinute[][]> {
+  const queries = sources.flatMap((source, index) =>
+    Object.entries(METRICS).map(([name, metric]) => query(idOf(name, index), metric, source)),
   );
+  const series = await readSums(client, queries, nowMs);
+  return sources.map((_, index) => {
+    const of = (name: keyof typeof METRICS) => series.get(idOf(name, index)) ?? new Map<number, number>();
+    const names = Object.keys(METRICS) as (keyof typeof METRICS)[];
+    const times = new Set(names.flatMap(name => [...of(name).keys()]));
+    return [...times]
+      .sort((a, b) => a - b)
+      .map(at => ({
+        at,
+        writeThrottleEvents: of('writeThrottleEvents').get(at) ?? 0,
+        readThrottleEvents: of('readThrottleEvents').get(at) ?? 0,
+        writeUnitsPerSecond: (of('writeUnits').get(at) ?? 0) / PERIOD_SECONDS,
+        readUnitsPerSecond: (of('readUnits').get(at) ?? 0) / PERIOD_SECONDS,
+      }));
+  });
+}
+
+/**
+ * Which limits throttled a source in one minute, in words; empty where the metrics of the reasons do not exist
+ * [developer guide, "Diagnosing throttling": metrics by throttling reason].
+ * @throws the client's error.
+ */
+export async function readThrottleReasons(
+  client: CloudWatchClient,
+  source: TrafficSource,
+  side: 'Write' | 'Read',
+  at: number,
+  nowMs: number,
+): Promise<string[]> {
+  const queries = Object.keys(REASONS).map(reason =>
+    query(`reason${reason}`, `${side}${reason}ThrottleEvents`, source),
+  );
+  const series = await readSums(client, queries, nowMs);
+  return Object.entries(REASONS).flatMap(([reason, words]) =>
+    (series.get(`reason${reason}`)?.get(at) ?? 0) > 0 ? [words] : [],
+  );
+}
+
+/** The table's own series keep the plain names. */
+function idOf(name: string, source: number): string {
+  return source === 0 ? name : `${name}_${source}`;
+}
+
+function query(Id: string, MetricName: string, { table, index }: TrafficSource): MetricDataQuery {
+  const Dimensions = [
+    { Name: 'TableName', Value: tableNameOf(table) },
+    ...(index === undefined ? [] : [{ Name: 'GlobalSecondaryIndexName', Value: index }]),
+  ];
+  return {
+    Id,
+    MetricStat: {
+      Metric: { Namespace: 'AWS/DynamoDB', MetricName, Dimensions },
+      Period: PERIOD_SECONDS,
+      Stat: 'Sum',
+    },
+  };
+}
+
+/** By the query's id: the sum of each minute by its start. */
+async function readSums(
+  client: CloudWatchClient,
+  queries: MetricDataQuery[],
+  nowMs: number,
+): Promise<Map<string, Map<number, number>>> {
   const { MetricDataResults = [] } = await client.send(
     new GetMetricDataCommand({
       MetricDataQueries: queries,
@@ -55,22 +143,12 @@ export async function readTraffic(
       EndTime: new Date(nowMs),
       ScanBy: 'TimestampAscending',
     }),
+    { abortSignal: AbortSignal.timeout(PATIENCE_MS) },
   );
-  const sums = new Map<number, Record<string, number>>();
-  for (const { Id = '', Timestamps = [], Values = [] } of MetricDataResults) {
-    for (const [index, timestamp] of Timestamps.entries()) {
-      const minute = sums.get(timestamp.getTime()) ?? {};
-      minute[Id] = Values[index] ?? 0;
-      sums.set(timestamp.getTime(), minute);
-    }
-  }
-  return [...sums]
-    .sort(([a], [b]) => a - b)
-    .map(([at, minute]) => ({
-      at,
-      writeThrottleEvents: minute['writeThrottleEvents'] ?? 0,
-      readThrottleEvents: minute['readThrottleEvents'] ?? 0,
-      writeUnitsPerSecond: (minute['writeUnits'] ?? 0) / PERIOD_SECONDS,
-      readUnitsPerSecond: (minute['readUnits'] ?? 0) / PERIOD_SECONDS,
-    }));
+  return new Map(
+    MetricDataResults.map(({ Id = '', Timestamps = [], Values = [] }) => [
+      Id,
+      new Map(Timestamps.map((timestamp, index) => [timestamp.getTime(), Values[index] ?? 0])),
+    ]),
+  );
 }

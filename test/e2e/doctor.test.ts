@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { ScanCommand } from '@aws-sdk/client-dynamodb';
 import { afterEach, describe, expect, test } from 'vitest';
+import { faultsOf } from '../../local/fault/fault-proxy.ts';
 import type { LocalStackOptions } from '../../local/local-stack.ts';
 import { Stage } from './support/stage.ts';
 
@@ -13,7 +14,7 @@ afterEach(async () => {
 });
 
 async function open(stack: Partial<LocalStackOptions> = {}): Promise<Stage> {
-  const stage = await Stage.open({ items: 40, stack: { faults: {}, ...stack } });
+  const stage = await Stage.open({ items: 40, stack: { faults: faultsOf(), ...stack } });
   stages.push(stage);
   return stage;
 }

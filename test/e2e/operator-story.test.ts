@@ -166,7 +166,7 @@ test('from a run that is refused for four reasons to a verified one, by help tex
   directory = await mkdtemp(join(tmpdir(), 'fleetfill-story-'));
   stack = await startLocalStack({ jobBundle: JOB, logDirectory: join(directory, 'logs') });
   client = new DynamoDBClient({
-    endpoint: stack.engine.endpoint,
+    endpoint: stack.endpoints.engine,
     region: 'us-east-1',
     credentials: CREDENTIALS,
   });

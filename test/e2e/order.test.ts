@@ -1,4 +1,5 @@
 import { afterEach, expect, test } from 'vitest';
+import { faultsOf } from '../../local/fault/fault-proxy.ts';
 import type { SettledObservation } from '../../local/fault/observation.ts';
 import { Stage } from './support/stage.ts';
 
@@ -17,7 +18,7 @@ function isMarker({ operation, body }: SettledObservation): boolean {
 }
 
 test('seen from the wire: markers come last, verification after every task, and its scans are consistent', async () => {
-  stage = await Stage.open({ items: 6_000, stack: { faults: {} } });
+  stage = await Stage.open({ items: 6_000, stack: { faults: faultsOf() } });
   const calls: SettledObservation[] = [];
   stage.stack.faults?.tap({ settled: call => calls.push(call) });
   const run = stage.orchestrate(['--segments', '8', '--tasks', '4', '--yes', '--max-write-rate', '3000']);

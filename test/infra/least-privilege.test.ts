@@ -4,6 +4,7 @@ import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { NEED_NO_PERMISSION, PERMISSIONS } from '../../infra/permissions.ts';
+import { faultsOf } from '../../local/fault/fault-proxy.ts';
 import type { Observation } from '../../local/fault/observation.ts';
 import { Stage } from '../e2e/support/stage.ts';
 import { callOf, isAnswered, observedCalls } from './support/observed-calls.ts';
@@ -43,7 +44,7 @@ async function orchestrate(...args: string[]): Promise<number> {
  * by call. The tap keeps what was called; the port says by whom.
  */
 beforeAll(async () => {
-  stage = await Stage.open({ items: 2_500, seed: 'least privilege', stack: { faults: {} } });
+  stage = await Stage.open({ items: 2_500, seed: 'least privilege', stack: { faults: faultsOf() } });
   const { faults, ecs } = stage.stack;
   if (!faults) throw new Error('The stack has no fault proxy.');
   faults.add({

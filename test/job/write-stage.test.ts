@@ -231,7 +231,8 @@ describe.each(APIS)('with %s writes', writeApi => {
     const behind = documentClient(engine.client);
     const { name } = await engine.createControlTable();
     const send = async (command: { input: { Item?: { item?: string } } }) => {
-      if (command.input.Item?.item?.startsWith('QUARANTINE#') && failures-- > 0) throw new Error('away');
+      if (command.input.Item?.item?.startsWith('QUARANTINE#') && failures-- > 0)
+        throw Object.assign(new Error('away'), { name: 'InternalServerError' });
       return behind.send(command as never);
     };
     const bench = await open({
@@ -242,6 +243,22 @@ describe.each(APIS)('with %s writes', writeApi => {
     expect(failures).toBeLessThan(0);
     expect(bench.counters()).toEqual(outcome({ updated: ITEMS - 1, quarantined: 1 }));
     expect((await bench.quarantined()).map(({ key }) => key)).toEqual([keyText(7)]);
+    expect(bench.unrecorded).toEqual([1, 2, 3].map(tries => ['InternalServerError: away', tries]));
+  });
+
+  test('an item whose record is refused for good stops the stage, with the reason', async () => {
+    const behind = documentClient(engine.client);
+    const { name } = await engine.createControlTable();
+    const send = async (command: { input: { Item?: { item?: string } } }) => {
+      if (command.input.Item?.item?.startsWith('QUARANTINE#'))
+        throw Object.assign(new Error('not you'), { name: 'AccessDeniedException' });
+      return behind.send(command as never);
+    };
+    const bench = await open({
+      writeApi,
+      controlTable: new ControlTable({ send } as unknown as ControlTableClient, name),
+    });
+    await expect(bench.run(invalid(writeApi, 'id-7'))).rejects.toThrow(/neither can its record: .*not you/);
   });
 });
 

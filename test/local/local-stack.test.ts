@@ -183,7 +183,7 @@ describe('the local stack', () => {
   test('can give the tasks other endpoints than the orchestrator has', async () => {
     const proxy = 'http://127.0.0.1:1';
     const stack = await start({ taskEnvironment: { AWS_ENDPOINT_URL_DYNAMODB: proxy } });
-    expect(stack.environment['AWS_ENDPOINT_URL_DYNAMODB']).toBe(stack.engine.endpoint);
+    expect(stack.environment['AWS_ENDPOINT_URL_DYNAMODB']).toBe(stack.endpoints.dynamodb);
     expect(await environmentOfTask(stack)).toMatchObject({ AWS_ENDPOINT_URL_DYNAMODB: proxy });
   });
 
@@ -216,7 +216,7 @@ describe('the local stack', () => {
     const stack = await start();
     await Promise.all([stack.stop(), stack.stop()]);
     await stack.stop();
-    expect(isAlive(stack.engine.pid as number)).toBe(false);
+    for (const { pid } of [stack.engine, stack.controlEngine]) expect(isAlive(pid as number)).toBe(false);
     for (const endpoint of Object.values(stack.endpoints)) await expect(fetch(endpoint)).rejects.toThrow();
   });
 

@@ -6,6 +6,7 @@ import { CreateTableCommand, DynamoDBClient, PutItemCommand } from '@aws-sdk/cli
 import { DescribeClustersCommand, ECSClient, RunTaskCommand } from '@aws-sdk/client-ecs';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { ConfigurationError } from '../../core/errors.ts';
+import { faultsOf } from '../../local/fault/fault-proxy.ts';
 import { findFreePort } from '../../local/free-port.ts';
 import { type LocalStack, type LocalStackOptions, startLocalStack } from '../../local/local-stack.ts';
 import { until } from './support/processes.ts';
@@ -133,7 +134,7 @@ describe('a local stack with a capacity', () => {
 
 describe('a local stack with faults', () => {
   test('has them before each of its three services, and not between ECS and its tasks', async () => {
-    const stack = await start({ faults: {} });
+    const stack = await start({ faults: faultsOf() });
     const seen: string[] = [];
     stack.faults?.tap({
       settled: ({ service, client, operation }) => seen.push(`${service} ${client} ${operation}`),
@@ -171,7 +172,7 @@ describe('a local stack with faults', () => {
   test('has them before the capacity: what a fault refused costs nothing', async () => {
     const stack = await start({
       capacity: { writeUnitsPerSecond: 100 },
-      faults: { rules: [{ name: 'deny', fault: { kind: 'deny' }, operations: ['PutItem'] }] },
+      faults: faultsOf({ rules: [{ name: 'deny', fault: { kind: 'deny' }, operations: ['PutItem'] }] }),
     });
     await createTable(dynamodb(stack.endpoints.application));
     await expect(dynamodb(stack.endpoints.application).send(put('stuff'))).rejects.toThrow(/not authorized/);
@@ -182,7 +183,7 @@ describe('a local stack with faults', () => {
 
   test('refuses a RunTask of a certain client token, as ECS would', async () => {
     const stack = await start({
-      faults: {
+      faults: faultsOf({
         rules: [
           {
             name: 'busy',
@@ -193,7 +194,7 @@ describe('a local stack with faults', () => {
             occurrences: [1],
           },
         ],
-      },
+      }),
     });
     const ecs = new ECSClient(settings(stack.endpoints.ecs));
     clients.push(ecs);

@@ -33,6 +33,8 @@ export class FakeUserTable {
   readonly #totalSegments: number;
   writes = 0;
   removals = 0;
+  /** Items that the application wrote or deleted after an undo had removed the value: the undo may have seen either. */
+  touchedAfterRemoval = 0;
 
   constructor(totalSegments: number, itemsPerSegment: number, pageSize: number) {
     this.#pageSize = pageSize;
@@ -97,6 +99,7 @@ export class FakeUserTable {
   applicationActs(choose: (below: number) => number): void {
     const item = this.items[choose(this.items.length)];
     if (!item || item.gone) return;
+    if (item.wasSet && item.attribute === undefined) this.touchedAfterRemoval += 1;
     switch (choose(4)) {
       case 0:
         if (item.attribute !== undefined || item.wasSet) return;

@@ -100,10 +100,10 @@ export class Scenario {
       tally.steps += 1;
       if (this.#broken !== undefined) throw this.#broken;
       if (this.run?.status === 'verified') break;
-      if (this.#choose(150) === 0) this.#disturb(tally);
+      if (this.#choose(this.#application ? 60 : 150) === 0) this.#disturb(tally);
       // What stands at the end is compared with what the verification saw.
       const quiet = this.run?.undoes !== undefined && this.run.status === 'verifying';
-      if (this.#application && !quiet && this.#choose(20) === 0) this.#users.applicationActs(this.#choose);
+      if (this.#application && !quiet && this.#choose(60) === 0) this.#users.applicationActs(this.#choose);
       if (this.#orchestrators.size === 0) this.#startOrchestrator();
       await this.#world.step();
     }
@@ -119,7 +119,10 @@ export class Scenario {
   #disturb(tally: ModelCounts): void {
     const workers = [...this.#tasks.values()].filter(task => task.observation.state === 'alive');
     const worker = workers[this.#choose(Math.max(1, workers.length))];
-    switch (this.#choose(7)) {
+    switch (this.#choose(this.#application ? 9 : 7)) {
+      // Where the application writes too, it is the workers' deaths that matter.
+      case 7:
+      case 8:
       case 0:
         if (worker) {
           tally.kills += 1;

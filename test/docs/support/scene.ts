@@ -217,7 +217,7 @@ async function workingDirectory(): Promise<string> {
 async function fillTable(stack: LocalStack, items: number, withApplication: boolean): Promise<Contents> {
   const credentials = { accessKeyId: 'local', secretAccessKey: 'local' };
   // Past the capacity, if there is one: filling is not what the document is about.
-  const engine = new DynamoDBClient({ endpoint: stack.engine.endpoint, region: 'us-east-1', credentials });
+  const engine = new DynamoDBClient({ endpoint: stack.endpoints.engine, region: 'us-east-1', credentials });
   await createTable(engine, 'stuff', STUFF_KEY);
   const places = await openPlaces({ seed: 'docs' });
   const journal = new Journal({ attribute: 'test', regenerate: index => places.itemAt(index) });

@@ -50,7 +50,7 @@ export class Stage {
     const directory = await mkdtemp(join(tmpdir(), 'fleetfill-stage-'));
     const stack = await startLocalStack({ jobBundle: JOB, logDirectory: join(directory, 'logs'), ...given });
     // Filling and comparing go to the engine itself, past whatever stands before it; the application does not.
-    const client = clientOf(stack.engine.endpoint);
+    const client = clientOf(stack.endpoints.engine);
     await createTable(client, 'stuff', STUFF_KEY);
     const places = await openPlaces({ seed });
     const journal = new Journal({ attribute: 'test', regenerate: index => places.itemAt(index) });

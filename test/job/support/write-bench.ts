@@ -36,6 +36,7 @@ const SPEED = 100;
 
 /** The worker's write stage over a table of the real engine, with an HTTP front that can give odd replies. */
 export class WriteBench {
+  readonly unrecorded: [reason: string, tries: number][] = [];
   readonly table: string;
   readonly front: HttpFront;
   readonly rate: RateControl;
@@ -111,6 +112,7 @@ export class WriteBench {
       runId: 'run-1',
       writeApi,
       attribute,
+      onUnrecorded: (reason, tries) => this.unrecorded.push([reason, tries]),
     });
   }
 

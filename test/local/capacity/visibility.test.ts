@@ -82,7 +82,10 @@ describe('what others see of it', () => {
 
   test('what is not metered, and what cannot be read, is for the engine', async () => {
     const table = await engine.createTable();
-    const { client, proxy } = await engine.meter({ writeUnitsPerSecond: SLOW }, { unmetered: [table] });
+    const { client, proxy } = await engine.meter(
+      { writeUnitsPerSecond: SLOW },
+      { isMetered: name => name !== table },
+    );
     for (const id of ['a', 'b', 'c']) await client.send(put(table, id));
     expect(proxy.journal.counts('fleet').requests).toBe(0);
     await thrownBy(

@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { faultsOf } from '../../../local/fault/fault-proxy.ts';
 import { accessibilityProblems, describeInBrowser, screenshot } from '../support/browser.ts';
 import { firstMatch, LocalRun } from '../support/local-run.ts';
 
@@ -28,7 +29,7 @@ describeInBrowser('a real run, in a browser', open => {
 
   beforeAll(async () => {
     directory = await mkdtemp(join(tmpdir(), 'fleetfill-report-'));
-    local = await LocalRun.start(8_000, { faults: {} });
+    local = await LocalRun.start(8_000, { faults: faultsOf() });
   }, 120_000);
   afterAll(async () => {
     await local?.stop();

@@ -18,6 +18,7 @@ let ends: [launch: string, end: TaskEnd][];
 let stoppedTasks: string[];
 let unobserved: unknown[];
 let watch: TaskWatch;
+let starting: boolean;
 
 beforeEach(() => {
   clock = new FakeClock();
@@ -26,6 +27,7 @@ beforeEach(() => {
   ends = [];
   stoppedTasks = [];
   unobserved = [];
+  starting = false;
   const inAuthority = () => standing.status === 'running' || standing.status === 'launching';
   const tasks = {
     markStopped: async (_: string, __: string, end: TaskEnd) => {
@@ -54,6 +56,7 @@ beforeEach(() => {
     fleet,
     clock,
     authorityMs: AUTHORITY_MS,
+    isStarting: () => starting,
     onEnd: (task, end) => ends.push([task.launchId, end]),
     onUnobserved: error => unobserved.push(error),
   });
@@ -157,6 +160,75 @@ describe('a task that has not begun', () => {
     await turns(2_000);
     expect(standing.status).toBe('lapsed');
     expect(stoppedTasks).toEqual([]);
+  });
+
+  test('has a quarter of a minute when ECS answers that it knows no such task', async () => {
+    ecs = new Map([[ARN, { state: 'gone' }]]);
+    await turns(15_000);
+    expect(standing.status).toBe('launching');
+    await turns(2_000);
+    expect(standing.status).toBe('lapsed');
+  });
+
+  test('is left alone while ECS cannot be asked, or answers for others only: unknown is not dead', async () => {
+    ecs = new Error('ECS is away');
+    await turns(60_000);
+    ecs = new Map();
+    await turns(60_000);
+    expect(standing.status).toBe('launching');
+    expect(stoppedTasks).toEqual([]);
+    expect(unobserved.length).toBeGreaterThan(0);
+  });
+
+  test('counts from when ECS knew it no more, and anew after each other answer', async () => {
+    ecs = new Map([[ARN, { state: 'gone' }]]);
+    await turns(10_000);
+    ecs = new Map([[ARN, { state: 'alive', lastStatus: 'PENDING' }]]);
+    await turns(1_000);
+    ecs = new Map([[ARN, { state: 'gone' }]]);
+    await turns(10_000);
+    expect(standing.status).toBe('launching');
+  });
+
+  test('is left alone while this process is on its way to start it', async () => {
+    const { taskArn: _, ...unknown } = standing;
+    standing = unknown;
+    starting = true;
+    await turns(60_000);
+    expect(standing.status).toBe('launching');
+    starting = false;
+    await turns(17_000);
+    expect(standing.status).toBe('lapsed');
+  });
+});
+
+describe('many tasks whose heartbeats stand still', () => {
+  test('are stopped some at a time', async () => {
+    let stopping = 0;
+    let most = 0;
+    const many = Array.from({ length: 100 }, (_, index) =>
+      taskRecord({ launchId: `launch-${index}`, taskArn: `${ARN}${index}` }),
+    );
+    const crowd = new TaskWatch({
+      tasks: { fence: async () => true } as unknown as TaskStore,
+      fleet: {
+        describe: async () => new Map(),
+        stop: async () => {
+          most = Math.max(most, ++stopping);
+          await new Promise(resolve => setImmediate(resolve));
+          stopping -= 1;
+        },
+      },
+      clock,
+      authorityMs: AUTHORITY_MS,
+      onEnd: (task, end) => ends.push([task.launchId, end]),
+      onUnobserved: () => {},
+    });
+    await crowd.observe(many);
+    clock.jump(AUTHORITY_MS + SLACK_MS + 1);
+    await crowd.observe(many);
+    expect(ends).toHaveLength(100);
+    expect(most).toBeLessThanOrEqual(10);
   });
 });
 

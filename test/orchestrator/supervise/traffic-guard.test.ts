@@ -1,7 +1,7 @@
 import type { GetMetricDataCommand } from '@aws-sdk/client-cloudwatch';
 import { beforeEach, describe, expect, test } from 'vitest';
 import type { TrafficCut } from '../../../core/records.ts';
-import { TrafficGuard } from '../../../orchestrator/supervise/traffic-guard.ts';
+import { type TableNow, TrafficGuard } from '../../../orchestrator/supervise/traffic-guard.ts';
 import { FakeClock } from '../../support/fake-clock.ts';
 
 const MINUTE_MS = 60_000;
@@ -11,6 +11,9 @@ interface Minute {
   readonly throttledWrites?: number;
   readonly throttledReads?: number;
   readonly writeUnits?: number;
+  /** It was one partition. */
+  readonly hot?: boolean;
+  readonly indexes?: Readonly<Record<string, Minute>>;
 }
 
 let clock: FakeClock;
@@ -18,6 +21,8 @@ let clock: FakeClock;
 let published: Map<number, Minute>;
 let away: boolean;
 let looks: number;
+/** Names of tables that were asked for. */
+let asked: Set<string>;
 
 const now = () => START + clock.monotonicMs();
 
@@ -31,12 +36,22 @@ const client = {
       Timestamps: minutes.map(([at]) => new Date(at)),
       Values: minutes.map(([, minute]) => pick(minute) ?? 0),
     });
+    const series: Record<string, (minute: Minute) => number | undefined> = {
+      WriteThrottleEvents: minute => minute.throttledWrites,
+      ReadThrottleEvents: minute => minute.throttledReads,
+      ConsumedWriteCapacityUnits: minute => minute.writeUnits,
+      WriteKeyRangeThroughputThrottleEvents: minute => (minute.hot ? minute.throttledWrites : 0),
+    };
     return {
-      MetricDataResults: [
-        { Id: 'writeThrottleEvents', ...of(minute => minute.throttledWrites) },
-        { Id: 'readThrottleEvents', ...of(minute => minute.throttledReads) },
-        { Id: 'writeUnits', ...of(minute => minute.writeUnits) },
-      ],
+      MetricDataResults: (input.MetricDataQueries ?? []).map(({ Id, MetricStat }) => {
+        const { MetricName = '', Dimensions = [] } = MetricStat?.Metric ?? {};
+        const [table, index] = Dimensions.map(({ Value = '' }) => Value);
+        asked.add(table ?? '');
+        const pick = series[MetricName];
+        const ofIndex =
+          index === undefined ? pick : (minute: Minute) => pick?.(minute.indexes?.[index] ?? {});
+        return { Id, ...of(minute => ofIndex?.(minute)) };
+      }),
     };
   },
 };
@@ -46,6 +61,7 @@ beforeEach(() => {
   published = new Map();
   away = false;
   looks = 0;
+  asked = new Set();
 });
 
 const guard = (cut?: TrafficCut, provisionedWriteUnits?: number): TrafficGuard =>
@@ -168,4 +184,119 @@ test('it asks three times a minute and no more often', async () => {
     await clock.advance(1_000);
   }
   expect(looks).toBe(3);
+});
+
+describe('a table that changes', () => {
+  /** A guard of a table that was provisioned for 1,000 at the start, and is described as told. */
+  const guardOf = (table: () => TableNow | undefined): TrafficGuard =>
+    new TrafficGuard(
+      {
+        client: client as never,
+        clock,
+        now,
+        run: { table: 'stuff', provisionedWriteUnits: 1_000 },
+        describeTable: async () => table(),
+      },
+      undefined,
+    );
+  const provisioned = (
+    WriteCapacityUnits: number,
+    GlobalSecondaryIndexes?: TableNow['GlobalSecondaryIndexes'],
+  ) =>
+    ({
+      ProvisionedThroughput: { WriteCapacityUnits, ReadCapacityUnits: 1 },
+      ...(GlobalSecondaryIndexes && { GlobalSecondaryIndexes }),
+    }) as TableNow;
+
+  test('is held against what is provisioned now: 2,000 of 4,000 is not nearly full', async () => {
+    const one = guardOf(() => provisioned(4_000));
+    expect(await live(one, [{ writeUnits: 2_000 * 60 }])).toEqual([1]);
+    const shrunk = guardOf(() => provisioned(500));
+    await live(shrunk, [{ writeUnits: 490 * 60 }]);
+    expect((await shrunk.look()).reason).toMatch(/^490 of 500 provisioned/);
+  });
+
+  test('is held against the last that was described, when it cannot be described', async () => {
+    let described: TableNow | undefined = provisioned(4_000);
+    const one = guardOf(() => {
+      if (!described) throw new Error('denied');
+      return described;
+    });
+    await live(one, [{ writeUnits: 2_000 * 60 }]);
+    described = undefined;
+    expect(await live(one, [{ writeUnits: 2_000 * 60 }])).toEqual([1]);
+  });
+
+  test('is seen with its indexes: one that throttles cuts the budget, and is named', async () => {
+    const one = guardOf(() => provisioned(4_000, [{ IndexName: 'by-owner' }]));
+    expect(await live(one, [{ indexes: { 'by-owner': { throttledWrites: 9 } } }])).toEqual([0.5]);
+    expect((await one.look()).reason).toBe('9 throttled writes on the index by-owner at 12:00');
+  });
+
+  test('is seen with what its indexes are provisioned for', async () => {
+    const index = { IndexName: 'by-owner', ProvisionedThroughput: { WriteCapacityUnits: 100 } };
+    const one = guardOf(() => provisioned(4_000, [index as never]));
+    await live(one, [{ indexes: { 'by-owner': { writeUnits: 99 * 60 } } }]);
+    expect((await one.look()).reason).toBe(
+      '99 of 100 provisioned write units a second of the index by-owner in use at 12:00',
+    );
+  });
+
+  test('tells which limit it was, where the metrics say so', async () => {
+    const one = guardOf(() => provisioned(4_000));
+    await live(one, [{ throttledWrites: 3, hot: true }]);
+    expect((await one.look()).reason).toBe(
+      '3 throttled writes on the table at 12:00: one partition was at its limit',
+    );
+  });
+});
+
+describe('a table that publishes nothing', () => {
+  const named = (table: string) =>
+    new TrafficGuard({ client: client as never, clock, now, run: { table } }, undefined);
+
+  /** The fleet writes a unit in each step, and the table says nothing. */
+  async function writing(one: TrafficGuard, minutes: number, from = 0): Promise<number> {
+    let units = from;
+    for (let look = 0; look < minutes * 3; look++) {
+      await one.look(units++);
+      await clock.advance(20_000);
+    }
+    return units;
+  }
+
+  test('is not quiet while the fleet writes: the guard calls itself blind', async () => {
+    const one = named('stuff');
+    const units = await writing(one, 3);
+    expect(one.blindBecause).toBeUndefined();
+    await writing(one, 1, units);
+    expect(one.blindBecause).toMatch(
+      /CloudWatch has nothing of the table stuff, although the fleet has been writing/,
+    );
+  });
+
+  test('is quiet while the fleet does not write', async () => {
+    const one = named('stuff');
+    for (let look = 0; look < 30; look++) {
+      await one.look(7);
+      await clock.advance(20_000);
+    }
+    expect(one.blindBecause).toBeUndefined();
+  });
+
+  test('is seen again when it does publish', async () => {
+    const one = named('stuff');
+    const units = await writing(one, 5);
+    published.set(now() - MINUTE_MS, QUIET);
+    await clock.advance(20_000);
+    await one.look(units);
+    expect(one.blindBecause).toBeUndefined();
+  });
+
+  test('is asked for by its name when it is given by its ARN', async () => {
+    const one = named('arn:aws:dynamodb:us-east-1:111122223333:table/stuff');
+    await writing(one, 5);
+    expect([...asked]).toEqual(['stuff']);
+    expect(one.blindBecause).toMatch(/A table of another account publishes its metrics there/);
+  });
 });

@@ -1,4 +1,5 @@
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
+import { faultsOf } from '../../../local/fault/fault-proxy.ts';
 import { LocalRun, ORCHESTRATE } from '../support/local-run.ts';
 import { Terminal, type TerminalSize } from '../support/terminal.ts';
 import { terminalScreenshot } from '../support/terminal-screenshot.ts';
@@ -15,7 +16,7 @@ describe('the view of a run in a pseudo-terminal', () => {
   let terminal: Terminal | undefined;
 
   beforeAll(async () => {
-    local = await LocalRun.start(3_000, { faults: {} });
+    local = await LocalRun.start(3_000, { faults: faultsOf() });
   }, 120_000);
   afterAll(async () => local?.stop());
   afterEach(() => terminal?.end());

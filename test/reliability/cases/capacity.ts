@@ -1,5 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { keepsItsPromise, measureBudget } from '../../../bench/measure-budget.ts';
+import { faultsOf } from '../../../local/fault/fault-proxy.ts';
 import type { OrchestratorProcess } from '../../e2e/support/orchestrator-process.ts';
 import { type Arena, TABLE } from '../support/arena.ts';
 import type { CaseContext, ReliabilityCase } from '../support/case.ts';
@@ -70,7 +71,7 @@ async function halfThrottled({ open, report, either }: CaseContext): Promise<voi
 async function slowPartition({ open, report }: Pick<CaseContext, 'open' | 'report'>): Promise<void> {
   const arena = await open({
     items: 3_000,
-    stack: { capacity: { mode: 'on-demand', partitions: 4 }, faults: { seed: 8 } },
+    stack: { capacity: { mode: 'on-demand', partitions: 4 }, faults: faultsOf({ seed: 8 }) },
   });
   arena.stack.capacity?.setLimit('write', 40, 0);
   const run = arena.orchestrate(['--segments', '4', '--yes', ...atRate(1_000)]);

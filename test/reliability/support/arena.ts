@@ -10,7 +10,7 @@ import { type Item, type KeySchema, STUFF_KEY } from '../../../demo/item.ts';
 import { Journal } from '../../../demo/journal.ts';
 import { compare, describeDeviations, type JournalReport } from '../../../demo/oracle.ts';
 import { openPlaces, type Places } from '../../../demo/places.ts';
-import type { FaultProxy } from '../../../local/fault/fault-proxy.ts';
+import { type FaultProxy, faultsOf } from '../../../local/fault/fault-proxy.ts';
 import { createProcessFaults, type ProcessFaults } from '../../../local/fault/process-faults.ts';
 import { type LocalStack, type LocalStackOptions, startLocalStack } from '../../../local/local-stack.ts';
 import { OrchestratorProcess } from '../../e2e/support/orchestrator-process.ts';
@@ -78,10 +78,10 @@ export class Arena {
     const stack = await startLocalStack({
       jobBundle: bundles.job,
       logDirectory: join(directory, 'logs'),
-      ...(faults && { faults: { seed } }),
+      ...(faults && { faults: faultsOf({ seed }) }),
       ...options.stack,
     });
-    const client = connect(stack.engine.endpoint);
+    const client = connect(stack.endpoints.engine);
     const live = connect(stack.endpoints.application);
     const places: Places | undefined = options.itemAt ? undefined : await openPlaces({ seed });
     const itemAt = options.itemAt ?? ((index: number) => (places as Places).itemAt(index));

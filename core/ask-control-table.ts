@@ -1,0 +1,38 @@
+import { backoffMs } from './backoff.ts';
+import type { Clock } from './clock.ts';
+import { settleCall } from './settle.ts';
+
+export interface Asking {
+  readonly clock: Clock;
+  /** Ends the waiting; its reason is thrown. */
+  readonly signal?: AbortSignal | undefined;
+  /** After this long no further try begins, and the last error is thrown. */
+  readonly patienceMs: number;
+  /** Hears why a try failed and how many have failed so far. */
+  readonly onRetry?: ((reason: string, failures: number) => void) | undefined;
+}
+
+/**
+ * Repeats a call to the control table with backoff while it is throttled, fails inside, or gets no reply. A throttled
+ * call says nothing about the run, so it must not end a worker. Every step of the protocol may be repeated: each
+ * recognizes its own earlier write.
+ * @throws at once what another try cannot change, AuthorityLostError included; the last error when patience is over
+ */
+export async function askControlTable<T>(
+  { clock, signal, patienceMs, onRetry }: Asking,
+  call: () => Promise<T>,
+): Promise<T> {
+  const startedAtMs = clock.monotonicMs();
+  for (let failures = 1; ; failures++) {
+    try {
+      return await call();
+    } catch (error) {
+      const verdict = settleCall(error, 1);
+      if (verdict.kind !== 'retry') throw error;
+      if (clock.monotonicMs() - startedAtMs >= patienceMs) throw error;
+      onRetry?.(verdict.reason, failures);
+      await clock.sleep(backoffMs(failures), signal);
+      signal?.throwIfAborted();
+    }
+  }
+}
