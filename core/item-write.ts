@@ -5,15 +5,17 @@ import type {
   UpdateItemCommandInput,
 } from '@aws-sdk/client-dynamodb';
 import type { AttributeMap } from './attribute-value.ts';
-import type { KeySchema, WriteApi } from './records.ts';
+import type { BatchForms, KeySchema, SourceType, WriteApi } from './records.ts';
+import type { Assignment, AttributePath, SourceState, WriteRule } from './write-rule.ts';
 
 /** What a run writes and where: the whole of its effect on the user's table. */
 export interface ItemWrite {
   readonly table: string;
   readonly keySchema: KeySchema;
-  readonly attribute: string;
-  readonly value: AttributeValue;
+  readonly rule: WriteRule;
 }
+
+type KeyedTable = Pick<ItemWrite, 'table' | 'keySchema'>;
 
 /** At most this many statements in one BatchExecuteStatement [API reference]. */
 export const MAX_BATCH_STATEMENTS = 25;
@@ -27,60 +29,205 @@ const PLAIN_NAME = /^[A-Za-z0-9_-]+$/;
 /** A statement has at most 8,192 characters [API reference]; what is longer goes through UpdateItem. */
 const MAX_STATEMENT_LENGTH = 8_192;
 
+export const SOURCE_TYPES: readonly SourceType[] = ['S', 'N', 'B', 'BOOL', 'SS', 'NS', 'BS'];
+
+/** The forms that every engine is asked for first: one target, no sources. */
+export const PLAIN_FORMS: BatchForms = { sources: [] };
+
 /** The names for which batch statements mean what they say, or the first that does not. */
-export function nameUnfitForBatch({
-  table,
-  keySchema,
-  attribute,
-}: Omit<ItemWrite, 'value'>): string | undefined {
-  const names = [table, attribute, ...keySchema.map(key => key.name)];
+export function nameUnfitForBatch({ table, keySchema, rule }: ItemWrite): string | undefined {
+  const [target] = rule.targets;
+  const names = [table, ...rule.targets, ...keySchema.map(key => key.name)];
   const odd = names.find(name => !PLAIN_NAME.test(name));
   if (odd !== undefined) return odd;
-  const statement = updateStatement({ table, keySchema, attribute });
-  return statement.length > MAX_STATEMENT_LENGTH ? attribute : undefined;
+  const longest = rule.sources.map((path): SourceState => ({ path, is: 'present' }));
+  const statement = statementOf({ table, keySchema }, rule.targets, longest, 'clauses');
+  return statement.length > MAX_STATEMENT_LENGTH ? target : undefined;
+}
+
+/** The path of a source for which no batch statement is written: an entry of a map, or a name that is not plain. */
+export function sourceUnfitForBatch({ rule }: Pick<ItemWrite, 'rule'>): AttributePath | undefined {
+  return rule.sources.find(path => path.length > 1 || !PLAIN_NAME.test(path[0]));
 }
 
 /**
- * `UPDATE "stuff" SET "test" = ? WHERE "id" = ? AND "created" = ? AND "test" IS MISSING`. A PartiQL UPDATE never
- * creates an item, and an attribute of type NULL is not missing [developer guide, PartiQL update statements].
+ * Whether the engine proof has shown that a batch statement of the form that this assignment needs means what it
+ * says. The founding case, one target and no sources, needs nothing more than the proof of batches itself.
  */
-function updateStatement({ table, keySchema, attribute }: Omit<ItemWrite, 'value'>): string {
-  const keys = keySchema.map(key => `"${key.name}" = ?`).join(' AND ');
-  return `UPDATE "${table}" SET "${attribute}" = ? WHERE ${keys} AND "${attribute}" IS MISSING`;
+export function isBatchable({ set, sources }: Assignment, forms: BatchForms): boolean {
+  if (sources.length > 0 && !sources.every(source => isBatchableSource(source, forms))) return false;
+  return forms.several !== undefined || countOf(set) === 1;
 }
 
-/** Builds the statements of a batch; the text is the same for every item, only the parameters differ. */
-export function batchStatementFactory(write: ItemWrite): (key: AttributeMap) => BatchStatementRequest {
-  const Statement = updateStatement(write);
-  const names = write.keySchema.map(key => key.name);
-  return key => ({ Statement, Parameters: [write.value, ...names.map(name => attributeOf(key, name))] });
+function isBatchableSource(source: SourceState, forms: BatchForms): boolean {
+  if (source.path.length > 1 || !PLAIN_NAME.test(source.path[0])) return false;
+  if (source.is !== 'equal') return forms[source.is] === true;
+  const type = sourceType(source.value);
+  return type !== undefined && forms.sources.includes(type);
 }
 
-/** One conditional UpdateItem; a refusal carries the item, so that nothing has to be read back. */
-export function updateItemInput(write: ItemWrite, key: AttributeMap): UpdateItemCommandInput {
+/** NULL is no type of a batch: PartiQL's own rules let `IS NULL` hold for missing attributes too. */
+export function sourceType(value: AttributeValue): SourceType | undefined {
+  return SOURCE_TYPES.find(type => value[type] !== undefined);
+}
+
+function countOf(set: AttributeMap): number {
+  let count = 0;
+  for (const _ in set) count += 1;
+  return count;
+}
+
+/**
+ * `UPDATE "stuff" SET "test" = ? WHERE "id" = ? AND "created" = ? AND "test" IS MISSING`, and for a recipe also
+ * `AND "status" = ? AND "region" IS MISSING`. A PartiQL UPDATE never creates an item, and an attribute of type NULL is
+ * not missing [developer guide, PartiQL update statements].
+ */
+function statementOf(
+  { table, keySchema }: KeyedTable,
+  targets: readonly string[],
+  sources: readonly SourceState[],
+  spelling: NonNullable<BatchForms['several']>,
+): string {
+  const assignments = targets.map(target => `"${target}" = ?`).join(spelling === 'commas' ? ', ' : ' SET ');
+  const conditions = [
+    ...keySchema.map(key => `"${key.name}" = ?`),
+    ...targets.map(target => `"${target}" IS MISSING`),
+    ...sources.map(({ path: [name], is }) => `"${name}" ${CONDITIONS[is]}`),
+  ];
+  return `UPDATE "${table}" SET ${assignments} WHERE ${conditions.join(' AND ')}`;
+}
+
+const CONDITIONS: Readonly<Record<SourceState['is'], string>> = {
+  absent: 'IS MISSING',
+  present: 'IS NOT MISSING',
+  equal: '= ?',
+};
+
+/** Builds the statements of a batch; of one form the text is the same for every item, only the parameters differ. */
+export function batchStatementFactory(
+  table: KeyedTable,
+  forms: BatchForms = PLAIN_FORMS,
+): (key: AttributeMap, assignment: Assignment) => BatchStatementRequest {
+  const names = table.keySchema.map(key => key.name);
+  const texts = new Map<string, string>();
+  const textOf = ({ set, sources }: Assignment): string => {
+    const targets = Object.keys(set);
+    const form = JSON.stringify([targets, sources.map(({ path, is }) => [path, is])]);
+    const known = texts.get(form);
+    if (known !== undefined) return known;
+    const text = statementOf(table, targets, sources, forms.several ?? 'commas');
+    texts.set(form, text);
+    return text;
+  };
+  // A constant is the same assignment for every item: its text and its values are looked up once.
+  let last:
+    | { assignment: Assignment; text: string; values: AttributeValue[]; sources: AttributeValue[] }
+    | undefined;
+  return (key, assignment) => {
+    if (last?.assignment !== assignment) {
+      last = {
+        assignment,
+        text: textOf(assignment),
+        values: Object.values(assignment.set),
+        sources: assignment.sources.flatMap(source => (source.is === 'equal' ? [source.value] : [])),
+      };
+    }
+    const keys = names.map(name => attributeOf(key, name));
+    return { Statement: last.text, Parameters: [...last.values, ...keys, ...last.sources] };
+  };
+}
+
+/** One conditional UpdateItem. */
+export function updateItemInput(
+  { table, keySchema }: KeyedTable,
+  key: AttributeMap,
+  { set, sources }: Assignment,
+): UpdateItemCommandInput {
+  const names: Record<string, string> = { '#partitionKey': keySchema[0].name };
+  const values: Record<string, AttributeValue> = {};
+  const conditions = ['attribute_exists(#partitionKey)'];
+  const assignments: string[] = [];
+  for (const [index, [name, value]] of Object.entries(set).entries()) {
+    names[`#target${index}`] = name;
+    values[`:target${index}`] = value;
+    assignments.push(`#target${index} = :target${index}`);
+    conditions.push(`attribute_not_exists(#target${index})`);
+  }
+  for (const [index, source] of sources.entries()) {
+    const path = pathPlaceholder(source.path, names);
+    if (source.is === 'absent') conditions.push(`attribute_not_exists(${path})`);
+    if (source.is === 'present') conditions.push(`attribute_exists(${path})`);
+    if (source.is === 'equal') {
+      values[`:source${index}`] = source.value;
+      conditions.push(`${path} = :source${index}`);
+    }
+  }
   return {
-    TableName: write.table,
+    TableName: table,
     Key: key,
-    UpdateExpression: 'SET #attribute = :value',
-    ConditionExpression: 'attribute_exists(#partitionKey) AND attribute_not_exists(#attribute)',
-    ExpressionAttributeNames: { '#attribute': write.attribute, '#partitionKey': write.keySchema[0].name },
-    ExpressionAttributeValues: { ':value': write.value },
+    UpdateExpression: `SET ${assignments.join(', ')}`,
+    ConditionExpression: conditions.join(' AND '),
+    ExpressionAttributeNames: names,
+    ExpressionAttributeValues: values,
     ReturnConsumedCapacity: 'TOTAL',
     ReturnValuesOnConditionCheckFailure: 'ALL_OLD',
   };
 }
 
-/** A projection onto the key and, if asked, the attribute. */
-export function keyProjection(
-  { keySchema, attribute }: Pick<ItemWrite, 'keySchema' | 'attribute'>,
-  withAttribute: boolean,
-): Pick<ScanCommandInput, 'ProjectionExpression' | 'ExpressionAttributeNames'> {
-  const names = keySchema.map((key, index): [string, string] => [`#key${index}`, key.name]);
-  if (withAttribute) names.push(['#attribute', attribute]);
+/** `#name3.#name4`: adds what is not there yet to `names`. */
+function pathPlaceholder(path: readonly string[], names: Record<string, string>): string {
+  return path.map(name => placeholderOf(name, names)).join('.');
+}
+
+function placeholderOf(name: string, names: Record<string, string>): string {
+  const known = Object.entries(names).find(([, used]) => used === name);
+  if (known) return known[0];
+  const placeholder = `#name${Object.keys(names).length}`;
+  names[placeholder] = name;
+  return placeholder;
+}
+
+type Projection = Required<Pick<ScanCommandInput, 'ProjectionExpression' | 'ExpressionAttributeNames'>>;
+
+/** A projection onto the key alone. */
+export function keyProjection({ keySchema }: Pick<ItemWrite, 'keySchema'>): Projection {
+  return projectionOf(keySchema.map(({ name }) => [name]));
+}
+
+/** A projection onto all that a decision needs, the key, the targets and the sources, and onto `more`. */
+export function itemProjection(
+  { keySchema, rule }: Pick<ItemWrite, 'keySchema' | 'rule'>,
+  more: readonly string[] = [],
+): Projection {
+  const names = [...keySchema.map(({ name }) => name), ...rule.targets, ...more];
+  return projectionOf([...names.map(name => [name]), ...rule.sources]);
+}
+
+/** Paths must not overlap in a projection [developer guide], so one below another is left out. */
+function projectionOf(paths: readonly (readonly string[])[]): Projection {
+  const names: Record<string, string> = {};
+  const wanted = paths.filter(
+    (path, index) =>
+      !paths.some((other, at) => isAtOrBelow(path, other) && (path.length > other.length || at < index)),
+  );
   return {
-    ProjectionExpression: names.map(([placeholder]) => placeholder).join(', '),
-    ExpressionAttributeNames: Object.fromEntries(names),
+    ProjectionExpression: wanted.map(path => pathPlaceholder(path, names)).join(', '),
+    ExpressionAttributeNames: names,
   };
+}
+
+function isAtOrBelow(path: readonly string[], other: readonly string[]): boolean {
+  return path.length >= other.length && other.every((name, index) => path[index] === name);
+}
+
+/** What a Scan sends only items by that lack a target; its names are added to those of a projection. */
+export function lackingFilter(
+  { rule }: Pick<ItemWrite, 'rule'>,
+  projection: Projection,
+): Projection & { FilterExpression: string } {
+  const names = { ...projection.ExpressionAttributeNames };
+  const lacking = rule.targets.map(target => `attribute_not_exists(${placeholderOf(target, names)})`);
+  return { ...projection, FilterExpression: lacking.join(' OR '), ExpressionAttributeNames: names };
 }
 
 /** The key of an item: only the key attributes, raw. */
@@ -94,15 +241,27 @@ function attributeOf(item: AttributeMap, name: string): AttributeValue {
   return value;
 }
 
-/** How the operator reads the one write of the run. */
-export function describeWrite(write: ItemWrite, api: WriteApi): string {
-  if (api === 'batch') return updateStatement(write);
-  const { UpdateExpression, ConditionExpression } = updateItemInput(write, placeholderKey(write.keySchema));
-  return `UpdateItem ${UpdateExpression} IF ${ConditionExpression}`
-    .replaceAll('#attribute', write.attribute)
-    .replaceAll('#partitionKey', write.keySchema[0].name);
+/** The write of an item that has every source and no target, each of them an empty string. */
+export function exampleAssignment({ keySchema, rule }: Pick<ItemWrite, 'keySchema' | 'rule'>): Assignment {
+  return {
+    set: Object.fromEntries(rule.targets.map(target => [target, { S: '' }])),
+    sources: rule.sources
+      .filter(([first]) => !keySchema.some(key => key.name === first))
+      .map(path => ({ path, is: 'equal', value: { S: '' } })),
+  };
 }
 
-function placeholderKey(keySchema: KeySchema): AttributeMap {
-  return Object.fromEntries(keySchema.map(({ name }) => [name, { S: '' }]));
+/** How the operator reads the write of the run; for a recipe, the one of {@link exampleAssignment}. */
+export function describeWrite(write: ItemWrite, api: WriteApi): string {
+  const { table, keySchema, rule } = write;
+  const example = exampleAssignment(write);
+  if (api === 'batch') return statementOf({ table, keySchema }, rule.targets, example.sources, 'commas');
+  const key = Object.fromEntries(keySchema.map(({ name }) => [name, { S: '' }]));
+  const { UpdateExpression, ConditionExpression, ExpressionAttributeNames } = updateItemInput(
+    { table, keySchema },
+    key,
+    example,
+  );
+  const text = `UpdateItem ${UpdateExpression} IF ${ConditionExpression}`;
+  return text.replace(/#\w+/g, placeholder => ExpressionAttributeNames?.[placeholder] ?? placeholder);
 }

@@ -1,8 +1,5 @@
+import { decimalValue, isDynamoNumber } from './decimal.ts';
 import { ConfigurationError } from './errors.ts';
-
-/** DynamoDB holds magnitudes from 1E-130 to below 1E126 [developer guide, Data types: Number]. */
-const SMALLEST_NUMBER = 1e-130;
-const NUMBERS_END = 1e126;
 
 const JSON_NUMBER_OR_STRING = /"(?:[^"\\]|\\.)*"|-?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?/g;
 
@@ -39,8 +36,7 @@ function asMap(name: string, value: unknown): unknown {
 
 function refuseChangedNumber(literal: string): void {
   const number = Number(literal);
-  const magnitude = Math.abs(number);
-  if (magnitude >= NUMBERS_END || (magnitude > 0 && magnitude < SMALLEST_NUMBER)) {
+  if (!isDynamoNumber(number)) {
     throw new ConfigurationError(`The number ${literal} is outside of what DynamoDB can hold.`);
   }
   if (decimalValue(literal) !== decimalValue(String(number))) {
@@ -48,15 +44,4 @@ function refuseChangedNumber(literal: string): void {
       `The number ${literal} would become ${number} on its way through JSON; the table would hold another value than you wrote.`,
     );
   }
-}
-
-/** A decimal literal as sign, digits without outer zeros, and exponent: equal text if and only if equal value. */
-function decimalValue(literal: string): string {
-  const [mantissa = '', exponent = '0'] = literal.toLowerCase().replace(/^-/, '').split('e');
-  const [whole = '', fraction = ''] = mantissa.split('.');
-  const digits = `${whole}${fraction}`.replace(/^0+/, '');
-  const significant = digits.replace(/0+$/, '');
-  if (significant === '') return '0';
-  const power = Number(exponent) - fraction.length + (digits.length - significant.length);
-  return `${literal.startsWith('-') ? '-' : ''}${significant}e${power}`;
 }

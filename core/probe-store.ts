@@ -1,4 +1,5 @@
 import type { ControlTable } from './control-table.ts';
+import type { Recipe } from './recipe/recipe.ts';
 import { fromItem, toItem } from './record-item.ts';
 import { type KeySchema, type Rates, type TaskRecord, taskItem, type WriteApi } from './records.ts';
 
@@ -23,7 +24,9 @@ export interface ProbeRecord {
   readonly runId: string;
   readonly table: string;
   readonly attribute: string;
-  readonly value: string;
+  /** JSON; absent with a recipe. */
+  readonly value?: string;
+  readonly recipe?: Recipe;
   readonly keySchema: KeySchema;
   /** The ways of writing to try, on a key that no item has. */
   readonly writeApis: readonly WriteApi[];

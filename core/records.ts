@@ -1,3 +1,5 @@
+import type { Recipe } from './recipe/recipe.ts';
+
 /**
  * The records of the control table: partition key `run`, sort key `item`.
  *
@@ -86,6 +88,24 @@ export interface KeyAttribute {
 export type KeySchema = readonly [KeyAttribute] | readonly [KeyAttribute, KeyAttribute];
 
 export type WriteApi = 'batch' | 'single';
+
+/** The types of which a source's value can be compared in a batch statement. */
+export type SourceType = 'S' | 'N' | 'B' | 'BOOL' | 'SS' | 'NS' | 'BS';
+
+/**
+ * What the engine proof has shown of batch statements beyond one target and no source. What it has not shown is written
+ * by UpdateItem, item by item.
+ */
+export interface BatchForms {
+  /** How several targets are spelled: `SET "a" = ?, "b" = ?`, or a SET for each. */
+  readonly several?: 'commas' | 'clauses';
+  /** Types of a source that has to be as it was read. */
+  readonly sources: readonly SourceType[];
+  /** A source that has to be missing still. */
+  readonly absent?: boolean;
+  /** A source that has to be there still, with whatever value. */
+  readonly present?: boolean;
+}
 
 /** Capacity units a second. */
 export interface Rates {
@@ -188,8 +208,14 @@ export interface RunRecord {
   readonly tableArn: string;
   readonly account: string;
   readonly region: string;
+  /** With a recipe its first target. */
   readonly attribute: string;
-  readonly value: string;
+  /** JSON; absent with a recipe. */
+  readonly value?: string;
+  /** What is set where, if not one value on every item. */
+  readonly recipe?: Recipe;
+  /** Which of a recipe's writes may go in batches. */
+  readonly batchForms?: BatchForms;
   readonly keySchema: KeySchema;
   readonly totalSegments: number;
   /** How many tasks run at most at the same time. */
@@ -270,6 +296,10 @@ export interface Counters {
   readonly alreadySet: number;
   readonly deleted: number;
   readonly quarantined: number;
+  /** Lacked a target when read, or when it was to be written, and was not in scope; not part of `matched`. */
+  readonly outOfScope: number;
+  /** How often an item's values were computed again, since its sources had changed before its write. */
+  readonly recomputed: number;
   readonly readUnits: number;
   readonly writeUnits: number;
 }
@@ -281,6 +311,8 @@ export const NO_COUNTERS: Counters = {
   alreadySet: 0,
   deleted: 0,
   quarantined: 0,
+  outOfScope: 0,
+  recomputed: 0,
   readUnits: 0,
   writeUnits: 0,
 };
@@ -293,6 +325,9 @@ export function addCounters(a: Counters, b: Counters): Counters {
     alreadySet: a.alreadySet + b.alreadySet,
     deleted: a.deleted + b.deleted,
     quarantined: a.quarantined + b.quarantined,
+    // Records of runs before recipes have neither.
+    outOfScope: (a.outOfScope ?? 0) + (b.outOfScope ?? 0),
+    recomputed: (a.recomputed ?? 0) + (b.recomputed ?? 0),
     readUnits: a.readUnits + b.readUnits,
     writeUnits: a.writeUnits + b.writeUnits,
   };
@@ -441,7 +476,10 @@ export interface QuarantineRecord {
   readonly segment: number;
   readonly at: string;
   /** How a later try ended; absent while the item lacks the attribute. */
-  readonly resolved?: { readonly outcome: 'updated' | 'alreadySet' | 'deleted'; readonly at: string };
+  readonly resolved?: {
+    readonly outcome: 'updated' | 'alreadySet' | 'deleted' | 'outOfScope';
+    readonly at: string;
+  };
 }
 
 export interface VerificationRecord {

@@ -14,9 +14,10 @@ export interface TaskEnvironment {
   readonly segments: readonly number[];
   readonly totalSegments: number;
   readonly table: string;
-  readonly attribute: string;
+  /** Absent, as the value is, when the run has a recipe: that stands in the run record. */
+  readonly attribute?: string;
   /** The value to set, as the JSON text that the operator gave. */
-  readonly value: string;
+  readonly value?: string;
   readonly controlTable: string;
   readonly namespace: string;
 }
@@ -45,10 +46,19 @@ const variables = z
       `is not between 1 and ${MAX_TOTAL_SEGMENTS}`,
     ),
     FLEETFILL_TABLE: required,
-    FLEETFILL_ATTRIBUTE: required,
-    FLEETFILL_VALUE: json,
+    FLEETFILL_ATTRIBUTE: required.optional(),
+    FLEETFILL_VALUE: json.optional(),
     FLEETFILL_CONTROL_TABLE: required,
     FLEETFILL_NAMESPACE: required,
+  })
+  .check(({ value, issues }) => {
+    const alone = ['FLEETFILL_ATTRIBUTE', 'FLEETFILL_VALUE'] as const;
+    const unset = alone.filter(name => value[name] === undefined);
+    const [name] = unset;
+    if (unset.length === 1 && name !== undefined) {
+      const message = 'is not set, and the other one is: both are, or neither for a run with a recipe';
+      issues.push({ code: 'custom', input: undefined, path: [name], message });
+    }
   })
   .check(({ value, issues }) => {
     // Called for a list that could not be read too, which is then still text.
@@ -102,8 +112,8 @@ export function parseTaskEnvironment(
     segments: given.FLEETFILL_SEGMENTS,
     totalSegments: given.FLEETFILL_TOTAL_SEGMENTS,
     table: given.FLEETFILL_TABLE,
-    attribute: given.FLEETFILL_ATTRIBUTE,
-    value: given.FLEETFILL_VALUE,
+    ...(given.FLEETFILL_ATTRIBUTE !== undefined && { attribute: given.FLEETFILL_ATTRIBUTE }),
+    ...(given.FLEETFILL_VALUE !== undefined && { value: given.FLEETFILL_VALUE }),
     controlTable: given.FLEETFILL_CONTROL_TABLE,
     namespace: given.FLEETFILL_NAMESPACE,
   };
@@ -111,7 +121,7 @@ export function parseTaskEnvironment(
 
 /** The inverse of {@link parseTaskEnvironment}, as the container overrides of RunTask want it. */
 export function encodeTaskEnvironment(task: TaskEnvironment): { name: string; value: string }[] {
-  const values: Record<keyof typeof variables.shape, string> = {
+  const values: Record<keyof typeof variables.shape, string | undefined> = {
     FLEETFILL_RUN_ID: task.runId,
     FLEETFILL_LAUNCH: task.launchId,
     FLEETFILL_SEGMENTS: task.segments.join(','),
@@ -122,5 +132,5 @@ export function encodeTaskEnvironment(task: TaskEnvironment): { name: string; va
     FLEETFILL_CONTROL_TABLE: task.controlTable,
     FLEETFILL_NAMESPACE: task.namespace,
   };
-  return Object.entries(values).map(([name, value]) => ({ name, value }));
+  return Object.entries(values).flatMap(([name, value]) => (value === undefined ? [] : [{ name, value }]));
 }

@@ -23,7 +23,15 @@ export async function writeCanary(
   };
   const reply = await scanPage(options, first, work, signal);
   work.tally.add({ scanned: reply.ScannedCount ?? 0 });
-  const page: Page = { unsettled: keys.length, lastEvaluatedKey: undefined };
+  const items = keys.map(decodeKey);
+  const page: Page = { unsettled: items.length, lastEvaluatedKey: undefined };
   work.append(page);
-  await queueItems(options, work, page, keys.map(decodeKey), signal);
+  if (items.length === 0) return;
+  const { rule } = options.table.write;
+  const decided = items.map(key => {
+    // Of a constant the key says enough; a recipe's items are read by their writers first.
+    const decision = rule.sources.length === 0 ? rule.decide(key) : undefined;
+    return { key, assignment: decision?.kind === 'write' ? decision.assignment : undefined };
+  });
+  await queueItems(options, work, page, decided, signal);
 }

@@ -1,11 +1,12 @@
 import { randomBytes, randomUUID } from 'node:crypto';
 import type { AttributeValue } from '@aws-sdk/client-dynamodb';
-import { type AttributeMap, encodeAttributeMap, parseJsonValue } from '../core/attribute-value.ts';
+import { type AttributeMap, encodeAttributeMap } from '../core/attribute-value.ts';
 import { describeError } from '../core/errors.ts';
-import type { ItemWrite } from '../core/item-write.ts';
+import { exampleAssignment, type ItemWrite } from '../core/item-write.ts';
 import { MetricsPublisher } from '../core/metrics-publisher.ts';
 import { type ProbeRecord, type ProbeStep, ProbeStore } from '../core/probe-store.ts';
 import { RateControl } from '../core/rate/rate-control.ts';
+import { loadRule } from '../core/recipe/load.ts';
 import type { KeyType, WriteApi } from '../core/records.ts';
 import { settleStatement } from '../core/settle.ts';
 import { TaskStore } from '../core/task-store.ts';
@@ -82,8 +83,7 @@ async function tryEverything(
   const write: ItemWrite = {
     table: task.table,
     keySchema,
-    attribute: task.attribute,
-    value: parseJsonValue(task.value),
+    rule: await loadRule({ ...task, recipe: probe.recipe }, keySchema),
   };
   const table = new UserTable({
     client: dataPlane(() => authority.assertHeld()),
@@ -112,7 +112,7 @@ async function tryEverything(
       limit: PAGE_ITEMS,
     };
     const { ScannedCount = 0, Count = 0 } = await table.scan(position, NOBODY, signal);
-    return `${ScannedCount} items read in segment ${position.segment} of ${position.totalSegments}, ${Count} without "${task.attribute}"`;
+    return `${ScannedCount} items read in segment ${position.segment} of ${position.totalSegments}, ${Count} without "${write.rule.targets.join('" or "')}"`;
   });
   await step('read-back', async () => {
     if (!(await absent()))
@@ -158,15 +158,16 @@ async function refusedWrite(
   key: AttributeMap,
   signal: AbortSignal,
 ): Promise<void> {
+  const item = { key, assignment: exampleAssignment(table.write) };
   const wrong = 'The write was accepted, although no item has the key.';
   if (api === 'batch') {
-    const [error] = await table.writeBatch([key], NOBODY, signal);
+    const [error] = await table.writeBatch([item], NOBODY, signal);
     if (error === undefined) throw new Error(wrong);
     if (settleStatement(error).kind !== 'refused') throw new Error(`${error.Code}: ${error.Message}`);
     return;
   }
   try {
-    await table.writeSingle(key, NOBODY, signal);
+    await table.writeSingle(item, NOBODY, signal);
   } catch (error) {
     if (error instanceof Error && error.name === 'ConditionalCheckFailedException') return;
     throw error;

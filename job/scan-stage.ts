@@ -4,10 +4,12 @@ import type { RateControl } from '../core/rate/rate-control.ts';
 import { type Persistence, retryUntilAnswered } from '../core/retry-until-answered.ts';
 import { endsInDoubt, MOST_RESTARTS } from '../core/scan-end.ts';
 import type { UndoLogWriter } from '../core/undo/log-writer.ts';
+import { type DecidedItem, decidePage } from './decide-page.ts';
+import { logItems } from './log-items.ts';
 import type { SegmentWork } from './segment-work.ts';
 import type { Page } from './settled-prefix.ts';
 import type { ScanPosition, UserTable } from './user-table.ts';
-import type { WriteQueue } from './write-queue.ts';
+import { type WriteQueue, workItem } from './write-queue.ts';
 
 /** While this many pages of a segment are open, the next one is not read. */
 const OPEN_PAGES = 2;
@@ -36,7 +38,7 @@ export interface ScanStageOptions {
 }
 
 /**
- * Reads a segment from its checkpoint to its end and hands the keys that lack the attribute to the writers. The
+ * Reads a segment from its checkpoint to its end and hands the items that lack a target to the writers. The
  * next page is read while the last ones are written.
  * @throws SystemicError when the table refuses the Scan for good; the signal's reason when it aborts.
  */
@@ -69,20 +71,20 @@ export async function scanSegment(
       position = { ...position, exclusiveStartKey: undefined };
       continue;
     }
-    const keys = reply.Items ?? [];
+    const { items, outOfScope } = decidePage(options.table.write, reply.Items ?? []);
     const page: Page = {
-      unsettled: keys.length,
+      unsettled: items.length,
       lastEvaluatedKey: reply.LastEvaluatedKey && encodeAttributeMap(reply.LastEvaluatedKey),
     };
-    work.tally.add({ scanned: reply.ScannedCount ?? 0 });
+    work.tally.add({ scanned: reply.ScannedCount ?? 0, ...(outOfScope > 0 && { outOfScope }) });
     work.append(page);
     if (options.dryRun) {
-      if (keys.length > 0) work.pass(page, keys.length);
-    } else await queueItems(options, work, page, keys, signal);
+      if (items.length > 0) work.pass(page, items.length);
+    } else await queueItems(options, work, page, items, signal);
     if (!reply.LastEvaluatedKey) return;
     most *= PAGE_GROWTH;
-    const items = Math.min(most, pageItems(options));
-    const limit = items >= WHOLE_PAGE_ITEMS ? undefined : items;
+    const next = Math.min(most, pageItems(options));
+    const limit = next >= WHOLE_PAGE_ITEMS ? undefined : next;
     position = { ...position, exclusiveStartKey: reply.LastEvaluatedKey, limit };
   }
 }
@@ -95,22 +97,13 @@ export async function queueItems(
   { queue, undoLog }: Pick<ScanStageOptions, 'queue' | 'undoLog'>,
   work: SegmentWork,
   page: Page,
-  keys: readonly AttributeMap[],
+  items: readonly DecidedItem[],
   signal: AbortSignal,
 ): Promise<void> {
-  if (keys.length === 0) return;
-  const entries = await undoLog?.put(work.segment, undoLog.entriesOf(keys), signal);
-  queue.add(
-    keys.map((key, index) => ({
-      key,
-      page,
-      work,
-      tries: 0,
-      internalErrors: 0,
-      unexplainedRefusals: 0,
-      entry: entries?.[index],
-    })),
-  );
+  if (items.length === 0) return;
+  const found = items.map(item => workItem({ ...item, page, work }));
+  await logItems(undoLog, work.segment, found, signal);
+  queue.add(found);
 }
 
 /** One page, however often it takes. */

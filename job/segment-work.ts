@@ -78,6 +78,12 @@ export class SegmentWork {
     if (this.#prefix.settle(page, items)) this.#progressed();
   }
 
+  /** An item of the page was to be written and is out of scope by now. */
+  leaveScope(page: Page): void {
+    this.tally.add({ outOfScope: 1 });
+    if (this.#prefix.settle(page, 1)) this.#progressed();
+  }
+
   /** Items that nothing was to be done with, in a dry run. */
   pass(page: Page, items: number): void {
     this.tally.add({ matched: items });

@@ -79,11 +79,11 @@ export function backfillStages(
   }: StagesOptions & { readonly undoLog: UndoLogWriter | undefined },
   signal: AbortSignal,
 ): Stages {
-  const { writeApi, attribute, dryRun, totalSegments, limit } = run;
+  const { writeApi, batchForms, dryRun, totalSegments, limit } = run;
   const queue = new WriteQueue();
   const quarantine = new QuarantineStore(controlTable);
   const stage = new WriteStage({
-    ...{ table, queue, rate, quarantine, clock, undoLog, writeApi, attribute, onUnrecorded },
+    ...{ table, queue, rate, quarantine, clock, undoLog, writeApi, batchForms, onUnrecorded },
     runId: run.runId,
   });
   const scan: ScanStageOptions = { table, queue, rate, clock, dryRun, totalSegments, undoLog };

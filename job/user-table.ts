@@ -14,14 +14,18 @@ import { type Clock, systemClock } from '../core/clock.ts';
 import {
   batchStatementFactory,
   type ItemWrite,
+  itemProjection,
   keyOf,
   keyProjection,
+  lackingFilter,
   updateItemInput,
 } from '../core/item-write.ts';
 import { Patience } from '../core/rate/patience.ts';
 import type { RateControl } from '../core/rate/rate-control.ts';
+import type { BatchForms } from '../core/records.ts';
 import { readTargetsInput, removeItemInput, type Standing, standingOf } from '../core/undo/item-removal.ts';
 import type { LoggedValue } from '../core/undo/log-reader.ts';
+import type { Assignment } from '../core/write-rule.ts';
 import type { Authority } from './authority.ts';
 import type { SegmentCounters } from './segment-counters.ts';
 
@@ -34,12 +38,20 @@ export interface ScanPosition {
   readonly limit: number | undefined;
 }
 
-/** What stands where a refused item was. */
-export type ReadBack = 'has-attribute' | 'lacks-attribute' | 'absent';
+/** What stands at a key: the item as far as the run's rule reads it. */
+export type ReadBack = AttributeMap | 'absent';
+
+/** One item, and what is to be done with it. */
+export interface ItemAssignment {
+  readonly key: AttributeMap;
+  readonly assignment: Assignment;
+}
 
 export interface UserTableOptions {
   readonly client: DynamoDBClient;
   readonly write: ItemWrite;
+  /** The forms of a batch statement that were proved; one target without sources where there is nothing more. */
+  readonly batchForms?: BatchForms | undefined;
   readonly authority: Authority;
   readonly rate: RateControl;
   readonly clock?: Clock;
@@ -62,18 +74,22 @@ export interface ConsumptionOwner {
  */
 export class UserTable {
   readonly #options: UserTableOptions;
-  readonly #statement: (key: AttributeMap) => BatchStatementRequest;
+  readonly #statement: (key: AttributeMap, assignment: Assignment) => BatchStatementRequest;
   readonly #scans: Patience;
   readonly #writes: Patience;
   readonly #readBacks: Patience;
 
   constructor(options: UserTableOptions) {
     this.#options = options;
-    this.#statement = batchStatementFactory(options.write);
+    this.#statement = batchStatementFactory(options.write, options.batchForms);
     const { clock = systemClock, onSlow = () => {} } = options;
     this.#scans = new Patience({ clock, what: 'Scan', onSlow });
     this.#writes = new Patience({ clock, what: 'write', onSlow });
     this.#readBacks = new Patience({ clock, what: 'BatchGetItem', onSlow });
+  }
+
+  get write(): ItemWrite {
+    return this.#options.write;
   }
 
   async scan(
@@ -82,7 +98,10 @@ export class UserTable {
     signal: AbortSignal,
   ): Promise<ScanCommandOutput> {
     const { client, write, rate } = this.#options;
-    const { ProjectionExpression, ExpressionAttributeNames } = keyProjection(write, false);
+    const { rule } = write;
+    // The key is all that a constant needs of an item.
+    const onlyKeys = rule.sources.length === 0 && rule.targets.length === 1;
+    const projection = onlyKeys ? keyProjection(write) : itemProjection(write);
     const command = new ScanCommand({
       TableName: write.table,
       Segment: position.segment,
@@ -90,9 +109,7 @@ export class UserTable {
       ExclusiveStartKey: position.exclusiveStartKey,
       Limit: position.limit,
       Select: 'SPECIFIC_ATTRIBUTES',
-      ProjectionExpression,
-      FilterExpression: 'attribute_not_exists(#attribute)',
-      ExpressionAttributeNames: { ...ExpressionAttributeNames, '#attribute': write.attribute },
+      ...lackingFilter(write, projection),
       ReturnConsumedCapacity: 'TOTAL',
     });
     let reserved = 0;
@@ -114,7 +131,7 @@ export class UserTable {
 
   /** The error of each statement, in order; undefined where the item was set. */
   async writeBatch(
-    keys: readonly AttributeMap[],
+    items: readonly ItemAssignment[],
     owner: ConsumptionOwner,
     signal: AbortSignal,
   ): Promise<(BatchStatementError | undefined)[]> {
@@ -123,21 +140,25 @@ export class UserTable {
     let startedAt = 0;
     const reply = await this.#writes.send(
       async () => {
-        reserved = await this.#admitWrite(keys.length, signal);
+        reserved = await this.#admitWrite(items.length, signal);
         startedAt = performance.now();
       },
       abortSignal => {
-        const Statements = keys.map(this.#statement);
+        const Statements = items.map(({ key, assignment }) => this.#statement(key, assignment));
         const command = new BatchExecuteStatementCommand({ Statements, ReturnConsumedCapacity: 'TOTAL' });
         return client.send(command, { abortSignal });
       },
     );
-    this.#written(startedAt, reserved, keys.length, reply.ConsumedCapacity, owner);
+    this.#written(startedAt, reserved, items.length, reply.ConsumedCapacity, owner);
     return (reply.Responses ?? []).map(response => response.Error);
   }
 
   /** Sets one item. A refusal is thrown, with the item that stands there. */
-  async writeSingle(key: AttributeMap, owner: ConsumptionOwner, signal: AbortSignal): Promise<void> {
+  async writeSingle(
+    { key, assignment }: ItemAssignment,
+    owner: ConsumptionOwner,
+    signal: AbortSignal,
+  ): Promise<void> {
     const { client, write, rate } = this.#options;
     let reserved = 0;
     let startedAt = 0;
@@ -147,7 +168,8 @@ export class UserTable {
           reserved = await this.#admitWrite(1, signal);
           startedAt = performance.now();
         },
-        abortSignal => client.send(new UpdateItemCommand(updateItemInput(write, key)), { abortSignal }),
+        abortSignal =>
+          client.send(new UpdateItemCommand(updateItemInput(write, key, assignment)), { abortSignal }),
       )
       .catch((error: unknown) => {
         if (isRefusal(error)) owner.tally.add({ writeUnits: rate.settleRefusal(reserved) });
@@ -165,7 +187,7 @@ export class UserTable {
     const { client, write, rate } = this.#options;
     const command = new BatchGetItemCommand({
       RequestItems: {
-        [write.table]: { Keys: [...keys], ConsistentRead: true, ...keyProjection(write, true) },
+        [write.table]: { Keys: [...keys], ConsistentRead: true, ...itemProjection(write) },
       },
       ReturnConsumedCapacity: 'TOTAL',
     });
@@ -179,10 +201,7 @@ export class UserTable {
     const answered = keys.length - (reply.UnprocessedKeys?.[write.table]?.Keys?.length ?? 0);
     owner.tally.add({ readUnits: rate.settleReads(reserved, sumOf(reply.ConsumedCapacity), answered) });
     const standing = new Map(
-      (reply.Responses?.[write.table] ?? []).map(item => [
-        this.#identity(item),
-        Object.hasOwn(item, write.attribute),
-      ]),
+      (reply.Responses?.[write.table] ?? []).map(item => [this.#identity(item), item]),
     );
     const unanswered = new Set(
       (reply.UnprocessedKeys?.[write.table]?.Keys ?? []).map(key => this.#identity(key)),
@@ -190,10 +209,7 @@ export class UserTable {
     return new Map(
       keys
         .filter(key => !unanswered.has(this.#identity(key)))
-        .map(key => {
-          const has = standing.get(this.#identity(key));
-          return [key, has === undefined ? 'absent' : has ? 'has-attribute' : 'lacks-attribute'];
-        }),
+        .map(key => [key, standing.get(this.#identity(key)) ?? 'absent']),
     );
   }
 

@@ -2,7 +2,6 @@ import { randomUUID } from 'node:crypto';
 import type { CloudWatchClient } from '@aws-sdk/client-cloudwatch';
 import type { DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import { askControlTable } from '../core/ask-control-table.ts';
-import { parseJsonValue } from '../core/attribute-value.ts';
 import type { Clock } from '../core/clock.ts';
 import { checkpointIntervalMs, SEGMENTS_AT_A_TIME } from '../core/control-pace.ts';
 import type { ControlTable } from '../core/control-table.ts';
@@ -11,13 +10,14 @@ import type { ItemWrite } from '../core/item-write.ts';
 import { MetricsPublisher } from '../core/metrics-publisher.ts';
 import { ProbeStore } from '../core/probe-store.ts';
 import { RateControl } from '../core/rate/rate-control.ts';
+import { loadRule } from '../core/recipe/load.ts';
 import type { RunRecord, TaskEnd, TaskRecord } from '../core/records.ts';
 import { RunStore } from '../core/run-store.ts';
 import { SegmentStore } from '../core/segment-store.ts';
 import type { TaskEnvironment } from '../core/task-environment.ts';
 import { TaskStore } from '../core/task-store.ts';
-
 import type { UndoLogWriter } from '../core/undo/log-writer.ts';
+import type { WriteRule } from '../core/write-rule.ts';
 import { Authority, START_PATIENCE_MS } from './authority.ts';
 
 import type { Logger } from './log.ts';
@@ -80,12 +80,14 @@ export async function runWorker(options: WorkerOptions): Promise<number> {
     if (probe) return runProbe(options, probe);
     throw new ConfigurationError(`There is no run ${task.runId} in the control table ${controlTable.name}.`);
   }
-  return new Worker(options, run, new TaskStore(options.heartbeats ?? controlTable), log).work();
+  const rule = await loadRule({ ...task, recipe: run.recipe }, run.keySchema);
+  return new Worker(options, run, rule, new TaskStore(options.heartbeats ?? controlTable), log).work();
 }
 
 class Worker {
   readonly #options: WorkerOptions;
   readonly #run: RunRecord;
+  readonly #rule: WriteRule;
   readonly #tasks: TaskStore;
   readonly #segments: SegmentStore;
   readonly #log: Logger;
@@ -97,10 +99,11 @@ class Worker {
   #undoLog: UndoLogWriter | undefined;
   readonly #trouble: Trouble;
 
-  constructor(options: WorkerOptions, run: RunRecord, tasks: TaskStore, log: Logger) {
+  constructor(options: WorkerOptions, run: RunRecord, rule: WriteRule, tasks: TaskStore, log: Logger) {
     const { task, clock, controlTable, cloudWatch, stop } = options;
     this.#options = options;
     this.#run = run;
+    this.#rule = rule;
     this.#tasks = tasks;
     this.#log = log;
     this.#segments = new SegmentStore(controlTable);
@@ -271,12 +274,12 @@ class Worker {
     const write: ItemWrite = {
       table: task.table,
       keySchema: this.#run.keySchema,
-      attribute: task.attribute,
-      value: parseJsonValue(task.value),
+      rule: this.#rule,
     };
     return new UserTable({
       client: dataPlane(() => this.#authority.assertHeld()),
       write,
+      batchForms: this.#run.batchForms,
       authority: this.#authority,
       rate: this.#rate,
       onWriteLatency: ms => {

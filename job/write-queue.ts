@@ -1,5 +1,6 @@
 import type { AttributeMap } from '../core/attribute-value.ts';
 import type { LogReference } from '../core/undo/log-writer.ts';
+import type { Assignment } from '../core/write-rule.ts';
 import type { SegmentWork } from './segment-work.ts';
 import type { Page } from './settled-prefix.ts';
 
@@ -8,16 +9,25 @@ export interface WorkItem {
   readonly key: AttributeMap;
   readonly page: Page;
   readonly work: SegmentWork;
+  /** What is to be written; undefined where the item, as it was read, has no values that could be. */
+  assignment: Assignment | undefined;
   /** Tries so far that ended without an outcome, for the backoff. */
   tries: number;
   /** Of these, the ones that ended in an internal error of this very item. */
   internalErrors: number;
   /** Tries that were refused although the item was there and lacked the attribute. */
   unexplainedRefusals: number;
-  /** Its entry in the undo log, where the run keeps one. */
-  readonly entry?: LogReference | undefined;
-  /** A request that may have set it was never answered. */
+  /** How often its values were computed again, since its sources had changed. */
+  recomputations: number;
+  /** Its entry in the undo log, where the run keeps one and there is something to write. */
+  entry?: LogReference | undefined;
+  /** A request that may have set what the entry says was never answered. */
   unanswered?: boolean;
+}
+
+/** An item as it begins its way. */
+export function workItem(from: Pick<WorkItem, 'key' | 'page' | 'work' | 'assignment'>): WorkItem {
+  return { ...from, tries: 0, internalErrors: 0, unexplainedRefusals: 0, recomputations: 0 };
 }
 
 /** Items that wait for a writer, first come first served; those to be tried again go first. */

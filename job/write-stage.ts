@@ -1,15 +1,16 @@
 import { setMaxListeners } from 'node:events';
-import type { AttributeValue } from '@aws-sdk/client-dynamodb';
 import { type AttributeMap, encodeAttributeMap } from '../core/attribute-value.ts';
 import { backoffMs } from '../core/backoff.ts';
 import type { Clock } from '../core/clock.ts';
 import { AuthorityLostError, describeError, SystemicError } from '../core/errors.ts';
-import { MAX_BATCH_STATEMENTS } from '../core/item-write.ts';
+import { isBatchable, MAX_BATCH_STATEMENTS, PLAIN_FORMS } from '../core/item-write.ts';
 import type { QuarantineStore } from '../core/quarantine-store.ts';
 import type { RateControl } from '../core/rate/rate-control.ts';
-import type { WriteApi } from '../core/records.ts';
+import type { BatchForms, WriteApi } from '../core/records.ts';
 import { settleCall, settleStatement, type Verdict } from '../core/settle.ts';
 import type { UndoLogWriter } from '../core/undo/log-writer.ts';
+import { type Assignment, sameAssignment } from '../core/write-rule.ts';
+import { logItems } from './log-items.ts';
 import type { ItemOutcome } from './segment-counters.ts';
 import type { ReadBack, UserTable } from './user-table.ts';
 import type { WorkItem, WriteQueue } from './write-queue.ts';
@@ -29,6 +30,9 @@ const MAX_UNEXPLAINED_REFUSALS = 4;
 /** So many of those without one success between them are not about the items. */
 const SYSTEMIC_REFUSALS = 25;
 
+/** An item whose sources have changed before each of so many writes, with backoff between them, never rests. */
+const MOST_RECOMPUTATIONS = 20;
+
 export interface WriteStageOptions {
   readonly table: UserTable;
   readonly queue: WriteQueue;
@@ -37,11 +41,15 @@ export interface WriteStageOptions {
   readonly clock: Clock;
   readonly runId: string;
   readonly writeApi: WriteApi;
-  readonly attribute: string;
+  /** With `batch`: what else than one target without sources may go in one. */
+  readonly batchForms?: BatchForms | undefined;
   readonly undoLog?: UndoLogWriter | undefined;
   /** Hears why an item's record could not be written to the quarantine. */
   readonly onUnrecorded?: (reason: string, tries: number) => void;
 }
+
+/** An item with values to write. */
+type ComputedItem = WorkItem & { readonly assignment: Assignment };
 
 /**
  * Takes items from the queue and brings each to an outcome: updated, already set, deleted, or quarantined. What
@@ -75,26 +83,36 @@ export class WriteStage {
       await rate.writesInFlight.enter();
       try {
         if (queue.closed || signal.aborted) return;
-        const batch = queue.take(writeApi === 'batch' ? rate.batchItems(MAX_BATCH_STATEMENTS) : 1);
-        const [head] = batch;
-        if (head === undefined) continue;
-        await (writeApi === 'batch' ? this.#writeBatch(batch, signal) : this.#writeSingle(head, signal));
+        const items = queue.take(writeApi === 'batch' ? rate.batchItems(MAX_BATCH_STATEMENTS) : 1);
+        await this.#writeItems(items, signal);
       } finally {
         rate.writesInFlight.leave();
       }
     }
   }
 
-  async #writeBatch(batch: readonly WorkItem[], signal: AbortSignal): Promise<void> {
+  /** Each item by the form of its write: in one batch, alone, or not yet where there is nothing to write. */
+  async #writeItems(items: readonly WorkItem[], signal: AbortSignal): Promise<void> {
+    const { writeApi, batchForms = PLAIN_FORMS } = this.#options;
+    const batch: ComputedItem[] = [];
+    const alone: ComputedItem[] = [];
+    const uncomputed: WorkItem[] = [];
+    for (const item of items) {
+      if (!isComputed(item)) uncomputed.push(item);
+      else if (writeApi === 'batch' && isBatchable(item.assignment, batchForms)) batch.push(item);
+      else alone.push(item);
+    }
+    if (batch.length > 0) await this.#writeBatch(batch, signal);
+    for (const item of alone) await this.#writeSingle(item, signal);
+    if (uncomputed.length > 0) await this.#settleRefused(uncomputed, signal);
+  }
+
+  async #writeBatch(batch: readonly ComputedItem[], signal: AbortSignal): Promise<void> {
     const [head] = batch;
     if (head === undefined) return;
     let errors: Awaited<ReturnType<UserTable['writeBatch']>>;
     try {
-      errors = await this.#options.table.writeBatch(
-        batch.map(item => item.key),
-        head.work,
-        signal,
-      );
+      errors = await this.#options.table.writeBatch(batch, head.work, signal);
     } catch (error) {
       return this.#settleFailedCall(error, batch, signal);
     }
@@ -116,22 +134,22 @@ export class WriteStage {
     if (refused.length > 0) await this.#settleRefused(refused, signal);
   }
 
-  async #writeSingle(item: WorkItem, signal: AbortSignal): Promise<void> {
+  async #writeSingle(item: ComputedItem, signal: AbortSignal): Promise<void> {
     try {
-      await this.#options.table.writeSingle(item.key, item.work, signal);
+      await this.#options.table.writeSingle(item, item.work, signal);
     } catch (error) {
       const standing = refusedItem(error);
       if (!standing) return this.#settleFailedCall(error, [item], signal);
-      return this.#settleReadBack(
-        item,
-        Object.hasOwn(standing, this.#options.attribute) ? 'has-attribute' : 'lacks-attribute',
-        signal,
-      );
+      return this.#settleReadBack(item, standing, signal);
     }
     this.#settleUpdated([item]);
   }
 
-  async #settleFailedCall(error: unknown, batch: readonly WorkItem[], signal: AbortSignal): Promise<void> {
+  async #settleFailedCall(
+    error: unknown,
+    batch: readonly ComputedItem[],
+    signal: AbortSignal,
+  ): Promise<void> {
     // Not sent, or the stage is ending: the items have no outcome, and their pages stay open.
     if (signal.aborted) return;
     if (error instanceof AuthorityLostError) return this.#options.queue.addAgain(batch);
@@ -161,8 +179,8 @@ export class WriteStage {
       }
       case 'bisect': {
         const half = Math.ceil(batch.length / 2);
-        await this.#writeBatch(batch.slice(0, half), signal);
-        await this.#writeBatch(batch.slice(half), signal);
+        await this.#writeItems(batch.slice(0, half), signal);
+        await this.#writeItems(batch.slice(half), signal);
         return;
       }
       case 'quarantine':
@@ -173,7 +191,10 @@ export class WriteStage {
     }
   }
 
-  /** Which of the refused items have the attribute by now, which are gone, and which were refused for no reason. */
+  /**
+   * Which of the refused items have every target by now, which are gone or out of scope, which have other sources, and
+   * which were refused for no reason.
+   */
   async #settleRefused(refused: readonly WorkItem[], signal: AbortSignal): Promise<void> {
     const [head] = refused;
     if (head === undefined) return;
@@ -219,18 +240,54 @@ export class WriteStage {
   }
 
   async #settleReadBack(item: WorkItem, found: ReadBack, signal: AbortSignal): Promise<void> {
-    if (found !== 'lacks-attribute') {
+    if (found === 'absent') {
       this.#notSet(item);
-      item.work.settle(item.page, found === 'absent' ? 'deleted' : 'alreadySet', 1);
+      item.work.settle(item.page, 'deleted', 1);
       return;
     }
+    const decision = this.#options.table.write.rule.decide(found);
+    switch (decision.kind) {
+      case 'has-targets':
+        this.#notSet(item);
+        item.work.settle(item.page, 'alreadySet', 1);
+        return;
+      case 'out-of-scope':
+        this.#notSet(item);
+        item.work.leaveScope(item.page);
+        return;
+      case 'not-computable':
+        return this.#quarantine(item, decision.reason, signal);
+      case 'write':
+        return item.assignment && sameAssignment(item.assignment, decision.assignment)
+          ? this.#settleUnexplained(item, signal)
+          : this.#writeRecomputed(item, decision.assignment, signal);
+    }
+  }
+
+  /** The item's sources are not what they were: it gets its new values, as long as it rests at some time. */
+  async #writeRecomputed(item: WorkItem, assignment: Assignment, signal: AbortSignal): Promise<void> {
+    item.recomputations += 1;
+    item.tries += 1;
+    item.work.tally.add({ recomputed: 1 });
+    if (item.recomputations > MOST_RECOMPUTATIONS) {
+      const reason = `its sources changed before each of ${MOST_RECOMPUTATIONS} writes`;
+      return this.#quarantine(item, reason, signal);
+    }
+    this.#notSet(item);
+    item.assignment = assignment;
+    await logItems(this.#options.undoLog, item.work.segment, [item], signal);
+    // The first time there is nothing to wait for.
+    this.#tryAgain([item], signal, item.recomputations === 1 ? 0 : backoffMs(item.recomputations));
+  }
+
+  async #settleUnexplained(item: WorkItem, signal: AbortSignal): Promise<void> {
     item.tries += 1;
     item.unexplainedRefusals += 1;
     if (item.unexplainedRefusals < MAX_UNEXPLAINED_REFUSALS) return this.#tryAgain([item], signal);
     this.#refusalsInARow += 1;
     if (this.#updates === 0 || this.#refusalsInARow >= SYSTEMIC_REFUSALS) {
       throw new SystemicError(
-        `DynamoDB refused to set "${this.#options.attribute}" on an item that is there and lacks it: ` +
+        `DynamoDB refused to set "${this.#options.table.write.rule.targets.join('", "')}" on an item that is there and lacks it: ` +
           `${encodeAttributeMap(item.key)}. The condition does not mean here what it must mean.`,
       );
     }
@@ -294,6 +351,10 @@ function mayHaveWritten(verdict: Verdict): boolean {
   return verdict.kind === 'retry' && (verdict.cause === 'transport' || verdict.cause === 'internal');
 }
 
+function isComputed(item: WorkItem): item is ComputedItem {
+  return item.assignment !== undefined;
+}
+
 /** One settlement for each run of items of the same page, not one for each item. */
 function settleByPage(items: readonly WorkItem[], outcome: ItemOutcome): void {
   let from = 0;
@@ -306,7 +367,7 @@ function settleByPage(items: readonly WorkItem[], outcome: ItemOutcome): void {
 }
 
 /** The item that made a condition fail, where the service sent it along. */
-function refusedItem(error: unknown): Record<string, AttributeValue> | undefined {
+function refusedItem(error: unknown): AttributeMap | undefined {
   if (!(error instanceof Error) || error.name !== 'ConditionalCheckFailedException') return undefined;
-  return (error as { Item?: Record<string, AttributeValue> }).Item;
+  return (error as { Item?: AttributeMap }).Item;
 }

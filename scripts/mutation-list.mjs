@@ -182,8 +182,8 @@ export const MUTATIONS = [
     edits: [
       {
         file: 'core/item-write.ts',
-        from: '" IS MISSING`;',
-        to: '" IS MISSING`.replace(/ AND "[^"]*" IS MISSING$/, "");',
+        from: '...targets.map(target =>',
+        to: '...[].map(target =>',
       },
     ],
     test: reliability(2),
@@ -193,8 +193,8 @@ export const MUTATIONS = [
     edits: [
       {
         file: 'core/item-write.ts',
-        from: '" IS MISSING`;',
-        to: '" IS MISSING`.replace(/ AND "[^"]*" IS MISSING$/, "");',
+        from: '...targets.map(target =>',
+        to: '...[].map(target =>',
       },
       BLIND_PROOF,
     ],
@@ -205,8 +205,8 @@ export const MUTATIONS = [
     edits: [
       {
         file: 'core/item-write.ts',
-        from: "'attribute_exists(#partitionKey) AND attribute_not_exists(#attribute)'",
-        to: "'attribute_exists(#partitionKey) OR attribute_not_exists(#attribute)'",
+        from: 'conditions.push(`attribute_not_exists(#target',
+        to: 'void (`attribute_not_exists(#target',
       },
       BLIND_PROOF,
     ],
@@ -217,8 +217,8 @@ export const MUTATIONS = [
     edits: [
       {
         file: 'core/item-write.ts',
-        from: "'attribute_exists(#partitionKey) AND attribute_not_exists(#attribute)'",
-        to: "'attribute_not_exists(#attribute) OR attribute_not_exists(#partitionKey)'",
+        from: "const conditions = ['attribute_exists(#partitionKey)'];",
+        to: 'const conditions: string[] = [];',
       },
       BLIND_PROOF,
     ],

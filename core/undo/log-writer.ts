@@ -58,10 +58,9 @@ export class UndoLogWriter {
     this.#options = options;
   }
 
-  /** Entries for items that all get the constant values of the run. */
-  entriesOf(keys: readonly AttributeMap[]): LogEntry[] {
-    const values = this.#options.layout.targets.map(({ constant }) => constant);
-    return keys.map(key => ({ key, values }));
+  /** The entry of a write that sets these attributes. */
+  entryOf(key: AttributeMap, set: AttributeMap): LogEntry {
+    return { key, values: this.#options.layout.targets.map(({ name }) => set[name]) };
   }
 
   /** Begins a segment. `chunks`: how many its earlier launches are known to have put. */

@@ -22,7 +22,7 @@ export async function autoscalingFindings(
   if (elsewhere !== undefined && own === undefined) {
     return [unanswered('autoscaling', WHAT, 'AWS_ENDPOINT_URL_APPLICATION_AUTO_SCALING is not set')];
   }
-  const indexes = chargedIndexes(attribute, table).flatMap(({ name, kind }) =>
+  const indexes = chargedIndexes([attribute], table).flatMap(({ name, kind }) =>
     kind === 'global' ? [name] : [],
   );
   const { ApplicationAutoScalingClient, DescribeScalableTargetsCommand } = await import(

@@ -68,7 +68,7 @@ function tableCapacity(table: TableDescription, budget: Rates): Finding[] {
 
 /** An index that cannot follow throttles the table [developer guide, global secondary indexes: write capacity]. */
 function indexCapacity(table: TableDescription, attribute: string, budget: Rates): Finding[] {
-  const charged = chargedIndexes(attribute, table).filter(({ kind }) => kind === 'global');
+  const charged = chargedIndexes([attribute], table).filter(({ kind }) => kind === 'global');
   return charged.map(({ name }) => {
     const index = table.GlobalSecondaryIndexes?.find(({ IndexName }) => IndexName === name);
     const limit = provisionedRates(table)

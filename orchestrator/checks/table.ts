@@ -200,5 +200,5 @@ function indexFindings({ attribute, value }: PreflightRequest, { description }: 
 
 /** The global secondary indexes into which the attribute is projected, or of which it is a key. */
 export function indexesWith(attribute: string, table: TableDescription): string[] {
-  return chargedIndexes(attribute, table).flatMap(({ name, kind }) => (kind === 'global' ? [name] : []));
+  return chargedIndexes([attribute], table).flatMap(({ name, kind }) => (kind === 'global' ? [name] : []));
 }

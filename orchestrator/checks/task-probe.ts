@@ -1,9 +1,11 @@
 import { randomBytes, randomUUID } from 'node:crypto';
+import { parseJsonValue } from '../../core/attribute-value.ts';
 import type { Clock } from '../../core/clock.ts';
 import { describeError } from '../../core/errors.ts';
 import { nameUnfitForBatch } from '../../core/item-write.ts';
 import type { ProbedTask, ProbeRecord, ProbeStep, ProbeStore } from '../../core/probe-store.ts';
 import type { KeySchema, WriteApi } from '../../core/records.ts';
+import { constantRule } from '../../core/write-rule.ts';
 import type { Fleet, TaskObservation } from '../fleet/fleet.ts';
 import { type Finding, failure, ok } from './finding.ts';
 
@@ -83,7 +85,8 @@ export async function probeTask(request: TaskProbeRequest): Promise<readonly Fin
 function newProbe(request: TaskProbeRequest): ProbeRecord {
   const { clock, table, attribute, value, keySchema, by, writeApi } = request;
   const at = clock.nowIso();
-  const plain = nameUnfitForBatch({ table, keySchema, attribute }) === undefined;
+  const rule = constantRule(attribute, parseJsonValue(value));
+  const plain = nameUnfitForBatch({ table, keySchema, rule }) === undefined;
   const writeApis: WriteApi[] = writeApi === 'auto' ? (plain ? ['batch', 'single'] : ['single']) : [writeApi];
   return {
     runId: `probe-${at.replace(/\D/g, '').slice(0, 14)}-${randomBytes(3).toString('hex')}`,

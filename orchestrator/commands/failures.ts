@@ -1,8 +1,9 @@
-import { decodeKey, parseJsonValue } from '../../core/attribute-value.ts';
+import { decodeKey } from '../../core/attribute-value.ts';
 import { createDataPlaneClient } from '../../core/aws-clients.ts';
 import { systemClock } from '../../core/clock.ts';
 import { TableLockedError } from '../../core/errors.ts';
 import { CapacityLimiter } from '../../core/rate/capacity-limiter.ts';
+import { loadRule } from '../../core/recipe/load.ts';
 import { EXIT, type ExitCode } from '../cli/exit-codes.ts';
 import { nextCommand } from '../cli/next-command.ts';
 import { type CommandContext, openStores, readRun } from '../session.ts';
@@ -26,8 +27,7 @@ export async function failures(context: CommandContext): Promise<ExitCode> {
   const write = {
     table: run.table,
     keySchema: run.keySchema,
-    attribute: run.attribute,
-    value: parseJsonValue(run.value),
+    rule: await loadRule(run, run.keySchema),
   };
   const limiter = new CapacityLimiter(systemClock, run.rates.writeUnitsPerSecond);
   let left = 0;

@@ -99,7 +99,8 @@ export function describeRun(run: RunRecord, budgetReason?: string) {
     options: {
       table: run.table,
       attribute: run.attribute,
-      value: JSON.parse(run.value) as unknown,
+      ...(run.value !== undefined && { value: JSON.parse(run.value) as unknown }),
+      ...(run.recipe && { recipe: run.recipe }),
       segments: run.totalSegments,
       tasks: run.tasks,
       maxWriteRate: run.rates.writeUnitsPerSecond,

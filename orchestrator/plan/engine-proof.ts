@@ -9,15 +9,10 @@ import {
   UpdateItemCommand,
 } from '@aws-sdk/client-dynamodb';
 import type { AttributeMap } from '../../core/attribute-value.ts';
-import { batchStatementFactory, type ItemWrite, updateItemInput } from '../../core/item-write.ts';
-import type { WriteApi } from '../../core/records.ts';
-
-/** The control table's keys; beside them, its items have an attribute by which they expire, and ours one more. */
-const CONTROL_KEYS = [
-  { name: 'run', type: 'S' },
-  { name: 'item', type: 'S' },
-] as const;
-const TAKEN_NAMES = new Set(['run', 'item', 'expiresAt', 'other']);
+import { batchStatementFactory, PLAIN_FORMS, updateItemInput } from '../../core/item-write.ts';
+import type { BatchForms, WriteApi } from '../../core/records.ts';
+import type { Assignment, WriteRule } from '../../core/write-rule.ts';
+import { batchFeatures, CONTROL_KEYS, type ProofCase, singleCases, targetCases } from './proof-cases.ts';
 
 /** Should a proof be cut off, DynamoDB removes its items after a day. */
 const LIFETIME_SECONDS = 86_400;
@@ -26,91 +21,115 @@ export interface ProofResult {
   readonly holds: boolean;
   /** What was found where something else was expected. */
   readonly findings: readonly string[];
+  /** Of batches: what else a statement may do, beside setting one target. */
+  readonly forms: BatchForms;
 }
 
 /**
  * Tries the run's write on items of its own in the control table before the first item of a user is touched: on one
- * that lacks the attribute, one that has it, one where it is NULL, and one that does not exist. It judges by the
- * whole items afterwards, not by what the replies say.
+ * that lacks the attribute, one that has it, one where it is NULL, and one that does not exist; and, for a recipe, on
+ * items whose sources are as they were read, changed, and gone. It judges by the whole items afterwards, not by what
+ * the replies say.
  */
 export async function proveEngine(
   client: DynamoDBClient,
   controlTable: string,
-  { attribute, value }: Pick<ItemWrite, 'attribute' | 'value'>,
+  rule: WriteRule,
   api: WriteApi,
 ): Promise<ProofResult> {
-  // A suffix of the attribute's own kind of characters, so that the name tried is read as the real one will be.
-  const probed = TAKEN_NAMES.has(attribute) ? `${attribute}_` : attribute;
-  const write: ItemWrite = { table: controlTable, keySchema: CONTROL_KEYS, attribute: probed, value };
-  const run = `PROOF#${randomUUID()}`;
-  const expiresAt = { N: String(Math.floor(Date.now() / 1_000) + LIFETIME_SECONDS) };
-  const item = (name: string, more: AttributeMap = {}): AttributeMap => ({
-    run: { S: run },
-    item: { S: name },
-    other: { S: 'untouched' },
-    expiresAt,
-    ...more,
-  });
-  const before = {
-    missing: item('missing'),
-    present: item('present', { [probed]: { S: 'from someone else' } }),
-    null: item('null', { [probed]: { NULL: true } }),
-  };
-  const after: Record<string, AttributeMap | undefined> = {
-    missing: item('missing', { [probed]: value }),
-    present: before.present,
-    null: before.null,
-    absent: undefined,
-  };
-  const keys = Object.keys(after).map((name): AttributeMap => ({ run: { S: run }, item: { S: name } }));
-  try {
-    for (const Item of Object.values(before)) {
-      await client.send(new PutItemCommand({ TableName: controlTable, Item }));
-    }
-    await tryWrites(client, write, keys, api);
-    const findings: string[] = [];
-    for (const [index, [name, expected]] of Object.entries(after).entries()) {
-      const { Item } = await client.send(
-        new GetItemCommand({ TableName: controlTable, Key: keys[index], ConsistentRead: true }),
-      );
-      if (!sameItem(Item, expected)) findings.push(finding(name, Item, probed));
-    }
-    return { holds: findings.length === 0, findings };
-  } finally {
-    for (const Key of keys) await client.send(new DeleteItemCommand({ TableName: controlTable, Key }));
+  const proof = new Proof(client, controlTable);
+  const first = api === 'single' ? singleCases(rule) : targetCases(rule, 1);
+  const findings = await proof.findingsOf(first, api, PLAIN_FORMS);
+  let forms = PLAIN_FORMS;
+  if (api === 'single' || findings.length > 0) return { holds: findings.length === 0, findings, forms };
+  for (const feature of batchFeatures(rule)) {
+    const against = await proof.findingsOf(feature.cases, api, feature.forms).catch(() => ['refused']);
+    if (against.length === 0) forms = feature.grants(forms);
   }
+  return { holds: true, findings: [], forms };
 }
 
-async function tryWrites(
-  client: DynamoDBClient,
-  write: ItemWrite,
-  keys: readonly AttributeMap[],
-  api: WriteApi,
-): Promise<void> {
-  if (api === 'batch') {
-    await client.send(
-      new BatchExecuteStatementCommand({ Statements: keys.map(batchStatementFactory(write)) }),
-    );
-    return;
+class Proof {
+  readonly #client: DynamoDBClient;
+  readonly #table: { readonly table: string; readonly keySchema: typeof CONTROL_KEYS };
+
+  constructor(client: DynamoDBClient, table: string) {
+    this.#client = client;
+    this.#table = { table, keySchema: CONTROL_KEYS };
   }
-  for (const key of keys) {
+
+  /** What these cases left that they should not have. */
+  async findingsOf(cases: readonly ProofCase[], api: WriteApi, forms: BatchForms): Promise<string[]> {
+    const run = `PROOF#${randomUUID()}`;
+    const expiresAt = { N: String(Math.floor(Date.now() / 1_000) + LIFETIME_SECONDS) };
+    const tried = cases.map(({ before, assignment, writes, name }) => {
+      const key: AttributeMap = { run: { S: run }, item: { S: name } };
+      const item = before && { ...key, other: { S: 'untouched' }, expiresAt, ...before };
+      return {
+        name,
+        key,
+        item,
+        assignment,
+        expected: item && writes ? { ...item, ...assignment.set } : item,
+      };
+    });
+    const TableName = this.#table.table;
     try {
-      await client.send(new UpdateItemCommand(updateItemInput(write, key)));
-    } catch (error) {
-      if (!(error instanceof Error) || error.name !== 'ConditionalCheckFailedException') throw error;
+      await inTurn(tried, async ({ item }) => {
+        if (item) await this.#client.send(new PutItemCommand({ TableName, Item: item }));
+      });
+      await this.#write(tried, api, forms);
+      const findings: string[] = [];
+      await inTurn(tried, async ({ name, key, assignment, expected }) => {
+        const { Item } = await this.#client.send(
+          new GetItemCommand({ TableName, Key: key, ConsistentRead: true }),
+        );
+        if (!sameItem(Item, expected)) findings.push(finding(name, Item, assignment.set));
+      });
+      return findings;
+    } finally {
+      await inTurn(tried, ({ key }) => this.#client.send(new DeleteItemCommand({ TableName, Key: key })));
     }
+  }
+
+  async #write(
+    tried: readonly { readonly key: AttributeMap; readonly assignment: Assignment }[],
+    api: WriteApi,
+    forms: BatchForms,
+  ): Promise<void> {
+    if (api === 'batch') {
+      const statementOf = batchStatementFactory(this.#table, forms);
+      const Statements = tried.map(({ key, assignment }) => statementOf(key, assignment));
+      await this.#client.send(new BatchExecuteStatementCommand({ Statements }));
+      return;
+    }
+    await inTurn(tried, async ({ key, assignment }) => {
+      try {
+        await this.#client.send(new UpdateItemCommand(updateItemInput(this.#table, key, assignment)));
+      } catch (error) {
+        if (!(error instanceof Error) || error.name !== 'ConditionalCheckFailedException') throw error;
+      }
+    });
   }
 }
 
-function finding(name: string, found: AttributeMap | undefined, attribute: string): string {
-  const value = found === undefined ? 'no item' : (JSON.stringify(found[attribute]) ?? 'no attribute');
+async function inTurn<T>(elements: readonly T[], act: (element: T) => Promise<unknown>): Promise<void> {
+  for (const element of elements) await act(element);
+}
+
+function finding(name: string, found: AttributeMap | undefined, set: AttributeMap): string {
+  const values = Object.keys(set).map(target => JSON.stringify(found?.[target]) ?? 'no attribute');
+  const value = found === undefined ? 'no item' : values.join(' and ');
   switch (name) {
     case 'missing':
       return `on an item that lacks the attribute, the write left ${value}`;
     case 'absent':
       return `on a key without an item, the write left ${value}`;
-    default:
+    case 'present':
+    case 'null':
       return `on an item whose attribute is ${name}, the write left ${value}`;
+    default:
+      return `with ${name}, the write left ${value}`;
   }
 }
 
@@ -126,7 +145,20 @@ function normalised(value: unknown): unknown {
   return Object.fromEntries(
     Object.entries(value).map(([name, inner]) => [
       name,
-      name === 'N' && typeof inner === 'string' ? Number(inner) : normalised(inner),
+      name === 'N' && typeof inner === 'string'
+        ? Number(inner)
+        : isSet(name, inner)
+          ? inOrder(inner)
+          : normalised(inner),
     ]),
   );
+}
+
+/** A set comes back in any order. */
+function isSet(name: string, value: unknown): value is readonly unknown[] {
+  return ['SS', 'NS', 'BS'].includes(name) && Array.isArray(value);
+}
+
+function inOrder(values: readonly unknown[]): unknown[] {
+  return values.map(value => String(normalised(value))).sort();
 }

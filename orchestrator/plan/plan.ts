@@ -79,7 +79,7 @@ export function composePlan(input: PlanInput): Plan {
   return {
     ...rest,
     table: write.table,
-    attribute: write.attribute,
+    attribute: write.rule.targets[0],
     account: facts.account,
     tableArn: facts.arn,
     writeApi,

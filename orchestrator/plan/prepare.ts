@@ -5,6 +5,7 @@ import type { ItemWrite } from '../../core/item-write.ts';
 import { CapacityLimiter } from '../../core/rate/capacity-limiter.ts';
 import type { TaskSize } from '../../core/records.ts';
 import { verificationSegments } from '../../core/verification-segments.ts';
+import { constantRule } from '../../core/write-rule.ts';
 import { type Finding, failure, ok, warning } from '../checks/finding.ts';
 import { liveWriterFindings, sizeFindings } from '../checks/live-writers.ts';
 import { checkQuotaOnAws } from '../checks/quota.ts';
@@ -45,8 +46,7 @@ export async function prepare(session: Session): Promise<Prepared> {
   const write: ItemWrite = {
     table: settings.table,
     keySchema: facts.keySchema,
-    attribute: settings.attribute,
-    value,
+    rule: constantRule(settings.attribute, value),
   };
   const fleet = await lookAtFleet(session);
   const findings: Finding[] = [
@@ -115,7 +115,7 @@ export async function prepare(session: Session): Promise<Prepared> {
     maxCost: settings.maxCost,
     maxQuarantine: settings.maxQuarantine,
     prices,
-    indexes: chargedIndexes(settings.attribute, facts.description),
+    indexes: chargedIndexes(write.rule.targets, facts.description),
     sample,
     sampleMissing: 'because' in sampled ? sampled.because : undefined,
     findings,
@@ -166,7 +166,7 @@ async function takeSample(
     const sample = await sampleTable({
       client,
       write,
-      indexes: chargedIndexes(settings.attribute, description),
+      indexes: chargedIndexes(write.rule.targets, description),
       createdKey: settings.createdKey,
       segments: settings.sample,
       tableSize: tableSizeOf(description),

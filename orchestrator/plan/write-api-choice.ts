@@ -1,27 +1,40 @@
 import { describeError, PreflightError } from '../../core/errors.ts';
-import { type ItemWrite, nameUnfitForBatch } from '../../core/item-write.ts';
-import type { WriteApi } from '../../core/records.ts';
+import {
+  type ItemWrite,
+  nameUnfitForBatch,
+  PLAIN_FORMS,
+  SOURCE_TYPES,
+  sourceUnfitForBatch,
+} from '../../core/item-write.ts';
+import type { BatchForms, WriteApi } from '../../core/records.ts';
 import type { Session } from '../session.ts';
-import { proveEngine } from './engine-proof.ts';
+import { type ProofResult, proveEngine } from './engine-proof.ts';
 
 export interface ChosenWriteApi {
   readonly writeApi: WriteApi;
   readonly writeApiReason: string;
+  /** With a recipe and `batch`: the forms that were proved. */
+  readonly batchForms?: BatchForms;
 }
 
 /** @throws PreflightError when the engine does not do what the write must mean. */
 export async function chooseWriteApi(session: Session, write: ItemWrite): Promise<ChosenWriteApi> {
   const asked = session.settings.writeApi;
-  const unfit = nameUnfitForBatch(write);
+  const unfit = whyUnfit(write);
   if (asked === 'batch' && unfit !== undefined) {
-    throw new PreflightError(
-      `The name "${unfit}" is not made of letters, digits, - and _ alone; in a batch it might mean something else. Use --write-api single.`,
-    );
+    throw new PreflightError(`${unfit}; in a batch it might mean something else. Use --write-api single.`);
   }
   if (asked !== 'single' && unfit === undefined) {
-    const findings = await findingsOf(session, write, 'batch');
-    if (findings.length === 0)
-      return { writeApi: 'batch', writeApiReason: 'proved on items in the control table' };
+    const { findings, forms } = await prove(session, write, 'batch');
+    if (findings.length === 0) {
+      // What batches cannot do, or items with NULL sources, goes by UpdateItem, which has to hold as well.
+      if (write.rule.sources.length > 0) await requireSingle(session, write);
+      return {
+        writeApi: 'batch',
+        writeApiReason: `proved on items in the control table${exceptionsOf(write, forms)}`,
+        ...(forms !== PLAIN_FORMS && { batchForms: forms }),
+      };
+    }
     if (asked === 'batch') throw unproved('BatchExecuteStatement', findings);
     await requireSingle(session, write);
     return { writeApi: 'single', writeApiReason: `since batches failed the proof: ${findings.join('; ')}` };
@@ -30,24 +43,51 @@ export async function chooseWriteApi(session: Session, write: ItemWrite): Promis
   return {
     writeApi: 'single',
     writeApiReason:
-      asked === 'single' ? 'as asked for, and proved' : `since the name "${unfit}" is not plain, and proved`,
+      asked === 'single' ? 'as asked for, and proved' : `since ${lowerFirst(unfit ?? '')}, and proved`,
   };
 }
 
+/** Why no batch statement is written for this run, in a clause. */
+function whyUnfit(write: ItemWrite): string | undefined {
+  const name = nameUnfitForBatch(write);
+  if (name !== undefined) return `The name "${name}" is not made of letters, digits, - and _ alone`;
+  const source = sourceUnfitForBatch(write);
+  if (source === undefined) return undefined;
+  return source.length > 1
+    ? `The source "${source.join('"."')}" is an entry of a map`
+    : `The name "${source[0]}" is not made of letters, digits, - and _ alone`;
+}
+
+/** What was tried of batches and is written by UpdateItem instead. */
+function exceptionsOf({ rule }: ItemWrite, forms: BatchForms): string {
+  const without = [
+    ...(rule.targets.length > 1 && forms.several === undefined ? ['several targets'] : []),
+    ...(rule.sources.length === 0
+      ? []
+      : [
+          ...SOURCE_TYPES.filter(type => !forms.sources.includes(type)).map(
+            type => `sources of type ${type}`,
+          ),
+          ...(forms.absent ? [] : ['absent sources']),
+        ]),
+  ];
+  return without.length === 0 ? '' : `; UpdateItem for ${without.join(', ')}`;
+}
+
 async function requireSingle(session: Session, write: ItemWrite): Promise<void> {
-  const findings = await findingsOf(session, write, 'single');
+  const { findings } = await prove(session, write, 'single');
   if (findings.length > 0) throw unproved('UpdateItem', findings);
 }
 
-async function findingsOf(
+async function prove(
   { client, surroundings }: Session,
-  write: ItemWrite,
+  { rule }: ItemWrite,
   api: WriteApi,
-): Promise<readonly string[]> {
+): Promise<Pick<ProofResult, 'findings' | 'forms'>> {
   try {
-    return (await proveEngine(client, surroundings.controlTable, write, api)).findings;
+    return await proveEngine(client, surroundings.controlTable, rule, api);
   } catch (error) {
-    return [describeError(error)];
+    return { findings: [describeError(error)], forms: PLAIN_FORMS };
   }
 }
 
@@ -55,4 +95,8 @@ function unproved(operation: string, findings: readonly string[]): PreflightErro
   return new PreflightError(
     `${operation} does not do here what it must: ${findings.join('; ')}. Nothing was written to your table.`,
   );
+}
+
+function lowerFirst(text: string): string {
+  return text.charAt(0).toLowerCase() + text.slice(1);
 }

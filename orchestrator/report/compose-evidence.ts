@@ -1,6 +1,7 @@
 import { parseJsonValue } from '../../core/attribute-value.ts';
 import { describeWrite } from '../../core/item-write.ts';
 import type { RunRecord, RunStatus } from '../../core/records.ts';
+import { constantRule } from '../../core/write-rule.ts';
 import type { Evidence } from '../snapshot/evidence.ts';
 import { count, dollars, duration } from '../snapshot/format.ts';
 import type { CutChange } from '../snapshot/history.ts';
@@ -96,8 +97,9 @@ function optionsOf(record: RunRecord, { run, tasks, counters }: Snapshot): Evide
   return all.flatMap(([name, value]) => (value === undefined ? [] : [{ name, value }]));
 }
 
-function statementOf({ table, keySchema, attribute, value, writeApi }: RunRecord): string {
-  return describeWrite({ table, keySchema, attribute, value: parseJsonValue(value) }, writeApi);
+function statementOf({ table, keySchema, attribute, value, recipe, writeApi }: RunRecord): string {
+  if (recipe || value === undefined) return 'by the recipe';
+  return describeWrite({ table, keySchema, rule: constantRule(attribute, parseJsonValue(value)) }, writeApi);
 }
 
 function modeOf({ dryRun, limit }: RunRecord): string | undefined {

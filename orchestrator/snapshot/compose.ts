@@ -89,7 +89,7 @@ function factsOf(run: RunRecord, launches: number): RunFacts {
     account: run.account,
     region: run.region,
     attribute: run.attribute,
-    value: run.value,
+    value: run.value ?? run.recipe?.set[0]?.expression ?? '',
     totalSegments: run.totalSegments,
     tasksWanted: run.tasks,
     writeApi: run.writeApi,

@@ -146,8 +146,8 @@ export class Launcher {
           segments: task.segments,
           totalSegments: run.totalSegments,
           table: run.table,
-          attribute: run.attribute,
-          value: run.value,
+          // A recipe stands in the run record.
+          ...(run.value !== undefined && { attribute: run.attribute, value: run.value }),
           controlTable: run.controlTable,
           namespace: run.namespace,
         },

@@ -34,9 +34,11 @@ export interface NewUndo {
  */
 export function newUndo(undo: NewUndo): NewRun {
   const { original, undoLog, runId, at, by, rates } = undo;
-  const { table, tableArn, account, region, attribute, value, keySchema, totalSegments } = original;
+  const { table, tableArn, account, region, attribute, value, recipe, keySchema, totalSegments } = original;
   return {
-    ...{ runId, table, tableArn, account, region, attribute, value, keySchema },
+    ...{ runId, table, tableArn, account, region, attribute, keySchema },
+    ...(value !== undefined && { value }),
+    ...(recipe && { recipe }),
     status: 'running',
     desired: 'run',
     undoes: { runId: original.runId, totalSegments, ...undoLog },

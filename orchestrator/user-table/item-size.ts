@@ -15,7 +15,7 @@ export function itemBytes(item: AttributeMap): number {
 }
 
 /** Bytes of one attribute with its name. */
-export function attributeBytes(name: string, value: AttributeValue): number {
+function attributeBytes(name: string, value: AttributeValue): number {
   return Buffer.byteLength(name) + valueBytes(value);
 }
 

@@ -1,6 +1,7 @@
 import type { AttributeValue } from '@aws-sdk/client-dynamodb';
 import { type AttributeMap, encodeAttributeMap } from '../../core/attribute-value.ts';
 import { type ItemWrite, keyOf } from '../../core/item-write.ts';
+import { type Decision, isMissing } from '../../core/write-rule.ts';
 import { itemBytes } from './item-size.ts';
 import type { Cluster } from './share-interval.ts';
 import { type ChargedIndex, type WriteUnits, writeUnitsOf, writeUnitsOfBytes } from './write-units.ts';
@@ -24,7 +25,7 @@ export interface SampledSegment extends Cluster {
   readonly whole: boolean;
 }
 
-type WriteWithoutTable = Pick<ItemWrite, 'keySchema' | 'attribute' | 'value'>;
+type WriteWithoutTable = Pick<ItemWrite, 'keySchema' | 'rule'>;
 
 /** What the sampled items come to. Of items whose contents may not be read, sizes are averages of their pages. */
 export class SampleTally {
@@ -73,10 +74,9 @@ export class SampleTally {
 
   /** A page of whole items; returns how many lack the attribute. */
   addItems(items: readonly AttributeMap[]): number {
-    return this.#add(items, item => {
-      const bytes = itemBytes(item);
-      const { attribute, value } = this.#write;
-      return { bytes, units: writeUnitsOf(item, attribute, value, this.#indexes) };
+    return this.#add(items, (item, decision) => {
+      const set = decision.kind === 'write' ? decision.assignment.set : {};
+      return { bytes: itemBytes(item), units: writeUnitsOf(item, set, this.#indexes) };
     });
   }
 
@@ -87,26 +87,32 @@ export class SampleTally {
     return this.#add(items, () => ({ bytes, units }));
   }
 
+  #countWrite({ table, indexes }: WriteUnits): void {
+    this.#writes += 1;
+    this.#tableUnits += table;
+    for (const [index, more] of indexes.entries()) {
+      this.#indexUnits[index] = (this.#indexUnits[index] ?? 0) + more;
+    }
+  }
+
   #add(
     items: readonly AttributeMap[],
-    measure: (item: AttributeMap) => { bytes: number; units: WriteUnits },
+    measure: (item: AttributeMap, decision: Decision) => { bytes: number; units: WriteUnits },
   ): number {
-    const { keySchema, attribute } = this.#write;
+    const { keySchema, rule } = this.#write;
     const [partition] = keySchema;
     let missing = 0;
     for (const item of items) {
-      const lacks = !Object.hasOwn(item, attribute);
-      const { bytes, units } = measure(item);
+      const decision = rule.decide(item);
+      const lacks = isMissing(decision);
+      const { bytes, units } = measure(item, decision);
       this.items += 1;
       this.bytes += bytes;
       this.largestBytes = Math.max(this.largestBytes, bytes);
-      if (item[attribute]?.NULL) this.nulls += 1;
+      if (rule.targets.some(target => item[target]?.NULL)) this.nulls += 1;
       if (lacks) {
         missing += 1;
-        this.#writes += 1;
-        this.#tableUnits += units.table;
-        for (const [index, more] of units.indexes.entries())
-          this.#indexUnits[index] = (this.#indexUnits[index] ?? 0) + more;
+        if (decision.kind === 'write') this.#countWrite(units);
         if (bytes > NEARLY_FULL_BYTES && this.nearlyFull.length < 10) {
           this.nearlyFull.push(encodeAttributeMap(keyOf(keySchema, item)));
         }

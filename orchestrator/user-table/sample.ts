@@ -3,7 +3,7 @@ import type { AttributeMap } from '../../core/attribute-value.ts';
 import { backoffMs } from '../../core/backoff.ts';
 import type { Clock } from '../../core/clock.ts';
 import { describeError } from '../../core/errors.ts';
-import type { ItemWrite } from '../../core/item-write.ts';
+import { type ItemWrite, itemProjection } from '../../core/item-write.ts';
 import type { CapacityLimiter } from '../../core/rate/capacity-limiter.ts';
 import { MAX_TOTAL_SEGMENTS } from '../../core/records.ts';
 import { settleCall } from '../../core/settle.ts';
@@ -50,7 +50,7 @@ export interface TableSample {
   readonly tally: SampleTally;
   /** Every segment was read to its end: what it says is no estimate. */
   readonly wholeTable: boolean;
-  /** Whole items were read, or, where the role may not, only their keys and the attribute. */
+  /** Whole items were read, or, where the role may not, only their keys and what the rule reads. */
   readonly contents: 'items' | 'keys';
   readonly readUnits: number;
   readonly durationMs: number;
@@ -177,9 +177,6 @@ class Sampling {
 
   #scanInput(segment: number, start: AttributeMap | undefined) {
     const { write, createdKey, limiter } = this.#request;
-    const names = new Set([...write.keySchema.map(({ name }) => name), write.attribute]);
-    if (createdKey !== undefined) names.add(createdKey);
-    const placeholders = [...names].map((name, index): [string, string] => [`#n${index}`, name]);
     return {
       TableName: write.table,
       Segment: segment,
@@ -189,8 +186,7 @@ class Sampling {
       ReturnConsumedCapacity: 'TOTAL' as const,
       ...(this.#contents === 'keys' && {
         Select: 'SPECIFIC_ATTRIBUTES' as const,
-        ProjectionExpression: placeholders.map(([placeholder]) => placeholder).join(', '),
-        ExpressionAttributeNames: Object.fromEntries(placeholders),
+        ...itemProjection(write, createdKey === undefined ? [] : [createdKey]),
       }),
     };
   }

@@ -1,6 +1,6 @@
-import type { AttributeValue, Projection, TableDescription } from '@aws-sdk/client-dynamodb';
+import type { Projection, TableDescription } from '@aws-sdk/client-dynamodb';
 import type { AttributeMap } from '../../core/attribute-value.ts';
-import { attributeBytes, itemBytes } from './item-size.ts';
+import { itemBytes } from './item-size.ts';
 
 /** A write costs a unit for each KB begun of the item before or after, the larger [developer guide]. */
 const WRITE_UNIT_BYTES = 1_024;
@@ -15,14 +15,14 @@ export interface ChargedIndex {
   readonly holds: readonly string[] | undefined;
 }
 
-/** The indexes that a write of this attribute goes into as well: it is projected, or a key of them. */
-export function chargedIndexes(attribute: string, table: TableDescription): ChargedIndex[] {
+/** The indexes that a write of these attributes goes into as well: one of them is projected, or a key. */
+export function chargedIndexes(attributes: readonly string[], table: TableDescription): ChargedIndex[] {
   const tableKeys = namesOf(table.KeySchema);
   const charged = (kind: ChargedIndex['kind']) => (index: IndexDescription) => {
     const keys = namesOf(index.KeySchema);
     const { ProjectionType, NonKeyAttributes = [] } = index.Projection ?? {};
     const holds = ProjectionType === 'ALL' ? undefined : [...tableKeys, ...keys, ...NonKeyAttributes];
-    if (holds !== undefined && !holds.includes(attribute)) return [];
+    if (holds !== undefined && !attributes.some(attribute => holds.includes(attribute))) return [];
     return [{ name: index.IndexName ?? '', kind, keys, holds }];
   };
   return [
@@ -47,18 +47,18 @@ export interface WriteUnits {
   readonly indexes: readonly number[];
 }
 
-/** Of an item that lacks the attribute, by its own size. */
+/** Of an item that is given the attributes `set`, by its own size. */
 export function writeUnitsOf(
   item: AttributeMap,
-  attribute: string,
-  value: AttributeValue,
+  set: AttributeMap,
   indexes: readonly ChargedIndex[],
 ): WriteUnits {
-  const after = { ...item, [attribute]: value };
+  const after = { ...item, ...set };
   return {
-    table: unitsOf(itemBytes(item) + attributeBytes(attribute, value)),
+    table: unitsOf(itemBytes(item) + itemBytes(set)),
     indexes: indexes.map(({ keys, holds }) => {
       if (keys.some(key => after[key] === undefined)) return 0;
+      if (holds !== undefined && !holds.some(name => Object.hasOwn(set, name))) return 0;
       if (holds === undefined) return unitsOf(itemBytes(after));
       const held = new Set(holds);
       return unitsOf(itemBytes(Object.fromEntries(Object.entries(after).filter(([name]) => held.has(name)))));

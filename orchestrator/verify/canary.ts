@@ -1,10 +1,12 @@
 import { type DynamoDBClient, ScanCommand } from '@aws-sdk/client-dynamodb';
 import { type AttributeMap, decodeKey, encodeAttributeMap } from '../../core/attribute-value.ts';
 import type { Clock } from '../../core/clock.ts';
-import { type ItemWrite, keyOf, keyProjection } from '../../core/item-write.ts';
+import { type ItemWrite, itemProjection, keyOf, lackingFilter } from '../../core/item-write.ts';
 import { CapacityLimiter } from '../../core/rate/capacity-limiter.ts';
+import { loadRule } from '../../core/recipe/load.ts';
 import type { RunRecord } from '../../core/records.ts';
 import { retryUntilAnswered } from '../../core/retry-until-answered.ts';
+import { isMissing } from '../../core/write-rule.ts';
 import { readItems } from '../user-table/read-items.ts';
 import type { PassEnd, PassEndOptions } from './pass-end.ts';
 
@@ -16,7 +18,7 @@ const KEYS_A_CALL = 100;
 
 export interface CanaryRequest {
   readonly client: Pick<DynamoDBClient, 'send'>;
-  readonly write: Pick<ItemWrite, 'table' | 'keySchema' | 'attribute'>;
+  readonly write: ItemWrite;
   readonly totalSegments: number;
   /** Items to choose. */
   readonly limit: number;
@@ -42,7 +44,10 @@ export async function chooseCanary(request: CanaryRequest): Promise<Map<number, 
     const further: typeof open = [];
     for (const { segment, start } of open) {
       const page = await readPage(request, segment, start);
-      const keys = (page.Items ?? []).map(item => encodeAttributeMap(keyOf(request.write.keySchema, item)));
+      const { keySchema, rule } = request.write;
+      const keys = (page.Items ?? [])
+        .filter(item => isMissing(rule.decide(item)))
+        .map(item => encodeAttributeMap(keyOf(keySchema, item)));
       total += keys.length;
       found.set(segment, [...(found.get(segment) ?? []), ...keys]);
       if (page.LastEvaluatedKey) further.push({ segment, start: page.LastEvaluatedKey });
@@ -74,7 +79,7 @@ async function readPage(
   segment: number,
   start: AttributeMap | undefined,
 ) {
-  const { ProjectionExpression, ExpressionAttributeNames } = keyProjection(write, false);
+  const projection = itemProjection(write);
   return retryUntilAnswered('Choosing the items of the canary', { clock, signal }, async () => {
     await limiter.reserve(1, signal);
     const page = await client.send(
@@ -85,9 +90,7 @@ async function readPage(
         ExclusiveStartKey: start,
         Limit: PAGE_ITEMS,
         Select: 'SPECIFIC_ATTRIBUTES',
-        ProjectionExpression,
-        FilterExpression: 'attribute_not_exists(#attribute)',
-        ExpressionAttributeNames: { ...ExpressionAttributeNames, '#attribute': write.attribute },
+        ...lackingFilter(write, projection),
         ReturnConsumedCapacity: 'TOTAL',
       }),
     );
@@ -110,14 +113,15 @@ export async function endCanary(
   );
   const keys = (await stores.canary.list(run.runId)).map(decodeKey);
   const limiter = new CapacityLimiter(clock, run.rates.readUnitsPerSecond);
+  const rule = await loadRule(run, run.keySchema);
   const missing: AttributeMap[] = [];
   for (let from = 0; from < keys.length; from += KEYS_A_CALL) {
     const standing = await readItems('Reading the items of the canary back', {
-      ...{ client, table: run, limiter, clock, signal },
+      ...{ client, table: { ...run, rule }, limiter, clock, signal },
       keys: keys.slice(from, from + KEYS_A_CALL),
     });
     missing.push(
-      ...standing.filter(item => !Object.hasOwn(item, run.attribute)).map(item => keyOf(run.keySchema, item)),
+      ...standing.filter(item => isMissing(rule.decide(item))).map(item => keyOf(run.keySchema, item)),
     );
   }
   const quarantined = new Set((await stores.quarantine.list(run.runId)).map(({ key }) => key));

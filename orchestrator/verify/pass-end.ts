@@ -1,10 +1,11 @@
 import type { DynamoDBClient } from '@aws-sdk/client-dynamodb';
-import { type AttributeMap, encodeAttributeMap, parseJsonValue } from '../../core/attribute-value.ts';
+import { type AttributeMap, encodeAttributeMap } from '../../core/attribute-value.ts';
 import type { Clock } from '../../core/clock.ts';
 import { type ItemWrite, keyOf } from '../../core/item-write.ts';
 import { REPAIR_SEGMENT } from '../../core/metrics.ts';
 import type { MetricsPublisher } from '../../core/metrics-publisher.ts';
 import { CapacityLimiter } from '../../core/rate/capacity-limiter.ts';
+import { loadRule } from '../../core/recipe/load.ts';
 import { addCounters, NO_COUNTERS, type RunRecord, type RunStatus } from '../../core/records.ts';
 import type { Supervision } from '../../core/run-store.ts';
 import { verificationSegments } from '../../core/verification-segments.ts';
@@ -142,8 +143,7 @@ async function repairKeys(
   const write: ItemWrite = {
     table: run.table,
     keySchema: run.keySchema,
-    attribute: run.attribute,
-    value: parseJsonValue(run.value),
+    rule: await loadRule(run, run.keySchema),
   };
   output.event('repair.started', { pass: run.pass + 1, items: keys.length });
   const done = await repair({

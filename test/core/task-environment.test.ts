@@ -39,6 +39,9 @@ function isValue(json: string): boolean {
   }
 }
 
+/** A run with a recipe has neither. */
+const WITHOUT_RECIPE = ['FLEETFILL_ATTRIBUTE', 'FLEETFILL_VALUE'];
+
 const asEnvironment = (given: TaskEnvironment) =>
   Object.fromEntries(encodeTaskEnvironment(given).map(({ name, value }) => [name, value]));
 
@@ -87,7 +90,24 @@ test('variables of others are of no concern', () => {
 
 describe('a worker that cannot use its environment', () => {
   test('names every variable that is missing, at once', () => {
-    expect(problemsOf({})).toEqual(TASK_ENVIRONMENT_VARIABLES.map(name => `${name} is not set`));
+    const always = TASK_ENVIRONMENT_VARIABLES.filter(name => !WITHOUT_RECIPE.includes(name));
+    expect(problemsOf({})).toEqual(always.map(name => `${name} is not set`));
+  });
+
+  test('has attribute and value, or neither for a run with a recipe', () => {
+    const { FLEETFILL_ATTRIBUTE: _, FLEETFILL_VALUE: __, ...recipe } = GOOD;
+    expect(parseTaskEnvironment(recipe)).not.toHaveProperty('attribute');
+    expect(encodeTaskEnvironment(parseTaskEnvironment(recipe)).map(({ name }) => name)).toEqual(
+      Object.keys(recipe),
+    );
+    const both = 'is not set, and the other one is: both are, or neither for a run with a recipe';
+    for (const [name, value] of [
+      ['FLEETFILL_ATTRIBUTE', 'test'],
+      ['FLEETFILL_VALUE', '1'],
+    ] as const) {
+      const other = WITHOUT_RECIPE.find(one => one !== name);
+      expect(problemsOf({ ...recipe, [name]: value })).toEqual([`${other} ${both}`]);
+    }
   });
 
   test('names every variable that is empty, at once', () => {

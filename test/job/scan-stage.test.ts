@@ -4,12 +4,14 @@ import { type AttributeMap, encodeAttributeMap } from '../../core/attribute-valu
 import { AuthorityLostError, SystemicError } from '../../core/errors.ts';
 import { RateControl } from '../../core/rate/rate-control.ts';
 import { NO_COUNTERS } from '../../core/records.ts';
+import { constantRule } from '../../core/write-rule.ts';
 import { FIRST_PAGE_ITEMS, type ScanStageOptions, scanSegment } from '../../job/scan-stage.ts';
 import { SegmentCounters } from '../../job/segment-counters.ts';
 import type { SegmentWork } from '../../job/segment-work.ts';
 import { type Page, SettledPrefix } from '../../job/settled-prefix.ts';
 import type { ScanPosition, UserTable } from '../../job/user-table.ts';
 import { WriteQueue } from '../../job/write-queue.ts';
+import { STUFF_KEY } from '../support/engine.ts';
 import { FakeClock } from '../support/fake-clock.ts';
 import { rates } from '../support/records.ts';
 
@@ -65,14 +67,14 @@ class Stand {
 
   scan(options: Partial<ScanStageOptions> = {}, from?: string, signal: AbortSignal = NEVER): Promise<void> {
     const table = {
+      write: { table: 'stuff', keySchema: STUFF_KEY, rule: constantRule('test', { N: '1' }) },
       scan: async (position: ScanPosition) => {
         this.asked.push(position);
         const reply = this.#replies.shift();
         if (reply instanceof Error) throw reply;
         return reply ?? {};
       },
-      readBack: async (keys: AttributeMap[]) =>
-        new Map(keys.map(one => [one, this.gone ? 'absent' : 'has-attribute'])),
+      readBack: async (keys: AttributeMap[]) => new Map(keys.map(one => [one, this.gone ? 'absent' : one])),
     } as unknown as UserTable;
     const { rate, queue, clock } = this;
     const all = { table, queue, rate, clock, dryRun: false, totalSegments: 8, ...options };

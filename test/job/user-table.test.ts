@@ -2,6 +2,7 @@ import { type DynamoDBClient, UpdateItemCommand } from '@aws-sdk/client-dynamodb
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { RateControl } from '../../core/rate/rate-control.ts';
 import { type Counters, type KeySchema, NO_COUNTERS } from '../../core/records.ts';
+import { constantRule } from '../../core/write-rule.ts';
 import type { Authority } from '../../job/authority.ts';
 import { SegmentCounters } from '../../job/segment-counters.ts';
 import { type ReadBack, UserTable } from '../../job/user-table.ts';
@@ -41,12 +42,17 @@ afterEach(async () => {
 function userTable(table: string, keySchema: KeySchema = STUFF_KEY, attribute = 'test'): UserTable {
   return new UserTable({
     client,
-    write: { table, keySchema, attribute, value: { N: '1' } },
+    write: { table, keySchema, rule: constantRule(attribute, { N: '1' }) },
     authority: authority as unknown as Authority,
     rate,
     onWriteLatency: ms => latencies.push(ms),
   });
 }
+
+const assigned = (index: number) => ({
+  key: stuffKey(index),
+  assignment: { set: { test: { N: '1' } }, sources: [] },
+});
 
 const position = (given: Partial<Parameters<UserTable['scan']>[0]> = {}) => ({
   segment: 0,
@@ -80,9 +86,9 @@ describe('a scan', () => {
       TotalSegments: 5,
       Limit: 7,
       Select: 'SPECIFIC_ATTRIBUTES',
-      ProjectionExpression: '#key0, #key1',
-      FilterExpression: 'attribute_not_exists(#attribute)',
-      ExpressionAttributeNames: { '#key0': 'id', '#key1': 'created', '#attribute': 'test' },
+      ProjectionExpression: '#name0, #name1',
+      FilterExpression: 'attribute_not_exists(#name2)',
+      ExpressionAttributeNames: { '#name0': 'id', '#name1': 'created', '#name2': 'test' },
       ReturnConsumedCapacity: 'TOTAL',
     });
   });
@@ -115,7 +121,7 @@ describe('a write', () => {
   test('of a batch tells the error of each statement in its place', async () => {
     const table = await engine.createTable();
     await engine.fill(table, stuffItems(2));
-    const errors = await userTable(table).writeBatch([0, 9, 1].map(stuffKey), { tally }, NEVER);
+    const errors = await userTable(table).writeBatch([0, 9, 1].map(assigned), { tally }, NEVER);
     expect(errors).toEqual([
       undefined,
       expect.objectContaining({ Code: 'ConditionalCheckFailed' }),
@@ -129,7 +135,7 @@ describe('a write', () => {
     const table = await engine.createTable();
     const item = { ...(stuffItems(1)[0] as Item), test: { S: 'theirs' } };
     await engine.fill(table, [item]);
-    await expect(userTable(table).writeSingle(stuffKey(0), { tally }, NEVER)).rejects.toMatchObject({
+    await expect(userTable(table).writeSingle(assigned(0), { tally }, NEVER)).rejects.toMatchObject({
       name: 'ConditionalCheckFailedException',
       Item: item,
     });
@@ -143,7 +149,7 @@ describe('a write', () => {
     );
     const users = userTable(table);
     for (const index of [0, 1, 2, 3]) {
-      await expect(users.writeSingle(stuffKey(index), { tally }, NEVER)).rejects.toThrow();
+      await expect(users.writeSingle(assigned(index), { tally }, NEVER)).rejects.toThrow();
     }
     expect(consumed().writeUnits).toBe(4);
   });
@@ -152,8 +158,8 @@ describe('a write', () => {
     const table = await engine.createTable();
     await engine.fill(table, stuffItems(1));
     const users = userTable(table);
-    await users.writeSingle(stuffKey(0), { tally }, NEVER);
-    await users.writeBatch([stuffKey(0)], { tally }, NEVER);
+    await users.writeSingle(assigned(0), { tally }, NEVER);
+    await users.writeBatch([assigned(0)], { tally }, NEVER);
     expect(front.calls.map(({ body }) => body.ReturnConsumedCapacity)).toEqual(['TOTAL', 'TOTAL']);
   });
 
@@ -161,7 +167,7 @@ describe('a write', () => {
     const table = await engine.createTable();
     await engine.fill(table, stuffItems(3));
     rate.grant(rates(1), 2);
-    const writing = userTable(table).writeBatch([0, 1, 2].map(stuffKey), { tally }, NEVER);
+    const writing = userTable(table).writeBatch([0, 1, 2].map(assigned), { tally }, NEVER);
     await settled();
     await new Promise(resolve => setTimeout(resolve, 50));
     expect(front.calls).toHaveLength(0);
@@ -174,7 +180,7 @@ describe('a write', () => {
     front.script = (_, answer) => answer.refuse('ThrottlingException');
     // One unit is saved up, and taken by the write.
     rate.grant(rates(4), 2);
-    await expect(userTable(table).writeSingle(stuffKey(0), { tally }, NEVER)).rejects.toThrow();
+    await expect(userTable(table).writeSingle(assigned(0), { tally }, NEVER)).rejects.toThrow();
     let admitted = false;
     void rate.write.reserve(1, NEVER).then(() => {
       admitted = true;
@@ -222,8 +228,8 @@ describe('reading back', () => {
       const keys = [has, lacks, absent];
       const found = await userTable(table, keySchema).readBack(keys, { tally }, NEVER);
       expect(keys.map(key => found.get(key))).toEqual<ReadBack[]>([
-        'has-attribute',
-        'lacks-attribute',
+        { ...has, test: { NULL: true } },
+        lacks,
         'absent',
       ]);
     },
@@ -241,7 +247,10 @@ describe('reading back', () => {
       }),
     );
     const key = stuffKey(0);
-    expect((await userTable(table).readBack([key], { tally }, NEVER)).get(key)).toBe('has-attribute');
+    expect((await userTable(table).readBack([key], { tally }, NEVER)).get(key)).toEqual({
+      ...key,
+      test: { N: '2' },
+    });
     expect(front.calls[0]?.body.RequestItems[table].ConsistentRead).toBe(true);
     expect(consumed().readUnits).toBeGreaterThan(0);
   });
@@ -250,8 +259,8 @@ describe('reading back', () => {
 describe('without authority', () => {
   const calls = {
     scan: (users: UserTable, signal: AbortSignal) => users.scan(position(), { tally }, signal),
-    writeBatch: (users: UserTable, signal: AbortSignal) => users.writeBatch([stuffKey(0)], { tally }, signal),
-    writeSingle: (users: UserTable, signal: AbortSignal) => users.writeSingle(stuffKey(0), { tally }, signal),
+    writeBatch: (users: UserTable, signal: AbortSignal) => users.writeBatch([assigned(0)], { tally }, signal),
+    writeSingle: (users: UserTable, signal: AbortSignal) => users.writeSingle(assigned(0), { tally }, signal),
     readBack: (users: UserTable, signal: AbortSignal) => users.readBack([stuffKey(0)], { tally }, signal),
   };
 

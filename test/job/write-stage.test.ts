@@ -371,7 +371,7 @@ describe('reading refused items back', () => {
     const asked = call?.body.RequestItems[bench.table];
     expect(asked).toMatchObject({
       ConsistentRead: true,
-      ProjectionExpression: '#key0, #key1, #attribute',
+      ProjectionExpression: '#name0, #name1, #name2',
     });
     expect(bench.counters()).toEqual(outcome({ alreadySet: ITEMS }));
     expect(await bench.standing()).toEqual(new Map(taken().map((item, index) => [keyText(index), item])));

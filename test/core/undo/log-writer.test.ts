@@ -48,7 +48,7 @@ function writer(launchId: string, { pass = 1, segment = 0, chunks = 0 } = {}): U
   return log;
 }
 
-const keys = (...ids: string[]) => ids.map(id => ({ id: { S: id } }));
+const entriesFor = (...ids: string[]) => ids.map(id => ({ key: { id: { S: id } }, values: [{ N: '1' }] }));
 
 const source = (): LogSource => ({ store, layout: LAYOUT, runId: RUN, totalSegments: 4 });
 
@@ -77,7 +77,7 @@ function records(prefix: string, segment = 0): number {
 describe('what is read back', () => {
   test('set, not set, and unknown for everything of which nothing was said', async () => {
     const log = writer('a');
-    const [first, second] = await log.put(0, log.entriesOf(keys('1', '2', '3')), NEVER);
+    const [first, second] = await log.put(0, entriesFor('1', '2', '3'), NEVER);
     if (first) log.settled(first, 'set');
     if (second) log.settled(second, 'notSet');
     await log.close();
@@ -94,9 +94,9 @@ describe('what is read back', () => {
 
   test('what two launches wrote of one item: what is set stands beside what is unknown', async () => {
     const dead = writer('a');
-    await dead.put(0, dead.entriesOf(keys('1', '2')), NEVER);
+    await dead.put(0, entriesFor('1', '2'), NEVER);
     const next = writer('b');
-    const [entry] = await next.put(0, next.entriesOf(keys('1')), NEVER);
+    const [entry] = await next.put(0, entriesFor('1'), NEVER);
     if (entry) next.settled(entry, 'set');
     await next.close();
     expect(await states()).toEqual({ set: ['1'], unknown: ['1', '2'] });
@@ -105,12 +105,12 @@ describe('what is read back', () => {
   test('an item that was set in several passes and by a repair is named once', async () => {
     for (const pass of [1, 3]) {
       const log = writer(`pass ${pass}`, { pass });
-      const entries = await log.put(0, log.entriesOf(keys('1', '2', `only ${pass}`)), NEVER);
+      const entries = await log.put(0, entriesFor('1', '2', `only ${pass}`), NEVER);
       for (const entry of entries) log.settled(entry, 'set');
       await log.close();
     }
     const repair = writer('repair', { pass: 2, segment: 4 });
-    const [entry] = await repair.put(4, repair.entriesOf(keys('1')), NEVER);
+    const [entry] = await repair.put(4, entriesFor('1'), NEVER);
     if (entry) repair.settled(entry, 'set');
     await repair.close();
     expect((await states()).set).toEqual(['2', 'only 3', 'only 1']);
@@ -123,7 +123,7 @@ describe('the order of things', () => {
     faults = ['lost request', 'lost reply'];
     const log = writer('a');
     let stands = false;
-    const put = log.put(0, log.entriesOf(keys('1')), NEVER).then(() => {
+    const put = log.put(0, entriesFor('1'), NEVER).then(() => {
       stands = true;
     });
     await clock.advance(1);
@@ -136,7 +136,7 @@ describe('the order of things', () => {
 
   test('outcomes stand after two seconds at the latest, in one record', async () => {
     const log = writer('a');
-    const entries = await log.put(0, log.entriesOf(keys('1', '2')), NEVER);
+    const entries = await log.put(0, entriesFor('1', '2'), NEVER);
     for (const entry of entries) {
       log.settled(entry, 'set');
       await clock.advance(900);
@@ -149,7 +149,7 @@ describe('the order of things', () => {
 
   test('a checkpoint waits for the outcomes; an urgent one has them at once', async () => {
     const log = writer('a');
-    const entries = await log.put(0, log.entriesOf(keys('1', '2')), NEVER);
+    const entries = await log.put(0, entriesFor('1', '2'), NEVER);
     const seen: string[] = [];
     if (entries[0]) log.settled(entries[0], 'set');
     void log.recorded(0, false).then(() => seen.push('calm'));
@@ -166,7 +166,7 @@ describe('the order of things', () => {
 
   test('writes stop when the oldest outcome is four seconds old, and go on when it stands', async () => {
     const log = writer('a');
-    const [entry] = await log.put(0, log.entriesOf(keys('1')), NEVER);
+    const [entry] = await log.put(0, entriesFor('1'), NEVER);
     if (entry) log.settled(entry, 'set');
     faults = Array(6).fill('lost request');
     await clock.advance(3_900);
@@ -186,7 +186,7 @@ describe('the order of things', () => {
 
   test('who waits for the log stops waiting when the work ends', async () => {
     const log = writer('a');
-    const [entry] = await log.put(0, log.entriesOf(keys('1')), NEVER);
+    const [entry] = await log.put(0, entriesFor('1'), NEVER);
     if (entry) log.settled(entry, 'set');
     faults = Array(100).fill('lost request');
     await clock.advance(5_000);
@@ -201,7 +201,7 @@ describe('requests whose reply is lost', () => {
   test('a chunk and a record of outcomes are put once, however often they are sent', async () => {
     const log = writer('a');
     faults = ['lost reply', 'lost reply'];
-    const put = log.put(0, log.entriesOf(keys('1', '2')), NEVER);
+    const put = log.put(0, entriesFor('1', '2'), NEVER);
     await clock.advance(5_000);
     const [entry] = await put;
     if (entry) log.settled(entry, 'set');
@@ -213,7 +213,7 @@ describe('requests whose reply is lost', () => {
 
   test('what could not be written down in time is written down by the close, as it was', async () => {
     const log = writer('a');
-    const entries = await log.put(0, log.entriesOf(keys('1', '2')), NEVER);
+    const entries = await log.put(0, entriesFor('1', '2'), NEVER);
     if (entries[0]) log.settled(entries[0], 'set');
     faults = ['lost reply', ...Array(2).fill('lost request')];
     await clock.advance(2_100);
@@ -226,7 +226,7 @@ describe('requests whose reply is lost', () => {
 
   test('a close without a control table ends all the same', async () => {
     const log = writer('a');
-    const [entry] = await log.put(0, log.entriesOf(keys('1')), NEVER);
+    const [entry] = await log.put(0, entriesFor('1'), NEVER);
     if (entry) log.settled(entry, 'set');
     faults = Array(1_000).fill('lost request');
     const closed = log.close();
@@ -241,15 +241,15 @@ describe('requests whose reply is lost', () => {
 });
 
 test('another content under the same name is refused', async () => {
-  await writer('a').put(0, writer('a').entriesOf(keys('1')), NEVER);
+  await writer('a').put(0, entriesFor('1'), NEVER);
   const second = writer('a');
-  const put = expect(second.put(0, second.entriesOf(keys('other')), NEVER)).rejects.toThrow('another');
+  const put = expect(second.put(0, entriesFor('other'), NEVER)).rejects.toThrow('another');
   await clock.advance(1_000);
   await put;
 });
 
 test('chunks count on from what earlier launches are known to have put', async () => {
   const log = writer('a', { chunks: 7 });
-  await log.put(0, log.entriesOf(keys('1')), NEVER);
+  await log.put(0, entriesFor('1'), NEVER);
   expect(log.chunks(0)).toBe(8);
 });

@@ -4,12 +4,13 @@ import type { Clock } from '../../../core/clock.ts';
 import type { ControlTable } from '../../../core/control-table.ts';
 import { QuarantineStore } from '../../../core/quarantine-store.ts';
 import { RateControl } from '../../../core/rate/rate-control.ts';
-import type { KeySchema, QuarantineRecord, WriteApi } from '../../../core/records.ts';
+import type { BatchForms, KeySchema, QuarantineRecord, WriteApi } from '../../../core/records.ts';
 import { SegmentStore } from '../../../core/segment-store.ts';
+import { constantRule, type WriteRule } from '../../../core/write-rule.ts';
 import type { Authority } from '../../../job/authority.ts';
 import { SegmentWork } from '../../../job/segment-work.ts';
 import { UserTable } from '../../../job/user-table.ts';
-import { type WorkItem, WriteQueue } from '../../../job/write-queue.ts';
+import { WriteQueue, workItem } from '../../../job/write-queue.ts';
 import { MOST_IN_FLIGHT, WriteStage } from '../../../job/write-stage.ts';
 import { type EngineForTests, type Item, STUFF_KEY, stuffItems } from '../../support/engine.ts';
 import { type HttpFront, type Script, startHttpFront, type WireCall } from '../../support/http-front.ts';
@@ -21,6 +22,9 @@ export interface BenchOptions {
   readonly writeApi?: WriteApi;
   readonly attribute?: string;
   readonly value?: AttributeValue;
+  /** Instead of an attribute and its value. */
+  readonly rule?: WriteRule;
+  readonly batchForms?: BatchForms;
   readonly keySchema?: KeySchema;
   /** A front for the control table's client, where quarantine goes. */
   readonly controlTable?: ControlTable;
@@ -49,6 +53,7 @@ export class WriteBench {
   readonly #stage: WriteStage;
   readonly #stop = new AbortController();
   readonly #keySchema: KeySchema;
+  readonly #rule: WriteRule;
   #items: readonly Item[] = [];
 
   static async open(engine: EngineForTests, options: BenchOptions = {}): Promise<WriteBench> {
@@ -86,6 +91,8 @@ export class WriteBench {
     },
   ) {
     const { attribute = 'test', value = { N: '1' }, writeApi = 'batch', keySchema = STUFF_KEY } = options;
+    const rule = options.rule ?? constantRule(attribute, value);
+    this.#rule = rule;
     this.#engine = engine;
     this.#keySchema = keySchema;
     this.table = parts.table;
@@ -98,7 +105,7 @@ export class WriteBench {
     this.rate.grant(rates(100_000), 1);
     const userTable = new UserTable({
       client: this.#client,
-      write: { table: parts.table, keySchema, attribute, value },
+      write: { table: parts.table, keySchema, rule },
       authority: HELD_AUTHORITY,
       rate: this.rate,
       onWriteLatency: () => {},
@@ -111,7 +118,7 @@ export class WriteBench {
       clock: parts.clock,
       runId: 'run-1',
       writeApi,
-      attribute,
+      batchForms: options.batchForms,
       onUnrecorded: (reason, tries) => this.unrecorded.push([reason, tries]),
     });
   }
@@ -131,16 +138,12 @@ export class WriteBench {
     const page = { unsettled: this.#items.length, lastEvaluatedKey: undefined };
     this.work.append(page);
     this.#queue.add(
-      this.#items.map(
-        (item): WorkItem => ({
-          key: this.keyOf(item),
-          page,
-          work: this.work,
-          tries: 0,
-          internalErrors: 0,
-          unexplainedRefusals: 0,
-        }),
-      ),
+      this.#items.map(item => {
+        // A constant is tried on every item, on those too that a Scan would not have brought.
+        const decision = this.#rule.decide(this.#rule.sources.length === 0 ? {} : item);
+        const assignment = decision.kind === 'write' ? decision.assignment : undefined;
+        return workItem({ key: this.keyOf(item), page, work: this.work, assignment });
+      }),
     );
     return this.#stage.run(this.#stop.signal);
   }
@@ -157,6 +160,12 @@ export class WriteBench {
   counters() {
     const { matched, updated, alreadySet, deleted, quarantined } = this.work.tally.snapshot();
     return { matched, updated, alreadySet, deleted, quarantined };
+  }
+
+  /** What recipes count beside the outcomes. */
+  recipeCounters() {
+    const { outOfScope, recomputed } = this.work.tally.snapshot();
+    return { outOfScope, recomputed };
   }
 
   /** In order of their keys. */

@@ -2,6 +2,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { describe, expect, test } from 'vitest';
 import { systemClock } from '../../../core/clock.ts';
 import { CapacityLimiter } from '../../../core/rate/capacity-limiter.ts';
+import { constantRule } from '../../../core/write-rule.ts';
 import { liveWriterFindings, sizeFindings } from '../../../orchestrator/checks/live-writers.ts';
 import { type SampleRequest, sampleTable } from '../../../orchestrator/user-table/sample.ts';
 import { shareInterval } from '../../../orchestrator/user-table/share-interval.ts';
@@ -20,7 +21,7 @@ function item(index: number, more: Item = {}): Item {
 function request(table: string, more: Partial<SampleRequest> = {}): SampleRequest {
   return {
     client: engine.client,
-    write: { table, keySchema: STUFF_KEY, attribute: 'test', value: { N: '1' } },
+    write: { table, keySchema: STUFF_KEY, rule: constantRule('test', { N: '1' }) },
     indexes: [],
     createdKey: undefined,
     segments: 8,

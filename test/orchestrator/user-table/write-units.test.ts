@@ -48,7 +48,7 @@ describe('an item', () => {
 
 describe('a write', () => {
   test('goes into the indexes that hold the attribute or have it as a key, and into no other', () => {
-    expect(chargedIndexes('test', TABLE).map(({ name, kind }) => `${kind} ${name}`)).toEqual([
+    expect(chargedIndexes(['test'], TABLE).map(({ name, kind }) => `${kind} ${name}`)).toEqual([
       'global by-owner',
       'global with-test',
       'global by-test',
@@ -63,7 +63,7 @@ describe('a write', () => {
       kind: { S: 'place' },
       other: { S: 'x'.repeat(2_000) },
     };
-    const units = writeUnitsOf(item, 'test', { N: '1' }, chargedIndexes('test', TABLE));
+    const units = writeUnitsOf(item, { test: { N: '1' } }, chargedIndexes(['test'], TABLE));
     // No owner, so the first index does not hold it; two hold only a few attributes; the local one holds it all.
     expect(units).toEqual({ table: 2, indexes: [0, 1, 1, 2] });
   });
@@ -71,7 +71,7 @@ describe('a write', () => {
   test('costs another unit where the attribute is the byte too many', () => {
     const item = { id: { S: 'x'.repeat(1_024 - 2 - 6) } };
     expect(itemBytes(item)).toBe(1_018);
-    expect(writeUnitsOf(item, 'test', { N: '1' }, [])).toEqual({ table: 1, indexes: [] });
-    expect(writeUnitsOf(item, 'test', { S: '123' }, [])).toEqual({ table: 2, indexes: [] });
+    expect(writeUnitsOf(item, { test: { N: '1' } }, [])).toEqual({ table: 1, indexes: [] });
+    expect(writeUnitsOf(item, { test: { S: '123' } }, [])).toEqual({ table: 2, indexes: [] });
   });
 });

@@ -3,6 +3,7 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { encodeAttributeMap } from '../../../core/attribute-value.ts';
 import { SystemicError } from '../../../core/errors.ts';
 import { CapacityLimiter } from '../../../core/rate/capacity-limiter.ts';
+import { constantRule } from '../../../core/write-rule.ts';
 import { type RepairRequest, repair } from '../../../orchestrator/verify/repair.ts';
 import { type Item, STUFF_KEY, stuffItems, stuffKey, useEngine } from '../../support/engine.ts';
 import { type HttpFront, startHttpFront } from '../../support/http-front.ts';
@@ -27,7 +28,7 @@ function mend(table: string, keys: readonly Item[], given: Partial<RepairRequest
   const clock = quickClock(100);
   return repair({
     client,
-    write: { table, keySchema: STUFF_KEY, attribute: 'test', value: { N: '1' } },
+    write: { table, keySchema: STUFF_KEY, rule: constantRule('test', { N: '1' }) },
     keys,
     limiter: new CapacityLimiter(clock, 100_000),
     clock,
@@ -100,8 +101,8 @@ describe('a repair', () => {
   test('sets an item aside that is refused without a reason, again and again', async () => {
     const table = await engine.createTable();
     await engine.fill(table, stuffItems(1));
-    front.script = (_, answer) =>
-      answer.refuse('ConditionalCheckFailedException', 'm', { Item: stuffItems(1)[0] });
+    front.script = ({ operation }, answer) =>
+      operation === 'UpdateItem' ? answer.refuse('ConditionalCheckFailedException') : answer.pass();
     expect(await mend(table, [stuffKey(0)])).toMatchObject({ quarantined: 1 });
     expect(quarantined).toEqual([[encodeAttributeMap(stuffKey(0)), REFUSED, 5]]);
   });
@@ -114,7 +115,7 @@ describe('a repair', () => {
       calls++ === 0
         ? answer.refuse('ConditionalCheckFailedException', 'm', { Item: stuffItems(1)[0] })
         : answer.pass();
-    const write = { table, keySchema: STUFF_KEY, attribute: 'constructor', value: { N: '1' } };
+    const write = { table, keySchema: STUFF_KEY, rule: constantRule('constructor', { N: '1' }) };
     expect(await mend(table, [stuffKey(0)], { write })).toMatchObject({ updated: 1, alreadySet: 0 });
     expect((await engine.read(table, stuffKey(0)))?.['constructor']).toEqual({ N: '1' });
   });

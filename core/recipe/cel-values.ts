@@ -1,0 +1,128 @@
+import type { AttributeValue } from '@aws-sdk/client-dynamodb';
+import { type CelInput, type CelValue, isCelList, isCelMap, isCelUint } from '@bufbuild/cel';
+import { decimalValue, isDynamoNumber } from '../decimal.ts';
+import type { SourceUse } from './syntax.ts';
+
+/** What an expression may read is at most this large: a condition's operand has to be small [design]. */
+export const LARGEST_SOURCE_BYTES = 4_096;
+
+const LEAST_INT = -(2n ** 63n);
+const GREATEST_INT = 2n ** 63n - 1n;
+
+/** DynamoDB nests lists and maps up to this deep [developer guide, Limits]. */
+const DEEPEST_NESTING = 32;
+
+/** A value that has no equal on the other side. The message completes "cannot be computed: …". */
+export class UnmappableValueError extends Error {}
+
+/**
+ * What an expression sees of an attribute. A set has no order: it is only given to who asks for its members.
+ * @throws UnmappableValueError for maps, lists, what is too large, numbers that would lose a digit, and sets of which
+ * the expression wants more than their members.
+ */
+export function celFromAttribute(value: AttributeValue, use: SourceUse): CelInput {
+  refuseLarge(value);
+  if (value.S !== undefined) return value.S;
+  if (value.N !== undefined) return celNumber(value.N);
+  if (value.BOOL !== undefined) return value.BOOL;
+  if (value.NULL !== undefined) return null;
+  if (value.B !== undefined) return value.B;
+  const members = membersOf(value);
+  if (members === undefined) {
+    throw new UnmappableValueError('it is a map or a list, and an expression reads no whole maps and lists');
+  }
+  if (use !== 'members') {
+    throw new UnmappableValueError('it is a set, and a set has no order: it can be asked `in` and `size`');
+  }
+  return members;
+}
+
+function membersOf(value: AttributeValue): readonly CelInput[] | undefined {
+  if (value.SS) return value.SS;
+  if (value.NS) return value.NS.map(celNumber);
+  return value.BS;
+}
+
+/** An int where the number is whole and has 64 bits, else the double whose shortest decimal is that number. */
+function celNumber(literal: string): CelInput {
+  if (/^-?\d{1,18}$/.test(literal)) return BigInt(literal);
+  const decimal = decimalValue(literal);
+  const whole = wholeOf(decimal);
+  if (whole !== undefined && whole >= LEAST_INT && whole <= GREATEST_INT) return whole;
+  const double = Number(literal);
+  if (Number.isFinite(double) && decimalValue(String(double)) === decimal) return double;
+  throw new UnmappableValueError(`the number ${literal} has more digits than an expression can hold`);
+}
+
+function wholeOf(decimal: string): bigint | undefined {
+  const [digits = '0', exponent = '0'] = decimal.split('e');
+  const power = Number(exponent);
+  if (power < 0 || power > 20) return undefined;
+  return BigInt(digits) * 10n ** BigInt(power);
+}
+
+/**
+ * The attribute that an expression's result becomes.
+ * @throws UnmappableValueError for NaN, infinities, what DynamoDB's types do not hold, times and types.
+ */
+export function attributeFromCel(value: CelValue, depth = 0): AttributeValue {
+  switch (typeof value) {
+    case 'string':
+      return { S: value };
+    case 'bigint':
+      return { N: String(value) };
+    case 'boolean':
+      return { BOOL: value };
+    case 'number':
+      return { N: dynamoNumber(value) };
+    default:
+  }
+  if (value === null) return { NULL: true };
+  if (value instanceof Uint8Array) return { B: value };
+  if (isCelUint(value)) return { N: String(value.value) };
+  if (depth > DEEPEST_NESTING)
+    throw new UnmappableValueError(`it nests deeper than ${DEEPEST_NESTING} levels`);
+  if (isCelList(value)) return { L: [...value].map(element => attributeFromCel(element, depth + 1)) };
+  if (isCelMap(value)) {
+    return {
+      M: Object.fromEntries(
+        [...value].map(([name, entry]) => [entryName(name), attributeFromCel(entry, depth + 1)]),
+      ),
+    };
+  }
+  throw new UnmappableValueError(
+    'it is a time, a duration or a type, and no attribute holds one: use int() or string()',
+  );
+}
+
+function entryName(name: unknown): string {
+  if (typeof name !== 'string') throw new UnmappableValueError('a map of DynamoDB has strings for its names');
+  if (name === '__proto__') throw new UnmappableValueError('it names an entry "__proto__"');
+  return name;
+}
+
+function dynamoNumber(number: number): string {
+  if (!Number.isFinite(number)) throw new UnmappableValueError(`it is ${number}`);
+  if (!isDynamoNumber(number))
+    throw new UnmappableValueError(`${number} is outside of what DynamoDB can hold`);
+  return number === 0 ? '0' : String(number);
+}
+
+function refuseLarge(value: AttributeValue): void {
+  const bytes = sourceBytes(value);
+  if (bytes > LARGEST_SOURCE_BYTES) {
+    throw new UnmappableValueError(`it has ${bytes} bytes, and a source has at most ${LARGEST_SOURCE_BYTES}`);
+  }
+}
+
+function sourceBytes(value: AttributeValue): number {
+  const texts = value.S === undefined ? (value.SS ?? value.NS) : [value.S];
+  // No character has more than three bytes for each unit of its length.
+  if (texts) {
+    const units = texts.reduce((sum, text) => sum + text.length, 0);
+    return units * 3 <= LARGEST_SOURCE_BYTES
+      ? units
+      : texts.reduce((sum, text) => sum + Buffer.byteLength(text), 0);
+  }
+  return (value.BS ?? (value.B ? [value.B] : [])).reduce((sum, bytes) => sum + bytes.length, 0);
+}

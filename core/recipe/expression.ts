@@ -1,0 +1,50 @@
+import type { AttributeValue } from '@aws-sdk/client-dynamodb';
+import { type CelEnv, type CelInput, type CelResult, celError, plan } from '@bufbuild/cel';
+import type { AttributeMap } from '../attribute-value.ts';
+import { celFromAttribute, UnmappableValueError } from './cel-values.ts';
+import { distinctUses, type Source, valueAt } from './sources.ts';
+import { pathText, type ReadExpression, sourceVariable } from './syntax.ts';
+
+/** The values of an item's sources, under the names that expressions were rewritten to. */
+export type Bindings = Record<string, CelInput>;
+
+/** An expression that was parsed and checked once and is evaluated for each item. */
+export interface Expression {
+  /** What it reads, each use of a path by itself. */
+  readonly sources: readonly Source[];
+  evaluate(bindings: Bindings): CelResult;
+}
+
+export function planExpression(read: ReadExpression, environment: CelEnv): Expression {
+  const evaluate = plan(environment, read.expr);
+  return { sources: distinctUses(read.references), evaluate: bindings => evaluate(bindings) };
+}
+
+/**
+ * Binds what an item has at these sources. What an expression cannot have is bound as an error with its reason, so that
+ * it counts only where the expression comes to it: `has(item.a) ? item.a : ""` never asks for an absent `a`, and CEL's
+ * `||` is true where one side is, whatever became of the other.
+ */
+export function bindSources(item: AttributeMap, sources: readonly Source[]): Bindings {
+  const bindings: Bindings = {};
+  for (const { path, use } of sources) {
+    const value = valueAt(item, path);
+    bindings[sourceVariable(path, use)] = use === 'presence' ? value !== undefined : celOf(value, path, use);
+  }
+  return bindings;
+}
+
+function celOf(value: AttributeValue | undefined, path: Source['path'], use: Source['use']): CelInput {
+  if (value === undefined) return unavailable(`${pathText(path)} is absent`);
+  try {
+    return celFromAttribute(value, use);
+  } catch (error) {
+    if (!(error instanceof UnmappableValueError)) throw error;
+    return unavailable(`${pathText(path)}: ${error.message}`);
+  }
+}
+
+/** The library hands an error that is bound to a variable on as the outcome; its type of an input does not say so. */
+function unavailable(reason: string): CelInput {
+  return celError(reason) as unknown as CelInput;
+}

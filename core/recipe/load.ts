@@ -1,0 +1,33 @@
+import { parseJsonValue } from '../attribute-value.ts';
+import { ConfigurationError } from '../errors.ts';
+import type { KeySchema } from '../records.ts';
+import { constantRule, type WriteRule } from '../write-rule.ts';
+import type { CompiledRecipe } from './compile.ts';
+import type { Recipe } from './recipe.ts';
+
+/** What a run sets, as its record or a worker's environment says it: a recipe, or an attribute and its value. */
+export interface Written {
+  readonly recipe?: Recipe | undefined;
+  readonly attribute?: string | undefined;
+  /** JSON. */
+  readonly value?: string | undefined;
+}
+
+/**
+ * The rule that a run writes by. CEL is loaded here, and only for a run that has a recipe.
+ * @throws ConfigurationError for a recipe that cannot be, or when there is neither.
+ */
+export async function loadRule(written: Written, keySchema: KeySchema | undefined): Promise<WriteRule> {
+  if (written.recipe) return loadRecipe(written.recipe, keySchema);
+  const { attribute, value } = written;
+  if (attribute === undefined || value === undefined) {
+    throw new ConfigurationError('Neither a recipe nor an attribute with its value is given.');
+  }
+  return constantRule(attribute, parseJsonValue(value));
+}
+
+/** @throws ConfigurationError as compileRecipe. */
+export async function loadRecipe(recipe: Recipe, keySchema: KeySchema | undefined): Promise<CompiledRecipe> {
+  const { compileRecipe } = await import('./compile.ts');
+  return compileRecipe(recipe, keySchema);
+}

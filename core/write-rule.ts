@@ -1,0 +1,84 @@
+import { isDeepStrictEqual } from 'node:util';
+import type { AttributeValue } from '@aws-sdk/client-dynamodb';
+import type { AttributeMap } from './attribute-value.ts';
+
+/** The names that lead to an attribute, or to an entry of a map inside of it. */
+export type AttributePath = readonly [string, ...string[]];
+
+/** What was read at a path, and still has to hold when the item is written. */
+export type SourceState =
+  | { readonly path: AttributePath; readonly is: 'absent' }
+  /** Something stands there; the expressions ask no more than that. */
+  | { readonly path: AttributePath; readonly is: 'present' }
+  | { readonly path: AttributePath; readonly is: 'equal'; readonly value: AttributeValue };
+
+/** What one write does to one item. Its condition: the item exists, each target is missing, each source is as read. */
+export interface Assignment {
+  /** Every target that the item lacks, with its value. */
+  readonly set: AttributeMap;
+  /** Sources that are not part of the key: a key never changes. */
+  readonly sources: readonly SourceState[];
+}
+
+/** What is to be done with an item as it was read. */
+export type Decision =
+  | { readonly kind: 'write'; readonly assignment: Assignment }
+  /** It has every target. */
+  | { readonly kind: 'has-targets' }
+  /** It lacks a target, and the run is not about it. */
+  | { readonly kind: 'out-of-scope' }
+  /** It is in scope, or may be, and its values cannot be computed. */
+  | { readonly kind: 'not-computable'; readonly reason: string };
+
+/** What a run writes into an item: the whole of its effect on the user's table. */
+export interface WriteRule {
+  /** The attributes that it sets where they are missing; at least one. */
+  readonly targets: readonly [string, ...string[]];
+  /** What its decision reads beside the targets and the key. */
+  readonly sources: readonly AttributePath[];
+  /**
+   * `item` holds the key, the targets and the sources, where it has them. The same item always gives the same
+   * decision.
+   */
+  decide(item: AttributeMap): Decision;
+}
+
+/** Whether an item counts as missing: it lacks a target, and nothing says that it is out of scope. */
+export function isMissing({ kind }: Decision): boolean {
+  return kind === 'write' || kind === 'not-computable';
+}
+
+const HAS_TARGETS: Decision = { kind: 'has-targets' };
+
+/** The founding case: one attribute, one value, every item. */
+export function constantRule(attribute: string, value: AttributeValue): WriteRule {
+  const write: Decision = { kind: 'write', assignment: { set: { [attribute]: value }, sources: [] } };
+  return {
+    targets: [attribute],
+    sources: [],
+    decide: item => (Object.hasOwn(item, attribute) ? HAS_TARGETS : write),
+  };
+}
+
+/** Whether two assignments write the same values on the same condition; sets have no order. */
+export function sameAssignment(a: Assignment, b: Assignment): boolean {
+  if (a === b) return true;
+  return isDeepStrictEqual(comparable(a), comparable(b));
+}
+
+function comparable({ set, sources }: Assignment): unknown {
+  return [
+    Object.entries(set)
+      .sort(([x], [y]) => (x < y ? -1 : 1))
+      .map(([name, value]) => [name, unordered(value)]),
+    sources.map(source => [source.path, source.is, source.is === 'equal' && unordered(source.value)]),
+  ];
+}
+
+function unordered(value: AttributeValue): unknown {
+  if (value.SS) return { SS: [...value.SS].sort() };
+  if (value.NS) return { NS: [...value.NS].sort() };
+  if (value.BS) return { BS: value.BS.map(bytes => Buffer.from(bytes).toString('base64')).sort() };
+  if (value.B) return { B: Buffer.from(value.B).toString('base64') };
+  return value;
+}
