@@ -58,6 +58,7 @@ export class FleetfillRecords {
       tasks: totalSegments,
       writeApi,
       writeApiReason: 'benchmark',
+      undoLog: { targets: [{ name: attribute, value: '{"N":"1"}' }], expiresAt: 4_000_000_000 },
       indexes: 0,
       dryRun: false,
       spot: false,

@@ -58,11 +58,10 @@ export function encodeChunks(layout: LogLayout, entries: readonly LogEntry[]): E
 function encodeEntries({ keySchema, targets }: LogLayout, entries: readonly LogEntry[]): Uint8Array {
   const to = new ByteWriter();
   to.number(entries.length);
+  let compact = true;
   for (const { name } of keySchema) {
-    writeColumn(
-      to,
-      entries.map(({ key }) => required(key[name], name)),
-    );
+    const column = entries.map(({ key }) => required(key[name], name));
+    compact = writeColumn(to, column) && compact;
   }
   for (const [index, { constant }] of targets.entries()) {
     const values = entries.map(entry => entry.values[index]);
@@ -70,10 +69,10 @@ function encodeEntries({ keySchema, targets }: LogLayout, entries: readonly LogE
     const presence = set.length === 0 ? NONE : set.length === entries.length ? ALL : SOME;
     to.byte(presence);
     if (presence === SOME) writeBits(to, values);
-    if (presence !== NONE && constant === undefined) writeColumn(to, set);
+    if (presence !== NONE && constant === undefined) compact = writeColumn(to, set) && compact;
   }
   const plain = to.take();
-  const deflated = deflateRawSync(plain);
+  const deflated = compact ? plain : deflateRawSync(plain);
   const body = deflated.length < plain.length ? deflated : plain;
   const chunk = new Uint8Array(body.length + 2);
   chunk.set([VERSION, body === plain ? STORED : DEFLATED]);

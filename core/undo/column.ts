@@ -16,41 +16,74 @@ import type { ByteReader, ByteWriter } from './bytes.ts';
  */
 const FORMS = { guid: 0, upperGuid: 1, integers: 2, S: 3, N: 4, B: 5, json: 6 } as const;
 
-const GUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/;
-const UPPER_GUID = /^[0-9A-F]{8}-[0-9A-F]{4}-[0-9A-F]{4}-[0-9A-F]{4}-[0-9A-F]{12}$/;
 const GUID_BYTES = 16;
+const GUID_LENGTH = 36;
+const DASH = 0x2d;
 
-export function writeColumn(to: ByteWriter, values: readonly AttributeValue[]): void {
+/** The value of a hexadecimal digit by its character code; 16 and more for what is none. */
+const LOWER_DIGITS = digitsOf('0123456789abcdef');
+const UPPER_DIGITS = digitsOf('0123456789ABCDEF');
+
+function digitsOf(digits: string): Uint8Array {
+  const values = new Uint8Array(128).fill(0xff);
+  for (const [value, digit] of [...digits].entries()) values[digit.charCodeAt(0)] = value;
+  return values;
+}
+
+/** @returns whether the column is compact as it is, so that deflating it would gain nothing */
+export function writeColumn(to: ByteWriter, values: readonly AttributeValue[]): boolean {
   const texts = values.map(({ S }) => S);
-  if (texts.every(text => text !== undefined)) {
-    const form = texts.every(text => GUID.test(text))
-      ? FORMS.guid
-      : texts.every(text => UPPER_GUID.test(text))
-        ? FORMS.upperGuid
-        : FORMS.S;
-    to.byte(form);
-    for (const text of texts) {
-      if (form === FORMS.S) to.sized(Buffer.from(text, 'utf8'));
-      else to.bytes(Buffer.from(text.replaceAll('-', ''), 'hex'));
-    }
-    return;
-  }
+  if (texts.every(text => text !== undefined)) return writeTexts(to, texts);
   const numbers = values.map(({ N }) => N);
-  if (numbers.every(text => text !== undefined)) {
-    writeNumbers(to, numbers);
-    return;
-  }
+  if (numbers.every(text => text !== undefined)) return writeNumbers(to, numbers);
   const binaries = values.map(({ B }) => B);
   if (binaries.every(bytes => bytes !== undefined)) {
     to.byte(FORMS.B);
     for (const bytes of binaries) to.sized(bytes);
-    return;
+    return false;
   }
   to.byte(FORMS.json);
   for (const value of values) to.sized(Buffer.from(encodeAttributeMap({ value }), 'utf8'));
+  return false;
 }
 
-function writeNumbers(to: ByteWriter, texts: readonly string[]): void {
+function writeTexts(to: ByteWriter, texts: readonly string[]): boolean {
+  const lower = guidBytes(texts, LOWER_DIGITS);
+  const guids = lower ?? guidBytes(texts, UPPER_DIGITS);
+  if (guids) {
+    to.byte(lower ? FORMS.guid : FORMS.upperGuid);
+    to.bytes(guids);
+    return true;
+  }
+  to.byte(FORMS.S);
+  for (const text of texts) to.sized(Buffer.from(text, 'utf8'));
+  return false;
+}
+
+/** The bytes of GUIDs that are written with these digits; undefined when one of the texts is something else. */
+function guidBytes(texts: readonly string[], digits: Uint8Array): Uint8Array | undefined {
+  const bytes = new Uint8Array(texts.length * GUID_BYTES);
+  let end = 0;
+  for (const text of texts) {
+    if (text.length !== GUID_LENGTH) return undefined;
+    for (let at = 0; at < GUID_LENGTH; ) {
+      const code = text.charCodeAt(at);
+      if (at === 8 || at === 13 || at === 18 || at === 23) {
+        if (code !== DASH) return undefined;
+        at += 1;
+        continue;
+      }
+      const high = digits[code] ?? 0xff;
+      const low = digits[text.charCodeAt(at + 1)] ?? 0xff;
+      if (high > 0xf || low > 0xf) return undefined;
+      bytes[end++] = (high << 4) | low;
+      at += 2;
+    }
+  }
+  return bytes;
+}
+
+function writeNumbers(to: ByteWriter, texts: readonly string[]): boolean {
   const numbers = texts.map(Number);
   const least = numbers.reduce((a, b) => Math.min(a, b), Number.POSITIVE_INFINITY);
   const range = numbers.reduce((most, number) => Math.max(most, number - least), 0);
@@ -60,7 +93,7 @@ function writeNumbers(to: ByteWriter, texts: readonly string[]): void {
   if (!exact || !Number.isSafeInteger(range)) {
     to.byte(FORMS.N);
     for (const text of texts) to.sized(Buffer.from(text, 'utf8'));
-    return;
+    return false;
   }
   let width = 0;
   for (let rest = range; rest > 0; rest = Math.floor(rest / 0x100)) width += 1;
@@ -73,6 +106,7 @@ function writeNumbers(to: ByteWriter, texts: readonly string[]): void {
       to.byte(rest % 0x100);
     }
   }
+  return true;
 }
 
 /** `count` values, as {@link writeColumn} got them. */

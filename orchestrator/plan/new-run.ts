@@ -1,7 +1,10 @@
 import { randomBytes } from 'node:crypto';
+import { parseJsonValue } from '../../core/attribute-value.ts';
 import { heartbeatPace } from '../../core/control-pace.ts';
-import { NO_COUNTERS, type RunForecast, type RunRecord } from '../../core/records.ts';
+import { NO_COUNTERS, type RunForecast, type RunRecord, type UndoLogRecord } from '../../core/records.ts';
 import type { NewRun } from '../../core/run-store.ts';
+import { constantTarget } from '../../core/undo/item-removal.ts';
+import type { WriteRule } from '../../core/write-rule.ts';
 import { indexesWith, type TableFacts } from '../checks/table.ts';
 import { operator, type Session } from '../session.ts';
 import { provisionedRates } from '../user-table/provisioned-rates.ts';
@@ -13,7 +16,7 @@ import type { ChosenWriteApi } from './write-api-choice.ts';
 /** A run's record as it begins. */
 export function newRun(
   { settings, clock, surroundings }: Session,
-  { facts, region, chosen: { rates, reason }, taskSize, plan }: Prepared,
+  { facts, region, write, chosen: { rates, reason }, taskSize, plan }: Prepared,
   api: ChosenWriteApi,
 ): NewRun {
   const tableSize = tableSizeOf(facts.description);
@@ -37,6 +40,7 @@ export function newRun(
     ...provisionedUnits(facts),
     indexes: indexesWith(settings.attribute, facts.description).length,
     dryRun: settings.dryRun,
+    ...(!settings.dryRun && { undoLog: undoLogOf(write.rule, settings.value, at) }),
     ...(settings.limit !== undefined && { limit: settings.limit }),
     spot: settings.spot,
     rates,
@@ -73,6 +77,22 @@ export function newRun(
 function itemSizeOf({ itemBytes, writeUnitsPerItem }: Forecast): Pick<RunRecord, 'itemSize'> {
   if (!(itemBytes > 0) || !Number.isFinite(itemBytes)) return {};
   return { itemSize: { bytes: Math.ceil(itemBytes), writeUnits: writeUnitsPerItem.total } };
+}
+
+/** A log of 35 days outlives the time that point-in-time recovery goes back. */
+const UNDO_DAYS = 35;
+
+/**
+ * What the undo log holds beside the keys. One value for all items stands here alone.
+ * @param value JSON; undefined where it is computed from each item
+ */
+function undoLogOf({ targets }: WriteRule, value: string | undefined, at: string): UndoLogRecord {
+  return {
+    targets: targets.map(name =>
+      value === undefined ? { name } : constantTarget(name, parseJsonValue(value)),
+    ),
+    expiresAt: Math.floor(Date.parse(at) / 1_000) + UNDO_DAYS * 86_400,
+  };
 }
 
 /** Nothing of an estimate without an end: a record holds no infinity. */
