@@ -50,6 +50,9 @@ export class SupersededError extends FleetfillError {
   }
 }
 
+/** Someone has cancelled the run; nobody may go on with it. */
+export class RunCancelledError extends ConfigurationError {}
+
 /** This launch no longer owns its task record or a segment; whatever it would write next is not its to write. */
 export class AuthorityLostError extends FleetfillError {
   constructor(message: string, options?: ErrorOptions) {

@@ -137,7 +137,10 @@ export function batchStatementFactory(
   };
 }
 
-/** One conditional UpdateItem. */
+/**
+ * One conditional UpdateItem. Its refusal brings no item along: that would be the whole item, which the roles need not
+ * be allowed to read. What stands there is read back by a projection.
+ */
 export function updateItemInput(
   { table, keySchema }: KeyedTable,
   key: AttributeMap,
@@ -170,7 +173,6 @@ export function updateItemInput(
     ExpressionAttributeNames: names,
     ExpressionAttributeValues: values,
     ReturnConsumedCapacity: 'TOTAL',
-    ReturnValuesOnConditionCheckFailure: 'ALL_OLD',
   };
 }
 

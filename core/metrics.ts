@@ -16,6 +16,8 @@ export const METRIC_UNITS = {
   WriteRateShare: 'Count/Second',
   /** 1 while a run is open, 0 at its end: by it the alarm on a stalled run knows that there is one. */
   RunOpen: 'None',
+  /** 1 in each minute in which somebody supervises an open run, on a terminal or in the fleet; nothing otherwise. */
+  Supervised: 'None',
 } as const;
 
 export type MetricName = keyof typeof METRIC_UNITS;

@@ -10,6 +10,7 @@ import type { Recipe } from './recipe/recipe.ts';
  * | run id       | SEGMENT#0000007      | the launch that owns it; the supervisor between owners    |
  * | run id       | QUARANTINE#<digest>  | workers, once per item                                    |
  * | run id       | VERIFICATION#<pass>  | the supervisor                                            |
+ * | run id       | VERIFICATION-CHECKPOINT#<id>#<segment>: the supervisor (epoch), see verification-store.ts |
  * | run id       | SAMPLE#…, VERIFICATION-SEGMENTS#<pass>: for people's eyes, see sample-store.ts    |
  * | LOCK#<table> | LOCK                 | created with the run, removed with its end                |
  * | run id       | CANARY#…             | once, before a canary begins: the items it may write      |
@@ -41,7 +42,7 @@ export const RUN_TRANSITIONS: Readonly<Record<RunStatus, Partial<Record<RunStatu
     'dry-run': 'every segment is complete, and nothing was to be written',
   },
   verifying: {
-    running: 'items lack the attribute and another pass is allowed',
+    running: 'items lack the attribute and another pass is allowed, or a retry has not ended yet',
     verified: 'no item lacked the attribute in a consistent scan of every segment',
     canary: 'the items of a canary, and no others, were written and have the attribute in consistent reads',
     quarantined: 'all that lack the attribute are in quarantine',
@@ -118,7 +119,7 @@ export interface OperatorChange {
   readonly id: string;
   readonly at: string;
   readonly by: string;
-  readonly what: 'start' | 'pause' | 'resume' | 'cancel' | 'rate';
+  readonly what: 'start' | 'pause' | 'resume' | 'cancel' | 'rate' | 'retry';
   readonly detail: string;
 }
 
@@ -280,12 +281,74 @@ export interface RunRecord {
   readonly changes: readonly OperatorChange[];
   /** What repair and verification consumed and wrote; segments carry the backfill's own counters. */
   readonly supervisorCounters: Counters;
+  /** What of a verification, or of a repair, is contained in these counters, so that nothing is counted twice. */
+  readonly counted?: CountedWork | undefined;
+  /** The verification that goes on, or that was the last one. A sweep, a repair and a retry end it. */
+  readonly verification?: CurrentVerification | undefined;
+  /**
+   * By which rates the supervisor's own requests go at the end of a pass, and the last of the changes above that it had
+   * seen by then: its echo of the budget.
+   */
+  readonly supervisorEcho?: { readonly lastChange: string; readonly rates: Rates } | undefined;
   /** Items that lacked the attribute in the last verification. */
   readonly missing?: number;
   /** Of an undo: values that the run may have set, and that stand. */
   readonly unknown?: number;
   /** What the missing items say of live writers, in words. */
   readonly diagnosis?: string | undefined;
+}
+
+/**
+ * A verification under way. Whoever supervises goes on with it: its checkpoints carry its id, and those of any other
+ * are worth nothing.
+ */
+export interface CurrentVerification {
+  readonly id: string;
+  readonly pass: number;
+  readonly totalSegments: number;
+  /** Of what is looked for: checkpoints of another question are worth nothing. */
+  readonly subject: string;
+  /** When its first page was read: the assumptions about writers must hold from here. */
+  readonly startedAt: string;
+  /** When somebody last worked on it. */
+  readonly activeAt: string;
+}
+
+export interface CountedWork {
+  readonly id: string;
+  readonly counters: Counters;
+}
+
+/** How far a segment of a verification is, with what its pages held up to there. */
+export interface VerificationCheckpoint {
+  readonly runId: string;
+  /** Of the verification. */
+  readonly id: string;
+  readonly segment: number;
+  /** Of the supervisor that reads this segment. */
+  readonly epoch: number;
+  /** Raised by every checkpoint; absent before the first. */
+  readonly sequence?: number;
+  /** DynamoDB JSON; absent before the first page and when the segment is done. */
+  readonly lastEvaluatedKey?: string | undefined;
+  readonly done?: boolean;
+  readonly findings?: VerificationFindings;
+  readonly at?: string;
+}
+
+export interface VerificationFindings {
+  readonly scanned: number;
+  /** Items that lack what is looked for, as of the moment when their page was read. */
+  readonly missing: number;
+  /** Of them, those that are in quarantine and were not resolved. */
+  readonly quarantined: number;
+  /** Items whose attribute is there and is NULL; they count as having it. */
+  readonly nulls: number;
+  readonly readUnits: number;
+  /** Missing items that are not in quarantine, as DynamoDB JSON: their keys and what was read beside. Not all, if many. */
+  readonly open: readonly string[];
+  /** Keys of missing items, in quarantine or not; ten at most. */
+  readonly sample: readonly string[];
 }
 
 /** Cumulative over passes and resumes. Capacity in units. */
@@ -501,6 +564,7 @@ export const TASK_PREFIX = 'TASK#';
 export const SEGMENT_PREFIX = 'SEGMENT#';
 export const QUARANTINE_PREFIX = 'QUARANTINE#';
 export const VERIFICATION_PREFIX = 'VERIFICATION#';
+export const VERIFICATION_CHECKPOINT_PREFIX = 'VERIFICATION-CHECKPOINT#';
 export const LOCK_ITEM = 'LOCK';
 
 export const taskItem = (launch: string): string => `${TASK_PREFIX}${launch}`;
@@ -508,6 +572,8 @@ export const segmentItem = (segment: number): string =>
   `${SEGMENT_PREFIX}${String(segment).padStart(7, '0')}`;
 export const verificationItem = (pass: number): string =>
   `${VERIFICATION_PREFIX}${String(pass).padStart(4, '0')}`;
+export const verificationCheckpointItem = (id: string, segment: number): string =>
+  `${VERIFICATION_CHECKPOINT_PREFIX}${id}#${String(segment).padStart(7, '0')}`;
 /** A dry run writes nothing to the table, so it takes a lock of its own kind, beside that of a run. */
 export const lockRun = ({ tableArn, dryRun }: Pick<RunRecord, 'tableArn' | 'dryRun'>): string =>
   `${dryRun ? 'DRY-RUN-' : ''}LOCK#${tableArn}`;

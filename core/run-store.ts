@@ -1,9 +1,10 @@
 import { randomUUID } from 'node:crypto';
 import type { ControlItem, ControlTable } from './control-table.ts';
-import { FleetfillError, SupersededError, TableLockedError } from './errors.ts';
+import { FleetfillError, RunCancelledError, SupersededError, TableLockedError } from './errors.ts';
 import { fromItem, toItem } from './record-item.ts';
 import {
   isFinished,
+  isInAuthority,
   LOCK_ITEM,
   lockRun,
   type OperatorChange,
@@ -11,6 +12,8 @@ import {
   RUN_TRANSITIONS,
   type RunRecord,
   type RunStatus,
+  type TaskRecord,
+  taskItem,
   VERIFICATION_PREFIX,
   type VerificationRecord,
   verificationItem,
@@ -31,7 +34,16 @@ export type NewRun = Omit<RunRecord, 'version' | 'epoch' | 'supervisorWrite'>;
 
 /** The changes that a person may make. */
 export type OperatorEdit = Partial<
-  Pick<RunRecord, 'desired' | 'stopReason' | 'rates' | 'acceptedQuarantine' | 'maxCostUsd'>
+  Pick<
+    RunRecord,
+    | 'desired'
+    | 'stopReason'
+    | 'rates'
+    | 'acceptedQuarantine'
+    | 'maxCostUsd'
+    | 'verification'
+    | 'supervisorCounters'
+  >
 >;
 
 /** The right to supervise a run: every write of a supervisor names it. */
@@ -83,7 +95,9 @@ export class RunStore {
     const holder = now ? String(now['holder']) : undefined;
     if (holder === run.runId) return this.readAsSupervisor({ runId: run.runId, epoch: record.epoch });
     if (holder === undefined) return this.create(run);
-    throw new TableLockedError(holder, `The unfinished run ${holder} holds the table ${run.table}.`);
+    const retryOf = now?.['retryOf'];
+    const what = describeHolder({ holder, ...(retryOf !== undefined && { retryOf: String(retryOf) }) });
+    throw new TableLockedError(holder, `${what} holds the table ${run.table}.`);
   }
 
   async read(run: string): Promise<RunRecord | undefined> {
@@ -103,9 +117,52 @@ export class RunStore {
     return String(lock['holder']);
   }
 
+  /** The table's lock, if something holds it. `retryOf`: no run does, but a retry of that run's quarantine. */
+  async lockOf(tableArn: string): Promise<{ holder: string; retryOf?: string } | undefined> {
+    const lock = await this.#table.get({ run: lockRun({ tableArn, dryRun: false }), item: LOCK_ITEM });
+    if (!lock || (await this.#isReleased(lock))) return undefined;
+    const { holder, retryOf } = lock;
+    return { holder: String(holder), ...(retryOf !== undefined && { retryOf: String(retryOf) }) };
+  }
+
+  /**
+   * Takes the lock of a finished run's table for a retry, whose record comes into being with it; see
+   * TaskStore.join. The lock is held for as long as that record is in authority.
+   * @throws TableLockedError when something else holds the table.
+   */
+  async lockForRetry({ runId, tableArn }: RunRecord, retry: TaskRecord): Promise<void> {
+    const lock = { run: lockRun({ tableArn, dryRun: false }), item: LOCK_ITEM };
+    const held = await this.#table.get(lock);
+    const released = held && (await this.#isReleased(held)) ? String(held['holder']) : '';
+    const taken = await this.#table.transact([
+      this.#table.conditionalPut(
+        { ...lock, holder: retry.launchId, retryOf: runId, at: retry.launchedAt },
+        [LOCK_IS_FREE],
+        { released },
+      ),
+      this.#table.conditionalPut(toItem(retry, taskItem(retry.launchId)), [NEW]),
+    ]);
+    if (taken) return;
+    const now = await this.lockOf(tableArn);
+    if (now?.holder === retry.launchId) return;
+    throw new TableLockedError(now?.holder ?? '', `${describeHolder(now)} holds the table.`);
+  }
+
+  /** The retry has ended. A lock that is not its own is left alone. */
+  async unlockRetry({ tableArn }: RunRecord, launchId: string): Promise<void> {
+    await this.#table.transact([
+      this.#table.conditionalDelete(
+        { run: lockRun({ tableArn, dryRun: false }), item: LOCK_ITEM },
+        [LOCK_IS_MINE],
+        { holder: launchId },
+      ),
+    ]);
+  }
+
   /**
    * Takes the supervision over, from a dead or a living supervisor, and records who did.
    * A finished run is returned as it is: nothing is written.
+   * @throws RunCancelledError when someone has cancelled it, also between two tries: nothing undoes a cancel.
    */
   async takeOver(run: string, change: OperatorChange, edit: OperatorEdit): Promise<RunRecord | undefined> {
     const nonce = randomUUID();
@@ -113,6 +170,9 @@ export class RunStore {
       const record = await this.read(run);
       if (!record || isFinished(record.status)) return record;
       if (record.supervisorWrite === nonce) return record;
+      if (record.desired === 'stop' && record.stopReason?.kind === 'cancelled') {
+        throw new RunCancelledError(`Run ${run} is being cancelled and cannot be resumed.`);
+      }
       const { stopReason: _, ...rest } = record;
       const written = await this.#replace(record, {
         ...rest,
@@ -127,14 +187,18 @@ export class RunStore {
   }
 
   /** A person's change. It is applied once, whatever happens to the replies. */
-  async operate(run: string, change: OperatorChange, edit: OperatorEdit): Promise<RunRecord | undefined> {
+  async operate(
+    run: string,
+    change: OperatorChange,
+    edit: OperatorEdit | ((record: RunRecord) => OperatorEdit),
+  ): Promise<RunRecord | undefined> {
     for (;;) {
       const record = await this.read(run);
       if (!record || isFinished(record.status)) return record;
       if (record.changes.some(({ id }) => id === change.id)) return record;
       const written = await this.#replace(record, {
         ...record,
-        ...edit,
+        ...(typeof edit === 'function' ? edit(record) : edit),
         changes: withChange(record.changes, change),
       });
       if (written) return written;
@@ -234,6 +298,13 @@ export class RunStore {
   }
 
   async #isReleased(lock: ControlItem): Promise<boolean> {
+    if (lock['retryOf'] !== undefined) {
+      const retry = await this.#table.get({
+        run: String(lock['retryOf']),
+        item: taskItem(String(lock['holder'])),
+      });
+      return !isInAuthority((retry as unknown as TaskRecord | undefined)?.status ?? 'lapsed');
+    }
     const holder = await this.read(String(lock['holder']));
     return holder !== undefined && isFinished(holder.status);
   }
@@ -244,6 +315,11 @@ function withChange(changes: readonly OperatorChange[], change: OperatorChange):
   const kept = { ...change, detail: change.detail.slice(0, MOST_DETAIL) };
   const [start, ...later] = [...changes, kept];
   return start ? [start, ...later.slice(-MOST_CHANGES)] : [kept];
+}
+
+function describeHolder(lock: { holder: string; retryOf?: string } | undefined): string {
+  if (lock?.retryOf === undefined) return `The unfinished run ${lock?.holder ?? ''}`;
+  return `A retry of what run ${lock.retryOf} has in quarantine`;
 }
 
 /** What a run becomes that is to pause or stop, once all its tasks have ended. */

@@ -4,6 +4,7 @@ import { fromItem, toItem } from './record-item.ts';
 import {
   type DesiredState,
   RUN_ITEM,
+  type RunRecord,
   TASK_PREFIX,
   type TaskEnd,
   type TaskRecord,
@@ -17,6 +18,7 @@ const SAME_PROCESS = 'attribute_not_exists(#instance) OR #instance = :instance';
 const LATER_HEARTBEAT = '#heartbeat < :heartbeat';
 const SAME_HEARTBEAT = '#heartbeat = :heartbeat';
 const SAME_EPOCH = '#epoch = :epoch';
+const SAME_VERSION = '#version = :version';
 const LATER_RENEWAL = '#renewal < :renewal';
 const OLDER_EPOCH = '#epoch < :epoch';
 const RUN_IS_WANTED = '#desired = :run';
@@ -98,6 +100,25 @@ export class TaskStore {
       this.#table.conditionalPut(toItem(record, taskItem(launch.launchId)), [NEW]),
     ]);
     // The launch is a nonce: if its record is there, the lost reply was a yes.
+    return created || (await this.read(launch.runId, launch.launchId)) !== undefined;
+  }
+
+  /**
+   * Takes part in a run without being one of its tasks: a record like theirs, with no segments, so that the supervisor
+   * grants it a share, everyone who ends the run ends it too, and no verification begins beside it. Its heartbeats have
+   * begun, so that nobody starts a task for it. False when the run's record is not as it was seen any more.
+   */
+  async join(
+    launch: NewLaunch,
+    instance: string,
+    seen: Pick<RunRecord, 'version' | 'epoch'>,
+  ): Promise<boolean> {
+    const record = toItem(joined(launch, instance, seen.epoch), taskItem(launch.launchId));
+    const run = { run: launch.runId, item: RUN_ITEM };
+    const created = await this.#table.transact([
+      this.#table.conditionCheck(run, [SAME_VERSION], { version: seen.version }),
+      this.#table.conditionalPut(record, [NEW]),
+    ]);
     return created || (await this.read(launch.runId, launch.launchId)) !== undefined;
   }
 
@@ -231,4 +252,20 @@ export class TaskStore {
     if (!outcome.refused) return fromItem<TaskRecord>(outcome.item);
     return outcome.existing && fromItem<TaskRecord>(outcome.existing);
   }
+}
+
+/** The record of a launch that is no ECS task: see {@link TaskStore.join}. */
+export function joined(launch: NewLaunch, instance: string, epoch: number): TaskRecord {
+  return {
+    ...launch,
+    status: 'running',
+    instance,
+    epoch,
+    desired: 'run',
+    renewal: 0,
+    seenRenewal: 0,
+    held: launch.granted,
+    seen: 'run',
+    heartbeat: 1,
+  };
 }

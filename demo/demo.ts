@@ -3,7 +3,8 @@ import { constants, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { hideBin } from 'yargs/helpers';
-import { startLocalStack } from '../local/local-stack.ts';
+import { ConfigurationError } from '../core/errors.ts';
+import { requirePosix, startLocalStack } from '../local/local-stack.ts';
 import { oneLine, silenceSdkAdvice, UsageError } from './command-line.ts';
 import { type DemoOptions, readDemoOptions } from './demo-options.ts';
 import { DemoOutput } from './demo-output.ts';
@@ -37,10 +38,15 @@ function listenForTheEnd(): AbortSignal {
 
 /** Everything that was started is stopped and every file removed when this returns, whatever happens. */
 async function runOnLocalStack(options: DemoOptions, output: DemoOutput): Promise<number> {
+  requirePosix();
   const signal = listenForTheEnd();
   const logDirectory = await mkdtemp(join(tmpdir(), 'fleetfill-demo-'));
   try {
-    const stack = await startLocalStack({ jobBundle: JOB_BUNDLE, logDirectory });
+    const stack = await startLocalStack({
+      jobBundle: JOB_BUNDLE,
+      logDirectory,
+      say: line => output.say(line),
+    });
     try {
       // From here on the SDK finds the local stack as it would find AWS, and nothing of the operator's own account.
       delete process.env['AWS_PROFILE'];
@@ -72,6 +78,7 @@ try {
   const options = await readDemoOptions(hideBin(process.argv));
   process.exitCode = await runOnLocalStack(options, new DemoOutput(options.json));
 } catch (error) {
-  console.error(`demo: ${oneLine(error)}`);
+  // What can be done about it takes more than one line.
+  console.error(`demo: ${error instanceof ConfigurationError ? error.message : oneLine(error)}`);
   process.exitCode = exitCodeFor(error);
 }

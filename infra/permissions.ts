@@ -17,19 +17,25 @@ export interface Permission {
   readonly evidence: 'seen' | 'reviewed';
 }
 
-/** `execution` is Fargate starting a task, `task` is the worker, `operator` is whoever runs `orchestrate`. */
-export type Principal = 'execution' | 'task' | 'operator';
+/**
+ * `execution` is Fargate starting a task, `task` is the worker, `supervisor` is the task of `--detach`, `operator` is
+ * whoever runs `orchestrate`.
+ */
+export type Principal = 'execution' | 'task' | 'supervisor' | 'operator';
 
 /** What a statement's resource stands for; `anything` is `*`, for actions that know no resource or only a condition. */
 export type ResourceKind =
   | 'user table'
   | 'control table'
+  | 'lock table'
   | 'key of the table'
   | 'cluster'
   | 'tasks of the cluster'
   | 'task definition'
+  | 'task definition of the supervisor'
   | 'execution role'
   | 'task role'
+  | 'supervisor role'
   | 'service-linked role of ECS'
   | 'image repository'
   | 'log group'
@@ -37,11 +43,13 @@ export type ResourceKind =
   | 'this stack'
   | 'anything';
 
-const ONE_ATTRIBUTE = ['dynamodb:Attributes'];
-const ONE_UPDATE = [...ONE_ATTRIBUTE, 'dynamodb:ReturnValues'];
-const KEYS_ONLY = ['dynamodb:Select'];
+const NO_WHOLE_ITEMS = ['dynamodb:Select'];
+/** Key attributes, targets and sources: what may be read, named in a condition, or set. */
+const NAMED_ATTRIBUTES = [...NO_WHOLE_ITEMS, 'dynamodb:Attributes'];
+const NAMED_UPDATES = [...NAMED_ATTRIBUTES, 'dynamodb:ReturnValues'];
 const ONE_NAMESPACE = ['cloudwatch:namespace'];
 const THIS_CLUSTER = ['ecs:cluster'];
+const ON_RUN_TASK = ['ecs:CreateAction'];
 const TO_TASKS = ['iam:PassedToService'];
 const THROUGH_DYNAMODB = ['kms:ViaService'];
 
@@ -94,15 +102,15 @@ const TASK: readonly Omit<Permission, 'principal'>[] = [
   {
     action: 'dynamodb:Scan',
     on: 'user table',
-    conditions: KEYS_ONLY,
+    conditions: NAMED_ATTRIBUTES,
     calledBy: 'worker: scan',
-    reason: 'Finds the items that lack the attribute. Select keeps it to a projection, never whole items.',
+    reason: 'Finds the items that lack the attribute: keys, targets and sources, never whole items.',
     evidence: 'seen',
   },
   {
     action: 'dynamodb:PartiQLUpdate',
     on: 'user table',
-    conditions: ONE_ATTRIBUTE,
+    conditions: NAMED_UPDATES,
     calledBy: 'worker: write, --write-api batch',
     reason: 'Sets the attribute where it is missing, 25 items a call. An UPDATE never creates an item.',
     evidence: 'seen',
@@ -110,7 +118,7 @@ const TASK: readonly Omit<Permission, 'principal'>[] = [
   {
     action: 'dynamodb:UpdateItem',
     on: 'user table',
-    conditions: ONE_UPDATE,
+    conditions: NAMED_UPDATES,
     calledBy: 'worker: write, --write-api single',
     reason: 'Sets the attribute where it is missing, an item a call, for names that PartiQL cannot carry.',
     evidence: 'seen',
@@ -118,9 +126,10 @@ const TASK: readonly Omit<Permission, 'principal'>[] = [
   {
     action: 'dynamodb:BatchGetItem',
     on: 'user table',
+    conditions: NAMED_UPDATES,
     calledBy: 'worker: settle, and a Scan that ends without an item',
     reason:
-      'Reads a refused item back: set by somebody else, deleted, or still without the attribute; and the item at which a Scan ended.',
+      'Reads a refused item back by a projection: set by somebody else, deleted, or still without the attribute; and the item at which a Scan ended.',
     evidence: 'seen',
   },
   {
@@ -170,7 +179,226 @@ const TASK: readonly Omit<Permission, 'principal'>[] = [
   },
 ];
 
+/** On the lock table of the account and Region, which keeps two fleets from one table whatever their control tables. */
+const LOCK: readonly Omit<Permission, 'principal'>[] = [
+  {
+    action: 'dynamodb:DescribeTable',
+    on: 'lock table',
+    calledBy: 'orchestrate run, resume',
+    reason: 'Waits until the lock table is there.',
+    evidence: 'reviewed',
+  },
+  {
+    action: 'dynamodb:GetItem',
+    on: 'lock table',
+    calledBy: 'orchestrate run, resume',
+    reason: 'Reads who holds the lock of a table.',
+    evidence: 'reviewed',
+  },
+  {
+    action: 'dynamodb:PutItem',
+    on: 'lock table',
+    calledBy: 'orchestrate run, resume',
+    reason: 'Takes the lock, in the same transaction as the run.',
+    evidence: 'reviewed',
+  },
+  {
+    action: 'dynamodb:UpdateItem',
+    on: 'lock table',
+    calledBy: 'orchestrate run, resume',
+    reason: 'Says who holds the lock after a takeover.',
+    evidence: 'reviewed',
+  },
+  {
+    action: 'dynamodb:DeleteItem',
+    on: 'lock table',
+    calledBy: 'orchestrate run, resume, cancel',
+    reason: 'Frees the lock when the run ends.',
+    evidence: 'reviewed',
+  },
+];
+
+/** Goes on with a run that an operator began: what resume calls, and nothing that begins or examines one. */
+const SUPERVISOR: readonly Omit<Permission, 'principal'>[] = [
+  ...LOCK,
+  {
+    action: 'ecs:RunTask',
+    on: 'task definition',
+    conditions: THIS_CLUSTER,
+    calledBy: 'supervisor: replacements',
+    reason: 'Starts a task for segments whose task was lost. It cannot start another supervisor.',
+    evidence: 'seen',
+  },
+  {
+    action: 'ecs:TagResource',
+    on: 'tasks of the cluster',
+    conditions: ON_RUN_TASK,
+    calledBy: 'ECS, on RunTask',
+    reason: "Gives a task the tags of its definition, so that it shows up in the bill under the stack's.",
+    evidence: 'reviewed',
+  },
+  {
+    action: 'iam:PassRole',
+    on: 'task role',
+    conditions: TO_TASKS,
+    calledBy: 'ECS, on RunTask',
+    reason: 'Whoever starts a task hands it the role of the worker.',
+    evidence: 'reviewed',
+  },
+  {
+    action: 'iam:PassRole',
+    on: 'execution role',
+    conditions: TO_TASKS,
+    calledBy: 'ECS, on RunTask',
+    reason: 'Whoever starts a task hands Fargate the role that pulls the image and writes the log.',
+    evidence: 'reviewed',
+  },
+  {
+    action: 'ecs:DescribeTasks',
+    on: 'tasks of the cluster',
+    calledBy: 'supervisor: control loop',
+    reason: 'Learns that a task is running, or stopped and why.',
+    evidence: 'seen',
+  },
+  {
+    action: 'ecs:StopTask',
+    on: 'tasks of the cluster',
+    calledBy: 'supervisor: control loop',
+    reason: 'Stops a task that was fenced off.',
+    evidence: 'seen',
+  },
+  {
+    action: 'dynamodb:ConditionCheckItem',
+    on: 'control table',
+    calledBy: 'supervisor: launches',
+    reason: 'Records a launch only while this supervisor still holds its epoch.',
+    evidence: 'seen',
+  },
+  {
+    action: 'dynamodb:DeleteItem',
+    on: 'control table',
+    calledBy: 'supervisor: the end of a run',
+    reason: 'Frees the lock.',
+    evidence: 'seen',
+  },
+  {
+    action: 'dynamodb:GetItem',
+    on: 'control table',
+    calledBy: 'supervisor: control loop',
+    reason: 'Reads the run record, and its own writes back after a lost reply.',
+    evidence: 'seen',
+  },
+  {
+    action: 'dynamodb:PutItem',
+    on: 'control table',
+    calledBy: 'supervisor: launches, verification',
+    reason: 'Creates launch, segment and verification records.',
+    evidence: 'seen',
+  },
+  {
+    action: 'dynamodb:Query',
+    on: 'control table',
+    calledBy: 'supervisor: control loop',
+    reason: 'Lists the tasks, segments and quarantine of the run.',
+    evidence: 'seen',
+  },
+  {
+    action: 'dynamodb:UpdateItem',
+    on: 'control table',
+    calledBy: 'supervisor: takeover, shares, desired states, owners',
+    reason: 'Takes the epoch over and reconciles the records, each by a conditional write.',
+    evidence: 'seen',
+  },
+  {
+    action: 'dynamodb:DescribeTable',
+    on: 'user table',
+    calledBy: 'supervisor: traffic guard',
+    reason: 'Which capacity the table has now, and which indexes.',
+    evidence: 'reviewed',
+  },
+  {
+    action: 'dynamodb:Scan',
+    on: 'user table',
+    conditions: NAMED_ATTRIBUTES,
+    calledBy: 'supervisor: verification',
+    reason: 'The consistent scan that proves the result.',
+    evidence: 'seen',
+  },
+  {
+    action: 'dynamodb:UpdateItem',
+    on: 'user table',
+    conditions: NAMED_UPDATES,
+    calledBy: 'supervisor: repair',
+    reason: 'Sets the attribute on the few keys that verification found without it, an item a call.',
+    evidence: 'reviewed',
+  },
+  {
+    action: 'dynamodb:BatchGetItem',
+    on: 'user table',
+    conditions: NAMED_UPDATES,
+    calledBy: 'supervisor: verification, canary, repair',
+    reason: 'Reads items back by their keys: those of a canary, and the one at which a Scan ended.',
+    evidence: 'reviewed',
+  },
+  {
+    action: 'cloudwatch:PutMetricData',
+    on: 'anything',
+    conditions: ONE_NAMESPACE,
+    calledBy: 'supervisor: metrics',
+    reason: 'Publishes RunOpen, Supervised, verification reads and repairs, in the one namespace.',
+    evidence: 'seen',
+  },
+  {
+    action: 'cloudwatch:GetMetricData',
+    on: 'anything',
+    calledBy: 'supervisor: traffic guard',
+    reason:
+      "Reads the table's consumed and throttled units, which the budget obeys. The action knows no resource.",
+    evidence: 'seen',
+  },
+  {
+    action: 'kms:Decrypt',
+    on: 'key of the table',
+    conditions: THROUGH_DYNAMODB,
+    calledBy: 'DynamoDB, on behalf of the supervisor',
+    reason: 'Verification and repair read and write under the key, and so do the records.',
+    evidence: 'reviewed',
+  },
+];
+
 const OPERATOR: readonly Omit<Permission, 'principal'>[] = [
+  ...LOCK,
+  {
+    action: 'dynamodb:CreateTable',
+    on: 'lock table',
+    calledBy: 'the first run in an account and Region',
+    reason: 'Makes the lock table at its first use in an account and Region, under its one name.',
+    evidence: 'reviewed',
+  },
+  {
+    action: 'ecs:RunTask',
+    on: 'task definition of the supervisor',
+    conditions: THIS_CLUSTER,
+    calledBy: 'orchestrate run, resume, with --detach',
+    reason: 'Starts the supervisor in a task of its own.',
+    evidence: 'reviewed',
+  },
+  {
+    action: 'iam:PassRole',
+    on: 'supervisor role',
+    conditions: TO_TASKS,
+    calledBy: 'ECS, on RunTask',
+    reason: 'Whoever starts the supervisor hands it its role, which can do no more than the operator.',
+    evidence: 'reviewed',
+  },
+  {
+    action: 'ecs:TagResource',
+    on: 'tasks of the cluster',
+    conditions: ON_RUN_TASK,
+    calledBy: 'ECS, on RunTask',
+    reason: "Gives a task the tags of its definition, so that it shows up in the bill under the stack's.",
+    evidence: 'reviewed',
+  },
   {
     action: 'cloudformation:DescribeStacks',
     on: 'this stack',
@@ -341,7 +569,7 @@ const OPERATOR: readonly Omit<Permission, 'principal'>[] = [
   {
     action: 'dynamodb:Scan',
     on: 'user table',
-    conditions: KEYS_ONLY,
+    conditions: NO_WHOLE_ITEMS,
     calledBy: 'orchestrate run, verify, plan',
     reason: 'The consistent scan that proves the result, by code and identity other than the workers.',
     evidence: 'seen',
@@ -349,7 +577,7 @@ const OPERATOR: readonly Omit<Permission, 'principal'>[] = [
   {
     action: 'dynamodb:PartiQLUpdate',
     on: 'user table',
-    conditions: ONE_UPDATE,
+    conditions: NAMED_UPDATES,
     calledBy: 'a person, with docs/first-contact.md',
     reason:
       'Asks AWS, on a key that does not exist, whether the condition holds for PartiQL; the worker has the same one.',
@@ -358,7 +586,7 @@ const OPERATOR: readonly Omit<Permission, 'principal'>[] = [
   {
     action: 'dynamodb:UpdateItem',
     on: 'user table',
-    conditions: ONE_UPDATE,
+    conditions: NAMED_UPDATES,
     calledBy: 'orchestrate run: repair, failures --retry',
     reason:
       'Sets the attribute on the few keys that verification found without it, or that were in quarantine, an item a call.',
@@ -367,6 +595,7 @@ const OPERATOR: readonly Omit<Permission, 'principal'>[] = [
   {
     action: 'dynamodb:BatchGetItem',
     on: 'user table',
+    conditions: NAMED_UPDATES,
     calledBy: 'orchestrate run, verify, run --limit',
     reason: 'Verifies the items of a canary, consistently, and the item at which a verification scan ended.',
     evidence: 'seen',
@@ -376,7 +605,8 @@ const OPERATOR: readonly Omit<Permission, 'principal'>[] = [
     on: 'anything',
     conditions: ONE_NAMESPACE,
     calledBy: 'orchestrate run, resume',
-    reason: 'Publishes RunOpen, verification reads and repairs. The condition keeps it to the one namespace.',
+    reason:
+      'Publishes RunOpen, Supervised, verification reads and repairs. The condition keeps it to the one namespace.',
     evidence: 'seen',
   },
   {
@@ -513,6 +743,7 @@ const OPERATOR: readonly Omit<Permission, 'principal'>[] = [
 export const PERMISSIONS: readonly Permission[] = [
   ...EXECUTION.map(entry => ({ principal: 'execution' as const, ...entry })),
   ...TASK.map(entry => ({ principal: 'task' as const, ...entry })),
+  ...SUPERVISOR.map(entry => ({ principal: 'supervisor' as const, ...entry })),
   ...OPERATOR.map(entry => ({ principal: 'operator' as const, ...entry })),
 ];
 

@@ -113,18 +113,15 @@ export class UserTable {
       ReturnConsumedCapacity: 'TOTAL',
     });
     let reserved = 0;
-    let sentAt = 0;
     const page = await this.#scans.send(
       async () => {
         reserved = await this.#admit(() => rate.reservePage(position.limit, false, signal), signal);
-        sentAt = performance.now();
       },
       abortSignal => client.send(command, { abortSignal }),
     );
     const readUnits = page.ConsumedCapacity?.CapacityUnits ?? reserved;
     const { ScannedCount: scanned = 0, Count: matched = 0 } = page;
-    const consumption = { readUnits, scanned, matched, consistent: false };
-    rate.settlePage(reserved, consumption, performance.now() - sentAt);
+    rate.settlePage(reserved, { readUnits, scanned, matched, consistent: false });
     owner.tally.add({ readUnits });
     return page;
   }
@@ -153,7 +150,7 @@ export class UserTable {
     return (reply.Responses ?? []).map(response => response.Error);
   }
 
-  /** Sets one item. A refusal is thrown, with the item that stands there. */
+  /** Sets one item. A refusal is thrown; {@link readBack} says what stands there. */
   async writeSingle(
     { key, assignment }: ItemAssignment,
     owner: ConsumptionOwner,

@@ -7,7 +7,7 @@ import { isBatchable, MAX_BATCH_STATEMENTS, PLAIN_FORMS } from '../core/item-wri
 import type { QuarantineStore } from '../core/quarantine-store.ts';
 import type { RateControl } from '../core/rate/rate-control.ts';
 import type { BatchForms, WriteApi } from '../core/records.ts';
-import { settleCall, settleStatement, type Verdict } from '../core/settle.ts';
+import { mayHaveWritten, settleCall, settleStatement, type Verdict } from '../core/settle.ts';
 import type { UndoLogWriter } from '../core/undo/log-writer.ts';
 import { type Assignment, sameAssignment } from '../core/write-rule.ts';
 import { logItems } from './log-items.ts';
@@ -138,9 +138,7 @@ export class WriteStage {
     try {
       await this.#options.table.writeSingle(item, item.work, signal);
     } catch (error) {
-      const standing = refusedItem(error);
-      if (!standing) return this.#settleFailedCall(error, [item], signal);
-      return this.#settleReadBack(item, standing, signal);
+      return this.#settleFailedCall(error, [item], signal);
     }
     this.#settleUpdated([item]);
   }
@@ -346,11 +344,6 @@ export class WriteStage {
   }
 }
 
-/** The request was not refused, and its answer did not come or did not say whether it took effect. */
-function mayHaveWritten(verdict: Verdict): boolean {
-  return verdict.kind === 'retry' && (verdict.cause === 'transport' || verdict.cause === 'internal');
-}
-
 function isComputed(item: WorkItem): item is ComputedItem {
   return item.assignment !== undefined;
 }
@@ -364,10 +357,4 @@ function settleByPage(items: readonly WorkItem[], outcome: ItemOutcome): void {
     first.work.settle(first.page, outcome, to - from);
     from = to;
   }
-}
-
-/** The item that made a condition fail, where the service sent it along. */
-function refusedItem(error: unknown): AttributeMap | undefined {
-  if (!(error instanceof Error) || error.name !== 'ConditionalCheckFailedException') return undefined;
-  return (error as { Item?: AttributeMap }).Item;
 }

@@ -1,10 +1,17 @@
-import { accessSync, constants, existsSync } from 'node:fs';
-import { createRequire } from 'node:module';
+import { existsSync } from 'node:fs';
 import { delimiter, join } from 'node:path';
-import { pathToFileURL } from 'node:url';
 import { ConfigurationError } from '../core/errors.ts';
+import {
+  ENGINE_VERSION,
+  engineCache,
+  enginePackageOf,
+  findEnginePackage,
+  installEngine,
+  isExecutable,
+  type Platform,
+} from './engine-package.ts';
 
-/** What a machine may say about its DynamoDB engine. Empty means: the engine of the optional dependency. */
+/** What a machine may say about its DynamoDB engine. Empty means: the engine that npm brings. */
 export interface EngineSettings {
   /** An engine that runs already; it is neither started nor stopped by us. */
   readonly endpoint?: string | undefined;
@@ -14,7 +21,15 @@ export interface EngineSettings {
   readonly dynamodbLocal?: string | undefined;
   /** Where programs are looked for, as PATH has it. */
   readonly path: string;
+  /** This machine when not given. */
+  readonly platform?: Platform;
+  /** Where an engine is kept that npm installs when it is needed; nothing is installed when not given. */
+  readonly cache?: string;
+  /** For npm, when it installs an engine. */
+  readonly npmEnvironment?: Readonly<NodeJS.ProcessEnv>;
 }
+
+const THIS_MACHINE: Platform = { os: process.platform, cpu: process.arch };
 
 /** The one place in local/ that reads the process's environment. */
 export function readEngineSettings(environment: Readonly<NodeJS.ProcessEnv> = process.env): EngineSettings {
@@ -30,6 +45,8 @@ export function readEngineSettings(environment: Readonly<NodeJS.ProcessEnv> = pr
     dynoxide: dynoxide || undefined,
     dynamodbLocal: dynamodbLocal || undefined,
     path,
+    cache: engineCache(environment, THIS_MACHINE.os),
+    npmEnvironment: environment,
   };
 }
 
@@ -43,19 +60,65 @@ export interface EngineProgram {
   readonly args: (port: number, databaseDirectory: string | undefined) => string[];
 }
 
-const NATIVE_PACKAGE = '@dynoxide/linux-x64';
-
-const CHOICES = `No DynamoDB engine found. One of these will do:
-  npm install ${NATIVE_PACKAGE}            the native engine, on Linux x64 (an optional dependency of this project)
-  FLEETFILL_DYNOXIDE=/path/to/dynoxide      the same engine from elsewhere; or have \`dynoxide\` on the PATH
-  FLEETFILL_DYNAMODB_LOCAL=/path/to/folder  the official DynamoDB Local (the folder with DynamoDBLocal.jar); needs Java 17 or later
-  FLEETFILL_DYNAMODB_ENDPOINT=http://…      an engine that runs already`;
+/** In the order in which they are least work. */
+function choicesOf({ os, cpu }: Platform): string {
+  const name = enginePackageOf({ os, cpu });
+  const npm = name && `npm install --no-save ${name}@${ENGINE_VERSION}`;
+  const choices = [
+    ...(npm ? [[npm, 'the engine that this project uses, from the npm registry']] : []),
+    [
+      'FLEETFILL_DYNOXIDE=/path/to/dynoxide',
+      'the same engine from elsewhere (cargo install dynoxide-rs), or on the PATH',
+    ],
+    [
+      'FLEETFILL_DYNAMODB_LOCAL=/path/to/folder',
+      'DynamoDB Local (the folder with DynamoDBLocal.jar); needs Java 17 or later',
+    ],
+    ['FLEETFILL_DYNAMODB_ENDPOINT=http://…', 'an engine that runs already'],
+  ];
+  const lines = choices.map(([what, which], index) => `  ${index + 1}. ${what}\n     ${which}`);
+  return `Any one of these gives this machine (${os}-${cpu}) a DynamoDB engine:\n${lines.join('\n')}`;
+}
 
 /**
- * Finds the program to run: what the settings name, else the optional dependency, else `dynoxide` on PATH.
+ * Finds the program to run: what the settings name, else the engine that npm installed, else `dynoxide` on the PATH.
+ *
  * @throws ConfigurationError that names every choice when there is none, or when what was named is not there
  */
 export function chooseEngine(settings: EngineSettings): EngineProgram {
+  const found = findEngine(settings);
+  if (found === undefined) {
+    throw new ConfigurationError(`No DynamoDB engine found. ${choicesOf(settings.platform ?? THIS_MACHINE)}`);
+  }
+  return found;
+}
+
+/**
+ * The same; where there is none, npm installs the engine of this platform into the cache.
+ *
+ * @param say is told before npm begins
+ * @throws ConfigurationError as {@link chooseEngine}, with npm's reason
+ */
+export async function provideEngine(
+  settings: EngineSettings,
+  say: (line: string) => void,
+): Promise<EngineProgram> {
+  const { platform = THIS_MACHINE, cache, npmEnvironment = {} } = settings;
+  const found = findEngine(settings);
+  const name = enginePackageOf(platform);
+  if (found !== undefined || name === undefined || cache === undefined)
+    return found ?? chooseEngine(settings);
+  say(`This machine has no DynamoDB engine yet. npm installs ${name} ${ENGINE_VERSION} into ${cache}.`);
+  try {
+    return dynoxide(await installEngine(name, cache, npmEnvironment));
+  } catch (cause) {
+    const reason = cause instanceof Error ? cause.message : String(cause);
+    throw new ConfigurationError(`${reason} ${choicesOf(platform)}`, { cause });
+  }
+}
+
+function findEngine(settings: EngineSettings): EngineProgram | undefined {
+  const { platform = THIS_MACHINE, cache = '' } = settings;
   if (settings.dynoxide !== undefined) {
     if (!isExecutable(settings.dynoxide)) {
       throw new ConfigurationError(
@@ -65,9 +128,8 @@ export function chooseEngine(settings: EngineSettings): EngineProgram {
     return dynoxide(settings.dynoxide);
   }
   if (settings.dynamodbLocal !== undefined) return dynamodbLocal(settings.dynamodbLocal, settings.path);
-  const found = findNativePackage() ?? findOnPath('dynoxide', settings.path);
-  if (found === undefined) throw new ConfigurationError(CHOICES);
-  return dynoxide(found);
+  const program = findEnginePackage(platform, cache) ?? findOnPath('dynoxide', settings.path);
+  return program === undefined ? undefined : dynoxide(program);
 }
 
 function dynoxide(command: string): EngineProgram {
@@ -108,33 +170,10 @@ function dynamodbLocal(folder: string, path: string): EngineProgram {
   };
 }
 
-/** The package has no entry point, only the binary, so it is found through its package.json's neighbour. */
-function findNativePackage(): string | undefined {
-  // From the bundle's own place (an installed CLI), and from where the user stands (a checkout).
-  for (const from of [import.meta.url, pathToFileURL(join(process.cwd(), 'package.json')).href]) {
-    try {
-      const binary = createRequire(from).resolve(`${NATIVE_PACKAGE}/dynoxide`);
-      if (isExecutable(binary)) return binary;
-    } catch {
-      // Not installed as seen from there.
-    }
-  }
-  return undefined;
-}
-
 function findOnPath(program: string, path: string): string | undefined {
   return path
     .split(delimiter)
     .filter(folder => folder !== '')
     .map(folder => join(folder, program))
     .find(isExecutable);
-}
-
-function isExecutable(path: string): boolean {
-  try {
-    accessSync(path, constants.X_OK);
-    return true;
-  } catch {
-    return false;
-  }
 }

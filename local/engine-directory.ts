@@ -1,7 +1,9 @@
+import { execFile } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
 import { link, mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { promisify } from 'node:util';
 import { z } from 'zod';
 import { ConfigurationError } from '../core/errors.ts';
 
@@ -13,8 +15,7 @@ import { ConfigurationError } from '../core/errors.ts';
  *                          └───── holder and engine dead ──────┴──► moved aside by whoever comes next
  *
  * It always appears and changes as a whole (link, rename), so a reader never sees half of it. A pid alone
- * does not name a process, since pids are used again: where the system tells when a process began, that is
- * part of its name.
+ * does not name a process, since pids are used again: when it began is part of its name.
  */
 const processSchema = z.object({ pid: z.number().int().positive(), began: z.string() });
 const holderSchema = z.object({
@@ -164,24 +165,34 @@ async function lives(named: ProcessName): Promise<boolean> {
     // EPERM: there is such a process, of another user.
     if (!isErrno(error, 'EPERM')) return false;
   }
-  return (await beganAt(named.pid)) === named.began;
+  const began = await beganAt(named.pid);
+  return began !== '' && began === named.began;
 }
 
-const ENDED = 'ended';
-
 /**
- * Clock ticks since boot at which a process began (Linux, proc(5), field 22 of stat); '' on other systems.
- * A process that has ended and that nobody has waited for yet counts as ended.
+ * When a process began, as the system tells it: clock ticks since boot on Linux (proc(5), field 22 of stat), else the
+ * start time that `ps` prints, to the second; '' when there is no such process, or it has ended and nobody has waited
+ * for it yet.
  */
-async function beganAt(pid: number): Promise<string> {
+export async function beganAt(pid: number, os: NodeJS.Platform = process.platform): Promise<string> {
   try {
+    if (os !== 'linux') return await beganAtByPs(pid);
     const stat = await readFile(`/proc/${pid}/stat`, 'utf8');
     // The second field is the program's name in parentheses and may hold blanks and parentheses itself.
     const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
-    return fields[0] === 'Z' ? ENDED : (fields[19] ?? '');
+    return fields[0] === 'Z' ? '' : (fields[19] ?? '');
   } catch {
     return '';
   }
+}
+
+/** POSIX names neither option; BSD, macOS and Linux have both. */
+async function beganAtByPs(pid: number): Promise<string> {
+  const { stdout } = await promisify(execFile)('ps', ['-o', 'stat=,lstart=', '-p', String(pid)], {
+    env: { PATH: process.env['PATH'], LC_ALL: 'C', TZ: 'UTC' },
+  });
+  const [state = '', ...began] = stdout.trim().split(/\s+/);
+  return state.startsWith('Z') ? '' : began.join(' ');
 }
 
 function parseJson(text: string): unknown {

@@ -3,9 +3,9 @@ import { resolve } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { FleetfillError } from '../core/errors.ts';
 import {
-  chooseEngine,
   type EngineProgram,
   type EngineSettings,
+  provideEngine,
   readEngineSettings,
 } from './engine-choice.ts';
 import { type ClaimedDirectory, claimDirectory } from './engine-directory.ts';
@@ -31,6 +31,8 @@ export interface EngineOptions {
   readonly settings?: EngineSettings;
   /** How long a start may take, in milliseconds: the Java engine needs several seconds on a slow machine. */
   readonly startTimeoutMs?: number;
+  /** Is told what happens when it is more than a start; stderr when not given. */
+  readonly say?: ((line: string) => void) | undefined;
 }
 
 const START_ATTEMPTS = 5;
@@ -53,7 +55,7 @@ export class EngineStartError extends FleetfillError {
  * With `directory`, a second start while an engine serves that directory returns the serving one. The engine
  * ends when our process ends, however that happens.
  *
- * @throws ConfigurationError when there is no engine on this machine, or the directory is held
+ * @throws ConfigurationError when this machine has no engine and none can be installed, or the directory is held
  * @throws EngineStartError when it does not come up
  */
 export async function startEngine(options: EngineOptions = {}): Promise<Engine> {
@@ -63,7 +65,7 @@ export async function startEngine(options: EngineOptions = {}): Promise<Engine> 
     await waitUntilAnswers(settings.endpoint, startTimeoutMs, RUNNING);
     return notOurs(settings.endpoint, undefined);
   }
-  const program = chooseEngine(settings);
+  const program = await provideEngine(settings, options.say ?? sayOnStderr);
   if (options.directory === undefined) return launch(program, options.port, undefined, startTimeoutMs);
 
   const directory = resolve(options.directory);
@@ -74,6 +76,10 @@ export async function startEngine(options: EngineOptions = {}): Promise<Engine> 
   }
   return launchClaimed(program, options.port, directory, claim, startTimeoutMs);
 }
+
+const sayOnStderr = (line: string) => {
+  process.stderr.write(`${line}\n`);
+};
 
 function notOurs(endpoint: string, pid: number | undefined): Engine {
   return { endpoint, pid, ended: new Promise(() => {}), stop: async () => {} };

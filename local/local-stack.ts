@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
+import { ConfigurationError } from '../core/errors.ts';
 import type { CapacityProxy } from './capacity/capacity-proxy.ts';
 import type { CapacityOptions } from './capacity/options.ts';
 import { type CloudWatchEndpoint, startCloudWatch } from './cloudwatch/endpoint.ts';
@@ -34,6 +35,8 @@ export interface LocalStackOptions {
   readonly taskDelays?: Partial<TaskDelays>;
   readonly beforeRunTask?: BeforeRunTask;
   readonly engineSettings?: EngineSettings;
+  /** Is told, for a person, what takes longer than a start; stderr when not given. */
+  readonly say?: ((line: string) => void) | undefined;
   /** Gives every table but the control table a capacity; without it the engine is as fast as it can. */
   readonly capacity?: CapacityOptions | undefined;
   /** For the tests: puts what `faultsOf` of fault/fault-proxy.ts makes before each of the three services. */
@@ -84,6 +87,7 @@ const CONTROL_DIRECTORY = 'control';
  * @throws ConfigurationError, EngineStartError; what was started by then is stopped
  */
 export async function startLocalStack(options: LocalStackOptions): Promise<LocalStack> {
+  requirePosix();
   const started: (() => Promise<void>)[] = [];
   let stopping: Promise<void> | undefined;
   const stop = () => {
@@ -96,6 +100,17 @@ export async function startLocalStack(options: LocalStackOptions): Promise<Local
     await stop();
     throw error;
   }
+}
+
+/**
+ * Engine and tasks are started through /bin/sh and ended by signals, which Windows has not.
+ * @throws ConfigurationError on Windows
+ */
+export function requirePosix(os = process.platform): void {
+  if (os !== 'win32') return;
+  throw new ConfigurationError(
+    'The AWS for one machine runs on Linux and macOS. On Windows use WSL: `wsl --install`, then install Node.js and run the same command there.',
+  );
 }
 
 /** One after the other; one that fails does not keep the others running. */
@@ -123,11 +138,12 @@ async function startParts(
   const controlEngine = await startEngine({
     directory: options.directory && join(options.directory, CONTROL_DIRECTORY),
     settings: engineSettings,
+    say: options.say,
   });
   started.push(() => controlEngine.stop());
   const engine = oneEngine
     ? controlEngine
-    : await startEngine({ directory: options.directory, settings: engineSettings });
+    : await startEngine({ directory: options.directory, settings: engineSettings, say: options.say });
   started.push(() => engine.stop());
   const cloudWatch = await startCloudWatch({ port: behindProxy(ports?.cloudWatch, faults !== undefined) });
   started.push(() => cloudWatch.stop());

@@ -5,6 +5,11 @@ export function totals(run: RunRecord, segments: readonly SegmentRecord[]) {
   return segments.reduce((sum, segment) => addCounters(sum, segment.counters), run.supervisorCounters);
 }
 
+/** Read units of the verification under way that the run's counters contain already. */
+export function countedOfVerification({ counted, verification }: RunRecord): number {
+  return verification && counted?.id === verification.id ? counted.counters.readUnits : 0;
+}
+
 /** How many segments are in which state; those without a record are pending. */
 export function segmentStates(
   run: RunRecord,

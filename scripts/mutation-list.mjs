@@ -60,7 +60,7 @@ export const MUTATIONS = [
     name: 'requests without authority',
     edits: [
       {
-        file: 'job/authority.ts',
+        file: 'core/authority.ts',
         from: 'while (this.#options.clock.monotonicMs() >= this.#deadlineMs || this.#lost.signal.aborted) {',
         to: 'while (this.#lost.signal.aborted) {',
       },
@@ -71,9 +71,9 @@ export const MUTATIONS = [
     name: 'authority from the end of a heartbeat',
     edits: [
       {
-        file: 'job/authority.ts',
-        from: 'this.#deadlineMs = startedAtMs + authorityMs;',
-        to: 'this.#deadlineMs = clock.monotonicMs() + authorityMs;',
+        file: 'core/authority.ts',
+        from: 'held ? startedAtMs + authorityMs',
+        to: 'held ? clock.monotonicMs() + authorityMs',
       },
     ],
     test: MODEL,

@@ -140,9 +140,13 @@ export class RateControl {
     return Math.min(most, Math.max(1, Math.floor(earned)));
   }
 
-  /** How many items a strongly consistent page may read now; undefined for a whole page of 1 MB. */
-  pageItems(mostUnits = Number.POSITIVE_INFINITY): number | undefined {
-    const units = Math.min(this.read.unitsPerSecond * PAGE_SECONDS, mostUnits);
+  /** How many units a strongly consistent page should cost now, `most` at most. */
+  pageUnits(most = Number.POSITIVE_INFINITY): number {
+    return Math.max(1, Math.min(largestPageUnits(true), this.read.unitsPerSecond * PAGE_SECONDS, most));
+  }
+
+  /** How many items such a page may read; undefined for a whole page of 1 MB. */
+  pageItems(units: number): number | undefined {
     if (units >= largestPageUnits(true)) return undefined;
     return Math.max(1, Math.floor(units / this.estimate.readUnitsPerScannedItem(true)));
   }
@@ -188,12 +192,15 @@ export class RateControl {
     return units;
   }
 
-  /** `ms`: from sending to reply. */
-  settlePage(reserved: number, page: PageConsumption, ms: number): void {
+  settlePage(reserved: number, page: PageConsumption): void {
     this.read.settle(reserved, page.readUnits);
     this.estimate.learnFromPage(page);
-    this.#pageMs = this.#pageMs === undefined ? ms : this.#pageMs + LATENCY_WEIGHT * (ms - this.#pageMs);
     if (this.#paced === 'readUnitsPerSecond') this.#throttling.took(page.readUnits);
+  }
+
+  /** A page was in flight for so long, from sending to the moment at which the next one may follow it. */
+  observePage(ms: number): void {
+    this.#pageMs = this.#pageMs === undefined ? ms : this.#pageMs + LATENCY_WEIGHT * (ms - this.#pageMs);
   }
 
   /** Resolves, with what it reserved, when so many items may be read back. */

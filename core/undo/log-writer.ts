@@ -80,6 +80,13 @@ export class UndoLogWriter {
     return this.#of(segment).put(entries, signal);
   }
 
+  /** The same, for a writer that has one segment only. */
+  putOwn(entries: readonly LogEntry[], signal: AbortSignal): Promise<LogReference[]> {
+    const [segment] = this.#segments.keys();
+    if (segment === undefined) throw new TypeError('The undo log has no open segment.');
+    return this.put(segment, entries, signal);
+  }
+
   /** The write of this entry is known to have taken effect, or known to have had none. */
   settled({ segment, chunk, place }: LogReference, outcome: 'set' | 'notSet'): void {
     this.#of(segment).settled(chunk, place, outcome);

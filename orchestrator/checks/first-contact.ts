@@ -3,10 +3,10 @@
  * a test holds the two together.
  */
 export const FIRST_CONTACT_CHECKS: readonly string[] = [
-  '`dynamodb:Attributes` is enforced on PartiQL updates (unverified)',
-  '`dynamodb:Attributes` is enforced on UpdateItem, and lets a refusal carry the item',
-  'A scan with a projection is allowed, one without is not',
-  'Whoever runs tasks may pass both roles, and no third',
+  '`dynamodb:Attributes` is enforced on PartiQL updates',
+  '`dynamodb:Attributes` is enforced on UpdateItem',
+  'Reading by a projection is allowed, reading whole items is not',
+  'Whoever runs tasks may pass the three roles, and no fourth',
   'A refused statement in a batch is `ConditionalCheckFailed`, creates nothing, and consumes',
   '`IS MISSING` treats NULL as present',
   'The same item twice in a batch fails the whole call',

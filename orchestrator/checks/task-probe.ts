@@ -228,9 +228,9 @@ function started(task: ProbedTask, waitedMs: number): Finding {
 
 const PERMISSION_OF_STEP: Readonly<Record<ProbeStep['step'], string>> = {
   scan: 'dynamodb:Scan on the table (FindItemsWithoutIt)',
-  'read-back': 'dynamodb:BatchGetItem on the table (ReadBackWhatWasRefused)',
-  'write-batch': 'dynamodb:PartiQLUpdate on the table, for its keys and the attribute (SetItInBatches)',
-  'write-single': 'dynamodb:UpdateItem on the table, for its keys and the attribute (SetItSingly)',
+  'read-back': 'dynamodb:BatchGetItem on the table (SetItAndReadItBack)',
+  'write-batch': 'dynamodb:PartiQLUpdate on the table, for its keys and the attribute (SetItAndReadItBack)',
+  'write-single': 'dynamodb:UpdateItem on the table, for its keys and the attribute (SetItAndReadItBack)',
   metric: 'cloudwatch:PutMetricData in the namespace (PublishMetrics)',
   record: 'dynamodb:PutItem on the control table (KeepTheRecordsOfTheRun)',
 };
@@ -242,7 +242,7 @@ function judgeStep({ step, ok: succeeded, detail }: ProbeStep, { logGroup }: Nam
   if (/AccessDenied|not authorized/i.test(detail)) {
     return failure(check, {
       message: `The task's ${step} was denied: ${detail}`,
-      advice: `The task role lacks ${PERMISSION_OF_STEP[step]}. Do TableName, KeyAttributes, Attribute and Namespace of the stack fit? A customer-managed key needs TableKmsKeyArn.${log}`,
+      advice: `The task role lacks ${PERMISSION_OF_STEP[step]}. Do TableName, KeyAttributes, Attributes, SourceAttributes and Namespace of the stack fit? A customer-managed key needs TableKmsKeyArn.${log}`,
     });
   }
   if (/Timeout|ENOTFOUND|ECONN|EAI_AGAIN/.test(detail)) {

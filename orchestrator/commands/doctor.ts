@@ -17,7 +17,12 @@ import { probeTask } from '../checks/task-probe.ts';
 import { EXIT, type ExitCode } from '../cli/exit-codes.ts';
 import { nextCommand } from '../cli/next-command.ts';
 import { Fleet } from '../fleet/fleet.ts';
-import { FURTHER_STACK_OUTPUTS, KEY_OUTPUTS, locateFleet, type Surroundings } from '../fleet/location.ts';
+import {
+  FURTHER_STACK_OUTPUTS,
+  locateFleet,
+  OPTIONAL_OUTPUTS,
+  type Surroundings,
+} from '../fleet/location.ts';
 import { type CommandContext, operator } from '../session.ts';
 
 /**
@@ -60,7 +65,7 @@ function judgeStack({ stack, controlTable, cluster }: Surroundings): readonly Fi
   if (!stack) {
     return [ok('stack', `No stack was read: options name the fleet, ${cluster} with ${controlTable}.`)];
   }
-  const optional = FURTHER_STACK_OUTPUTS.filter(name => !KEY_OUTPUTS.includes(name));
+  const optional = FURTHER_STACK_OUTPUTS.filter(name => !OPTIONAL_OUTPUTS.includes(name));
   const missing = optional.filter(name => stack.outputs[name] === undefined);
   if (missing.length > 0) {
     return [
@@ -77,9 +82,12 @@ function judgeStack({ stack, controlTable, cluster }: Surroundings): readonly Fi
       }),
     ];
   }
-  const { Table, Attribute } = stack.outputs;
+  const { Table, Attributes = '' } = stack.outputs;
   return [
-    ok('stack', `The stack ${stack.name} is ${stack.status}, for attribute ${Attribute} of table ${Table}.`),
+    ok(
+      'stack',
+      `The stack ${stack.name} is ${stack.status}, for ${Attributes.replaceAll(',', ', ')} of table ${Table}.`,
+    ),
   ];
 }
 

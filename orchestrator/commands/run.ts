@@ -1,6 +1,6 @@
 import { PreflightError, TableLockedError } from '../../core/errors.ts';
 import type { ItemWrite } from '../../core/item-write.ts';
-import { CapacityLimiter } from '../../core/rate/capacity-limiter.ts';
+import { RateControl } from '../../core/rate/rate-control.ts';
 import type { RunRecord } from '../../core/records.ts';
 import type { NewRun } from '../../core/run-store.ts';
 import { linesOf } from '../checks/finding.ts';
@@ -42,12 +42,14 @@ export async function run(context: CommandContext): Promise<ExitCode> {
 async function createRun(session: Session, run: NewRun, write: ItemWrite): Promise<RunRecord> {
   const { client, clock, stores, detach, output } = session;
   if (run.limit !== undefined) {
+    const rate = new RateControl({ clock, seed: run.itemSize, paces: 'reads' });
+    rate.grant(run.rates, 0);
     const chosen = await chooseCanary({
       client,
       write,
       totalSegments: run.totalSegments,
       limit: run.limit,
-      limiter: new CapacityLimiter(clock, run.rates.readUnitsPerSecond),
+      rate,
       clock,
       signal: detach,
     });

@@ -1,14 +1,16 @@
 import { createDataPlaneClient, createMetricsClient } from '../../core/aws-clients.ts';
 import { systemClock } from '../../core/clock.ts';
-import { CapacityLimiter } from '../../core/rate/capacity-limiter.ts';
+import type { ItemSize } from '../../core/rate/capacity-estimate.ts';
+import { RateControl } from '../../core/rate/rate-control.ts';
 import { verificationSegments } from '../../core/verification-segments.ts';
-import { describeUserTable } from '../checks/table.ts';
+import { describeUserTable, type TableFacts } from '../checks/table.ts';
 import { EXIT, type ExitCode } from '../cli/exit-codes.ts';
 import { nextCommand } from '../cli/next-command.ts';
 import { defaultRates } from '../plan/choose-rates.ts';
 import type { CommandContext } from '../session.ts';
 import { verificationFinished } from '../verify/pass-end.ts';
-import { sampleOf, verifyTable } from '../verify/verification.ts';
+import { lacksAttribute } from '../verify/subject.ts';
+import { verifyTable } from '../verify/verification.ts';
 
 /** `orchestrate verify`: the strongly consistent scan on its own, of any table, at any time. It writes nothing. */
 export async function verify({ settings, output, detach }: CommandContext): Promise<ExitCode> {
@@ -19,26 +21,41 @@ export async function verify({ settings, output, detach }: CommandContext): Prom
     settings.maxReadRate ??
     (await defaultRates(facts.description, createMetricsClient())).rates.readUnitsPerSecond;
   output.say(`Reading ${table} with strong consistency, at most ${readUnitsPerSecond} read units a second.`);
+  const rate = new RateControl({ clock: systemClock, seed: itemSizeOf(facts), paces: 'reads' });
+  rate.grant({ readUnitsPerSecond, writeUnitsPerSecond: 0 }, 0);
+  const done = new AbortController();
+  const adjusting = rate.adjustUntil(done.signal);
   const result = await verifyTable({
     client,
     table,
     keySchema: facts.keySchema,
-    attribute,
-    totalSegments: verificationSegments(settings.segments),
-    limiter: new CapacityLimiter(systemClock, readUnitsPerSecond),
+    subject: lacksAttribute(facts.keySchema, attribute),
+    totalSegments: verificationSegments(settings.segments, readUnitsPerSecond),
+    rate,
     clock: systemClock,
     signal: detach,
+  }).finally(async () => {
+    done.abort();
+    await adjusting;
   });
-  const { scanned, missing, nulls, readUnits } = result;
+  const { scanned, missing, nulls, readUnits, sample } = result;
+  const throttled = rate.takeThrottled();
+  if (throttled) output.say(`The table throttled ${throttled.count} of the reads (${throttled.reason}).`);
   output.print(
     missing === 0
       ? `None of ${scanned} items lacks "${attribute}"${nulls > 0 ? `; in ${nulls} it is NULL` : ''}. ${readUnits} read units.`
       : [
           `${missing} of ${scanned} items lack "${attribute}", for instance:`,
-          ...sampleOf(result.keys),
+          ...sample,
           `When the code that sets it is live everywhere: ${nextCommand('plan', '--table', table, '--attribute', attribute)}`,
         ].join('\n'),
   );
   output.event('verification.finished', verificationFinished({ table, attribute }, result));
   return missing === 0 ? EXIT.ok : EXIT.missing;
+}
+
+/** By DynamoDB's own account, up to six hours old. */
+function itemSizeOf({ description }: TableFacts): ItemSize | undefined {
+  const { ItemCount = 0, TableSizeBytes = 0 } = description;
+  return ItemCount > 0 ? { bytes: Math.ceil(TableSizeBytes / ItemCount) } : undefined;
 }

@@ -34,16 +34,18 @@ export const STACK_OUTPUTS = [
 /** Those that words for people name, and by which a stack is refused for another table than its own. */
 export const FURTHER_STACK_OUTPUTS = [
   'LogGroup',
+  'SupervisorTaskDefinition',
   'Table',
-  'Attribute',
+  'Attributes',
   'DashboardUrl',
   'OperatorPolicy',
+  'SourceAttributes',
   'OperatorKeyPolicy',
   'TableKmsKey',
 ] as const;
 
-/** There only where the stack was given the key of its table. */
-export const KEY_OUTPUTS: readonly string[] = ['OperatorKeyPolicy', 'TableKmsKey'];
+/** There only where the stack was given what they name: sources of a recipe, the key of the table. */
+export const OPTIONAL_OUTPUTS: readonly string[] = ['SourceAttributes', 'OperatorKeyPolicy', 'TableKmsKey'];
 
 /**
  * States in which a stack's outputs name what is there. While it is being updated they name what was there before:
@@ -112,20 +114,22 @@ function listOf(text: string | undefined): string[] {
   return text === undefined ? [] : text.split(',').map(name => name.trim());
 }
 
-/** A stack's roles are for one table and one attribute: with another, each call would be denied. */
+/** A stack's roles are for one table and the attributes it was given: with another, each call would be denied. */
 function refuseOtherTable(
   { table, attribute, given }: Settings,
   { name, outputs }: StackFacts,
   meant: TableMeant,
 ): void {
-  const its = { table: outputs['Table'], attribute: outputs['Attribute'] };
-  const asked = { table: table.split('/').at(-1), attribute };
+  // A stack that was made before there could be several attributes has the output Attribute.
+  const its = { table: outputs['Table'], attribute: outputs['Attributes'] ?? outputs['Attribute'] };
+  const asked = { table: table.split('/').at(-1) ?? table, attribute };
   for (const what of ['table', 'attribute'] as const) {
     if (meant === 'of a run' && !given.has(what)) continue;
-    if (its[what] === undefined || its[what] === asked[what]) continue;
+    const names = its[what]?.split(',');
+    if (names === undefined || names.includes(asked[what])) continue;
     throw new PreflightError(
-      `The stack ${name} is for the ${what} ${its[what]}, not ${asked[what]}: its roles may touch no other.\n` +
-        `Say --${what} ${its[what]}, or name the stack for ${asked[what]} with --stack; each has one of its own.`,
+      `The stack ${name} is for the ${what} ${names.join(', ')}, not ${asked[what]}: its roles may touch no other.\n` +
+        `Say --${what} ${names[0]}, or name the stack for ${asked[what]} with --stack; each has one of its own.`,
     );
   }
 }

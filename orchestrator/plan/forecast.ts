@@ -19,8 +19,8 @@ const SUPERVISION_SECONDS = 5;
 /** Fargate fetches the image and starts the container, and charges for most of it. */
 const TASK_START_SECONDS = 45;
 
-/** The worker's own metrics and RunOpen, and two for each segment: see core/metrics.ts. */
-const METRICS_OF_TABLE = 12;
+/** The worker's own metrics, RunOpen and Supervised, and two for each segment: see core/metrics.ts. */
+const METRICS_OF_TABLE = 13;
 const METRICS_OF_SEGMENT = 2;
 const HOURS_A_MONTH = 730;
 

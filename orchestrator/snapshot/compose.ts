@@ -8,7 +8,7 @@ import {
   type VerificationRecord,
 } from '../../core/records.ts';
 import type { VerificationProgress } from '../../core/sample-store.ts';
-import { segmentStates, totals } from '../run-summary.ts';
+import { countedOfVerification, segmentStates, totals } from '../run-summary.ts';
 import { costView } from './cost-view.ts';
 import type { History } from './history.ts';
 import { progressView } from './progress-view.ts';
@@ -174,7 +174,9 @@ export function countersForRate({ run, segments, verificationProgress }: Records
   for (const progress of verificationProgress) {
     for (const part of progress.segments) scanned += part.scanned;
     const goesOn = progress.segments.some(({ done }) => !done);
-    if (run.status === 'verifying' && progress.pass === run.pass && goesOn) readUnits += progress.readUnits;
+    if (run.status === 'verifying' && progress.pass === run.pass && goesOn) {
+      readUnits += Math.max(0, progress.readUnits - countedOfVerification(run));
+    }
   }
   return { ...sums, scanned, readUnits };
 }

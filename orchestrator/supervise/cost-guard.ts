@@ -25,7 +25,7 @@ export interface CostNow {
   readonly counters: Counters;
   readonly tasks: readonly TaskRecord[];
   readonly nowMs: number;
-  /** Every segment is complete: the next thing is the verification, which is not stopped midway. */
+  /** Every segment is complete: the next thing is the verification, which pays for itself as it goes on. */
   readonly sweepComplete: boolean;
 }
 
@@ -44,12 +44,7 @@ export function costStop({ run, counters, tasks, nowMs, sweepComplete }: CostNow
       ),
     ) + (taskSize ? (live * fargateCost([HOUR_SECONDS], taskSize, prices)) / HOUR_SECONDS : 0);
   const ahead = sweepComplete
-    ? sum(
-        unitsCost(
-          { writeUnits: 0, readUnits: (VERIFICATION_BY_SWEEP * counters.readUnits) / run.pass },
-          prices,
-        ),
-      )
+    ? sum(unitsCost({ writeUnits: 0, readUnits: verificationUnitsLeft(run, counters) }, prices))
     : spending * UNSEEN_SECONDS;
   if (spent + ahead <= maxCostUsd) return undefined;
   const what = sweepComplete ? 'the verification would take' : 'what may be on its way takes';
@@ -58,6 +53,14 @@ export function costStop({ run, counters, tasks, nowMs, sweepComplete }: CostNow
     message: `it has cost $${spent.toFixed(4)}, and ${what} it beyond --max-cost $${maxCostUsd}.`,
     resumeWith: ['--max-cost', (maxCostUsd * 2).toFixed(2)],
   };
+}
+
+/** What the verification will still read, by what the sweep has read. */
+function verificationUnitsLeft(run: RunRecord, counters: Counters): number {
+  const swept = counters.readUnits - run.supervisorCounters.readUnits;
+  const { counted, verification } = run;
+  const read = verification && counted?.id === verification.id ? counted.counters.readUnits : 0;
+  return Math.max(0, (VERIFICATION_BY_SWEEP * swept) / run.pass - read);
 }
 
 function sum({ writes, reads }: ReturnType<typeof unitsCost>): number {

@@ -1,4 +1,4 @@
-import { type CloudWatchClient, PutMetricDataCommand } from '@aws-sdk/client-cloudwatch';
+import { type CloudWatchClient, type MetricDatum, PutMetricDataCommand } from '@aws-sdk/client-cloudwatch';
 import { METRIC_UNITS, TABLE_DIMENSION } from '../../core/metrics.ts';
 import type { RunRecord } from '../../core/records.ts';
 import { tableNameOf } from '../../core/table-name.ts';
@@ -10,7 +10,8 @@ const ANNOUNCED_MINUTES = 10;
 
 /**
  * Publishes `RunOpen`, by which the alarm on a stalled run knows that there is a run: see docs/dashboard.md. A dead
- * fleet publishes nothing, and between runs nothing is published either; only this tells the two apart.
+ * fleet publishes nothing, and between runs nothing is published either; only this tells the two apart. Beside it goes
+ * `Supervised`, never announced ahead: its absence while a run is open means that nobody supervises it.
  */
 export class RunOpenMetric {
   readonly #client: CloudWatchClient;
@@ -46,23 +47,32 @@ export class RunOpenMetric {
     await this.#put(0, ANNOUNCED_MINUTES);
   }
 
-  async #put(Value: number, minutesAhead: number): Promise<void> {
+  async #put(Value: 0 | 1, minutesAhead: number): Promise<void> {
     const now = Date.now();
     try {
       await this.#client.send(
         new PutMetricDataCommand({
           Namespace: this.#run.namespace,
-          MetricData: Array.from({ length: minutesAhead + 1 }, (_, minute) => ({
-            MetricName: 'RunOpen',
-            Unit: METRIC_UNITS.RunOpen,
-            Dimensions: [{ Name: TABLE_DIMENSION, Value: tableNameOf(this.#run.table) }],
-            Timestamp: new Date(now + minute * MINUTE_MS),
-            Value,
-          })),
+          MetricData: [
+            ...Array.from({ length: minutesAhead + 1 }, (_, minute) =>
+              this.#datum('RunOpen', Value, now + minute * MINUTE_MS),
+            ),
+            ...(Value === 1 ? [this.#datum('Supervised', 1, now)] : []),
+          ],
         }),
       );
     } catch (error) {
       this.#onFailure(error);
     }
+  }
+
+  #datum(MetricName: 'RunOpen' | 'Supervised', Value: 0 | 1, atMs: number): MetricDatum {
+    return {
+      MetricName,
+      Unit: METRIC_UNITS[MetricName],
+      Dimensions: [{ Name: TABLE_DIMENSION, Value: tableNameOf(this.#run.table) }],
+      Timestamp: new Date(atMs),
+      Value,
+    };
   }
 }

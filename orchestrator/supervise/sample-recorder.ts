@@ -2,7 +2,7 @@ import type { Clock } from '../../core/clock.ts';
 import { isInAuthority, type RunRecord, type SegmentRecord, type TaskRecord } from '../../core/records.ts';
 import type { SampleRecord, SampleStore, VerificationProgress } from '../../core/sample-store.ts';
 import type { RunObserver } from '../run-observer.ts';
-import { segmentStates, totals } from '../run-summary.ts';
+import { countedOfVerification, segmentStates, totals } from '../run-summary.ts';
 import { ThrottleCount } from '../snapshot/throttle-count.ts';
 import { inForce } from '../snapshot/traffic-cut.ts';
 
@@ -50,6 +50,8 @@ export class SampleRecorder implements RunObserver {
   #throttledReason: string | undefined;
   #latest: Omit<SampleRecord, 'throttled'> | undefined;
   #createdAtMs = 0;
+  /** Of the verification that goes on: what the run's counters contain of it already. */
+  #countedUnits = 0;
   #verificationAtMs = Number.NEGATIVE_INFINITY;
   #verification: VerificationProgress | undefined;
   #writing: Promise<void> = Promise.resolve();
@@ -64,6 +66,7 @@ export class SampleRecorder implements RunObserver {
     this.#throttled += count;
     this.#throttledReason = reason ?? this.#throttledReason;
     this.#createdAtMs = Date.parse(run.createdAt);
+    this.#countedUnits = countedOfVerification(run);
     const cut = inForce(run.cut);
     this.#latest = {
       runId: run.runId,
@@ -136,7 +139,8 @@ export class SampleRecorder implements RunObserver {
 
   #sample(latest: Omit<SampleRecord, 'throttled'>): SampleRecord {
     const { counters } = latest;
-    const verified = latest.status === 'verifying' ? (this.#verification?.readUnits ?? 0) : 0;
+    const read = latest.status === 'verifying' ? (this.#verification?.readUnits ?? 0) : 0;
+    const verified = Math.max(0, read - this.#countedUnits);
     return {
       ...latest,
       counters: { ...counters, readUnits: counters.readUnits + verified },

@@ -1,5 +1,5 @@
 import { DescribeTableCommand } from '@aws-sdk/client-dynamodb';
-import { createMetricsClient } from '../../core/aws-clients.ts';
+import { createDataPlaneClient, createMetricsClient } from '../../core/aws-clients.ts';
 import { describeError, SupersededError } from '../../core/errors.ts';
 import type { RunRecord } from '../../core/records.ts';
 import { type ExitCode, exitCodeOfStatus } from '../cli/exit-codes.ts';
@@ -45,6 +45,7 @@ export async function superviseRun(session: Session, run: RunRecord): Promise<Ex
       stores,
       fleet,
       client,
+      dataPlane: createDataPlaneClient,
       clock,
       supervision: run,
       output,
@@ -124,7 +125,7 @@ function describeEnd(
   const canary = run.limit === undefined ? [] : ['--limit', String(run.limit)];
   const resume = nextCommand('resume', run.runId, ...(run.stopReason?.resumeWith ?? []));
   const next: Partial<Record<RunRecord['status'], string>> = {
-    verified: `Verified: in a strongly consistent scan of every segment no item lacked "${attribute}".\nProve it again at any time: ${nextCommand('verify', '--table', table, '--attribute', attribute)}`,
+    verified: `Verified: in a strongly consistent scan of every segment no item lacked "${attribute}".${sinceOf(run)}\nProve it again at any time: ${nextCommand('verify', '--table', table, '--attribute', attribute)}`,
     quarantined: `${missing} items lack "${attribute}"; all of them are in quarantine. See: ${nextCommand('failures', run.runId)}\nWhen their cause is mended: ${nextCommand('failures', run.runId, '--retry')}`,
     incomplete: `${missing} items lack "${attribute}" after ${run.pass} passes.${why || ' Is code live that does not set it? Deploy first, then run again.'}\nThen: ${nextRun(run, canary)}`,
     paused: `Paused. Go on with: ${resume}`,
@@ -134,6 +135,12 @@ function describeEnd(
     canary: `Canary: ${updated} items were written, and ${missing === 0 ? 'each of its items has' : 'not each of its items has'} "${attribute}". Nothing else was touched or verified.\nLook at the application; then, for the rest: ${again()}`,
   };
   return `Run ${run.runId}: ${counts}\n${next[run.status] ?? run.status}`;
+}
+
+/** From where on the assumptions about writers must hold: a verification may have been interrupted for a while. */
+function sinceOf({ verification }: RunRecord): string {
+  if (verification === undefined) return '';
+  return `\nIts first page was read at ${verification.startedAt}: whoever writes must have set it from then on.`;
 }
 
 function describeDetached(run: string): string {

@@ -23,10 +23,10 @@ import { segmentStates, totals } from '../run-summary.ts';
 import type { Stores } from '../stores.ts';
 import { endUndo } from '../undo/end-undo.ts';
 import { endCanary } from '../verify/canary.ts';
+import { duringEndPhase, type EndPhase } from '../verify/end-phase.ts';
 import { endPass, type PassEnd, type PassEndOptions } from '../verify/pass-end.ts';
 import { Budget } from './budget.ts';
 import { Progress } from './progress-events.ts';
-import { runWhileDesired } from './run-while-desired.ts';
 import { Staffing } from './staffing.ts';
 import { failedSegments, reasonToStop } from './stop-reasons.ts';
 import type { TrafficGuard } from './traffic-guard.ts';
@@ -37,10 +37,15 @@ const SEGMENTS_PER_TICK_SECOND = 1_000;
 
 const SAVE_ACTIVE_TIME_MS = 5_000;
 
+/** Beyond the authority time, for clocks that run at slightly different speeds. */
+const SLACK_MS = 1_000;
+
 export interface SupervisorOptions {
   readonly stores: Stores;
   readonly fleet: Fleet;
   readonly client: DynamoDBClient;
+  /** A client for the user's table that asks before it writes to a socket. */
+  readonly dataPlane?: (assertMaySend: () => void) => DynamoDBClient;
   readonly clock: Clock;
   readonly supervision: Supervision;
   readonly output: Output;
@@ -68,6 +73,8 @@ export class Supervisor {
   readonly #known = new Set<string>();
   readonly #startedAtMs: number;
   readonly #activeBeforeMs: number;
+  /** An earlier supervisor may have been in the middle of a repair: until then it may have authority. */
+  readonly #endNotBeforeMs: number;
   #blindBecause: string | undefined;
 
   constructor(options: SupervisorOptions, run: RunRecord) {
@@ -75,6 +82,8 @@ export class Supervisor {
     this.#options = options;
     this.#startedAtMs = clock.monotonicMs();
     this.#activeBeforeMs = run.activeMs;
+    this.#endNotBeforeMs =
+      run.status === 'verifying' ? this.#startedAtMs + run.authorityMs + SLACK_MS : Number.NEGATIVE_INFINITY;
     this.#progress = new Progress(output, clock);
     this.#staffing = new Staffing({ stores, fleet, clock, supervision, output, budget: this.#budget });
     this.#watch = new TaskWatch({
@@ -170,7 +179,7 @@ export class Supervisor {
     if (!this.#watch.allEnded(await stores.tasks.list(run.runId))) return false;
     if (states.failed > 0) await this.#requestStop(failedSegments(segments));
     else if (run.dryRun) await this.#end('dry-run');
-    else await this.#endPass(run, clock);
+    else return this.#endPass(run, segments, tasks);
     return true;
   }
 
@@ -205,7 +214,7 @@ export class Supervisor {
     }
     await this.#staffing.idle();
     if (!this.#watch.allEnded(await stores.tasks.list(run.runId))) return false;
-    await this.#end(statusWhenEnded(run));
+    await this.#endUnwanted();
     return true;
   }
 
@@ -257,37 +266,88 @@ export class Supervisor {
     );
   }
 
-  async #endPass(run: RunRecord, clock: Clock): Promise<void> {
-    const { stores, supervision, client, output, metrics, observer, detach } = this.#options;
-    const end = await runWhileDesired({ runs: stores.runs, supervision, clock, detach }, signal =>
-      endOf(run)({ stores, client, clock, supervision, output, metrics, observer }, signal),
+  /** @returns whether there is something to do at once. */
+  async #endPass(
+    run: RunRecord,
+    segments: readonly SegmentRecord[],
+    tasks: readonly TaskRecord[],
+  ): Promise<boolean> {
+    const { stores, supervision, client, dataPlane, clock, output, metrics, observer, detach } =
+      this.#options;
+    const end = await duringEndPhase(
+      {
+        ...{ runs: stores.runs, supervision, clock, run, client, dataPlane, detach },
+        notBeforeMs: this.#endNotBeforeMs,
+        look: now => this.#lookDuringEnd(now, segments, tasks),
+        onThrottled: (count, reason) => {
+          output.event('verification.throttled', { count, reason });
+          output.say(`The table throttles the end of the pass (${reason}); it goes on more slowly.`);
+        },
+      },
+      phase => endOf(run)({ stores, clock, supervision, output, metrics, observer }, phase),
     ).catch(async (error: unknown) => {
       if (!(error instanceof SystemicError)) throw error;
       await this.#requestStop({ kind: 'failed', message: error.message });
       return undefined;
     });
-    if (end?.next === 'finish') return this.#end(end.status);
-    if (end) await stores.runs.supervise(supervision, ({ pass, sweep }) => nextPass(end, pass, sweep));
+    if (end?.next === 'finish') await this.#end(end.status, end.verification);
+    else if (end) {
+      await stores.runs.supervise(supervision, ({ pass, sweep, desired }) =>
+        desired === 'run' ? nextPass(end, pass, sweep) : undefined,
+      );
+    }
+    return end !== undefined;
   }
 
-  async #end(status: RunStatus): Promise<void> {
+  /** What each turn does for the sweep, the end of a pass needs as well: guards, and what live traffic leaves. */
+  async #lookDuringEnd(
+    run: RunRecord,
+    segments: readonly SegmentRecord[],
+    tasks: readonly TaskRecord[],
+  ): Promise<Rates> {
+    const nowMs = Date.parse(this.#options.clock.nowIso());
+    const stop = reasonToStop({ run, segments, tasks, news: [], nowMs });
+    if (stop && run.desired === 'run') await this.#requestStop(stop);
+    return this.#ratesLeft(run, totals(run, segments).writeUnits);
+  }
+
+  /** Ends the run, unless somebody paused or cancelled it first, or what `verification` proved is not the last word. */
+  async #end(status: RunStatus, verification?: string): Promise<void> {
     const { stores, supervision, clock } = this.#options;
-    await stores.runs.supervise(supervision, () => ({
-      status,
-      activeMs: this.#activeMs,
-      ...(isFinished(status) && { finishedAt: clock.nowIso() }),
-    }));
+    await stores.runs.supervise(supervision, record => {
+      if (record.desired !== 'run') return undefined;
+      if (verification !== undefined && record.verification?.id !== verification) return undefined;
+      return {
+        status,
+        activeMs: this.#activeMs,
+        ...(isFinished(status) && { finishedAt: clock.nowIso() }),
+      };
+    });
+  }
+
+  /** Every task has ended. Whoever paused or cancelled the run may have said so already. */
+  async #endUnwanted(): Promise<void> {
+    const { stores, supervision, clock } = this.#options;
+    await stores.runs.supervise(supervision, record => {
+      const status = statusWhenEnded(record);
+      if (record.desired === 'run' || record.status === status || isFinished(record.status)) return undefined;
+      return {
+        status,
+        activeMs: this.#activeMs,
+        ...(isFinished(status) && { finishedAt: clock.nowIso() }),
+      };
+    });
   }
 }
 
 /** What follows when every segment is complete. */
-function endOf(run: RunRecord): (options: PassEndOptions, signal: AbortSignal) => Promise<PassEnd> {
+function endOf(run: RunRecord): (options: PassEndOptions, phase: EndPhase) => Promise<PassEnd | undefined> {
   const { undoes, limit } = run;
-  if (undoes) return (options, signal) => endUndo(run, undoes, options, signal);
-  return (options, signal) => (limit === undefined ? endPass : endCanary)(run, options, signal);
+  if (undoes) return (options, phase) => endUndo(run, undoes, options, phase);
+  return (options, phase) => (limit === undefined ? endPass : endCanary)(run, options, phase);
 }
 
 function nextPass(end: PassEnd, pass: number, sweep: number): Partial<RunRecord> {
-  if (end.next === 'sweep') return { status: 'running', pass: pass + 1, sweep: pass + 1 };
-  return { pass: pass + 1, sweep };
+  const next = { pass: pass + 1, verification: undefined };
+  return end.next === 'sweep' ? { ...next, status: 'running', sweep: pass + 1 } : { ...next, sweep };
 }

@@ -1,7 +1,7 @@
 import { REPAIR_SEGMENT } from '../../core/metrics.ts';
-import { RateControl } from '../../core/rate/rate-control.ts';
-import { addCounters, NO_COUNTERS, type RunRecord, type UndoneRun } from '../../core/records.ts';
+import type { RunRecord, UndoneRun } from '../../core/records.ts';
 import { layoutOf } from '../../core/undo/item-removal.ts';
+import type { EndPhase } from '../verify/end-phase.ts';
 import type { PassEnd, PassEndOptions } from '../verify/pass-end.ts';
 import { readLogStanding } from './log-standing.ts';
 
@@ -16,43 +16,40 @@ const KEYS_SHOWN = 10;
 export async function endUndo(
   run: RunRecord,
   undoes: UndoneRun,
-  options: PassEndOptions,
-  signal: AbortSignal,
-): Promise<PassEnd> {
-  const { stores, supervision, client, clock, output, metrics } = options;
-  await stores.runs.supervise(supervision, ({ status }) =>
-    status === 'verifying' ? undefined : { status: 'verifying' },
+  { stores, supervision, clock, output, metrics }: PassEndOptions,
+  { client, reading, signal, held, count }: EndPhase,
+): Promise<PassEnd | undefined> {
+  const now = await stores.runs.supervise(supervision, ({ status, desired }) =>
+    status === 'verifying' || desired !== 'run' ? undefined : { status: 'verifying' },
   );
+  if (now.desired !== 'run') return undefined;
   const startedAt = clock.nowIso();
   output.event('verification.started', { pass: run.pass, segments: run.totalSegments });
-  const rate = new RateControl({ clock, paces: 'reads', seed: run.itemSize });
-  rate.grant(run.rates, 0);
-  const adjusting = new AbortController();
-  const adjusted = rate.adjustUntil(adjusting.signal);
-  const source = {
-    store: stores.undoLog,
-    layout: layoutOf(run.keySchema, undoes),
-    runId: undoes.runId,
-    totalSegments: undoes.totalSegments,
-  };
+  let readUnits = 0;
   const found = await readLogStanding({
-    ...{ client, source, rate, clock, signal },
+    ...{ client, clock, signal, held, rate: reading },
+    source: {
+      store: stores.undoLog,
+      layout: layoutOf(run.keySchema, undoes),
+      runId: undoes.runId,
+      totalSegments: undoes.totalSegments,
+    },
     table: run.table,
     undoRun: run.runId,
-    onRead: (_, readUnits) => metrics.count(REPAIR_SEGMENT, { readUnits }),
-  }).finally(() => adjusting.abort());
-  await adjusted;
-  const quarantined = new Set((await stores.quarantine.list(run.runId)).map(({ key }) => key));
+    onRead: units => {
+      readUnits += units;
+      count(`undo-${supervision.epoch}`, { readUnits });
+      metrics.count(REPAIR_SEGMENT, { readUnits: units });
+    },
+  });
+  const unresolved = (await stores.quarantine.list(run.runId)).filter(({ resolved }) => !resolved);
+  const quarantined = new Set(unresolved.map(({ key }) => key));
   const open = found.oursKeys.filter(key => !quarantined.has(key));
   const keys = found.oursKeys.slice(0, KEYS_SHOWN);
-  await stores.runs.supervise(supervision, record => ({
-    supervisorCounters: addCounters(record.supervisorCounters, {
-      ...NO_COUNTERS,
-      readUnits: found.readUnits,
-    }),
-    missing: found.ours,
-    unknown: found.unknown,
-  }));
+  const record = await stores.runs.supervise(supervision, ({ desired }) =>
+    desired === 'run' ? { missing: found.ours, unknown: found.unknown } : undefined,
+  );
+  if (record.desired !== 'run') return undefined;
   await stores.runs.writeVerification({
     runId: run.runId,
     pass: run.pass,
@@ -76,8 +73,8 @@ export async function endUndo(
     unknown: found.unknown,
     unknownKeys: found.unknownKeys.slice(0, KEYS_SHOWN).map(key => JSON.parse(key) as unknown),
   });
-  if (found.ours === 0) return { next: 'finish', status: 'verified', missing: 0 };
+  if (found.ours === 0) return { next: 'finish', status: 'verified' };
   const allKnown = found.ours === found.oursKeys.length;
   const status = allKnown && open.length === 0 ? 'quarantined' : 'incomplete';
-  return { next: 'finish', status, missing: found.ours };
+  return { next: 'finish', status };
 }

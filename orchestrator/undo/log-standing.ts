@@ -27,7 +27,9 @@ export interface LogStandingRequest {
   readonly rate: Pick<RateControl, 'reserveReads' | 'settleReads' | 'throttled'>;
   readonly clock: Clock;
   readonly signal: AbortSignal;
-  readonly onRead?: (values: number, readUnits: number) => void;
+  /** Resolves when there is authority to send; without it, none is needed. */
+  readonly held?: (signal: AbortSignal) => Promise<void>;
+  readonly onRead?: (readUnits: number) => void;
 }
 
 /** How what a run set stands now. Keys are DynamoDB JSON, {@link MOST_KEYS} at most. */
@@ -140,13 +142,13 @@ async function readValues(
     const item = items.get(encodeAttributeMap(value.key));
     found.add(value, known, standingOf(item, targets[value.target]?.name ?? '', value.value));
   }
-  request.onRead?.(values.length, readUnits);
+  request.onRead?.(readUnits);
 }
 
 /** The items at these keys, by their key as DynamoDB JSON: keys and targets, and nothing else of them. */
 async function readTargets(
   keys: readonly AttributeMap[],
-  { client, table, source, rate, clock, signal }: LogStandingRequest,
+  { client, table, source, rate, clock, signal, held }: LogStandingRequest,
 ): Promise<{ readonly items: ReadonlyMap<string, AttributeMap>; readonly readUnits: number }> {
   const { keySchema, targets } = source.layout;
   const items = new Map<string, AttributeMap>();
@@ -160,6 +162,7 @@ async function readTargets(
       { clock, signal, onThrottled },
       async () => {
         const reserved = await rate.reserveReads(asked.length, signal);
+        await held?.(signal);
         const page = await client.send(
           new BatchGetItemCommand(readTargetsInput({ table, keySchema }, targets, asked)),
         );

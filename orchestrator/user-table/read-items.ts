@@ -3,7 +3,7 @@ import type { AttributeMap } from '../../core/attribute-value.ts';
 import { backoffMs } from '../../core/backoff.ts';
 import type { Clock } from '../../core/clock.ts';
 import { type ItemWrite, itemProjection, keyProjection } from '../../core/item-write.ts';
-import type { CapacityLimiter } from '../../core/rate/capacity-limiter.ts';
+import type { RateControl } from '../../core/rate/rate-control.ts';
 import { retryUntilAnswered } from '../../core/retry-until-answered.ts';
 
 export interface ReadItemsRequest {
@@ -12,9 +12,13 @@ export interface ReadItemsRequest {
   readonly table: Pick<ItemWrite, 'table' | 'keySchema'> & Partial<Pick<ItemWrite, 'rule'>>;
   /** 100 at most [API reference, BatchGetItem]. */
   readonly keys: readonly AttributeMap[];
-  readonly limiter: CapacityLimiter;
+  readonly rate: RateControl;
   readonly clock: Clock;
   readonly signal: AbortSignal;
+  /** Resolves when there is authority to send. */
+  readonly held?: ((signal: AbortSignal) => Promise<void>) | undefined;
+  /** Hears what each call consumed. */
+  readonly onConsumed?: ((readUnits: number) => void) | undefined;
 }
 
 /**
@@ -22,26 +26,36 @@ export interface ReadItemsRequest {
  * @throws as {@link retryUntilAnswered}
  */
 export async function readItems(what: string, request: ReadItemsRequest): Promise<AttributeMap[]> {
-  const { client, table, keys, limiter, clock, signal } = request;
+  const { client, table, keys, rate, clock, signal, held, onConsumed } = request;
   const { keySchema, rule } = table;
   const projection = rule ? itemProjection({ keySchema, rule }) : keyProjection({ keySchema });
   const found: AttributeMap[] = [];
   let open = [...keys];
+  const onThrottled = (reason: string) => rate.throttled(reason);
   for (let rounds = 1; open.length > 0; rounds++) {
     const asked = open;
-    const reply = await retryUntilAnswered(what, { clock, signal }, async () => {
-      await limiter.reserve(asked.length, signal);
-      return client.send(
+    const reply = await retryUntilAnswered(what, { clock, signal, onThrottled }, async () => {
+      const reserved = await rate.reserveReads(asked.length, signal);
+      await held?.(signal);
+      const answer = await client.send(
         new BatchGetItemCommand({
           RequestItems: {
             [table.table]: { Keys: asked, ConsistentRead: true, ...projection },
           },
+          ReturnConsumedCapacity: 'TOTAL',
         }),
       );
+      const answered = asked.length - (answer.UnprocessedKeys?.[table.table]?.Keys?.length ?? 0);
+      onConsumed?.(
+        rate.settleReads(reserved, answer.ConsumedCapacity?.[0]?.CapacityUnits ?? undefined, answered),
+      );
+      return answer;
     });
     found.push(...(reply.Responses?.[table.table] ?? []));
     open = reply.UnprocessedKeys?.[table.table]?.Keys ?? [];
-    if (open.length > 0) await clock.sleep(backoffMs(rounds), signal);
+    if (open.length === 0) break;
+    rate.throttled('UnprocessedKeys');
+    await clock.sleep(backoffMs(rounds), signal);
   }
   return found;
 }

@@ -2,12 +2,13 @@ import { type DynamoDBClient, ScanCommand } from '@aws-sdk/client-dynamodb';
 import { type AttributeMap, decodeKey, encodeAttributeMap } from '../../core/attribute-value.ts';
 import type { Clock } from '../../core/clock.ts';
 import { type ItemWrite, itemProjection, keyOf, lackingFilter } from '../../core/item-write.ts';
-import { CapacityLimiter } from '../../core/rate/capacity-limiter.ts';
+import type { RateControl } from '../../core/rate/rate-control.ts';
 import { loadRule } from '../../core/recipe/load.ts';
 import type { RunRecord } from '../../core/records.ts';
 import { retryUntilAnswered } from '../../core/retry-until-answered.ts';
 import { isMissing } from '../../core/write-rule.ts';
 import { readItems } from '../user-table/read-items.ts';
+import type { EndPhase } from './end-phase.ts';
 import type { PassEnd, PassEndOptions } from './pass-end.ts';
 
 /** Items of a page that is read to find a canary's. */
@@ -22,7 +23,7 @@ export interface CanaryRequest {
   readonly totalSegments: number;
   /** Items to choose. */
   readonly limit: number;
-  readonly limiter: CapacityLimiter;
+  readonly rate: RateControl;
   readonly clock: Clock;
   readonly signal: AbortSignal;
 }
@@ -75,26 +76,30 @@ function dealEvenly(found: ReadonlyMap<number, readonly string[]>, limit: number
 }
 
 async function readPage(
-  { client, write, totalSegments, limiter, clock, signal }: CanaryRequest,
+  { client, write, totalSegments, rate, clock, signal }: CanaryRequest,
   segment: number,
   start: AttributeMap | undefined,
 ) {
   const projection = itemProjection(write);
-  return retryUntilAnswered('Choosing the items of the canary', { clock, signal }, async () => {
-    await limiter.reserve(1, signal);
+  const onThrottled = (reason: string) => rate.throttled(reason);
+  return retryUntilAnswered('Choosing the items of the canary', { clock, signal, onThrottled }, async () => {
+    const limit = rate.estimate.known ? PAGE_ITEMS : 1;
+    const reserved = await rate.reservePage(limit, false, signal);
     const page = await client.send(
       new ScanCommand({
         TableName: write.table,
         Segment: segment,
         TotalSegments: totalSegments,
         ExclusiveStartKey: start,
-        Limit: PAGE_ITEMS,
+        Limit: limit,
         Select: 'SPECIFIC_ATTRIBUTES',
         ...lackingFilter(write, projection),
         ReturnConsumedCapacity: 'TOTAL',
       }),
     );
-    limiter.settle(1, page.ConsumedCapacity?.CapacityUnits ?? 1);
+    const { ConsumedCapacity, ScannedCount: scanned = 0, Count: matched = 0 } = page;
+    const readUnits = ConsumedCapacity?.CapacityUnits ?? reserved;
+    rate.settlePage(reserved, { readUnits, scanned, matched, consistent: false });
     return page;
   });
 }
@@ -105,28 +110,37 @@ async function readPage(
  */
 export async function endCanary(
   run: RunRecord,
-  { stores, supervision, client, clock, output }: PassEndOptions,
-  signal: AbortSignal,
-): Promise<PassEnd> {
-  await stores.runs.supervise(supervision, ({ status }) =>
-    status === 'verifying' ? undefined : { status: 'verifying' },
+  { stores, supervision, clock, output }: PassEndOptions,
+  phase: EndPhase,
+): Promise<PassEnd | undefined> {
+  const now = await stores.runs.supervise(supervision, ({ status, desired }) =>
+    status === 'verifying' || desired !== 'run' ? undefined : { status: 'verifying' },
   );
+  if (now.desired !== 'run') return undefined;
   const keys = (await stores.canary.list(run.runId)).map(decodeKey);
-  const limiter = new CapacityLimiter(clock, run.rates.readUnitsPerSecond);
+  const { client, reading: rate, held, signal } = phase;
   const rule = await loadRule(run, run.keySchema);
+  let readUnits = 0;
   const missing: AttributeMap[] = [];
   for (let from = 0; from < keys.length; from += KEYS_A_CALL) {
     const standing = await readItems('Reading the items of the canary back', {
-      ...{ client, table: { ...run, rule }, limiter, clock, signal },
+      ...{ client, table: { ...run, rule }, rate, clock, signal, held },
       keys: keys.slice(from, from + KEYS_A_CALL),
+      onConsumed: units => {
+        readUnits += units;
+        phase.count(`canary-${supervision.epoch}`, { readUnits });
+      },
     });
     missing.push(
       ...standing.filter(item => isMissing(rule.decide(item))).map(item => keyOf(run.keySchema, item)),
     );
   }
-  const quarantined = new Set((await stores.quarantine.list(run.runId)).map(({ key }) => key));
+  const unresolved = (await stores.quarantine.list(run.runId)).filter(({ resolved }) => !resolved);
+  const quarantined = new Set(unresolved.map(({ key }) => key));
   const open = missing.map(encodeAttributeMap).filter(key => !quarantined.has(key));
-  await stores.runs.supervise(supervision, () => ({ missing: missing.length }));
+  await stores.runs.supervise(supervision, ({ desired }) =>
+    desired === 'run' ? { missing: missing.length } : undefined,
+  );
   output.event('canary.verified', {
     table: run.table,
     attribute: run.attribute,
@@ -139,10 +153,6 @@ export async function endCanary(
       ? `${open.length} of the ${keys.length} items of the canary lack "${run.attribute}" again, for instance ${open[0]}: a live writer took it away.`
       : `The ${keys.length} items of the canary were read back with strong consistency.`,
   );
-  if (missing.length === 0) return { next: 'finish', status: 'canary', missing: 0 };
-  return {
-    next: 'finish',
-    status: open.length === 0 ? 'quarantined' : 'incomplete',
-    missing: missing.length,
-  };
+  if (missing.length === 0) return { next: 'finish', status: 'canary' };
+  return { next: 'finish', status: open.length === 0 ? 'quarantined' : 'incomplete' };
 }

@@ -2,11 +2,12 @@ import { type DynamoDBClient, UpdateItemCommand } from '@aws-sdk/client-dynamodb
 import { type AttributeMap, encodeAttributeMap } from '../../core/attribute-value.ts';
 import { backoffMs } from '../../core/backoff.ts';
 import type { Clock } from '../../core/clock.ts';
-import { SystemicError } from '../../core/errors.ts';
+import { AuthorityLostError, SystemicError } from '../../core/errors.ts';
 import { type ItemWrite, updateItemInput } from '../../core/item-write.ts';
-import type { CapacityLimiter } from '../../core/rate/capacity-limiter.ts';
+import type { RateControl } from '../../core/rate/rate-control.ts';
 import type { Counters } from '../../core/records.ts';
-import { settleCall, type Verdict } from '../../core/settle.ts';
+import { mayHaveWritten, settleCall, type Verdict } from '../../core/settle.ts';
+import type { LogReference, UndoLogWriter } from '../../core/undo/log-writer.ts';
 import { type Assignment, type Decision, sameAssignment } from '../../core/write-rule.ts';
 import { readItems } from '../user-table/read-items.ts';
 
@@ -14,13 +15,21 @@ export interface RepairRequest {
   readonly client: DynamoDBClient;
   readonly write: ItemWrite;
   readonly keys: readonly AttributeMap[];
-  readonly limiter: CapacityLimiter;
+  readonly rate: RateControl;
   readonly clock: Clock;
   readonly signal: AbortSignal;
+  /** Resolves when there is authority to send. */
+  readonly held: (signal: AbortSignal) => Promise<void>;
   readonly onQuarantine: (key: string, reason: string, attempts: number) => Promise<void>;
+  readonly undoLog?: UndoLogWriter | undefined;
+  /** Hears what was done and consumed so far. */
+  readonly onProgress?: (done: RepairCounters) => void;
 }
 
-type RepairCounters = Pick<Counters, RepairOutcome | 'matched' | 'recomputed' | 'readUnits' | 'writeUnits'>;
+export type RepairCounters = Pick<
+  Counters,
+  RepairOutcome | 'matched' | 'recomputed' | 'readUnits' | 'writeUnits'
+>;
 
 export type RepairOutcome = 'updated' | 'alreadySet' | 'deleted' | 'quarantined' | 'outOfScope';
 
@@ -28,10 +37,10 @@ export interface RepairedItem {
   readonly outcome: RepairOutcome;
   /** How often its values were computed again, since its sources had changed. */
   readonly recomputed: number;
-  /** Units that all its tries consumed. */
-  readonly readUnits: number;
-  readonly writeUnits: number;
 }
+
+/** Lanes of a repair; the rate control says how many of them may send. */
+const LANES = 8;
 
 /**
  * Sets what is missing on exactly these items, one conditional UpdateItem each. The verification scan that follows
@@ -44,16 +53,35 @@ export async function repair(request: RepairRequest): Promise<RepairCounters> {
     ...{ matched: 0, updated: 0, alreadySet: 0, deleted: 0, quarantined: 0, outOfScope: 0 },
     ...{ recomputed: 0, readUnits: 0, writeUnits: 0 },
   };
-  for (const key of request.keys) {
-    const { outcome, recomputed, readUnits, writeUnits } = await repairItem(key, request);
-    if (outcome !== 'outOfScope') done.matched += 1;
-    done[outcome] += 1;
-    done.recomputed += recomputed;
-    done.readUnits += readUnits;
-    done.writeUnits += writeUnits;
-  }
+  const failed = new AbortController();
+  const signal = AbortSignal.any([request.signal, failed.signal]);
+  const onConsumed = (units: Consumed) => {
+    done.readUnits += units.readUnits ?? 0;
+    done.writeUnits += units.writeUnits ?? 0;
+    request.onProgress?.(done);
+  };
+  const waiting = [...request.keys];
+  const lane = async () => {
+    for (let key = waiting.shift(); key !== undefined; key = waiting.shift()) {
+      const { outcome, recomputed } = await repairItem(key, { ...request, signal, onConsumed });
+      if (outcome !== 'outOfScope') done.matched += 1;
+      done[outcome] += 1;
+      done.recomputed += recomputed;
+      request.onProgress?.(done);
+    }
+  };
+  await Promise.all(
+    Array.from({ length: LANES }, () =>
+      lane().catch(error => {
+        failed.abort(error);
+        throw error;
+      }),
+    ),
+  );
   return done;
 }
+
+type Consumed = Partial<Pick<Counters, 'readUnits' | 'writeUnits'>>;
 
 /** An item that is refused, though it lacks what is to be set, gets this many tries before it goes to quarantine. */
 const MAX_TRIES = 5;
@@ -61,23 +89,28 @@ const MAX_TRIES = 5;
 /** An item whose sources change before each of so many writes never rests. */
 const MOST_RECOMPUTATIONS = 20;
 
-type ItemRequest = Omit<RepairRequest, 'keys'>;
+export interface ItemRepairRequest extends Omit<RepairRequest, 'keys' | 'onProgress'> {
+  /** Hears what each try consumed. */
+  readonly onConsumed: (units: Consumed) => void;
+}
 
 /** One of them, from what it has now to its outcome. */
-export async function repairItem(key: AttributeMap, request: ItemRequest): Promise<RepairedItem> {
+export async function repairItem(key: AttributeMap, request: ItemRepairRequest): Promise<RepairedItem> {
   return new ItemRepair(key, request).run();
 }
 
 class ItemRepair {
   readonly #key: AttributeMap;
-  readonly #request: ItemRequest;
+  readonly #request: ItemRepairRequest;
   #tries = 0;
   #refusals = 0;
   #recomputed = 0;
-  #readUnits = 0;
-  #writeUnits = 0;
+  /** Its entry in the undo log, and what that says. */
+  #entry: { readonly reference: LogReference; readonly assignment: Assignment } | undefined;
+  /** A request that may have set what the entry says was never answered. */
+  #unanswered = false;
 
-  constructor(key: AttributeMap, request: ItemRequest) {
+  constructor(key: AttributeMap, request: ItemRepairRequest) {
     this.#key = key;
     this.#request = request;
   }
@@ -91,9 +124,12 @@ class ItemRepair {
       if (decision.kind === 'has-targets') return this.#end('alreadySet');
       if (decision.kind === 'out-of-scope') return this.#end('outOfScope');
       if (decision.kind === 'not-computable') return this.#quarantine(decision.reason);
+      await this.#log(decision.assignment);
       this.#tries += 1;
       const verdict = await this.#write(decision.assignment);
       if (verdict === 'set') return this.#end('updated');
+      // Without authority nothing was sent; the next try waits for it.
+      if (verdict === 'not-sent') continue;
       if (verdict.kind === 'refused') {
         const now = await this.#decide();
         const same =
@@ -115,33 +151,55 @@ class ItemRepair {
     }
   }
 
-  async #write(assignment: Assignment): Promise<'set' | Exclude<Verdict, { kind: 'systemic' }>> {
-    const { client, write, limiter, signal } = this.#request;
-    await limiter.reserve(1, signal);
+  async #write(assignment: Assignment): Promise<'set' | 'not-sent' | Exclude<Verdict, { kind: 'systemic' }>> {
+    const { rate, signal } = this.#request;
+    await rate.writesInFlight.enter();
+    let error: unknown;
+    try {
+      error = await this.#attempt(assignment);
+    } finally {
+      rate.writesInFlight.leave();
+    }
+    if (error === undefined) return 'set';
+    signal.throwIfAborted();
+    if (error instanceof AuthorityLostError) return 'not-sent';
+    const verdict = settleCall(error, 1);
+    if (verdict.kind === 'systemic') {
+      throw new SystemicError(`Repair failed: ${verdict.reason}`, { cause: error });
+    }
+    if (verdict.kind === 'retry' && verdict.cause === 'throttled') rate.throttled(verdict.reason);
+    if (mayHaveWritten(verdict)) this.#unanswered = true;
+    return verdict;
+  }
+
+  /** One HTTP attempt. Returns what it failed with. */
+  async #attempt(assignment: Assignment): Promise<unknown> {
+    const { client, write, rate, clock, signal, held, onConsumed, undoLog } = this.#request;
+    await held(signal);
+    const reserved = await rate.reserveWrites(1, signal);
+    await undoLog?.mayWrite(signal);
+    await held(signal);
+    const startedAtMs = clock.monotonicMs();
     try {
       const reply = await client.send(new UpdateItemCommand(updateItemInput(write, this.#key, assignment)));
-      const consumed = reply.ConsumedCapacity?.CapacityUnits ?? 1;
-      limiter.settle(1, consumed);
-      this.#writeUnits += consumed;
-      return 'set';
+      rate.writesInFlight.observe(clock.monotonicMs() - startedAtMs);
+      onConsumed({ writeUnits: rate.settleWrites(reserved, reply.ConsumedCapacity?.CapacityUnits, 1) });
+      return undefined;
     } catch (error) {
-      signal.throwIfAborted();
-      this.#writeUnits += 1;
-      const verdict = settleCall(error, 1);
-      if (verdict.kind === 'systemic') {
-        throw new SystemicError(`Repair failed: ${verdict.reason}`, { cause: error });
-      }
-      return verdict;
+      // A failed condition consumes too, and so may what was answered with an error or not at all.
+      if (error instanceof AuthorityLostError) rate.write.settle(reserved, 0);
+      else onConsumed({ writeUnits: rate.settleRefusal(reserved) });
+      return error;
     }
   }
 
   /** What is to be done with the item as it stands, read with strong consistency. */
   async #decide(): Promise<Decision | 'deleted'> {
-    const { client, write, limiter, clock, signal } = this.#request;
+    const { client, write, rate, clock, signal, held, onConsumed } = this.#request;
     const [item] = await readItems('Reading an item that lacks what is to be set', {
-      ...{ client, table: write, keys: [this.#key], limiter, clock, signal },
+      ...{ client, table: write, keys: [this.#key], rate, clock, signal, held },
+      onConsumed: readUnits => onConsumed({ readUnits }),
     });
-    this.#readUnits += 1;
     return item ? write.rule.decide(item) : 'deleted';
   }
 
@@ -150,12 +208,24 @@ class ItemRepair {
     return this.#end('quarantined');
   }
 
+  /** What is about to be written stands in the undo log before it is. */
+  async #log(assignment: Assignment): Promise<void> {
+    const { undoLog, signal } = this.#request;
+    if (!undoLog || this.#entry?.assignment === assignment) return;
+    this.#settleEntry('notSet');
+    const [reference] = await undoLog.putOwn([undoLog.entryOf(this.#key, assignment.set)], signal);
+    this.#entry = reference && { reference, assignment };
+    this.#unanswered = false;
+  }
+
+  /** Of an entry whose request was never answered nothing is known but that it was set after all. */
+  #settleEntry(outcome: 'set' | 'notSet'): void {
+    if (this.#entry === undefined || (outcome === 'notSet' && this.#unanswered)) return;
+    this.#request.undoLog?.settled(this.#entry.reference, outcome);
+  }
+
   #end(outcome: RepairOutcome): RepairedItem {
-    return {
-      outcome,
-      recomputed: this.#recomputed,
-      readUnits: this.#readUnits,
-      writeUnits: this.#writeUnits,
-    };
+    this.#settleEntry(outcome === 'updated' ? 'set' : 'notSet');
+    return { outcome, recomputed: this.#recomputed };
   }
 }

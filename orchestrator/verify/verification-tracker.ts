@@ -1,4 +1,4 @@
-import type { RunRecord } from '../../core/records.ts';
+import type { RunRecord, VerificationFindings } from '../../core/records.ts';
 import type { VerificationProgress, VerificationSegment } from '../../core/sample-store.ts';
 import type { VerifiedPage } from './verification.ts';
 
@@ -11,6 +11,16 @@ export class VerificationTracker {
   constructor({ runId, pass }: Pick<RunRecord, 'runId' | 'pass'>, totalSegments: number, startedAt: string) {
     this.#head = { runId, pass, startedAt };
     this.#segments = Array.from({ length: totalSegments }, () => ({ scanned: 0, missing: 0, done: false }));
+  }
+
+  /** What this verification has read so far, by whichever supervisor. */
+  get readUnits(): number {
+    return this.#readUnits;
+  }
+
+  /** What an earlier supervisor has read of a segment. */
+  goOnFrom(segment: number, { scanned, missing, readUnits }: VerificationFindings, done: boolean): void {
+    this.add({ segment, scanned, missing, readUnits, last: done });
   }
 
   add({ segment, scanned, missing, readUnits, last }: VerifiedPage): void {

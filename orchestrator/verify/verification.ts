@@ -1,32 +1,54 @@
 import { type DynamoDBClient, ScanCommand, type ScanCommandOutput } from '@aws-sdk/client-dynamodb';
-import { type AttributeMap, encodeAttributeMap } from '../../core/attribute-value.ts';
+import { type AttributeMap, decodeKey, encodeAttributeMap } from '../../core/attribute-value.ts';
 import type { Clock } from '../../core/clock.ts';
-import type { CapacityLimiter } from '../../core/rate/capacity-limiter.ts';
-import type { KeySchema } from '../../core/records.ts';
+import { keyOf } from '../../core/item-write.ts';
+import type { RateControl } from '../../core/rate/rate-control.ts';
+import type { KeySchema, VerificationFindings } from '../../core/records.ts';
 import { retryUntilAnswered } from '../../core/retry-until-answered.ts';
 import { endsInDoubt, MOST_RESTARTS } from '../../core/scan-end.ts';
+import type { VerificationPosition } from '../../core/verification-store.ts';
 import { readItems } from '../user-table/read-items.ts';
-
-/** Segments read at the same time. */
-const CONCURRENCY = 8;
+import type { VerificationSubject } from './subject.ts';
 
 /** Keys that are kept for a repair; when more are missing, another pass is the better way. */
 const MAX_REPAIRABLE = 1_000;
 
-/** A strongly consistent read of 4 KB is one unit; a Scan page holds 1 MB at most [developer guide]. */
-const LARGEST_PAGE_UNITS = 256;
+/** An item of the control table has 400 KB at most, and each checkpoint pays for all of it. */
+const MAX_OPEN_BYTES = 200_000;
+
+const MAX_SAMPLE = 10;
+
+/** The first page is small, where the items are known, and one item where they are not; each next one may be larger. */
+const FIRST_PAGE_ITEMS = 25;
+const PAGE_GROWTH = 4;
+
+/** Looked up in quarantine at the same time. */
+const LOOKUPS = 8;
+
+/** Where a verification keeps how far it is. */
+export interface VerificationCheckpoints {
+  /** Where the segment stands; undefined at its beginning. */
+  readonly claim: (segment: number) => Promise<VerificationPosition | undefined>;
+  readonly save: (position: VerificationPosition) => Promise<void>;
+}
 
 export interface VerificationRequest {
   readonly client: DynamoDBClient;
   readonly table: string;
   readonly keySchema: KeySchema;
-  readonly attribute: string;
-  /** Another attribute to bring along, where an item lacks the one that is looked for. */
-  readonly alsoRead?: string | undefined;
+  readonly subject: VerificationSubject;
   readonly totalSegments: number;
-  readonly limiter: CapacityLimiter;
+  readonly rate: RateControl;
   readonly clock: Clock;
   readonly signal: AbortSignal;
+  /** Resolves when there is authority to send. */
+  readonly held?: (signal: AbortSignal) => Promise<void>;
+  /** Without them, what was read is lost with the process. */
+  readonly checkpoints?: VerificationCheckpoints;
+  /** Whether a missing item, by its key as DynamoDB JSON, is known to be missing. */
+  readonly isQuarantined?: (key: string) => Promise<boolean>;
+  /** Read units that may be in flight, or read and not saved: so many are read again after a crash. */
+  readonly mostUnsavedUnits?: number;
   readonly onPage?: (page: VerifiedPage) => void;
 }
 
@@ -42,163 +64,276 @@ export interface VerifiedPage {
   readonly last: boolean;
 }
 
-export interface VerificationResult {
-  readonly scanned: number;
-  /** Items that lack the attribute, as of the moment when their page was read. */
-  readonly missing: number;
-  /** Items whose attribute is there and is NULL; they count as having it. */
-  readonly nulls: number;
-  /** Keys of missing items, with the attribute that was to be read as well, {@link MAX_REPAIRABLE} at most. */
-  readonly keys: readonly AttributeMap[];
-  readonly readUnits: number;
+export interface VerificationResult extends Omit<VerificationFindings, 'open' | 'sample'> {
+  /** Missing items that are not in quarantine, with what else was read; {@link MAX_REPAIRABLE} at most. */
+  readonly open: readonly AttributeMap[];
+  /** Keys of missing items, as DynamoDB JSON: ten at most. */
+  readonly sample: readonly string[];
 }
 
 /**
- * Reads every item with strong consistency and counts those that lack the attribute. Each page includes every write
- * that was complete before its request began [developer guide, Scan: read consistency].
+ * Reads every item with strong consistency and counts those that lack what is looked for. Each page includes every
+ * write that was complete before its request began [developer guide, Scan: read consistency].
  *
- * @throws SystemicError when the table refuses the Scan for good; the signal's reason when it aborts.
+ * As many pages are in flight as use the read budget at the latency seen, and no more than may be read again after a
+ * crash. A segment's next page is read when the checkpoint of the last one is saved:
+ *
+ *     segment 0   page ── save ── page ── save ── page …
+ *     segment 1        page ── save ── page …                 in flight: rate × latency, as whole pages
+ *
+ * @throws SystemicError when the table refuses the Scan for good; SupersededError; the signal's reason when it aborts.
  */
 export async function verifyTable(request: VerificationRequest): Promise<VerificationResult> {
-  const found: SegmentFindings[] = Array.from({ length: request.totalSegments }, () => NOTHING);
-  const failed = new AbortController();
-  const signal = AbortSignal.any([request.signal, failed.signal]);
-  const waiting = found.map((_, segment) => segment);
-  const tell = (segment: number, before: SegmentFindings, last: boolean) => {
-    const now = found[segment] ?? NOTHING;
-    request.onPage?.({
-      segment,
-      scanned: now.scanned - before.scanned,
-      missing: now.missing - before.missing,
-      readUnits: now.readUnits - before.readUnits,
-      last,
-    });
-  };
-  const lane = async () => {
-    for (let segment = waiting.shift(); segment !== undefined; segment = waiting.shift()) {
-      for await (const { page, beginsAgain } of pagesOf(segment, { ...request, signal })) {
-        const before = found[segment] ?? NOTHING;
-        const kept = sumOf(found, ({ keys }) => keys.length);
-        const now = withPage(before, page, request.attribute, MAX_REPAIRABLE - kept);
-        found[segment] = beginsAgain ? { ...NOTHING, readUnits: now.readUnits } : now;
-        tell(segment, before, !beginsAgain && page.LastEvaluatedKey === undefined);
-      }
+  return new Verification(request).run();
+}
+
+interface Segment extends Omit<VerificationPosition, 'at'> {
+  readonly restarts: number;
+}
+
+class Verification {
+  readonly #request: VerificationRequest;
+  readonly #segments: Segment[] = [];
+  readonly #failed = new AbortController();
+  readonly #signal: AbortSignal;
+  #inFlight = 0;
+  #open = 0;
+  #grownItems: number;
+  #wake: () => void = () => {};
+
+  constructor(request: VerificationRequest) {
+    this.#request = request;
+    this.#signal = AbortSignal.any([request.signal, this.#failed.signal]);
+    this.#grownItems = request.rate.estimate.known ? FIRST_PAGE_ITEMS : 1;
+  }
+
+  async run(): Promise<VerificationResult> {
+    for (let segment = 0; segment < this.#request.totalSegments; segment++) {
+      const claimed = await this.#request.checkpoints?.claim(segment);
+      this.#signal.throwIfAborted();
+      this.#segments.push({ ...(claimed ?? beginningOf(segment)), restarts: 0 });
+      this.#open += claimed?.findings.open.length ?? 0;
     }
-  };
-  await Promise.all(
-    Array.from({ length: Math.min(CONCURRENCY, waiting.length) }, () =>
-      lane().catch(error => {
-        failed.abort(error);
-        throw error;
-      }),
-    ),
-  );
-  return {
-    scanned: sumOf(found, ({ scanned }) => scanned),
-    missing: sumOf(found, ({ missing }) => missing),
-    nulls: sumOf(found, ({ nulls }) => nulls),
-    readUnits: sumOf(found, ({ readUnits }) => readUnits),
-    keys: found.flatMap(({ keys }) => keys),
-  };
-}
+    this.#request.signal.addEventListener('abort', () => this.#wake(), { once: true });
+    const waiting = this.#segments.filter(({ done }) => !done).map(({ segment }) => segment);
+    const running = new Set<Promise<void>>();
+    while (waiting.length > 0 || this.#inFlight > 0) {
+      if (this.#signal.aborted) break;
+      const segment = this.#hasRoom() ? waiting.shift() : undefined;
+      if (segment === undefined) {
+        await new Promise<void>(resolve => {
+          this.#wake = resolve;
+        });
+        continue;
+      }
+      this.#inFlight += 1;
+      const reading: Promise<void> = this.#advance(segment)
+        .then(done => {
+          if (!done) waiting.push(segment);
+        })
+        .catch(error => this.#failed.abort(error))
+        .finally(() => {
+          this.#inFlight -= 1;
+          running.delete(reading);
+          this.#wake();
+        });
+      running.add(reading);
+    }
+    await Promise.all(running);
+    this.#signal.throwIfAborted();
+    return this.#result();
+  }
 
-type SegmentFindings = VerificationResult;
+  #hasRoom(): boolean {
+    const { rate, mostUnsavedUnits = Number.POSITIVE_INFINITY } = this.#request;
+    const pageUnits = rate.pageUnits(mostUnsavedUnits);
+    const affordable = Math.max(1, Math.floor(mostUnsavedUnits / pageUnits));
+    // Until the first page tells how large the items are, one is enough to learn from.
+    const wanted = rate.estimate.known ? rate.pagesInFlight(pageUnits) : 1;
+    return this.#inFlight < Math.min(wanted, affordable);
+  }
 
-const NOTHING: SegmentFindings = { scanned: 0, missing: 0, nulls: 0, readUnits: 0, keys: [] };
-
-function sumOf(found: readonly SegmentFindings[], of: (findings: SegmentFindings) => number): number {
-  return found.reduce((sum, findings) => sum + of(findings), 0);
-}
-
-/** `keysLeft`: how many keys may still be kept. */
-function withPage(
-  before: SegmentFindings,
-  { Items = [], ScannedCount = 0, ConsumedCapacity }: ScanCommandOutput,
-  attribute: string,
-  keysLeft: number,
-): SegmentFindings {
-  const missing = Items.filter(item => !Object.hasOwn(item, attribute));
-  return {
-    scanned: before.scanned + ScannedCount,
-    missing: before.missing + missing.length,
-    nulls: before.nulls + (Items.length - missing.length),
-    readUnits: before.readUnits + (ConsumedCapacity?.CapacityUnits ?? 0),
-    keys: [...before.keys, ...missing.slice(0, keysLeft)],
-  };
-}
-
-interface Page {
-  readonly page: ScanCommandOutput;
-  /** The pages of this segment up to here do not count: they come once more. */
-  readonly beginsAgain: boolean;
-}
-
-async function* pagesOf(segment: number, request: VerificationRequest): AsyncGenerator<Page> {
-  let start: AttributeMap | undefined;
-  let expectedUnits = 1;
-  let restarts = 0;
-  for (;;) {
-    const page = await readPage(segment, start, expectedUnits, request);
-    expectedUnits = page.ConsumedCapacity?.CapacityUnits ?? expectedUnits;
+  /** Reads one page of a segment and saves how far it is. True when it was the last one. */
+  async #advance(index: number): Promise<boolean> {
+    const { clock, checkpoints, rate, onPage } = this.#request;
+    const before = this.#at(index);
+    const start = before.lastEvaluatedKey === undefined ? undefined : decodeKey(before.lastEvaluatedKey);
+    const { page, readUnits: pageUnits, sentAtMs } = await this.#readPage(before, start);
+    let readUnits = pageUnits;
     const beginsAgain =
-      restarts < MOST_RESTARTS && endsInDoubt(start, page) && (await isGone(start, request));
-    yield { page, beginsAgain };
-    if (beginsAgain) restarts += 1;
-    else if (!page.LastEvaluatedKey) return;
-    start = page.LastEvaluatedKey;
+      before.restarts < MOST_RESTARTS &&
+      endsInDoubt(start, page) &&
+      (await this.#isGone(start, units => {
+        readUnits += units;
+      }));
+    const findings = beginsAgain
+      ? { ...NOTHING, readUnits: before.findings.readUnits + readUnits }
+      : await this.#withPage(before.findings, page, readUnits);
+    const done = !beginsAgain && page.LastEvaluatedKey === undefined;
+    const after: Segment = {
+      segment: index,
+      sequence: before.sequence + 1,
+      lastEvaluatedKey: page.LastEvaluatedKey && encodeAttributeMap(page.LastEvaluatedKey),
+      done,
+      findings,
+      restarts: before.restarts + (beginsAgain ? 1 : 0),
+    };
+    this.#segments[index] = after;
+    onPage?.({
+      segment: index,
+      scanned: findings.scanned - before.findings.scanned,
+      missing: findings.missing - before.findings.missing,
+      readUnits: findings.readUnits - before.findings.readUnits,
+      last: done,
+    });
+    const { restarts: _, ...position } = after;
+    await checkpoints?.save({ ...position, at: clock.nowIso() });
+    rate.observePage(clock.monotonicMs() - sentAtMs);
+    return done;
+  }
+
+  /** One page, however often it takes. */
+  async #readPage(
+    { segment }: Segment,
+    start: AttributeMap | undefined,
+  ): Promise<{ page: ScanCommandOutput; readUnits: number; sentAtMs: number }> {
+    const { client, table, subject, totalSegments, rate, clock, held, mostUnsavedUnits } = this.#request;
+    const signal = this.#signal;
+    const onThrottled = (reason: string) => rate.throttled(reason);
+    return retryUntilAnswered('The verification scan', { clock, signal, onThrottled }, async () => {
+      await held?.(signal);
+      const allowed = rate.pageItems(rate.pageUnits(mostUnsavedUnits)) ?? Number.POSITIVE_INFINITY;
+      const items = Math.min(this.#grownItems, allowed);
+      const limit = Number.isFinite(items) ? items : undefined;
+      const reserved = await rate.reservePage(limit, true, signal);
+      await held?.(signal);
+      const sentAtMs = clock.monotonicMs();
+      const page = await client.send(
+        new ScanCommand({
+          TableName: table,
+          Segment: segment,
+          TotalSegments: totalSegments,
+          ConsistentRead: true,
+          ExclusiveStartKey: start,
+          Limit: limit,
+          Select: 'SPECIFIC_ATTRIBUTES',
+          ...subject.scan,
+          ReturnConsumedCapacity: 'TOTAL',
+        }),
+      );
+      const { ConsumedCapacity, ScannedCount: scanned = 0, Count: matched = 0 } = page;
+      const readUnits = ConsumedCapacity?.CapacityUnits ?? reserved;
+      rate.settlePage(reserved, { readUnits, scanned, matched, consistent: true });
+      this.#grownItems = Math.min(Number.MAX_SAFE_INTEGER, this.#grownItems * PAGE_GROWTH);
+      return { page, readUnits, sentAtMs };
+    });
+  }
+
+  async #isGone(key: AttributeMap, onConsumed: (readUnits: number) => void): Promise<boolean> {
+    const { client, table, keySchema, rate, clock, held } = this.#request;
+    const items = await readItems('Looking for the item at which the verification scan ended', {
+      ...{ client, rate, clock, held, signal: this.#signal, keys: [key] },
+      table: { table, keySchema },
+      onConsumed,
+    });
+    return items.length === 0;
+  }
+
+  async #withPage(
+    before: VerificationFindings,
+    { Items = [], ScannedCount = 0 }: ScanCommandOutput,
+    readUnits: number,
+  ): Promise<VerificationFindings> {
+    const { subject, keySchema } = this.#request;
+    const judged = Items.map(item => ({ item, is: subject.judge(item) }));
+    const missing = judged.flatMap(({ item, is }) => (is === 'missing' ? [item] : []));
+    const keys = missing.map(item => encodeAttributeMap(keyOf(keySchema, item)));
+    const quarantined = await this.#quarantinedOf(keys);
+    const open: string[] = [...before.open];
+    let bytes = open.reduce((sum, item) => sum + item.length, 0);
+    for (const [index, item] of missing.entries()) {
+      if (quarantined.has(index) || this.#open >= MAX_REPAIRABLE) continue;
+      const kept = subject.keeps === undefined ? undefined : item[subject.keeps];
+      const text = encodeAttributeMap({
+        ...keyOf(keySchema, item),
+        ...(subject.keeps !== undefined && kept && { [subject.keeps]: kept }),
+      });
+      bytes += text.length;
+      if (bytes > MAX_OPEN_BYTES) break;
+      open.push(text);
+      this.#open += 1;
+    }
+    return {
+      scanned: before.scanned + ScannedCount,
+      missing: before.missing + missing.length,
+      quarantined: before.quarantined + quarantined.size,
+      nulls: before.nulls + judged.filter(({ is }) => is === 'null').length,
+      readUnits: before.readUnits + readUnits,
+      open,
+      sample: [...before.sample, ...keys].slice(0, MAX_SAMPLE),
+    };
+  }
+
+  /** Which of these keys are in quarantine. When too many are not, another pass follows, and nobody needs to know. */
+  async #quarantinedOf(keys: readonly string[]): Promise<Set<number>> {
+    const { isQuarantined, clock } = this.#request;
+    const found = new Set<number>();
+    if (!isQuarantined) return found;
+    const waiting = [...keys.entries()];
+    let others = 0;
+    const lane = async () => {
+      for (let next = waiting.shift(); next !== undefined; next = waiting.shift()) {
+        if (this.#open + others >= MAX_REPAIRABLE) return;
+        const [index, key] = next;
+        const is = await retryUntilAnswered(
+          'Looking into the quarantine',
+          { clock, signal: this.#signal },
+          async () => isQuarantined(key),
+        );
+        if (is) found.add(index);
+        else others += 1;
+      }
+    };
+    await Promise.all(Array.from({ length: LOOKUPS }, lane));
+    return found;
+  }
+
+  #at(index: number): Segment {
+    const segment = this.#segments[index];
+    if (!segment) throw new RangeError(`The verification has no segment ${index}.`);
+    return segment;
+  }
+
+  #result(): VerificationResult {
+    return resultOf(this.#segments.map(({ findings }) => findings));
   }
 }
 
-async function isGone(key: AttributeMap, request: VerificationRequest): Promise<boolean> {
-  const items = await readItems('Looking for the item at which the verification scan ended', {
-    ...request,
-    table: request,
-    keys: [key],
-  });
-  return items.length === 0;
+const NOTHING: VerificationFindings = {
+  scanned: 0,
+  missing: 0,
+  quarantined: 0,
+  nulls: 0,
+  readUnits: 0,
+  open: [],
+  sample: [],
+};
+
+function beginningOf(segment: number): Omit<VerificationPosition, 'at'> {
+  return { segment, sequence: 0, lastEvaluatedKey: undefined, done: false, findings: NOTHING };
 }
 
-/** One page, however often it takes. Only keys travel, and the attribute where it is NULL. */
-async function readPage(
-  segment: number,
-  start: AttributeMap | undefined,
-  expectedUnits: number,
-  request: VerificationRequest,
-): Promise<ScanCommandOutput> {
-  const { client, table, keySchema, attribute, totalSegments, limiter, clock, signal } = request;
-  const names = new Set(keySchema.map(({ name }) => name));
-  if (request.alsoRead !== undefined && request.alsoRead !== attribute) names.add(request.alsoRead);
-  const keyNames = [...names].map((name, index): [string, string] => [`#k${index}`, name]);
-  return retryUntilAnswered('The verification scan', { clock, signal }, async () => {
-    await limiter.reserve(expectedUnits, signal);
-    const page = await client.send(
-      new ScanCommand({
-        TableName: table,
-        Segment: segment,
-        TotalSegments: totalSegments,
-        ConsistentRead: true,
-        ExclusiveStartKey: start,
-        Limit: pageLimit(limiter.unitsPerSecond),
-        Select: 'SPECIFIC_ATTRIBUTES',
-        ProjectionExpression: [...keyNames.map(([placeholder]) => placeholder), '#a'].join(', '),
-        FilterExpression: 'attribute_not_exists(#a) OR attribute_type(#a, :null)',
-        ExpressionAttributeNames: { '#a': attribute, ...Object.fromEntries(keyNames) },
-        ExpressionAttributeValues: { ':null': { S: 'NULL' } },
-        ReturnConsumedCapacity: 'TOTAL',
-      }),
-    );
-    limiter.settle(expectedUnits, page.ConsumedCapacity?.CapacityUnits ?? expectedUnits);
-    return page;
-  });
-}
-
-/** Pages that a small budget earns within two seconds, counting on items of 1 KB; whole pages otherwise. */
-function pageLimit(unitsPerSecond: number): number | undefined {
-  const units = unitsPerSecond * 2;
-  return units >= LARGEST_PAGE_UNITS ? undefined : Math.max(1, Math.floor(units * 4));
-}
-
-/** The keys that an event or a message shows. */
-export function sampleOf(keys: readonly AttributeMap[]): string[] {
-  return keys.slice(0, 10).map(encodeAttributeMap);
+/** Of all segments. */
+function resultOf(found: readonly VerificationFindings[]): VerificationResult {
+  const sum = (of: (findings: VerificationFindings) => number) =>
+    found.reduce((total, findings) => total + of(findings), 0);
+  return {
+    scanned: sum(({ scanned }) => scanned),
+    missing: sum(({ missing }) => missing),
+    quarantined: sum(({ quarantined }) => quarantined),
+    nulls: sum(({ nulls }) => nulls),
+    readUnits: sum(({ readUnits }) => readUnits),
+    open: found.flatMap(({ open }) => open.map(decodeKey)),
+    sample: found.flatMap(({ sample }) => sample).slice(0, MAX_SAMPLE),
+  };
 }

@@ -11,12 +11,25 @@ import {
 import { createTable } from '../../demo/create-table.ts';
 import { type Item, STUFF_KEY } from '../../demo/item.ts';
 
+/** What AWS itself does. */
+export interface OnAws {
+  /** The same JSON as the probe's answer. */
+  readonly answer: unknown;
+  /** Where that is written: AWS's own words, or who recorded it on AWS. */
+  readonly source: string;
+}
+
+/** Its authors hold dynoxide against AWS and say of each answer in which Region they recorded it. */
+const changelog = (words: string) => `dynoxide-rs 3.2.0, CHANGELOG: "${words}"`;
+const recorded = (words: string) => `recorded in eu-west-2; ${changelog(words)}`;
+const guide = (page: string) => `developer guide, ${page}`;
+const reference = (operation: string) => `API reference, ${operation}`;
+
 /** A question to an engine, on a table of its own with the founding case's keys. The answer is JSON. */
 export interface Probe {
   readonly name: string;
   readonly ask: (client: DynamoDBClient, table: string) => Promise<unknown>;
-  /** What the service's documentation says, where it says it. */
-  readonly expected?: unknown;
+  readonly aws: OnAws;
   /** Where engines are known to differ: what this project does so that it does not matter. */
   readonly handled?: string;
 }
@@ -122,7 +135,10 @@ export const PROBES: readonly Probe[] = [
       await client.send(new BatchExecuteStatementCommand({ Statements }));
       return standing(client, table);
     },
-    expected: AFTER,
+    aws: {
+      answer: AFTER,
+      source: guide('Best practices: conditional batch update; PartiQL update statements'),
+    },
   },
   {
     name: 'batch: the reply to each statement, in order',
@@ -132,7 +148,10 @@ export const PROBES: readonly Probe[] = [
       const { Responses = [] } = await client.send(new BatchExecuteStatementCommand({ Statements }));
       return Responses.map(({ Error: error }) => error?.Code ?? 'done');
     },
-    expected: ['done', 'ConditionalCheckFailed', 'ConditionalCheckFailed', 'ConditionalCheckFailed'],
+    aws: {
+      answer: ['done', 'ConditionalCheckFailed', 'ConditionalCheckFailed', 'ConditionalCheckFailed'],
+      source: reference('BatchExecuteStatement and BatchStatementError'),
+    },
   },
   {
     name: 'UpdateItem: missing, present, NULL, absent; what stands afterwards',
@@ -142,7 +161,7 @@ export const PROBES: readonly Probe[] = [
         await client.send(conditional(table, key(index))).catch(() => undefined);
       return standing(client, table);
     },
-    expected: AFTER,
+    aws: { answer: AFTER, source: guide('Condition expressions: attribute_exists and attribute_not_exists') },
   },
   {
     name: 'UpdateItem: a refusal carries the item that stands there',
@@ -157,11 +176,14 @@ export const PROBES: readonly Probe[] = [
       }
       return seen;
     },
-    expected: [
-      ['ConditionalCheckFailedException', { S: 'theirs' }],
-      ['ConditionalCheckFailedException', { NULL: true }],
-      ['ConditionalCheckFailedException', 'no item'],
-    ],
+    aws: {
+      answer: [
+        ['ConditionalCheckFailedException', { S: 'theirs' }],
+        ['ConditionalCheckFailedException', { NULL: true }],
+        ['ConditionalCheckFailedException', 'no item'],
+      ],
+      source: reference('UpdateItem, ReturnValuesOnConditionCheckFailure'),
+    },
   },
   {
     name: 'Scan: segments hold every item once, for 1, 2, 7 and 32 of them',
@@ -174,12 +196,15 @@ export const PROBES: readonly Probe[] = [
       }
       return counts;
     },
-    expected: [
-      [100, 100],
-      [100, 100],
-      [100, 100],
-      [100, 100],
-    ],
+    aws: {
+      answer: [
+        [100, 100],
+        [100, 100],
+        [100, 100],
+        [100, 100],
+      ],
+      source: guide('Scanning tables: parallel scan'),
+    },
   },
   {
     name: 'Scan: small pages hold every item once',
@@ -188,7 +213,7 @@ export const PROBES: readonly Probe[] = [
       const { keys } = await scanAll(client, table, 3, 4);
       return [keys.length, new Set(keys).size];
     },
-    expected: [50, 50],
+    aws: { answer: [50, 50], source: guide('Scanning tables: paginating the results') },
   },
   {
     name: 'Scan: ScannedCount, summed over small pages',
@@ -196,7 +221,7 @@ export const PROBES: readonly Probe[] = [
       await fillNumbered(client, table, 50);
       return (await scanAll(client, table, 1, 7)).scanned;
     },
-    expected: 50,
+    aws: { answer: 50, source: reference('Scan, ScannedCount') },
     handled:
       'dynoxide counts one too many at a page boundary; `scanned` is told as what the engine counted, and nothing is decided by it',
   },
@@ -214,7 +239,10 @@ export const PROBES: readonly Probe[] = [
       );
       return [page.Items?.length, page.LastEvaluatedKey !== undefined];
     },
-    expected: [0, true],
+    aws: {
+      answer: [0, true],
+      source: guide('Scanning tables: limiting the number of items, filter expressions'),
+    },
   },
   {
     name: 'Scan: consistent, right after a write',
@@ -227,7 +255,7 @@ export const PROBES: readonly Probe[] = [
       }
       return seen;
     },
-    expected: 20,
+    aws: { answer: 20, source: guide('Scanning tables: read consistency for scan') },
   },
   {
     name: 'Scan: filter of the verification, which keeps NULL apart',
@@ -244,10 +272,13 @@ export const PROBES: readonly Probe[] = [
       );
       return Items.map(({ id, test }) => [id?.S, test ?? 'no attribute']).sort();
     },
-    expected: [
-      ['id-1', 'no attribute'],
-      ['id-3', { NULL: true }],
-    ],
+    aws: {
+      answer: [
+        ['id-1', 'no attribute'],
+        ['id-3', { NULL: true }],
+      ],
+      source: guide('Condition expressions: attribute_not_exists and attribute_type'),
+    },
   },
   {
     name: 'Scan: of a segment, behind a key whose item was deleted meanwhile; items found, of those there',
@@ -260,7 +291,10 @@ export const PROBES: readonly Probe[] = [
       const { Count } = await client.send(new ScanCommand({ ...segment, ExclusiveStartKey }));
       return [Count, 30];
     },
-    expected: [30, 30],
+    aws: {
+      answer: [30, 30],
+      source: changelog('A parallel Scan that deletes each page as it goes sees its whole segment'),
+    },
     handled:
       'an end without an item is not believed where the last key is gone: the segment is read again from its beginning',
   },
@@ -268,7 +302,7 @@ export const PROBES: readonly Probe[] = [
     name: 'Scan: a segment that does not exist',
     ask: (client, table) =>
       nameOfError(() => client.send(new ScanCommand({ TableName: table, Segment: 3, TotalSegments: 3 }))),
-    expected: 'ValidationException',
+    aws: { answer: 'ValidationException', source: reference('Scan, Segment: less than TotalSegments') },
   },
   {
     name: 'batch: the same item twice',
@@ -277,7 +311,10 @@ export const PROBES: readonly Probe[] = [
       const twice = [statement(table, key(1)), statement(table, key(1))];
       return nameOfError(() => client.send(new BatchExecuteStatementCommand({ Statements: twice })));
     },
-    expected: 'ValidationException',
+    aws: {
+      answer: 'ValidationException',
+      source: recorded('may not name the same item twice, reads included'),
+    },
     handled: 'a Scan names an item once, and an item waits for its outcome before it is sent again',
   },
   {
@@ -286,6 +323,10 @@ export const PROBES: readonly Probe[] = [
       await putKinds(client, table);
       const long = statement(table, key(1), 'a'.repeat(4_200));
       return nameOfError(() => client.send(new BatchExecuteStatementCommand({ Statements: [long] })));
+    },
+    aws: {
+      answer: 'ValidationException',
+      source: recorded('A PartiQL statement longer than 8,192 characters … is refused before it is parsed'),
     },
     handled: 'a statement that would be longer is never made: such names take UpdateItem',
   },
@@ -299,6 +340,10 @@ export const PROBES: readonly Probe[] = [
       );
       const { Item } = await client.send(new GetItemCommand({ TableName: table, Key: key(1) }));
       return [reply, Object.keys(Item ?? {}).sort()];
+    },
+    aws: {
+      answer: ['accepted', ['a.b', 'created', 'id', 'other']],
+      source: recorded('A quoted name in a PartiQL statement is one attribute whatever it holds'),
     },
     handled:
       'only names of letters, digits, - and _ take the batch path, and the form is proved before the first write',
@@ -319,6 +364,10 @@ export const PROBES: readonly Probe[] = [
       }
       return units;
     },
+    aws: {
+      answer: [1, 'not reported'],
+      source: recorded('a batch in which nothing succeeds reports no capacity'),
+    },
     handled: 'where nothing is reported, an estimate from the size of the pages read stands in',
   },
   {
@@ -335,7 +384,10 @@ export const PROBES: readonly Probe[] = [
       );
       return [Items[0]?.['created']?.N, Responses[0]?.Error?.Code ?? 'done'];
     },
-    expected: ['12345678901234567890123456789012345678', 'done'],
+    aws: {
+      answer: ['12345678901234567890123456789012345678', 'done'],
+      source: guide('Supported data types: up to 38 digits of precision'),
+    },
   },
   {
     name: 'an item of 400 KB takes no further attribute: batch, UpdateItem',
@@ -360,7 +412,13 @@ export const PROBES: readonly Probe[] = [
         await nameOfError(() => client.send(conditional(table, key(1)))),
       ];
     },
-    expected: ['ValidationError', 'ValidationException'],
+    aws: {
+      answer: ['ValidationError', 'ValidationException'],
+      source:
+        recorded('the PartiQL write surfaces hold the 400KB item-size limit') +
+        '; ' +
+        reference('BatchStatementError and UpdateItem'),
+    },
     handled:
       'both names are settled as quarantine; an engine that takes the write leaves nothing to quarantine',
   },
@@ -388,7 +446,10 @@ export const PROBES: readonly Probe[] = [
         return [name, CancellationReasons.map(({ Code }) => Code), Item ?? 'none of it'];
       }
     },
-    expected: ['TransactionCanceledException', ['None', 'ConditionalCheckFailed'], 'none of it'],
+    aws: {
+      answer: ['TransactionCanceledException', ['None', 'ConditionalCheckFailed'], 'none of it'],
+      source: reference('TransactWriteItems, TransactionCanceledException'),
+    },
   },
 ];
 

@@ -46,7 +46,7 @@ describe('the one write of a run', () => {
     );
   });
 
-  test('alone is this UpdateItem, which names neither key nor attribute in its texts', () => {
+  test('alone is this UpdateItem, which names neither key nor attribute in its texts, and whose refusal brings no item along', () => {
     expect(updateItemInput(WRITE, KEY, CONSTANT)).toEqual({
       TableName: 'stuff',
       Key: KEY,
@@ -55,7 +55,6 @@ describe('the one write of a run', () => {
       ExpressionAttributeNames: { '#target0': 'test', '#partitionKey': 'id' },
       ExpressionAttributeValues: { ':target0': { N: '1' } },
       ReturnConsumedCapacity: 'TOTAL',
-      ReturnValuesOnConditionCheckFailure: 'ALL_OLD',
     });
   });
 

@@ -67,7 +67,12 @@ describe('the alarms of fleet.yaml', () => {
     ['a topic of their own', own, 'AlarmTopic'],
   ])('tell %s, the two states apart', (_, rendering, topic) => {
     const acting = rendering.resources().filter(id => rendering.properties(id).AlarmActions);
-    expect(acting).toEqual(['WritesThrottledAlarm', 'ItemsQuarantinedAlarm', 'RunStalledAlarm']);
+    expect(acting).toEqual([
+      'WritesThrottledAlarm',
+      'ItemsQuarantinedAlarm',
+      'RunStalledAlarm',
+      'RunUnsupervisedAlarm',
+    ]);
     for (const id of acting) expect(rendering.properties(id).AlarmActions).toEqual([topic]);
     for (const id of ['TaskFailedRule', 'TaskLostRule']) {
       expect(rendering.properties(id).Targets).toMatchObject([{ Arn: topic }]);
@@ -103,6 +108,21 @@ describe('the rules on stopped tasks', () => {
     ['a worker that Spot gave time to stop', { ...exits(143), stopCode: 'SpotInterruption' }, []],
     ['a worker that Spot had to kill', { ...exits(137), stopCode: 'SpotInterruption' }, ['TaskFailedRule']],
     ['a task of another cluster', { ...exits(1), clusterArn: 'another' }, []],
+    ...[3, 4, 5, 6, 7, 8, 9, 130].map((code): [string, object, string[]] => [
+      `a supervisor that says with ${code} how its run ended`,
+      { ...stopped, containers: [{ name: 'supervisor', exitCode: code }] },
+      [],
+    ]),
+    [
+      'a supervisor with an internal error',
+      { ...stopped, containers: [{ name: 'supervisor', exitCode: 1 }] },
+      ['TaskFailedRule'],
+    ],
+    [
+      'a supervisor that was killed',
+      { ...stopped, containers: [{ name: 'supervisor', exitCode: 137 }] },
+      ['TaskFailedRule'],
+    ],
     ['a task that is stopping', { ...exits(1), lastStatus: 'DEACTIVATING' }, []],
   ])('hear of %s', (_, detail, heard) => {
     const matching = ['TaskFailedRule', 'TaskLostRule'].filter(id =>
@@ -141,11 +161,13 @@ describe('the alarm on a run that stalled', () => {
   };
   const runOpen = ruleOf('RunOpenAlarm');
   const nothingRead = ruleOf('NothingReadAlarm');
+  const nobodySupervises = ruleOf('NobodySupervisesAlarm');
 
   /** What fleet and orchestrator publish, as docs/dashboard.md asks of them. */
   class Story {
     readonly #open: (number | undefined)[] = [];
     readonly #reads: (number | undefined)[] = [];
+    readonly #supervised: (number | undefined)[] = [];
     #announcedUntil = 0;
 
     /** A run opens: announced for the next ten minutes. */
@@ -155,7 +177,10 @@ describe('the alarm on a run that stalled', () => {
       return this;
     }
     supervised(from: number, to: number): this {
-      for (let minute = from; minute < to; minute++) this.#say(minute, 1);
+      for (let minute = from; minute < to; minute++) {
+        this.#say(minute, 1);
+        this.#supervised[minute] = 1;
+      }
       return this;
     }
     reads(from: number, to: number, units = 100): this {
@@ -167,17 +192,23 @@ describe('the alarm on a run that stalled', () => {
       for (let minute = at; minute <= Math.max(at, this.#announcedUntil); minute++) this.#say(minute, 0);
       return this;
     }
-    /** Minutes in which the composite alarm is in ALARM. */
+    /** Minutes in which the composite alarm on a stalled run is in ALARM. */
     stalled(length: number, silence = nothingRead, latch = runOpen): number[] {
-      const states = (rule: AlarmRule, said: (number | undefined)[]): AlarmState[] =>
+      return this.#both(length, [latch, this.#open], [silence, this.#reads]);
+    }
+    /** Minutes in which the composite alarm on a run that nobody supervises is in ALARM. */
+    unsupervised(length: number): number[] {
+      return this.#both(length, [runOpen, this.#open], [nobodySupervises, this.#supervised]);
+    }
+    #both(length: number, ...alarms: [AlarmRule, (number | undefined)[]][]): number[] {
+      const states = alarms.map(([rule, said]): AlarmState[] =>
         statesOf(
           rule,
           Array.from({ length }, (_, minute) => said[minute]),
-        );
-      const open = states(latch, this.#open);
-      const still = states(silence, this.#reads);
-      return open.flatMap((state, minute) =>
-        state === 'ALARM' && still[minute] === 'ALARM' ? [minute] : [],
+        ),
+      );
+      return Array.from({ length }, (_, minute) => minute).filter(minute =>
+        states.every(state => state[minute] === 'ALARM'),
       );
     }
     /** The statistic of RunOpen is the minimum of a minute. */
@@ -283,6 +314,45 @@ describe('the alarm on a run that stalled', () => {
       .reads(start + 2, 90)
       .reads(90, day, 0);
     expect(story.stalled(day)[0]).toBe(99);
+  });
+
+  describe('and the one on a run that nobody supervises', () => {
+    const night = new Story()
+      .opens(start)
+      .supervised(start, start + 30)
+      .reads(start + 2, start + 6 * HOUR);
+
+    it('sounds within a quarter of an hour, although the fleet goes on', () => {
+      const [first = 0, ...rest] = night.unsupervised(start + 6 * HOUR);
+      expect(first - (start + 30)).toBeGreaterThanOrEqual(soon.from - 1);
+      expect(first - (start + 30)).toBeLessThanOrEqual(soon.to);
+      expect(rest).toHaveLength(start + 6 * HOUR - first - 1);
+      expect(night.stalled(start + 6 * HOUR)).toEqual([]);
+    });
+
+    it('sounds when the orchestrator dies in its first minute', () => {
+      const [first = 0] = new Story()
+        .opens(start)
+        .supervised(start, start + 1)
+        .unsupervised(day);
+      expect(first - start).toBeLessThanOrEqual(soon.to);
+    });
+
+    it('is silent between runs, through a run, and while one supervisor takes over from another', () => {
+      const story = new Story()
+        .opens(start)
+        .supervised(start, start + 40)
+        .supervised(start + 45, start + 2 * HOUR)
+        .ends(start + 2 * HOUR);
+      expect(story.unsupervised(day)).toEqual([]);
+      expect(new Story().unsupervised(day)).toEqual([]);
+    });
+
+    it('ends with the supervisor that takes over', () => {
+      const story = new Story().opens(start).supervised(start, start + 1);
+      story.opens(300).supervised(300, 400).ends(400);
+      expect(story.unsupervised(day).at(-1)).toBeLessThanOrEqual(301);
+    });
   });
 
   it('ends with the resume that mends it', () => {

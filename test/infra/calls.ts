@@ -5,7 +5,7 @@ import { actionsOf, type ObservedCall } from './support/policies.ts';
  * run are held against the policies by the same function.
  */
 interface Operation {
-  readonly principal: 'task' | 'operator';
+  readonly principal: 'task' | 'supervisor' | 'operator';
   readonly service: string;
   readonly operation: string;
   readonly table?: 'user' | 'control';
@@ -13,8 +13,8 @@ interface Operation {
   readonly context?: ObservedCall['context'];
 }
 
-const KEYS_ONLY = { 'dynamodb:Select': ['SPECIFIC_ATTRIBUTES'] };
 const ONE_ATTRIBUTE = { 'dynamodb:Attributes': ['created', 'id', 'test'] };
+const A_PROJECTION = { ...ONE_ATTRIBUTE, 'dynamodb:Select': ['SPECIFIC_ATTRIBUTES'] };
 const ONE_UPDATE = { ...ONE_ATTRIBUTE, 'dynamodb:ReturnValues': ['NONE'] };
 const ONE_NAMESPACE = { 'cloudwatch:namespace': ['Fleetfill'] };
 
@@ -22,7 +22,7 @@ const ONE_NAMESPACE = { 'cloudwatch:namespace': ['Fleetfill'] };
 const ONE_FLEET = { 'ecs:cluster': ['Cluster.Arn'], 'iam:PassedToService': ['ecs-tasks.amazonaws.com'] };
 
 const OPERATIONS: readonly Operation[] = [
-  { principal: 'task', service: 'DynamoDB', operation: 'Scan', table: 'user', context: KEYS_ONLY },
+  { principal: 'task', service: 'DynamoDB', operation: 'Scan', table: 'user', context: A_PROJECTION },
   {
     principal: 'task',
     service: 'DynamoDB',
@@ -32,12 +32,37 @@ const OPERATIONS: readonly Operation[] = [
     context: ONE_ATTRIBUTE,
   },
   { principal: 'task', service: 'DynamoDB', operation: 'UpdateItem', table: 'user', context: ONE_UPDATE },
-  { principal: 'task', service: 'DynamoDB', operation: 'BatchGetItem', table: 'user' },
+  { principal: 'task', service: 'DynamoDB', operation: 'BatchGetItem', table: 'user', context: A_PROJECTION },
   { principal: 'task', service: 'DynamoDB', operation: 'GetItem', table: 'control' },
   { principal: 'task', service: 'DynamoDB', operation: 'PutItem', table: 'control' },
   { principal: 'task', service: 'DynamoDB', operation: 'Query', table: 'control' },
   { principal: 'task', service: 'DynamoDB', operation: 'UpdateItem', table: 'control' },
   { principal: 'task', service: 'CloudWatch', operation: 'PutMetricData', context: ONE_NAMESPACE },
+
+  { principal: 'supervisor', service: 'ECS', operation: 'RunTask', context: ONE_FLEET },
+  { principal: 'supervisor', service: 'ECS', operation: 'DescribeTasks' },
+  { principal: 'supervisor', service: 'ECS', operation: 'StopTask' },
+  { principal: 'supervisor', service: 'DynamoDB', operation: 'GetItem', table: 'control' },
+  { principal: 'supervisor', service: 'DynamoDB', operation: 'Query', table: 'control' },
+  { principal: 'supervisor', service: 'DynamoDB', operation: 'PutItem', table: 'control' },
+  { principal: 'supervisor', service: 'DynamoDB', operation: 'UpdateItem', table: 'control' },
+  {
+    principal: 'supervisor',
+    service: 'DynamoDB',
+    operation: 'TransactWriteItems',
+    table: 'control',
+    kinds: ['Put', 'Update', 'Delete', 'ConditionCheck'],
+  },
+  { principal: 'supervisor', service: 'DynamoDB', operation: 'Scan', table: 'user', context: A_PROJECTION },
+  {
+    principal: 'supervisor',
+    service: 'DynamoDB',
+    operation: 'UpdateItem',
+    table: 'user',
+    context: ONE_UPDATE,
+  },
+  { principal: 'supervisor', service: 'CloudWatch', operation: 'PutMetricData', context: ONE_NAMESPACE },
+  { principal: 'supervisor', service: 'CloudWatch', operation: 'GetMetricData' },
 
   { principal: 'operator', service: 'STS', operation: 'GetCallerIdentity' },
   { principal: 'operator', service: 'ECS', operation: 'RunTask', context: ONE_FLEET },
@@ -76,9 +101,15 @@ const OPERATIONS: readonly Operation[] = [
   },
   { principal: 'operator', service: 'DynamoDB', operation: 'DescribeContinuousBackups', table: 'control' },
   { principal: 'operator', service: 'DynamoDB', operation: 'DescribeTimeToLive', table: 'control' },
-  { principal: 'operator', service: 'DynamoDB', operation: 'Scan', table: 'user', context: KEYS_ONLY },
+  { principal: 'operator', service: 'DynamoDB', operation: 'Scan', table: 'user', context: A_PROJECTION },
   { principal: 'operator', service: 'DynamoDB', operation: 'UpdateItem', table: 'user', context: ONE_UPDATE },
-  { principal: 'operator', service: 'DynamoDB', operation: 'BatchGetItem', table: 'user' },
+  {
+    principal: 'operator',
+    service: 'DynamoDB',
+    operation: 'BatchGetItem',
+    table: 'user',
+    context: A_PROJECTION,
+  },
   { principal: 'operator', service: 'CloudWatch', operation: 'PutMetricData', context: ONE_NAMESPACE },
   { principal: 'operator', service: 'CloudWatch', operation: 'GetMetricData' },
 ];
@@ -89,6 +120,7 @@ export const DESIGNED_CALLS: readonly ObservedCall[] = OPERATIONS.flatMap(
       principal,
       action,
       ...(table && { table }),
+      ...(action === 'ecs:RunTask' && { on: 'task definition' as const }),
       ...(context && { context }),
     })),
 );

@@ -7,7 +7,7 @@ import { NEED_NO_PERMISSION, PERMISSIONS } from '../../infra/permissions.ts';
 import { faultsOf } from '../../local/fault/fault-proxy.ts';
 import type { Observation } from '../../local/fault/observation.ts';
 import { Stage } from '../e2e/support/stage.ts';
-import { callOf, isAnswered, observedCalls } from './support/observed-calls.ts';
+import { callOf, isAnswered, type Orchestrator, observedCalls } from './support/observed-calls.ts';
 import { allowedBy, holdCalls, notShown, type ObservedCall } from './support/policies.ts';
 import { loadTemplate } from './support/template.ts';
 
@@ -18,11 +18,13 @@ const allowed = allowedBy(loadTemplate('fleet'));
 const calls = new Map<string, ObservedCall>();
 const requests: Pick<Observation, 'service' | 'operation' | 'body' | 'client'>[] = [];
 const denied: string[] = [];
+/** While a run is resumed, under the role of the task that supervises it. */
+let orchestrator: Orchestrator = 'operator';
 let stage: Stage;
 
 /** Whether the policies of fleet.yaml would have denied the call. */
 function isDenied(call: Parameters<typeof observedCalls>[0]): boolean {
-  const missing = holdCalls(observedCalls(call, CONTROL_TABLE), allowed, NEED_NO_PERMISSION);
+  const missing = holdCalls(observedCalls(call, CONTROL_TABLE, orchestrator), allowed, NEED_NO_PERMISSION);
   denied.push(...missing);
   return missing.length > 0;
 }
@@ -45,7 +47,7 @@ async function orchestrate(...args: string[]): Promise<number> {
  */
 beforeAll(async () => {
   stage = await Stage.open({ items: 2_500, seed: 'least privilege', stack: { faults: faultsOf() } });
-  const { faults, ecs } = stage.stack;
+  const { faults } = stage.stack;
   if (!faults) throw new Error('The stack has no fault proxy.');
   faults.add({
     name: 'one item in a hundred cannot be written by the fleet',
@@ -70,7 +72,7 @@ beforeAll(async () => {
         body: call.body,
         client: call.client,
       });
-      for (const observed of observedCalls(call, CONTROL_TABLE))
+      for (const observed of observedCalls(call, CONTROL_TABLE, orchestrator))
         calls.set(JSON.stringify(observed), observed);
     },
   });
@@ -82,30 +84,16 @@ beforeAll(async () => {
   const run = stage.orchestrate(['run', '--segments', '4', ...RATES, '--allow-no-pitr', '--yes']);
   await run.waitFor(({ event }) => event === 'run.started');
   const { runId } = run;
-  // A worker that has sent its first heartbeat; before that it would be given minutes to start.
-  const before = requests.length;
-  await until(() =>
-    requests
-      .slice(before)
-      .some(
-        ({ client, operation, body }) =>
-          client === 'fleet' && operation === 'BatchExecuteStatement' && writesToUser(body),
-      ),
-  );
-  // A frozen worker: it is fenced off, and ECS is asked to stop it.
-  const frozen = ecs
-    .tasks()
-    .filter(({ lastStatus, launch }) => lastStatus === 'RUNNING' && hasBeaten(launch))
-    .slice(0, 1);
-  expect(frozen).toHaveLength(1);
-  for (const { pid = 0 } of frozen) process.kill(pid, 'SIGSTOP');
-  await until(() => requests.some(({ operation }) => operation === 'StopTask'));
-  for (const { pid = 0 } of frozen) process.kill(pid, 'SIGCONT');
+  await fenceOffOne();
   expect(await orchestrate('rate', runId, '--max-write-rate', '400')).toBe(0);
   expect(await orchestrate('pause', runId)).toBe(0);
   expect(await run.exit).toBe(9);
   expect(await orchestrate('status')).toBe(0);
-  expect(await orchestrate('resume', runId)).toBe(5);
+  orchestrator = 'supervisor';
+  const resumed = stage.orchestrate(['resume', runId]);
+  await fenceOffOne();
+  expect(await resumed.exit).toBe(5);
+  orchestrator = 'operator';
   expect(await orchestrate('failures', runId, '--retry')).toBe(0);
   expect(await orchestrate('verify')).toBe(0);
   expect(await orchestrate('report', runId, '--out', 'run.html')).toBe(0);
@@ -115,6 +103,27 @@ beforeAll(async () => {
 afterAll(async () => {
   await stage?.close();
 });
+
+/** Freezes a worker in its work, until the supervisor has fenced it off and asked ECS to stop it. */
+async function fenceOffOne(): Promise<void> {
+  const before = requests.length;
+  const since = () => requests.slice(before);
+  // One that has sent its first heartbeat; before that it would be given minutes to start.
+  await until(() =>
+    since().some(
+      ({ client, operation, body }) =>
+        client === 'fleet' && operation === 'BatchExecuteStatement' && writesToUser(body),
+    ),
+  );
+  const frozen = stage.stack.ecs
+    .tasks()
+    .filter(({ lastStatus, launch }) => lastStatus === 'RUNNING' && hasBeaten(launch))
+    .slice(0, 1);
+  expect(frozen).toHaveLength(1);
+  for (const { pid = 0 } of frozen) process.kill(pid, 'SIGSTOP');
+  await until(() => since().some(({ operation }) => operation === 'StopTask'));
+  for (const { pid = 0 } of frozen) process.kill(pid, 'SIGCONT');
+}
 
 function hasBeaten(launch: string | undefined): boolean {
   return requests.some(
@@ -138,7 +147,9 @@ describe('the calls of a whole run', () => {
   it('are allowed, every one, but for the whole items that the plan would like to sample', () => {
     expect(new Set(denied)).toEqual(
       new Set([
-        'The operator calls dynamodb:Scan on the user table with dynamodb:Select ALL_ATTRIBUTES, and no policy of fleet.yaml allows it',
+        expect.stringMatching(
+          /^The operator calls dynamodb:Scan on the user table with .*dynamodb:Select ALL_ATTRIBUTES, and no policy of fleet.yaml allows it$/,
+        ),
       ]),
     );
   });

@@ -23,7 +23,14 @@ import { Fleet } from '../../orchestrator/fleet/fleet.ts';
 import { RunOpenMetric } from '../../orchestrator/supervise/run-open-metric.ts';
 import { FLEET_OUTPUTS } from './support/fleet-outputs.ts';
 import { MOTO, Moto, warnWithoutMoto } from './support/moto.ts';
-import { ACCOUNT, FLEET_PARAMETERS, loadTemplate, REGION, Rendering } from './support/template.ts';
+import {
+  ACCOUNT,
+  FLEET_PARAMETERS,
+  loadTemplate,
+  REGION,
+  Rendering,
+  TEMPLATE_NAMES,
+} from './support/template.ts';
 
 /** The templates on moto, an implementation of AWS that is not ours. */
 warnWithoutMoto('the templates were NOT created on another implementation of AWS', 'test/infra/moto.test.ts');
@@ -74,7 +81,7 @@ describe.skipIf(!MOTO)('the templates, created on moto', () => {
     cloudWatch = new CloudWatchClient(options);
     dynamoDb = new DynamoDBClient(options);
 
-    const created = await moto.createAll({ AlarmEmail: 'oncall@example.com', ExpectedItems: '5000000' });
+    const created = await moto.createAll({ AlarmEmail: 'oncall@example.com' });
     outputs = created.fleet;
   });
 
@@ -83,17 +90,14 @@ describe.skipIf(!MOTO)('the templates, created on moto', () => {
     await moto?.stop();
   });
 
-  it.each(['network', 'repository', 'table', 'fleet'] as const)(
-    'makes every resource of %s.yaml that moto knows',
-    async name => {
-      const template = loadTemplate(name);
-      const expected = new Rendering(template, { AlarmEmail: 'oncall@example.com' })
-        .resources()
-        .filter(id => !NOT_IN_MOTO.includes(template.Resources[id]?.Type ?? ''));
-      const created = await createdIds(name === 'fleet' ? 'fleetfill' : `fleetfill-${name}`);
-      expect([...created.keys()].filter(id => expected.includes(id)).sort()).toEqual(expected.sort());
-    },
-  );
+  it.each(TEMPLATE_NAMES)('makes every resource of %s.yaml that moto knows', async name => {
+    const template = loadTemplate(name);
+    const expected = new Rendering(template, { AlarmEmail: 'oncall@example.com' })
+      .resources()
+      .filter(id => !NOT_IN_MOTO.includes(template.Resources[id]?.Type ?? ''));
+    const created = await createdIds(name === 'fleet' ? 'fleetfill' : `fleetfill-${name}`);
+    expect([...created.keys()].filter(id => expected.includes(id)).sort()).toEqual(expected.sort());
+  });
 
   it('gives every output that --stack reads, each with a value', () => {
     expect(Object.keys(outputs).sort()).toEqual([...FLEET_OUTPUTS].sort());
@@ -101,11 +105,14 @@ describe.skipIf(!MOTO)('the templates, created on moto', () => {
     expect(outputs).toMatchObject({
       Container: 'job',
       Table: 'stuff',
-      Attribute: 'test',
+      Attributes: 'test',
       AssignPublicIp: 'DISABLED',
     });
     expect(outputs['Subnets']?.split(',')).toHaveLength(2);
     expect(outputs['TaskDefinition']).toMatch(/^arn:aws:ecs:.+:task-definition\/fleetfill:1$/);
+    expect(outputs['SupervisorTaskDefinition']).toMatch(
+      /^arn:aws:ecs:.+:task-definition\/fleetfill-supervisor:1$/,
+    );
     expect(outputs['OperatorPolicy']).toMatch(/^arn:aws:iam::\d{12}:policy\//);
   });
 
@@ -208,7 +215,7 @@ describe.skipIf(!MOTO)('the templates, created on moto', () => {
     await remove('fleetfill');
     // Moto 5.2 leaves the route tables of a stack behind and then refuses to delete the VPC they are in.
     await ec2(moto.endpoint, 'DeleteRouteTable', { RouteTableId: routeTable });
-    for (const stack of ['fleetfill-network', 'fleetfill-repository', 'fleetfill-table']) await remove(stack);
+    for (const stack of ['dashboard', 'network', 'repository', 'table']) await remove(`fleetfill-${stack}`);
     const { Stacks } = await cloudFormation.send(new DescribeStacksCommand({}));
     expect((Stacks ?? []).filter(stack => stack.StackStatus !== 'DELETE_COMPLETE')).toEqual([]);
     const { TableNames } = await dynamoDb.send(new ListTablesCommand({}));

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { NEED_NO_PERMISSION, PERMISSIONS } from '../../infra/permissions.ts';
+import { NEED_NO_PERMISSION, PERMISSIONS, type Principal } from '../../infra/permissions.ts';
 import { DESIGNED_CALLS } from './calls.ts';
 import {
   type Allowed,
@@ -35,7 +35,7 @@ function changed(part: RegExp, instead: string) {
   return parseTemplate(text);
 }
 
-function statement(principal: 'execution' | 'task' | 'operator', sid: string, from = statements): Statement {
+function statement(principal: Principal, sid: string, from = statements): Statement {
   const found = from[principal].find(entry => entry.Sid === sid);
   if (found === undefined) throw new Error(`No statement ${sid} for ${principal}`);
   return found;
@@ -90,8 +90,12 @@ describe('the policies of fleet.yaml', () => {
     ['WriteTheLog', 'logs:CreateLogGroup', 'execution: logs:CreateLogGroup on log group'],
     ['PullTheImage', 'ecr:PutImage', 'execution: ecr:PutImage on image repository'],
     ['KeepTheRecordsOfTheRun', 'dynamodb:DeleteTable', 'task: dynamodb:DeleteTable on control table'],
-    ['WatchAndStopTasks', 'ecs:UpdateService', 'operator: ecs:UpdateService on tasks of the cluster'],
-    ['ExamineTheTable', 'dynamodb:BatchWriteItem', 'operator: dynamodb:BatchWriteItem on user table'],
+    ['WatchAndStopTasks', 'ecs:UpdateService', 'supervisor: ecs:UpdateService on tasks of the cluster'],
+    [
+      'ExamineTheTable',
+      'dynamodb:ListContributorInsights',
+      'operator: dynamodb:ListContributorInsights on user table',
+    ],
     ['ReadWhatHasNoResource', 'iam:ListRoles', 'operator: iam:ListRoles on anything'],
   ])('are asked for the reason when %s of the template is given %s too', (sid, action, named) => {
     const added = changed(
@@ -109,7 +113,7 @@ describe('the policies of fleet.yaml', () => {
       '$1- Sid: Wider\n$1  Effect: Allow\n$1  Action: dynamodb:Scan\n$2$&',
     );
     expect(holdAgainstReasons(allowedBy(wider), PERMISSIONS)).toEqual([
-      'task: dynamodb:Scan on user table is narrowed by nothing, not by dynamodb:Select',
+      'task: dynamodb:Scan on user table is narrowed by nothing, not by dynamodb:Attributes, dynamodb:Select',
     ]);
   });
 
@@ -166,7 +170,7 @@ $&`,
       entry.principal === 'task' && entry.action === 'dynamodb:Scan' ? { ...entry, conditions: [] } : entry,
     );
     expect(holdAgainstReasons(widened, PERMISSIONS)).toEqual([
-      'task: dynamodb:Scan on user table is narrowed by nothing, not by dynamodb:Select',
+      'task: dynamodb:Scan on user table is narrowed by nothing, not by dynamodb:Attributes, dynamodb:Select',
     ]);
   });
 
@@ -179,14 +183,18 @@ $&`,
     ]);
   });
 
-  it.each(['task', 'operator'] as const)(
+  it.each([
+    ['task', ['dynamodb:PartiQLUpdate', 'dynamodb:UpdateItem']],
+    ['supervisor', ['dynamodb:UpdateItem']],
+    ['operator', ['dynamodb:PartiQLUpdate', 'dynamodb:UpdateItem']],
+  ] as const)(
     'let the %s neither put, delete nor replace an item of the user table',
-    principal => {
+    (principal, allowedWrites) => {
       const actions = allowed
         .filter(entry => entry.principal === principal && entry.on === 'user table')
         .map(e => e.action);
       const writes = actions.filter(action => !/:(Scan|Get|BatchGet|Describe)/.test(action));
-      expect(writes.sort()).toEqual(['dynamodb:PartiQLUpdate', 'dynamodb:UpdateItem']);
+      expect(writes.sort()).toEqual(allowedWrites);
     },
   );
 
@@ -199,6 +207,19 @@ $&`,
       new Set(allowed.filter(entry => entry.principal === 'task').map(entry => entry.action.split(':')[0])),
     ).toEqual(new Set(['dynamodb', 'cloudwatch', 'kms']));
   });
+
+  it('give the supervisor nothing that the operator has not, and none of the commands that begin or look', () => {
+    const of = (principal: Principal) =>
+      allowed.filter(entry => entry.principal === principal).map(({ action, on }) => `${action} on ${on}`);
+    const operator = of('operator');
+    const supervisor = of('supervisor');
+    expect(supervisor.filter(entry => !operator.includes(entry))).toEqual([]);
+    const services = new Set(supervisor.map(entry => entry.split(':')[0]));
+    expect(services).toEqual(new Set(['cloudwatch', 'dynamodb', 'ecs', 'iam', 'kms']));
+    expect(supervisor).not.toContain('ecs:RunTask on task definition of the supervisor');
+    expect(supervisor).not.toContain('iam:PassRole on supervisor role');
+    expect(supervisor).not.toContain('dynamodb:CreateTable on lock table');
+  });
 });
 
 describe('the conditions of the policies', () => {
@@ -210,6 +231,37 @@ describe('the conditions of the policies', () => {
       call('task', 'dynamodb:Scan', { 'dynamodb:Select': ['ALL_ATTRIBUTES'] }, 'user'),
     ],
     ['a scan that does not say what it returns', call('task', 'dynamodb:Scan', {}, 'user')],
+    [
+      'a scan that reads another attribute',
+      call(
+        'task',
+        'dynamodb:Scan',
+        { 'dynamodb:Select': ['SPECIFIC_ATTRIBUTES'], 'dynamodb:Attributes': ['id', 'email'] },
+        'user',
+      ),
+    ],
+    [
+      'a read-back of whole items',
+      call('task', 'dynamodb:BatchGetItem', { 'dynamodb:Select': ['ALL_ATTRIBUTES'] }, 'user'),
+    ],
+    [
+      'a read-back of another attribute',
+      call('supervisor', 'dynamodb:BatchGetItem', { 'dynamodb:Attributes': ['id', 'email'] }, 'user'),
+    ],
+    [
+      'a repair by the supervisor of another attribute',
+      call('supervisor', 'dynamodb:UpdateItem', { 'dynamodb:Attributes': ['id', 'price'] }, 'user'),
+    ],
+    [
+      'a batched update that returns the old item',
+      call(
+        'task',
+        'dynamodb:PartiQLUpdate',
+        { 'dynamodb:Attributes': ['id'], 'dynamodb:ReturnValues': ['ALL_OLD'] },
+        'user',
+      ),
+    ],
+    ['tags on a task that runs already', call('operator', 'ecs:TagResource', { 'ecs:CreateAction': [] })],
     [
       'a verification that reads whole items',
       call('operator', 'dynamodb:Scan', { 'dynamodb:Select': ['ALL_ATTRIBUTES'] }, 'user'),
@@ -268,20 +320,20 @@ describe('the conditions of the policies', () => {
     ],
     [
       'cluster',
-      /"ecs:cluster": !GetAtt Cluster.Arn/,
+      /"ecs:cluster": !GetAtt Cluster.Arn/g,
       '"ecs:cluster": other',
       'The operator calls ecs:RunTask',
     ],
     [
       'service',
-      /"iam:PassedToService": ecs-tasks/,
+      /"iam:PassedToService": ecs-tasks/g,
       '"iam:PassedToService": ecs',
       'The operator calls iam:PassRole',
     ],
     [
       'attributes',
-      /\${KeyAttributes},\${Attribute}/g,
-      '$${Attribute}',
+      /\${KeyAttributes},\${Attributes}/g,
+      '$${Attributes}',
       'The task calls dynamodb:PartiQLUpdate on the user table',
     ],
   ])(
@@ -295,7 +347,7 @@ describe('the conditions of the policies', () => {
 });
 
 function call(
-  principal: 'task' | 'operator',
+  principal: ObservedCall['principal'],
   action: string,
   context: NonNullable<ObservedCall['context']>,
   table?: 'user' | 'control',
@@ -303,33 +355,41 @@ function call(
   return { principal, action, context, ...(table && { table }) };
 }
 
-describe('the attributes that may be written', () => {
-  const restricted = { 'ForAllValues:StringEquals': { 'dynamodb:Attributes': ['id', 'created', 'test'] } };
+describe('the attributes that may be touched', () => {
+  const names = (...list: string[]) => ({ 'ForAllValues:StringEquals': { 'dynamodb:Attributes': list } });
+  const statements = [
+    ['task', 'FindItemsWithoutIt'],
+    ['task', 'SetItAndReadItBack'],
+    ['supervisor', 'VerifyTheTable'],
+    ['supervisor', 'RepairWhatVerificationFound'],
+    ['operator', 'RepairWhatVerificationFound'],
+  ] as const;
 
-  it('are the keys and the one attribute, for worker and operator', () => {
-    expect(statement('task', 'SetItInBatches').Condition).toEqual(restricted);
-    expect(statement('task', 'SetItSingly').Condition).toMatchObject(restricted);
-    expect(statement('operator', 'RepairWhatVerificationFound').Condition).toMatchObject(restricted);
+  it.each(statements)('are the keys and the targets for %s: %s', (principal, sid) => {
+    expect(statement(principal, sid).Condition).toMatchObject(names('id', 'created', 'test'));
   });
 
-  it('follow the names of another table', () => {
-    const orders = { ...FULL_PARAMETERS, KeyAttributes: 'order-id', Attribute: 'tax.rate' };
-    expect(statement('task', 'SetItInBatches', statementsOf(fleet, orders)).Condition).toEqual({
-      'ForAllValues:StringEquals': { 'dynamodb:Attributes': ['order-id', 'tax.rate'] },
-    });
+  it.each(statements)('are the sources of a recipe too for %s: %s', (principal, sid) => {
+    const recipe = {
+      ...FULL_PARAMETERS,
+      KeyAttributes: 'order-id',
+      Attributes: 'expiresAt,tax.rate',
+      SourceAttributes: 'updatedAt,kind',
+    };
+    expect(statement(principal, sid, statementsOf(fleet, recipe)).Condition).toMatchObject(
+      names('order-id', 'expiresAt', 'tax.rate', 'updatedAt', 'kind'),
+    );
   });
 
-  it('are any when RestrictAttributes is off, with the statements otherwise unchanged', () => {
-    const open = statementsOf(fleet, { ...FULL_PARAMETERS, RestrictAttributes: 'false' });
-    for (const [principal, sid] of [
-      ['task', 'SetItInBatches'],
-      ['task', 'SetItSingly'],
-      ['operator', 'RepairWhatVerificationFound'],
-    ] as const) {
-      const { Condition: _, ...narrow } = statement(principal, sid);
-      expect(statement(principal, sid, open)).toEqual(narrow);
-    }
-  });
+  it.each(statements)(
+    'are any for %s: %s when RestrictAttributes is off, never whole items',
+    (principal, sid) => {
+      const open = statementsOf(fleet, { ...FULL_PARAMETERS, RestrictAttributes: 'false' });
+      const { 'ForAllValues:StringEquals': _, ...narrow } = statement(principal, sid).Condition ?? {};
+      expect(statement(principal, sid, open).Condition).toEqual(narrow);
+      expect(JSON.stringify(narrow)).toContain('"dynamodb:Select":"SPECIFIC_ATTRIBUTES"');
+    },
+  );
 });
 
 describe('the edges of the policies', () => {
@@ -355,7 +415,7 @@ describe('the edges of the policies', () => {
     expect(pull.Resource).toBe(repository);
   });
 
-  it('let only tasks take either role, and that of the worker only tasks of this account and Region', () => {
+  it('let only tasks take a role, and those of worker and supervisor only tasks of this account and Region', () => {
     const trustOf = (role: string) =>
       new Rendering(fleet, FLEET_PARAMETERS).properties(role).AssumeRolePolicyDocument.Statement;
     const taken = {
@@ -364,25 +424,32 @@ describe('the edges of the policies', () => {
       Action: 'sts:AssumeRole',
     };
     expect(trustOf('ExecutionRole')).toEqual([taken]);
-    expect(trustOf('TaskRole')).toEqual([
-      {
-        ...taken,
-        Condition: {
-          StringEquals: { 'aws:SourceAccount': ACCOUNT },
-          ArnLike: { 'aws:SourceArn': `arn:aws:ecs:${REGION}:${ACCOUNT}:*` },
+    for (const role of ['TaskRole', 'SupervisorRole']) {
+      expect(trustOf(role)).toEqual([
+        {
+          ...taken,
+          Condition: {
+            StringEquals: { 'aws:SourceAccount': ACCOUNT },
+            ArnLike: { 'aws:SourceArn': `arn:aws:ecs:${REGION}:${ACCOUNT}:*` },
+          },
         },
-      },
-    ]);
+      ]);
+    }
   });
 
   it('fit what IAM takes: 6,144 characters a managed policy, 10,240 for all inline policies of a role', () => {
-    // Names at their longest; logical ids stand for ARNs of about 100 characters.
-    const longest = { ...FULL_PARAMETERS, TableName: 't'.repeat(255), Attribute: 'a'.repeat(255) };
-    const size = (list: Statement[]): number => JSON.stringify(list).length + 40 + 100 * list.length;
-    const { operator, task, execution } = statementsOf(fleet, longest);
-    expect(size(statements.operator)).toBeLessThan(6_144);
-    expect(size(task)).toBeLessThan(10_240);
-    expect(size(execution)).toBeLessThan(10_240);
-    expect(JSON.stringify(operator).length).toBeLessThan(6_144);
+    const longest = {
+      ...FULL_PARAMETERS,
+      TableName: 't'.repeat(255),
+      Attributes: 'a'.repeat(255),
+      SourceAttributes: 's'.repeat(255),
+    };
+    // IAM counts no white space. An ARN of the stack has about 100 characters.
+    const size = (list: Statement[]): number =>
+      JSON.stringify({ Version: '2012-10-17', Statement: list }).replace(/\b\w+\.Arn\b/g, 'r'.repeat(100))
+        .length;
+    const { operator, supervisor, task, execution } = statementsOf(fleet, longest);
+    expect(size(operator)).toBeLessThan(6_144);
+    for (const inline of [supervisor, task, execution]) expect(size(inline)).toBeLessThan(10_240);
   });
 });

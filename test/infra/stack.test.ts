@@ -115,7 +115,7 @@ describe('a stack that cannot be used', () => {
     SecurityGroups: 'sg-a',
     ControlTable: 'control',
     Table: 'stuff',
-    Attribute: 'test',
+    Attributes: 'test',
   };
 
   it.each([
@@ -156,9 +156,9 @@ describe('a stack that cannot be used', () => {
       const other = await ask(...args);
       expect(other.stderr).toMatch(/is for the table orders, not stuff.*\nSay --table orders/);
       expect(other.exit).toBe(3);
-      stacks = stackIn('CREATE_COMPLETE', { ...complete, Attribute: 'region' });
+      stacks = stackIn('CREATE_COMPLETE', { ...complete, Attributes: 'region,zone' });
       const attribute = await ask(...args, '--table', 'stuff');
-      expect(attribute.stderr).toMatch(/is for the attribute region, not test/);
+      expect(attribute.stderr).toMatch(/is for the attribute region, zone, not test/);
       expect(attribute.exit).toBe(3);
     },
   );
@@ -171,6 +171,15 @@ describe('a stack that cannot be used', () => {
     ]);
     expect(ended.exit).toBe(3);
   });
+
+  it.each(['region', 'zone', 'test'])(
+    'is taken for %s, where it is one of several attributes',
+    async attribute => {
+      stacks = stackIn('CREATE_COMPLETE', { ...complete, Attributes: 'region,zone,test' });
+      const ended = await ask('run', '--yes', '--table', 'stuff', '--attribute', attribute);
+      expect(ended.stderr).not.toContain('is for the attribute');
+    },
+  );
 
   it.each(['status', 'resume some-run'])(
     'is not refused by %s, which goes by the record of a run',
@@ -198,7 +207,7 @@ describe.skipIf(!MOTO)('doctor, on moto', () => {
   async function registerDefinition(tag: string) {
     const rendered = new Rendering(loadTemplate('fleet'), {
       TableName: 'stuff',
-      Attribute: 'test',
+      Attributes: 'test',
       ImageUri: `${created.repository['RepositoryUri']}:${tag}`,
       AssignPublicIp: 'DISABLED',
     }).properties('TaskDefinition');
@@ -429,7 +438,7 @@ describe.skipIf(!MOTO)('doctor, on moto', () => {
       );
       const parameters = {
         TableName: 'sealed',
-        Attribute: 'test',
+        Attributes: 'test',
         KeyAttributes: 'id',
         VpcId: created.network['VpcId'] ?? '',
         SubnetIds: created.network['SubnetIds'] ?? '',

@@ -5,6 +5,7 @@ import { TASK_ENVIRONMENT_VARIABLES } from '../../core/task-environment.ts';
 import { STACK_OUTPUTS } from '../../orchestrator/fleet/location.ts';
 import { FLEET_OUTPUTS, OPTIONAL_FLEET_OUTPUTS } from './support/fleet-outputs.ts';
 import {
+  DASHBOARD_PARAMETERS,
   FLEET_PARAMETERS,
   loadTemplate,
   type Parameter,
@@ -52,6 +53,10 @@ describe.each(templates)('%s.yaml', (name, template) => {
     expect(outside).toEqual([]);
   });
 
+  it('has room below the 51,200 bytes that a template may have which is sent along with its command', () => {
+    expect(Buffer.byteLength(templateText(name))).toBeLessThan(51_200);
+  });
+
   it('describes each output', () => {
     expect(Object.entries(template.Outputs).filter(([, { Description }]) => !Description)).toEqual([]);
   });
@@ -59,7 +64,7 @@ describe.each(templates)('%s.yaml', (name, template) => {
   it('imports nothing from another stack and names no account or Region of its own', () => {
     const text = templateText(name);
     expect(text).not.toMatch(/ImportValue|\bExport:/);
-    expect(text).not.toMatch(/arn:aws:|\b\d{12}\b/);
+    expect(text).not.toMatch(/arn:aws(-cn|-us-gov)?:|\b\d{12}\b/);
     expect(text).not.toMatch(/\b(us|eu|ap|sa|ca|me|af)-(east|west|north|south|central)[a-z]*-\d\b/);
   });
 
@@ -165,6 +170,7 @@ describe('network.yaml', () => {
       s3: 'Gateway',
       'ecr.api': 'Interface',
       'ecr.dkr': 'Interface',
+      ecs: 'Interface',
       logs: 'Interface',
       monitoring: 'Interface',
     });
@@ -212,9 +218,7 @@ describe('fleet.yaml', () => {
       rendering.properties('TaskDefinition').ContainerDefinitions[0].Name,
     );
     expect(rendering.output('Subnets')).toBe('subnet-a,subnet-b');
-    expect(rendering.output('DashboardUrl')).toMatch(
-      /^https:\/\/eu-west-1\.console\.aws\.amazon\.com\/cloudwatch\/.+Dashboard$/,
-    );
+    expect(rendering.output('SupervisorTaskDefinition')).toBe('SupervisorTaskDefinition');
     expect(fleet.Parameters['Namespace']?.Default).toBe(DEFAULT_NAMESPACE);
   });
 
@@ -263,6 +267,25 @@ describe('fleet.yaml', () => {
       expect(container.StopTimeout).toBe(120);
     });
 
+    it('stays usable for the run that began with it when the stack is updated', () => {
+      for (const id of ['TaskDefinition', 'SupervisorTaskDefinition']) {
+        expect(fleet.Resources[id]).toMatchObject({
+          UpdateReplacePolicy: 'Retain',
+          DeletionPolicy: 'Delete',
+        });
+      }
+    });
+
+    it('leaves the size of the log buffer to ECS, and never waits for the log', () => {
+      expect(Object.keys(container.LogConfiguration.Options).sort()).toEqual([
+        'awslogs-group',
+        'awslogs-region',
+        'awslogs-stream-prefix',
+        'mode',
+      ]);
+      expect(container.LogConfiguration.Options.mode).toBe('non-blocking');
+    });
+
     it("sets none of the worker's variables, and documents each", () => {
       const set = container.Environment.map(({ Name }: { Name: string }) => Name);
       expect(TASK_ENVIRONMENT_VARIABLES.filter(name => set.includes(name))).toEqual([]);
@@ -282,6 +305,35 @@ describe('fleet.yaml', () => {
     );
   });
 
+  describe('the task definition of the supervisor', () => {
+    const task = rendering.properties('SupervisorTaskDefinition');
+    const [container, ...others] = task.ContainerDefinitions;
+    const worker = rendering.properties('TaskDefinition').ContainerDefinitions[0];
+
+    it('is the same image as the worker, as confined, in a container of the name that --detach overrides', () => {
+      expect(others).toEqual([]);
+      expect(container.Name).toBe('supervisor');
+      const { Name: _, Command: __, Memory: ___, LogConfiguration: ____, ...confined } = worker;
+      expect(container).toMatchObject(confined);
+    });
+
+    it('does nothing without the override', () => {
+      expect(container.Command).toEqual(['node', 'orchestrate.mjs', '--help']);
+    });
+
+    it('has a role of its own, and logs where the workers do', () => {
+      expect(task).toMatchObject({
+        Family: 'fleetfill-supervisor',
+        ExecutionRoleArn: 'ExecutionRole.Arn',
+        TaskRoleArn: 'SupervisorRole.Arn',
+      });
+      expect(container.LogConfiguration.Options).toEqual({
+        ...worker.LogConfiguration.Options,
+        'awslogs-stream-prefix': 'supervisor',
+      });
+    });
+  });
+
   it('lets nothing in, and HTTPS out', () => {
     const group = rendering.properties('TaskSecurityGroup');
     expect(group).not.toHaveProperty('SecurityGroupIngress');
@@ -289,15 +341,26 @@ describe('fleet.yaml', () => {
   });
 
   it('keeps logs for a bounded time', () => {
-    expect(rendering.properties('LogGroup').RetentionInDays).toBe('90');
+    expect(rendering.properties('LogGroup')).toEqual({ RetentionInDays: '90' });
+  });
+
+  it('encrypts the log under a key when it is given one', () => {
+    const LogKmsKeyArn = 'arn:aws:kms:eu-west-1:111122223333:key/1111';
+    const keyed = new Rendering(fleet, { ...FLEET_PARAMETERS, LogKmsKeyArn });
+    expect(keyed.properties('LogGroup').KmsKeyId).toBe(LogKmsKeyArn);
   });
 
   it.each([
-    ['Attribute', 'test', true],
-    ['Attribute', 'tax.rate-2', true],
-    ['Attribute', 'a,b', false],
-    ['Attribute', 'say "hi"', false],
-    ['Attribute', '$' + '{aws:username}', false],
+    ['Attributes', 'test', true],
+    ['Attributes', 'tax.rate-2', true],
+    ['Attributes', 'gsi1pk,gsi1sk', true],
+    ['Attributes', 'a,', false],
+    ['Attributes', '', false],
+    ['Attributes', 'say "hi"', false],
+    ['Attributes', '$' + '{aws:username}', false],
+    ['SourceAttributes', '', true],
+    ['SourceAttributes', 'created,kind', true],
+    ['SourceAttributes', ',kind', false],
     ['KeyAttributes', 'id', true],
     ['KeyAttributes', 'id,created', true],
     ['KeyAttributes', 'a,b,c', false],
@@ -307,6 +370,9 @@ describe('fleet.yaml', () => {
       `111122223333.dkr.ecr.eu-west-1.amazonaws.com/tools/fleetfill@sha256:${'a'.repeat(64)}`,
       true,
     ],
+    ['ImageUri', '111122223333.dkr.ecr.cn-north-1.amazonaws.com.cn/fleetfill:1.0', true],
+    ['ImageUri', '111122223333.dkr.ecr.us-gov-west-1.amazonaws.com/fleetfill:1.0', true],
+    ['ImageUri', '111122223333.dkr.ecr.cn-north-1.amazonaws.com.uk/fleetfill:1.0', false],
     ['ImageUri', '111122223333.dkr.ecr.eu-west-1.amazonaws.com/fleetfill', false],
     ['ImageUri', 'fleetfill:latest', false],
     ['Namespace', 'Fleetfill', true],
@@ -317,5 +383,67 @@ describe('fleet.yaml', () => {
     ['TableKmsKeyArn', 'arn:aws:kms:eu-west-1:111122223333:alias/stuff', false],
   ])('takes for %s %s: %s', (parameter, value, taken) => {
     expect(new RegExp(fleet.Parameters[parameter]?.AllowedPattern ?? '').test(value)).toBe(taken);
+  });
+});
+
+/** The partitions with what is of their own [AWS reference guide, "Partitions"; console and endpoints of each]. */
+const PARTITIONS = [
+  { partition: 'aws', region: 'eu-west-1', suffix: 'amazonaws.com', console: 'console.aws.amazon.com' },
+  { partition: 'aws-cn', region: 'cn-north-1', suffix: 'amazonaws.com.cn', console: 'console.amazonaws.cn' },
+  {
+    partition: 'aws-us-gov',
+    region: 'us-gov-west-1',
+    suffix: 'amazonaws.com',
+    console: 'console.amazonaws-us-gov.com',
+  },
+] as const;
+
+describe.each(PARTITIONS)('in the partition $partition', ({ partition, region, suffix, console }) => {
+  const place = { 'AWS::Partition': partition, 'AWS::Region': region, 'AWS::URLSuffix': suffix };
+  const ImageUri = `111122223333.dkr.ecr.${region}.${suffix}/tools/fleetfill:1.0`;
+  const rendering = new Rendering(fleet, {
+    ...FLEET_PARAMETERS,
+    ...place,
+    ImageUri,
+    TableKmsKeyArn: `arn:${partition}:kms:${region}:111122223333:key/0000`,
+  });
+
+  it('every ARN of the fleet is of it', () => {
+    const text = JSON.stringify(rendering.resources().map(id => rendering.properties(id)));
+    const partitions = [...text.matchAll(/arn:(aws[a-z-]*):/g)].map(([, name]) => name);
+    expect(partitions.length).toBeGreaterThan(20);
+    expect(new Set(partitions)).toEqual(new Set([partition]));
+  });
+
+  it('the image is pulled from its repository', () => {
+    expect(new RegExp(fleet.Parameters['ImageUri']?.AllowedPattern ?? '').test(ImageUri)).toBe(true);
+    const repositories = JSON.stringify(rendering.properties('ExecutionRole')).match(
+      /[^"]+:repository\/[^"]+/g,
+    );
+    expect(repositories).toEqual([`arn:${partition}:ecr:${region}:111122223333:repository/tools/fleetfill`]);
+  });
+
+  it('the dashboard is in its console, where the dashboard stack made it', () => {
+    const url = `https://${region}.${console}/cloudwatch/home?region=${region}#dashboards/dashboard/fleetfill-${region}`;
+    expect(rendering.output('DashboardUrl')).toBe(url);
+    const dashboard = new Rendering(loadTemplate('dashboard'), { ...DASHBOARD_PARAMETERS, ...place });
+    expect(dashboard.properties('Dashboard').DashboardName).toBe(`fleetfill-${region}`);
+    expect(dashboard.output('DashboardUrl')).toBe(url.replace(/fleetfill-[^/]+$/, 'Dashboard'));
+  });
+
+  it('the key of the table is used through its DynamoDB', () => {
+    const [statement] = rendering.properties('TaskKeyPolicy').PolicyDocument.Statement;
+    expect(statement.Condition.StringEquals['kms:ViaService']).toBe(`dynamodb.${region}.${suffix}`);
+  });
+
+  it('the network has its endpoints', () => {
+    const own = new Rendering(network, place);
+    const names = own
+      .resources()
+      .filter(id => network.Resources[id]?.Type === 'AWS::EC2::VPCEndpoint')
+      .map(id => own.properties(id).ServiceName as string);
+    expect(names.filter(name => !name.includes(`com.amazonaws.${region}.`))).toEqual([]);
+    const chinese = names.filter(name => name.startsWith('cn.')).map(name => name.split(`${region}.`)[1]);
+    expect(chinese.sort()).toEqual(partition === 'aws-cn' ? ['ecr.api', 'ecr.dkr', 'ecs', 'monitoring'] : []);
   });
 });

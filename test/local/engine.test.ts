@@ -257,6 +257,6 @@ describe('which engine', () => {
   test('the environment is read by name, and set to nothing is not set', () => {
     expect(
       readEngineSettings({ FLEETFILL_DYNOXIDE: '/a', FLEETFILL_DYNAMODB_ENDPOINT: '', PATH: '/bin' }),
-    ).toEqual({ dynoxide: '/a', endpoint: undefined, dynamodbLocal: undefined, path: '/bin' });
+    ).toMatchObject({ dynoxide: '/a', endpoint: undefined, dynamodbLocal: undefined, path: '/bin' });
   });
 });

@@ -12,7 +12,7 @@ import { MemoryTable } from './memory-table.ts';
 import { type ModelCounts, modelRun, Scenario } from './scenario.ts';
 import type { Choose } from './world.ts';
 
-const STEPS = 40_000;
+const STEPS = 60_000;
 const STEPS_OF_A_RUN = 4_000;
 
 let serial = 0;
@@ -165,9 +165,9 @@ test('no crash between log, write, outcome and checkpoint lets an undo take what
     await fc.assert(scenario, { seed: seed + round, numRuns: 5, endOnFailure: true });
   }
   console.log('undo model', JSON.stringify({ seed, ...counts }));
-  expect(counts.undone).toBeGreaterThan(5);
+  expect(counts.undone).toBeGreaterThan(2);
   expect(counts.repeated).toBeGreaterThan(0);
-  expect(counts.removals).toBeGreaterThan(30);
+  expect(counts.removals).toBeGreaterThan(10);
   expect(counts.unknown).toBeGreaterThan(0);
   for (const happened of [counts.kills, counts.takeOvers, counts.freezes, counts.pauses]) {
     expect(happened).toBeGreaterThan(5);

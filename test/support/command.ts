@@ -24,14 +24,17 @@ export function runShell(line: string, environment: Readonly<Record<string, stri
   return run('/bin/sh', ['-c', line], environment);
 }
 
-function run(
+/** The same for any program, in a directory of its own. */
+export function run(
   program: string,
   args: readonly string[],
   environment: Readonly<Record<string, string>>,
+  cwd = process.cwd(),
 ): Promise<Ended> {
   return new Promise((resolve, reject) => {
     const child = spawn(program, args, {
       env: { PATH: process.env['PATH'], AWS_EC2_METADATA_DISABLED: 'true', ...environment },
+      cwd,
       stdio: ['ignore', 'pipe', 'pipe'],
     });
     let stdout = '';

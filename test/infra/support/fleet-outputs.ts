@@ -2,6 +2,7 @@
 export const FLEET_OUTPUTS = [
   'Cluster',
   'TaskDefinition',
+  'SupervisorTaskDefinition',
   'Container',
   'Subnets',
   'SecurityGroups',
@@ -10,10 +11,10 @@ export const FLEET_OUTPUTS = [
   'Namespace',
   'LogGroup',
   'Table',
-  'Attribute',
+  'Attributes',
   'DashboardUrl',
   'OperatorPolicy',
 ] as const;
 
-/** Only there for a table with a customer-managed key. */
-export const OPTIONAL_FLEET_OUTPUTS = ['OperatorKeyPolicy', 'TableKmsKey'] as const;
+/** Only there for a recipe with sources, and for a table with a customer-managed key. */
+export const OPTIONAL_FLEET_OUTPUTS = ['SourceAttributes', 'OperatorKeyPolicy', 'TableKmsKey'] as const;

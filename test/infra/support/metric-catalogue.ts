@@ -14,7 +14,16 @@ const DYNAMODB: Readonly<Record<string, { readonly unit: string; readonly dimens
     ConsumedReadCapacityUnits: { unit: 'Count', dimensions: ['TableName'] },
     ConsumedWriteCapacityUnits: { unit: 'Count', dimensions: ['TableName'] },
     // DynamoDB publishes it as Count, and means units a second.
+    ProvisionedReadCapacityUnits: { unit: 'Count/Second', dimensions: ['TableName'] },
     ProvisionedWriteCapacityUnits: { unit: 'Count/Second', dimensions: ['TableName'] },
+    // Since September 2025, by reason ["Detailed throttling metrics by cause"].
+    ...Object.fromEntries(
+      ['Read', 'Write'].flatMap(way =>
+        ['ProvisionedThroughput', 'MaxOnDemandThroughput', 'KeyRangeThroughput', 'AccountLimit'].map(
+          reason => [`${way}${reason}ThrottleEvents`, { unit: 'Count', dimensions: ['TableName'] }],
+        ),
+      ),
+    ),
     ReadThrottleEvents: { unit: 'Count', dimensions: ['TableName'] },
     WriteThrottleEvents: { unit: 'Count', dimensions: ['TableName'] },
     SuccessfulRequestLatency: { unit: 'Milliseconds', dimensions: ['Operation', 'TableName'] },

@@ -74,14 +74,20 @@ export class Moto {
     const table = await this.create('table', {});
     const fleet = await this.create('fleet', {
       TableName: table['TableName'] ?? '',
-      Attribute: 'test',
+      Attributes: 'test',
       VpcId: network['VpcId'] ?? '',
       SubnetIds: network['SubnetIds'] ?? '',
       AssignPublicIp: 'DISABLED',
       ImageUri: `${repository['RepositoryUri']}:1.0`,
       ...parameters,
     });
-    return { network, repository, table, fleet };
+    const dashboard = await this.create('dashboard', {
+      TableName: table['TableName'] ?? '',
+      Namespace: fleet['Namespace'] ?? '',
+      LogGroup: fleet['LogGroup'] ?? '',
+      ExpectedItems: '5000000',
+    });
+    return { network, repository, table, fleet, dashboard };
   }
 
   /** @returns the outputs of the stack, which is named `fleetfill`, or `fleetfill-` and the template's name. */

@@ -1,3 +1,4 @@
+import type { ResourceKind } from '../../../infra/permissions.ts';
 import type { Observation } from '../../../local/fault/observation.ts';
 import type { FaultSubject } from '../../../local/fault/rules.ts';
 import { actionsOf, type ObservedCall } from './policies.ts';
@@ -6,7 +7,8 @@ type Call = Pick<Observation, 'service' | 'client' | 'operation' | 'body'>;
 type Body = Readonly<Record<string, unknown>>;
 
 const SERVICES = { dynamodb: 'DynamoDB', ecs: 'ECS', cloudwatch: 'CloudWatch' } as const;
-const PRINCIPALS: Readonly<Record<string, 'task' | 'operator'>> = { fleet: 'task', orchestrator: 'operator' };
+/** Who orchestrates by the stack's port: a person, or the task of `--detach`, whose role can do less. */
+export type Orchestrator = 'operator' | 'supervisor';
 
 /** The stack answers for services that it does not have on the port of ECS, which knows none of their operations. */
 const OPERATIONS_OF_ECS = /(Task|Tasks|TaskDefinition|Cluster|Clusters)$/;
@@ -15,6 +17,9 @@ const OPERATIONS_OF_ECS = /(Task|Tasks|TaskDefinition|Cluster|Clusters)$/;
 export function isAnswered({ service, operation }: Pick<Call, 'service' | 'operation'>): boolean {
   return service !== 'ecs' || OPERATIONS_OF_ECS.test(operation);
 }
+
+/** One in each account and Region, whatever the control table. */
+const LOCK_TABLE = 'fleetfill-locks';
 
 interface Named {
   readonly table: string;
@@ -46,14 +51,19 @@ function tablesOf(operation: string, body: Body): Named[] {
  * The actions that a call on the stack of one machine asks for, with the principal whose port it came by. Calls of the
  * application, which is neither, have none.
  */
-export function observedCalls(call: Call, controlTable: string): ObservedCall[] {
-  const principal = PRINCIPALS[call.client];
-  if (principal === undefined || !isAnswered(call)) return [];
+export function observedCalls(
+  call: Call,
+  controlTable: string,
+  orchestrator: Orchestrator = 'operator',
+): ObservedCall[] {
+  if (call.client === 'application' || !isAnswered(call)) return [];
+  const principal = call.client === 'fleet' ? 'task' : orchestrator;
   const service = SERVICES[call.service];
   if (call.service !== 'dynamodb') {
     return actionsOf(service, call.operation).map(action => ({
       principal,
       action,
+      ...(action === 'ecs:RunTask' && { on: definitionOf(call.body) }),
       context: contextOf(action, call.body),
     }));
   }
@@ -61,23 +71,40 @@ export function observedCalls(call: Call, controlTable: string): ObservedCall[] 
     actionsOf(service, call.operation, kind === undefined ? [] : [kind]).map(action => ({
       principal,
       action,
-      table: table === controlTable ? ('control' as const) : ('user' as const),
-      context: contextOf(action, call.body, statement),
+      table: kindOfTable(table, controlTable),
+      context: contextOf(action, call.body, { table, ...(statement && { statement }) }),
     })),
   );
 }
 
 /** The condition keys of the policies, as DynamoDB, CloudWatch and ECS fill them [service authorization reference]. */
-function contextOf(action: string, body: Body, statement = ''): Record<string, string[]> {
+function contextOf(
+  action: string,
+  body: Body,
+  { table = '', statement = '' }: Partial<Named> = {},
+): Record<string, string[]> {
   switch (action) {
     case 'dynamodb:Scan':
-      return { 'dynamodb:Select': [String(body['Select'] ?? 'ALL_ATTRIBUTES')] };
+      return {
+        'dynamodb:Attributes': namedIn(body),
+        'dynamodb:Select': [String(body['Select'] ?? 'ALL_ATTRIBUTES')],
+      };
+    case 'dynamodb:BatchGetItem': {
+      const asked = (body['RequestItems'] as Readonly<Record<string, Body>>)[table] ?? {};
+      const keys = ((asked['Keys'] ?? []) as Body[]).flatMap(key => Object.keys(key));
+      return {
+        'dynamodb:Attributes': [...new Set([...keys, ...namedIn(asked)])].sort(),
+        'dynamodb:Select': [asked['ProjectionExpression'] ? 'SPECIFIC_ATTRIBUTES' : 'ALL_ATTRIBUTES'],
+      };
+    }
     case 'dynamodb:UpdateItem': {
-      const named = Object.values((body['ExpressionAttributeNames'] ?? {}) as Record<string, string>);
       const keys = Object.keys((body['Key'] ?? {}) as Body);
       return {
-        'dynamodb:Attributes': [...new Set([...keys, ...named])].sort(),
-        'dynamodb:ReturnValues': [String(body['ReturnValues'] ?? 'NONE')],
+        'dynamodb:Attributes': [...new Set([...keys, ...namedIn(body)])].sort(),
+        // Whether the item of a refusal counts is documented nowhere; taken for what returns more.
+        'dynamodb:ReturnValues': [
+          String(body['ReturnValuesOnConditionCheckFailure'] ?? body['ReturnValues'] ?? 'NONE'),
+        ],
       };
     }
     case 'dynamodb:PartiQLUpdate': {
@@ -94,6 +121,21 @@ function contextOf(action: string, body: Body, statement = ''): Record<string, s
     default:
       return {};
   }
+}
+
+/** The attributes that expressions name, all by placeholders: the code writes no name into an expression. */
+function namedIn(body: Body): string[] {
+  return Object.values((body['ExpressionAttributeNames'] ?? {}) as Record<string, string>).sort();
+}
+
+function definitionOf(body: Body): ResourceKind {
+  const isSupervisor = /-supervisor(:|$)/.test(String(body['taskDefinition']));
+  return isSupervisor ? 'task definition of the supervisor' : 'task definition';
+}
+
+function kindOfTable(table: string, controlTable: string): 'user' | 'control' | 'lock' {
+  if (table === controlTable) return 'control';
+  return table === LOCK_TABLE ? 'lock' : 'user';
 }
 
 /** Of a fault rule's subject, the call. */

@@ -16,10 +16,12 @@ type Condition = Readonly<Record<string, Readonly<Record<string, unknown>>>>;
 
 /** A call as it was seen (or as the design calls for it), with `table` for DynamoDB's. */
 export interface ObservedCall {
-  readonly principal: 'task' | 'operator';
+  readonly principal: Exclude<Principal, 'execution'>;
   /** An IAM action; {@link actionsOf} gives those of an API operation. */
   readonly action: string;
-  readonly table?: 'user' | 'control';
+  readonly table?: 'user' | 'control' | 'lock';
+  /** What the call is on, where the table does not say it. */
+  readonly on?: ResourceKind;
   /** What IAM would know of the call beside action and resource: values by condition key. */
   readonly context?: Readonly<Record<string, readonly string[]>>;
 }
@@ -44,11 +46,14 @@ const KIND_OF_RESOURCE: readonly [RegExp, ResourceKind][] = [
   [/^\*$/, 'anything'],
   [/:table\/stuff$/, 'user table'],
   [/^ControlTable\.Arn$/, 'control table'],
+  [/:table\/fleetfill-locks$/, 'lock table'],
   [/:key\/0000$/, 'key of the table'],
   [/^Cluster\.Arn$/, 'cluster'],
   [/:task\/Cluster\/\*$/, 'tasks of the cluster'],
   [/:task-definition\/fleetfill:\*$/, 'task definition'],
+  [/:task-definition\/fleetfill-supervisor:\*$/, 'task definition of the supervisor'],
   [/^TaskRole\.Arn$/, 'task role'],
+  [/^SupervisorRole\.Arn$/, 'supervisor role'],
   [/^ExecutionRole\.Arn$/, 'execution role'],
   [/:role\/aws-service-role\/ecs\.amazonaws\.com\/AWSServiceRoleForECS$/, 'service-linked role of ECS'],
   [/:repository\/tools\/fleetfill$/, 'image repository'],
@@ -68,7 +73,11 @@ function listOf<T>(value: T | readonly T[]): readonly T[] {
   return Array.isArray(value) ? value : [value as T];
 }
 
-const ROLES: Readonly<Record<string, Principal>> = { ExecutionRole: 'execution', TaskRole: 'task' };
+const ROLES: Readonly<Record<string, Principal>> = {
+  ExecutionRole: 'execution',
+  TaskRole: 'task',
+  SupervisorRole: 'supervisor',
+};
 
 interface IamProperties {
   readonly Roles?: readonly string[];
@@ -91,7 +100,7 @@ export function statementsOf(
   parameters = FULL_PARAMETERS,
 ): Record<Principal, Statement[]> {
   const rendering = new Rendering(template, parameters);
-  const found: Record<Principal, Statement[]> = { execution: [], task: [], operator: [] };
+  const found: Record<Principal, Statement[]> = { execution: [], task: [], supervisor: [], operator: [] };
   for (const id of rendering.resources()) {
     const type = template.Resources[id]?.Type ?? '';
     if (!type.startsWith('AWS::IAM::')) continue;
@@ -216,7 +225,7 @@ export function holdCalls(
 
 function isFor({ principal, action, on }: Allowed, call: ObservedCall): boolean {
   if (principal !== call.principal || action !== call.action) return false;
-  return call.table === undefined || on === `${call.table} table`;
+  return (call.table === undefined || on === `${call.table} table`) && (call.on ?? on) === on;
 }
 
 /** As IAM evaluates a condition block: every key of every operator must hold [IAM user guide, condition operators]. */
@@ -255,7 +264,8 @@ export function notShown(calls: readonly ObservedCall[], permissions: readonly P
           call =>
             call.principal === principal &&
             call.action === action &&
-            (call.table === undefined || on === `${call.table} table`),
+            (call.table === undefined || on === `${call.table} table`) &&
+            (call.on ?? on) === on,
         ),
     )
     .map(permission => `${nameOf(permission)} is said to be seen, and no call shows it`);

@@ -40,9 +40,15 @@ interface Resource {
   readonly Properties: Readonly<Record<string, unknown>>;
 }
 
-export type TemplateName = 'table' | 'network' | 'repository' | 'fleet';
+export type TemplateName = 'table' | 'network' | 'repository' | 'fleet' | 'dashboard';
 
-export const TEMPLATE_NAMES: readonly TemplateName[] = ['table', 'network', 'repository', 'fleet'];
+export const TEMPLATE_NAMES: readonly TemplateName[] = [
+  'table',
+  'network',
+  'repository',
+  'fleet',
+  'dashboard',
+];
 
 const SCALAR_FUNCTIONS = ['Ref', 'Sub', 'GetAtt', 'GetAZs'];
 const LIST_FUNCTIONS = [
@@ -103,16 +109,23 @@ const PSEUDO_PARAMETERS: Readonly<Record<string, string>> = {
   'AWS::Region': REGION,
   'AWS::Partition': 'aws',
   'AWS::StackName': 'fleetfill',
+  'AWS::URLSuffix': 'amazonaws.com',
 };
 
 /** What fleet.yaml has no default for, as a stack over the founding case's table would give it. */
 export const FLEET_PARAMETERS: Readonly<Record<string, string>> = {
   TableName: 'stuff',
-  Attribute: 'test',
+  Attributes: 'test',
   VpcId: 'vpc-1',
   SubnetIds: 'subnet-a,subnet-b',
   AssignPublicIp: 'DISABLED',
   ImageUri: `${ACCOUNT}.dkr.ecr.${REGION}.amazonaws.com/tools/fleetfill:1.0`,
+};
+
+/** What dashboard.yaml has no default for. */
+export const DASHBOARD_PARAMETERS: Readonly<Record<string, string>> = {
+  TableName: 'stuff',
+  LogGroup: 'LogGroup',
 };
 
 const NO_VALUE = Symbol('AWS::NoValue');

@@ -14,7 +14,7 @@ from botocore import xform_name
 GLOBAL = {"query", "output", "region", "profile"}
 # What the CLI has beside the models, and we use.
 OF_THE_CLI = {
-    ("cloudformation", "deploy"): {"stack-name", "template-file", "capabilities", "parameter-overrides"},
+    ("cloudformation", "deploy"): {"stack-name", "template-file", "capabilities", "parameter-overrides", "tags"},
     ("cloudformation", "wait"): {"stack-name"},
     ("dynamodb", "wait"): {"table-name"},
     ("ecr", "get-login-password"): set(),
@@ -41,7 +41,8 @@ def problems(command, session):
         if option not in GLOBAL and option not in known and option.removeprefix("no-") not in known:
             yield f"{service} {operation} has no --{option}"
     if command["whole"]:
-        yield from (f"{service} {operation} needs --{name}" for name in required if name not in options)
+        given = set(options) | {option.removeprefix("no-") for option in options}
+        yield from (f"{service} {operation} needs --{name}" for name in required if name not in given)
 
 
 def main():

@@ -226,7 +226,7 @@ describe('the end of a task on trial', () => {
     const task = { ...taskRecord({ heartbeat: 2, status: 'finished' }), probe };
     const findings = judgeOutcome({ task, observation: undefined, waitedMs: 1_000 }, named);
     expect(levels(findings)).toEqual(['ok', 'ok', 'failure', 'failure']);
-    expect(findings[2]?.advice).toContain('SetItInBatches');
+    expect(findings[2]?.advice).toContain('SetItAndReadItBack');
     expect(findings[3]?.advice).toContain('No route to that service');
   });
 });

@@ -2,12 +2,13 @@ import type { DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { encodeAttributeMap } from '../../../core/attribute-value.ts';
 import { SystemicError } from '../../../core/errors.ts';
-import { CapacityLimiter } from '../../../core/rate/capacity-limiter.ts';
+import { RateControl } from '../../../core/rate/rate-control.ts';
 import { constantRule } from '../../../core/write-rule.ts';
 import { type RepairRequest, repair } from '../../../orchestrator/verify/repair.ts';
 import { type Item, STUFF_KEY, stuffItems, stuffKey, useEngine } from '../../support/engine.ts';
 import { type HttpFront, startHttpFront } from '../../support/http-front.ts';
 import { quickClock } from '../../support/quick-clock.ts';
+import { rates } from '../../support/records.ts';
 
 const engine = useEngine();
 const NEVER = new AbortController().signal;
@@ -26,11 +27,14 @@ afterEach(() => front.close());
 
 function mend(table: string, keys: readonly Item[], given: Partial<RepairRequest> = {}) {
   const clock = quickClock(100);
+  const rate = new RateControl({ clock, mostWritesInFlight: 8 });
+  rate.grant(rates(100_000), 1);
   return repair({
     client,
     write: { table, keySchema: STUFF_KEY, rule: constantRule('test', { N: '1' }) },
     keys,
-    limiter: new CapacityLimiter(clock, 100_000),
+    rate,
+    held: async () => {},
     clock,
     signal: NEVER,
     onQuarantine: async (...of) => {
@@ -62,6 +66,22 @@ describe('a repair', () => {
     await engine.fill(table, [theirs]);
     expect(await mend(table, [0, 9].map(stuffKey))).toMatchObject({ alreadySet: 1, deleted: 1, updated: 0 });
     expect(await engine.items(table)).toEqual([theirs]);
+  });
+
+  test('reads what was refused back by key and attribute, with strong consistency, and nothing else of it', async () => {
+    const table = await engine.createTable();
+    await engine.fill(
+      table,
+      stuffItems(1).map(item => ({ ...item, test: { N: '7' } })),
+    );
+    expect(await mend(table, [stuffKey(0)])).toMatchObject({ alreadySet: 1 });
+    const [write, read, ...others] = front.calls.map(({ operation, body }) => ({ operation, body }));
+    expect(others).toEqual([]);
+    expect(write?.body).not.toHaveProperty('ReturnValuesOnConditionCheckFailure');
+    expect(read?.operation).toBe('BatchGetItem');
+    const { ConsistentRead, ExpressionAttributeNames } = read?.body.RequestItems[table] ?? {};
+    expect(ConsistentRead).toBe(true);
+    expect(Object.values(ExpressionAttributeNames ?? {})).toEqual(['id', 'created', 'test']);
   });
 
   test('whose reply was lost finds its own write, and counts it as set by someone', async () => {
@@ -112,9 +132,7 @@ describe('a repair', () => {
     await engine.fill(table, stuffItems(1));
     let calls = 0;
     front.script = (_, answer) =>
-      calls++ === 0
-        ? answer.refuse('ConditionalCheckFailedException', 'm', { Item: stuffItems(1)[0] })
-        : answer.pass();
+      calls++ === 0 ? answer.refuse('ConditionalCheckFailedException', 'm') : answer.pass();
     const write = { table, keySchema: STUFF_KEY, rule: constantRule('constructor', { N: '1' }) };
     expect(await mend(table, [stuffKey(0)], { write })).toMatchObject({ updated: 1, alreadySet: 0 });
     expect((await engine.read(table, stuffKey(0)))?.['constructor']).toEqual({ N: '1' });
@@ -142,6 +160,7 @@ describe('a repair', () => {
       return answer.pass();
     };
     await expect(mend(table, [0, 1, 2].map(stuffKey), { signal: stop.signal })).rejects.toThrow('superseded');
-    expect(front.calls).toHaveLength(1);
+    // Those that were on their way with it.
+    expect(front.calls.length).toBeLessThanOrEqual(2);
   });
 });

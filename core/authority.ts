@@ -1,0 +1,105 @@
+import { EventEmitter, once } from 'node:events';
+import type { Clock } from './clock.ts';
+import { AuthorityLostError } from './errors.ts';
+
+/** After a renewal that failed the next one comes sooner. */
+const RETRY_AFTER_MS = 400;
+
+export interface RenewalOptions {
+  readonly clock: Clock;
+  readonly renewEveryMs: number;
+  readonly authorityMs: number;
+  /**
+   * Asks the control table once. False where the authority is not to be had now.
+   * @throws AuthorityLostError where it is lost for good; anything else where nobody could say.
+   */
+  readonly renew: () => Promise<boolean>;
+  /** Decides whether an error of a renewal ends the authority for good; by default only AuthorityLostError does. */
+  readonly isFinal?: (error: unknown, lapsedForMs: number) => unknown;
+}
+
+/**
+ * The right to send requests to the user's table, of a worker and of a supervisor alike. It lasts for `authorityMs`
+ * from the *start* of the last renewal that succeeded, on this process's monotonic clock, and is asked for before every
+ * HTTP attempt. When it has lapsed, requests wait; when it is lost, they must not be sent any more:
+ *
+ *     this process   ├─ renewal ─┤ reply                              ┃ no request after this
+ *                    ├────────────────── authority ──────────────────►┃
+ *     control table       ▲ read or written
+ */
+export class Authority {
+  readonly #options: RenewalOptions;
+  readonly #lost = new AbortController();
+  readonly #stopped = new AbortController();
+  #deadlineMs = Number.NEGATIVE_INFINITY;
+  #loop: Promise<void> | undefined;
+  readonly #renewals = new EventEmitter<{ renewed: [] }>().setMaxListeners(0);
+
+  constructor(options: RenewalOptions) {
+    this.#options = options;
+  }
+
+  /** Aborts, with the reason, when this process may never send again. */
+  get lost(): AbortSignal {
+    return this.#lost.signal;
+  }
+
+  /** Renews for the first time, and goes on renewing. @throws what the first renewal throws. */
+  async begin(): Promise<void> {
+    await this.#renewOnce();
+    this.#loop = this.#renew();
+  }
+
+  /** @throws AuthorityLostError when there is no authority at this very moment. */
+  assertHeld(): void {
+    if (this.#options.clock.monotonicMs() >= this.#deadlineMs || this.#lost.signal.aborted) {
+      throw new AuthorityLostError('This process has no authority: no renewal succeeded in time.');
+    }
+  }
+
+  /**
+   * Resolves when there is authority, at once if there is.
+   * @throws the signal's reason when it aborts first, an AuthorityLostError when the authority is lost for good.
+   */
+  async held(signal: AbortSignal): Promise<void> {
+    while (this.#options.clock.monotonicMs() >= this.#deadlineMs || this.#lost.signal.aborted) {
+      const ended = AbortSignal.any([this.#lost.signal, signal]);
+      ended.throwIfAborted();
+      await once(this.#renewals, 'renewed', { signal: ended }).catch(() => ended.throwIfAborted());
+    }
+  }
+
+  /** Ends the renewals, and the authority with them. */
+  async end(): Promise<void> {
+    this.#stopped.abort();
+    await this.#loop;
+    this.#deadlineMs = Number.NEGATIVE_INFINITY;
+  }
+
+  async #renew(): Promise<void> {
+    const { clock, renewEveryMs, isFinal } = this.#options;
+    const signal = this.#stopped.signal;
+    let waitMs = renewEveryMs;
+    while (!signal.aborted && !this.#lost.signal.aborted) {
+      await clock.sleep(waitMs, signal);
+      if (signal.aborted) return;
+      try {
+        await this.#renewOnce();
+        waitMs = renewEveryMs;
+      } catch (error) {
+        const lapsedForMs = clock.monotonicMs() - this.#deadlineMs;
+        const final = error instanceof AuthorityLostError ? error : isFinal?.(error, lapsedForMs);
+        if (final !== undefined) this.#lost.abort(final);
+        waitMs = Math.min(RETRY_AFTER_MS, renewEveryMs);
+      }
+    }
+  }
+
+  async #renewOnce(): Promise<void> {
+    const { clock, authorityMs, renew } = this.#options;
+    const startedAtMs = clock.monotonicMs();
+    const held = await renew();
+    this.#deadlineMs = held ? startedAtMs + authorityMs : Number.NEGATIVE_INFINITY;
+    if (held) this.#renewals.emit('renewed');
+  }
+}

@@ -1,0 +1,247 @@
+import { randomUUID } from 'node:crypto';
+import { decodeKey } from '../../core/attribute-value.ts';
+import { Authority } from '../../core/authority.ts';
+import { createDataPlaneClient } from '../../core/aws-clients.ts';
+import type { Clock } from '../../core/clock.ts';
+import { ConfigurationError, FleetfillError, SystemicError, TableLockedError } from '../../core/errors.ts';
+import type { ItemWrite } from '../../core/item-write.ts';
+import { RateControl } from '../../core/rate/rate-control.ts';
+import {
+  addCounters,
+  type Counters,
+  isFinished,
+  isInAuthority,
+  NO_COUNTERS,
+  type OperatorChange,
+  type QuarantineRecord,
+  type RunRecord,
+  type TaskEnd,
+  type TaskRecord,
+} from '../../core/records.ts';
+import { joined } from '../../core/task-store.ts';
+import type { Stores } from '../stores.ts';
+import { type RepairOutcome, repairItem } from './repair.ts';
+import { openSupervisorLog } from './supervisor-log.ts';
+
+const LANES = 8;
+
+/** A supervisor grants within a few seconds. */
+const GRANT_PATIENCE_MS = 30_000;
+
+/** An earlier retry that shows no heartbeat for its authority and this much longer is gone. */
+const SLACK_MS = 1_000;
+
+export interface RetryRequest {
+  readonly stores: Stores;
+  readonly run: RunRecord;
+  readonly items: readonly QuarantineRecord[];
+  readonly write: ItemWrite;
+  readonly clock: Clock;
+  /** Who asked for it, for the run's record. */
+  readonly change: (detail: string) => OperatorChange;
+  readonly detach: AbortSignal;
+  /** What became of one of them; with the reason where it stays in quarantine. */
+  readonly onSettled: (item: QuarantineRecord, outcome: RepairOutcome, reason: string, tries: number) => void;
+}
+
+/**
+ * Tries to write items of a run's quarantine once more, as one who takes part in the run: it has a record like a task's,
+ * whose heartbeats give it authority and bring its share of the budget. Pause and cancel end it, and no verification
+ * begins beside it. Where the run has ended, it holds the table's lock in the run's place.
+ *
+ * @throws TableLockedError when another run, or another retry, holds the table, or while the run is verified.
+ */
+export async function retryQuarantined(request: RetryRequest): Promise<void> {
+  const { stores, run, clock, detach, write, items, change } = request;
+  const launchId = `retry-${randomUUID().slice(0, 8)}`;
+  const instance = randomUUID();
+  const seen = await join(request, launchId, instance);
+  const live = !isFinished(seen.status) && seen.desired === 'run';
+  const rate = new RateControl({
+    clock,
+    indexes: run.indexes,
+    seed: run.itemSize,
+    mostWritesInFlight: LANES,
+    // Nobody renews a share where nobody supervises.
+    ...(live && { floorWriteUnitsPerSecond: run.unattendedRate / Math.max(1, run.tasks) }),
+  });
+  const ended = new AbortController();
+  let heartbeat = 1;
+  const authority = new Authority({
+    clock,
+    renewEveryMs: run.heartbeatMs,
+    authorityMs: run.authorityMs,
+    renew: async () => {
+      heartbeat += 1;
+      const record = await stores.tasks.heartbeat({
+        ...{ runId: run.runId, launchId, instance, number: heartbeat },
+        at: clock.nowIso(),
+        seen: 'run',
+        seenRenewal: rate.seenRenewal,
+      });
+      rate.grant(record.granted, record.renewal);
+      if (record.desired !== 'run') {
+        ended.abort(new FleetfillError('Unwanted', `Run ${run.runId} is to ${record.desired}.`));
+      }
+      return record.desired === 'run';
+    },
+  });
+  const client = createDataPlaneClient(() => authority.assertHeld());
+  const undoLog = openSupervisorLog(run, { store: stores.undoLog, clock });
+  const done = new AbortController();
+  const signal = AbortSignal.any([ended.signal, authority.lost, detach]);
+  const counters: { -readonly [K in keyof Counters]: Counters[K] } = { ...NO_COUNTERS };
+  let end: TaskEnd = { kind: 'done', message: 'every item was tried again' };
+  let adjusting: Promise<void> | undefined;
+  try {
+    await authority.begin();
+    adjusting = rate.adjustUntil(done.signal);
+    if (live) void untilGranted(rate, clock, ended);
+    const waiting = [...items];
+    const lane = async () => {
+      for (let item = waiting.shift(); item !== undefined; item = waiting.shift()) {
+        await retryItem(
+          item,
+          request,
+          { client, write, rate, clock, signal, held: authority.held.bind(authority), undoLog },
+          counters,
+        );
+      }
+    };
+    await Promise.all(Array.from({ length: LANES }, lane));
+  } catch (error) {
+    end = { kind: error instanceof SystemicError ? 'error' : 'desired', message: String(error) };
+    throw error;
+  } finally {
+    done.abort();
+    await adjusting;
+    await undoLog?.close();
+    await authority.end();
+    client.destroy();
+    await stores.tasks.finish(run.runId, launchId, instance, end, clock.nowIso());
+    if (isFinished(seen.status)) await stores.runs.unlockRetry(run, launchId);
+    else
+      await stores.runs.operate(run.runId, change(`ended: ${end.message}`), record =>
+        counted(record, counters),
+      );
+  }
+}
+
+/** A share comes from whoever supervises; without one there is nothing to wait for. */
+async function untilGranted(rate: RateControl, clock: Clock, ended: AbortController): Promise<void> {
+  const untilMs = clock.monotonicMs() + GRANT_PATIENCE_MS;
+  while (clock.monotonicMs() < untilMs) {
+    await clock.sleep(1_000, ended.signal);
+    if (ended.signal.aborted || rate.write.unitsPerSecond > 0) return;
+  }
+  ended.abort(
+    new ConfigurationError(
+      'Nobody supervises the run, so nobody grants a share of its budget: resume it first.',
+    ),
+  );
+}
+
+type ItemMeans = Pick<
+  Parameters<typeof repairItem>[1],
+  'client' | 'write' | 'rate' | 'clock' | 'signal' | 'held' | 'undoLog'
+>;
+
+async function retryItem(
+  item: QuarantineRecord,
+  { stores, run, clock, onSettled }: RetryRequest,
+  means: ItemMeans,
+  counters: { -readonly [K in keyof Counters]: Counters[K] },
+): Promise<void> {
+  let { reason, attempts } = item;
+  const { outcome } = await repairItem(decodeKey(item.key), {
+    ...means,
+    onConsumed: ({ readUnits = 0, writeUnits = 0 }) => {
+      counters.readUnits += readUnits;
+      counters.writeUnits += writeUnits;
+    },
+    onQuarantine: async (_, again, tries) => {
+      reason = again;
+      attempts += tries;
+      await stores.quarantine.add({ ...item, reason, attempts, at: clock.nowIso() });
+    },
+  });
+  if (outcome !== 'quarantined') {
+    await stores.quarantine.resolve(run.runId, item.key, { outcome, at: clock.nowIso() });
+    // It was counted as quarantined: its end is another one now.
+    counters[outcome] += 1;
+    counters.quarantined -= 1;
+  }
+  onSettled(item, outcome, reason, attempts);
+}
+
+/** Takes part in the run as it is now. */
+async function join(request: RetryRequest, launchId: string, instance: string): Promise<RunRecord> {
+  const { stores, run, clock, change, items } = request;
+  for (;;) {
+    await untilEarlierRetryEnded(request);
+    const now = (await stores.runs.read(run.runId)) ?? run;
+    const factor = now.cut?.factor ?? 1;
+    const whole = {
+      writeUnitsPerSecond: now.rates.writeUnitsPerSecond * factor,
+      readUnitsPerSecond: now.rates.readUnitsPerSecond * factor,
+    };
+    const none = { writeUnitsPerSecond: 0, readUnitsPerSecond: 0 };
+    const record = {
+      ...{ runId: run.runId, launchId, pass: now.pass, segments: [], launchedAt: clock.nowIso() },
+      // Where somebody supervises, the share comes with a heartbeat; where nobody does, nobody else sends.
+      granted: now.status === 'running' ? none : whole,
+    };
+    if (isFinished(now.status)) {
+      await stores.runs.lockForRetry(now, joined(record, instance, now.epoch));
+      return now;
+    }
+    if (now.status === 'verifying') {
+      throw new TableLockedError(
+        run.runId,
+        `Run ${run.runId} is being verified, and what is in quarantine is part of that: try again when it has ended.`,
+      );
+    }
+    // What a retry writes is not what a verification has seen.
+    const told = await stores.runs.operate(run.runId, change(`of ${items.length} items`), {
+      verification: undefined,
+    });
+    if (told && told.status === now.status && (await stores.tasks.join(record, instance, told))) return told;
+  }
+}
+
+/** Of this run: one that was killed leaves a record in authority, which ends when its heartbeats stand still. */
+async function untilEarlierRetryEnded({ stores, run, clock }: RetryRequest): Promise<void> {
+  const sinceMs = clock.monotonicMs();
+  const seen = new Map<string, number>();
+  for (;;) {
+    const others = (await stores.tasks.list(run.runId)).filter(isRetryInAuthority);
+    if (others.length === 0) return;
+    for (const other of others) {
+      const before = seen.get(other.launchId);
+      if (before !== undefined && before !== other.heartbeat) {
+        throw new TableLockedError(run.runId, `Another retry of run ${run.runId} is at work.`);
+      }
+      seen.set(other.launchId, other.heartbeat);
+    }
+    if (clock.monotonicMs() - sinceMs > run.authorityMs + SLACK_MS) {
+      for (const other of others) {
+        await stores.tasks.fence(other, { kind: 'error', message: 'no heartbeat' }, clock.nowIso());
+      }
+      return;
+    }
+    await clock.sleep(run.heartbeatMs / 4);
+  }
+}
+
+/** A retry takes part in a run, and is none of its tasks. */
+export function isRetry({ launchId }: Pick<TaskRecord, 'launchId'>): boolean {
+  return launchId.startsWith('retry-');
+}
+
+function isRetryInAuthority(task: TaskRecord): boolean {
+  return isRetry(task) && isInAuthority(task.status);
+}
+
+function counted(record: RunRecord, counters: Counters): Pick<RunRecord, 'supervisorCounters'> {
+  return { supervisorCounters: addCounters(record.supervisorCounters, counters) };
+}
