@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { parseJsonValue } from './attribute-value.ts';
 import { ConfigurationError, describeError } from './errors.ts';
 import { MAX_TOTAL_SEGMENTS } from './records.ts';

@@ -1,62 +1,29 @@
-import yargs, { type Argv, type Options } from 'yargs';
+import yargs from 'yargs';
 import { hideBin } from 'yargs/helpers';
-import { ConfigurationError, describeError } from '../core/errors.ts';
-import { DetachedError } from './cli/detached-error.ts';
-import { COMMANDS, withExamples } from './cli/examples.ts';
-import { EXIT, type ExitCode, exitCodeOfError } from './cli/exit-codes.ts';
+import { ConfigurationError } from '../core/errors.ts';
+import { VERSION } from '../core/version.ts';
 import {
-  DASHBOARD_OPTIONS,
-  DOCTOR_OPTIONS,
-  FAILURES_OPTIONS,
-  FLEET_OPTIONS,
-  LOCAL_OPTIONS,
-  OPTION_NAMES,
+  type CommandDefinition,
+  describeCommand,
+  nameOf,
   optionsFromEnvironment,
-  PLAN_OPTIONS,
   parseSettings,
-  RATE_OPTIONS,
-  READ_RATE_OPTION,
-  REPORT_OPTIONS,
-  RESUME_OPTIONS,
-  RESUME_VARIABLES,
-  RUN_OPTIONS,
-  STATUS_OPTIONS,
-  TABLE_OPTIONS,
-} from './cli/options.ts';
-import { createOutput } from './cli/output.ts';
+} from './cli/command.ts';
+import { EXIT, type ExitCode, exitCodeOfError } from './cli/exit-codes.ts';
+import { explainError } from './cli/explain-error.ts';
+import { FLEET_OPTIONS } from './cli/options.ts';
 import { explainUsage } from './cli/usage-errors.ts';
-import type { CommandContext } from './session.ts';
+import * as commands from './commands/index.ts';
 
-type Command = (context: CommandContext) => Promise<ExitCode>;
-
-const RUN_POSITIONAL = { type: 'string', describe: 'Id of the run', demandOption: true } as const;
+const COMMANDS: readonly CommandDefinition[] = [...Object.values(commands)];
+const DEFAULT_COMMAND = 'run';
 
 /**
- * Turns the command line into one call. A command is loaded when its options are known to be right, so that help and
- * usage errors need nothing of AWS. Exit codes are decided here.
+ * The front door: turns the command line into one call. What a command needs is loaded when its options are known to
+ * be right, so that help and usage errors need nothing of AWS.
  */
 async function main(words: string[]): Promise<ExitCode> {
   let exitCode: ExitCode = EXIT.ok;
-  const detach = new AbortController();
-  const execute = async (given: Record<string, unknown>, load: () => Promise<Command>) => {
-    const local = given['local'];
-    const settings = parseSettings(given);
-    const context = { settings, output: createOutput(settings.json), detach: detach.signal };
-    listenForInterrupt(detach);
-    const command = await load();
-    if (typeof local !== 'string') {
-      exitCode = await command(context);
-      return;
-    }
-    const { withLocalStack } = await import('./commands/local.ts');
-    exitCode = await withLocalStack(local, () =>
-      // The stack's endpoints and names have joined the environment.
-      command({
-        ...context,
-        settings: parseSettings({ ...fromEnvironment(FLEET_OPTIONS), ...definedOnly(given) }),
-      }),
-    );
-  };
   const parser = yargs(words)
     .scriptName('orchestrate')
     .locale('en')
@@ -64,161 +31,42 @@ async function main(words: string[]): Promise<ExitCode> {
     .completion('completion', 'Print a script that completes commands and options in bash or zsh')
     .wrap(Math.min(110, process.stdout.columns ?? 110))
     .options(FLEET_OPTIONS)
-    .version(false)
-    .config(fromEnvironment(FLEET_OPTIONS))
-    .command(
-      ['run', '$0'],
-      'Add the attribute to every item that lacks it, and verify that none does',
-      builder => withExamples(withOptions(builder, RUN_OPTIONS), 'run'),
-      given => execute(given, async () => (await import('./commands/run.ts')).run),
-    )
-    .command(
-      'plan',
-      'Show what a run would do, take and cost, and what speaks against it; writes nothing',
-      builder => withExamples(withOptions(builder, PLAN_OPTIONS), 'plan'),
-      given => execute(given, async () => (await import('./commands/plan.ts')).plan),
-    )
-    .command(
-      'doctor',
-      'Examine all that a run needs; with --task, by one task that changes no item',
-      builder => withExamples(withOptions(builder, DOCTOR_OPTIONS), 'doctor'),
-      given => execute(given, async () => (await import('./commands/doctor.ts')).doctor),
-    )
-    .command(
-      'resume <run>',
-      'Take the supervision of a run over and go on',
-      builder =>
-        withExamples(
-          builder
-            .positional('run', RUN_POSITIONAL)
-            .options(RESUME_OPTIONS)
-            .config(fromEnvironment(RESUME_VARIABLES)),
-          'resume',
-        ),
-      given => execute(given, async () => (await import('./commands/resume.ts')).resume),
-    )
-    .command(
-      'status [run]',
-      'Show a run, the newest where none is named',
-      builder =>
-        withExamples(
-          withOptions(
-            builder.positional('run', { type: 'string', describe: 'Id of the run' }),
-            STATUS_OPTIONS,
-          ),
-          'status',
-        ),
-      given => execute(given, async () => (await import('./commands/status.ts')).status),
-    )
-    .command(
-      'pause <run>',
-      'Stop writing until someone resumes; returns when no task can write any more',
-      builder => withExamples(builder.positional('run', RUN_POSITIONAL), 'pause'),
-      given => execute(given, async () => (await import('./commands/operate.ts')).pause),
-    )
-    .command(
-      'cancel <run>',
-      'End a run for good and release the table; what was written stays',
-      builder => withExamples(builder.positional('run', RUN_POSITIONAL), 'cancel'),
-      given => execute(given, async () => (await import('./commands/operate.ts')).cancel),
-    )
-    .command(
-      'rate <run>',
-      'Change the budget of a run',
-      builder => withExamples(withOptions(builder.positional('run', RUN_POSITIONAL), RATE_OPTIONS), 'rate'),
-      given => execute(given, async () => (await import('./commands/operate.ts')).rate),
-    )
-    .command(
-      'failures <run>',
-      'List the items that could not be written',
-      builder =>
-        withExamples(withOptions(builder.positional('run', RUN_POSITIONAL), FAILURES_OPTIONS), 'failures'),
-      given => execute(given, async () => (await import('./commands/failures.ts')).failures),
-    )
-    .command(
-      'dashboard <run>',
-      'Serve a page that shows a run, on this machine alone, until Ctrl-C',
-      builder =>
-        withExamples(withOptions(builder.positional('run', RUN_POSITIONAL), DASHBOARD_OPTIONS), 'dashboard'),
-      given => execute(given, async () => (await import('./commands/dashboard.ts')).dashboard),
-    )
-    .command(
-      'report <run>',
-      'Write the evidence of a run: one file that needs no network',
-      builder =>
-        withExamples(withOptions(builder.positional('run', RUN_POSITIONAL), REPORT_OPTIONS), 'report'),
-      given => execute(given, async () => (await import('./commands/report.ts')).report),
-    )
-    .command(
-      'verify',
-      'Read the whole table with strong consistency and count items that lack the attribute',
-      builder => withExamples(withOptions(builder, { ...TABLE_OPTIONS, ...READ_RATE_OPTION }), 'verify'),
-      given => execute(given, async () => (await import('./commands/verify.ts')).verify),
-    )
-    .command(
-      'local [directory]',
-      'Run DynamoDB, ECS and CloudWatch on this machine until Ctrl-C',
-      builder =>
-        withExamples(
-          withOptions(
-            builder.positional('directory', { type: 'string', describe: 'Folder that keeps the database' }),
-            LOCAL_OPTIONS,
-          ),
-          'local',
-        ),
-      async given => {
-        await execute({ ...given, local: undefined }, async () => {
-          const { local } = await import('./commands/local.ts');
-          const directory = [given.directory, given.local].find(folder => typeof folder === 'string');
-          return context => local(context, directory);
-        });
-      },
-    )
+    .version(VERSION)
+    .config(optionsFromEnvironment(process.env, FLEET_OPTIONS))
     .fail((message, error) => {
       if (error && error.name !== 'YError') throw error;
-      const said = error ? error.message : message;
-      throw new ConfigurationError(explainUsage(said, words, [...COMMANDS, 'completion'], OPTION_NAMES));
+      const options = COMMANDS.flatMap(command => Object.keys(command.options));
+      throw new ConfigurationError(
+        explainUsage(
+          error ? error.message : message,
+          words,
+          [...COMMANDS.map(nameOf), 'completion'],
+          [...Object.keys(FLEET_OPTIONS), 'version', ...options],
+        ),
+      );
     })
     .epilogue('Every option can be given as a variable too: FLEETFILL_MAX_WRITE_RATE is --max-write-rate.\n');
+  for (const command of COMMANDS) {
+    const name = nameOf(command);
+    parser.command(
+      name === DEFAULT_COMMAND ? [command.usage, '$0'] : command.usage,
+      command.describe,
+      builder => describeCommand(builder, command),
+      async given => {
+        // Wrong values are told before anything is loaded.
+        parseSettings(command, given);
+        const { execute } = await import('./execute.ts');
+        exitCode = await execute(name, given);
+      },
+    );
+  }
   try {
     await parser.parseAsync();
     return exitCode;
   } catch (error) {
-    if (detach.signal.aborted && detach.signal.reason instanceof DetachedError) return EXIT.detached;
-    process.stderr.write(
-      `${explain(error, words.includes('--debug') || fromEnvironment(FLEET_OPTIONS)['debug'] === true)}\n`,
-    );
+    process.stderr.write(`${explainError(error, words.includes('--debug'))}\n`);
     return exitCodeOfError(error);
   }
-}
-
-/** Options of a command, each with the environment variable that stands for it. */
-function withOptions<T>(builder: Argv<T>, options: Readonly<Record<string, Options>>): Argv<T> {
-  return builder.options(options).config(fromEnvironment(options)) as Argv<T>;
-}
-
-function fromEnvironment(options: Readonly<Record<string, Options>>) {
-  return optionsFromEnvironment(process.env, options);
-}
-
-function definedOnly(given: Record<string, unknown>): Record<string, unknown> {
-  return Object.fromEntries(Object.entries(given).filter(([, value]) => value !== undefined));
-}
-
-/** Once detaches; a second time ends at once. */
-function listenForInterrupt(detach: AbortController): void {
-  const interrupt = () => {
-    if (detach.signal.aborted) process.exit(EXIT.detached);
-    detach.abort(new DetachedError());
-  };
-  process.on('SIGINT', interrupt);
-  process.on('SIGTERM', interrupt);
-}
-
-function explain(error: unknown, debug: boolean): string {
-  if (debug && error instanceof Error) return error.stack ?? String(error);
-  const internal = exitCodeOfError(error) === EXIT.internal;
-  return internal ? `Internal error: ${describeError(error)}\nMore with --debug.` : describeError(error);
 }
 
 process.env['AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED'] ??= 'true';

@@ -6,23 +6,15 @@ import { ControlTable, type ControlTableClient } from '../core/control-table.ts'
 import { ConfigurationError, describeError, FleetfillError, PreflightError } from '../core/errors.ts';
 import { MetricsPublisher } from '../core/metrics-publisher.ts';
 import type { RunRecord } from '../core/records.ts';
-import type { Settings } from './cli/options.ts';
-import type { createOutput } from './cli/output.ts';
+import type { CommandContext } from './cli/command.ts';
+import type { FleetSettings, RunSettings } from './cli/options.ts';
 import { Fleet } from './fleet/fleet.ts';
 import { locateControlTable, locateFleet, type Surroundings, type TableMeant } from './fleet/location.ts';
 import { createStores, type Stores } from './stores.ts';
 
-type CommandOutput = ReturnType<typeof createOutput>;
-
-/** What a command is given: its settings, where to write, and a signal that aborts when the operator detaches. */
-export interface CommandContext {
-  readonly settings: Settings;
-  readonly output: CommandOutput;
-  readonly detach: AbortSignal;
-}
-
 /** The clients and stores of a command that works with the fleet. */
-export interface Session extends CommandContext {
+export interface Session<Settings extends FleetSettings = FleetSettings>
+  extends CommandContext<Settings & { readonly given: ReadonlySet<string> }> {
   readonly clock: Clock;
   readonly client: DynamoDBClient;
   readonly stores: Stores;
@@ -30,7 +22,13 @@ export interface Session extends CommandContext {
   readonly fleet: Fleet;
 }
 
-export async function openSession(context: CommandContext, meant?: TableMeant): Promise<Session> {
+/** A session whose command has the options of a run. */
+export type PlanningSession = Session<FleetSettings & RunSettings>;
+
+export async function openSession<Settings extends FleetSettings & { readonly given: ReadonlySet<string> }>(
+  context: CommandContext<Settings>,
+  meant?: TableMeant,
+): Promise<Session<Settings>> {
   const surroundings = await locateFleet(context.settings, meant);
   return {
     ...context,

@@ -7,15 +7,24 @@ import { DescribeKeyCommand, type KMSClient } from '@aws-sdk/client-kms';
 import { parseJsonValue } from '../../core/attribute-value.ts';
 import { PreflightError } from '../../core/errors.ts';
 import { EXPIRES_AT } from '../../core/probe-store.ts';
-import type { Settings } from '../cli/options.ts';
 import type { Surroundings } from '../fleet/location.ts';
 import { asking, type Finding, failure, ok, warning } from './finding.ts';
 import { describeUserTable, preflight, type TableFacts } from './table.ts';
 
 /** The table as `orchestrate run` would examine it, with the same words. */
+/** What must be known of the run that is to come. */
+interface PlannedRun {
+  readonly table: string;
+  readonly attribute: string;
+  readonly value: string;
+  readonly account?: string | undefined;
+  readonly allowNoPitr: boolean;
+  readonly singleWriterRegion: boolean;
+}
+
 export async function checkTable(
   client: DynamoDBClient,
-  settings: Settings,
+  settings: PlannedRun,
   controlTable: string,
 ): Promise<{ facts?: TableFacts; findings: readonly Finding[] }> {
   let facts: TableFacts;

@@ -1,12 +1,31 @@
 import { systemClock } from '../../core/clock.ts';
 import { ConfigurationError, describeError } from '../../core/errors.ts';
-import { EXIT, type ExitCode } from '../cli/exit-codes.ts';
+import { defineCommand, type Handler, RUN_POSITIONAL } from '../cli/command.ts';
+import { EXIT } from '../cli/exit-codes.ts';
+import { GROUP, value, wholeNumber } from '../cli/option.ts';
 import { DashboardServer } from '../dashboard/server.ts';
 import { Watch } from '../dashboard/watch.ts';
-import { type CommandContext, openStores, readRun } from '../session.ts';
+import { openStores, readRun } from '../session.ts';
+
+export const dashboard = defineCommand({
+  usage: 'dashboard <run>',
+  describe: 'Serve a page that shows a run, on this machine alone, until Ctrl-C',
+  positionals: RUN_POSITIONAL,
+  options: {
+    port: value(
+      'Port on this machine; 0 is any free one',
+      GROUP.output,
+      () => wholeNumber(0, 65_535).default(0),
+      {
+        default: '0',
+      },
+    ),
+  },
+  examples: [['$0 dashboard 20261124071218-1a2b3c', 'a page on this machine']],
+});
 
 /** `orchestrate dashboard RUN`: a page on this machine, until Ctrl-C. It reads the control table and nothing else. */
-export async function dashboard(context: CommandContext): Promise<ExitCode> {
+export const handler: Handler<typeof dashboard> = async context => {
   const { settings, output, detach } = context;
   const stores = await openStores(context);
   const { runId: run } = await readRun(stores, settings.run ?? '');
@@ -28,7 +47,7 @@ export async function dashboard(context: CommandContext): Promise<ExitCode> {
     await server.close();
   }
   return EXIT.ok;
-}
+};
 
 async function listen(port: number): Promise<DashboardServer> {
   try {

@@ -14,8 +14,11 @@ import { checkQuota } from '../checks/quota.ts';
 import type { TableFacts } from '../checks/table.ts';
 import { checkControlTable, checkTable, checkTableKey } from '../checks/table-access.ts';
 import { probeTask } from '../checks/task-probe.ts';
+import { type CommandContext, defineCommand, type Handler, type SettingsOf } from '../cli/command.ts';
 import { EXIT, type ExitCode } from '../cli/exit-codes.ts';
 import { nextCommand } from '../cli/next-command.ts';
+import { flag, GROUP, value, wholeNumber } from '../cli/option.ts';
+import { checkRunSettings, RUN_OPTIONS, TABLE_OPTIONS } from '../cli/options.ts';
 import { Fleet } from '../fleet/fleet.ts';
 import {
   FURTHER_STACK_OUTPUTS,
@@ -23,13 +26,43 @@ import {
   OPTIONAL_OUTPUTS,
   type Surroundings,
 } from '../fleet/location.ts';
-import { type CommandContext, operator } from '../session.ts';
+import { operator } from '../session.ts';
+
+export const doctor = defineCommand({
+  usage: 'doctor',
+  describe: 'Examine all that a run needs; with --task, by one task that changes no item',
+  options: {
+    ...TABLE_OPTIONS,
+    value: RUN_OPTIONS.value,
+    account: RUN_OPTIONS.account,
+    segments: RUN_OPTIONS.segments,
+    tasks: RUN_OPTIONS.tasks,
+    spot: RUN_OPTIONS.spot,
+    'write-api': RUN_OPTIONS['write-api'],
+    'allow-no-pitr': RUN_OPTIONS['allow-no-pitr'],
+    'single-writer-region': RUN_OPTIONS['single-writer-region'],
+    task: flag('Start one task that tries each call of a worker once and changes no item', GROUP.how),
+    patience: value(
+      'Seconds that the task of --task may take',
+      GROUP.how,
+      () => wholeNumber(5, 3_600).default(600),
+      {
+        default: '600',
+      },
+    ),
+  },
+  examples: [
+    ['$0 doctor', 'all that a run needs'],
+    ['$0 doctor --task', 'and by one task, with its own role'],
+  ],
+  check: checkRunSettings,
+});
 
 /**
  * `orchestrate doctor`: whether all that a run needs is there and fits; with `--task`, one real task on trial. It
  * changes nothing but, with `--task`, records of its own in the control table.
  */
-export async function doctor(context: CommandContext): Promise<ExitCode> {
+export const handler: Handler<typeof doctor> = async context => {
   const { settings, output } = context;
   const findings: Finding[] = [];
   const tell = (found: readonly Finding[]) => {
@@ -59,7 +92,7 @@ export async function doctor(context: CommandContext): Promise<ExitCode> {
     ]);
   }
   return conclude(context, findings);
-}
+};
 
 function judgeStack({ stack, controlTable, cluster }: Surroundings): readonly Finding[] {
   if (!stack) {
@@ -93,7 +126,7 @@ function judgeStack({ stack, controlTable, cluster }: Surroundings): readonly Fi
 
 /** @returns the table, for a task that is to be started. */
 async function examine(
-  { settings }: CommandContext,
+  { settings }: CommandContext<SettingsOf<typeof doctor>>,
   surroundings: Surroundings,
   tell: (findings: readonly Finding[]) => void,
 ): Promise<TableFacts | undefined> {
@@ -120,7 +153,7 @@ async function examine(
 }
 
 async function tryTask(
-  { settings, output, detach }: CommandContext,
+  { settings, output, detach }: CommandContext<SettingsOf<typeof doctor>>,
   surroundings: Surroundings,
   { keySchema }: TableFacts,
 ): Promise<readonly Finding[]> {
@@ -149,7 +182,10 @@ async function tryTask(
   });
 }
 
-function conclude({ output, settings }: CommandContext, findings: readonly Finding[]): ExitCode {
+function conclude(
+  { output, settings }: CommandContext<SettingsOf<typeof doctor>>,
+  findings: readonly Finding[],
+): ExitCode {
   const count = (wanted: Finding['level']) => findings.filter(({ level }) => level === wanted).length;
   const [failures, warnings] = [count('failure'), count('warning')];
   output.say(

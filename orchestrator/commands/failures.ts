@@ -3,13 +3,26 @@ import { systemClock } from '../../core/clock.ts';
 import { TableLockedError } from '../../core/errors.ts';
 import { loadRule } from '../../core/recipe/load.ts';
 import type { QuarantineRecord } from '../../core/records.ts';
-import { EXIT, type ExitCode } from '../cli/exit-codes.ts';
+import { defineCommand, type Handler, RUN_POSITIONAL } from '../cli/command.ts';
+import { EXIT } from '../cli/exit-codes.ts';
 import { nextCommand } from '../cli/next-command.ts';
-import { type CommandContext, openStores, operator, readRun } from '../session.ts';
+import { flag, GROUP } from '../cli/option.ts';
+import { openStores, operator, readRun } from '../session.ts';
 import { retryQuarantined } from '../verify/retry.ts';
 
+export const failures = defineCommand({
+  usage: 'failures <run>',
+  describe: 'List the items that could not be written',
+  positionals: RUN_POSITIONAL,
+  options: { retry: flag('Try each of them again', GROUP.how) },
+  examples: [
+    ['$0 failures 20261124071218-1a2b3c', 'which items, and why'],
+    ['$0 failures 20261124071218-1a2b3c --retry', 'when their cause is mended'],
+  ],
+});
+
 /** `orchestrate failures RUN`: the items that could not be written; with `--retry`, another try for each. */
-export async function failures(context: CommandContext): Promise<ExitCode> {
+export const handler: Handler<typeof failures> = async context => {
   const { output, settings, detach } = context;
   const stores = await openStores(context);
   const run = await readRun(stores, settings.run ?? '');
@@ -47,7 +60,7 @@ export async function failures(context: CommandContext): Promise<ExitCode> {
   }
   output.say(describe(left, open.length, settings.retry, run.runId, run.table, run.attribute));
   return settings.retry && left > 0 ? EXIT.quarantined : EXIT.ok;
-}
+};
 
 function describe(
   left: number,

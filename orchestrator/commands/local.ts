@@ -1,7 +1,8 @@
 import { fileURLToPath } from 'node:url';
 import { shellExports, startLocalStack } from '../../local/local-stack.ts';
-import { EXIT, type ExitCode } from '../cli/exit-codes.ts';
-import type { CommandContext } from '../session.ts';
+import { defineCommand, type Handler, type SettingsOf } from '../cli/command.ts';
+import { EXIT } from '../cli/exit-codes.ts';
+import { GROUP, unitsPerSecond, value, wholeNumber } from '../cli/option.ts';
 
 /** The worker's bundle lies beside this one. */
 const jobBundle = () => fileURLToPath(new URL('job.mjs', import.meta.url));
@@ -11,26 +12,35 @@ function directoryOf(local: string | undefined): string | undefined {
   return local === undefined || local === '' ? undefined : local;
 }
 
-/** The options that give the tables a capacity, as local/capacity/ takes them. */
-function capacityOf({ writeCapacity, readCapacity, partitions, latency }: CommandContext['settings']) {
-  if ([writeCapacity, readCapacity, partitions, latency].every(given => given === undefined))
-    return undefined;
-  return {
-    writeUnitsPerSecond: writeCapacity,
-    readUnitsPerSecond: readCapacity,
-    partitions,
-    latencyMs: latency,
-  };
-}
+export const local = defineCommand({
+  usage: 'local [directory]',
+  describe: 'Run DynamoDB, ECS and CloudWatch on this machine until Ctrl-C',
+  positionals: { directory: 'Folder that keeps the database' },
+  options: {
+    'write-capacity': value('Write units a second that each table takes', GROUP.how, () =>
+      unitsPerSecond().optional(),
+    ),
+    'read-capacity': value('Read units a second that each table takes', GROUP.how, () =>
+      unitsPerSecond().optional(),
+    ),
+    partitions: value(
+      'Partitions of each table, of 1,000 write and 3,000 read units a second each',
+      GROUP.how,
+      () => wholeNumber(1, 10_000).optional(),
+    ),
+    latency: value('Milliseconds added to each call', GROUP.how, () => wholeNumber(0, 60_000).optional()),
+  },
+  examples: [
+    ['$0 local > stack.env', 'then: . ./stack.env'],
+    ['$0 local ./database --write-capacity 500', 'kept in a folder, and slow'],
+  ],
+});
 
 /** `orchestrate local`: DynamoDB, ECS and CloudWatch on this machine until Ctrl-C. */
-export async function local(
-  { settings, output, detach }: CommandContext,
-  directory: string | undefined,
-): Promise<ExitCode> {
+export const handler: Handler<typeof local> = async ({ settings, output, detach }) => {
   const stack = await startLocalStack({
     jobBundle: jobBundle(),
-    directory: directoryOf(directory),
+    directory: directoryOf(settings.directory ?? settings.local),
     capacity: capacityOf(settings),
   });
   try {
@@ -41,6 +51,18 @@ export async function local(
     await stack.stop();
   }
   return EXIT.ok;
+};
+
+/** The options that give the tables a capacity, as local/capacity/ takes them. */
+function capacityOf({ writeCapacity, readCapacity, partitions, latency }: SettingsOf<typeof local>) {
+  if ([writeCapacity, readCapacity, partitions, latency].every(given => given === undefined))
+    return undefined;
+  return {
+    writeUnitsPerSecond: writeCapacity,
+    readUnitsPerSecond: readCapacity,
+    partitions,
+    latencyMs: latency,
+  };
 }
 
 /** Runs a command against a stack of its own on this machine, by the same endpoints that an SDK reads anyway. */

@@ -1,15 +1,42 @@
-import { EXIT, type ExitCode } from '../cli/exit-codes.ts';
+import * as z from 'zod';
+import { defineCommand, type Handler } from '../cli/command.ts';
+import { EXIT } from '../cli/exit-codes.ts';
 import { nextCommand, sameOptions } from '../cli/next-command.ts';
+import { GROUP, value } from '../cli/option.ts';
+import { checkRunSettings, RUN_OPTIONS } from '../cli/options.ts';
 import { planText } from '../plan/plan-text.ts';
 import { planTicket } from '../plan/plan-ticket.ts';
 import { prepare } from '../plan/prepare.ts';
-import { type CommandContext, look, openSession } from '../session.ts';
+import { look, openSession } from '../session.ts';
+
+export const plan = defineCommand({
+  usage: 'plan',
+  describe: 'Show what a run would do, take and cost, and what speaks against it; writes nothing',
+  options: {
+    ...RUN_OPTIONS,
+    format: value(
+      'text, or md: a change ticket',
+      GROUP.output,
+      () => z.enum(['text', 'md']).default('text'),
+      {
+        choices: ['text', 'md'],
+        default: 'text',
+      },
+    ),
+  },
+  examples: [
+    ['$0 plan --table orders --attribute version', 'before anything else'],
+    ['$0 plan --table orders --deployed-at 2026-11-01T12:00:00Z', 'do live writers set it since then?'],
+    ['$0 plan --table orders --format md > change.md', 'a change ticket'],
+  ],
+  check: checkRunSettings,
+});
 
 /**
  * `orchestrate plan`: what a run with these options would do, take and cost, and what speaks against it. It reads a
  * sample of the table and writes nothing. Exit code 3 when a run would be refused.
  */
-export async function plan(context: CommandContext): Promise<ExitCode> {
+export const handler: Handler<typeof plan> = async context => {
   const { settings, output } = context;
   const session = await openSession(context);
   const { plan: made, facts } = await prepare(session);
@@ -29,4 +56,4 @@ export async function plan(context: CommandContext): Promise<ExitCode> {
   }
   output.say(`Next, with nothing written: ${command} --dry-run\nThen a canary: ${command} --limit 100`);
   return EXIT.ok;
-}
+};

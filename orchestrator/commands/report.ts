@@ -1,31 +1,54 @@
 import { writeFile } from 'node:fs/promises';
 import { resolve } from 'node:path';
+import * as z from 'zod';
 import { systemClock } from '../../core/clock.ts';
 import { ConfigurationError, describeError } from '../../core/errors.ts';
-import { EXIT, type ExitCode } from '../cli/exit-codes.ts';
+import { defineCommand, type Handler, RUN_POSITIONAL } from '../cli/command.ts';
+import { EXIT } from '../cli/exit-codes.ts';
+import { GROUP, nonEmpty, value } from '../cli/option.ts';
 import { htmlReport } from '../report/html.ts';
 import { jsonReport } from '../report/json.ts';
 import { markdownReport } from '../report/markdown.ts';
 import { readReport } from '../report/read-report.ts';
-import { type CommandContext, openStores, readRun } from '../session.ts';
+import { openStores, readRun } from '../session.ts';
 
 const FORMATS = { html: htmlReport, md: markdownReport, json: jsonReport };
 
-/** `text` is the default of `plan`, and means nothing here. */
-const USUAL_FORMAT = 'html';
+export const report = defineCommand({
+  usage: 'report <run>',
+  describe: 'Write the evidence of a run: one file that needs no network',
+  positionals: RUN_POSITIONAL,
+  options: {
+    format: value(
+      'html: one file for a browser; md or json',
+      GROUP.output,
+      () => z.enum(['html', 'md', 'json']).default('html'),
+      {
+        choices: ['html', 'md', 'json'],
+        default: 'html',
+      },
+    ),
+    out: value(
+      'File to write (default: html into fleetfill-RUN.html, md and json to stdout)',
+      GROUP.output,
+      () => nonEmpty().optional(),
+    ),
+  },
+  examples: [['$0 report 20261124071218-1a2b3c', 'one file with the evidence']],
+});
 
 /**
  * `orchestrate report RUN`: the evidence of a run in one file. What is text goes to stdout unless a file is named, or
  * stdout is for events.
  */
-export async function report(context: CommandContext): Promise<ExitCode> {
+export const handler: Handler<typeof report> = async context => {
   const { settings, output } = context;
   const stores = await openStores(context);
   const { runId: run } = await readRun(stores, settings.run ?? '');
   output.setRun(run);
   const report = await readReport(stores, run, systemClock.nowIso());
   if (!report) throw new ConfigurationError(`There is no run ${run}.`);
-  const format = settings.format === 'text' ? USUAL_FORMAT : settings.format;
+  const { format } = settings;
   const text = FORMATS[format](report);
   if (settings.out === undefined && format !== 'html' && !settings.json) {
     output.print(text.trimEnd());
@@ -40,4 +63,4 @@ export async function report(context: CommandContext): Promise<ExitCode> {
   output.print(`${report.evidence.conclusion}\nThe report is in ${file}`);
   output.event('report.written', { file, format, status: report.snapshot.run.status });
   return EXIT.ok;
-}
+};

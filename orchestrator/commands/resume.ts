@@ -1,11 +1,12 @@
 import { randomUUID } from 'node:crypto';
 import { ConfigurationError } from '../../core/errors.ts';
 import { isFinished, type RunRecord } from '../../core/records.ts';
-import type { ExitCode } from '../cli/exit-codes.ts';
+import { defineCommand, type Handler, RUN_POSITIONAL, type SettingsOf } from '../cli/command.ts';
 import { nextCommand } from '../cli/next-command.ts';
-import { optionName, type Settings } from '../cli/options.ts';
+import { type Option, optionName } from '../cli/option.ts';
+import { checkRunSettings, RATE_OPTIONS, RUN_OPTIONS, type RunSettings } from '../cli/options.ts';
 import { totals } from '../run-summary.ts';
-import { type CommandContext, openSession, operator, readRun } from '../session.ts';
+import { openSession, operator, readRun } from '../session.ts';
 import { finish, superviseRun } from '../supervise/supervise-run.ts';
 import { describeRun } from './run.ts';
 
@@ -28,14 +29,14 @@ const KEPT = {
   limit: (run: RunRecord) => run.limit,
   deployedAt: (run: RunRecord) => run.deployedAt,
   createdKey: (run: RunRecord) => run.createdKey,
-} satisfies Partial<Record<keyof Settings, (run: RunRecord) => unknown>>;
+} satisfies Partial<Record<keyof RunSettings, (run: RunRecord) => unknown>>;
 
 /**
  * A resumed run goes on as it was started: an option that says otherwise is a mistake, and one that was not given
  * says nothing. `auto` names no write API.
  * @throws ConfigurationError that names every changed option.
  */
-function refuseChangedOptions(settings: Settings, run: RunRecord): void {
+function refuseChangedOptions(settings: SettingsOf<typeof resume>, run: RunRecord): void {
   const changed = (Object.keys(KEPT) as (keyof typeof KEPT)[]).filter(name => {
     const given = settings.given.has(name) ? settings[name] : undefined;
     return given !== undefined && given !== 'auto' && given !== KEPT[name](run);
@@ -50,8 +51,27 @@ function refuseChangedOptions(settings: Settings, run: RunRecord): void {
   throw new ConfigurationError(`Run ${run.runId} goes on as it was started: ${lines.join('; ')}.${rate}`);
 }
 
+/** The run's options as `resume` takes them: to be compared, so none has a default. */
+const RESUME_OPTIONS = Object.fromEntries(
+  Object.entries(RUN_OPTIONS).map(([name, { default: _, ...option }]: [string, Option]) => [name, option]),
+) as typeof RUN_OPTIONS;
+
+export const resume = defineCommand({
+  usage: 'resume <run>',
+  describe: 'Take the supervision of a run over and go on',
+  positionals: RUN_POSITIONAL,
+  options: RESUME_OPTIONS,
+  examples: [
+    ['$0 resume 20261124071218-1a2b3c', 'after Ctrl-C, a pause, a stop or a crash'],
+    ['$0 resume 20261124071218-1a2b3c --max-cost 40', 'and let it cost more'],
+  ],
+  // `orchestrate rate` may have changed the rates: a variable set before the start must not keep the run from going on.
+  notFromEnvironment: Object.keys(RATE_OPTIONS) as (keyof typeof RATE_OPTIONS)[],
+  check: checkRunSettings,
+});
+
 /** `orchestrate resume RUN`: takes the supervision over and goes on; of a finished run it prints the end. */
-export async function resume(context: CommandContext): Promise<ExitCode> {
+export const handler: Handler<typeof resume> = async context => {
   const { settings, output } = context;
   const session = await openSession(context, 'of a run');
   const { stores, clock } = session;
@@ -80,4 +100,4 @@ export async function resume(context: CommandContext): Promise<ExitCode> {
   output.say(`Run ${run.runId} goes on.`);
   output.event('run.started', { resumed: true, ...describeRun(run) });
   return superviseRun(session, run);
-}
+};

@@ -4,19 +4,34 @@ import { RateControl } from '../../core/rate/rate-control.ts';
 import type { RunRecord } from '../../core/records.ts';
 import type { NewRun } from '../../core/run-store.ts';
 import { linesOf } from '../checks/finding.ts';
+import { defineCommand, type Handler } from '../cli/command.ts';
 import { confirm } from '../cli/confirm.ts';
-import type { ExitCode } from '../cli/exit-codes.ts';
 import { nextCommand, sameOptions } from '../cli/next-command.ts';
+import { checkRunSettings, RUN_OPTIONS } from '../cli/options.ts';
 import { newRun } from '../plan/new-run.ts';
 import { planText } from '../plan/plan-text.ts';
 import { type Prepared, prepare } from '../plan/prepare.ts';
 import { chooseWriteApi } from '../plan/write-api-choice.ts';
-import { type CommandContext, look, openSession, type Session } from '../session.ts';
+import { look, openSession, type PlanningSession, type Session } from '../session.ts';
 import { superviseRun } from '../supervise/supervise-run.ts';
 import { chooseCanary } from '../verify/canary.ts';
 
+export const run = defineCommand({
+  usage: 'run',
+  describe: 'Add the attribute to every item that lacks it, and verify that none does',
+  options: RUN_OPTIONS,
+  examples: [
+    ['$0 --segments 32', 'the table stuff, attribute test, value 1, by the stack fleetfill'],
+    ['$0 --table orders --attribute version --value 2 --max-write-rate 500', 'with a budget'],
+    ['$0 --table orders --attribute version --dry-run', 'everything but the writes'],
+    ['$0 --table orders --attribute version --limit 100', 'a canary: 100 items, verified'],
+    ['$0 --table orders --attribute version --max-cost 20', 'stops before it has cost more'],
+  ],
+  check: checkRunSettings,
+});
+
 /** `orchestrate run`: from the preflight to the verified end. */
-export async function run(context: CommandContext): Promise<ExitCode> {
+export const handler: Handler<typeof run> = async context => {
   const { settings, output } = context;
   const session = await openSession(context);
   const prepared = await prepare(session);
@@ -36,7 +51,7 @@ export async function run(context: CommandContext): Promise<ExitCode> {
   if (dashboard) output.say(`Dashboard: ${dashboard}`);
   output.event('run.started', { resumed: false, ...describeRun(record, prepared.chosen.reason) });
   return superviseRun(session, record);
-}
+};
 
 /** The run, and before it, of a canary, the items that it may write. */
 async function createRun(session: Session, run: NewRun, write: ItemWrite): Promise<RunRecord> {
@@ -69,7 +84,10 @@ async function createRun(session: Session, run: NewRun, write: ItemWrite): Promi
  * @throws PreflightError with every failure, and TableLockedError when an unfinished run holds the table. A dry run
  * writes nothing to it, and may go beside one.
  */
-async function requireReady({ settings, output, stores }: Session, { plan, facts }: Prepared): Promise<void> {
+async function requireReady(
+  { settings, output, stores }: PlanningSession,
+  { plan, facts }: Prepared,
+): Promise<void> {
   const refusals = linesOf(plan.findings, 'failure');
   if (refusals.length > 0) {
     for (const line of linesOf(plan.findings, 'warning')) output.say(`Warning: ${line}`);

@@ -1,16 +1,29 @@
 import { systemClock } from '../../core/clock.ts';
 import { ConfigurationError } from '../../core/errors.ts';
 import { isFinished, isInAuthority, type RunRecord } from '../../core/records.ts';
-import { EXIT, type ExitCode } from '../cli/exit-codes.ts';
+import { type CommandContext, defineCommand, type Handler, RUN_POSITIONAL } from '../cli/command.ts';
+import { EXIT } from '../cli/exit-codes.ts';
 import { nextCommand } from '../cli/next-command.ts';
+import { flag, GROUP } from '../cli/option.ts';
 import { segmentStates, totals } from '../run-summary.ts';
-import { type CommandContext, look, openStores, readRun } from '../session.ts';
+import { look, openStores, readRun } from '../session.ts';
 import type { Stores } from '../stores.ts';
 
 const WATCH_INTERVAL_MS = 2_000;
 
+export const status = defineCommand({
+  usage: 'status [run]',
+  describe: 'Show a run, the newest where none is named',
+  positionals: RUN_POSITIONAL,
+  options: { watch: flag('Show it every two seconds until it ends', GROUP.output) },
+  examples: [
+    ['$0 status', 'the newest run'],
+    ['$0 status 20261124071218-1a2b3c --watch', 'until it ends'],
+  ],
+});
+
 /** `orchestrate status [RUN]`: one run, the newest where none is named. */
-export async function status(context: CommandContext): Promise<ExitCode> {
+export const handler: Handler<typeof status> = async context => {
   const { settings, output, detach } = context;
   const stores = await openStores(context);
   const run =
@@ -26,7 +39,7 @@ export async function status(context: CommandContext): Promise<ExitCode> {
     await show(context, stores, now);
   }
   return EXIT.ok;
-}
+};
 
 async function show({ output }: CommandContext, stores: Stores, run: RunRecord): Promise<void> {
   const now = await describeStatus(stores, run);

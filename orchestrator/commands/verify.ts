@@ -4,16 +4,27 @@ import type { ItemSize } from '../../core/rate/capacity-estimate.ts';
 import { RateControl } from '../../core/rate/rate-control.ts';
 import { verificationSegments } from '../../core/verification-segments.ts';
 import { describeUserTable, type TableFacts } from '../checks/table.ts';
-import { EXIT, type ExitCode } from '../cli/exit-codes.ts';
+import { defineCommand, type Handler } from '../cli/command.ts';
+import { EXIT } from '../cli/exit-codes.ts';
 import { nextCommand } from '../cli/next-command.ts';
+import { DEFAULT_SEGMENTS, READ_RATE_OPTION, TABLE_OPTIONS } from '../cli/options.ts';
 import { defaultRates } from '../plan/choose-rates.ts';
-import type { CommandContext } from '../session.ts';
 import { verificationFinished } from '../verify/pass-end.ts';
 import { lacksAttribute } from '../verify/subject.ts';
 import { verifyTable } from '../verify/verification.ts';
 
+export const verify = defineCommand({
+  usage: 'verify',
+  describe: 'Read the whole table with strong consistency and count items that lack the attribute',
+  options: { ...TABLE_OPTIONS, ...READ_RATE_OPTION },
+  examples: [
+    ['$0 verify --table orders --attribute version', 'at any time; writes nothing'],
+    ['$0 verify --table orders --max-read-rate 200', 'slowly'],
+  ],
+});
+
 /** `orchestrate verify`: the strongly consistent scan on its own, of any table, at any time. It writes nothing. */
-export async function verify({ settings, output, detach }: CommandContext): Promise<ExitCode> {
+export const handler: Handler<typeof verify> = async ({ settings, output, detach }) => {
   const client = createDataPlaneClient();
   const { table, attribute } = settings;
   const facts = await describeUserTable(client, table);
@@ -30,7 +41,7 @@ export async function verify({ settings, output, detach }: CommandContext): Prom
     table,
     keySchema: facts.keySchema,
     subject: lacksAttribute(facts.keySchema, attribute),
-    totalSegments: verificationSegments(settings.segments, readUnitsPerSecond),
+    totalSegments: verificationSegments(DEFAULT_SEGMENTS, readUnitsPerSecond),
     rate,
     clock: systemClock,
     signal: detach,
@@ -52,7 +63,7 @@ export async function verify({ settings, output, detach }: CommandContext): Prom
   );
   output.event('verification.finished', verificationFinished({ table, attribute }, result));
   return missing === 0 ? EXIT.ok : EXIT.missing;
-}
+};
 
 /** By DynamoDB's own account, up to six hours old. */
 function itemSizeOf({ description }: TableFacts): ItemSize | undefined {

@@ -1,7 +1,6 @@
 import { CloudFormationClient, DescribeStacksCommand, type Stack } from '@aws-sdk/client-cloudformation';
 import { describeError, PreflightError } from '../../core/errors.ts';
 import { DEFAULT_NAMESPACE } from '../../core/metrics.ts';
-import type { Settings } from '../cli/options.ts';
 import type { FleetLocation } from './fleet.ts';
 
 /** Everything that a command must know beside what to do. */
@@ -53,6 +52,23 @@ export const OPTIONAL_OUTPUTS: readonly string[] = ['SourceAttributes', 'Operato
  */
 const USABLE_STATUS = /^(CREATE_COMPLETE|IMPORT_COMPLETE|UPDATE_.+)$/;
 
+/** What the options say of where the fleet runs; what they leave open, the stack's outputs say. */
+export interface FleetChoice {
+  readonly stack: string;
+  readonly cluster?: string | undefined;
+  readonly taskDefinition?: string | undefined;
+  readonly container?: string | undefined;
+  readonly subnets?: readonly string[] | undefined;
+  readonly securityGroups?: readonly string[] | undefined;
+  readonly assignPublicIp?: boolean | undefined;
+  readonly controlTable?: string | undefined;
+  readonly namespace?: string | undefined;
+  readonly table?: string;
+  readonly attribute?: string;
+  /** The names of the settings that were given, as opposed to defaults. */
+  readonly given: ReadonlySet<string>;
+}
+
 /** Whether a command means the table and attribute of its options, defaults included, or those of a run's record. */
 export type TableMeant = 'of the options' | 'of a run';
 
@@ -63,7 +79,7 @@ export type TableMeant = 'of the options' | 'of a run';
  * another table or attribute.
  */
 export async function locateFleet(
-  settings: Settings,
+  settings: FleetChoice,
   meant: TableMeant = 'of the options',
 ): Promise<Surroundings> {
   const { cluster, taskDefinition, subnets, securityGroups, controlTable } = settings;
@@ -98,11 +114,11 @@ export async function locateFleet(
 }
 
 /** The control table alone, for commands that do not touch the fleet. */
-export async function locateControlTable(settings: Settings): Promise<string> {
+export async function locateControlTable(settings: FleetChoice): Promise<string> {
   return settings.controlTable ?? (await locateFleet(settings, 'of a run')).controlTable;
 }
 
-function defaults(settings: Settings, outputs: Readonly<Record<string, string>>) {
+function defaults(settings: FleetChoice, outputs: Readonly<Record<string, string>>) {
   return {
     container: settings.container ?? outputs['Container'] ?? 'job',
     assignPublicIp: settings.assignPublicIp ?? outputs['AssignPublicIp'] === 'ENABLED',
@@ -116,17 +132,17 @@ function listOf(text: string | undefined): string[] {
 
 /** A stack's roles are for one table and the attributes it was given: with another, each call would be denied. */
 function refuseOtherTable(
-  { table, attribute, given }: Settings,
+  { table, attribute, given }: FleetChoice,
   { name, outputs }: StackFacts,
   meant: TableMeant,
 ): void {
   // A stack that was made before there could be several attributes has the output Attribute.
   const its = { table: outputs['Table'], attribute: outputs['Attributes'] ?? outputs['Attribute'] };
-  const asked = { table: table.split('/').at(-1) ?? table, attribute };
+  const asked = { table: table?.split('/').at(-1), attribute };
   for (const what of ['table', 'attribute'] as const) {
     if (meant === 'of a run' && !given.has(what)) continue;
     const names = its[what]?.split(',');
-    if (names === undefined || names.includes(asked[what])) continue;
+    if (names === undefined || names.includes(asked[what] ?? '')) continue;
     throw new PreflightError(
       `The stack ${name} is for the ${what} ${names.join(', ')}, not ${asked[what]}: its roles may touch no other.\n` +
         `Say --${what} ${names[0]}, or name the stack for ${asked[what]} with --stack; each has one of its own.`,

@@ -6,7 +6,7 @@ import type { NewRun } from '../../core/run-store.ts';
 import { constantTarget } from '../../core/undo/item-removal.ts';
 import type { WriteRule } from '../../core/write-rule.ts';
 import { indexesWith, type TableFacts } from '../checks/table.ts';
-import { operator, type Session } from '../session.ts';
+import { operator, type PlanningSession } from '../session.ts';
 import { provisionedRates } from '../user-table/provisioned-rates.ts';
 import type { Forecast } from './forecast.ts';
 import type { Prepared } from './prepare.ts';
@@ -15,7 +15,7 @@ import type { ChosenWriteApi } from './write-api-choice.ts';
 
 /** A run's record as it begins. */
 export function newRun(
-  { settings, clock, surroundings }: Session,
+  { settings, clock, surroundings }: PlanningSession,
   { facts, region, write, chosen: { rates, reason }, taskSize, plan }: Prepared,
   api: ChosenWriteApi,
 ): NewRun {

@@ -10,7 +10,7 @@ import { type Finding, failure, ok, warning } from '../checks/finding.ts';
 import { liveWriterFindings, sizeFindings } from '../checks/live-writers.ts';
 import { checkQuotaOnAws } from '../checks/quota.ts';
 import { describeUserTable, examine, type TableFacts } from '../checks/table.ts';
-import type { Session } from '../session.ts';
+import type { PlanningSession } from '../session.ts';
 import { sampleFailure, sampleTable, type TableSample } from '../user-table/sample.ts';
 import { chargedIndexes } from '../user-table/write-units.ts';
 import { type ChosenRates, chooseRates } from './choose-rates.ts';
@@ -36,7 +36,7 @@ export interface Prepared {
  * all of them. A table of another account than was meant is not sampled.
  * @throws PreflightError when a table is not there; ConfigurationError when `--prices` names no price list.
  */
-export async function prepare(session: Session): Promise<Prepared> {
+export async function prepare(session: PlanningSession): Promise<Prepared> {
   const { settings, client, surroundings } = session;
   const prices = await readPrices(settings.prices);
   const value = parseJsonValue(settings.value);
@@ -127,7 +127,7 @@ export async function prepare(session: Session): Promise<Prepared> {
 async function lookAtFleet({
   fleet,
   surroundings: { taskDefinition, container },
-}: Session): Promise<{ readonly finding: Finding; readonly taskSize: TaskSize | undefined }> {
+}: PlanningSession): Promise<{ readonly finding: Finding; readonly taskSize: TaskSize | undefined }> {
   try {
     const definition = await fleet.describeTaskDefinition();
     const names = definition?.containerDefinitions?.map(({ name }) => name) ?? [];
@@ -156,7 +156,7 @@ async function lookAtFleet({
 }
 
 async function takeSample(
-  { settings, client, clock, detach }: Session,
+  { settings, client, clock, detach }: PlanningSession,
   write: ItemWrite,
   { rates }: ChosenRates,
   { description }: TableFacts,

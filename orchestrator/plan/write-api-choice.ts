@@ -7,7 +7,7 @@ import {
   sourceUnfitForBatch,
 } from '../../core/item-write.ts';
 import type { BatchForms, WriteApi } from '../../core/records.ts';
-import type { Session } from '../session.ts';
+import type { PlanningSession } from '../session.ts';
 import { type ProofResult, proveEngine } from './engine-proof.ts';
 
 export interface ChosenWriteApi {
@@ -18,7 +18,7 @@ export interface ChosenWriteApi {
 }
 
 /** @throws PreflightError when the engine does not do what the write must mean. */
-export async function chooseWriteApi(session: Session, write: ItemWrite): Promise<ChosenWriteApi> {
+export async function chooseWriteApi(session: PlanningSession, write: ItemWrite): Promise<ChosenWriteApi> {
   const asked = session.settings.writeApi;
   const unfit = whyUnfit(write);
   if (asked === 'batch' && unfit !== undefined) {
@@ -74,13 +74,13 @@ function exceptionsOf({ rule }: ItemWrite, forms: BatchForms): string {
   return without.length === 0 ? '' : `; UpdateItem for ${without.join(', ')}`;
 }
 
-async function requireSingle(session: Session, write: ItemWrite): Promise<void> {
+async function requireSingle(session: PlanningSession, write: ItemWrite): Promise<void> {
   const { findings } = await prove(session, write, 'single');
   if (findings.length > 0) throw unproved('UpdateItem', findings);
 }
 
 async function prove(
-  { client, surroundings }: Session,
+  { client, surroundings }: PlanningSession,
   { rule }: ItemWrite,
   api: WriteApi,
 ): Promise<Pick<ProofResult, 'findings' | 'forms'>> {

@@ -1,14 +1,13 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { ConfigurationError } from '../../../core/errors.ts';
-import {
-  FLEET_OPTIONS,
-  optionName,
-  optionsFromEnvironment,
-  parseSettings,
-  RESUME_OPTIONS,
-  RUN_OPTIONS,
-} from '../../../orchestrator/cli/options.ts';
+import { optionsFromEnvironment, parseSettings as parse } from '../../../orchestrator/cli/command.ts';
+import { optionName } from '../../../orchestrator/cli/option.ts';
+import { FLEET_OPTIONS, RUN_OPTIONS } from '../../../orchestrator/cli/options.ts';
+import { plan } from '../../../orchestrator/commands/plan.ts';
+import { resume } from '../../../orchestrator/commands/resume.ts';
+
+const parseSettings = (given: Readonly<Record<string, unknown>>) => parse(plan, given);
 
 /** The lines of what is wrong. */
 function problemsOf(given: Record<string, unknown>): string[] {
@@ -123,7 +122,7 @@ describe('a variable that stands for an option', () => {
 
   test('has its name in capitals', () => {
     const environment = { FLEETFILL_MAX_WRITE_RATE: '500', FLEETFILL_TABLE: 'orders', OTHER: '1' };
-    expect(optionsFromEnvironment(environment, all)).toEqual({ 'max-write-rate': '500', table: 'orders' });
+    expect(optionsFromEnvironment(environment, all)).toEqual({ maxWriteRate: '500', table: 'orders' });
   });
 
   test('of a flag is off for the words that mean no', () => {
@@ -138,6 +137,6 @@ describe('a variable that stands for an option', () => {
 });
 
 test('resume has the options of a run, and no defaults: what was not given says nothing', () => {
-  expect(Object.keys(RESUME_OPTIONS)).toEqual(Object.keys(RUN_OPTIONS));
-  for (const option of Object.values(RESUME_OPTIONS)) expect(option).not.toHaveProperty('default');
+  expect(Object.keys(resume.options)).toEqual(Object.keys(RUN_OPTIONS));
+  for (const option of Object.values(resume.options)) expect(option).not.toHaveProperty('default');
 });

@@ -2,7 +2,6 @@ import { randomUUID } from 'node:crypto';
 import pMap from 'p-map';
 import { createMetricsClient } from '../../core/aws-clients.ts';
 import { systemClock } from '../../core/clock.ts';
-import { SUPERVISOR_WRITES_PER_SECOND, turnMs } from '../../core/control-pace.ts';
 import { ConfigurationError, SupersededError } from '../../core/errors.ts';
 import {
   isFinished,
@@ -12,12 +11,13 @@ import {
   type TaskRecord,
 } from '../../core/records.ts';
 import type { OperatorEdit } from '../../core/run-store.ts';
+import type { CommandContext } from '../cli/command.ts';
 import { EXIT, type ExitCode } from '../cli/exit-codes.ts';
 import { nextCommand, nextRun } from '../cli/next-command.ts';
 import { TaskWatch } from '../fleet/task-watch.ts';
-import { type CommandContext, openStores, operator, readRun } from '../session.ts';
+import { openStores, operator, readRun } from '../session.ts';
 import type { Stores } from '../stores.ts';
-import { RunOpenMetric } from '../supervise/run-open-metric.ts';
+import { RunOpenMetric } from './run-open-metric.ts';
 
 const LOOK_INTERVAL_MS = 250;
 
@@ -26,40 +26,25 @@ const SLACK_MS = 1_000;
 
 const TOLD_AT_A_TIME = 10;
 
-/** Beside heartbeats and turns: the supervisor's writes, a turn that comes late. */
-const RATE_SLACK_MS = 10_000;
-
-/** `orchestrate pause RUN`: returns when no task has authority any more. */
-export function pause(context: CommandContext): Promise<ExitCode> {
-  // Nothing undoes a cancel, also one that comes at the same moment.
-  return endTasks(context, 'pause', ({ stopReason }) =>
-    stopReason?.kind === 'cancelled' ? {} : { desired: 'pause' },
-  );
-}
-
-/** `orchestrate cancel RUN`: as pause, and the run ends for good and releases the table. */
-export function cancel(context: CommandContext): Promise<ExitCode> {
-  const message = `cancelled by ${operator()}`;
-  return endTasks(context, 'cancel', () => ({
-    desired: 'stop',
-    stopReason: { kind: 'cancelled', message },
-  }));
-}
-
-async function endTasks(
+/**
+ * Ends the tasks of a run that is to pause or to end for good, and returns when none has authority any more.
+ * @param run its id
+ */
+export async function endTasks(
   context: CommandContext,
+  run: string,
   what: 'pause' | 'cancel',
   edit: (record: RunRecord) => OperatorEdit,
 ): Promise<ExitCode> {
-  const { output, settings } = context;
+  const { output } = context;
   const stores = await openStores(context);
-  const before = await readUnfinished(stores, settings.run ?? '', what);
+  const before = await readUnfinished(stores, run, what);
   output.setRun(before.runId);
   if (what === 'pause' && before.status === 'paused') {
     output.print(`Run ${before.runId} is paused already.`);
     return EXIT.ok;
   }
-  const told = await stores.runs.operate(before.runId, change(what, `was ${before.status}`), edit);
+  const told = await stores.runs.operate(before.runId, operatorChange(what, `was ${before.status}`), edit);
   const toldAtMs = systemClock.monotonicMs();
   output.say(`Waiting until every task has stopped or its authority is over.`);
   await untilTasksEnded(stores, before, told?.desired === 'pause' ? 'pause' : 'stop');
@@ -101,7 +86,8 @@ async function untilSupervisorEnded(stores: Stores, told: RunRecord, toldAtMs: n
   }
 }
 
-async function readUnfinished(stores: Stores, id: string, what: string): Promise<RunRecord> {
+/** @throws ConfigurationError when the run has ended, or there is none. */
+export async function readUnfinished(stores: Stores, id: string, what: string): Promise<RunRecord> {
   const run = await readRun(stores, id);
   if (isFinished(run.status) || (what === 'pause' && run.status === 'failed')) {
     throw new ConfigurationError(`Run ${run.runId} is ${run.status}; there is nothing to ${what}.`);
@@ -140,69 +126,6 @@ async function closeSignal(run: RunRecord, { output }: CommandContext): Promise<
   await signal.close();
 }
 
-/** `orchestrate rate RUN --max-write-rate N`: returns when nothing uses more than its share of the new budget. */
-export async function rate(context: CommandContext): Promise<ExitCode> {
-  const { output, settings } = context;
-  const { maxWriteRate, maxReadRate } = settings;
-  if (maxWriteRate === undefined && maxReadRate === undefined) {
-    throw new ConfigurationError('Which rate? Give --max-write-rate, --max-read-rate or both.');
-  }
-  const stores = await openStores(context);
-  const run = await readUnfinished(stores, settings.run ?? '', 'change the rate of');
-  output.setRun(run.runId);
-  const rates = {
-    writeUnitsPerSecond: maxWriteRate ?? run.rates.writeUnitsPerSecond,
-    readUnitsPerSecond: maxReadRate ?? run.rates.readUnitsPerSecond,
-  };
-  const detail =
-    `${run.rates.writeUnitsPerSecond} to ${rates.writeUnitsPerSecond} write and ` +
-    `${run.rates.readUnitsPerSecond} to ${rates.readUnitsPerSecond} read units a second`;
-  const told = await stores.runs.operate(run.runId, change('rate', detail), { rates });
-  const inForce = told !== undefined && (await untilWithin(stores, { ...told, rates }));
-  output.event('run.rate', { budget: rates, inForce });
-  output.print(
-    inForce
-      ? `Run ${run.runId}: ${detail}, in force.`
-      : `Run ${run.runId}: ${detail}, recorded. Not everything that sends goes by it yet: is anybody supervising? ${nextCommand('resume', run.runId)}`,
-  );
-  return EXIT.ok;
-}
-
-/**
- * A turn of the supervisor writes the new grants, a heartbeat brings each, and the next one echoes it. With many tasks
- * all of them stretch.
- */
-function ratePatienceMs({ tasks, heartbeatMs }: Pick<RunRecord, 'tasks' | 'heartbeatMs'>): number {
-  const writingMs = (tasks / SUPERVISOR_WRITES_PER_SECOND) * 1_000;
-  return turnMs(tasks) + writingMs + 2 * heartbeatMs + RATE_SLACK_MS;
-}
-
-/** Whether the supervisor has seen the last change of `told`, or one that came later. */
-function isHeard({ changes, supervisorEcho }: RunRecord, told: RunRecord): boolean {
-  const place = (change: string | undefined) => changes.findIndex(({ id }) => id === change);
-  const seen = place(supervisorEcho?.lastChange);
-  return seen >= 0 && seen >= place(told.changes.at(-1)?.id);
-}
-
-/** Whether everything that sends goes by the new rates; `told`: the record that they stand in. */
-async function untilWithin(stores: Stores, told: RunRecord): Promise<boolean> {
-  const giveUpAtMs = systemClock.monotonicMs() + ratePatienceMs(told);
-  for (;;) {
-    const tasks = (await stores.tasks.list(told.runId)).filter(({ status }) => isInAuthority(status));
-    const inForce = tasks.map(task => (task.seenRenewal === task.renewal ? task.granted : task.held));
-    const record = await stores.runs.read(told.runId);
-    // At the end of a pass the supervisor itself sends, and echoes what it has seen and by which rates it goes.
-    const echo = record?.status === 'verifying' ? record.supervisorEcho : undefined;
-    const heard = record?.status !== 'verifying' || isHeard(record, told);
-    if (echo) inForce.push(echo.rates);
-    const within = (rate: keyof RunRecord['rates']) =>
-      inForce.reduce((total, share) => total + share[rate], 0) <= told.rates[rate] * 1.001;
-    if (heard && within('writeUnitsPerSecond') && within('readUnitsPerSecond')) return true;
-    if (systemClock.monotonicMs() > giveUpAtMs) return false;
-    await systemClock.sleep(Math.max(LOOK_INTERVAL_MS, told.heartbeatMs / 8));
-  }
-}
-
-function change(what: OperatorChange['what'], detail: string): OperatorChange {
+export function operatorChange(what: OperatorChange['what'], detail: string): OperatorChange {
   return { id: randomUUID(), at: systemClock.nowIso(), by: operator(), what, detail };
 }

@@ -1,0 +1,20 @@
+import { defineCommand, type Handler, RUN_POSITIONAL } from '../cli/command.ts';
+import { operator } from '../session.ts';
+import { endTasks } from '../supervise/end-tasks.ts';
+
+export const cancel = defineCommand({
+  usage: 'cancel <run>',
+  describe: 'End a run for good and release the table; what was written stays',
+  positionals: RUN_POSITIONAL,
+  options: {},
+  examples: [['$0 cancel 20261124071218-1a2b3c', 'for good; what was written stays']],
+});
+
+/** `orchestrate cancel RUN`: as pause, and the run ends for good and releases the table. */
+export const handler: Handler<typeof cancel> = context => {
+  const message = `cancelled by ${operator()}`;
+  return endTasks(context, context.settings.run ?? '', 'cancel', () => ({
+    desired: 'stop',
+    stopReason: { kind: 'cancelled', message },
+  }));
+};

@@ -1,0 +1,17 @@
+import { defineCommand, type Handler, RUN_POSITIONAL } from '../cli/command.ts';
+import { endTasks } from '../supervise/end-tasks.ts';
+
+export const pause = defineCommand({
+  usage: 'pause <run>',
+  describe: 'Stop writing until someone resumes; returns when no task can write any more',
+  positionals: RUN_POSITIONAL,
+  options: {},
+  examples: [['$0 pause 20261124071218-1a2b3c', 'no task can write when it returns']],
+});
+
+/** `orchestrate pause RUN`: returns when no task has authority any more. */
+export const handler: Handler<typeof pause> = context =>
+  // Nothing undoes a cancel, also one that comes at the same moment.
+  endTasks(context, context.settings.run ?? '', 'pause', ({ stopReason }) =>
+    stopReason?.kind === 'cancelled' ? {} : { desired: 'pause' },
+  );

@@ -1,0 +1,92 @@
+// dist/orchestrate.mjs is one file that starts quickly. The front door (options, help, usage errors) is a module; the
+// program that runs a command follows it as a comment, packed, and is compiled when a command is run. Node reads and
+// parses the whole of a module before it runs a line of it. See docs/adr/0003-one-file-two-parts.md.
+import { appendFile } from 'node:fs/promises';
+import { builtinModules } from 'node:module';
+import { dirname, join } from 'node:path';
+import { brotliCompressSync, constants } from 'node:zlib';
+import { build } from 'esbuild';
+import { bundleSettings } from './bundle-settings.mjs';
+
+const MARKER = '\n//# The program, base64 of brotli: ';
+
+/** In the program, what `import.meta.url` is in a module. */
+const BUNDLE_URL = '__bundleUrl';
+
+/** @param {{ root: string, outfile: string, define: Record<string, string> }} options */
+export async function bundleOrchestrate({ root, outfile, define }) {
+  const settings = { ...bundleSettings, absWorkingDir: root };
+  const programFile = outfile.replace(/\.mjs$/, '.program.js');
+  const program = await build({
+    ...settings,
+    entryPoints: ['orchestrator/execute.ts'],
+    outfile: programFile,
+    write: false,
+    metafile: true,
+    format: 'iife',
+    globalName: 'program',
+    banner: { js: `(function (require, ${BUNDLE_URL}) {` },
+    footer: { js: 'return program;\n})' },
+    define: { ...define, 'import.meta.url': BUNDLE_URL },
+  });
+  const front = await build({
+    ...settings,
+    entryPoints: ['orchestrator/main.ts'],
+    outfile,
+    metafile: true,
+    banner: { js: '#!/usr/bin/env node' },
+    define,
+    minifyWhitespace: true,
+    plugins: [loadProgram, frontDoorOnly(root)],
+  });
+  const text = program.outputFiles.find(({ path }) => path.endsWith('.program.js'))?.contents;
+  if (!text) throw new Error('The program was not built.');
+  const packed = brotliCompressSync(text, { params: { [constants.BROTLI_PARAM_QUALITY]: 8 } });
+  await appendFile(outfile, `${MARKER}${packed.toString('base64')}\n`);
+  const legal = program.outputFiles.find(({ path }) => path.endsWith('.LEGAL.txt'));
+  if (legal) await appendFile(`${outfile}.LEGAL.txt`, legal.text);
+  return { program: program.metafile, front: front.metafile };
+}
+
+/** `import('./execute.ts')` unpacks the program and compiles it. */
+const loadProgram = {
+  name: 'load-program',
+  setup(build) {
+    build.onResolve({ filter: /^\.\/execute\.ts$/ }, () => ({ path: 'program', namespace: 'program' }));
+    build.onLoad({ filter: /.*/, namespace: 'program' }, () => ({
+      contents: `
+        // Not imported: a module's imports are loaded before it runs, and help needs none of these.
+        const { readFileSync } = process.getBuiltinModule('node:fs');
+        const { createRequire } = process.getBuiltinModule('node:module');
+        const { fileURLToPath } = process.getBuiltinModule('node:url');
+        const { Script } = process.getBuiltinModule('node:vm');
+        const { brotliDecompressSync } = process.getBuiltinModule('node:zlib');
+        const filename = fileURLToPath(import.meta.url);
+        const file = readFileSync(filename, 'latin1');
+        const packed = file.slice(file.lastIndexOf(${JSON.stringify(MARKER)}) + ${MARKER.length});
+        const source = brotliDecompressSync(Buffer.from(packed, 'base64')).toString();
+        const program = new Script(source, { filename: filename.replace(/mjs$/, 'program.js') });
+        export const { execute } = program.runInThisContext()(createRequire(import.meta.url), import.meta.url);`,
+      resolveDir: '/',
+    }));
+  },
+};
+
+/** Of a command's file only the definition is needed: what its handler imports is left out. */
+function frontDoorOnly(root) {
+  const builtins = new Set(builtinModules.flatMap(name => [name, `node:${name}`]));
+  const own = importer => importer.startsWith(root) && !importer.includes('/node_modules/');
+  return {
+    name: 'front-door-only',
+    setup(build) {
+      build.onResolve({ filter: /^(node:)?[a-z_/]+$/ }, ({ path }) =>
+        builtins.has(path) ? { path, external: true, sideEffects: false } : undefined,
+      );
+      build.onResolve({ filter: /^\.\.?\/.*\.tsx?$/ }, ({ path, importer }) =>
+        own(importer) ? { path: join(dirname(importer), path), sideEffects: false } : undefined,
+      );
+      // The help is ASCII: its width needs no tables of Unicode.
+      build.onResolve({ filter: /^string-width$/ }, () => ({ path: join(root, 'scripts/ascii-width.mjs') }));
+    },
+  };
+}
