@@ -1,7 +1,7 @@
 import type { Clock } from '../core/clock.ts';
 import type { UndoneRun } from '../core/records.ts';
 import { type LogSource, readLog } from '../core/undo/log-reader.ts';
-import type { UndoneMark } from '../core/undo/log-store.ts';
+import { isDealtWith, type UndoneMark } from '../core/undo/log-store.ts';
 import type { Removal } from './remove-stage.ts';
 import type { ItemOutcome } from './segment-counters.ts';
 import type { CheckpointRecords, SegmentWork } from './segment-work.ts';
@@ -68,7 +68,7 @@ export class UndoSegment implements CheckpointRecords {
       if (after !== undefined && chunk.name >= after) continue;
       await work.belowOpenPages(OPEN_CHUNKS, signal);
       const { undone } = chunk;
-      if (undone !== undefined) {
+      if (undone !== undefined && isDealtWith(undone, runId)) {
         // Of an earlier undo it is none of this one's; of an earlier launch of this one, it was not yet counted.
         const ended = undone.by === runId ? { ...undone.ended } : nothing();
         work.append(this.#page(work, chunk.name, ended, 0, true));

@@ -1,4 +1,10 @@
-import { addCounters, type RunRecord, type SegmentRecord, type SegmentStatus } from '../core/records.ts';
+import {
+  addCounters,
+  type Counters,
+  type RunRecord,
+  type SegmentRecord,
+  type SegmentStatus,
+} from '../core/records.ts';
 
 /** The counters of the whole run: what the segments did, and what repair and verification did. */
 export function totals(run: RunRecord, segments: readonly SegmentRecord[]) {
@@ -34,12 +40,22 @@ export function runFinished(run: RunRecord, segments: readonly SegmentRecord[], 
     launches,
     ...counted,
     missing: run.missing ?? null,
+    ...undoFields(run, counted),
     ...(run.diagnosis && { diagnosis: run.diagnosis }),
     ...(run.limit !== undefined && { limit: run.limit }),
     passes: run.pass,
     durationMs: Math.round(run.activeMs),
     consumed: { readCapacityUnits: round(readUnits), writeCapacityUnits: round(writeUnits) },
   };
+}
+
+/** What an undo's counters mean: see job/remove-stage.ts. */
+function undoFields(
+  { undoes, unknown }: RunRecord,
+  { updated, alreadySet }: Pick<Counters, 'updated' | 'alreadySet'>,
+) {
+  if (!undoes) return {};
+  return { undoes: undoes.runId, removed: updated, changed: alreadySet, unknown: unknown ?? null };
 }
 
 /** Half units are exact; what sums of estimates leave behind the comma is not information. */

@@ -33,6 +33,11 @@ export interface UndoneMark {
   readonly ended: Pick<Counters, 'updated' | 'alreadySet' | 'deleted' | 'quarantined'>;
 }
 
+/** Whether an undo may pass over a chunk: what another one had to leave in quarantine gets another try. */
+export function isDealtWith({ by, ended }: UndoneMark, undoRun: string): boolean {
+  return by === undoRun || ended.quarantined === 0;
+}
+
 export interface StoredOutcomes {
   readonly launchId: string;
   readonly data: Uint8Array;

@@ -14,4 +14,5 @@ export { report } from './report.ts';
 export { resume } from './resume.ts';
 export { run } from './run.ts';
 export { status } from './status.ts';
+export { undo } from './undo.ts';
 export { verify } from './verify.ts';

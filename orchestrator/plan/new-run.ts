@@ -40,7 +40,7 @@ export function newRun(
     ...provisionedUnits(facts),
     indexes: indexesWith(settings.attribute, facts.description).length,
     dryRun: settings.dryRun,
-    ...(!settings.dryRun && { undoLog: undoLogOf(write.rule, settings.value, at) }),
+    ...(!settings.dryRun && !settings.noUndoLog && { undoLog: undoLogOf(write.rule, settings, at) }),
     ...(settings.limit !== undefined && { limit: settings.limit }),
     spot: settings.spot,
     rates,
@@ -79,19 +79,20 @@ function itemSizeOf({ itemBytes, writeUnitsPerItem }: Forecast): Pick<RunRecord,
   return { itemSize: { bytes: Math.ceil(itemBytes), writeUnits: writeUnitsPerItem.total } };
 }
 
-/** A log of 35 days outlives the time that point-in-time recovery goes back. */
-const UNDO_DAYS = 35;
-
 /**
  * What the undo log holds beside the keys. One value for all items stands here alone.
- * @param value JSON; undefined where it is computed from each item
+ * `value` is JSON, and undefined where it is computed from each item.
  */
-function undoLogOf({ targets }: WriteRule, value: string | undefined, at: string): UndoLogRecord {
+function undoLogOf(
+  { targets }: WriteRule,
+  { value, undoDays }: { readonly value?: string; readonly undoDays: number },
+  at: string,
+): UndoLogRecord {
   return {
     targets: targets.map(name =>
       value === undefined ? { name } : constantTarget(name, parseJsonValue(value)),
     ),
-    expiresAt: Math.floor(Date.parse(at) / 1_000) + UNDO_DAYS * 86_400,
+    expiresAt: Math.floor(Date.parse(at) / 1_000) + undoDays * 86_400,
   };
 }
 

@@ -124,10 +124,13 @@ export async function prepare(session: PlanningSession): Promise<Prepared> {
 }
 
 /** The size of a task, where the definition says it, and whether it can be used. */
-async function lookAtFleet({
+export async function lookAtFleet({
   fleet,
   surroundings: { taskDefinition, container },
-}: PlanningSession): Promise<{ readonly finding: Finding; readonly taskSize: TaskSize | undefined }> {
+}: Pick<PlanningSession, 'fleet' | 'surroundings'>): Promise<{
+  readonly finding: Finding;
+  readonly taskSize: TaskSize | undefined;
+}> {
   try {
     const definition = await fleet.describeTaskDefinition();
     const names = definition?.containerDefinitions?.map(({ name }) => name) ?? [];

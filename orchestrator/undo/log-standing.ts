@@ -7,7 +7,7 @@ import type { RateControl } from '../../core/rate/rate-control.ts';
 import { retryUntilAnswered } from '../../core/retry-until-answered.ts';
 import { readTargetsInput, type Standing, standingOf } from '../../core/undo/item-removal.ts';
 import { identityOf, type LoggedValue, type LogSource, readLog } from '../../core/undo/log-reader.ts';
-import { supervisorLogSegment } from '../../core/undo/log-store.ts';
+import { isDealtWith, supervisorLogSegment } from '../../core/undo/log-store.ts';
 
 /** Segments of the log read at the same time. */
 const CONCURRENCY = 8;
@@ -117,7 +117,9 @@ class Findings {
 async function readSegment(segment: number, request: LogStandingRequest, found: Findings): Promise<void> {
   for await (const { set, unknown, undone } of readLog(request.source, segment)) {
     request.signal.throwIfAborted();
-    if (undone !== undefined && undone.by !== request.undoRun) continue;
+    // What another undo has brought to an end is none of this one's.
+    if (undone !== undefined && undone.by !== request.undoRun && isDealtWith(undone, request.undoRun))
+      continue;
     const values = [
       ...set.map(value => ({ value, known: true })),
       ...unknown.map(value => ({ value, known: false })),
