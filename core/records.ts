@@ -270,6 +270,8 @@ export interface RunRecord {
   readonly sweep: number;
   readonly createdAt: string;
   readonly createdBy: string;
+  /** Version of the orchestrator that began the run; absent in a record of one that did not say. */
+  readonly toolVersion?: string;
   readonly finishedAt?: string;
   /** What DynamoDB said of the table at the start: up to six hours old by then, and 0 does not mean empty. */
   readonly tableSize?: { readonly items: number; readonly bytes: number };

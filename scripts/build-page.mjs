@@ -7,11 +7,18 @@ const root = fileURLToPath(new URL('..', import.meta.url));
 
 /** @returns {Promise<{ script: string, style: string }>} */
 export async function buildPage() {
+  const { script, style } = await buildPageParts();
+  return { script, style };
+}
+
+/** The same, with what it is made of. */
+export async function buildPageParts() {
   const shared = {
     absWorkingDir: root,
     bundle: true,
     minify: true,
     write: false,
+    metafile: true,
     target: ['chrome110', 'firefox115', 'safari16'],
     // Licences travel with the code.
     legalComments: 'inline',
@@ -35,7 +42,7 @@ export async function buildPage() {
       },
     }),
   ]);
-  return { script: textOf(script), style: textOf(style) };
+  return { script: textOf(script), style: textOf(style), metafiles: [script.metafile, style.metafile] };
 }
 
 function textOf({ outputFiles: [file] }) {

@@ -14,5 +14,6 @@ export { report } from './report.ts';
 export { resume } from './resume.ts';
 export { run } from './run.ts';
 export { status } from './status.ts';
+export { templates } from './templates.ts';
 export { undo } from './undo.ts';
 export { verify } from './verify.ts';

@@ -4,6 +4,7 @@ import { heartbeatPace } from '../../core/control-pace.ts';
 import { NO_COUNTERS, type RunForecast, type RunRecord, type UndoLogRecord } from '../../core/records.ts';
 import type { NewRun } from '../../core/run-store.ts';
 import { constantTarget } from '../../core/undo/item-removal.ts';
+import { VERSION } from '../../core/version.ts';
 import type { WriteRule } from '../../core/write-rule.ts';
 import { indexesWith, type TableFacts } from '../checks/table.ts';
 import { operator, type PlanningSession } from '../session.ts';
@@ -61,6 +62,7 @@ export function newRun(
     sweep: 1,
     createdAt: at,
     createdBy: operator(),
+    toolVersion: VERSION,
     ...(tableSize && { tableSize }),
     ...itemSizeOf(plan.forecast),
     ...forecastOf(plan.forecast),

@@ -63,6 +63,7 @@ function optionsOf(record: RunRecord, { run, tasks, counters }: Snapshot): Evide
   const took = run.finishedAt ? Date.parse(run.finishedAt) - Date.parse(run.createdAt) : undefined;
   const all: readonly (readonly [string, string | undefined])[] = [
     ['Run', run.runId],
+    ['Fleetfill', record.toolVersion],
     ['Table', run.table],
     ['Table ARN', run.tableArn],
     ['Account and Region', `${run.account}, ${run.region}`],

@@ -1,10 +1,16 @@
 import { readFile } from 'node:fs/promises';
+import { brotliDecompressSync } from 'node:zlib';
 import { expect, test } from 'vitest';
+
+/** The program behind the front door, which is packed [docs/adr/0003-one-file-two-parts.md]. */
+const PACKED = /^\/\/# The program, base64 of brotli: (?<packed>\S+)$/m;
 
 /** Sources of a bundle, from the comment that esbuild puts above each of them. */
 async function sourcesOf(bundle: string): Promise<string[]> {
-  const text = await readFile(`dist/${bundle}`, 'utf8');
-  return [...text.matchAll(/^\/\/ (?<source>\S+\.tsx?)$/gm)].map(({ groups }) => groups?.['source'] ?? '');
+  const file = await readFile(`dist/${bundle}`, 'utf8');
+  const packed = PACKED.exec(file)?.groups?.['packed'];
+  const text = packed === undefined ? file : brotliDecompressSync(Buffer.from(packed, 'base64')).toString();
+  return [...text.matchAll(/^ *\/\/ (?<source>\S+\.tsx?)$/gm)].map(({ groups }) => groups?.['source'] ?? '');
 }
 
 test('fault injection is in no bundle, and the local stack is not in the worker', async () => {

@@ -1,0 +1,54 @@
+import { mkdir, readFile, writeFile } from 'node:fs/promises';
+import { join, resolve } from 'node:path';
+import { ConfigurationError, describeError } from '../../core/errors.ts';
+import { defineCommand, type Handler } from '../cli/command.ts';
+import { EXIT } from '../cli/exit-codes.ts';
+
+/** By file name; put in by scripts/build.mjs from infra/, since the bundle has to run alone. */
+declare const FLEETFILL_TEMPLATES: Readonly<Record<string, string>>;
+
+export const templates = defineCommand({
+  usage: 'templates <directory>',
+  describe: 'Write out the CloudFormation templates of fleet, network, repository and table',
+  positionals: { directory: 'Folder to write them to; it is made if it is not there' },
+  options: {},
+  examples: [['$0 templates ./infra', 'then: aws cloudformation deploy --template-file infra/fleet.yaml …']],
+});
+
+/**
+ * `orchestrate templates DIR`: the templates that belong to this version. A file that is there with another content
+ * is somebody's work, so then none is written.
+ */
+export const handler: Handler<typeof templates> = async ({ settings, output }) => {
+  const directory = resolve(settings.directory ?? '.');
+  const files = Object.entries(FLEETFILL_TEMPLATES).map(([name, text]) => ({
+    path: join(directory, name),
+    text,
+  }));
+  try {
+    await mkdir(directory, { recursive: true });
+    const present = await Promise.all(files.map(({ path }) => readIfThere(path)));
+    const others = files.filter(({ text }, index) => present[index] !== undefined && present[index] !== text);
+    if (others.length > 0) {
+      throw new ConfigurationError(
+        `${others.map(({ path }) => path).join(' and ')} would be overwritten, and what is there differs. Nothing was written. Move it away, or name another folder.`,
+      );
+    }
+    for (const { path, text } of files) await writeFile(path, text);
+  } catch (cause) {
+    if (cause instanceof ConfigurationError) throw cause;
+    throw new ConfigurationError(`The templates cannot be written: ${describeError(cause)}`, { cause });
+  }
+  output.print(files.map(({ path }) => path).join('\n'));
+  output.event('templates.written', { directory, files: Object.keys(FLEETFILL_TEMPLATES) });
+  return EXIT.ok;
+};
+
+async function readIfThere(path: string): Promise<string | undefined> {
+  try {
+    return await readFile(path, 'utf8');
+  } catch (error) {
+    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return undefined;
+    throw error;
+  }
+}

@@ -1,0 +1,39 @@
+// Writes dist/sbom.cdx.json: what the two bundles are made of, as CycloneDX, from `npm sbom` and from what esbuild put
+// into them. Ends with 1 when a bundle holds something that the lockfile does not know.
+import { execFileSync } from 'node:child_process';
+import { readFileSync, writeFileSync } from 'node:fs';
+
+const inside = JSON.parse(readFileSync('dist/third-party.json', 'utf8'));
+const wanted = new Set(
+  Object.values(inside).flatMap(list => list.map(({ name, version }) => `${name}@${version}`)),
+);
+const sbom = JSON.parse(
+  execFileSync('npm', ['sbom', '--sbom-format', 'cyclonedx', '--sbom-type', 'application'], {
+    encoding: 'utf8',
+    maxBuffer: 64 * 1024 * 1024,
+  }),
+);
+const { name, version } = JSON.parse(readFileSync('package.json', 'utf8'));
+const self = `${name}@${version}`;
+sbom.components = sbom.components
+  .filter(component => wanted.has(`${component.name}@${component.version}`))
+  // The same package at two places of node_modules is one.
+  .filter((component, index, all) => all.findIndex(({ purl }) => purl === component.purl) === index)
+  // All of it is shipped, whatever package.json says it is for.
+  .map(component => ({ ...component, scope: 'required' }));
+const known = new Set(sbom.components.map(component => `${component.name}@${component.version}`));
+const unknown = [...wanted].filter(one => !known.has(one));
+if (unknown.length > 0) {
+  console.error(`Not in the lockfile: ${unknown.join(', ')}`);
+  process.exit(1);
+}
+const refs = new Set([self, ...sbom.components.map(component => component['bom-ref'])]);
+sbom.dependencies = [
+  { ref: self, dependsOn: [...refs].filter(ref => ref !== self) },
+  ...sbom.dependencies
+    .filter(({ ref }) => ref !== self && refs.has(ref))
+    .map(({ ref, dependsOn = [] }) => ({ ref, dependsOn: dependsOn.filter(other => refs.has(other)) })),
+];
+sbom.metadata.component.name = name;
+writeFileSync('dist/sbom.cdx.json', `${JSON.stringify(sbom, null, 2)}\n`);
+console.log(`${sbom.components.length} packages in dist/sbom.cdx.json`);
