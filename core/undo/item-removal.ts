@@ -7,6 +7,14 @@ import { type AttributeMap, decodeAttributeValue, encodeAttributeMap } from '../
 import type { KeySchema, TargetRecord, UndoLogRecord } from '../records.ts';
 import type { LogLayout, LogTarget } from './chunk.ts';
 
+/** DynamoDB deletes what has expired item by item within about two days; an undo must not lose its log while it reads. */
+const LEAST_LIFE_MS = 48 * 3_600_000;
+
+/** The last moment at which a run with this log can be undone, ISO 8601. */
+export function undoableUntil({ expiresAt }: Pick<UndoLogRecord, 'expiresAt'>): string {
+  return new Date(expiresAt * 1_000 - LEAST_LIFE_MS).toISOString();
+}
+
 /** What an undo needs to know of a table. */
 export interface RemovalTable {
   readonly table: string;

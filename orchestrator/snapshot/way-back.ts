@@ -8,16 +8,16 @@ export interface WayBack {
 
 /** How to see, or have again, what the table held before the run. */
 export function wayBackOf(run: RunFacts): WayBack {
-  const { table, attribute, value, createdAt, region, undoLog, undoes, runId } = run;
+  const { table, attribute, value, createdAt, region, undoableUntil, undoes, runId } = run;
   return {
     paragraphs: [
       `No other attribute was touched and no item was removed, so for most purposes there is nothing to go back to: code that does not know "${attribute}" ignores it.`,
       ...(undoes
-        ? [`This run is an undo: it removed what run ${undoes.runId} had set. A new run sets it again.`]
+        ? [`This run is an undo: it removed what run ${undoes} had set. A new run sets it again.`]
         : []),
-      ...(undoLog
+      ...(undoableUntil
         ? [
-            `orchestrate undo ${runId} removes what this run wrote and nobody has changed since, until ${undoableUntil(undoLog)}. With --dry-run it counts and writes nothing.`,
+            `orchestrate undo ${runId} removes what this run wrote and nobody has changed since, until ${undoableUntil}. With --dry-run it counts and writes nothing.`,
           ]
         : []),
       `Point-in-time recovery restores the table as it was at ${createdAt}, the second in which this run began, always into a new table. Writes that the application made since are not in it; compare, and copy back only what you mean to.`,
@@ -30,11 +30,6 @@ export function wayBackOf(run: RunFacts): WayBack {
       `Never REMOVE "${attribute}" where it is ${value}: the application may have written the same value itself, on items of its own, ` +
       'and nothing in an item says who did.',
   };
-}
-
-/** An undo is refused in the last 48 hours of its log. */
-function undoableUntil({ expiresAt }: { readonly expiresAt: number }): string {
-  return new Date(expiresAt * 1_000 - 48 * 3_600_000).toISOString();
 }
 
 /** A table's name has at most 255 characters [API reference, CreateTable]. */

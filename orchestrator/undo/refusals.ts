@@ -1,9 +1,7 @@
 import { PreflightError, TableLockedError } from '../../core/errors.ts';
 import { isFinished, type RunRecord, type RunStatus, type UndoLogRecord } from '../../core/records.ts';
+import { undoableUntil } from '../../core/undo/item-removal.ts';
 import { nextCommand } from '../cli/next-command.ts';
-
-/** DynamoDB deletes what has expired within a few days; an undo must not lose its log while it reads it. */
-const LEAST_LIFE_MS = 48 * 3_600_000;
 
 /** An undo that ended so has dealt with every value of the log; what it left is named. */
 const BROUGHT_TO_AN_END: ReadonlySet<RunStatus> = new Set(['verified', 'quarantined', 'incomplete']);
@@ -46,7 +44,7 @@ export function requireUndoable(run: RunRecord, others: readonly RunRecord[], no
 
 function refuseExpired(run: RunRecord, { expiresAt }: UndoLogRecord, nowMs: number): void {
   const expiresAtMs = expiresAt * 1_000;
-  if (nowMs < expiresAtMs - LEAST_LIFE_MS) return;
+  if (nowMs < Date.parse(undoableUntil({ expiresAt }))) return;
   const at = new Date(expiresAtMs).toISOString();
   throw new PreflightError(
     nowMs < expiresAtMs
