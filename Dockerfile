@@ -4,10 +4,10 @@
 #     --tag "$REPOSITORY_URI:$(git rev-parse --short=12 HEAD)" --push .
 #
 # The base is pinned to an exact version of the current LTS line. A tag can be moved; to pin what it points at as well,
-# look the digest up once and write it behind the tag (node:24.21.0-trixie-slim@sha256:…):
+# look the digest up once and write it behind the tag (node:26.10.0-trixie-slim@sha256:…):
 #
-#   docker buildx imagetools inspect node:24.21.0-trixie-slim --format '{{.Manifest.Digest}}'
-ARG NODE_IMAGE=node:24.21.0-trixie-slim
+#   docker buildx imagetools inspect node:26.10.0-trixie-slim --format '{{.Manifest.Digest}}'
+ARG NODE_IMAGE=node:26.10.0-trixie-slim
 
 # Bundles are JavaScript and the same on every architecture, so they are built on that of the builder, and the stage
 # below runs nothing: an image for ARM is built on any machine without emulation.
@@ -27,7 +27,7 @@ LABEL org.opencontainers.image.title="fleetfill" \
       org.opencontainers.image.licenses="MIT" \
       org.opencontainers.image.version="${VERSION}" \
       org.opencontainers.image.revision="${REVISION}" \
-      org.opencontainers.image.base.name="docker.io/library/node:24.21.0-trixie-slim"
+      org.opencontainers.image.base.name="docker.io/library/node:26.10.0-trixie-slim"
 ENV NODE_ENV=production
 WORKDIR /app
 # Owned by root and not writable by the user below. The .LEGAL.txt beside each bundle holds its licences.

@@ -21,6 +21,10 @@ export const SEGMENTS_AT_A_TIME = 2;
 /** Beyond this a heartbeat would come every 100 s, and a dead task would be missed for minutes. */
 export const MOST_TASKS = 10_000;
 
+/** A launch's record without its segments, and what each of them adds: a number of up to seven digits in a list. */
+const TASK_RECORD_BYTES = 700;
+const BYTES_PER_SEGMENT_NAMED = 6;
+
 const HEARTBEAT_MS = 2_000;
 const AUTHORITY_PER_HEARTBEAT = 2.5;
 const CHECKPOINT_INTERVAL_MS = 1_000;
@@ -32,9 +36,16 @@ const LONGEST_RENEWAL_INTERVAL_MS = 60_000;
 /** A task has 25 s from SIGTERM to its end; its last writes are spread over at most this part of it. */
 const LONGEST_FAREWELL_MS = 8_000;
 
-/** How often each of so many tasks sends a heartbeat, and how long one lasts. */
-export function heartbeatPace(tasks: number): { heartbeatMs: number; authorityMs: number } {
-  const heartbeatMs = Math.max(HEARTBEAT_MS, (tasks / HEARTBEATS_PER_SECOND) * 1_000);
+/**
+ * How often each of so many tasks sends a heartbeat, and how long one lasts. A write costs a unit for each KB begun of
+ * the record, and the record of a launch names its segments.
+ */
+export function heartbeatPace(
+  tasks: number,
+  segmentsPerTask = 1,
+): { heartbeatMs: number; authorityMs: number } {
+  const units = Math.ceil((TASK_RECORD_BYTES + segmentsPerTask * BYTES_PER_SEGMENT_NAMED) / 1_024);
+  const heartbeatMs = Math.max(HEARTBEAT_MS, ((tasks * units) / HEARTBEATS_PER_SECOND) * 1_000);
   return { heartbeatMs, authorityMs: heartbeatMs * AUTHORITY_PER_HEARTBEAT };
 }
 
@@ -57,6 +68,6 @@ export function farewellMs(tasks: number): number {
 }
 
 /** How long the supervisor waits between two looks at the tasks: their records change no faster than they beat. */
-export function turnMs(tasks: number): number {
-  return Math.max(1_000, heartbeatPace(tasks).heartbeatMs / 4);
+export function turnMs(heartbeatMs: number): number {
+  return Math.max(1_000, heartbeatMs / 4);
 }

@@ -36,10 +36,15 @@ export class NotConfirmedError extends FleetfillError {
 /** Another unfinished run holds the table. */
 export class TableLockedError extends FleetfillError {
   readonly holder: string;
+  /** The holder's control table, its starter and its start, where that is another control table. */
+  readonly elsewhere:
+    | { readonly controlTable: string; readonly holder: string; readonly at: string }
+    | undefined;
 
-  constructor(holder: string, message: string) {
+  constructor(holder: string, message: string, elsewhere?: TableLockedError['elsewhere']) {
     super('TableLocked', message);
     this.holder = holder;
+    this.elsewhere = elsewhere;
   }
 }
 

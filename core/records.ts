@@ -151,6 +151,8 @@ export interface PriceList {
   >;
   /** A custom metric costs by the hour in which it reported. */
   readonly perMetricMonth: number;
+  /** Absent in the record of a run that was begun before it was counted. */
+  readonly perPublicIpv4Hour?: number | undefined;
 }
 
 /** 1,024 CPU units are one vCPU. */
@@ -158,6 +160,8 @@ export interface TaskSize {
   readonly cpuUnits: number;
   readonly memoryMiB: number;
   readonly architecture: 'X86_64' | 'ARM64';
+  /** A task with a public IPv4 address pays for it by the hour. */
+  readonly publicIpv4?: boolean;
 }
 
 /** What the plan expected of a run, to be held against what it took. */
@@ -263,6 +267,8 @@ export interface RunRecord {
   readonly authorityMs: number;
   readonly namespace: string;
   readonly controlTable: string;
+  /** The run holds the table in the lock table of the account too: see lock-store.ts. */
+  readonly accountLock?: boolean;
 
   /** Counts sweeps and repairs: each is followed by a verification. */
   readonly pass: number;
@@ -486,18 +492,16 @@ export const SEGMENT_TRANSITIONS: Readonly<Record<SegmentStatus, Partial<Record<
   pending: { assigned: 'the supervisor gave it to a launch', failed: 'too many launches without progress' },
   assigned: {
     running: 'the launch that owns it claimed it',
-    pending: 'the launch gave it up',
-    assigned: 'the supervisor took it from a launch that has no authority any more',
+    pending: 'the launch gave it up, or the supervisor took it back from one without authority',
     failed: 'too many launches without progress',
   },
   running: {
     complete: 'the last page has settled, and so has every page before it',
-    pending: 'the launch gave it up',
-    assigned: 'the supervisor took it from a launch that has no authority any more',
+    pending: 'the launch gave it up, or the supervisor took it back from one without authority',
     failed: 'too many launches without progress',
   },
-  complete: { pending: 'another pass began' },
-  failed: { pending: 'someone resumed the run' },
+  complete: { assigned: 'another pass began' },
+  failed: { pending: 'someone resumed the run', assigned: 'another pass began' },
 };
 
 /** DynamoDB's upper bound for TotalSegments [Scan API reference]. */
@@ -527,6 +531,8 @@ export interface SegmentRecord {
   readonly itemSize?: ItemSize;
   /** Launches in a row that ended without moving the checkpoint. */
   readonly attempts: number;
+  /** When the next launch may have it, after one that made no progress; for pacing alone, by the wall clock. */
+  readonly retryAt?: string;
   readonly progressAt?: string;
   readonly completedAt?: string;
   readonly reason?: string;

@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import type { ControlItem, ControlTable } from './control-table.ts';
 import { FleetfillError, RunCancelledError, SupersededError, TableLockedError } from './errors.ts';
+import type { LockStore, TableLock } from './lock-store.ts';
 import { fromItem, toItem } from './record-item.ts';
 import {
   isFinished,
@@ -70,34 +71,92 @@ export interface Supervision {
  */
 export class RunStore {
   readonly #table: ControlTable;
+  readonly #locks: LockStore | undefined;
 
-  constructor(table: ControlTable) {
+  /** `locks`: of all control tables of the account; without them each control table locks for itself. */
+  constructor(table: ControlTable, locks?: LockStore) {
     this.#table = table;
+    this.#locks = locks;
   }
 
   /**
-   * Takes the table's lock and creates the run, with epoch 1 for its creator.
+   * Takes the table's locks and creates the run, with epoch 1 for its creator. A dry run writes nothing to the table and
+   * takes no lock of the account.
+   * @param override a run that holds the table from a control table that is gone: whoever types it says that it has ended
    * @throws TableLockedError when an unfinished run holds the table.
    */
-  async create(run: NewRun): Promise<RunRecord> {
-    const record: RunRecord = { ...run, version: 1, epoch: 1, supervisorWrite: randomUUID() };
+  async create(run: NewRun, override?: string): Promise<RunRecord> {
+    const account = run.dryRun ? 'unavailable' : await this.#accountLock(run.tableArn, override, true);
+    const record: RunRecord = {
+      ...run,
+      ...(account !== 'unavailable' && { accountLock: true }),
+      version: 1,
+      epoch: 1,
+      supervisorWrite: randomUUID(),
+    };
     const lock = { run: lockRun(run), item: LOCK_ITEM };
     const held = await this.#table.get(lock);
     const released = held && (await this.#isReleased(held)) ? String(held['holder']) : '';
-    const taken = await this.#table.transact([
-      this.#table.conditionalPut({ ...lock, holder: run.runId, at: run.createdAt }, [LOCK_IS_FREE], {
-        released,
-      }),
-      this.#table.conditionalPut(toItem(record, RUN_ITEM), [NEW]),
-    ]);
+    let taken: boolean;
+    try {
+      taken = await this.#table.transact([
+        this.#table.conditionalPut({ ...lock, holder: run.runId, at: run.createdAt }, [LOCK_IS_FREE], {
+          released,
+        }),
+        this.#table.conditionalPut(toItem(record, RUN_ITEM), [NEW]),
+        ...(this.#locks && account !== 'unavailable'
+          ? [this.#locks.take(accountLockOf(run), account.released)]
+          : []),
+      ]);
+    } catch (error) {
+      if (!this.#locks || account === 'unavailable') throw error;
+      // May read locks and not write them: from now on there is no lock table for this process.
+      this.#locks.unavailable(error);
+      return new RunStore(this.#table).create(run);
+    }
     if (taken) return record;
     const now = await this.#table.get(lock);
     const holder = now ? String(now['holder']) : undefined;
     if (holder === run.runId) return this.readAsSupervisor({ runId: run.runId, epoch: record.epoch });
-    if (holder === undefined) return this.create(run);
+    if (holder === undefined) return this.create(run, override);
     const retryOf = now?.['retryOf'];
     const what = describeHolder({ holder, ...(retryOf !== undefined && { retryOf: String(retryOf) }) });
     throw new TableLockedError(holder, `${what} holds the table ${run.table}.`);
+  }
+
+  /** @throws TableLockedError when an unfinished run of another control table holds this table. */
+  async assertFreeElsewhere(tableArn: string, override?: string): Promise<void> {
+    try {
+      await this.#accountLock(tableArn, override, false);
+    } catch (error) {
+      // The control table's own runs are the business of its own lock.
+      if (error instanceof TableLockedError && error.elsewhere === undefined) return;
+      throw error;
+    }
+  }
+
+  /**
+   * The account's lock of a table as it may be taken: free, or held by the run `released`.
+   * @throws TableLockedError when an unfinished run of another control table holds it.
+   */
+  async #accountLock(
+    tableArn: string,
+    override: string | undefined,
+    create: boolean,
+  ): Promise<{ readonly released: string } | 'unavailable'> {
+    if (!this.#locks) return 'unavailable';
+    const lock = await (create ? this.#locks.readOrCreate(tableArn) : this.#locks.read(tableArn));
+    if (lock === 'unavailable') return lock;
+    if (lock === undefined) return { released: '' };
+    const { runId, controlTable, holder, at } = lock;
+    const own = controlTable === this.#table.name;
+    // A run of this control table can be resumed and cancelled here: there is nothing to override.
+    if ((!own && runId === override) || (await this.#locks.hasEnded(lock))) return { released: runId };
+    throw new TableLockedError(
+      runId,
+      `The unfinished run ${runId} of the control table ${controlTable} holds the table ${tableArn}.`,
+      own ? undefined : { controlTable, holder, at },
+    );
   }
 
   async read(run: string): Promise<RunRecord | undefined> {
@@ -282,19 +341,25 @@ export class RunStore {
   /** The end and the lock's release are one: no crash between them can leave the table locked. */
   async #finish(old: RunRecord, next: RunRecord): Promise<RunRecord | undefined> {
     const record = { ...next, version: old.version + 1 };
+    // A lock that is not this run's any more is not its to release, and must not keep it from ending.
+    const lock = await this.#table.get({ run: lockRun(old), item: LOCK_ITEM });
+    const account = old.accountLock ? await this.#locks?.read(old.tableArn) : undefined;
+    const ofAccount = account !== undefined && account !== 'unavailable' && account.runId === old.runId;
     const finished = await this.#table.transact([
       this.#table.conditionalPut(toItem(record, RUN_ITEM), [SAME_VERSION, SAME_EPOCH], {
         version: old.version,
         epoch: old.epoch,
       }),
-      this.#table.conditionalDelete({ run: lockRun(old), item: LOCK_ITEM }, [LOCK_IS_MINE], {
-        holder: old.runId,
-      }),
+      ...(lock?.['holder'] === old.runId
+        ? [
+            this.#table.conditionalDelete({ run: lockRun(old), item: LOCK_ITEM }, [LOCK_IS_MINE], {
+              holder: old.runId,
+            }),
+          ]
+        : []),
+      ...(this.#locks && ofAccount ? [this.#locks.free(old.tableArn, old.runId)] : []),
     ]);
-    if (finished) return record;
-    // A lock that is not this run's any more is not its to release, and must not keep it from ending.
-    const lock = await this.#table.get({ run: lockRun(old), item: LOCK_ITEM });
-    return lock?.['holder'] === old.runId ? undefined : this.#replace(old, next, [SAME_EPOCH]);
+    return finished ? record : undefined;
   }
 
   async #isReleased(lock: ControlItem): Promise<boolean> {
@@ -315,6 +380,10 @@ function withChange(changes: readonly OperatorChange[], change: OperatorChange):
   const kept = { ...change, detail: change.detail.slice(0, MOST_DETAIL) };
   const [start, ...later] = [...changes, kept];
   return start ? [start, ...later.slice(-MOST_CHANGES)] : [kept];
+}
+
+function accountLockOf({ tableArn, runId, controlTable, createdBy, createdAt }: NewRun): TableLock {
+  return { table: tableArn, runId, controlTable, holder: createdBy, at: createdAt };
 }
 
 function describeHolder(lock: { holder: string; retryOf?: string } | undefined): string {

@@ -14,7 +14,10 @@ const CLAIMABLE = '#status IN (:assigned, :running)';
 const RUNNING = '#status = :running';
 const LATER_SEQUENCE = '#sequence < :sequence';
 const SAME_SEQUENCE = '#sequence = :sequence';
-const ENDED = '#status IN (:complete, :failed)';
+const FAILED = '#status = :failed';
+
+/** What a record says of its pass alone. */
+const OF_A_PASS = ['completedAt', 'reason', 'progressedBy', 'lastEvaluatedKey'];
 
 const STATUSES = {
   pending: 'pending',
@@ -68,6 +71,11 @@ export class SegmentStore {
     return (await this.#table.query(run, SEGMENT_PREFIX)).map(fromItem<SegmentRecord>);
   }
 
+  /** The records of the first segments from `from` to `to`, in order; as many as one short page holds. */
+  async page(run: string, from: number, to: number): Promise<SegmentRecord[]> {
+    return (await this.#table.page(run, segmentItem(from), segmentItem(to))).map(fromItem<SegmentRecord>);
+  }
+
   async read(run: string, segment: number): Promise<SegmentRecord | undefined> {
     const item = await this.#table.get({ run, item: segmentItem(segment) });
     return item && fromItem<SegmentRecord>(item);
@@ -92,16 +100,49 @@ export class SegmentStore {
 
   /**
    * Gives a segment to a launch, on condition that its owner is still the one that was seen, which the caller
-   * knows to be without authority. `attempts`: launches in a row that ended without progress, so far.
+   * knows to be without authority. One of an earlier pass begins afresh.
    */
-  async assign(seen: SegmentRecord, owner: SegmentOwner, attempts: number): Promise<boolean> {
+  async assign(seen: SegmentRecord, owner: SegmentOwner): Promise<boolean> {
+    const afresh = seen.pass < owner.pass;
     const outcome = await this.#table.update(
       this.#key(owner),
-      { set: { status: 'assigned', launch: owner.launchId, attempts } },
-      [SAME_PASS, NOT_COMPLETE, seen.launchId === undefined ? NO_OWNER : OWNER_UNCHANGED],
-      { ...STATUSES, pass: owner.pass, owner: seen.launchId },
+      {
+        set: {
+          status: 'assigned',
+          launch: owner.launchId,
+          ...(afresh && { pass: owner.pass, attempts: 0 }),
+        },
+        remove: ['retryAt', ...(afresh ? OF_A_PASS : [])],
+      },
+      [
+        SAME_PASS,
+        ...(afresh ? [] : [NOT_COMPLETE]),
+        seen.launchId === undefined ? NO_OWNER : OWNER_UNCHANGED,
+      ],
+      { ...STATUSES, pass: seen.pass, owner: seen.launchId },
     );
     return isMine(outcome, owner);
+  }
+
+  /**
+   * Takes a segment back from a launch that the caller knows to be without authority, and records how many launches in
+   * a row made no progress with it and when the next one may have it.
+   * @returns the record as it is then, whether or not it was as it was seen
+   */
+  async takeBack(
+    seen: SegmentRecord,
+    { attempts, retryAt }: Pick<SegmentRecord, 'attempts' | 'retryAt'>,
+  ): Promise<SegmentRecord | undefined> {
+    const outcome = await this.#table.update(
+      { run: seen.runId, item: segmentItem(seen.segment) },
+      {
+        set: { status: 'pending', attempts, retryAt },
+        remove: ['launch', ...(retryAt === undefined ? ['retryAt'] : [])],
+      },
+      [SAME_PASS, NOT_COMPLETE, SAME_SEQUENCE, OWNER_UNCHANGED],
+      { ...STATUSES, pass: seen.pass, sequence: seen.sequence, owner: seen.launchId },
+    );
+    return standing(outcome);
   }
 
   /**
@@ -139,28 +180,29 @@ export class SegmentStore {
     );
   }
 
-  /** Too many launches in a row made no progress with it. */
-  async fail(seen: SegmentRecord, attempts: number, reason: string): Promise<void> {
-    await this.#table.update(
+  /**
+   * Too many launches in a row made no progress with it.
+   * @returns the record as it is then, whether or not it was as it was seen
+   */
+  async fail(seen: SegmentRecord, attempts: number, reason: string): Promise<SegmentRecord | undefined> {
+    const outcome = await this.#table.update(
       { run: seen.runId, item: segmentItem(seen.segment) },
       { set: { status: 'failed', reason, attempts }, remove: ['launch'] },
       [SAME_PASS, NOT_COMPLETE, SAME_SEQUENCE, seen.launchId === undefined ? NO_OWNER : OWNER_UNCHANGED],
       { ...STATUSES, pass: seen.pass, sequence: seen.sequence, owner: seen.launchId },
     );
+    return standing(outcome);
   }
 
-  /** Opens an ended segment again: a complete one for the next pass, a failed one for a resumed run. */
-  async reopen(seen: SegmentRecord, pass: number): Promise<void> {
-    const afresh = pass === seen.pass ? [] : ['lastEvaluatedKey'];
-    await this.#table.update(
+  /** Opens a failed segment again, for a resumed run: where its last launch left it, and with all of its attempts. */
+  async reopen(seen: SegmentRecord): Promise<SegmentRecord | undefined> {
+    const outcome = await this.#table.update(
       { run: seen.runId, item: segmentItem(seen.segment) },
-      {
-        set: { status: 'pending', pass, attempts: 0 },
-        remove: ['launch', 'completedAt', 'reason', 'progressedBy', ...afresh],
-      },
-      [SAME_PASS, ENDED],
+      { set: { status: 'pending', attempts: 0 }, remove: ['launch', 'reason', 'progressedBy', 'retryAt'] },
+      [SAME_PASS, FAILED],
       { ...STATUSES, pass: seen.pass },
     );
+    return standing(outcome);
   }
 
   async #advance(owner: SegmentOwner, checkpoint: Checkpoint, end: Record<string, unknown>): Promise<void> {
@@ -195,6 +237,11 @@ export class SegmentStore {
   #key({ runId: run, segment }: SegmentOwner) {
     return { run, item: segmentItem(segment) };
   }
+}
+
+function standing(outcome: Outcome): SegmentRecord | undefined {
+  const item = outcome.refused ? outcome.existing : outcome.item;
+  return item && fromItem<SegmentRecord>(item);
 }
 
 function isMine(outcome: Outcome, owner: SegmentOwner): boolean {

@@ -4,12 +4,19 @@ import { createControlTableClient, createDataPlaneClient, createMetricsClient } 
 import { type Clock, systemClock } from '../core/clock.ts';
 import { ControlTable, type ControlTableClient } from '../core/control-table.ts';
 import { ConfigurationError, describeError, FleetfillError, PreflightError } from '../core/errors.ts';
+import { LOCK_TABLE, LockStore } from '../core/lock-store.ts';
 import { MetricsPublisher } from '../core/metrics-publisher.ts';
 import type { RunRecord } from '../core/records.ts';
 import type { CommandContext } from './cli/command.ts';
 import type { FleetSettings, RunSettings } from './cli/options.ts';
 import { Fleet } from './fleet/fleet.ts';
-import { locateControlTable, locateFleet, type Surroundings, type TableMeant } from './fleet/location.ts';
+import {
+  currentTaskDefinition,
+  locateControlTable,
+  locateFleet,
+  type Surroundings,
+  type TableMeant,
+} from './fleet/location.ts';
 import { createStores, type Stores } from './stores.ts';
 
 /** The clients and stores of a command that works with the fleet. */
@@ -34,15 +41,28 @@ export async function openSession<Settings extends FleetSettings & { readonly gi
     ...context,
     clock: systemClock,
     client: createDataPlaneClient(),
-    stores: createStores(openControlTable(surroundings.controlTable)),
+    stores: openStoresOf(surroundings.controlTable, context),
     surroundings,
-    fleet: new Fleet(surroundings),
+    fleet: new Fleet(surroundings, undefined, () => currentTaskDefinition(context.settings)),
   };
 }
 
 /** Only the control table's stores, for commands that look at records or change them. */
-export async function openStores({ settings }: CommandContext): Promise<Stores> {
-  return createStores(openControlTable(await locateControlTable(settings)));
+export async function openStores(context: CommandContext): Promise<Stores> {
+  return openStoresOf(await locateControlTable(context.settings), context);
+}
+
+function openStoresOf(controlTable: string, { output }: CommandContext): Stores {
+  const locks = new LockStore({
+    client: createControlTableClient(),
+    clock: systemClock,
+    onUnavailable: reason => {
+      const message = `The table ${LOCK_TABLE} cannot be used, so runs with another control table are not seen: ${reason}`;
+      output.event('warning', { message });
+      output.say(`Warning: ${message}`);
+    },
+  });
+  return createStores(openControlTable(controlTable), locks);
 }
 
 /** Every command that reads records says in words that there is no such table. */

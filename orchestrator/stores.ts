@@ -1,5 +1,6 @@
 import { CanaryStore } from '../core/canary-store.ts';
 import type { ControlTable } from '../core/control-table.ts';
+import type { LockStore } from '../core/lock-store.ts';
 import { QuarantineStore } from '../core/quarantine-store.ts';
 import { RunStore } from '../core/run-store.ts';
 import { SampleStore } from '../core/sample-store.ts';
@@ -20,9 +21,9 @@ export interface Stores {
   readonly verifications: VerificationStore;
 }
 
-export function createStores(table: ControlTable): Stores {
+export function createStores(table: ControlTable, locks?: LockStore): Stores {
   return {
-    runs: new RunStore(table),
+    runs: new RunStore(table, locks),
     tasks: new TaskStore(table),
     segments: new SegmentStore(table),
     quarantine: new QuarantineStore(table),

@@ -15,7 +15,10 @@ export interface ControlPlaneState {
   readonly tokens: ClientTokens;
   readonly beforeRunTask: BeforeRunTask | undefined;
   /** What every new task is given, as of now. */
-  readonly taskSettings: () => Omit<TaskSettings, 'cluster' | 'definition' | 'container' | 'request'>;
+  readonly taskSettings: () => Omit<
+    TaskSettings,
+    'cluster' | 'definition' | 'container' | 'request' | 'tags'
+  >;
   /** Stopped tasks are known for a while and then no more, their client tokens with them. */
   readonly forgetOldTasks: () => void;
 }

@@ -36,7 +36,7 @@ export function describeTask(task: Task): Record<string, unknown> {
     capacityProviderName: request.capacityProviderStrategy?.[0]?.capacityProvider,
     platformVersion: platformVersion === 'LATEST' ? LATEST_PLATFORM : platformVersion,
     platformFamily: 'Linux',
-    tags: request.tags ?? [],
+    tags: task.settings.tags,
     createdAt: inSeconds(createdAt),
     pullStartedAt: inSeconds(pullStartedAt),
     pullStoppedAt: inSeconds(startedAt),

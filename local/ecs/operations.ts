@@ -7,6 +7,7 @@ import { listTasks } from './list-tasks.ts';
 import { clusterArn, shortName, taskArn } from './names.ts';
 import {
   createClusterRequest,
+  deregisterTaskDefinitionRequest,
   describeClustersRequest,
   describeTaskDefinitionRequest,
   describeTasksRequest,
@@ -23,6 +24,7 @@ export function createOperations(state: ControlPlaneState): Record<string, (body
     CreateCluster: body => createCluster(state, body),
     DescribeClusters: body => describeClusters(state, body),
     RegisterTaskDefinition: body => registerTaskDefinition(state, body),
+    DeregisterTaskDefinition: body => deregisterTaskDefinition(state, body),
     DescribeTaskDefinition: body => describeTaskDefinition(state, body),
     RunTask: body => runTask(state, body),
     DescribeTasks: body => describeTasks(state, body),
@@ -74,6 +76,11 @@ function describeCluster(state: ControlPlaneState, cluster: Cluster): unknown {
 function registerTaskDefinition(state: ControlPlaneState, body: unknown): unknown {
   const taskDefinition = state.taskDefinitions.register(readRequest(registerTaskDefinitionRequest, body));
   return { taskDefinition, tags: state.taskDefinitions.tags(taskDefinition.taskDefinitionArn) };
+}
+
+function deregisterTaskDefinition(state: ControlPlaneState, body: unknown): unknown {
+  const { taskDefinition: name = '' } = readRequest(deregisterTaskDefinitionRequest, body);
+  return { taskDefinition: state.taskDefinitions.deregister(name) };
 }
 
 function describeTaskDefinition(state: ControlPlaneState, body: unknown): unknown {

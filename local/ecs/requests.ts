@@ -29,6 +29,8 @@ export const registerTaskDefinitionRequest = z.looseObject({
   tags: z.array(z.looseObject({ key: z.string() })).optional(),
 });
 
+export const deregisterTaskDefinitionRequest = z.looseObject({ taskDefinition: z.string().optional() });
+
 export const describeTaskDefinitionRequest = z.looseObject({
   taskDefinition: z.string().optional(),
   include: z.array(z.string()).optional(),
@@ -62,6 +64,8 @@ export const runTaskRequest = z.looseObject({
     })
     .optional(),
   tags: z.array(z.looseObject({ key: z.string() })).optional(),
+  propagateTags: z.string().optional(),
+  enableECSManagedTags: z.boolean().optional(),
 });
 
 export const describeTasksRequest = z.looseObject({

@@ -1,10 +1,11 @@
 import { readRequest } from '../wire/request.ts';
 import type { ControlPlaneState } from './control-plane-state.ts';
 import { describeTask } from './describe-task.ts';
-import { clientError } from './errors.ts';
-import { runTaskRequest } from './requests.ts';
+import { clientError, invalidParameter } from './errors.ts';
+import { type RunTaskRequest, runTaskRequest } from './requests.ts';
 import { checkPlacement, checkRunTask } from './run-task-rules.ts';
 import { Task } from './task.ts';
+import type { Tag, TaskDefinition } from './task-definitions.ts';
 
 /**
  * RunTask: places `count` tasks, or gives back those that the clientToken already stands for.
@@ -23,6 +24,7 @@ export async function runTask(state: ControlPlaneState, body: unknown): Promise<
   if (known !== undefined) return { tasks: known.map(describeTask), failures: [] };
   const definition = state.taskDefinitions.find(request.taskDefinition ?? '');
   if (definition === undefined) throw clientError('TaskDefinition not found.');
+  if (definition.status === 'INACTIVE') throw invalidParameter('TaskDefinition is inactive');
   const container = checkPlacement(request, definition, cluster.capacityProviders);
   if (interference && 'failures' in interference) return { tasks: [], failures: interference.failures };
   const tasks = Array.from(
@@ -32,6 +34,7 @@ export async function runTask(state: ControlPlaneState, body: unknown): Promise<
         ...state.taskSettings(),
         cluster: cluster.name,
         definition,
+        tags: tagsOf(state, request, definition),
         container,
         request,
         failToStart: interference?.failToStart,
@@ -40,4 +43,16 @@ export async function runTask(state: ControlPlaneState, body: unknown): Promise<
   for (const task of tasks) state.tasks.set(task.id, task);
   state.tokens.remember(cluster.name, request, tasks);
   return { tasks: tasks.map(describeTask), failures: [] };
+}
+
+/** What a task is tagged with: by the request, by its definition where that is propagated, and by ECS itself. */
+function tagsOf(state: ControlPlaneState, request: RunTaskRequest, definition: TaskDefinition): Tag[] {
+  const propagated = request.propagateTags === 'TASK_DEFINITION';
+  return [
+    ...(request.tags ?? []),
+    ...(propagated ? state.taskDefinitions.tags(definition.taskDefinitionArn) : []),
+    ...(request.enableECSManagedTags
+      ? [{ key: 'aws:ecs:clusterName', value: state.clusters.get(request.cluster).name }]
+      : []),
+  ];
 }

@@ -7,7 +7,8 @@ export interface TaskDefinition {
   readonly taskDefinitionArn: string;
   readonly family: string;
   readonly revision: number;
-  readonly status: 'ACTIVE';
+  /** An INACTIVE one still describes its tasks, and starts no more. */
+  readonly status: 'ACTIVE' | 'INACTIVE';
   readonly containerDefinitions: readonly ContainerDefinition[];
   readonly networkMode: string;
   readonly requiresCompatibilities: readonly string[];
@@ -15,6 +16,7 @@ export interface TaskDefinition {
   readonly cpu?: string | undefined;
   readonly memory?: string | undefined;
   readonly registeredAt: number;
+  readonly deregisteredAt?: number;
   readonly [other: string]: unknown;
 }
 
@@ -36,7 +38,7 @@ const FARGATE_SIZES: Readonly<Record<string, Sizes>> = {
   16384: { min: 32_768, max: 122_880, step: 8_192 },
 };
 
-/** The registered families. Revisions count from 1 and are never changed or removed. */
+/** The registered families. Revisions count from 1; they are deregistered, and never changed or removed. */
 export class TaskDefinitions {
   readonly #place: Place;
   readonly #now: () => number;
@@ -74,12 +76,31 @@ export class TaskDefinitions {
     return definition;
   }
 
-  /** @param name `family` (its newest revision), `family:revision`, or an ARN; undefined when there is none */
+  /**
+   * Makes a revision INACTIVE, as an update of a CloudFormation stack does with the one that it replaces.
+   * @throws WireError ClientException when there is none, or no revision is named
+   */
+  deregister(name: string): TaskDefinition {
+    const found = shortName(name).includes(':') ? this.find(name) : undefined;
+    if (found === undefined) throw clientError('Unable to describe task definition.');
+    const inactive: TaskDefinition = { ...found, status: 'INACTIVE', deregisteredAt: this.#now() / 1_000 };
+    const revisions = this.#families.get(found.family) ?? [];
+    this.#families.set(
+      found.family,
+      revisions.map(one => (one.revision === found.revision ? inactive : one)),
+    );
+    return inactive;
+  }
+
+  /**
+   * @param name `family` (its newest revision that is ACTIVE), `family:revision`, or an ARN; undefined when there is
+   * none
+   */
   find(name: string): TaskDefinition | undefined {
     const [family = '', revision] = shortName(name).split(':');
     const revisions = this.#families.get(family) ?? [];
     return revision === undefined
-      ? revisions.at(-1)
+      ? revisions.findLast(one => one.status === 'ACTIVE')
       : revisions.find(one => String(one.revision) === revision);
   }
 

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type Place, taskArn } from './names.ts';
 import type { ContainerDefinition, RunTaskRequest } from './requests.ts';
-import type { TaskDefinition } from './task-definitions.ts';
+import type { Tag, TaskDefinition } from './task-definitions.ts';
 import { type Container, ContainerStartError, type Image, startContainer } from './task-process.ts';
 
 /*
@@ -46,6 +46,7 @@ export interface TaskSettings {
   readonly definition: TaskDefinition;
   readonly container: ContainerDefinition;
   readonly request: RunTaskRequest;
+  readonly tags: readonly Tag[];
   readonly image: Image;
   readonly logDirectory: string;
   /** What the platform itself puts into the container's environment; given the task's id. */

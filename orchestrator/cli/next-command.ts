@@ -13,9 +13,13 @@ const FLAGS = new Set(
   ),
 );
 
-/** The command to type next, for a shell, with the options of the present one that say where the fleet runs. */
+/**
+ * The command to type next, for a shell, with the options of the present one that say where the fleet runs, unless the
+ * words name them.
+ */
 export function nextCommand(...words: readonly string[]): string {
-  return shellLine([...words, ...wordsOf(process.argv.slice(2), PLACE)]);
+  const place = PLACE.filter(name => !words.includes(`--${name}`));
+  return shellLine([...words, ...wordsOf(process.argv.slice(2), place)]);
 }
 
 /**

@@ -155,6 +155,9 @@ export const RUN_OPTIONS = {
   ),
   'single-writer-region': flag('The table is replicated, and no other Region writes to it', how),
   spot: flag('Run the tasks on Fargate Spot', how),
+  'override-lock': value('A run that holds the table from a control table that is gone, by its id', how, () =>
+    nonEmpty().optional(),
+  ),
   yes: flag('Do not ask for confirmation', how),
 };
 

@@ -72,6 +72,8 @@ export const handler: Handler<typeof doctor> = async context => {
       output.print(describe(finding));
     }
   };
+  // First, and with or without a stack: where it is missing, the stack could not be created.
+  tell(await checkServiceLinkedRole(createDoctorClients().iam));
   try {
     const surroundings = await locateFleet(settings);
     tell(judgeStack(surroundings));
@@ -144,7 +146,6 @@ async function examine(
   tell(await checkNetwork(clients.ec2, surroundings, tasks, await dynamodb.config.region()));
   const cpuUnits = Number(definition?.cpu);
   tell(await checkQuota(clients.quotas, { tasks, cpuUnits: cpuUnits > 0 ? cpuUnits : undefined, spot }));
-  tell(await checkServiceLinkedRole(clients.iam));
   const table = await checkTable(dynamodb, settings, surroundings.controlTable);
   tell(table.findings);
   tell(await checkControlTable(dynamodb, surroundings.controlTable));

@@ -49,6 +49,7 @@ export const handler: Handler<typeof failures> = async context => {
         `The unfinished run ${lock.retryOf ?? lock.holder} holds the table ${run.table}; try again when it has ended.`,
       );
     }
+    await stores.runs.assertFreeElsewhere(run.tableArn);
     const { table, keySchema } = run;
     await retryQuarantined({
       ...{ stores, run, items: open, clock: systemClock, detach },

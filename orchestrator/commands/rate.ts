@@ -57,7 +57,7 @@ export const handler: Handler<typeof rate> = async context => {
  */
 function ratePatienceMs({ tasks, heartbeatMs }: Pick<RunRecord, 'tasks' | 'heartbeatMs'>): number {
   const writingMs = (tasks / SUPERVISOR_WRITES_PER_SECOND) * 1_000;
-  return turnMs(tasks) + writingMs + 2 * heartbeatMs + RATE_SLACK_MS;
+  return turnMs(heartbeatMs) + writingMs + 2 * heartbeatMs + RATE_SLACK_MS;
 }
 
 /** Whether the supervisor has seen the last change of `told`, or one that came later. */

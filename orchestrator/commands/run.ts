@@ -12,7 +12,7 @@ import { newRun } from '../plan/new-run.ts';
 import { planText } from '../plan/plan-text.ts';
 import { type Prepared, prepare } from '../plan/prepare.ts';
 import { chooseWriteApi } from '../plan/write-api-choice.ts';
-import { look, openSession, type PlanningSession, type Session } from '../session.ts';
+import { look, openSession, type PlanningSession } from '../session.ts';
 import { superviseRun } from '../supervise/supervise-run.ts';
 import { chooseCanary } from '../verify/canary.ts';
 
@@ -54,8 +54,8 @@ export const handler: Handler<typeof run> = async context => {
 };
 
 /** The run, and before it, of a canary, the items that it may write. */
-async function createRun(session: Session, run: NewRun, write: ItemWrite): Promise<RunRecord> {
-  const { client, clock, stores, detach, output } = session;
+async function createRun(session: PlanningSession, run: NewRun, write: ItemWrite): Promise<RunRecord> {
+  const { client, clock, stores, detach, output, settings } = session;
   if (run.limit !== undefined) {
     const rate = new RateControl({ clock, seed: run.itemSize, paces: 'reads' });
     rate.grant(run.rates, 0);
@@ -73,10 +73,10 @@ async function createRun(session: Session, run: NewRun, write: ItemWrite): Promi
     await stores.canary.write(run.runId, chosen);
   }
   try {
-    return await stores.runs.create(run);
+    return await stores.runs.create(run, settings.overrideLock);
   } catch (error) {
     // Another run began since the preflight.
-    throw error instanceof TableLockedError ? lockedBy(error.holder, run.table) : error;
+    throw error instanceof TableLockedError ? lockedBy(error, run.table) : error;
   }
 }
 
@@ -98,11 +98,28 @@ async function requireReady(
   }
   if (settings.dryRun) return;
   const holder = await look(() => stores.runs.holderOf(facts.arn));
-  if (holder === undefined) return;
-  throw lockedBy(holder, settings.table);
+  if (holder !== undefined) throw lockedBy({ holder, elsewhere: undefined }, settings.table);
+  try {
+    await look(() => stores.runs.assertFreeElsewhere(facts.arn, settings.overrideLock));
+  } catch (error) {
+    throw error instanceof TableLockedError ? lockedBy(error, settings.table) : error;
+  }
 }
 
-function lockedBy(holder: string, table: string): TableLockedError {
+function lockedBy(
+  { holder, elsewhere }: Pick<TableLockedError, 'holder' | 'elsewhere'>,
+  table: string,
+): TableLockedError {
+  if (elsewhere) {
+    const there = ['--control-table', elsewhere.controlTable];
+    return new TableLockedError(
+      holder,
+      `The unfinished run ${holder} holds the table ${table}. ${elsewhere.holder} started it at ${elsewhere.at}, with the control table ${elsewhere.controlTable}.\n` +
+        `Look at it: ${nextCommand('status', holder, ...there)}\nEnd it: ${nextCommand('cancel', holder, ...there)}\n` +
+        `If that control table is gone, and no task of that run is alive: ${sameOptions('run', ['override-lock'])} --override-lock ${holder}`,
+      elsewhere,
+    );
+  }
   return new TableLockedError(
     holder,
     `The unfinished run ${holder} holds the table ${table}.\n` +

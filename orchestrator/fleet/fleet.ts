@@ -1,4 +1,5 @@
 import {
+  ConflictException,
   DescribeTaskDefinitionCommand,
   DescribeTasksCommand,
   ECSClient,
@@ -8,8 +9,9 @@ import {
 import pMap from 'p-map';
 import pRetry from 'p-retry';
 import { timeouts } from '../../core/aws-clients.ts';
+import { PreflightError } from '../../core/errors.ts';
 import type { TaskEnvironment } from '../../core/task-environment.ts';
-import { encodeTaskEnvironment } from '../../core/task-environment.ts';
+import { containerOverrides } from './overrides.ts';
 
 /** Where the fleet runs: the outputs of infra/fleet.yaml, or the options that override them. */
 export interface FleetLocation {
@@ -45,6 +47,22 @@ export class LaunchRefusedError extends Error {
   }
 }
 
+/** The task definition was deregistered, and no stack names another. */
+export class InactiveTaskDefinitionError extends PreflightError {
+  /** Stands for the newest revision that is ACTIVE, if there is one. */
+  readonly family: string;
+
+  constructor(taskDefinition: string, options?: ErrorOptions) {
+    const family = taskDefinition.replace(/^.*\//, '').replace(/:\d+$/, '');
+    super(
+      `The task definition ${taskDefinition} is INACTIVE: somebody deregistered it, or an update of its stack did. ` +
+        `It starts no task any more; --task-definition ${family} is the newest one of its name.`,
+      options,
+    );
+    this.family = family;
+  }
+}
+
 /** DescribeTasks takes at most 100 tasks [API reference]. */
 const DESCRIBE_AT_A_TIME = 100;
 
@@ -66,34 +84,76 @@ const TRANSIENT =
 /** By their texts, since the names are those of other errors too: no room for a task now, perhaps later. */
 const NO_ROOM = /capacity is unavailable|limit on the number of|run concurrently/i;
 
+/** By its text: "TaskDefinition is inactive" comes as a ClientException and as an InvalidParameterException. */
+const INACTIVE = /TaskDefinition is inactive/i;
+
+/** The task definition of the stack as it is now; undefined without a stack. */
+export type CurrentTaskDefinition = () => Promise<string | undefined>;
+
 /** The control plane of the fleet. Every call is repeated while its failure is transient. */
 export class Fleet {
   readonly #ecs: ECSClient;
   readonly #location: FleetLocation;
+  readonly #currentTaskDefinition: CurrentTaskDefinition;
+  #taskDefinition: string;
 
-  constructor(location: FleetLocation, ecs = createEcsClient()) {
+  /** @param currentTaskDefinition is asked when the one of `location` is INACTIVE */
+  constructor(
+    location: FleetLocation,
+    ecs = createEcsClient(),
+    currentTaskDefinition: CurrentTaskDefinition = async () => undefined,
+  ) {
     this.#ecs = ecs;
     this.#location = location;
+    this.#taskDefinition = location.taskDefinition;
+    this.#currentTaskDefinition = currentTaskDefinition;
   }
 
   /**
    * Starts the task of a launch. The launch is the clientToken: repeating the call returns the task that is there.
    * @returns the task's ARN
-   * @throws LaunchRefusedError when ECS answers that it did not start it.
+   * @throws LaunchRefusedError when ECS answers that it did not start it; InactiveTaskDefinitionError when the task
+   * definition was deregistered and no stack names another.
    */
   async start(environment: TaskEnvironment, spot: boolean): Promise<string> {
+    const taskDefinition = this.#taskDefinition;
+    try {
+      return await this.#start(taskDefinition, environment, spot);
+    } catch (error) {
+      const known = taskOfToken(error);
+      if (known) return known;
+      if (!isInactive(error)) throw error;
+      await this.#replaceDefinition(taskDefinition, error);
+      return this.#start(this.#taskDefinition, environment, spot);
+    }
+  }
+
+  /** After an update of the stack: the definition that it names now. Several launches may find this out at once. */
+  async #replaceDefinition(inactive: string, cause: unknown): Promise<void> {
+    if (this.#taskDefinition !== inactive) return;
+    const current = await this.#currentTaskDefinition();
+    if (current === undefined || current === inactive) {
+      throw new InactiveTaskDefinitionError(inactive, { cause });
+    }
+    this.#taskDefinition = current;
+  }
+
+  async #start(taskDefinition: string, environment: TaskEnvironment, spot: boolean): Promise<string> {
     const location = this.#location;
     const reply = await retrying(() =>
       this.#ecs.send(
         new RunTaskCommand({
           cluster: location.cluster,
-          taskDefinition: location.taskDefinition,
+          taskDefinition,
           ...(spot
             ? { capacityProviderStrategy: [{ capacityProvider: 'FARGATE_SPOT', weight: 1 }] }
             : { launchType: 'FARGATE' as const }),
           count: 1,
           clientToken: environment.launchId,
           startedBy: environment.runId,
+          // So that the tasks stand in the bill with the tags of their stack.
+          propagateTags: 'TASK_DEFINITION',
+          enableECSManagedTags: true,
           networkConfiguration: {
             awsvpcConfiguration: {
               subnets: [...location.subnets],
@@ -101,11 +161,7 @@ export class Fleet {
               assignPublicIp: location.assignPublicIp ? 'ENABLED' : 'DISABLED',
             },
           },
-          overrides: {
-            containerOverrides: [
-              { name: location.container, environment: encodeTaskEnvironment(environment) },
-            ],
-          },
+          overrides: containerOverrides(location.container, environment),
         }),
       ),
     ).catch((error: unknown) => {
@@ -170,10 +226,22 @@ export class Fleet {
   /** @throws when there is no such task definition, with ECS's own error. */
   async describeTaskDefinition() {
     const { taskDefinition } = await retrying(() =>
-      this.#ecs.send(new DescribeTaskDefinitionCommand({ taskDefinition: this.#location.taskDefinition })),
+      this.#ecs.send(new DescribeTaskDefinitionCommand({ taskDefinition: this.#taskDefinition })),
     );
     return taskDefinition;
   }
+}
+
+/**
+ * The task that a client token stands for, where ECS knows the token with other parameters: the launch was started
+ * before, and the stack was updated since.
+ */
+function taskOfToken(error: unknown): string | undefined {
+  return error instanceof ConflictException ? error.resourceIds?.[0] : undefined;
+}
+
+function isInactive(error: unknown): boolean {
+  return error instanceof Error && INACTIVE.test(error.message);
 }
 
 function createEcsClient(): ECSClient {

@@ -113,6 +113,12 @@ export async function locateFleet(
   };
 }
 
+/** The task definition that the stack names by now; undefined where an option names one. */
+export async function currentTaskDefinition(settings: FleetChoice): Promise<string | undefined> {
+  if (settings.taskDefinition !== undefined) return undefined;
+  return (await readStack(settings.stack)).outputs['TaskDefinition'];
+}
+
 /** The control table alone, for commands that do not touch the fleet. */
 export async function locateControlTable(settings: FleetChoice): Promise<string> {
   return settings.controlTable ?? (await locateFleet(settings, 'of a run')).controlTable;

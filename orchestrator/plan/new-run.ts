@@ -22,7 +22,7 @@ export function newRun(
 ): NewRun {
   const tableSize = tableSizeOf(facts.description);
   const tasks = settings.tasks ?? settings.segments;
-  const { heartbeatMs, authorityMs } = heartbeatPace(tasks);
+  const { heartbeatMs, authorityMs } = heartbeatPace(tasks, Math.ceil(settings.segments / tasks));
   const at = clock.nowIso();
   return {
     runId: `${at.replace(/\D/g, '').slice(0, 14)}-${randomBytes(3).toString('hex')}`,

@@ -107,8 +107,9 @@ function forecastRows(plan: Plan): string[] {
   ];
 }
 
-export function costLine({ forecast: { cost } }: Plan): string {
-  const fargate = cost.fargate === null ? 'Fargate not known' : `Fargate ${dollars(cost.fargate)}`;
+export function costLine({ forecast: { cost }, taskSize }: Plan): string {
+  const what = taskSize?.publicIpv4 ? 'Fargate with public IPv4 addresses' : 'Fargate';
+  const fargate = cost.fargate === null ? `${what} not known` : `${what} ${dollars(cost.fargate)}`;
   const range = cost.atMost - cost.total > 0.01 ? `, up to ${dollars(cost.atMost)} by the interval` : '';
   return `${dollars(cost.total)}${range}: writes ${dollars(cost.writes)}, reads ${dollars(cost.reads)}, ${fargate}, CloudWatch ${dollars(cost.cloudWatch)}`;
 }

@@ -120,7 +120,7 @@ function notCounted(
   return [
     'requests to the control table',
     'CloudWatch Logs and PutMetricData requests',
-    'the image pull and data transfer',
+    'the image pull and data transfer, through a NAT gateway too',
     'further passes, if the verification finds much missing',
     ...(taskSize ? [] : ['Fargate: the size of a task is not known']),
     ...(stream ? ['stream consumers: one record for each item that is set'] : []),

@@ -7,6 +7,7 @@ import type { TaskSize } from '../../core/records.ts';
 import { verificationSegments } from '../../core/verification-segments.ts';
 import { constantRule } from '../../core/write-rule.ts';
 import { type Finding, failure, ok, warning } from '../checks/finding.ts';
+import { limitFindings } from '../checks/limits.ts';
 import { liveWriterFindings, sizeFindings } from '../checks/live-writers.ts';
 import { checkQuotaOnAws } from '../checks/quota.ts';
 import { describeUserTable, examine, type TableFacts } from '../checks/table.ts';
@@ -17,6 +18,9 @@ import { type ChosenRates, chooseRates } from './choose-rates.ts';
 import { composePlan, type Plan } from './plan.ts';
 import { readPrices } from './prices-file.ts';
 import { tableSizeOf, taskSizeOf } from './run-sizes.ts';
+
+/** As long as the id of a run. */
+const RUN_ID_LIKE = '20260101000000000-000000';
 
 /** A plan is to be had within this time, whatever the budget for its reads. */
 const LONGEST_SAMPLE_MS = 15_000;
@@ -65,6 +69,20 @@ export async function prepare(session: PlanningSession): Promise<Prepared> {
       facts,
     )),
     fleet.finding,
+    ...limitFindings({
+      segments: settings.segments,
+      tasks: settings.tasks,
+      container: surroundings.container,
+      launch: {
+        runId: RUN_ID_LIKE,
+        totalSegments: settings.segments,
+        table: settings.table,
+        attribute: settings.attribute,
+        value: settings.value,
+        controlTable: surroundings.controlTable,
+        namespace: surroundings.namespace,
+      },
+    }),
     ...(await checkQuotaOnAws({
       tasks: settings.tasks ?? settings.segments,
       cpuUnits: fleet.taskSize?.cpuUnits,
@@ -126,7 +144,7 @@ export async function prepare(session: PlanningSession): Promise<Prepared> {
 /** The size of a task, where the definition says it, and whether it can be used. */
 export async function lookAtFleet({
   fleet,
-  surroundings: { taskDefinition, container },
+  surroundings: { taskDefinition, container, assignPublicIp },
 }: Pick<PlanningSession, 'fleet' | 'surroundings'>): Promise<{
   readonly finding: Finding;
   readonly taskSize: TaskSize | undefined;
@@ -134,7 +152,7 @@ export async function lookAtFleet({
   try {
     const definition = await fleet.describeTaskDefinition();
     const names = definition?.containerDefinitions?.map(({ name }) => name) ?? [];
-    const taskSize = taskSizeOf(definition);
+    const taskSize = taskSizeOf(definition, assignPublicIp);
     if (names.includes(container))
       return {
         taskSize,

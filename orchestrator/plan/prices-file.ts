@@ -14,6 +14,7 @@ const schema = z.strictObject({
   perMillionReadUnits: price.optional(),
   fargate: z.strictObject({ X86_64: fargate.optional(), ARM64: fargate.optional() }).optional(),
   perMetricMonth: price.optional(),
+  perPublicIpv4Hour: price.optional(),
 });
 
 /**
@@ -44,6 +45,7 @@ export async function readPrices(file: string | undefined): Promise<Prices> {
     perMillionWriteUnits: list.perMillionWriteUnits ?? PRICES.perMillionWriteUnits,
     perMillionReadUnits: list.perMillionReadUnits ?? PRICES.perMillionReadUnits,
     perMetricMonth: list.perMetricMonth ?? PRICES.perMetricMonth,
+    perPublicIpv4Hour: list.perPublicIpv4Hour ?? PRICES.perPublicIpv4Hour,
     fargate: {
       X86_64: sizes?.X86_64 ?? PRICES.fargate.X86_64,
       ARM64: sizes?.ARM64 ?? PRICES.fargate.ARM64,

@@ -14,6 +14,7 @@ export const PRICES: Prices = {
     ARM64: { perVcpuHour: 0.03238, perGbHour: 0.00356 },
   },
   perMetricMonth: 0.3,
+  perPublicIpv4Hour: 0.005,
 };
 
 /** Fargate charges by the second, and no less than a minute for a task [Fargate pricing]. */
@@ -27,9 +28,11 @@ export function unitsCost(units: { writeUnits: number; readUnits: number }, pric
   };
 }
 
-/** Dollars for tasks of one size that ran for these times, at the price without Spot. */
+/** Dollars for tasks of one size that ran for these times, at the price without Spot, with their public addresses. */
 export function fargateCost(taskSeconds: readonly number[], size: TaskSize, prices = PRICES): number {
   const { perVcpuHour, perGbHour } = prices.fargate[size.architecture];
+  const perAddressHour = size.publicIpv4 ? (prices.perPublicIpv4Hour ?? 0) : 0;
   const hours = taskSeconds.reduce((sum, seconds) => sum + Math.max(LEAST_TASK_SECONDS, seconds), 0) / 3_600;
-  return hours * ((size.cpuUnits / 1_024) * perVcpuHour + (size.memoryMiB / 1_024) * perGbHour);
+  const perTaskHour = (size.cpuUnits / 1_024) * perVcpuHour + (size.memoryMiB / 1_024) * perGbHour;
+  return hours * (perTaskHour + perAddressHour);
 }

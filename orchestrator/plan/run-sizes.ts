@@ -2,13 +2,16 @@ import type { TableDescription } from '@aws-sdk/client-dynamodb';
 import type { TaskDefinition } from '@aws-sdk/client-ecs';
 import type { RunRecord } from '../../core/records.ts';
 
-/** The size of a task, where its definition says it: on Fargate it must. */
-export function taskSizeOf(definition: TaskDefinition | undefined): RunRecord['taskSize'] | undefined {
+/** The size of a task, where its definition says it: on Fargate it must. `publicIpv4`: whether it has an address. */
+export function taskSizeOf(
+  definition: TaskDefinition | undefined,
+  publicIpv4: boolean,
+): RunRecord['taskSize'] | undefined {
   const cpuUnits = Number(definition?.cpu);
   const memoryMiB = Number(definition?.memory);
   if (!(cpuUnits > 0 && memoryMiB > 0)) return undefined;
   const arm = definition?.runtimePlatform?.cpuArchitecture === 'ARM64';
-  return { cpuUnits, memoryMiB, architecture: arm ? 'ARM64' : 'X86_64' };
+  return { cpuUnits, memoryMiB, architecture: arm ? 'ARM64' : 'X86_64', ...(publicIpv4 && { publicIpv4 }) };
 }
 
 /** DynamoDB's own count and size of a table, where it gives them. */

@@ -1,7 +1,5 @@
+import { renewalIntervalMs } from '../../core/control-pace.ts';
 import { isInAuthority, type Rates, type TaskRecord } from '../../core/records.ts';
-
-/** A grant is renewed this often, so that a worker knows that somebody watches. */
-const RENEWAL_INTERVAL_MS = 20_000;
 
 /** A difference below this part of the grant is not worth a write. */
 const NEGLIGIBLE = 0.01;
@@ -35,6 +33,12 @@ interface Sent {
  */
 export class Budget {
   readonly #sent = new Map<string, Sent>();
+  readonly #renewalMs: number;
+
+  /** `tasks`: of the whole fleet; with many, each grant is renewed less often. */
+  constructor(tasks = 1) {
+    this.#renewalMs = renewalIntervalMs(tasks);
+  }
 
   /** What a new task may be granted now: its equal share, if that much is free. */
   shareForNew(budget: Rates, tasks: readonly TaskRecord[], newTasks: number): Rates {
@@ -51,9 +55,8 @@ export class Budget {
    */
   changes(budget: Rates, tasks: readonly TaskRecord[], nowMs: number, soon = 0): GrantChange[] {
     const live = tasks.filter(task => isInAuthority(task.status));
-    for (const launch of this.#sent.keys()) {
-      if (!live.some(task => task.launchId === launch)) this.#sent.delete(launch);
-    }
+    const launches = new Set(live.map(({ launchId }) => launchId));
+    for (const launch of this.#sent.keys()) if (!launches.has(launch)) this.#sent.delete(launch);
     if (live.length === 0) return [];
     const free = eachRate(rate => budget[rate] - sum(live.map(task => this.#usable(task)[rate])));
     const remaining = { ...free };
@@ -68,7 +71,7 @@ export class Budget {
         return usable + raise;
       });
       const sent = this.#sent.get(task.launchId);
-      const due = sent === undefined || nowMs - sent.atMs >= RENEWAL_INTERVAL_MS;
+      const due = sent === undefined || nowMs - sent.atMs >= this.#renewalMs;
       const unknown = sent !== undefined && sent.renewal > task.renewal;
       if (!due && !unknown && !differs(granted, task.granted)) continue;
       const renewal = Math.max(task.renewal, sent?.renewal ?? 0) + 1;

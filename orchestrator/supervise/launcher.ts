@@ -1,12 +1,16 @@
 import { randomUUID } from 'node:crypto';
+import { setMaxListeners } from 'node:events';
+import pMap from 'p-map';
 import type { Clock } from '../../core/clock.ts';
+import { SUPERVISOR_WRITES_PER_SECOND } from '../../core/control-pace.ts';
 import { describeError } from '../../core/errors.ts';
+import { CapacityLimiter } from '../../core/rate/capacity-limiter.ts';
 import type { Rates, RunRecord, TaskRecord } from '../../core/records.ts';
 import type { Supervision } from '../../core/run-store.ts';
 import type { NewLaunch } from '../../core/task-store.ts';
 import { type Fleet, LaunchRefusedError } from '../fleet/fleet.ts';
 import type { Stores } from '../stores.ts';
-import { distribute, type OpenSegment } from './assignment.ts';
+import type { OpenSegment } from './assignment.ts';
 
 /** RunTask allows bursts, and then about 20 calls a second [ECS service quotas]. */
 const START_INTERVAL_MS = 55;
@@ -26,10 +30,22 @@ export interface LauncherOptions {
   readonly onBroken: (error: unknown) => void;
 }
 
+/** A segment that was given to a launch, or has another owner by now. */
+export interface AssignedSegment extends OpenSegment {
+  readonly launchId: string;
+  readonly assigned: boolean;
+}
+
 interface Creation {
   readonly launch: NewLaunch;
   readonly batch: readonly OpenSegment[];
 }
+
+const ASSIGNMENTS_AT_A_TIME = 16;
+
+/** A launch that was begun is finished: its record exists. */
+const NEVER = new AbortController().signal;
+setMaxListeners(0, NEVER);
 
 /**
  * Launches: record, then segments, then RunTask, in this order, so that whatever crashes in between leaves a record
@@ -40,6 +56,8 @@ export class Launcher {
   readonly #starting = new Map<string, Promise<void>>();
   /** Launches whose task's ARN is recorded, though a list read before may not show it. */
   readonly #started = new Set<string>();
+  /** Keeps assignments below what is planned of the control table's partition for the supervisor. */
+  readonly #pace: CapacityLimiter;
   /** Creations whose reply was lost: they may take effect, and are repeated until it is known. */
   #unsettled: Creation[] = [];
   #nextStartAtMs = 0;
@@ -48,6 +66,7 @@ export class Launcher {
 
   constructor(options: LauncherOptions) {
     this.#options = options;
+    this.#pace = new CapacityLimiter(options.clock, SUPERVISOR_WRITES_PER_SECOND);
   }
 
   /** No new launch for now: the last one was refused, or it is not known yet what became of it. */
@@ -58,6 +77,11 @@ export class Launcher {
   /** The last launch was refused: the next one is a try, and a single one. */
   get trying(): boolean {
     return this.#refusals > 0;
+  }
+
+  /** RunTask calls on their way. */
+  get inFlight(): number {
+    return this.#starting.size;
   }
 
   /** A RunTask call is on its way. */
@@ -79,11 +103,18 @@ export class Launcher {
     return Math.max(0, this.#pausedUntilMs - this.#options.clock.monotonicMs());
   }
 
-  /** Creates up to `count` launches for these segments, each with this share, and starts them. */
-  async launch(run: RunRecord, open: readonly OpenSegment[], count: number, share: Rates): Promise<void> {
+  /**
+   * Creates a launch for each of these batches of segments, with this share, and starts it.
+   * @returns what became of each segment, as far as it is known
+   */
+  async launch(
+    run: RunRecord,
+    batches: readonly (readonly OpenSegment[])[],
+    share: Rates,
+  ): Promise<AssignedSegment[]> {
     const { clock } = this.#options;
     this.#unsettled.push(
-      ...distribute(open, count).map(batch => ({
+      ...batches.map(batch => ({
         batch,
         launch: {
           runId: run.runId,
@@ -95,19 +126,29 @@ export class Launcher {
         },
       })),
     );
-    await this.settle(run);
+    return this.settle(run);
   }
 
   /** Goes on with creations whose outcome is not known. */
-  async settle(run: RunRecord): Promise<void> {
+  async settle(run: RunRecord): Promise<AssignedSegment[]> {
     const { stores, supervision } = this.#options;
+    const assigned: AssignedSegment[] = [];
     for (let next = this.#unsettled[0]; next; next = this.#unsettled[0]) {
-      const created = await stores.tasks.createLaunch(next.launch, supervision);
+      const { launch, batch } = next;
+      const created = await stores.tasks.createLaunch(launch, supervision);
       this.#unsettled.shift();
       if (!created) continue;
-      await Promise.all(next.batch.map(open => this.#assign(run, next.launch, open)));
-      this.start(run, next.launch);
+      await pMap(
+        batch,
+        async open => {
+          const done = await this.#assign(run, launch, open);
+          assigned.push({ ...open, launchId: launch.launchId, assigned: done });
+        },
+        { concurrency: ASSIGNMENTS_AT_A_TIME },
+      );
+      this.start(run, launch);
     }
+    return assigned;
   }
 
   /** Starts the ECS task of a launch, again if need be: the launch is the clientToken. */
@@ -122,15 +163,13 @@ export class Launcher {
     await Promise.all(this.#starting.values());
   }
 
-  async #assign(
-    run: RunRecord,
-    launch: NewLaunch,
-    { segment, record, attempts }: OpenSegment,
-  ): Promise<void> {
+  async #assign(run: RunRecord, launch: NewLaunch, { segment, record }: OpenSegment): Promise<boolean> {
     const { segments } = this.#options.stores;
     const owner = { runId: run.runId, segment, pass: run.sweep, launchId: launch.launchId };
-    if (record === undefined) await segments.assignNew(owner, run.totalSegments);
-    else await segments.assign(record, owner, attempts);
+    await this.#pace.reserve(1, NEVER);
+    return record === undefined
+      ? segments.assignNew(owner, run.totalSegments)
+      : segments.assign(record, owner);
   }
 
   async #start(run: RunRecord, task: Pick<TaskRecord, 'launchId' | 'segments'>): Promise<void> {

@@ -1,6 +1,8 @@
+import pMap from 'p-map';
 import type { Clock } from '../../core/clock.ts';
 import {
   isInAuthority,
+  NO_COUNTERS,
   type Rates,
   type RunRecord,
   type SegmentRecord,
@@ -11,10 +13,10 @@ import { settleCall } from '../../core/settle.ts';
 import type { Output } from '../cli/output.ts';
 import type { Fleet } from '../fleet/fleet.ts';
 import type { Stores } from '../stores.ts';
-import { distribute, type OpenSegment, openSegments } from './assignment.ts';
+import { distribute, dueSegments, type OpenSegment, type TakenBack, takeBack } from './assignment.ts';
 import type { Budget } from './budget.ts';
-import { Launcher } from './launcher.ts';
-import { RelaunchBackoff } from './relaunch-backoff.ts';
+import { type AssignedSegment, Launcher } from './launcher.ts';
+import type { SegmentBook } from './segment-book.ts';
 
 export interface StaffingOptions {
   readonly stores: Pick<Stores, 'tasks' | 'segments'>;
@@ -23,7 +25,18 @@ export interface StaffingOptions {
   readonly supervision: Supervision;
   readonly output: Output;
   readonly budget: Pick<Budget, 'shareForNew'>;
+  readonly book: SegmentBook;
+  /** RunTask takes no more of them in its overrides. */
+  readonly mostSegmentsALaunch: number;
 }
+
+const WRITES_AT_A_TIME = 16;
+
+/** RunTask calls that wait for each other, at about 20 a second. */
+const STARTS_IN_FLIGHT = 40;
+
+/** What the control table takes within some seconds, beside heartbeats and checkpoints. */
+const ASSIGNMENTS_A_TURN = 400;
 
 /** What a step of {@link Staffing} did. */
 export interface Launched {
@@ -39,7 +52,6 @@ export interface Launched {
 export class Staffing {
   readonly #options: StaffingOptions;
   readonly #launcher: Launcher;
-  readonly #pauses = new RelaunchBackoff();
   /** Why ECS did not start a task, until it is told. */
   #refused: string | undefined;
   #toldShort = '';
@@ -65,8 +77,8 @@ export class Staffing {
   }
 
   /** Goes on with launches whose outcome is not known: such a one may exist, and hold a share. */
-  settle(run: RunRecord): Promise<void> {
-    return this.#launcher.settle(run);
+  async settle(run: RunRecord): Promise<void> {
+    await this.#note(run, await this.#launcher.settle(run));
   }
 
   /** This process is on its way to start the launch. */
@@ -104,46 +116,93 @@ export class Staffing {
     output.say(told);
   }
 
-  /** Launches what may be launched now. Segments and tasks are as they were just read, segments first. */
-  async launch(
-    run: RunRecord,
-    rates: Rates,
-    segments: readonly SegmentRecord[],
-    tasks: readonly TaskRecord[],
-  ): Promise<Launched> {
+  /**
+   * Brings segments and launches together: takes back what ended launches still hold, gives up what was tried too
+   * often, and launches what may be launched now. Segments were read before the tasks, so that whatever launch owns one
+   * is among them.
+   */
+  async reconcile(run: RunRecord, rates: Rates, tasks: readonly TaskRecord[]): Promise<Launched> {
+    await this.#takeBack(run, tasks);
+    return this.#launch(run, rates, tasks);
+  }
+
+  async #takeBack(run: RunRecord, tasks: readonly TaskRecord[]): Promise<void> {
+    const { book, clock } = this.#options;
+    const byLaunch = new Map(tasks.map(task => [task.launchId, task]));
+    for (const launch of book.owners()) {
+      const task = byLaunch.get(launch);
+      if (!task || isInAuthority(task.status)) continue;
+      // Its last checkpoints may be newer than what was read: this decides on what stands there now.
+      await book.read(book.heldBy(launch).map(({ segment }) => segment));
+      const reached = task.segments.some(segment => book.record(segment)?.progressedBy === launch);
+      const nowMs = Date.parse(clock.nowIso());
+      await pMap(takeBack(run, task, book.heldBy(launch), reached, nowMs), taken => this.#write(taken), {
+        concurrency: WRITES_AT_A_TIME,
+      });
+    }
+  }
+
+  async #write({ record, attempts, retryAt, failed }: TakenBack): Promise<void> {
+    const { stores, book, output } = this.#options;
+    const { segment } = record;
+    const standing =
+      failed === undefined
+        ? await stores.segments.takeBack(record, { attempts, ...(retryAt && { retryAt }) })
+        : await stores.segments.fail(record, attempts, failed);
+    if (standing) book.put(standing);
+    if (failed === undefined || standing?.status !== 'failed') return;
+    output.event('segment.failed', { segment, reason: failed });
+    output.say(`Segment ${segment} is given up: ${failed}`);
+  }
+
+  async #launch(run: RunRecord, rates: Rates, tasks: readonly TaskRecord[]): Promise<Launched> {
+    const { book, clock, budget, mostSegmentsALaunch } = this.#options;
     const live = tasks.filter(({ status }) => isInAuthority(status));
     for (const task of live) {
       if (task.heartbeat === 0 && task.taskArn === undefined) this.#launcher.start(run, task);
     }
     const room = run.tasks - live.length;
+    const starts = STARTS_IN_FLIGHT - this.#launcher.inFlight;
     if (this.#launcher.paused || room <= 0) return { launched: false, soon: 0 };
-    const open = openSegments(run, segments, tasks).filter(
-      ({ record }) => !record || record.pass === run.sweep,
-    );
-    await this.#giveUp(
-      open.filter(({ attempts }) => attempts >= run.maxAttempts),
-      tasks,
-    );
-    const promising = open.filter(({ attempts }) => attempts < run.maxAttempts);
-    const { due, soon } = this.#pauses.sort(promising, this.#options.clock.monotonicMs());
-    const most = Math.min(room, due.length);
-    if (most === 0) return { launched: false, soon: Math.min(room, soon) };
-    const [firstBatch = []] = distribute(due, most);
-    const [segmentsNow, count] = this.#launcher.trying ? [firstBatch, 1] : [due, most];
-    const share = this.#options.budget.shareForNew(rates, tasks, count);
-    await this.#launcher.launch(run, segmentsNow, count, share);
-    return { launched: true, soon: Math.min(room - count, soon) };
+    const { due, soon } = dueSegments(book.open(), Date.parse(clock.nowIso()));
+    const wanted = Math.min(room, due.length);
+    if (wanted === 0) return { launched: false, soon: Math.min(room, soon) };
+    const batches = distribute(due, wanted, mostSegmentsALaunch);
+    const now = this.#launcher.trying ? batches.slice(0, 1) : firstOf(batches, starts);
+    if (now.length === 0) return { launched: false, soon: wanted };
+    // A try may be all that there is for a while; otherwise the others follow, and each has its share.
+    const count = this.#launcher.trying ? 1 : wanted;
+    const share = budget.shareForNew(rates, tasks, count);
+    await this.#note(run, await this.#launcher.launch(run, now, share));
+    return { launched: true, soon: Math.min(room - now.length, count - now.length + soon) };
   }
 
-  async #giveUp(hopeless: readonly OpenSegment[], tasks: readonly TaskRecord[]): Promise<void> {
-    const { stores, output } = this.#options;
-    for (const { record, attempts } of hopeless) {
-      if (!record) continue;
-      const owner = tasks.find(({ launchId: launch }) => launch === record.launchId);
-      const reason = `${attempts} launches in a row made no progress; the last one: ${owner?.end?.message ?? 'unknown'}`;
-      await stores.segments.fail(record, attempts, reason);
-      output.event('segment.failed', { segment: record.segment, reason });
-      output.say(`Segment ${record.segment} is given up: ${reason}`);
+  /** What was assigned is known without reading it; what has another owner is read. */
+  async #note(run: RunRecord, assigned: readonly AssignedSegment[]): Promise<void> {
+    const { book } = this.#options;
+    for (const { record, segment, launchId, assigned: done } of assigned) {
+      if (done) book.put(assignedRecord(run, segment, launchId, record));
     }
+    await book.read(assigned.filter(({ assigned: done }) => !done).map(({ segment }) => segment));
   }
+}
+
+/** So many launches that the turn in which they are recorded and get their segments stays short. */
+function firstOf(batches: readonly OpenSegment[][], starts: number): OpenSegment[][] {
+  let writes = 0;
+  return batches.slice(0, Math.max(0, starts)).filter((batch, index) => {
+    writes += batch.length;
+    return index === 0 || writes <= ASSIGNMENTS_A_TURN;
+  });
+}
+
+function assignedRecord(
+  { runId, totalSegments, sweep }: RunRecord,
+  segment: number,
+  launchId: string,
+  record: SegmentRecord | undefined,
+): SegmentRecord {
+  const before = record ?? { sequence: 0, counters: NO_COUNTERS, attempts: 0 };
+  const { retryAt: _, ...kept } = { retryAt: undefined, ...before };
+  return { ...kept, runId, totalSegments, segment, pass: sweep, status: 'assigned', launchId };
 }

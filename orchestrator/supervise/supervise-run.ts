@@ -5,6 +5,7 @@ import type { RunRecord } from '../../core/records.ts';
 import { type ExitCode, exitCodeOfStatus } from '../cli/exit-codes.ts';
 import { CredentialsExpiredError, isExpiredCredentials } from '../cli/expired-credentials.ts';
 import { nextCommand, nextRun } from '../cli/next-command.ts';
+import { mostSegmentsInOverrides } from '../fleet/overrides.ts';
 import { observers } from '../run-observer.ts';
 import { runFinished } from '../run-summary.ts';
 import { createMetrics, type Session } from '../session.ts';
@@ -54,6 +55,7 @@ export async function superviseRun(session: Session, run: RunRecord): Promise<Ex
       detach,
       observer: observers(view, recorder),
       guard,
+      mostSegmentsALaunch: Math.max(1, mostSegmentsInOverrides(run, session.surroundings.container)),
     },
     run,
   );

@@ -1,5 +1,7 @@
 import type { DynamoDBClient } from '@aws-sdk/client-dynamodb';
+import pMap from 'p-map';
 import type { Clock } from '../../core/clock.ts';
+import { turnMs } from '../../core/control-pace.ts';
 import { describeError, SupersededError, SystemicError } from '../../core/errors.ts';
 import type { MetricsPublisher } from '../../core/metrics-publisher.ts';
 import {
@@ -16,7 +18,7 @@ import { type Supervision, statusWhenEnded } from '../../core/run-store.ts';
 import { settleCall } from '../../core/settle.ts';
 import { isExpiredCredentials } from '../cli/expired-credentials.ts';
 import type { Output } from '../cli/output.ts';
-import type { Fleet } from '../fleet/fleet.ts';
+import { type Fleet, InactiveTaskDefinitionError } from '../fleet/fleet.ts';
 import { TaskWatch } from '../fleet/task-watch.ts';
 import type { RunObserver } from '../run-observer.ts';
 import { segmentStates, totals } from '../run-summary.ts';
@@ -27,13 +29,23 @@ import { duringEndPhase, type EndPhase } from '../verify/end-phase.ts';
 import { endPass, type PassEnd, type PassEndOptions } from '../verify/pass-end.ts';
 import { Budget } from './budget.ts';
 import { Progress } from './progress-events.ts';
+import { SegmentBook } from './segment-book.ts';
 import { Staffing } from './staffing.ts';
 import { failedSegments, reasonToStop } from './stop-reasons.ts';
 import type { TrafficGuard } from './traffic-guard.ts';
 
-/** Between two looks at the control table; longer with very many segments, since each look reads all of them. */
+/** Between two looks at the control table, at least. */
 const TICK_MS = 1_000;
-const SEGMENTS_PER_TICK_SECOND = 1_000;
+
+/** Writes to the control table on their way at once, and of one kind in a turn: what is left is for the next one. */
+const WRITES_AT_A_TIME = 16;
+const GRANTS_A_TURN = 400;
+
+/** What slows tasks down is told again after this long. */
+const SLOW_INTERVAL_MS = 60_000;
+
+/** A picture of very many segments takes a moment to compose: it is then composed less often. */
+const SEGMENTS_OBSERVED_A_SECOND = 5_000;
 
 const SAVE_ACTIVE_TIME_MS = 5_000;
 
@@ -54,6 +66,8 @@ export interface SupervisorOptions {
   readonly detach: AbortSignal;
   /** Sees every turn. */
   readonly observer?: RunObserver | undefined;
+  /** RunTask takes no more segments in the overrides of one launch. */
+  readonly mostSegmentsALaunch?: number;
   /** Watches live traffic; without it the whole budget is used. */
   readonly guard?: Pick<TrafficGuard, 'look' | 'blindBecause'> | undefined;
 }
@@ -67,7 +81,8 @@ export class Supervisor {
   readonly #options: SupervisorOptions;
   readonly #staffing: Staffing;
   readonly #watch: TaskWatch;
-  readonly #budget = new Budget();
+  readonly #budget: Budget;
+  readonly #book: SegmentBook;
   readonly #progress: Progress;
   /** Launches of earlier sessions: how they ended has been dealt with. */
   readonly #known = new Set<string>();
@@ -76,6 +91,8 @@ export class Supervisor {
   /** An earlier supervisor may have been in the middle of a repair: until then it may have authority. */
   readonly #endNotBeforeMs: number;
   #blindBecause: string | undefined;
+  #toldSlowAtMs = Number.NEGATIVE_INFINITY;
+  #observedAtMs = Number.NEGATIVE_INFINITY;
 
   constructor(options: SupervisorOptions, run: RunRecord) {
     const { stores, fleet, clock, supervision, output } = options;
@@ -85,7 +102,18 @@ export class Supervisor {
     this.#endNotBeforeMs =
       run.status === 'verifying' ? this.#startedAtMs + run.authorityMs + SLACK_MS : Number.NEGATIVE_INFINITY;
     this.#progress = new Progress(output, clock);
-    this.#staffing = new Staffing({ stores, fleet, clock, supervision, output, budget: this.#budget });
+    this.#budget = new Budget(run.tasks);
+    this.#book = new SegmentBook(stores.segments, run);
+    this.#staffing = new Staffing({
+      stores,
+      fleet,
+      clock,
+      supervision,
+      output,
+      budget: this.#budget,
+      book: this.#book,
+      mostSegmentsALaunch: options.mostSegmentsALaunch ?? Number.POSITIVE_INFINITY,
+    });
     this.#watch = new TaskWatch({
       tasks: stores.tasks,
       fleet,
@@ -113,13 +141,14 @@ export class Supervisor {
       if (run && (isFinished(run.status) || run.status === 'paused' || run.status === 'failed')) return run;
       const ended = run && (await this.#tolerating(() => this.#turn(run)));
       if (ended) continue;
-      const segments = run?.totalSegments ?? 0;
-      await clock.sleep(Math.max(TICK_MS, (segments / SEGMENTS_PER_TICK_SECOND) * 1_000), detach);
+      await clock.sleep(run ? turnMs(run.heartbeatMs) : TICK_MS, detach);
       const broken = this.#staffing.takeBroken();
       if (broken !== undefined) {
         const message = `The fleet could not be started: ${describeError(broken)}`;
         output.say(message);
-        await this.#tolerating(() => this.#requestStop({ kind: 'failed', message }));
+        const resumeWith =
+          broken instanceof InactiveTaskDefinitionError ? ['--task-definition', broken.family] : [];
+        await this.#tolerating(() => this.#requestStop({ kind: 'failed', message, resumeWith }));
       }
     }
   }
@@ -127,13 +156,19 @@ export class Supervisor {
   /** Puts this epoch on every task in authority, and gives failed segments another chance. */
   async #adopt(): Promise<true> {
     const { stores, supervision } = this.#options;
-    for (const segment of await stores.segments.list(supervision.runId)) {
-      if (segment.status === 'failed') await stores.segments.reopen(segment, segment.pass);
-    }
-    for (const task of await stores.tasks.list(supervision.runId)) {
+    await this.#book.readAll();
+    const failed = this.#book.records.filter(({ status }) => status === 'failed');
+    const reopen = async (segment: SegmentRecord) => {
+      const standing = await stores.segments.reopen(segment);
+      if (standing) this.#book.put(standing);
+    };
+    await pMap(failed, reopen, { concurrency: WRITES_AT_A_TIME });
+    const adopt = async (task: TaskRecord) => {
       if (isInAuthority(task.status)) await stores.tasks.adopt(task, supervision);
       else this.#known.add(task.launchId);
-    }
+    };
+    const tasks = await stores.tasks.list(supervision.runId);
+    await pMap(tasks, adopt, { concurrency: WRITES_AT_A_TIME });
     return true;
   }
 
@@ -155,9 +190,10 @@ export class Supervisor {
     // A launch that may exist holds a share: nothing is granted before it is known.
     await this.#staffing.settle(run);
     // Segments first: whatever launch owns one has its record by then, so the list of tasks after it is complete.
-    const segments = await stores.segments.list(run.runId);
+    await this.#book.refresh(run);
     const tasks = await stores.tasks.list(run.runId);
-    this.#options.observer?.turn(run, segments, tasks);
+    const segments = this.#book.records;
+    this.#observe(run, segments, tasks);
     await this.#watch.observe(tasks);
     if (run.desired !== 'run') return this.#drain(run, tasks);
     const news = tasks.filter(({ launchId: launch }) => !this.#known.has(launch));
@@ -169,17 +205,18 @@ export class Supervisor {
     this.#staffing.tellShort(run, tasks);
     this.#progress.report(run, segments, tasks);
     await this.#saveActiveTime(run);
-    await this.#reopen(run, segments);
+    this.#tellSlow(tasks);
     const rates = await this.#ratesLeft(run, totals(run, segments).writeUnits);
     // Launches first: what a task left behind when it ended is for the one that replaces it.
-    const { launched, soon } = await this.#staffing.launch(run, rates, segments, tasks);
+    const { launched, soon } = await this.#staffing.reconcile(run, rates, tasks);
     await this.#grant(rates, launched ? await stores.tasks.list(run.runId) : tasks, soon);
-    const states = segmentStates(run, segments);
+    const now = this.#book.records;
+    const states = segmentStates(run, now);
     if (states.complete + states.failed < run.totalSegments) return false;
     if (!this.#watch.allEnded(await stores.tasks.list(run.runId))) return false;
-    if (states.failed > 0) await this.#requestStop(failedSegments(segments));
+    if (states.failed > 0) await this.#requestStop(failedSegments(now));
     else if (run.dryRun) await this.#end('dry-run');
-    else return this.#endPass(run, segments, tasks);
+    else return this.#endPass(run, now, tasks);
     return true;
   }
 
@@ -205,24 +242,40 @@ export class Supervisor {
   /** Tells every task to end, and ends the run, or its session, when all of them have. */
   async #drain(run: RunRecord, tasks: readonly TaskRecord[]): Promise<boolean> {
     const { stores } = this.#options;
-    for (const task of tasks.filter(({ status }) => isInAuthority(status))) {
+    const tell = async (task: TaskRecord) => {
       if (task.heartbeat === 0) {
         await this.#watch.fence(task, { kind: 'desired', message: `the run is to ${run.desired}` });
       } else if (task.desired !== run.desired) {
         await stores.tasks.setDesired(run.runId, task.launchId, run.desired);
       }
-    }
+    };
+    const live = tasks.filter(({ status }) => isInAuthority(status));
+    await pMap(live, tell, { concurrency: WRITES_AT_A_TIME });
     await this.#staffing.idle();
     if (!this.#watch.allEnded(await stores.tasks.list(run.runId))) return false;
     await this.#endUnwanted();
     return true;
   }
 
-  /** Segments of an earlier sweep begin again. */
-  async #reopen(run: RunRecord, segments: readonly SegmentRecord[]): Promise<void> {
-    const { stores } = this.#options;
-    const old = segments.filter(({ pass }) => pass < run.sweep);
-    await Promise.all(old.map(segment => stores.segments.reopen(segment, run.sweep)));
+  #observe(run: RunRecord, segments: readonly SegmentRecord[], tasks: readonly TaskRecord[]): void {
+    const { observer, clock } = this.#options;
+    const intervalMs = (segments.length / SEGMENTS_OBSERVED_A_SECOND) * 1_000;
+    const now = clock.monotonicMs();
+    if (!observer || (intervalMs > TICK_MS && now - this.#observedAtMs < intervalMs)) return;
+    this.#observedAtMs = now;
+    observer.turn(run, segments, tasks);
+  }
+
+  /** What slows a task down without being an error, said for all of them, and seldom. */
+  #tellSlow(tasks: readonly TaskRecord[]): void {
+    const { clock, output } = this.#options;
+    const slow = tasks.filter(({ status, slow: why }) => isInAuthority(status) && why !== undefined);
+    const [first] = slow;
+    if (!first?.slow || clock.monotonicMs() - this.#toldSlowAtMs < SLOW_INTERVAL_MS) return;
+    this.#toldSlowAtMs = clock.monotonicMs();
+    const message = `${slow.length} of the tasks are slowed down: ${first.slow.reason}.`;
+    output.event('warning', { message });
+    output.say(message);
   }
 
   /** The budget, less what live traffic needs of it. A cut is part of the record: whoever resumes goes on with it. */
@@ -256,13 +309,19 @@ export class Supervisor {
   async #grant(rates: Rates, tasks: readonly TaskRecord[], soon: number): Promise<void> {
     const { stores, clock, supervision } = this.#options;
     const changes = this.#budget.changes(rates, tasks, clock.monotonicMs(), soon);
-    await Promise.all(
-      changes.map(async change => {
+    // Lower ones first: what they free is what the others wait for.
+    const raise = ({ granted, task }: (typeof changes)[number]) =>
+      granted.writeUnitsPerSecond - task.granted.writeUnitsPerSecond;
+    const inOrder = [...changes].sort((a, b) => raise(a) - raise(b)).slice(0, GRANTS_A_TURN);
+    await pMap(
+      inOrder,
+      async change => {
         this.#budget.sending(change, clock.monotonicMs());
         if (await stores.tasks.grant(change.task, change, supervision)) {
           this.#budget.confirm(change, clock.monotonicMs());
         }
-      }),
+      },
+      { concurrency: WRITES_AT_A_TIME },
     );
   }
 

@@ -132,7 +132,7 @@ export class TrafficGuard {
     const elsewhere = table.startsWith('arn:')
       ? ' A table of another account publishes its metrics there.'
       : '';
-    return `CloudWatch has nothing of the table ${tableNameOf(table)}, although the fleet has been writing to it for ${Math.round(writingMs / 60_000)} minutes.${elsewhere}`;
+    return `CloudWatch has nothing of the table ${tableNameOf(table)}, although the fleet has been writing to it for minutes.${elsewhere}`;
   }
 
   async #judge(sources: readonly TrafficSource[], bySource: readonly TrafficMinute[][]): Promise<void> {

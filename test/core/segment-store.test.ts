@@ -105,42 +105,65 @@ describe.each([
   describe('taking a segment over', () => {
     test.each(['assigned', 'running', 'pending'] as const)('one that is %s', async status => {
       const seen = await make[status]();
-      expect(await segments.assign(seen, B, 3)).toBe(true);
-      expect(await read()).toEqual({ ...seen, status: 'assigned', launchId: 'launch-b', attempts: 3 });
+      expect(await segments.assign(seen, B)).toBe(true);
+      expect(await read()).toEqual({ ...seen, status: 'assigned', launchId: 'launch-b' });
     });
 
     test.each(['complete', 'failed'] as const)('but not one that is %s', async status => {
       const seen = await make[status]();
-      expect(await segments.assign(seen, B, 3)).toBe(false);
+      expect(await segments.assign(seen, B)).toBe(false);
       expect(await read()).toEqual(seen);
     });
 
     test('is refused when the owner is not the one that was seen any more', async () => {
       const seen = await make.running();
-      await segments.assign(seen, owner('launch-c'), 0);
-      expect(await segments.assign(seen, B, 0)).toBe(false);
+      await segments.assign(seen, owner('launch-c'));
+      expect(await segments.assign(seen, B)).toBe(false);
       expect((await read()).launchId).toBe('launch-c');
     });
 
     test('is refused when it was seen without an owner and has one now', async () => {
       const seen = await make.pending();
-      await segments.assign(seen, owner('launch-c'), 0);
-      expect(await segments.assign(seen, B, 0)).toBe(false);
+      await segments.assign(seen, owner('launch-c'));
+      expect(await segments.assign(seen, B)).toBe(false);
     });
 
     test('is refused when it was given up since', async () => {
       const seen = await make.running();
       await segments.release(A);
-      expect(await segments.assign(seen, B, 0)).toBe(false);
+      expect(await segments.assign(seen, B)).toBe(false);
     });
 
-    test('is refused in another pass', async () => {
-      const seen = await make.pending();
-      expect(await segments.assign(seen, { ...B, pass: 2 }, 0)).toBe(false);
+    test('is refused when it was seen in an earlier pass than it is in', async () => {
+      const seen = await make.complete();
+      await segments.assign(seen, { ...A, pass: 2 });
+      expect(await segments.assign(seen, { ...B, pass: 2 })).toBe(false);
+      expect(await segments.assign(seen, B)).toBe(false);
+      expect((await read()).launchId).toBe('launch-a');
     });
+
+    test.each(['complete', 'failed', 'pending'] as const)(
+      'for the next pass begins one that is %s at its beginning, and keeps what was counted',
+      async status => {
+        const before = await make[status]();
+        expect(await segments.assign(before, { ...B, pass: 2 })).toBe(true);
+        const opened = await read();
+        expect(opened).toMatchObject({ status: 'assigned', pass: 2, launchId: 'launch-b', attempts: 0 });
+        expect(opened.counters).toEqual(before.counters);
+        for (const gone of [
+          'lastEvaluatedKey',
+          'completedAt',
+          'progressedBy',
+          'reason',
+          'retryAt',
+        ] as const) {
+          expect(opened[gone]).toBeUndefined();
+        }
+      },
+    );
 
     test('keeps the checkpoint: the new owner goes on where the old one was', async () => {
-      await segments.assign(await make.running(), B, 0);
+      await segments.assign(await make.running(), B);
       expect(await segments.claim(B)).toMatchObject({
         status: 'running',
         sequence: 1,
@@ -150,7 +173,7 @@ describe.each([
     });
 
     test('shuts the old owner out of everything', async () => {
-      await segments.assign(await make.running(), B, 0);
+      await segments.assign(await make.running(), B);
       const before = await read();
       await expect(segments.checkpoint(A, checkpoint(9, 'far'))).rejects.toThrow(AuthorityLostError);
       await expect(segments.complete(A, checkpoint(9))).rejects.toThrow(/owned by launch-b/);
@@ -180,7 +203,7 @@ describe.each([
 
   describe('a checkpoint', () => {
     test('says how far the segment is, by whom, and takes the failed launches off its account', async () => {
-      await segments.assign(await make.running(), B, 4);
+      await segments.assign(await make.running(), B);
       await segments.claim(B);
       await segments.checkpoint(B, checkpoint(2, '{"id":{"S":"k2"}}'));
       expect(await read()).toMatchObject({
@@ -208,8 +231,7 @@ describe.each([
 
     test('of an earlier pass is refused', async () => {
       const complete = await make.complete();
-      await segments.reopen(complete, 2);
-      await segments.assign(await read(), { ...A, pass: 2 }, 0);
+      await segments.assign(complete, { ...A, pass: 2 });
       await segments.claim({ ...A, pass: 2 });
       await expect(segments.checkpoint(A, checkpoint(9, 'k9'))).rejects.toThrow(AuthorityLostError);
     });
@@ -274,7 +296,7 @@ describe.each([
 
     test('is not marked when it has another owner by now', async () => {
       const seen = await make.running();
-      await segments.assign(seen, B, 0);
+      await segments.assign(seen, B);
       await segments.fail(seen, 5, 'no progress');
       expect((await read()).status).toBe('assigned');
     });
@@ -286,39 +308,75 @@ describe.each([
     });
   });
 
-  describe('opening a segment again', () => {
-    test('for the next pass begins at its beginning, and keeps what was counted', async () => {
-      const complete = await make.complete();
-      await segments.reopen(complete, 2);
-      const opened = await read();
-      expect(opened).toMatchObject({ status: 'pending', pass: 2, sequence: 2, attempts: 0 });
-      expect(opened.counters).toEqual(complete.counters);
-      for (const gone of ['launchId', 'lastEvaluatedKey', 'completedAt', 'progressedBy', 'reason'] as const) {
-        expect(opened[gone]).toBeUndefined();
-      }
+  describe('taking a segment back from a launch that has ended', () => {
+    const RETRY_AT = '2026-01-01T00:00:04.000Z';
+
+    test.each(['assigned', 'running'] as const)('one that is %s', async status => {
+      const { launchId: _, ...seen } = await make[status]();
+      const taken = await segments.takeBack(
+        { ...seen, launchId: 'launch-a' },
+        { attempts: 3, retryAt: RETRY_AT },
+      );
+      expect(taken).toEqual({ ...seen, status: 'pending', attempts: 3, retryAt: RETRY_AT });
+      expect(await read()).toEqual(taken);
+      await segments.assign(await read(), B);
+      expect((await read()).retryAt).toBeUndefined();
     });
 
+    test.each(['complete', 'failed', 'pending'] as const)('but not one that is %s', async status => {
+      const seen = await make[status]();
+      expect(await segments.takeBack({ ...seen, launchId: 'launch-a' }, { attempts: 1 })).toEqual(seen);
+      expect(await read()).toEqual(seen);
+    });
+
+    test('not when it has made progress since it was seen: that counts for the launch', async () => {
+      const seen = await make.running();
+      await segments.checkpoint(A, checkpoint(2, 'k2'));
+      expect(await segments.takeBack(seen, { attempts: 1 })).toMatchObject({
+        status: 'running',
+        sequence: 2,
+      });
+    });
+
+    test('not when it has another owner by now', async () => {
+      const seen = await make.running();
+      await segments.assign(seen, B);
+      expect(await segments.takeBack(seen, { attempts: 1 })).toMatchObject({ launchId: 'launch-b' });
+    });
+  });
+
+  describe('opening a failed segment again', () => {
     test('for a resumed run goes on where it was', async () => {
-      await segments.reopen(await make.failed(), 1);
+      await segments.reopen(await make.failed());
       const opened = await read();
       expect(opened).toMatchObject({ status: 'pending', pass: 1, lastEvaluatedKey: '{"id":{"S":"k1"}}' });
       expect(opened.reason).toBeUndefined();
       expect(opened.attempts).toBe(0);
     });
 
-    test.each(['assigned', 'running', 'pending'] as const)('does nothing to one that is %s', async status => {
-      const seen = await make[status]();
-      await segments.reopen(seen, 2);
-      expect(await read()).toEqual(seen);
-    });
+    test.each(['assigned', 'running', 'pending', 'complete'] as const)(
+      'does nothing to one that is %s',
+      async status => {
+        const seen = await make[status]();
+        await segments.reopen(seen);
+        expect(await read()).toEqual(seen);
+      },
+    );
 
     test('does nothing to one that another has opened already', async () => {
-      const complete = await make.complete();
-      await segments.reopen(complete, 2);
-      await segments.assign(await read(), { ...B, pass: 2 }, 0);
-      await segments.reopen(complete, 2);
+      const failed = await make.failed();
+      await segments.reopen(failed);
+      await segments.assign(await read(), B);
+      await segments.reopen(failed);
       expect((await read()).launchId).toBe('launch-b');
     });
+  });
+
+  test('a page is a short part of the list, from any segment on', async () => {
+    for (const segment of [3, 4, 5, 90]) await segments.assignNew({ ...A, segment }, 100);
+    expect((await segments.page('run-1', 4, 99)).map(({ segment }) => segment)).toEqual([4, 5, 90]);
+    expect((await segments.page('run-1', 4, 5)).map(({ segment }) => segment)).toEqual([4, 5]);
+    expect(await segments.page('run-1', 91, 99)).toEqual([]);
   });
 
   test('a list is in order of the segments and of one run', async () => {

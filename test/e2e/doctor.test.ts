@@ -52,10 +52,10 @@ describe('doctor --task', () => {
   });
 
   test.each([
-    ['BatchExecuteStatement', 'task:write-batch', 'SetItInBatches'],
-    ['UpdateItem', 'task:write-single', 'SetItSingly'],
+    ['BatchExecuteStatement', 'task:write-batch', 'SetItAndReadItBack'],
+    ['UpdateItem', 'task:write-single', 'SetItAndReadItBack'],
     ['Scan', 'task:scan', 'FindItemsWithoutIt'],
-    ['BatchGetItem', 'task:read-back', 'ReadBackWhatWasRefused'],
+    ['BatchGetItem', 'task:read-back', 'SetItAndReadItBack'],
   ])('names the statement that is missing when %s is denied', async (operation, check, statement) => {
     const stage = await open();
     stage.stack.faults?.add({

@@ -105,7 +105,7 @@ describe('checkpoints', () => {
     await work.giveUp();
     const before = await record();
     const next = { ...OWNER, launchId: 'launch-2' };
-    await segments.assign(before, next, 0);
+    await segments.assign(before, next);
     const again = await take(next);
     const second = page(1, 'k2');
     again.append(second);
@@ -172,7 +172,7 @@ describe('the completion marker', () => {
 describe('a segment that was taken over meanwhile', () => {
   test('stops the work with the reason, and is not written any more', async () => {
     const work = await begin();
-    await segments.assign(await record(), { ...OWNER, launchId: 'launch-2' }, 0);
+    await segments.assign(await record(), { ...OWNER, launchId: 'launch-2' });
     work.append(page(0, 'k1'));
     work.append(page(1, 'k2'));
     const reading = work.belowOpenPages(1, NEVER);
@@ -245,7 +245,8 @@ describe('giving up midway', () => {
 
   test('after a failure without progress leaves the account of failed launches as it is', async () => {
     await segments.assignNew(OWNER, 8);
-    await segments.assign(await record(), OWNER, 4);
+    await segments.takeBack(await record(), { attempts: 4 });
+    await segments.assign(await record(), OWNER);
     const work = await take();
     work.append(page(3, 'k1'));
     await work.giveUp({ failed: true });
@@ -259,7 +260,8 @@ describe('giving up midway', () => {
 
   test('after a failure with progress says so', async () => {
     await segments.assignNew(OWNER, 8);
-    await segments.assign(await record(), OWNER, 4);
+    await segments.takeBack(await record(), { attempts: 4 });
+    await segments.assign(await record(), OWNER);
     const work = await take();
     const first = page(1, 'k1');
     work.append(first);

@@ -1,4 +1,12 @@
-import { CreateClusterCommand, RunTaskCommand, type RunTaskCommandInput } from '@aws-sdk/client-ecs';
+import {
+  CreateClusterCommand,
+  DeregisterTaskDefinitionCommand,
+  DescribeTaskDefinitionCommand,
+  DescribeTasksCommand,
+  RegisterTaskDefinitionCommand,
+  RunTaskCommand,
+  type RunTaskCommandInput,
+} from '@aws-sdk/client-ecs';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import type { BeforeRunTask } from '../../local/ecs/interference.ts';
 import { WireError } from '../../local/wire/error.ts';
@@ -241,5 +249,78 @@ describe('a test can interfere', () => {
     const task = await plane.run({ clientToken: 'placed' });
     beforeRunTask = () => ({ failures: [{ reason: 'RESOURCE:MEMORY' }] });
     expect((await plane.run({ clientToken: 'placed' })).taskArn).toBe(task.taskArn);
+  });
+});
+
+describe('a task definition that was deregistered', () => {
+  const register = async (family: string) => {
+    const { taskDefinition } = await plane.client.send(
+      new RegisterTaskDefinitionCommand({
+        family,
+        networkMode: 'awsvpc',
+        requiresCompatibilities: ['FARGATE'],
+        cpu: '256',
+        memory: '512',
+        containerDefinitions: [{ name: 'job', image: 'worker:1', command: ['node', 'job.mjs'] }],
+        tags: [{ key: 'project', value: 'fleetfill' }],
+      }),
+    );
+    return taskDefinition?.taskDefinitionArn ?? '';
+  };
+  const deregister = (taskDefinition: string) =>
+    plane.client.send(new DeregisterTaskDefinitionCommand({ taskDefinition }));
+
+  test('starts no task, by whatever name, and can still be described', async () => {
+    const first = await register('updated');
+    const { taskDefinition } = await deregister(first);
+    expect(taskDefinition).toMatchObject({ status: 'INACTIVE', revision: 1 });
+    expect(taskDefinition?.deregisteredAt).toBeInstanceOf(Date);
+    for (const name of [first, 'updated:1']) {
+      await expect(send({ taskDefinition: name })).rejects.toMatchObject({
+        name: 'InvalidParameterException',
+        message: 'TaskDefinition is inactive',
+      });
+    }
+    await expect(send({ taskDefinition: 'updated' })).rejects.toThrow('TaskDefinition not found.');
+    const described = await plane.client.send(new DescribeTaskDefinitionCommand({ taskDefinition: first }));
+    expect(described.taskDefinition?.status).toBe('INACTIVE');
+  });
+
+  test('leaves its tasks alone, and its family to the newest revision that is active', async () => {
+    const first = await register('running');
+    const task = await plane.run({ taskDefinition: first });
+    const second = await register('running');
+    const third = await register('running');
+    await deregister(first);
+    await deregister(third);
+    expect(await plane.describe(task)).toMatchObject({ taskDefinitionArn: first });
+    expect((await plane.run({ taskDefinition: 'running' })).taskDefinitionArn).toBe(second);
+  });
+
+  test.each(['nobody:1', 'running'])('has to be named with its revision: %s', async name => {
+    await expect(deregister(name)).rejects.toMatchObject({ name: 'ClientException' });
+  });
+
+  test('gives a task its tags where they are to be propagated, and ECS adds its own where they are asked for', async () => {
+    const definition = await register('tagged');
+    const task = await plane.run({
+      taskDefinition: definition,
+      propagateTags: 'TASK_DEFINITION',
+      enableECSManagedTags: true,
+      tags: [{ key: 'own', value: '1' }],
+    });
+    const { tasks } = await plane.client.send(
+      new DescribeTasksCommand({
+        cluster: request().cluster,
+        tasks: [task.taskArn ?? ''],
+        include: ['TAGS'],
+      }),
+    );
+    expect(tasks?.[0]?.tags).toEqual([
+      { key: 'own', value: '1' },
+      { key: 'project', value: 'fleetfill' },
+      { key: 'aws:ecs:clusterName', value: request().cluster },
+    ]);
+    expect((await plane.run({ taskDefinition: definition })).tags ?? []).toEqual([]);
   });
 });

@@ -40,13 +40,16 @@ export class MemoryTable {
     }
     if (command instanceof QueryCommand) {
       const values = command.input.ExpressionAttributeValues ?? {};
+      const { [':run']: wanted, [':prefix']: prefix, [':from']: from, [':to']: to } = values;
+      const within = (item: string) =>
+        prefix === undefined ? item >= String(from) && item <= String(to) : item.startsWith(String(prefix));
       const found = this.items()
-        .filter(
-          ({ run, item }) => run === values[':run'] && String(item).startsWith(String(values[':prefix'])),
-        )
+        .filter(({ run, item }) => run === wanted && within(String(item)))
         .sort((a, b) => (String(a['item']) < String(b['item']) ? -1 : 1));
       if (command.input.ScanIndexForward === false) found.reverse();
-      return { Items: structuredClone(found) };
+      // A list that is asked for by its prefix comes whole: the model has no pages.
+      const page = found.slice(0, prefix === undefined ? command.input.Limit : undefined);
+      return { Items: structuredClone(page) };
     }
     if (command instanceof ScanCommand) {
       const wanted = command.input.ExpressionAttributeValues?.[':item'];

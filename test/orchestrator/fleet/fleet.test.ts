@@ -1,7 +1,7 @@
 import { ECSClient } from '@aws-sdk/client-ecs';
 import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from 'vitest';
 import type { TaskEnvironment } from '../../../core/task-environment.ts';
-import { Fleet, LaunchRefusedError } from '../../../orchestrator/fleet/fleet.ts';
+import { Fleet, InactiveTaskDefinitionError, LaunchRefusedError } from '../../../orchestrator/fleet/fleet.ts';
 import { CREDENTIALS } from '../../support/engine.ts';
 import { type HttpFront, type Script, startHttpFront } from '../../support/http-front.ts';
 
@@ -82,6 +82,8 @@ describe('starting a task', () => {
       count: 1,
       clientToken: TASK.launchId,
       startedBy: 'run-1',
+      propagateTags: 'TASK_DEFINITION',
+      enableECSManagedTags: true,
       networkConfiguration: {
         awsvpcConfiguration: {
           subnets: ['subnet-1', 'subnet-2'],
@@ -179,6 +181,49 @@ describe('starting a task', () => {
   ])('for which there is no room is refused, not broken: %s', async message => {
     ecs.script = (_, answer) => answer.refuse('ClientException', message);
     await expect(fleet.start(TASK, false)).rejects.toThrow(LaunchRefusedError);
+  });
+});
+
+describe('starting a task after an update of the stack', () => {
+  const NEXT = 'fleetfill-job:8';
+  const inactive = (type: string): Script => {
+    return (call, answer) =>
+      call.body.taskDefinition === NEXT
+        ? started(call, answer)
+        : answer.refuse(type, 'TaskDefinition is inactive');
+  };
+
+  test.each(['ClientException', 'InvalidParameterException'])(
+    'takes the definition that the stack names now, where ECS says with %s that the old one is inactive',
+    async type => {
+      let asked = 0;
+      const own = new Fleet(LOCATION, client, async () => {
+        asked += 1;
+        return NEXT;
+      });
+      ecs.script = inactive(type);
+      expect(await own.start(TASK, false)).toBe(arn(1));
+      expect(await own.start({ ...TASK, launchId: 'another' }, false)).toBe(arn(1));
+      expect(ecs.calls.map(({ body }) => body.taskDefinition)).toEqual(['fleetfill-job:7', NEXT, NEXT]);
+      expect(asked).toBe(1);
+    },
+  );
+
+  test.each([undefined, 'fleetfill-job:7'])(
+    'says what to name instead, where the stack names %s',
+    async current => {
+      ecs.script = inactive('InvalidParameterException');
+      const starting = new Fleet(LOCATION, client, async () => current).start(TASK, false);
+      await expect(starting).rejects.toThrow(InactiveTaskDefinitionError);
+      await expect(starting).rejects.toThrow(/is INACTIVE.*--task-definition fleetfill-job is the newest/);
+    },
+  );
+
+  test('finds the task that it had started before, of which ECS says that the token has other parameters', async () => {
+    ecs.script = (_, answer) =>
+      answer.refuse('ConflictException', 'already in use', { resourceIds: [arn(5)] });
+    expect(await fleet.start(TASK, false)).toBe(arn(5));
+    expect(ecs.calls).toHaveLength(1);
   });
 });
 

@@ -1,82 +1,51 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import type { SegmentRecord, TaskEnd, TaskRecord, TaskStatus } from '../../../core/records.ts';
-import { distribute, openSegments } from '../../../orchestrator/supervise/assignment.ts';
-import { runRecord, segmentRecord, taskRecord } from '../../support/records.ts';
+import type { SegmentRecord, TaskEnd, TaskRecord } from '../../../core/records.ts';
+import { distribute, dueSegments, takeBack } from '../../../orchestrator/supervise/assignment.ts';
+import { segmentRecord, taskRecord } from '../../support/records.ts';
 
 const ended = (kind: TaskEnd['kind'], given: Partial<TaskRecord> = {}): TaskRecord =>
   taskRecord({ status: 'stopped', end: { kind, message: kind }, ...given });
 
-const open = (segments: SegmentRecord[], tasks: TaskRecord[], totalSegments = segments.length) =>
-  openSegments(runRecord({ totalSegments }), segments, tasks);
+const NOW_MS = Date.UTC(2026, 0, 1);
 
-/** Of segment 0. */
-const attemptsOf = (segments: SegmentRecord[], tasks: TaskRecord[]) =>
-  open(segments, tasks).find(({ segment }) => segment === 0)?.attempts;
+/** What becomes of segment 0, which the launch holds, with the others that it had. */
+function takenBack(segments: SegmentRecord[], task: TaskRecord, maxAttempts = 100) {
+  const held = segments.filter(({ status }) => status !== 'complete');
+  const reached = segments.some(({ progressedBy }) => progressedBy === task.launchId);
+  return takeBack({ maxAttempts }, task, held, reached, NOW_MS);
+}
 
-describe('a segment needs a launch', () => {
-  test('when it has no record: how many there are is told by the run', () => {
-    expect(open([segmentRecord({ segment: 1 })], [taskRecord()], 3).map(({ segment }) => segment)).toEqual([
-      0, 2,
-    ]);
-  });
-
-  test.each<[TaskStatus, boolean]>([
-    ['launching', false],
-    ['running', false],
-    ['finished', true],
-    ['lapsed', true],
-    ['stopped', true],
-  ])('when its launch is %s: %s', (status, needed) => {
-    expect(open([segmentRecord()], [taskRecord({ status })])).toHaveLength(needed ? 1 : 0);
-  });
-
-  test.each<[SegmentRecord['status'], boolean]>([
-    ['pending', true],
-    ['complete', false],
-    ['failed', false],
-  ])('when it is %s and nobody owns it: %s', (status, needed) => {
-    const { launchId: _, ...record } = segmentRecord({ status });
-    expect(open([record], [])).toHaveLength(needed ? 1 : 0);
-  });
-
-  test('when its launch has no record at all', () => {
-    expect(open([segmentRecord()], [])).toMatchObject([{ segment: 0, attempts: 0 }]);
-  });
-});
+const attemptsOf = (segments: SegmentRecord[], task: TaskRecord) => takenBack(segments, task)[0]?.attempts;
 
 describe('launches in a row without progress', () => {
-  test('begin at none', () => {
-    expect(open([], [], 1)).toEqual([{ segment: 0, record: undefined, attempts: 0 }]);
-  });
-
   test.each(['error', 'authority-lost', 'systemic'] as const)(
     'count one more when a launch that had begun with it ended with: %s',
     kind => {
-      expect(attemptsOf([segmentRecord({ attempts: 2 })], [ended(kind)])).toBe(3);
+      expect(attemptsOf([segmentRecord({ attempts: 2 })], ended(kind))).toBe(3);
     },
   );
 
   test.each(['sigterm', 'desired', 'done', 'not-started'] as const)(
     'do not count a launch that ended with: %s',
     kind => {
-      expect(attemptsOf([segmentRecord({ attempts: 2 })], [ended(kind)])).toBe(2);
+      expect(attemptsOf([segmentRecord({ attempts: 2 })], ended(kind))).toBe(2);
     },
   );
 
   test('count a launch whose task vanished without a word', () => {
     const { end: _, ...silent } = taskRecord({ status: 'lapsed' });
-    expect(attemptsOf([segmentRecord({ attempts: 2 })], [silent])).toBe(3);
+    expect(attemptsOf([segmentRecord({ attempts: 2 })], silent)).toBe(3);
   });
 
   test('do not count a launch that moved the checkpoint: the checkpoint has set the account to none', () => {
     const moved = segmentRecord({ attempts: 0, progressedBy: 'launch-1' });
-    expect(attemptsOf([moved], [ended('error')])).toBe(0);
+    expect(attemptsOf([moved], ended('error'))).toBe(0);
   });
 
   test('count a launch although an earlier one had moved the checkpoint', () => {
     const moved = segmentRecord({ attempts: 1, progressedBy: 'launch-0' });
-    expect(attemptsOf([moved], [ended('error')])).toBe(2);
+    expect(attemptsOf([moved], ended('error'))).toBe(2);
   });
 
   describe('of a segment that its launch never began with', () => {
@@ -84,17 +53,17 @@ describe('launches in a row without progress', () => {
 
     test('count, when the launch began with none', () => {
       const other = segmentRecord({ segment: 1, status: 'assigned' });
-      expect(attemptsOf([waiting, other], [ended('error', { segments: [0, 1] })])).toBe(2);
+      expect(attemptsOf([waiting, other], ended('error', { segments: [0, 1] }))).toBe(2);
     });
 
     test('do not count, when the launch died over another one', () => {
       const other = segmentRecord({ segment: 1, status: 'running' });
-      expect(attemptsOf([waiting, other], [ended('error', { segments: [0, 1] })])).toBe(1);
+      expect(attemptsOf([waiting, other], ended('error', { segments: [0, 1] }))).toBe(1);
     });
 
     test('do not count, when the launch had made progress with another one', () => {
       const other = segmentRecord({ segment: 1, status: 'complete', progressedBy: 'launch-1' });
-      expect(attemptsOf([waiting, other], [ended('error', { segments: [0, 1] })])).toBe(1);
+      expect(attemptsOf([waiting, other], ended('error', { segments: [0, 1] }))).toBe(1);
     });
   });
 
@@ -103,11 +72,68 @@ describe('launches in a row without progress', () => {
     fc.assert(
       fc.property(kinds, ends => {
         let attempts = 0;
-        for (const kind of ends) attempts = attemptsOf([segmentRecord({ attempts })], [ended(kind)]) ?? -1;
+        for (const kind of ends) attempts = attemptsOf([segmentRecord({ attempts })], ended(kind)) ?? -1;
         const blamed = ends.filter(kind => kind === 'error' || kind === 'authority-lost').length;
         expect(attempts).toBe(blamed);
       }),
     );
+  });
+
+  test('are too many at the limit: the segment has failed, and the last words of its launch say why', () => {
+    expect(takenBack([segmentRecord({ attempts: 4 })], ended('error'), 5)).toMatchObject([
+      { attempts: 5, failed: '5 launches in a row made no progress; the last one: error' },
+    ]);
+    expect(takenBack([segmentRecord({ attempts: 3 })], ended('error'), 5)[0]?.failed).toBeUndefined();
+  });
+});
+
+describe('the wait for the next launch', () => {
+  const waitMs = (attempts: number) => {
+    const { retryAt } = takenBack([segmentRecord({ attempts: attempts - 1 })], ended('error'))[0] ?? {};
+    return retryAt === undefined ? 0 : Date.parse(retryAt) - NOW_MS;
+  };
+
+  test('doubles with each launch in a row without progress, up to half a minute', () => {
+    expect([1, 2, 3, 4, 5, 6, 7, 20].map(waitMs)).toEqual([
+      1_000, 2_000, 4_000, 8_000, 16_000, 30_000, 30_000, 30_000,
+    ]);
+  });
+
+  test('is none after a launch that is not to blame', () => {
+    expect(takenBack([segmentRecord()], ended('sigterm'))).toEqual([
+      { record: segmentRecord(), attempts: 0 },
+    ]);
+  });
+
+  test('is the longest one for all that a launch had: they go on together', () => {
+    const [first, second] = takenBack(
+      [segmentRecord({ attempts: 3 }), segmentRecord({ segment: 1, status: 'assigned' })],
+      ended('error'),
+    );
+    expect(first?.retryAt).toBe(new Date(NOW_MS + 8_000).toISOString());
+    expect(second?.retryAt).toBe(first?.retryAt);
+  });
+});
+
+describe('an open segment', () => {
+  const at = (ms: number) => new Date(NOW_MS + ms).toISOString();
+  const waiting = (segment: number, retryAt?: string) => ({
+    segment,
+    record: segmentRecord({ segment, status: 'pending', ...(retryAt && { retryAt }) }),
+  });
+
+  test('is due when it waits for nothing, or no longer', () => {
+    const open = [{ segment: 0, record: undefined }, waiting(1), waiting(2, at(0)), waiting(3, at(1))];
+    expect(dueSegments(open, NOW_MS).due.map(({ segment }) => segment)).toEqual([0, 1, 2]);
+  });
+
+  test('is soon due within two seconds, once for all that one launch had', () => {
+    const open = [waiting(0, at(500)), waiting(1, at(500)), waiting(2, at(2_000)), waiting(3, at(2_001))];
+    expect(dueSegments(open, NOW_MS)).toEqual({ due: [], soon: 2 });
+  });
+
+  test('is due when its time is further away than any wait: that was the clock of another machine', () => {
+    expect(dueSegments([waiting(0, at(600_000))], NOW_MS).due).toHaveLength(1);
   });
 });
 
@@ -134,6 +160,13 @@ describe('dealing segments out', () => {
         },
       ),
     );
+  });
+
+  test('gives no launch more than it can be told, and leaves the rest for later', () => {
+    expect(distribute([0, 1, 2, 3, 4, 5, 6], 2, 2)).toEqual([
+      [0, 2],
+      [1, 3],
+    ]);
   });
 
   test('of 256 segments to 32 tasks gives eight to each, as the design says', () => {

@@ -1,10 +1,11 @@
 import { beforeEach, describe, expect, test } from 'vitest';
-import type { TaskEnd, TaskRecord } from '../../../core/records.ts';
+import { SUPERVISOR_WRITES_PER_SECOND } from '../../../core/control-pace.ts';
+import type { SegmentRecord, TaskEnd, TaskRecord } from '../../../core/records.ts';
 import type { SegmentOwner } from '../../../core/segment-store.ts';
 import type { TaskEnvironment } from '../../../core/task-environment.ts';
 import type { NewLaunch } from '../../../core/task-store.ts';
 import { LaunchRefusedError } from '../../../orchestrator/fleet/fleet.ts';
-import type { OpenSegment } from '../../../orchestrator/supervise/assignment.ts';
+import { distribute, type OpenSegment } from '../../../orchestrator/supervise/assignment.ts';
 import { Launcher, type LauncherOptions } from '../../../orchestrator/supervise/launcher.ts';
 import { FakeClock } from '../../support/fake-clock.ts';
 import { rates, runRecord, segmentRecord } from '../../support/records.ts';
@@ -51,9 +52,14 @@ beforeEach(() => {
         },
       },
       segments: {
-        assignNew: async (owner: SegmentOwner) => note(`new segment ${owner.segment} of pass ${owner.pass}`),
-        assign: async (_: unknown, owner: SegmentOwner, attempts: number) =>
-          note(`segment ${owner.segment}, ${attempts} attempts`),
+        assignNew: async (owner: SegmentOwner) => {
+          note(`new segment ${owner.segment} of pass ${owner.pass}`);
+          return true;
+        },
+        assign: async (seen: SegmentRecord, owner: SegmentOwner) => {
+          note(`segment ${owner.segment}, seen at ${seen.sequence}`);
+          return seen.sequence === 0;
+        },
       },
     } as unknown as LauncherOptions['stores'],
     fleet: {
@@ -72,13 +78,14 @@ beforeEach(() => {
 });
 
 const open = (...segments: number[]): OpenSegment[] =>
-  segments.map(segment => ({ segment, record: undefined, attempts: 0 }));
+  segments.map(segment => ({ segment, record: undefined }));
 
-async function launch(segments: OpenSegment[], count: number, run = RUN): Promise<void> {
-  const launching = launcher.launch(run, segments, count, rates(10));
+async function launch(segments: OpenSegment[], count: number, run = RUN) {
+  const launching = launcher.launch(run, distribute(segments, count), rates(10));
   await clock.advance(10_000);
-  await launching;
+  const assigned = await launching;
   await launcher.idle();
+  return assigned;
 }
 
 describe('a launch', () => {
@@ -87,9 +94,31 @@ describe('a launch', () => {
     expect(course).toEqual(['record', 'new segment 3 of pass 2', 'RunTask', 'arn', 'launched']);
   });
 
-  test('takes segments over from the record that was seen, with their account of attempts', async () => {
-    await launch([{ segment: 5, record: segmentRecord({ segment: 5 }), attempts: 2 }], 1);
-    expect(course).toContain('segment 5, 2 attempts');
+  test('takes segments over from the record that was seen, and says which have another owner by now', async () => {
+    const seen = segmentRecord({ segment: 5 });
+    const changed = segmentRecord({ segment: 6, sequence: 3 });
+    const assigned = await launch(
+      [
+        { segment: 5, record: seen },
+        { segment: 6, record: changed },
+      ],
+      1,
+    );
+    expect(course).toContain('segment 5, seen at 0');
+    const [{ launchId } = { launchId: '' }] = launches;
+    expect(assigned).toEqual([
+      { segment: 5, record: seen, launchId, assigned: true },
+      { segment: 6, record: changed, launchId, assigned: false },
+    ]);
+  });
+
+  test('gives out its segments no faster than the control table takes them from one supervisor', async () => {
+    const many = open(...Array.from({ length: 1_000 }, (_, segment) => segment));
+    const launching = launcher.launch(RUN, [many], rates(10));
+    await clock.advance(1_000);
+    expect(course.length).toBeLessThanOrEqual(1 + SUPERVISOR_WRITES_PER_SECOND * 1.3);
+    await clock.advance(10_000);
+    expect(await launching).toHaveLength(1_000);
   });
 
   test('says to the worker what its record says', async () => {
@@ -150,11 +179,12 @@ describe('a creation whose reply was lost', () => {
       if (fails-- > 0) throw new Error('no reply');
       return true;
     };
-    await expect(launcher.launch(RUN, open(0), 1, rates(10))).rejects.toThrow('no reply');
+    await expect(launcher.launch(RUN, [open(0)], rates(10))).rejects.toThrow('no reply');
     expect(launcher.paused).toBe(true);
     await expect(launcher.settle(RUN)).rejects.toThrow('no reply');
-    await launcher.settle(RUN);
+    const settling = launcher.settle(RUN);
     await clock.advance(1_000);
+    await settling;
     expect(launcher.paused).toBe(false);
     expect(new Set(launches.map(each => each.launchId)).size).toBe(1);
     expect(started).toHaveLength(1);
@@ -183,7 +213,7 @@ describe('a task that ECS did not start', () => {
   test('holds new launches up, longer each time, half a minute at most', async () => {
     const pauses: number[] = [];
     for (let refusal = 0; refusal < 8; refusal++) {
-      const launching = launcher.launch(RUN, open(0), 1, rates(10));
+      const launching = launcher.launch(RUN, [open(0)], rates(10));
       await clock.advance(60);
       await launching;
       expect(launcher.paused).toBe(true);
@@ -196,7 +226,7 @@ describe('a task that ECS did not start', () => {
   });
 
   test('holds nothing up any more when a task has ended and made room', async () => {
-    const launching = launcher.launch(RUN, open(0), 1, rates(10));
+    const launching = launcher.launch(RUN, [open(0)], rates(10));
     await clock.advance(60);
     await launching;
     launcher.roomMade();

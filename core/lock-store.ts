@@ -1,0 +1,182 @@
+import { CreateTableCommand } from '@aws-sdk/client-dynamodb';
+import { GetCommand } from '@aws-sdk/lib-dynamodb';
+import type { Clock } from './clock.ts';
+import type { ControlTableClient, TransactItem } from './control-table.ts';
+import { FleetfillError } from './errors.ts';
+import { isFinished, RUN_ITEM, type RunStatus } from './records.ts';
+
+/** One table for all control tables of an account and Region: by it they know of each other's runs. */
+export const LOCK_TABLE = 'fleetfill-locks';
+
+/** A new table is there within seconds. */
+const CREATION_PATIENCE_MS = 60_000;
+const CREATION_LOOK_MS = 500;
+
+/** Who holds a user's table. */
+export interface TableLock {
+  /** The table's ARN, as DynamoDB describes it: names and ARNs of a table are one table. */
+  readonly table: string;
+  readonly runId: string;
+  /** Where that run's record is. */
+  readonly controlTable: string;
+  /** Who started it, and when. */
+  readonly holder: string;
+  readonly at: string;
+}
+
+/** Answers that mean: these credentials, or this endpoint, have no lock table. */
+const UNAVAILABLE = ['AccessDeniedException', 'UnknownOperationException'];
+
+export interface LockStoreOptions {
+  readonly client: ControlTableClient;
+  readonly clock: Clock;
+  /** Hears, once, why the lock table cannot be used; the control table's own lock is all that there is then. */
+  readonly onUnavailable: (reason: string) => void;
+}
+
+/**
+ * Locks of the users' tables, over all control tables of an account and Region. Two fleets with control tables of
+ * their own would each use a whole budget on one table; the control table's own lock cannot tell.
+ *
+ *     fleet A (control table a)   transaction: LOCK in a + RUN in a + lock of the table, if free ──► held
+ *     fleet B (control table b)   transaction: LOCK in b + RUN in b + lock of the table ✗ ──► reads it, names A, leaves
+ *
+ * The lock is taken and freed in the transaction that begins and ends the run, so that no crash leaves one without a
+ * run. It becomes an orphan only when its control table is deleted with an unfinished run in it.
+ */
+export class LockStore {
+  readonly #options: LockStoreOptions;
+  #told = false;
+
+  constructor(options: LockStoreOptions) {
+    this.#options = options;
+  }
+
+  /** The lock of a table, undefined when it is free; `unavailable` when nobody can say. Creates nothing. */
+  async read(table: string): Promise<TableLock | undefined | 'unavailable'> {
+    try {
+      return await this.#get(table);
+    } catch (error) {
+      if (isNamed(error, 'ResourceNotFoundException')) return undefined;
+      return this.unavailable(error);
+    }
+  }
+
+  /** As {@link read}, and creates the lock table where there is none yet. */
+  async readOrCreate(table: string): Promise<TableLock | undefined | 'unavailable'> {
+    try {
+      return await this.#get(table);
+    } catch (error) {
+      if (!isNamed(error, 'ResourceNotFoundException')) return this.unavailable(error);
+    }
+    try {
+      return await this.#create(table);
+    } catch (error) {
+      return this.unavailable(error);
+    }
+  }
+
+  /** The part of a transaction that takes the lock, if it is free or held by the run `released`, which has ended. */
+  take(lock: TableLock, released: string): TransactItem {
+    const { runId, ...rest } = lock;
+    return {
+      Put: {
+        TableName: LOCK_TABLE,
+        Item: { ...rest, run: runId },
+        ConditionExpression: 'attribute_not_exists(#table) OR #run = :released',
+        ExpressionAttributeNames: { '#table': 'table', '#run': 'run' },
+        ExpressionAttributeValues: { ':released': released },
+      },
+    };
+  }
+
+  /** The part of a transaction that frees the lock of this run. */
+  free(table: string, runId: string): TransactItem {
+    return {
+      Delete: {
+        TableName: LOCK_TABLE,
+        Key: { table },
+        ConditionExpression: '#run = :mine',
+        ExpressionAttributeNames: { '#run': 'run' },
+        ExpressionAttributeValues: { ':mine': runId },
+      },
+    };
+  }
+
+  /**
+   * Whether the run that holds the lock is seen to have ended, by its own record. A control table that is gone, or that
+   * may not be read, shows nothing.
+   */
+  async hasEnded({ runId, controlTable }: TableLock): Promise<boolean> {
+    try {
+      const { Item } = await this.#options.client.send(
+        new GetCommand({
+          TableName: controlTable,
+          Key: { run: runId, item: RUN_ITEM },
+          ConsistentRead: true,
+        }),
+      );
+      return Item !== undefined && isFinished(Item['status'] as RunStatus);
+    } catch (error) {
+      if (isNamed(error, 'ResourceNotFoundException') || isNamed(error, 'AccessDeniedException'))
+        return false;
+      throw error;
+    }
+  }
+
+  /** @throws what does not mean that there is no lock table for us */
+  unavailable(error: unknown): 'unavailable' {
+    if (!(error instanceof Error) || !UNAVAILABLE.includes(error.name)) throw error;
+    if (!this.#told) this.#options.onUnavailable(error.message || error.name);
+    this.#told = true;
+    return 'unavailable';
+  }
+
+  async #get(table: string): Promise<TableLock | undefined> {
+    const { Item } = await this.#options.client.send(
+      new GetCommand({ TableName: LOCK_TABLE, Key: { table }, ConsistentRead: true }),
+    );
+    if (!Item) return undefined;
+    const { run, ...rest } = Item;
+    return { ...rest, runId: run } as TableLock;
+  }
+
+  /** Of several that create it at once one does, and the others wait with it. */
+  async #create(table: string): Promise<TableLock | undefined> {
+    const { client, clock } = this.#options;
+    try {
+      await (client as unknown as { send(command: CreateTableCommand): Promise<unknown> }).send(
+        new CreateTableCommand({
+          TableName: LOCK_TABLE,
+          BillingMode: 'PAY_PER_REQUEST',
+          AttributeDefinitions: [{ AttributeName: 'table', AttributeType: 'S' }],
+          KeySchema: [{ AttributeName: 'table', KeyType: 'HASH' }],
+        }),
+      );
+    } catch (error) {
+      if (!isNamed(error, 'ResourceInUseException')) throw error;
+    }
+    const giveUpAtMs = clock.monotonicMs() + CREATION_PATIENCE_MS;
+    for (;;) {
+      try {
+        return await this.#get(table);
+      } catch (error) {
+        if (!isNamed(error, 'ResourceNotFoundException')) throw error;
+        if (clock.monotonicMs() > giveUpAtMs) {
+          throw new FleetfillError(
+            'LockTable',
+            `The table ${LOCK_TABLE} was created and does not become active.`,
+            {
+              cause: error,
+            },
+          );
+        }
+      }
+      await clock.sleep(CREATION_LOOK_MS);
+    }
+  }
+}
+
+function isNamed(error: unknown, name: string): boolean {
+  return error instanceof Error && error.name === name;
+}

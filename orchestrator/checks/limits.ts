@@ -1,0 +1,62 @@
+import { HEARTBEATS_PER_SECOND, MOST_TASKS } from '../../core/control-pace.ts';
+import { MAX_OVERRIDES_LENGTH, mostSegmentsInOverrides } from '../fleet/overrides.ts';
+import { type Finding, failure, ok } from './finding.ts';
+
+const CHECK = 'limits';
+
+export interface FleetShape {
+  readonly segments: number;
+  /** Undefined: one for each segment. */
+  readonly tasks: number | undefined;
+  /** What every launch of the run would say, without its segments. */
+  readonly launch: Parameters<typeof mostSegmentsInOverrides>[0];
+  readonly container: string;
+}
+
+/**
+ * Whether the run fits what AWS takes of it, by arithmetic alone: before there is a run, and a lock, that would end at
+ * its first launch. docs/scale.md has these limits in one table.
+ */
+export function limitFindings({ segments, tasks, launch, container }: FleetShape): Finding[] {
+  const wanted = tasks ?? segments;
+  const most = mostSegmentsInOverrides(launch, container);
+  if (most < 1) {
+    return [
+      failure(CHECK, {
+        message: `What a launch must be told is longer than the ${number(MAX_OVERRIDES_LENGTH)} characters that RunTask takes, before it names a segment: the value alone has ${number((launch.value ?? '').length)}.`,
+        means: 'No task could be started.',
+        advice: 'Give a shorter --value.',
+      }),
+    ];
+  }
+  const fewest = Math.ceil(segments / most);
+  if (wanted > MOST_TASKS) {
+    const seconds = wanted / HEARTBEATS_PER_SECOND;
+    return [
+      failure(CHECK, {
+        message: `--segments ${segments}${tasks === undefined ? ' without --tasks' : ''} asks for ${number(wanted)} tasks, and one run takes ${number(MOST_TASKS)}: at ${HEARTBEATS_PER_SECOND} heartbeats a second on one partition each would beat every ${number(seconds)} s.`,
+        means: 'A dead task would be missed for as long.',
+        advice: `Give --tasks between ${number(fewest, '')} and ${number(MOST_TASKS, '')}.`,
+      }),
+    ];
+  }
+  const each = Math.ceil(segments / wanted);
+  if (each > most) {
+    return [
+      failure(CHECK, {
+        message: `${number(segments)} segments for ${number(wanted)} tasks are ${number(each)} each, and the ${number(MAX_OVERRIDES_LENGTH)} characters that RunTask takes hold ${number(most)}.`,
+        means: 'No task could be started.',
+        advice: `Give --tasks ${fewest} or more, or fewer --segments.`,
+      }),
+    ];
+  }
+  return [
+    ok(CHECK, `${number(wanted)} tasks with up to ${number(each)} segments each fit what RunTask takes.`),
+  ];
+}
+
+function number(value: number, separator = ','): string {
+  return Math.ceil(value)
+    .toString()
+    .replace(/\B(?=(\d{3})+$)/g, separator);
+}
