@@ -1,22 +1,47 @@
+import { fileURLToPath } from 'node:url';
 import { defineConfig } from 'vitest/config';
+import { testFiles } from './test/support/test-files.ts';
 
 /** Where .ci/run reads the numbers; without it only people read them. */
 const results = process.env['FLEETFILL_TEST_RESULTS'];
 
+const { unit, engine, browser } = testFiles(fileURLToPath(new URL('test', import.meta.url)));
+
+/** A second try draws a new seed and hides a counterexample, so only what runs whole processes has one. */
+const twice = { retry: 1 };
+const project = (name: string, include: string[], more: object = {}) => ({
+  extends: true as const,
+  test: { name, include, ...more },
+});
+
 export default defineConfig({
   test: {
-    include: ['test/**/*.test.ts'],
     globalSetup: ['test/support/build-bundles.ts'],
     testTimeout: 60_000,
     hookTimeout: 60_000,
+    retry: 0,
     // Two at a time: more would only make the timing of each worse.
     maxWorkers: 2,
     pool: 'forks',
-    // Tests of whole runs have times in them, and a busy machine can miss one; twice in a row is a finding.
-    retry: 1,
     // The SDK's notice about the Node version, once for each file, says nothing about the tests.
     env: { AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED: 'true' },
-    reporters: results ? ['default', 'json'] : ['default'],
+    reporters: ['default', './test/support/second-tries.ts', ...(results ? ['json'] : [])],
     ...(results && { outputFile: { json: results } }),
+    coverage: { include: ['core/**', 'job/**', 'orchestrator/**'], reporter: ['text-summary'] },
+    projects: [
+      // One part, in this process.
+      project('unit', unit),
+      // One part, against a real engine.
+      project('engine', engine),
+      // The protocols, explored.
+      project('model', ['test/model/**/*.test.ts']),
+      // Whole runs, with the built bundles as processes. They have times in them, which a busy machine can miss.
+      project('e2e', ['test/e2e/**/*.test.ts'], twice),
+      // Pages and terminals, as people see them.
+      project('browser', browser, twice),
+      // Every command of the documents.
+      project('docs', ['test/docs/**/*.test.ts'], twice),
+      project('bench', ['test/bench/**/*.test.ts']),
+    ],
   },
 });

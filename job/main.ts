@@ -4,9 +4,12 @@ import { ControlTable } from '../core/control-table.ts';
 import { AuthorityLostError, ConfigurationError, describeError } from '../core/errors.ts';
 import { LONGEST_PATIENCE_MS } from '../core/rate/patience.ts';
 import { parseTaskEnvironment, type TaskEnvironment } from '../core/task-environment.ts';
+import { readAssignment } from './assignment.ts';
 import { keepHeapSmall } from './heap.ts';
 import { createLog } from './log.ts';
+import { runProbe } from './probe.ts';
 import { listenForTermination } from './shutdown.ts';
+import type { TaskContext } from './task-context.ts';
 import { runWorker } from './worker.ts';
 
 const USAGE_EXIT_CODE = 2;
@@ -26,7 +29,7 @@ async function main(): Promise<number> {
   listenForTermination(stop);
   const log = createLog({ run: task.runId, launch: task.launchId });
   try {
-    return await runWorker({
+    const context: TaskContext = {
       task,
       dataPlane: assertMaySend => createDataPlaneClient(assertMaySend, LONGEST_PATIENCE_MS),
       controlTable: new ControlTable(createControlTableClient(), task.controlTable),
@@ -36,7 +39,9 @@ async function main(): Promise<number> {
       clock: systemClock,
       log,
       stop,
-    });
+    };
+    const { run, probe } = await readAssignment(context);
+    return run ? await runWorker(context, run) : await runProbe(context, probe);
   } catch (error) {
     const expected = error instanceof AuthorityLostError || error instanceof ConfigurationError;
     log.error(expected ? { reason: error.message } : { error }, 'worker failed');

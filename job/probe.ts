@@ -12,8 +12,8 @@ import { settleStatement } from '../core/settle.ts';
 import { TaskStore } from '../core/task-store.ts';
 import { Authority } from './authority.ts';
 import { NotDesired, SIGTERM_EXIT_CODE } from './shutdown.ts';
+import type { TaskContext } from './task-context.ts';
 import { UserTable } from './user-table.ts';
-import type { WorkerOptions } from './worker.ts';
 
 /** A page of a few items proves the permission as well as a whole one. */
 const PAGE_ITEMS = 25;
@@ -27,7 +27,7 @@ const NOBODY = { tally: { add: () => {} } };
  *
  * @returns the exit code: 0 when every step was as it must be; 143 after SIGTERM; 1 otherwise.
  */
-export async function runProbe(options: WorkerOptions, probe: ProbeRecord): Promise<number> {
+export async function runProbe(options: TaskContext, probe: ProbeRecord): Promise<number> {
   const { task, controlTable, clock, log, stop } = options;
   const tasks = new TaskStore(controlTable);
   const store = new ProbeStore(controlTable);
@@ -74,7 +74,7 @@ interface ProbeMeans {
 }
 
 async function tryEverything(
-  { task, dataPlane, cloudWatch, clock }: WorkerOptions,
+  { task, dataPlane, cloudWatch, clock }: TaskContext,
   probe: ProbeRecord,
   { authority, rate, store }: ProbeMeans,
   signal: AbortSignal,

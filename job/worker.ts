@@ -1,31 +1,22 @@
 import { randomUUID } from 'node:crypto';
-import type { CloudWatchClient } from '@aws-sdk/client-cloudwatch';
-import type { DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import { askControlTable } from '../core/ask-control-table.ts';
-import type { Clock } from '../core/clock.ts';
 import { checkpointIntervalMs, SEGMENTS_AT_A_TIME } from '../core/control-pace.ts';
-import type { ControlTable } from '../core/control-table.ts';
-import { AuthorityLostError, ConfigurationError, describeError, SystemicError } from '../core/errors.ts';
+import { AuthorityLostError, describeError, SystemicError } from '../core/errors.ts';
 import type { ItemWrite } from '../core/item-write.ts';
 import { MetricsPublisher } from '../core/metrics-publisher.ts';
-import { ProbeStore } from '../core/probe-store.ts';
 import { RateControl } from '../core/rate/rate-control.ts';
 import { loadRule } from '../core/recipe/load.ts';
 import type { RunRecord, TaskEnd, TaskRecord } from '../core/records.ts';
-import { RunStore } from '../core/run-store.ts';
 import { SegmentStore } from '../core/segment-store.ts';
-import type { TaskEnvironment } from '../core/task-environment.ts';
 import { TaskStore } from '../core/task-store.ts';
 import type { UndoLogWriter } from '../core/undo/log-writer.ts';
 import type { WriteRule } from '../core/write-rule.ts';
-import { Authority, START_PATIENCE_MS } from './authority.ts';
-
+import { Authority } from './authority.ts';
 import type { Logger } from './log.ts';
-import { runProbe } from './probe.ts';
 import { SegmentWork } from './segment-work.ts';
 import { NotDesired, SIGTERM_EXIT_CODE, TerminationRequested } from './shutdown.ts';
-
 import { backfillStages, openUndoLog, type Stages, undoStages } from './stages.ts';
+import type { TaskContext } from './task-context.ts';
 import { Trouble } from './trouble.ts';
 
 import { UserTable } from './user-table.ts';
@@ -41,20 +32,6 @@ const ADJUST_INTERVAL_MS = 250;
 const GIVE_UP_PATIENCE_MS = 4_000;
 const FINISH_PATIENCE_MS = 3_000;
 
-export interface WorkerOptions {
-  readonly task: TaskEnvironment;
-  /** The client for the user's table; `assertMaySend` throws when the authority is over. */
-  readonly dataPlane: (assertMaySend: () => void) => DynamoDBClient;
-  readonly controlTable: ControlTable;
-  /** The control table over connections of their own, for the heartbeats. */
-  readonly heartbeats?: ControlTable;
-  readonly cloudWatch: CloudWatchClient;
-  readonly clock: Clock;
-  readonly log: Logger;
-  /** Aborts with TerminationRequested. */
-  readonly stop: AbortController;
-}
-
 /**
  * A worker from its first heartbeat to its last write.
  *
@@ -64,28 +41,14 @@ export interface WorkerOptions {
  *
  * @returns the exit code: 0 done, or ended because the run did; 143 after SIGTERM; 1 otherwise.
  */
-export async function runWorker(options: WorkerOptions): Promise<number> {
-  const { task, controlTable, clock, log, stop } = options;
-  const run = await askControlTable(
-    {
-      clock,
-      signal: stop.signal,
-      patienceMs: START_PATIENCE_MS,
-      onRetry: reason => log.warn({ reason }, 'the control table does not answer; the worker waits'),
-    },
-    () => new RunStore(controlTable).read(task.runId),
-  );
-  if (!run) {
-    const probe = await new ProbeStore(controlTable).read(task.runId);
-    if (probe) return runProbe(options, probe);
-    throw new ConfigurationError(`There is no run ${task.runId} in the control table ${controlTable.name}.`);
-  }
+export async function runWorker(options: TaskContext, run: RunRecord): Promise<number> {
+  const { task, controlTable, heartbeats, log } = options;
   const rule = await loadRule({ ...task, recipe: run.recipe }, run.keySchema);
-  return new Worker(options, run, rule, new TaskStore(options.heartbeats ?? controlTable), log).work();
+  return new Worker(options, run, rule, new TaskStore(heartbeats ?? controlTable), log).work();
 }
 
 class Worker {
-  readonly #options: WorkerOptions;
+  readonly #options: TaskContext;
   readonly #run: RunRecord;
   readonly #rule: WriteRule;
   readonly #tasks: TaskStore;
@@ -99,7 +62,7 @@ class Worker {
   #undoLog: UndoLogWriter | undefined;
   readonly #trouble: Trouble;
 
-  constructor(options: WorkerOptions, run: RunRecord, rule: WriteRule, tasks: TaskStore, log: Logger) {
+  constructor(options: TaskContext, run: RunRecord, rule: WriteRule, tasks: TaskStore, log: Logger) {
     const { task, clock, controlTable, cloudWatch, stop } = options;
     this.#options = options;
     this.#run = run;

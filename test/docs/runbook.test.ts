@@ -1,6 +1,5 @@
-import { readFileSync } from 'node:fs';
 import { expect, test } from 'vitest';
-import { anchorOf, ROOT, readDocument } from './support/markdown.ts';
+import { readDocument } from './support/markdown.ts';
 
 const QUESTIONS = [
   "How you intend to perform the task (be detailed, assume that someone else will execute your plan and will do the wrong thing if you don't tell them otherwise)",
@@ -66,15 +65,4 @@ test('each incident says how long it takes, when to stop, and how to step back',
 test('no document tells to remove the attribute by its value', () => {
   const commands = readDocument('docs/runbook.md').parts.flatMap(part => ('info' in part ? [part.text] : []));
   expect(commands.join('\n')).not.toMatch(/REMOVE/i);
-});
-
-test('the transcript is of this runbook: every heading under which something is typed is in it', () => {
-  const transcript = readFileSync(`${ROOT}docs/transcript.md`, 'utf8');
-  const inTranscript = readDocument('docs/transcript.md').parts.flatMap(part =>
-    'title' in part ? [anchorOf(part.title)] : [],
-  );
-  expect([...typedUnder('docs/runbook.md')].filter(title => !inTranscript.includes(anchorOf(title)))).toEqual(
-    [],
-  );
-  expect(transcript).toContain('Nothing differed from what the runbook shows.');
 });

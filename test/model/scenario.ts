@@ -8,6 +8,8 @@ import { fromItem } from '../../core/record-item.ts';
 import { NO_COUNTERS, type OperatorChange, type RunRecord, type TaskRecord } from '../../core/records.ts';
 import { type NewRun, RunStore } from '../../core/run-store.ts';
 import type { TaskEnvironment } from '../../core/task-environment.ts';
+import { readAssignment } from '../../job/assignment.ts';
+import type { TaskContext } from '../../job/task-context.ts';
 import { runWorker } from '../../job/worker.ts';
 import type { Fleet, TaskObservation } from '../../orchestrator/fleet/fleet.ts';
 import { createStores } from '../../orchestrator/stores.ts';
@@ -303,7 +305,7 @@ export class Scenario {
       observation: { state: 'alive', lastStatus: 'RUNNING' },
     };
     this.#tasks.set(environment.launchId, task);
-    runWorker({
+    const context: TaskContext = {
       task: environment,
       dataPlane: () => this.#dataPlane(actor, environment.launchId),
       controlTable: this.#controlTable(actor, environment.launchId),
@@ -311,7 +313,9 @@ export class Scenario {
       clock: this.#world.clockOf(actor),
       log: pino({ level: 'silent' }),
       stop: new AbortController(),
-    })
+    };
+    readAssignment(context)
+      .then(({ run }) => (run ? runWorker(context, run) : 1))
       .catch(error => {
         this.#expectedEnd(error);
         return 1;

@@ -5,13 +5,17 @@ import { ROOT } from './markdown.ts';
 export const DOCUMENTS: readonly string[] = [
   ...markdownIn(''),
   ...markdownIn('docs/'),
-  ...readdirSync(`${ROOT}local`, { recursive: true, encoding: 'utf8' })
-    .filter(name => name.endsWith('.md'))
-    .map(name => `local/${name}`),
+  ...['docs/adr', 'local', 'orchestrator'].flatMap(markdownBelow),
 ].sort();
 
 function markdownIn(folder: string): string[] {
   return readdirSync(`${ROOT}${folder}`)
     .filter(name => name.endsWith('.md'))
     .map(name => `${folder}${name}`);
+}
+
+function markdownBelow(folder: string): string[] {
+  return readdirSync(`${ROOT}${folder}`, { recursive: true, encoding: 'utf8' })
+    .filter(name => name.endsWith('.md'))
+    .map(name => `${folder}/${name}`);
 }
