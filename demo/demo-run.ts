@@ -11,6 +11,7 @@ import type { DemoOptions } from './demo-options.ts';
 import type { DemoOutput } from './demo-output.ts';
 import type { FillResult } from './fill.ts';
 import { fillWithPlaces } from './fill-places.ts';
+import { FillProgress } from './fill-progress.ts';
 import { STUFF_KEY } from './item.ts';
 import { Journal } from './journal.ts';
 import { readMetricSums } from './metric-sums.ts';
@@ -19,7 +20,8 @@ import { type OrchestrationResult, orchestrate } from './orchestration.ts';
 import { openPlaces } from './places.ts';
 import { RunPage, type RunPageOptions, writeReport } from './run-page.ts';
 import { RunProgress } from './run-progress.ts';
-import { number, summarize } from './summary.ts';
+import { summarize } from './summary.ts';
+import { lostReplies } from './task-logs.ts';
 
 const TABLE = 'stuff';
 const ATTRIBUTE = 'test';
@@ -30,6 +32,8 @@ export interface DemoRun {
   readonly output: DemoOutput;
   /** Path of dist/orchestrate.mjs. */
   readonly orchestratorBundle: string;
+  /** Where the tasks log. */
+  readonly logDirectory: string;
   /** Ends the demo wherever it is. */
   readonly signal: AbortSignal;
 }
@@ -88,10 +92,10 @@ async function perform(
   const places = await openPlaces({ seed: options.seed, attribute: ATTRIBUTE });
   const newPlaces = await openPlaces({ seed: `${options.seed}/application` });
   const journal = new Journal({ attribute: ATTRIBUTE, regenerate: index => places.itemAt(index) });
+  const filling = new FillProgress(options.items);
   const filled = await fillWithPlaces(client, TABLE, places, options.items, journal, {
     signal,
-    onWritten: (_, total) =>
-      output.progress(`Filling the table: ${number(total)} of ${number(options.items)} items`),
+    onWritten: (_, total) => output.progress(filling.describe(total)),
   });
 
   // The application sends its writes again by itself, so that it sees each one that is throttled or lost.
@@ -163,7 +167,15 @@ async function judge(run: DemoRun, client: DynamoDBClient, performed: Performanc
   const value = { N: String(VALUE) };
   const journal = await compare(client, TABLE, performed.journal, { attribute: ATTRIBUTE, value });
   const metrics = await readMetrics(startedAt);
-  const evidence = { exitCode, finished: finished.event, strayLines, journal, metrics, application };
+  const evidence = {
+    exitCode,
+    finished: finished.event,
+    strayLines,
+    journal,
+    metrics,
+    application,
+    repliesLost: await lostReplies(run.logDirectory),
+  };
   const disagreements = crossCheck(evidence);
   output.emit('journal.compared', runId, { ...journal, disagreements, metrics, application });
   output.passOn(finished.line);

@@ -56,7 +56,13 @@ async function runOnLocalStack(options: DemoOptions, output: DemoOutput): Promis
         `${number(options.items)} items, ${number(options.segments)} segments, ${number(options.tasks)} tasks, ` +
           'all on this machine; nothing of it reaches AWS.',
       );
-      return await runDemo({ options, output, orchestratorBundle: ORCHESTRATOR_BUNDLE, signal });
+      return await runDemo({
+        options,
+        output,
+        orchestratorBundle: ORCHESTRATOR_BUNDLE,
+        logDirectory,
+        signal,
+      });
     } finally {
       await stack.stop();
     }

@@ -82,7 +82,14 @@ function describeJournal(journal: JournalReport): Paragraph {
   ];
 }
 
-function verdict({ disagreements, durationMs }: DemoOutcome): string[] {
+function verdict({ disagreements, durationMs, finished, journal }: DemoOutcome): string[] {
+  const unanswered = journal.filled.atLeast - finished.updated;
+  if (disagreements.length === 0 && unanswered > 0) {
+    return [
+      `Every item has "test". Orchestrator, CloudWatch and journal agree. ${seconds(durationMs)} in all.`,
+      `This machine was slow: replies did not come in time, so ${items(unanswered)} that the tool had set count as set already.`,
+    ];
+  }
   if (disagreements.length === 0) {
     return [
       `Every item has "test". Orchestrator, CloudWatch and journal agree to the item. ${seconds(durationMs)} in all.`,

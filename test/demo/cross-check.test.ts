@@ -1,7 +1,11 @@
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { ApplicationStatsRecorder } from '../../demo/application-stats.ts';
 import { type CrossCheckInput, crossCheck } from '../../demo/cross-check.ts';
 import type { RunFinished } from '../../demo/run-events.ts';
+import { lostReplies } from '../../demo/task-logs.ts';
 
 const finished: RunFinished = {
   event: 'run.finished',
@@ -47,6 +51,7 @@ const agreeing: CrossCheckInput = {
     writeCapacityUnits: 80,
   },
   application: new ApplicationStatsRecorder().summary(0),
+  repliesLost: false,
 };
 
 test('nothing is found when all agree', () => {
@@ -98,5 +103,34 @@ describe('each disagreement is a sentence', () => {
   test('a count of the tool within the journal’s bounds agrees', () => {
     const journal = { ...agreeing.journal, filled: { atLeast: 70, atMost: 76 } };
     expect(crossCheck({ ...agreeing, journal })).toStrictEqual([]);
+  });
+});
+
+describe('where replies were lost', () => {
+  const journal = (set: number) => ({ ...agreeing.journal, filled: { atLeast: set, atMost: set } });
+
+  test('an item that the tool set may count as set already, and no more than those', () => {
+    expect(crossCheck({ ...agreeing, repliesLost: true, journal: journal(78) })).toStrictEqual([]);
+    expect(crossCheck({ ...agreeing, repliesLost: true, journal: journal(79) })).toHaveLength(1);
+    expect(crossCheck({ ...agreeing, repliesLost: true, journal: journal(74) })).toHaveLength(1);
+  });
+
+  test('that is known from what the tasks say of the table, and from nothing else', async () => {
+    const directory = await mkdtemp(join(tmpdir(), 'fleetfill-logs-'));
+    try {
+      expect(await lostReplies(join(directory, 'nobody logged'))).toBe(false);
+      const say = (file: string, reason: string) =>
+        writeFile(
+          join(directory, file),
+          `{"level":"info"}\n${JSON.stringify({ reason, msg: 'slowed down' })}\n`,
+        );
+      await say('1.log', 'control table: TimeoutError');
+      await say('2.log', 'no reply to a Scan within 5 s; the next one waits 10 s');
+      expect(await lostReplies(directory)).toBe(false);
+      await say('3.log', 'no reply to a write within 5 s; the next one waits 10 s');
+      expect(await lostReplies(directory)).toBe(true);
+    } finally {
+      await rm(directory, { recursive: true, force: true });
+    }
   });
 });
