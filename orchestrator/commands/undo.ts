@@ -11,6 +11,7 @@ import { layoutOf } from '../../core/undo/item-removal.ts';
 import { identityOf, type LogSource, readLog } from '../../core/undo/log-reader.ts';
 import { supervisorLogSegment } from '../../core/undo/log-store.ts';
 import { linesOf } from '../checks/finding.ts';
+import { settingWriterFindings } from '../checks/setting-writers.ts';
 import { describeUserTable, type TableFacts } from '../checks/table.ts';
 import { defineCommand, type Handler, RUN_POSITIONAL, type SettingsOf } from '../cli/command.ts';
 import { confirm } from '../cli/confirm.ts';
@@ -25,7 +26,6 @@ import { tableSizeOf } from '../plan/run-sizes.ts';
 import { look, openSession, openStores, operator, readRun, type Session } from '../session.ts';
 import type { Stores } from '../stores.ts';
 import { superviseRun } from '../supervise/supervise-run.ts';
-import { settingWriterFindings } from '../undo/live-writers.ts';
 import { readLogStanding } from '../undo/log-standing.ts';
 import { summariseLog } from '../undo/log-summary.ts';
 import { newUndo } from '../undo/new-undo.ts';
@@ -205,7 +205,7 @@ async function planUndo(
     tasks: Math.min(settings.tasks ?? original.tasks, supervisorLogSegment(original) + 1),
     writeUnitsPerItem: original.itemSize?.writeUnits ?? 1,
     prices: await readPrices(settings.prices),
-    findings: sample ? settingWriterFindings(original, sample) : [],
+    warnings: sample ? linesOf(settingWriterFindings(original, sample), 'warning') : [],
     dryRun: settings.dryRun,
   };
 }

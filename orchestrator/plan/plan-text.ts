@@ -1,6 +1,6 @@
 import { linesOf } from '../checks/finding.ts';
 import type { Plan } from './plan.ts';
-import { bytes, count, countRange, dollars, percentRange, span } from './plan-figures.ts';
+import { bytes, count, countRange, dollars, percent, percentRange, span } from './plan-figures.ts';
 
 /** The plan as an operator reads it on a terminal. */
 export function planText(plan: Plan): string {
@@ -19,6 +19,7 @@ export function planText(plan: Plan): string {
     ),
     ...sampleRows(plan),
     ...forecastRows(plan),
+    ...undoRows(plan),
     ...findingRows(plan),
   ].join('\n');
 }
@@ -33,6 +34,18 @@ function modeRows({ dryRun, limit, table }: Plan): string[] {
       ),
     ];
   return [];
+}
+
+function undoRows({ undoLog, undoDays, dryRun, forecast: f }: Plan): string[] {
+  if (dryRun) return [];
+  if (!undoLog) return [row('Undo log', 'none: what this run writes can only be restored into a new table')];
+  const share = f.writeUnits.value === 0 ? '' : `, ${percent(undoLog.share)} of the writes' own at this rate`;
+  return [
+    row(
+      'Undo log',
+      `${count(Math.ceil(undoLog.writeUnits))} write units to the control table${share}; for ${undoDays} days orchestrate undo takes the run back`,
+    ),
+  ];
 }
 
 function sampleRows({ sample, sampleMissing, attribute, forecast: f }: Plan): string[] {

@@ -137,6 +137,7 @@ export async function prepare(session: PlanningSession): Promise<Prepared> {
     sample,
     sampleMissing: 'because' in sampled ? sampled.because : undefined,
     findings,
+    undoDays: settings.dryRun || settings.noUndoLog ? null : settings.undoDays,
   });
   return { facts, region, write, chosen, taskSize: fleet.taskSize, plan };
 }

@@ -1,6 +1,4 @@
 import type { Rates, RunRecord } from '../../core/records.ts';
-import type { Finding } from '../checks/finding.ts';
-import { linesOf } from '../checks/finding.ts';
 import { count, dollars, span } from '../plan/plan-figures.ts';
 import { type Prices, unitsCost } from '../plan/prices.ts';
 import type { LogSummary } from './log-summary.ts';
@@ -21,7 +19,8 @@ export interface UndoPlanInput {
   readonly tasks: number;
   readonly writeUnitsPerItem: number;
   readonly prices: Prices;
-  readonly findings: readonly Finding[];
+  /** What argues against the undo now. */
+  readonly warnings: readonly string[];
   readonly dryRun: boolean;
 }
 
@@ -85,7 +84,7 @@ export function undoPlanText(input: UndoPlanInput): string {
     ),
     row('', 'So does one that gets it again between a crash of the undo and its repetition.'),
     row('', 'Stop the writers that set it before you begin, or deploy the code that does not set it.'),
-    ...linesOf(input.findings, 'warning').map(line => row('Warning', line)),
+    ...input.warnings.map(line => row('Warning', line)),
   ].join('\n');
 }
 

@@ -1,7 +1,7 @@
 import type { RunRecord } from '../../core/records.ts';
-import { type Finding, warning } from '../checks/finding.ts';
 import { createdAtMs, detectCreatedKey } from '../user-table/created-at.ts';
 import type { TableSample } from '../user-table/sample.ts';
+import { type Finding, warning } from './finding.ts';
 
 /**
  * What argues against an undo now: live code that sets the target. Items that were created after the run and have it
