@@ -30,7 +30,14 @@ let items: readonly Item[];
 
 beforeEach(async () => {
   table = await engine.createTable();
-  control = await engine.createControlTable();
+  control = await engine.createControlTable(documents => ({
+    // A chunk takes its time, so that a write that does not wait for it comes first.
+    send: (async (command: Parameters<typeof documents.send>[0]) => {
+      const item = 'Item' in command.input ? command.input.Item?.['item'] : undefined;
+      if (String(item).startsWith('CHUNK#')) await new Promise(resolve => setTimeout(resolve, 100));
+      return documents.send(command);
+    }) as typeof documents.send,
+  }));
   items = stuffItems(ITEMS);
   await engine.fill(table, items);
   front = await startHttpFront(engine.endpoint);
