@@ -2,6 +2,12 @@ import { loadavg } from 'node:os';
 import { parseArgs } from 'node:util';
 import { BenchStage, type EngineName } from './bench-stage.ts';
 import { type Measurement, measureRow, ROWS, type Row } from './measure-row.ts';
+import {
+  measureVerification,
+  PAGE_LATENCIES_MS,
+  printVerification,
+  type VerificationMeasurement,
+} from './measure-verification.ts';
 import { medianOf, printCriteria, printTable, type RowResult } from './report.ts';
 
 /**
@@ -13,7 +19,7 @@ const { values } = parseArgs({
     items: { type: 'string', default: '100000' },
     rounds: { type: 'string', default: '5' },
     engines: { type: 'string', default: 'null,dynoxide,latency' },
-    rows: { type: 'string', default: ROWS.map(row => row.name).join() },
+    rows: { type: 'string', default: [...ROWS.map(row => row.name), 'verification'].join() },
     /** Another build of the worker than dist/'s. */
     job: { type: 'string', default: 'dist/job.mjs' },
     json: { type: 'boolean', default: false },
@@ -30,11 +36,13 @@ const wanted = values.rows.split(',');
 const results: RowResult[] = [];
 for (const engine of values.engines.split(',') as EngineName[]) {
   const rows = ROWS.filter(row => wanted.includes(row.name) && (row.engines ?? [engine]).includes(engine));
+  if (rows.length === 0) continue;
   const measured = await measureEngine(engine, rows);
   results.push(...measured);
   if (!values.json) printTable(engine, measured);
 }
 if (!values.json) printCriteria(results);
+if (wanted.includes('verification')) await measureVerifications();
 
 async function measureEngine(engine: EngineName, rows: readonly Row[]): Promise<RowResult[]> {
   const stage = await BenchStage.open(engine, values.job);
@@ -54,4 +62,21 @@ async function measureEngine(engine: EngineName, rows: readonly Row[]): Promise<
     await stage.close();
   }
   return rows.map(row => ({ engine, row, median: medianOf(measurements.get(row) ?? []) }));
+}
+
+/** `orchestrate verify` against a table that answers each page after 0, 20 and 150 ms. */
+async function measureVerifications(): Promise<void> {
+  const stage = await BenchStage.open('null', values.job);
+  const measured: VerificationMeasurement[] = [];
+  try {
+    const where = { hook: stage.bundles.hook, directory: stage.directory };
+    for (const latencyMs of PAGE_LATENCIES_MS) {
+      measured.push(await measureVerification(latencyMs, where, stop.signal));
+    }
+  } finally {
+    await stage.close();
+  }
+  if (!values.json) printVerification(measured);
+  else
+    for (const measurement of measured) console.log(JSON.stringify({ row: 'verification', ...measurement }));
 }

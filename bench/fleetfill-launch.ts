@@ -1,12 +1,21 @@
 import { DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import { DynamoDBDocumentClient } from '@aws-sdk/lib-dynamodb';
 import { ControlTable } from '../core/control-table.ts';
-import { NO_COUNTERS, type WriteApi } from '../core/records.ts';
+import type { Recipe } from '../core/recipe/recipe.ts';
+import { type BatchForms, NO_COUNTERS, type WriteApi } from '../core/records.ts';
 import { RunStore } from '../core/run-store.ts';
 import { SegmentStore } from '../core/segment-store.ts';
 import { encodeTaskEnvironment } from '../core/task-environment.ts';
 import { TaskStore } from '../core/task-store.ts';
 import type { RowCounts } from './row-settings.ts';
+
+/** What dynoxide was shown to do by the engine proof. */
+const EVERY_FORM: BatchForms = {
+  several: 'commas',
+  sources: ['S', 'N', 'B', 'BOOL', 'SS', 'NS', 'BS'],
+  absent: true,
+  present: true,
+};
 
 /** A budget that no machine reaches: what is measured is the worker and not its limiter. */
 const UNREACHABLE = { writeUnitsPerSecond: 1e6, readUnitsPerSecond: 1e6 };
@@ -15,6 +24,8 @@ export interface FleetfillRun {
   readonly runId: string;
   readonly table: string;
   readonly attribute: string;
+  /** Instead of the value 1. */
+  readonly recipe?: Recipe;
   readonly writeApi: WriteApi;
   /** As many workers as segments. */
   readonly totalSegments: number;
@@ -38,7 +49,15 @@ export class FleetfillRecords {
   }
 
   /** @returns the environment of each worker */
-  async create({ runId: run, table, attribute, writeApi, totalSegments, controlTable }: FleetfillRun) {
+  async create({
+    runId: run,
+    table,
+    attribute,
+    recipe,
+    writeApi,
+    totalSegments,
+    controlTable,
+  }: FleetfillRun) {
     const now = new Date().toISOString();
     await new RunStore(this.#table).create({
       runId: run,
@@ -49,7 +68,7 @@ export class FleetfillRecords {
       account: '000000000000',
       region: 'us-east-1',
       attribute,
-      value: '1',
+      ...(recipe ? { recipe, batchForms: EVERY_FORM } : { value: '1' }),
       keySchema: [
         { name: 'id', type: 'S' },
         { name: 'created', type: 'N' },
@@ -95,8 +114,7 @@ export class FleetfillRecords {
         segments: [segment],
         totalSegments,
         table,
-        attribute,
-        value: '1',
+        ...(!recipe && { attribute, value: '1' }),
         controlTable,
         namespace: 'Fleetfill',
       });

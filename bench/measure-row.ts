@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import type { Recipe } from '../core/recipe/recipe.ts';
 import type { BenchStage, EngineName } from './bench-stage.ts';
 import { FleetfillRecords } from './fleetfill-launch.ts';
 import { measureProcesses } from './measured-process.ts';
@@ -11,13 +12,23 @@ export interface Row {
   readonly name: string;
   readonly title: string;
   /** Fleetfill's worker with this write API, or a program of bench/rows. */
-  readonly program: { readonly writeApi: 'batch' | 'single' } | { readonly row: string };
+  readonly program:
+    | { readonly writeApi: 'batch' | 'single'; readonly recipe?: Recipe }
+    | { readonly row: string };
   readonly processes: number;
   /** Of the items of the run: slow rows are given fewer. */
   readonly part: number;
   /** Where it runs; everywhere when not given. */
   readonly engines?: readonly EngineName[];
 }
+
+/** Two sources, two targets: what the key of a new index is most often composed of. */
+const INDEX_KEY: Recipe = {
+  set: [
+    { name: 'gsi1pk', expression: '"COUNTRY#" + country' },
+    { name: 'gsi1sk', expression: 'population * 1000 + created / 86400000' },
+  ],
+};
 
 export const ROWS: readonly Row[] = [
   {
@@ -43,6 +54,13 @@ export const ROWS: readonly Row[] = [
   },
   { name: 'single', title: 'Fleetfill `single`', program: { writeApi: 'single' }, processes: 1, part: 0.1 },
   { name: 'batch', title: 'Fleetfill `batch`', program: { writeApi: 'batch' }, processes: 1, part: 1 },
+  {
+    name: 'recipe',
+    title: 'Fleetfill `batch`, a recipe of two sources and two targets',
+    program: { writeApi: 'batch', recipe: INDEX_KEY },
+    processes: 1,
+    part: 1,
+  },
   {
     name: 'ceiling',
     title: 'ceiling: a bare loop of batches',
@@ -103,8 +121,8 @@ export async function measureRow(
   const { usages, counts } =
     'row' in row.program
       ? await runProgram(stage, row.program.row, { table, row, directory }, signal)
-      : await runFleetfill(stage, row.program.writeApi, { table, row, directory }, signal);
-  const missing = await stage.missing(table, ATTRIBUTE);
+      : await runFleetfill(stage, row.program, { table, row, directory }, signal);
+  const missing = await stage.missing(table, targetOf(row));
   await stage.deleteTable(table);
   const done = sum(counts.map(counted => counted.items));
   if (missing > 0 || done !== count) {
@@ -127,6 +145,11 @@ export async function measureRow(
     growthFromPage30MiB: growthFromPage(usages, 30),
     pages: sum(usages.map(usage => usage.rssByPage.length)),
   };
+}
+
+/** The attribute that no item may lack in the end; with a recipe its first. */
+function targetOf({ program }: Row): string {
+  return ('recipe' in program && program.recipe?.set[0]?.name) || ATTRIBUTE;
 }
 
 interface RowRun {
@@ -171,7 +194,7 @@ async function runProgram(
 
 async function runFleetfill(
   stage: BenchStage,
-  writeApi: 'batch' | 'single',
+  { writeApi, recipe }: { readonly writeApi: 'batch' | 'single'; readonly recipe?: Recipe },
   { table, row, directory }: RowRun,
   signal: AbortSignal,
 ): Promise<Outcome> {
@@ -181,7 +204,8 @@ async function runFleetfill(
   const environments = await records.create({
     runId: run,
     table,
-    attribute: ATTRIBUTE,
+    attribute: targetOf(row),
+    ...(recipe && { recipe }),
     writeApi,
     totalSegments: row.processes,
     controlTable,

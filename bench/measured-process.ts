@@ -6,6 +6,7 @@ import type { Usage } from './usage-hook.ts';
 
 export interface MeasuredProcess {
   readonly bundle: string;
+  readonly arguments?: readonly string[];
   readonly environment: Readonly<Record<string, string>>;
 }
 
@@ -27,12 +28,12 @@ export async function measureProcesses(
   signal.addEventListener('abort', kill, { once: true });
   try {
     return await Promise.all(
-      processes.map(async ({ bundle, environment }, index) => {
+      processes.map(async ({ bundle, arguments: given = [], environment }, index) => {
         const usagePath = join(directory, `usage-${index}.json`);
         const output = openSync(join(directory, `output-${index}.log`), 'w');
         const child = spawn(
           process.execPath,
-          [...extraOptions(), '--import', pathToFileURL(hook).href, bundle],
+          [...extraOptions(), '--import', pathToFileURL(hook).href, bundle, ...given],
           {
             env: {
               PATH: process.env['PATH'],

@@ -16,11 +16,19 @@ const BYTES_PER_ITEM = 350;
 
 const HEADERS = { 'content-type': 'application/x-amz-json-1.0' };
 
-const items = Array.from({ length: PAGE_ITEMS }, (_, index) => {
+const keys = Array.from({ length: PAGE_ITEMS }, (_, index) => {
   const id = `${String(index).padStart(8, '0')}-2f0c-5b1e-9d55-6a1f0c3b7e42`;
-  return `{"id":{"S":"${id}"},"created":{"N":"${1_500_000_000_000 + index * 7_919}"}}`;
+  return `"id":{"S":"${id}"},"created":{"N":"${1_500_000_000_000 + index * 7_919}"}`;
 });
-const itemLists = new Map<number, string>();
+/** What a Scan brings that asks for keys alone, and for the sources of the benchmark's recipe too. */
+const ITEMS = {
+  keys: keys.map(key => `{${key}}`),
+  sources: keys.map(
+    (key, index) => `{${key},"country":{"S":"C${index % 200}"},"population":{"N":"${index}"}}`,
+  ),
+};
+const itemLists = new Map<string, string>();
+const asksForSources = Buffer.from('"country"');
 const batchReplies = new Map<number, Buffer>();
 
 const engine = forwardTo(controlEndpoint);
@@ -57,7 +65,8 @@ function reply(operation: string, body: Buffer): Buffer | string | undefined {
   if (operation === 'BatchExecuteStatement') return batchReply(countOf(statement, body));
   if (body.includes(ofControlTable)) return undefined;
   if (operation === 'UpdateItem') return '{"ConsumedCapacity":{"TableName":"stuff","CapacityUnits":1}}';
-  if (operation === 'Scan') return page(JSON.parse(body.toString()) as ScanRequest);
+  if (operation === 'Scan')
+    return page(JSON.parse(body.toString()) as ScanRequest, body.includes(asksForSources));
   if (operation === 'DescribeTable') return '{"Table":{"TableName":"stuff","ItemCount":0}}';
   return undefined;
 }
@@ -84,7 +93,10 @@ interface ScanRequest {
 }
 
 /** The key at which a page ends holds its place in the table. */
-function page({ TableName, Segment = 0, TotalSegments = 1, Limit, ExclusiveStartKey }: ScanRequest): string {
+function page(
+  { TableName, Segment = 0, TotalSegments = 1, Limit, ExclusiveStartKey }: ScanRequest,
+  sources: boolean,
+): string {
   const total = Number(/\d+$/.exec(TableName)?.[0] ?? 0);
   const end = Math.floor((total * (Segment + 1)) / TotalSegments);
   const from = ExclusiveStartKey
@@ -95,14 +107,15 @@ function page({ TableName, Segment = 0, TotalSegments = 1, Limit, ExclusiveStart
   const next =
     from + count < end ? `,"LastEvaluatedKey":{"id":{"S":"${from + count}"},"created":{"N":"0"}}` : '';
   return (
-    `{"Items":[${itemList(count)}],"Count":${count},"ScannedCount":${count}` +
+    `{"Items":[${itemList(count, sources ? 'sources' : 'keys')}],"Count":${count},"ScannedCount":${count}` +
     `,"ConsumedCapacity":{"TableName":"stuff","CapacityUnits":${readUnits}}${next}}`
   );
 }
 
-function itemList(count: number): string {
-  const made = itemLists.get(count) ?? items.slice(0, count).join(',');
-  itemLists.set(count, made);
+function itemList(count: number, kind: keyof typeof ITEMS): string {
+  const name = `${kind} ${count}`;
+  const made = itemLists.get(name) ?? ITEMS[kind].slice(0, count).join(',');
+  itemLists.set(name, made);
   return made;
 }
 

@@ -92,6 +92,12 @@ export function printCriteria(results: readonly RowResult[]): void {
     0.1,
     true,
   );
+  demand(
+    'CPU an item, recipe / constant',
+    of(find('null', 'recipe')?.cpuMicrosPerItem, batch?.cpuMicrosPerItem),
+    1.5,
+    true,
+  );
   for (const [what, engine, one, other, limit] of [
     ['items a second on dynoxide, worker / ceiling', 'dynoxide', 'batch', 'ceiling', 0.9],
     ['items a second on dynoxide, 4 workers / 4 ceilings', 'dynoxide', 'batch-4', 'ceiling-4', 0.9],

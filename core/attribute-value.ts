@@ -10,8 +10,16 @@ export type AttributeMap = Record<string, AttributeValue>;
  * of their code units, so that equal keys give equal text.
  */
 export function encodeAttributeMap(map: AttributeMap): string {
-  const ordered = Object.fromEntries(Object.entries(map).sort(([a], [b]) => (a < b ? -1 : 1)));
-  return JSON.stringify(ordered, (_, value: unknown) => {
+  return encode(Object.fromEntries(Object.entries(map).sort(([a], [b]) => (a < b ? -1 : 1))));
+}
+
+/** DynamoDB JSON of one value: `{"N":"1"}`. */
+export function encodeAttributeValue(value: AttributeValue): string {
+  return encode(value);
+}
+
+function encode(content: unknown): string {
+  return JSON.stringify(content, (_, value: unknown) => {
     if (value instanceof Uint8Array) return Buffer.from(value).toString('base64');
     // Buffer has a toJSON of its own, which has run by the time the replacer sees the value.
     if (isSerialisedBuffer(value)) return Buffer.from(value.data).toString('base64');

@@ -1,7 +1,9 @@
 import { CloudWatchClient } from '@aws-sdk/client-cloudwatch';
 import { DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import { DynamoDBDocumentClient } from '@aws-sdk/lib-dynamodb';
-import { guardedAgents } from './guarded-agents.ts';
+import { createAgents } from './agents.ts';
+import { clientSettings } from './client-settings.ts';
+import { Doubt } from './doubt.ts';
 import { NO_COPIES_LOGGER } from './sdk-logger.ts';
 
 /**
@@ -16,27 +18,76 @@ const CONTROL_TABLE_TIMEOUT_MS = 2_800;
 /** Metrics are of use only while they are new. */
 const METRICS_TIMEOUT_MS = 5_000;
 
-const CONNECT_TIMEOUT_MS = 1_000;
-
-/**
- * How long a client waits for a reply: to its first byte, and from then on for each next one. The SDK by itself waits
- * for ever for a body whose headers have come.
- */
-export function timeouts(replyMs: number) {
-  return {
-    connectionTimeout: CONNECT_TIMEOUT_MS,
-    requestTimeout: replyMs,
-    throwOnRequestTimeout: true,
-    socketTimeout: replyMs,
-  };
-}
+/** A reply's time has room for connecting within this. */
+const USUAL_CONNECT_MS = 1_000;
 
 /** How many requests are in flight is the in-flight limit's business; the agent shall not queue any. */
 const AGENT_OPTIONS = { keepAlive: true, maxSockets: 256 };
 
 /**
- * The client for the user's table. One attempt only: each HTTP attempt must pass the limiter and the authority
- * check, so retrying is the caller's part.
+ * How a client sends: by the proxy where there is one, and how long it waits for a reply: to its first byte, and from
+ * then on for each next one. The SDK by itself waits for ever for a body whose headers have come.
+ * @param assertMaySend asked at the last moment before each write to a socket; what it throws fails the request
+ */
+export function requestHandler(replyMs: number, assertMaySend?: () => void) {
+  const { connectTimeoutMs, proxyFor } = clientSettings();
+  return {
+    connectionTimeout: connectTimeoutMs,
+    requestTimeout: replyMs + Math.max(0, connectTimeoutMs - USUAL_CONNECT_MS),
+    throwOnRequestTimeout: true,
+    socketTimeout: replyMs,
+    ...createAgents({ assertMaySend, proxyFor }, AGENT_OPTIONS),
+  };
+}
+
+/** The part of an SDK client that {@link doubting} needs; the clients have no type in common. */
+interface AnyClient {
+  readonly middlewareStack: {
+    add(
+      // biome-ignore lint/suspicious/noExplicitAny: each client has its own types of input, output and context.
+      middleware: any,
+      options: { step: 'initialize'; priority: 'high'; name: string },
+    ): void;
+  };
+}
+
+interface CallContext {
+  readonly commandName?: string;
+  readonly endpointV2?: { readonly url: URL };
+}
+
+/**
+ * The same client, which believes what AWS says of credentials, and that it does not answer, only when that lasts.
+ * @param service for words, as in "ECS"
+ * @param repeats whether a call is repeated here; of others its caller repeats each attempt
+ */
+export function doubting<C extends AnyClient>(
+  client: C,
+  service: string,
+  repeats: (commandName: string) => boolean = () => true,
+): C {
+  const { clock, patience, dataPlanePatience, tell, signal } = clientSettings();
+  const repeated = new Doubt({ clock, service, patience, tell, signal });
+  const counted = new Doubt({ clock, service, patience: dataPlanePatience, tell, signal });
+  const middleware =
+    (next: (call: object) => Promise<object>, context: CallContext) =>
+    (call: object): Promise<object> => {
+      const attempt = () => next(call);
+      const endpoint = () => context.endpointV2?.url.host;
+      return repeats(context.commandName ?? '')
+        ? repeated.repeat(attempt, endpoint)
+        : counted.count(attempt, endpoint);
+    };
+  client.middlewareStack.add(middleware, { step: 'initialize', priority: 'high', name: 'doubt' });
+  return client;
+}
+
+/** Calls on the user's table that read or write items; whatever else is asked of it costs no capacity. */
+const ON_ITEMS = /^(Scan|Query|Get|Put|Update|Delete|Batch|Transact|Execute)/;
+
+/**
+ * The client for the user's table. One attempt only: each HTTP attempt on items must pass the limiter and the
+ * authority check, so retrying is the caller's part.
  * @param assertMaySend asked at the last moment before each write to a socket; what it throws fails the request
  * @param replyMs how long a request may wait for its reply
  */
@@ -44,16 +95,27 @@ export function createDataPlaneClient(
   assertMaySend?: () => void,
   replyMs = DATA_PLANE_TIMEOUT_MS,
 ): DynamoDBClient {
-  return new DynamoDBClient({
+  const client = new DynamoDBClient({
     maxAttempts: 1,
     logger: NO_COPIES_LOGGER,
     // To put the middleware together anew for each call is a tenth of what a batch costs.
     cacheMiddleware: true,
-    requestHandler: {
-      ...timeouts(replyMs),
-      ...(assertMaySend && guardedAgents(assertMaySend, AGENT_OPTIONS)),
-    },
+    requestHandler: requestHandler(replyMs, assertMaySend),
   });
+  return doubting(client, 'DynamoDB', commandName => !ON_ITEMS.test(commandName));
+}
+
+/**
+ * A client for items of the tool's own, which repeats its calls by itself: no budget counts them, and nobody else
+ * would.
+ */
+export function createOwnItemsClient(): DynamoDBClient {
+  const client = new DynamoDBClient({
+    maxAttempts: 3,
+    logger: NO_COPIES_LOGGER,
+    requestHandler: requestHandler(DATA_PLANE_TIMEOUT_MS),
+  });
+  return doubting(client, 'DynamoDB');
 }
 
 /**
@@ -64,14 +126,17 @@ export function createControlTableClient(): DynamoDBDocumentClient {
   const client = new DynamoDBClient({
     maxAttempts: 3,
     logger: NO_COPIES_LOGGER,
-    requestHandler: timeouts(CONTROL_TABLE_TIMEOUT_MS),
+    requestHandler: requestHandler(CONTROL_TABLE_TIMEOUT_MS),
   });
-  return DynamoDBDocumentClient.from(client, { marshallOptions: { removeUndefinedValues: true } });
+  return DynamoDBDocumentClient.from(doubting(client, 'DynamoDB'), {
+    marshallOptions: { removeUndefinedValues: true },
+  });
 }
 
 export function createMetricsClient(): CloudWatchClient {
-  return new CloudWatchClient({
+  const client = new CloudWatchClient({
     maxAttempts: 3,
-    requestHandler: timeouts(METRICS_TIMEOUT_MS),
+    requestHandler: requestHandler(METRICS_TIMEOUT_MS),
   });
+  return doubting(client, 'CloudWatch');
 }

@@ -72,6 +72,20 @@ export class SystemicError extends FleetfillError {
   }
 }
 
+/** AWS has not accepted the credentials for so long that it is believed. */
+export class CredentialsError extends FleetfillError {
+  constructor(message: string, options?: ErrorOptions) {
+    super('Credentials', message, options);
+  }
+}
+
+/** A service has not answered for so long that whoever asked must know. */
+export class UnreachableError extends FleetfillError {
+  constructor(message: string, options?: ErrorOptions) {
+    super('Unreachable', message, options);
+  }
+}
+
 /** One line for a log or a message: the name says more than the text alone. */
 export function describeError(error: unknown): string {
   if (error instanceof FleetfillError) return error.message;

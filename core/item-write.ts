@@ -4,9 +4,10 @@ import type {
   ScanCommandInput,
   UpdateItemCommandInput,
 } from '@aws-sdk/client-dynamodb';
+import type { AttributePath } from './attribute-path.ts';
 import type { AttributeMap } from './attribute-value.ts';
 import type { BatchForms, KeySchema, SourceType, WriteApi } from './records.ts';
-import type { Assignment, AttributePath, SourceState, WriteRule } from './write-rule.ts';
+import type { Assignment, SourceState, WriteRule } from './write-rule.ts';
 
 /** What a run writes and where: the whole of its effect on the user's table. */
 export interface ItemWrite {
@@ -112,7 +113,9 @@ export function batchStatementFactory(
   const texts = new Map<string, string>();
   const textOf = ({ set, sources }: Assignment): string => {
     const targets = Object.keys(set);
-    const form = JSON.stringify([targets, sources.map(({ path, is }) => [path, is])]);
+    // Only plain names come here, so nothing runs together.
+    let form = targets.join();
+    for (const { path, is } of sources) form += ` ${is} ${path[0]}`;
     const known = texts.get(form);
     if (known !== undefined) return known;
     const text = statementOf(table, targets, sources, forms.several ?? 'commas');
@@ -129,12 +132,18 @@ export function batchStatementFactory(
         assignment,
         text: textOf(assignment),
         values: Object.values(assignment.set),
-        sources: assignment.sources.flatMap(source => (source.is === 'equal' ? [source.value] : [])),
+        sources: valuesOf(assignment.sources),
       };
     }
     const keys = names.map(name => attributeOf(key, name));
     return { Statement: last.text, Parameters: [...last.values, ...keys, ...last.sources] };
   };
+}
+
+function valuesOf(sources: readonly SourceState[]): AttributeValue[] {
+  const values: AttributeValue[] = [];
+  for (const source of sources) if (source.is === 'equal') values.push(source.value);
+  return values;
 }
 
 /**

@@ -123,6 +123,36 @@ export interface OperatorChange {
   readonly detail: string;
 }
 
+/** A supervisor as the run's record knows it. */
+export interface SupervisorSeen {
+  /** As in {@link OperatorChange}. */
+  readonly by: string;
+  /** Its last word, ISO 8601; a supervisor that lives says one at least every {@link SUPERVISOR_SEEN_EVERY_MS}. */
+  readonly seenAt: string;
+  /** Why it left an unfinished run, where it could still say so. */
+  readonly left?: string;
+}
+
+export const SUPERVISOR_SEEN_EVERY_MS = 10_000;
+
+/** A supervisor that has been silent for so long is gone, for whatever reason. */
+const SUPERVISOR_GONE_AFTER_MS = 60_000;
+
+/**
+ * In words, that an unfinished run has no supervisor, since when, who was the last and why that one left, if known;
+ * undefined while it has one, needs none, or is of an older version that did not say.
+ */
+export function lostSupervisor(
+  { status, supervisor }: Pick<RunRecord, 'status' | 'supervisor'>,
+  nowMs: number,
+): string | undefined {
+  if (supervisor === undefined || (status !== 'running' && status !== 'verifying')) return undefined;
+  const { by, seenAt, left } = supervisor;
+  if (left !== undefined) return `Nobody supervises it since ${seenAt}: ${by} left (${left}).`;
+  if (nowMs - Date.parse(seenAt) < SUPERVISOR_GONE_AFTER_MS) return undefined;
+  return `Nobody has supervised it since ${seenAt}: ${by} was the last, and did not say why it left.`;
+}
+
 /** What live traffic leaves of the budget: the part that the fleet may use, and why it is not all of it. */
 export interface TrafficCut {
   readonly factor: number;
@@ -270,6 +300,8 @@ export interface RunRecord {
   /** The run holds the table in the lock table of the account too: see lock-store.ts. */
   readonly accountLock?: boolean;
 
+  /** Who supervises, or did last. Absent in runs of older versions. */
+  readonly supervisor?: SupervisorSeen;
   /** Counts sweeps and repairs: each is followed by a verification. */
   readonly pass: number;
   /** The pass whose sweep the segments belong to; a targeted repair needs no sweep. */

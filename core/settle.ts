@@ -1,4 +1,5 @@
 import { inspect } from 'node:util';
+import { type FailureKind, httpStatusOf, kindOfCode, kindOfFailure, withoutSuffix } from './failure.ts';
 
 /**
  * The settle table: what every outcome of a call or a statement means. Total: what it does not know is systemic,
@@ -12,10 +13,12 @@ import { inspect } from 'node:util';
  * | internal error, service unavailable                 | retry           | retry                 |
  * | conflict with a transaction or a replica            | retry           | retry                 |
  * | timeout, connection cut, reply lost or unreadable   | retry           | –                     |
+ * | signature, token, clock or role, as AWS says once   | retry           | retry                 |
  * | validation                                          | bisect, or quarantine for one item | quarantine |
  * | item or collection too large                        | quarantine      | quarantine            |
  * | no permission, no table, anything else              | systemic        | systemic              |
  *
+ * Which error is which stands in core/failure.ts; how long the retries of a whole client go on, in core/doubt.ts.
  * A refused item is read back and becomes already set, deleted, or refused but still missing.
  */
 export type Verdict =
@@ -26,47 +29,10 @@ export type Verdict =
   | { readonly kind: 'systemic'; readonly reason: string };
 
 /** Throttling asks for a lower rate; the others only for another try. */
-type RetryCause = 'throttled' | 'internal' | 'conflict' | 'transport';
+type RetryCause = 'throttled' | 'internal' | 'conflict' | 'credentials' | 'transport';
 
-const REFUSED = ['ConditionalCheckFailed'];
-const THROTTLED = [
-  'ProvisionedThroughputExceeded',
-  'RequestLimitExceeded',
-  'Throttling',
-  'ThrottlingError',
-  'TooManyRequests',
-  'LimitExceeded',
-];
-const INTERNAL = ['InternalServerError', 'InternalServer', 'InternalFailure', 'ServiceUnavailable'];
-const CONFLICT = ['TransactionConflict', 'TransactionInProgress', 'ReplicatedWriteConflict'];
-const INVALID = ['Validation', 'ValidationError'];
-const TOO_LARGE = ['ItemCollectionSizeLimitExceeded'];
-
-/** Names by which Node and the SDK's HTTP handler report a request whose outcome nobody knows. */
-const TRANSPORT = [
-  'ECONNRESET',
-  'ECONNREFUSED',
-  'ECONNABORTED',
-  'EPIPE',
-  'ETIMEDOUT',
-  'ENOTFOUND',
-  'EAI_AGAIN',
-  'EHOSTUNREACH',
-  'ENETUNREACH',
-  'ERR_STREAM_PREMATURE_CLOSE',
-  'HPE_INVALID_CONSTANT',
-  'TimeoutError',
-  'AbortError',
-  'CredentialsProviderError',
-];
-
-/** The fields that the SDK's errors carry beside name and message. */
-interface AwsErrorFields {
-  readonly name: string;
-  readonly message: string;
-  readonly code?: unknown;
-  readonly $metadata?: { readonly httpStatusCode?: number };
-  readonly $response?: { readonly statusCode?: number };
+/** The fields by which the service says which limit was hit. */
+interface ThrottlingFields {
   readonly ThrottlingReasons?: readonly ThrottlingReason[];
   readonly throttlingReasons?: readonly ThrottlingReason[];
 }
@@ -83,20 +49,13 @@ export function mayHaveWritten(verdict: Verdict): boolean {
 
 /** What a failed call means, for each of its `items`. */
 export function settleCall(error: unknown, items: number): Verdict {
-  if (!isAwsError(error)) return { kind: 'systemic', reason: inspect(error) };
-  const verdict = settleCode(withoutSuffix(error.name), error.message, throttlingReason(error));
-  if (verdict.kind === 'quarantine' && isOneOf(INVALID, error.name) && items > 1) {
-    return { kind: 'bisect', reason: verdict.reason };
-  }
-  if (verdict.kind !== 'systemic') return verdict;
-  const status = error.$metadata?.httpStatusCode ?? error.$response?.statusCode;
-  if (status !== undefined && status >= 500) {
-    return { kind: 'retry', cause: 'internal', reason: `HTTP ${status} ${error.name}` };
-  }
-  if (isLostReply(error, status)) {
-    return { kind: 'retry', cause: 'transport', reason: `${error.name}: ${error.message}` };
-  }
-  return verdict;
+  if (!(error instanceof Error)) return { kind: 'systemic', reason: inspect(error) };
+  const kind = kindOfFailure(error);
+  const status = httpStatusOf(error);
+  const name = status !== undefined && status >= 500 ? `HTTP ${status} ${error.name}` : error.name;
+  const verdict = verdictOf(kind, withoutSuffix(name), error.message, throttlingReason(error));
+  // One item of the batch is bad, and nobody says which.
+  return kind === 'invalid' && items > 1 ? { kind: 'bisect', reason: reasonOf(verdict) } : verdict;
 }
 
 /** What the error of a single statement inside a successful call means. */
@@ -104,44 +63,44 @@ export function settleStatement(error: {
   readonly Code?: string | undefined;
   readonly Message?: string | undefined;
 }): Verdict {
-  return settleCode(withoutSuffix(error.Code ?? ''), error.Message ?? '', undefined);
+  const { Code = '', Message = '' } = error;
+  return verdictOf(kindOfCode(Code, Message), withoutSuffix(Code), Message, undefined);
 }
 
-function settleCode(code: string, message: string, throttling: string | undefined): Verdict {
-  const reason = `${code}: ${message}`;
-  if (REFUSED.includes(code)) return { kind: 'refused' };
-  if (THROTTLED.includes(code)) return { kind: 'retry', cause: 'throttled', reason: throttling ?? code };
-  if (INTERNAL.includes(code)) return { kind: 'retry', cause: 'internal', reason };
-  if (CONFLICT.includes(code)) return { kind: 'retry', cause: 'conflict', reason };
-  if (INVALID.includes(code) || TOO_LARGE.includes(code)) return { kind: 'quarantine', reason };
-  return { kind: 'systemic', reason };
+function verdictOf(
+  kind: FailureKind,
+  name: string,
+  message: string,
+  throttling: string | undefined,
+): Verdict {
+  const reason = `${name}: ${message}`;
+  switch (kind) {
+    case 'refused':
+      return { kind: 'refused' };
+    case 'throttled':
+      return { kind: 'retry', cause: 'throttled', reason: throttling ?? name };
+    case 'internal':
+    case 'conflict':
+    case 'credentials':
+    case 'transport':
+      return { kind: 'retry', cause: kind, reason };
+    case 'invalid':
+    case 'too-large':
+      return { kind: 'quarantine', reason };
+    case 'certificate':
+    case 'final':
+      return { kind: 'systemic', reason };
+  }
 }
 
-/** A reply that was cut off or garbled: the write may have taken place. */
-function isLostReply(error: AwsErrorFields, status: number | undefined): boolean {
-  if (TRANSPORT.includes(error.name) || (typeof error.code === 'string' && TRANSPORT.includes(error.code)))
-    return true;
-  if (error.message === 'aborted' || error.message === 'socket hang up') return true;
-  return error instanceof SyntaxError && (status === undefined || status < 400);
+function reasonOf(verdict: Verdict): string {
+  return 'reason' in verdict ? verdict.reason : '';
 }
 
 /** `TableWriteKeyRangeThroughputExceeded on arn:…`: which limit was hit, where the service says so. */
-function throttlingReason(error: AwsErrorFields): string | undefined {
+function throttlingReason(error: Error & ThrottlingFields): string | undefined {
   const reasons = error.ThrottlingReasons ?? error.throttlingReasons ?? [];
   const [first] = reasons;
   if (!first?.reason) return undefined;
   return first.resource ? `${first.reason} on ${first.resource}` : first.reason;
-}
-
-/** A batch reports codes without the suffix that the same error carries as a call's. */
-function withoutSuffix(name: string): string {
-  return name.replace(/Exception$/, '');
-}
-
-function isOneOf(codes: readonly string[], name: string): boolean {
-  return codes.includes(withoutSuffix(name));
-}
-
-function isAwsError(error: unknown): error is AwsErrorFields {
-  return error instanceof Error;
 }

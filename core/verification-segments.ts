@@ -2,7 +2,7 @@
 const MAX_SEGMENTS = 64;
 
 /** As many segments as keep the read budget used, at 150 ms a page of 256 units, with some in reserve. */
-const UNITS_A_SECOND_OF_A_SEGMENT = 1_250;
+const UNITS_A_SECOND_OF_A_SEGMENT = 650;
 
 /**
  * Not the backfill's number of segments, so that a mistake in its boundaries cannot hide here; and as many as use the

@@ -8,11 +8,9 @@ import {
   verificationCheckpointItem,
 } from './records.ts';
 
-const UNCLAIMED = 'attribute_not_exists(#epoch)';
-const OLDER_EPOCH = '#epoch < :epoch';
+const NO_LATER_SUPERVISOR = 'attribute_not_exists(#epoch) OR #epoch < :epoch OR #epoch = :epoch';
 const SAME_EPOCH = '#epoch = :epoch';
-const NO_CHECKPOINT_YET = 'attribute_not_exists(#sequence)';
-const LATER_SEQUENCE = '#sequence < :sequence';
+const LATER_SEQUENCE = 'attribute_not_exists(#sequence) OR #sequence < :sequence';
 
 /** The supervisor that reads a segment of a verification. */
 export interface VerificationReader {
@@ -59,7 +57,7 @@ export class VerificationStore {
     const outcome = await this.#table.update(
       { run, item: verificationCheckpointItem(id, segment) },
       { set: { id, segment, epoch } },
-      [`${UNCLAIMED} OR ${OLDER_EPOCH} OR ${SAME_EPOCH}`],
+      [NO_LATER_SUPERVISOR],
       { epoch },
     );
     if (outcome.refused) throw superseded(run);
@@ -75,7 +73,7 @@ export class VerificationStore {
         set: { ...rest, lastEvaluatedKey },
         ...(lastEvaluatedKey === undefined && { remove: ['lastEvaluatedKey'] }),
       },
-      [SAME_EPOCH, `${NO_CHECKPOINT_YET} OR ${LATER_SEQUENCE}`],
+      [SAME_EPOCH, LATER_SEQUENCE],
       { epoch, sequence: position.sequence },
     );
     if (!outcome.refused) return;

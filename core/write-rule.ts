@@ -1,9 +1,7 @@
 import { isDeepStrictEqual } from 'node:util';
 import type { AttributeValue } from '@aws-sdk/client-dynamodb';
+import type { AttributePath } from './attribute-path.ts';
 import type { AttributeMap } from './attribute-value.ts';
-
-/** The names that lead to an attribute, or to an entry of a map inside of it. */
-export type AttributePath = readonly [string, ...string[]];
 
 /** What was read at a path, and still has to hold when the item is written. */
 export type SourceState =

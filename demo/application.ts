@@ -4,18 +4,20 @@ import type { DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import { type ApplicationStats, ApplicationStatsRecorder } from './application-stats.ts';
 import { ContendedKeys } from './contended-keys.ts';
 import type { Item } from './item.ts';
-import type { Journal } from './journal.ts';
+import type { JournalOfWrites } from './journal.ts';
 import { DEFAULT_MIX, type OperationMix } from './operation-mix.ts';
 import { sendWrite, type WriteOutcome } from './send-write.ts';
 import type { Write } from './write.ts';
 import { WritePlanner } from './write-planner.ts';
+
+export type Planner = Pick<WritePlanner, 'plan' | 'release'>;
 
 export interface ApplicationOptions {
   /** With `maxAttempts: 1`, see send-write.ts. */
   readonly client: DynamoDBClient;
   readonly table: string;
   /** Says which items there are, and receives every write. */
-  readonly journal: Journal;
+  readonly journal: JournalOfWrites;
   /** Items to insert, each under a key never used before; the application adds the attribute. */
   readonly newItem: (index: number) => Item;
   readonly seed: string;
@@ -23,6 +25,8 @@ export interface ApplicationOptions {
   /** Writes in flight, each on a key of its own. */
   readonly concurrency?: number;
   readonly mix?: OperationMix;
+  /** Who decides what is written next; the founding case's planner where none is given. */
+  readonly planner?: (frontier: ContendedKeys | undefined) => Planner;
   /** The tool's number of segments: given, half of the writes to existing items go where the tool is at work. */
   readonly followSegments?: number;
   /** How long a write is sent again before its outcome is left unknown. */
@@ -73,7 +77,9 @@ export class Application {
   start(): void {
     if (this.#lanes.length > 0) throw new Error('An application is started once.');
     const { journal, newItem, seed, mix = DEFAULT_MIX, concurrency = DEFAULT_CONCURRENCY } = this.#options;
-    const planner = new WritePlanner({ journal, newItem, seed, mix, frontier: this.#frontier });
+    const planner =
+      this.#options.planner?.(this.#frontier) ??
+      new WritePlanner({ journal, newItem, seed, mix, frontier: this.#frontier });
     this.#startedAt = performance.now();
     this.#nextDueAt = this.#startedAt;
     // One listener for each lane that waits for its turn; Node takes more than ten for a leak.
@@ -99,7 +105,7 @@ export class Application {
     return this.#stats.summary(this.#durationMs ?? performance.now() - this.#startedAt);
   }
 
-  async #operate(planner: WritePlanner): Promise<void> {
+  async #operate(planner: Planner): Promise<void> {
     const { journal, client, table, giveUpAfterMs = 60_000, requestTimeoutMs = 5000 } = this.#options;
     const target = { client, table, key: journal.key };
     while (await this.#nextTurn()) {
@@ -140,7 +146,7 @@ export class Application {
   }
 }
 
-function enter(journal: Journal, write: Write, outcome: WriteOutcome): void {
+function enter(journal: JournalOfWrites, write: Write, outcome: WriteOutcome): void {
   switch (outcome.result) {
     case 'applied':
       journal.applied(write, { old: outcome.old, repeated: outcome.unanswered > 0 });

@@ -15,6 +15,8 @@ export interface DemoOptions {
   readonly json: boolean;
   /** Serve the page of the run while it lasts. */
   readonly dashboard: boolean;
+  /** Compute the key of an index and a time to live instead of setting a constant. */
+  readonly recipe: boolean;
 }
 
 const ABOUT = `$0 [options]
@@ -75,6 +77,11 @@ export async function readDemoOptions(args: readonly string[]): Promise<DemoOpti
       default: false,
       describe: 'Serve a page that shows the run; on a terminal it stays until Ctrl-C',
     })
+    .option('recipe', {
+      boolean: true,
+      default: false,
+      describe: 'Compute the key of an index and a time to live from each place, instead of setting "test"',
+    })
     .check(given => {
       requireWholeNumber('items', given.items, 1);
       requireWholeNumber('segments', given.segments, 1, 1_000_000);
@@ -87,9 +94,13 @@ export async function readDemoOptions(args: readonly string[]): Promise<DemoOpti
     })
     .example('$0', 'the whole of it, in about a minute')
     .example('$0 --items 2000 --json', 'for another program to read')
+    .example(
+      '$0 --recipe',
+      'values computed from each item, while the application changes what they depend on',
+    )
     .example('$0 --items 5000 --max-write-rate 500', 'slow enough to watch the budget being kept')
     .parseAsync();
-  const { items, segments, tasks, rate, maxWriteRate, maxReadRate, json, dashboard } = options;
+  const { items, segments, tasks, rate, maxWriteRate, maxReadRate, json, dashboard, recipe } = options;
   return {
     items,
     segments,
@@ -99,6 +110,7 @@ export async function readDemoOptions(args: readonly string[]): Promise<DemoOpti
     maxReadRate,
     json,
     dashboard,
+    recipe,
     seed: options.seed ?? randomUUID(),
   };
 }

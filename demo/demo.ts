@@ -9,6 +9,7 @@ import { oneLine, silenceSdkAdvice, UsageError } from './command-line.ts';
 import { type DemoOptions, readDemoOptions } from './demo-options.ts';
 import { DemoOutput } from './demo-output.ts';
 import { runDemo } from './demo-run.ts';
+import { runRecipeDemo } from './recipe/recipe-run.ts';
 import { number } from './summary.ts';
 
 const EXIT = { failed: 1, usage: 2 } as const;
@@ -56,7 +57,8 @@ async function runOnLocalStack(options: DemoOptions, output: DemoOutput): Promis
         `${number(options.items)} items, ${number(options.segments)} segments, ${number(options.tasks)} tasks, ` +
           'all on this machine; nothing of it reaches AWS.',
       );
-      return await runDemo({
+      const perform = options.recipe ? runRecipeDemo : runDemo;
+      return await perform({
         options,
         output,
         orchestratorBundle: ORCHESTRATOR_BUNDLE,

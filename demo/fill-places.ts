@@ -1,7 +1,7 @@
 import type { DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import { type FillOptions, type FillResult, fill } from './fill.ts';
 import type { Item } from './item.ts';
-import type { Journal } from './journal.ts';
+import type { JournalOfWrites } from './journal.ts';
 import type { Places } from './places.ts';
 
 /**
@@ -14,7 +14,7 @@ export function fillWithPlaces(
   table: string,
   places: Places,
   count: number,
-  journal: Journal,
+  journal: Pick<JournalOfWrites, 'recordFill'>,
   options: FillOptions = {},
 ): Promise<FillResult> {
   function* entered(): Generator<Item> {

@@ -28,6 +28,22 @@ export interface JournalOptions {
   readonly regenerate?: (index: number) => Item;
 }
 
+/** What an account of writes has to take down and to tell, whatever it judges by. */
+export type JournalOfWrites = Pick<
+  Journal,
+  | 'key'
+  | 'attribute'
+  | 'recordFill'
+  | 'begin'
+  | 'applied'
+  | 'refused'
+  | 'foundNothing'
+  | 'leaveUnknown'
+  | 'itemOf'
+  | 'mustExist'
+  | 'keys'
+>;
+
 /**
  * An account of every write of the fill and of the application, kept apart from the tool under judgement:
  * what each key must hold at the end. One write at a time per key, each entered before it is sent and settled

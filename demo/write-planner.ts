@@ -1,7 +1,7 @@
 import type { ContendedKeys } from './contended-keys.ts';
 import { draw } from './draw.ts';
 import { type Item, keyOf, keyText } from './item.ts';
-import type { Journal } from './journal.ts';
+import type { JournalOfWrites } from './journal.ts';
 import { KeyPool } from './key-pool.ts';
 import {
   changedAttributes,
@@ -19,7 +19,7 @@ export interface PlannedWrite {
 }
 
 export interface WritePlannerOptions {
-  readonly journal: Journal;
+  readonly journal: JournalOfWrites;
   /** Items to insert, each under a key never used before. */
   readonly newItem: (index: number) => Item;
   readonly seed: string;

@@ -1,7 +1,9 @@
 import { createControlTableClient, createDataPlaneClient, createMetricsClient } from '../core/aws-clients.ts';
+import { useClientSettings, WORKER_CLIENTS } from '../core/client-settings.ts';
 import { systemClock } from '../core/clock.ts';
 import { ControlTable } from '../core/control-table.ts';
 import { AuthorityLostError, ConfigurationError, describeError } from '../core/errors.ts';
+import { proxyFor } from '../core/proxy-choice.ts';
 import { LONGEST_PATIENCE_MS } from '../core/rate/patience.ts';
 import { parseTaskEnvironment, type TaskEnvironment } from '../core/task-environment.ts';
 import { readAssignment } from './assignment.ts';
@@ -27,6 +29,10 @@ async function main(): Promise<number> {
   }
   const stop = new AbortController();
   listenForTermination(stop);
+  useClientSettings({
+    ...WORKER_CLIENTS,
+    proxyFor: destination => proxyFor(process.env, destination),
+  });
   const log = createLog({ run: task.runId, launch: task.launchId });
   try {
     const context: TaskContext = {

@@ -50,6 +50,8 @@ export class SegmentWork {
   #closed = false;
   #failure: unknown;
   readonly #ended = new AbortController();
+  /** Ends the wait for the next checkpoint: the last one waits for nothing. */
+  #hurry: AbortController | undefined;
   readonly #waiting: (() => void)[] = [];
 
   constructor(options: SegmentWorkOptions) {
@@ -117,6 +119,7 @@ export class SegmentWork {
   async giveUp({ failed = false }: { failed?: boolean } = {}): Promise<void> {
     this.#closed = true;
     this.#ended.abort();
+    this.#hurry?.abort();
     await this.#saving;
     if (this.#failure instanceof AuthorityLostError) return;
     const { segments, owner } = this.#options;
@@ -142,8 +145,11 @@ export class SegmentWork {
 
   #progressed(): void {
     this.#wakeAll();
-    // The last checkpoint waits for nothing that it can have at once; who saves hears of a failure.
-    if (this.#prefix.read().complete) this.#options.records?.recorded(true).catch(() => {});
+    if (this.#prefix.read().complete) {
+      // The last checkpoint waits for nothing that it can have at once; who saves hears of a failure.
+      this.#hurry?.abort();
+      this.#options.records?.recorded(true).catch(() => {});
+    }
     if (!this.#saving && !this.#closed && !this.#isSaved()) {
       this.#saving = this.#saveUntilCurrent().finally(() => {
         this.#saving = undefined;
@@ -166,7 +172,8 @@ export class SegmentWork {
     while (!this.#isSaved() && !this.#closed) {
       const dueInMs = this.#savedAtMs + checkpointIntervalMs - clock.monotonicMs();
       if (dueInMs > 0 && !this.#prefix.read().complete) {
-        await clock.sleep(Math.min(dueInMs, 50), this.#ended.signal);
+        this.#hurry = new AbortController();
+        await clock.sleep(dueInMs, this.#hurry.signal);
         continue;
       }
       try {

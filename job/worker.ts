@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { askControlTable } from '../core/ask-control-table.ts';
-import { checkpointIntervalMs, SEGMENTS_AT_A_TIME } from '../core/control-pace.ts';
+import { checkpointIntervalMs, farewellMs, SEGMENTS_AT_A_TIME } from '../core/control-pace.ts';
 import { AuthorityLostError, describeError, SystemicError } from '../core/errors.ts';
 import type { ItemWrite } from '../core/item-write.ts';
 import { MetricsPublisher } from '../core/metrics-publisher.ts';
@@ -265,8 +265,12 @@ class Worker {
   /** Last checkpoints, all at once: each is one write, and there may not be much time. */
   async #giveUp(end: TaskEnd): Promise<void> {
     if (end.kind === 'authority-lost') return;
-    // What is known of the writes comes first: a checkpoint may only pass what the undo log has.
-    await this.#undoLog?.close();
+    await Promise.all([
+      // What is known of the writes comes first: a checkpoint may only pass what the undo log has.
+      this.#undoLog?.close(),
+      // A whole fleet that is told to end at once would meet the limit of the partition that all its records share.
+      end.kind !== 'done' && this.#options.clock.sleep(Math.random() * farewellMs(this.#run.tasks)),
+    ]);
     const failed = end.kind === 'error';
     const results = await Promise.allSettled(
       this.#works.map(work => this.#ask(GIVE_UP_PATIENCE_MS, () => work.giveUp({ failed }))),

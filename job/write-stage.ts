@@ -264,6 +264,12 @@ export class WriteStage {
 
   /** The item's sources are not what they were: it gets its new values, as long as it rests at some time. */
   async #writeRecomputed(item: WorkItem, assignment: Assignment, signal: AbortSignal): Promise<void> {
+    if (item.assignment === undefined) {
+      // The first time that its values could be computed, by what a consistent read brought.
+      item.assignment = assignment;
+      await logItems(this.#options.undoLog, item.work.segment, [item], signal);
+      return this.#tryAgain([item], signal, 0);
+    }
     item.recomputations += 1;
     item.tries += 1;
     item.work.tally.add({ recomputed: 1 });

@@ -5,10 +5,15 @@ import {
   parseSettings,
 } from './cli/command.ts';
 import { DetachedError } from './cli/detached-error.ts';
-import { EXIT, type ExitCode, exitCodeOfError } from './cli/exit-codes.ts';
+import { EXIT, type ExitCode } from './cli/exit-codes.ts';
 import { explainError } from './cli/explain-error.ts';
 import { FLEET_OPTIONS } from './cli/options.ts';
 import { createOutput } from './cli/output.ts';
+import { prepareClients } from './cli/prepare-environment.ts';
+import { checkExpressions } from './cli/recipe-options.ts';
+import { listenForSignals, type Occupation } from './cli/signals.ts';
+import type { OutputStreams } from './cli/streams.ts';
+import type { RecipeSettings } from './written-settings.ts';
 
 type CommandModule = { readonly handler: Handler<CommandDefinition> } & Readonly<
   Record<string, CommandDefinition>
@@ -19,14 +24,30 @@ type CommandModule = { readonly handler: Handler<CommandDefinition> } & Readonly
  * @param name of the command, and of its file in commands/
  * @param given what the parser read, by settings' names
  */
-export async function execute(name: string, given: Readonly<Record<string, unknown>>): Promise<ExitCode> {
+export async function execute(
+  name: string,
+  given: Readonly<Record<string, unknown>>,
+  streams: OutputStreams,
+): Promise<ExitCode> {
   const { handler, [name]: definition }: CommandModule = await import(`./commands/${name}.ts`);
   if (!definition) throw new Error(`commands/${name}.ts does not define ${name}.`);
   const settings = parseSettings(definition, given);
   const detach = new AbortController();
-  const context = { output: createOutput(settings.json), detach: detach.signal };
-  listenForInterrupt(detach);
+  const output = createOutput(settings.json);
+  let occupation: Occupation = settings.local === undefined && name !== 'local' ? 'other' : 'holding a stack';
+  const onSupervise = () => {
+    if (occupation === 'other') occupation = 'supervising';
+    streams.doWithout();
+  };
+  const context = { output, detach: detach.signal, onSupervise };
+  listenForSignals(detach, () => occupation);
+  const tell = (message: string) => {
+    output.event('warning', { message });
+    output.say(message);
+  };
+  prepareClients(process.env, { tell, signal: detach.signal });
   try {
+    await checkExpressions(settings as Partial<RecipeSettings>);
     if (settings.local === undefined || name === 'local') return await handler({ ...context, settings });
     const { withLocalStack } = await import('./commands/local.ts');
     return await withLocalStack(settings.local, () => {
@@ -36,19 +57,10 @@ export async function execute(name: string, given: Readonly<Record<string, unkno
     });
   } catch (error) {
     if (detach.signal.aborted && detach.signal.reason instanceof DetachedError) return EXIT.detached;
-    process.stderr.write(`${explainError(error, settings.debug)}\n`);
-    return exitCodeOfError(error);
+    const { words, exitCode } = explainError(error, process.env, settings.debug);
+    process.stderr.write(`${words}\n`);
+    return exitCode;
   }
-}
-
-/** Once detaches; a second time ends at once. */
-function listenForInterrupt(detach: AbortController): void {
-  const interrupt = () => {
-    if (detach.signal.aborted) process.exit(EXIT.detached);
-    detach.abort(new DetachedError());
-  };
-  process.on('SIGINT', interrupt);
-  process.on('SIGTERM', interrupt);
 }
 
 function definedOnly(given: Readonly<Record<string, unknown>>): Record<string, unknown> {

@@ -9,9 +9,11 @@ import {
   optionsFromEnvironment,
   parseSettings,
 } from './cli/command.ts';
-import { EXIT, type ExitCode, exitCodeOfError } from './cli/exit-codes.ts';
+import { EXIT, type ExitCode } from './cli/exit-codes.ts';
 import { explainError } from './cli/explain-error.ts';
 import { FLEET_OPTIONS } from './cli/options.ts';
+import { prepareEnvironment } from './cli/prepare-environment.ts';
+import { OutputStreams } from './cli/streams.ts';
 import { explainUsage } from './cli/usage-errors.ts';
 import * as commands from './commands/index.ts';
 
@@ -22,7 +24,7 @@ const DEFAULT_COMMAND = 'run';
  * The front door: turns the command line into one call. What a command needs is loaded when its options are known to
  * be right, so that help and usage errors need nothing of AWS.
  */
-async function main(words: string[]): Promise<ExitCode> {
+async function main(words: string[], streams: OutputStreams): Promise<ExitCode> {
   let exitCode: ExitCode = EXIT.ok;
   const parser = yargs(words)
     .scriptName('orchestrate')
@@ -58,7 +60,7 @@ async function main(words: string[]): Promise<ExitCode> {
         // Wrong values are told before anything is loaded.
         parseSettings(command, given);
         const { execute } = await import('./execute.ts');
-        exitCode = await execute(name, given);
+        exitCode = await execute(name, given, streams);
       },
     );
   }
@@ -66,12 +68,19 @@ async function main(words: string[]): Promise<ExitCode> {
     await parser.parseAsync();
     return exitCode;
   } catch (error) {
-    process.stderr.write(`${explainError(error, words.includes('--debug'))}\n`);
-    return exitCodeOfError(error);
+    const { words: explanation, exitCode: code } = explainError(
+      error,
+      process.env,
+      words.includes('--debug'),
+    );
+    process.stderr.write(`${explanation}\n`);
+    return code;
   }
 }
 
-process.env['AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED'] ??= 'true';
-process.exitCode = await main(hideBin(process.argv));
+const streams = new OutputStreams([process.stdout, process.stderr], () => process.exit());
+prepareEnvironment(process.env);
+process.exitCode = await main(hideBin(process.argv), streams);
+await streams.drain();
 // Idle keep-alive sockets would hold the process for a while.
 process.exit();

@@ -1,4 +1,5 @@
 import {
+  addCounters,
   type Counters,
   NO_COUNTERS,
   type RunRecord,
@@ -8,11 +9,26 @@ import {
 
 const COUNTERS = Object.keys(NO_COUNTERS) as (keyof Counters)[];
 
-/** The counters of the whole run: what the segments did, and what repair and verification did. */
-export function totals(run: RunRecord, segments: readonly SegmentRecord[]) {
-  const sums = { ...run.supervisorCounters };
-  // Not by addCounters: with very many segments, an object for each of them would be noticed.
-  for (const { counters } of segments) for (const name of COUNTERS) sums[name] += counters[name];
+/** Sums over very many segments take some milliseconds, and a turn of the supervisor asks for them several times. */
+const sumsOf = new WeakMap<readonly SegmentRecord[], Counters>();
+
+/**
+ * The counters of the whole run: what the segments did, and what repair and verification did.
+ * @param segments not changed in place: their sum is remembered
+ */
+export function totals(run: RunRecord, segments: readonly SegmentRecord[]): Counters {
+  let sums = sumsOf.get(segments);
+  if (!sums) {
+    sums = sumOf(segments);
+    sumsOf.set(segments, sums);
+  }
+  return addCounters(sums, run.supervisorCounters);
+}
+
+/** Not by addCounters: with very many segments, an object for each of them would be noticed. */
+function sumOf(segments: readonly SegmentRecord[]): Counters {
+  const sums = { ...NO_COUNTERS };
+  for (const { counters } of segments) for (const name of COUNTERS) sums[name] += counters[name] ?? 0;
   return sums;
 }
 
@@ -34,7 +50,7 @@ export function segmentStates(
 
 /** The fields of `run.finished`. `launches`: every start of a task so far. */
 export function runFinished(run: RunRecord, segments: readonly SegmentRecord[], launches: number) {
-  const { readUnits, writeUnits, ...counted } = totals(run, segments);
+  const { readUnits, writeUnits, outOfScope, recomputed, ...counted } = totals(run, segments);
   return {
     status: run.status,
     ...(run.stopReason && { reason: run.stopReason.message }),
@@ -44,6 +60,7 @@ export function runFinished(run: RunRecord, segments: readonly SegmentRecord[], 
     tasks: run.tasks,
     launches,
     ...counted,
+    ...(run.recipe && { recipe: run.recipe, outOfScope, recomputed }),
     missing: run.missing ?? null,
     ...undoFields(run, counted),
     ...(run.diagnosis && { diagnosis: run.diagnosis }),

@@ -1,9 +1,15 @@
-import { hostname, userInfo } from 'node:os';
 import type { DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import { createControlTableClient, createDataPlaneClient, createMetricsClient } from '../core/aws-clients.ts';
 import { type Clock, systemClock } from '../core/clock.ts';
 import { ControlTable, type ControlTableClient } from '../core/control-table.ts';
-import { ConfigurationError, describeError, FleetfillError, PreflightError } from '../core/errors.ts';
+import {
+  ConfigurationError,
+  CredentialsError,
+  describeError,
+  FleetfillError,
+  PreflightError,
+  UnreachableError,
+} from '../core/errors.ts';
 import { LOCK_TABLE, LockStore } from '../core/lock-store.ts';
 import { MetricsPublisher } from '../core/metrics-publisher.ts';
 import type { RunRecord } from '../core/records.ts';
@@ -89,7 +95,8 @@ export async function look<T>(read: () => Promise<T>): Promise<T> {
   try {
     return await read();
   } catch (cause) {
-    if (cause instanceof FleetfillError) throw cause;
+    const toldHere = cause instanceof UnreachableError || cause instanceof CredentialsError;
+    if (cause instanceof FleetfillError && !toldHere) throw cause;
     throw new PreflightError(`The control table cannot be read: ${describeError(cause)}`, { cause });
   }
 }
@@ -113,9 +120,4 @@ export function createMetrics(run: RunRecord, { clock, output }: Session): Metri
     table: run.table,
     onFailure: error => output.event('warning', { message: `CloudWatch: ${describeError(error)}` }),
   });
-}
-
-/** Who operates the run, for its record. */
-export function operator(): string {
-  return `${userInfo().username}@${hostname()}`;
 }

@@ -86,8 +86,8 @@ export const MUTATIONS = [
     edits: [
       {
         file: 'orchestrator/fleet/task-watch.ts',
-        from: 'if (task.heartbeat > 0) return this.#options.authorityMs + SLACK_MS;',
-        to: 'if (task.heartbeat > 0) return SLACK_MS;',
+        from: 'task.heartbeat > 0 ? this.#options.authorityMs + SLACK_MS : START_LIMIT_MS;',
+        to: 'task.heartbeat > 0 ? SLACK_MS : START_LIMIT_MS;',
       },
     ],
     test: MODEL,
@@ -163,7 +163,7 @@ export const MUTATIONS = [
     edits: [
       {
         file: 'orchestrator/supervise/supervisor.ts',
-        from: '    if (!this.#watch.allEnded(await stores.tasks.list(run.run))) return false;\n    if (states.failed',
+        from: '    if (!this.#watch.allEnded(await stores.tasks.list(run.runId))) return false;\n    if (states.failed',
         to: '    if (states.failed',
       },
     ],
@@ -173,12 +173,12 @@ export const MUTATIONS = [
     name: 'a segment taken from its living owner',
     edits: [
       {
-        file: 'orchestrator/supervise/assignment.ts',
-        from: 'if (owner && isInAuthority(owner.status)) continue;',
-        to: "if (owner?.status === 'launching') continue;",
+        file: 'orchestrator/supervise/staffing.ts',
+        from: 'if (!task || isInAuthority(task.status)) continue;',
+        to: "if (!task || task.status === 'launching') continue;",
       },
     ],
-    test: modelAnd('test/orchestrator/supervise/assignment.test.ts'),
+    test: MODEL,
   },
   {
     name: 'statement without its condition: found by the proof before the run',
@@ -230,7 +230,7 @@ export const MUTATIONS = [
   {
     name: 'no look at the authority before the socket, and none after the wait for the budget',
     edits: [
-      { file: 'core/guarded-agents.ts', from: '      assertMaySend();\n', to: '' },
+      { file: 'core/agents.ts', from: '      assertMaySend();\n', to: '' },
       {
         file: 'job/user-table.ts',
         from: '    const reserved = await reserve();\n    await this.#options.authority.held(signal);',
@@ -241,8 +241,69 @@ export const MUTATIONS = [
   },
   {
     name: 'no look at the authority before the socket',
-    edits: [{ file: 'core/guarded-agents.ts', from: '      assertMaySend();\n', to: '' }],
-    test: { vitest: 'test/core/guarded-agents.test.ts' },
+    edits: [{ file: 'core/agents.ts', from: '      assertMaySend();\n', to: '' }],
+    test: { vitest: 'test/core/agents.test.ts' },
+  },
+  {
+    name: 'the authority is not asked of a socket behind a proxy',
+    edits: [
+      {
+        file: 'core/agents.ts',
+        from: 'return socket.writable ? guarded(await connected(socket), this.#rules) : socket;',
+        to: 'return socket.writable ? connected(socket) : socket;',
+      },
+    ],
+    test: { vitest: 'test/core/agents.test.ts' },
+  },
+  {
+    name: 'a reply about credentials is believed the first time',
+    edits: [
+      {
+        file: 'core/failure.ts',
+        from: "  if (CREDENTIALS.includes(name) || ASSUMING_A_ROLE.test(message)) return 'credentials';\n",
+        to: '',
+      },
+    ],
+    test: { vitest: 'test/core/failure.test.ts test/core/settle-wire.test.ts' },
+  },
+  {
+    name: 'an error without a status is no lost reply',
+    edits: [
+      {
+        file: 'core/failure.ts',
+        from: 'if (status === undefined) return kindWithoutStatus(error, fields);',
+        to: "if (status === undefined) return 'final';",
+      },
+    ],
+    test: { vitest: 'test/core/failure.test.ts test/core/settle-wire.test.ts' },
+  },
+  {
+    name: 'what is doubted is never believed',
+    edits: [{ file: 'core/doubt.ts', from: '    return this.#believed;', to: '    return false;' }],
+    test: { vitest: 'test/core/doubt.test.ts' },
+  },
+  {
+    name: 'a frozen process believes its own freeze',
+    edits: [
+      {
+        file: 'core/doubt.ts',
+        from: 'this.#since?.kind !== kind || nowMs - this.#lastAtMs > LONGEST_GAP_MS',
+        to: 'this.#since?.kind !== kind',
+      },
+    ],
+    test: { vitest: 'test/core/doubt.test.ts' },
+  },
+  {
+    name: 'a reader that goes away ends the supervision',
+    edits: [
+      { file: 'orchestrator/cli/streams.ts', from: 'if (this.#needed) this.#end();', to: 'this.#end();' },
+    ],
+    test: { vitest: 'test/e2e/operator-place.test.ts' },
+  },
+  {
+    name: 'the process ends before its words are taken',
+    edits: [{ file: 'orchestrator/main.ts', from: 'await streams.drain();\n', to: '' }],
+    test: { vitest: 'test/e2e/operator-place.test.ts' },
   },
   {
     name: 'checkpoint past an open page, in processes that are killed',
@@ -271,7 +332,7 @@ export const MUTATIONS = [
     edits: [
       {
         file: 'core/run-store.ts',
-        from: 'if (holder === run.run) return',
+        from: 'if (holder === run.runId) return',
         to: "if (holder === 'nobody') return",
       },
     ],
@@ -282,8 +343,8 @@ export const MUTATIONS = [
     edits: [
       {
         file: 'core/task-store.ts',
-        from: 'return created || (await this.read(launch.run, launch.launch)) !== undefined;',
-        to: 'return created;',
+        from: 'a yes.\n    return created || (await this.read(launch.runId, launch.launchId)) !== undefined;',
+        to: 'a yes.\n    return created;',
       },
     ],
     test: { vitest: 'test/core/task-store.test.ts' },
@@ -441,5 +502,241 @@ export const MUTATIONS = [
       },
     ],
     test: { vitest: 'test/orchestrator/undo/refusals.test.ts' },
+  },
+  {
+    name: 'a verification checkpoint by an earlier supervisor',
+    edits: [
+      {
+        file: 'core/verification-store.ts',
+        from: '[SAME_EPOCH, LATER_SEQUENCE],',
+        to: '[LATER_SEQUENCE],',
+      },
+    ],
+    test: modelAnd('test/core/verification-store.test.ts'),
+  },
+  {
+    name: 'a verification checkpoint without its sequence',
+    edits: [
+      {
+        file: 'core/verification-store.ts',
+        from: '[SAME_EPOCH, LATER_SEQUENCE],',
+        to: '[SAME_EPOCH],',
+      },
+    ],
+    test: modelAnd('test/core/verification-store.test.ts'),
+  },
+  {
+    name: 'a verification that takes the checkpoints of an older one',
+    edits: [
+      {
+        file: 'orchestrator/verify/pass-end.ts',
+        from: '-$' + '{randomUUID().slice(0, 8)}`,\n    pass: run.pass,',
+        to: '-same`.slice(5),\n    pass: run.pass,',
+      },
+    ],
+    test: MODEL,
+  },
+  {
+    name: 'a page of a verification that is not counted with its key',
+    edits: [
+      {
+        file: 'orchestrator/verify/verification.ts',
+        from: '      sequence: before.sequence + 1,\n      lastEvaluatedKey:',
+        to: '      sequence: before.sequence + 2,\n      lastEvaluatedKey: before.sequence % 2 ? before.lastEvaluatedKey :',
+      },
+    ],
+    test: MODEL,
+  },
+  {
+    name: 'repair without authority',
+    edits: [
+      {
+        file: 'orchestrator/verify/repair.ts',
+        from: '    const reserved = await rate.reserveWrites(1, signal);\n    await held(signal);',
+        to: '    const reserved = await rate.reserveWrites(1, signal);',
+      },
+      {
+        file: 'orchestrator/verify/repair.ts',
+        from: '    await held(signal);\n    const reserved',
+        to: '    const reserved',
+      },
+    ],
+    test: modelAnd('test/orchestrator/verify/repair.test.ts'),
+  },
+  {
+    name: 'a pause that does not wait for the supervisor',
+    edits: [
+      {
+        file: 'orchestrator/supervise/await-end.ts',
+        from: "if (told.status === 'verifying') await",
+        to: "if (told.status === 'paused') await",
+      },
+    ],
+    test: modelAnd('test/orchestrator/supervise/await-end.test.ts'),
+  },
+  {
+    name: 'a take-over that undoes a cancel',
+    edits: [
+      {
+        file: 'core/run-store.ts',
+        from: "if (record.desired === 'stop' && record.stopReason?.kind === 'cancelled') {",
+        to: "if (record.status === 'cancelled') {",
+      },
+    ],
+    test: modelAnd('test/core/run-store.test.ts'),
+  },
+  {
+    name: 'what a dead supervisor had counted, counted again',
+    edits: [
+      {
+        file: 'orchestrator/verify/end-phase.ts',
+        from: 'counted?.id === now.id ? counted.counters : NO_COUNTERS',
+        to: "counted?.id === 'none' ? counted.counters : NO_COUNTERS",
+      },
+    ],
+    test: MODEL,
+  },
+  {
+    name: 'a verification that does not hear of a lower rate',
+    edits: [
+      {
+        file: 'orchestrator/verify/end-phase.ts',
+        from: '      grant(cutRates(latest));',
+        to: '      if (inForce === undefined) grant(cutRates(latest));',
+      },
+    ],
+    test: { vitest: 'test/orchestrator/verify/end-phase.test.ts' },
+  },
+  {
+    name: 'resolved items that still count as quarantined',
+    edits: [
+      {
+        file: 'core/quarantine-store.ts',
+        from: "return item !== undefined && item['resolved'] === undefined;",
+        to: 'return item !== undefined;',
+      },
+    ],
+    test: { vitest: 'test/orchestrator/verify/pass-end.test.ts' },
+  },
+  {
+    name: 'an estimate that follows slowly upwards',
+    edits: [
+      {
+        file: 'core/rate/capacity-estimate.ts',
+        from: 'if (old === undefined || seen >= old) return seen;',
+        to: 'if (old === undefined) return seen;',
+      },
+    ],
+    test: { vitest: 'test/core/rate' },
+  },
+  {
+    name: 'a segment taken back in spite of a checkpoint that was not seen',
+    edits: [
+      {
+        file: 'core/segment-store.ts',
+        from: '[SAME_PASS, NOT_COMPLETE, SAME_SEQUENCE, OWNER_UNCHANGED],',
+        to: '[SAME_PASS, NOT_COMPLETE, OWNER_UNCHANGED],',
+      },
+    ],
+    test: { vitest: 'test/core/segment-store.test.ts' },
+  },
+  {
+    name: 'a service that did not answer taken for one that does not know the task',
+    edits: [
+      {
+        file: 'orchestrator/fleet/task-watch.ts',
+        from: "observation?.state === 'gone'",
+        to: "observation?.state !== 'alive'",
+      },
+    ],
+    test: { vitest: 'test/orchestrator/fleet/task-watch.test.ts' },
+  },
+  {
+    name: 'a lock of the account that does not hold',
+    edits: [
+      {
+        file: 'core/lock-store.ts',
+        from: "'attribute_not_exists(#table) OR #run = :released'",
+        to: "'attribute_not_exists(#table) OR attribute_exists(#run) OR #run = :released'",
+      },
+    ],
+    test: { vitest: 'test/core/lock-store.test.ts' },
+  },
+  {
+    name: 'an orphaned lock freed by whoever comes',
+    edits: [
+      {
+        file: 'core/lock-store.ts',
+        from: "isNamed(error, 'AccessDeniedException'))\n        return false;",
+        to: "isNamed(error, 'AccessDeniedException'))\n        return true;",
+      },
+    ],
+    test: { vitest: 'test/core/lock-store.test.ts' },
+  },
+  {
+    name: 'no data taken for no traffic',
+    edits: [
+      {
+        file: 'orchestrator/supervise/traffic-guard.ts',
+        from: 'if (ofTable.length > 0 || this.#writingSinceMs === undefined) return undefined;',
+        to: 'if (ofTable.length >= 0) return undefined;',
+      },
+    ],
+    test: { vitest: 'test/orchestrator/supervise/traffic-guard.test.ts' },
+  },
+  {
+    name: 'what was provisioned at the start',
+    edits: [
+      {
+        file: 'orchestrator/supervise/traffic-guard.ts',
+        from: 'const table = this.#table;',
+        to: 'const table = undefined;',
+      },
+    ],
+    test: { vitest: 'test/orchestrator/supervise/traffic-guard.test.ts' },
+  },
+  {
+    name: 'an index that throttles is not seen',
+    edits: [
+      {
+        file: 'orchestrator/supervise/traffic-guard.ts',
+        from: 'return [{ table }, ...indexes',
+        to: 'return [{ table }, ...[].concat(indexes).slice(indexes.length)',
+      },
+    ],
+    test: { vitest: 'test/orchestrator/supervise/traffic-guard.test.ts' },
+  },
+  {
+    name: 'one throttled call ends a worker',
+    edits: [
+      {
+        file: 'core/ask-control-table.ts',
+        from: "if (verdict.kind !== 'retry') throw error;",
+        to: 'if (verdict) throw error;',
+      },
+    ],
+    test: { vitest: 'test/core/ask-control-table.test.ts' },
+  },
+  {
+    name: 'a slow page is given up again and again',
+    edits: [
+      {
+        file: 'core/rate/patience.ts',
+        from: 'Math.min(LONGEST_PATIENCE_MS, patienceMs * 2)',
+        to: 'patienceMs',
+      },
+    ],
+    test: { vitest: 'test/core/rate/patience.test.ts' },
+  },
+  {
+    name: 'overrides that RunTask refuses',
+    edits: [
+      {
+        file: 'orchestrator/checks/limits.ts',
+        from: 'if (each > most) {',
+        to: 'if (each > most * 2) {',
+      },
+    ],
+    test: { vitest: 'test/orchestrator/checks/limits.test.ts' },
   },
 ];

@@ -19,14 +19,17 @@ const DECAY_MS = 30_000;
 /** A batch is at most what the share earns in this time, so that a small share is used evenly. */
 const BATCH_SECONDS = 0.1;
 
-/** A page should not cost more than the share earns in this time, so that a lower rate is felt soon. */
-const PAGE_SECONDS = 2;
+/** A page costs at most what the share earns in this time: more would show in a window of ten seconds. */
+const PAGE_SECONDS = 0.4;
 
 /** Pages are kept this much beyond what the latency asks for: a page that comes late must not leave the budget unused. */
 const PAGES_IN_RESERVE = 1.3;
 
-/** At 150 ms a page and 256 units each, 24 pages keep 40,000 units a second busy. */
-const MOST_PAGES_IN_FLIGHT = 32;
+/** At 150 ms a page and 256 units each, 24 pages keep 40,000 units a second busy; a busy machine is slower. */
+const MOST_PAGES_IN_FLIGHT = 64;
+
+/** A page that had its part of the budget sooner than this did not wait for it. */
+const NO_WAIT_MS = 1;
 
 /** How quickly the latency of a page is followed. */
 const LATENCY_WEIGHT = 0.2;
@@ -72,7 +75,10 @@ export class RateControl {
   #throttledCount = 0;
   #throttledReason = '';
   #pageMs: number | undefined;
+  #morePages = 0;
   #inPhase: boolean;
+  /** Aborts when the read rate falls. */
+  #lowered = new AbortController();
 
   constructor(options: RateControlOptions) {
     const { clock, indexes = 0, seed, mostWritesInFlight = 1, paces = 'writes', phase = 0 } = options;
@@ -123,7 +129,12 @@ export class RateControl {
     this.#throttling.climb();
     const factor = this.#throttling.factor * this.#attendance(this.#options.clock.monotonicMs());
     this.write.setRate(this.#granted.writeUnitsPerSecond * factor);
-    this.read.setRate(this.#granted.readUnitsPerSecond * factor);
+    const readRate = this.#granted.readUnitsPerSecond * factor;
+    if (readRate < this.read.unitsPerSecond) {
+      this.#lowered.abort();
+      this.#lowered = new AbortController();
+    }
+    this.read.setRate(readRate);
   }
 
   /** Adjusts until the signal aborts. */
@@ -151,11 +162,14 @@ export class RateControl {
     return Math.max(1, Math.floor(units / this.estimate.readUnitsPerScannedItem(true)));
   }
 
-  /** How many pages of so many units should be in flight to use the read budget at the latency seen [Little's law]. */
+  /**
+   * How many pages of so many units should be in flight to use the read budget at the latency seen [Little's law], and
+   * more for as long as pages need not wait for their part of it: then something else takes the time.
+   */
   pagesInFlight(pageUnits: number): number {
     const seconds = (this.#pageMs ?? 0) / 1_000;
     const needed = (this.read.unitsPerSecond * seconds * PAGES_IN_RESERVE) / pageUnits;
-    return Math.min(MOST_PAGES_IN_FLIGHT, Math.max(1, Math.ceil(needed)));
+    return Math.min(MOST_PAGES_IN_FLIGHT, Math.max(1, Math.ceil(needed + this.#morePages)));
   }
 
   /**
@@ -196,6 +210,34 @@ export class RateControl {
     this.read.settle(reserved, page.readUnits);
     this.estimate.learnFromPage(page);
     if (this.#paced === 'readUnitsPerSecond') this.#throttling.took(page.readUnits);
+  }
+
+  /**
+   * As {@link reservePage}, for the page that `itemsNow` chooses by the rate of the moment. A page that was chosen at a
+   * higher rate is given up where it waits, and with it what it had earned.
+   */
+  async reservePageOf(
+    itemsNow: () => number | undefined,
+    consistent: boolean,
+    signal: AbortSignal,
+  ): Promise<{ readonly limit: number | undefined; readonly reserved: number }> {
+    for (;;) {
+      const lowered = this.#lowered.signal;
+      const limit = itemsNow();
+      try {
+        const askedAtMs = this.#options.clock.monotonicMs();
+        const reserved = await this.reservePage(limit, consistent, AbortSignal.any([signal, lowered]));
+        const waited = this.#options.clock.monotonicMs() - askedAtMs > NO_WAIT_MS;
+        this.#morePages = Math.min(
+          MOST_PAGES_IN_FLIGHT,
+          Math.max(0, this.#morePages + (waited ? -0.25 : 0.25)),
+        );
+        return { limit, reserved };
+      } catch (error) {
+        signal.throwIfAborted();
+        if (!lowered.aborted) throw error;
+      }
+    }
   }
 
   /** A page was in flight for so long, from sending to the moment at which the next one may follow it. */

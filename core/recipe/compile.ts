@@ -1,15 +1,16 @@
 import type { AttributeValue } from '@aws-sdk/client-dynamodb';
 import { type CelEnv, isCelError } from '@bufbuild/cel';
+import { type AttributePath, valueAt } from '../attribute-path.ts';
 import type { AttributeMap } from '../attribute-value.ts';
 import { ConfigurationError } from '../errors.ts';
 import type { KeySchema } from '../records.ts';
-import type { AttributePath, Decision, SourceState, WriteRule } from '../write-rule.ts';
+import type { Decision, SourceState, WriteRule } from '../write-rule.ts';
 import { recipeEnvironment } from './cel-environment.ts';
 import { attributeFromCel, UnmappableValueError } from './cel-values.ts';
 import { type Bindings, bindSources, type Expression, planExpression } from './expression.ts';
 import { ExpressionError, expressionProblem } from './expression-error.ts';
 import type { Recipe } from './recipe.ts';
-import { distinctUses, mergeSources, refuseWholeMaps, type Source, valueAt } from './sources.ts';
+import { type BoundSource, distinctUses, mergeSources, refuseWholeMaps, type Source } from './sources.ts';
 import { type ReadExpression, readExpression } from './syntax.ts';
 import { requireCondition, requireStorable, typeOfExpression } from './type-check.ts';
 
@@ -88,12 +89,14 @@ class PlannedRecipe implements CompiledRecipe {
   readonly #targets: readonly Target[];
   readonly #where: Expression | undefined;
   readonly #whereSources: readonly Source[];
-  readonly #uses: readonly Source[];
+  readonly #uses: readonly BoundSource[];
+  /** By which targets are missing, as bits: what their write depends on. */
+  readonly #sourcesOfMissing = new Map<number, readonly Source[]>();
 
   constructor(
     [first, ...rest]: readonly [Target, ...Target[]],
     where: Expression | undefined,
-    uses: readonly Source[],
+    uses: readonly BoundSource[],
     conditioned: (sources: readonly Source[]) => readonly Source[],
   ) {
     this.targets = [first.name, ...rest.map(({ name }) => name)];
@@ -111,19 +114,32 @@ class PlannedRecipe implements CompiledRecipe {
   }
 
   decide(item: AttributeMap): Decision {
-    const missing = this.#targets.filter(({ name }) => !Object.hasOwn(item, name));
-    if (missing.length === 0) return { kind: 'has-targets' };
+    let missing = 0;
+    for (const [index, { name }] of this.#targets.entries()) {
+      if (!Object.hasOwn(item, name)) missing |= 1 << index;
+    }
+    if (missing === 0) return { kind: 'has-targets' };
     const bindings = bindSources(item, this.#uses);
     const outside = this.#outsideOf(item, bindings);
     if (outside) return outside;
     const set: AttributeMap = {};
-    for (const { name, expression } of missing) {
+    for (const [index, { name, expression }] of this.#targets.entries()) {
+      if ((missing & (1 << index)) === 0) continue;
       const value = attributeOf(expression, bindings);
       if (typeof value === 'string') return notComputable(`--set ${name}: ${value}`);
       set[name] = value;
     }
-    const sources = mergeSources([...this.#whereSources, ...missing.flatMap(target => target.sources)]);
-    return { kind: 'write', assignment: { set, sources: sources.map(source => stateOf(item, source)) } };
+    const sources = this.#conditionsOf(missing).map(source => stateOf(item, source));
+    return { kind: 'write', assignment: { set, sources } };
+  }
+
+  #conditionsOf(missing: number): readonly Source[] {
+    const known = this.#sourcesOfMissing.get(missing);
+    if (known) return known;
+    const targets = this.#targets.filter((_, index) => (missing & (1 << index)) !== 0);
+    const sources = mergeSources([...this.#whereSources, ...targets.flatMap(target => target.sources)]);
+    this.#sourcesOfMissing.set(missing, sources);
+    return sources;
   }
 
   /** Undefined for an item in scope. */

@@ -1,9 +1,10 @@
 import type { AttributeValue } from '@aws-sdk/client-dynamodb';
 import { type CelEnv, type CelInput, type CelResult, celError, plan } from '@bufbuild/cel';
+import { pathText, valueAt } from '../attribute-path.ts';
 import type { AttributeMap } from '../attribute-value.ts';
 import { celFromAttribute, UnmappableValueError } from './cel-values.ts';
-import { distinctUses, type Source, valueAt } from './sources.ts';
-import { pathText, type ReadExpression, sourceVariable } from './syntax.ts';
+import { type BoundSource, distinctUses, type Source } from './sources.ts';
+import type { ReadExpression } from './syntax.ts';
 
 /** The values of an item's sources, under the names that expressions were rewritten to. */
 export type Bindings = Record<string, CelInput>;
@@ -11,7 +12,7 @@ export type Bindings = Record<string, CelInput>;
 /** An expression that was parsed and checked once and is evaluated for each item. */
 export interface Expression {
   /** What it reads, each use of a path by itself. */
-  readonly sources: readonly Source[];
+  readonly sources: readonly BoundSource[];
   evaluate(bindings: Bindings): CelResult;
 }
 
@@ -25,11 +26,11 @@ export function planExpression(read: ReadExpression, environment: CelEnv): Expre
  * it counts only where the expression comes to it: `has(item.a) ? item.a : ""` never asks for an absent `a`, and CEL's
  * `||` is true where one side is, whatever became of the other.
  */
-export function bindSources(item: AttributeMap, sources: readonly Source[]): Bindings {
+export function bindSources(item: AttributeMap, sources: readonly BoundSource[]): Bindings {
   const bindings: Bindings = {};
-  for (const { path, use } of sources) {
+  for (const { path, use, variable } of sources) {
     const value = valueAt(item, path);
-    bindings[sourceVariable(path, use)] = use === 'presence' ? value !== undefined : celOf(value, path, use);
+    bindings[variable] = use === 'presence' ? value !== undefined : celOf(value, path, use);
   }
   return bindings;
 }

@@ -3,21 +3,16 @@ import { ConfigurationError } from '../errors.ts';
 import type { KeySchema } from '../records.ts';
 import { constantRule, type WriteRule } from '../write-rule.ts';
 import type { CompiledRecipe } from './compile.ts';
-import type { Recipe } from './recipe.ts';
-
-/** What a run sets, as its record or a worker's environment says it: a recipe, or an attribute and its value. */
-export interface Written {
-  readonly recipe?: Recipe | undefined;
-  readonly attribute?: string | undefined;
-  /** JSON. */
-  readonly value?: string | undefined;
-}
+import type { Recipe, Written } from './recipe.ts';
 
 /**
  * The rule that a run writes by. CEL is loaded here, and only for a run that has a recipe.
  * @throws ConfigurationError for a recipe that cannot be, or when there is neither.
  */
-export async function loadRule(written: Written, keySchema: KeySchema | undefined): Promise<WriteRule> {
+export async function loadRule(
+  written: Partial<Written>,
+  keySchema: KeySchema | undefined,
+): Promise<WriteRule> {
   if (written.recipe) return loadRecipe(written.recipe, keySchema);
   const { attribute, value } = written;
   if (attribute === undefined || value === undefined) {

@@ -1,5 +1,3 @@
-import { createHash } from 'node:crypto';
-
 /** One `--set NAME=EXPRESSION`. */
 export interface RecipeTarget {
   readonly name: string;
@@ -18,22 +16,47 @@ export interface Recipe {
   readonly where?: string;
 }
 
-/** A name for a recipe that differs where any of its text differs. */
-export function recipeHash({ set, where }: Recipe): string {
-  const text = JSON.stringify([set.map(({ name, expression }) => [name, expression]), where ?? null]);
-  return createHash('sha256').update(text).digest('hex').slice(0, 32);
+/** A recipe as one text: equal where nothing of two recipes differs. */
+export function recipeText({ set, where }: Recipe): string {
+  return JSON.stringify([set.map(({ name, expression }) => [name, expression]), where ?? null]);
 }
 
 /** Whether two recipes are the same text; the order of their targets counts. */
 export function sameRecipe(a: Recipe | undefined, b: Recipe | undefined): boolean {
   if (a === undefined || b === undefined) return a === b;
-  return recipeHash(a) === recipeHash(b);
+  return recipeText(a) === recipeText(b);
 }
 
-/** The options by which a recipe is written, each as one word of a command. */
-export function recipeOptions({ set, where }: Recipe): string[] {
-  return [
-    ...set.flatMap(({ name, expression }) => ['--set', `${name}=${expression}`]),
-    ...(where === undefined ? [] : ['--where', where]),
-  ];
+/** What a run sets, as its record says it: a recipe, or an attribute and its value. */
+export interface Written {
+  readonly attribute: string;
+  readonly value?: string | undefined;
+  readonly recipe?: Recipe | undefined;
+}
+
+/** The attributes that are set, in their order. */
+export function targetsOf({ attribute, recipe }: Written): readonly [string, ...string[]] {
+  const [first = attribute, ...rest] = recipe?.set.map(({ name }) => name) ?? [];
+  return [first, ...rest];
+}
+
+/** The options by which another command means the same items and the same attributes. */
+export function writtenOptions({ attribute, recipe }: Written): string[] {
+  if (!recipe) return ['--attribute', attribute];
+  const set = recipe.set.flatMap(({ name, expression }) => ['--set', `${name}=${expression}`]);
+  return recipe.where === undefined ? set : [...set, '--where', recipe.where];
+}
+
+/** `"a" or "b"`: what an item may lack. */
+export function targetsText(written: Written): string {
+  return targetsOf(written)
+    .map(name => `"${name}"`)
+    .join(' or ');
+}
+
+/** `expiresAt = created / 1000, where kind == "SESSION"`. */
+export function writtenText({ attribute, value, recipe }: Written): string {
+  if (!recipe) return `${attribute} = ${value}`;
+  const set = recipe.set.map(({ name, expression }) => `${name} = ${expression}`).join(', ');
+  return recipe.where === undefined ? set : `${set}, where ${recipe.where}`;
 }

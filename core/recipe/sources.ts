@@ -1,8 +1,6 @@
-import type { AttributeValue } from '@aws-sdk/client-dynamodb';
-import type { AttributeMap } from '../attribute-value.ts';
-import type { AttributePath } from '../write-rule.ts';
+import { type AttributePath, pathText } from '../attribute-path.ts';
 import { ExpressionError } from './expression-error.ts';
-import { pathText, type SourceReference, type SourceUse, sourceVariable } from './syntax.ts';
+import { type SourceReference, type SourceUse, sourceVariable } from './syntax.ts';
 
 /** An attribute, or an entry of a map, that expressions read, and all that they want of it. */
 export interface Source {
@@ -13,9 +11,15 @@ export interface Source {
 /** The strongest use wins: who wants the value needs more than who wants the members, or the presence. */
 const STRENGTH: Readonly<Record<SourceUse, number>> = { presence: 0, members: 1, value: 2 };
 
+/** A source in one of its uses, with the variable that stands for it. */
+export interface BoundSource extends Source {
+  readonly variable: string;
+}
+
 /** Each pair of a path and a use, once. */
-export function distinctUses(references: readonly Source[]): Source[] {
-  return [...new Map(references.map(({ path, use }) => [sourceVariable(path, use), { path, use }])).values()];
+export function distinctUses(references: readonly Source[]): BoundSource[] {
+  const uses = references.map(({ path, use }) => ({ path, use, variable: sourceVariable(path, use) }));
+  return [...new Map(uses.map(source => [source.variable, source])).values()];
 }
 
 /** One source for each path, in the order of their first reference. */
@@ -51,15 +55,4 @@ export function refuseWholeMaps(
 
 function isBelow(path: AttributePath, above: AttributePath): boolean {
   return path.length > above.length && above.every((name, index) => path[index] === name);
-}
-
-/** What stands at a path; undefined where nothing does. */
-export function valueAt(item: AttributeMap, path: AttributePath): AttributeValue | undefined {
-  let map: AttributeMap | undefined = item;
-  let value: AttributeValue | undefined;
-  for (const name of path) {
-    value = map && Object.hasOwn(map, name) ? map[name] : undefined;
-    map = value?.M;
-  }
-  return value;
 }

@@ -1,5 +1,5 @@
 import { type CelFunc, parse } from '@bufbuild/cel';
-import type { AttributePath } from '../write-rule.ts';
+import type { AttributePath } from '../attribute-path.ts';
 import { ExpressionError } from './expression-error.ts';
 
 export type ParsedExpression = ReturnType<typeof parse>;
@@ -240,14 +240,4 @@ class SourceReader {
   #problem(expr: Expr, message: string): ExpressionError {
     return new ExpressionError(this.#offsetOf(expr), message);
   }
-}
-
-/** A path as an expression would write it. */
-export function pathText([first, ...rest]: AttributePath): string {
-  const plain = /^[A-Za-z_][A-Za-z0-9_]*$/;
-  const head = plain.test(first) ? first : `item[${JSON.stringify(first)}]`;
-  return rest.reduce(
-    (text, name) => (plain.test(name) ? `${text}.${name}` : `${text}[${JSON.stringify(name)}]`),
-    head,
-  );
 }

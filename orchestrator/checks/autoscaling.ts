@@ -1,8 +1,12 @@
 import type { TableDescription } from '@aws-sdk/client-dynamodb';
+import { doubting, requestHandler } from '../../core/aws-clients.ts';
 import type { Rates } from '../../core/records.ts';
 import { provisionedRates } from '../user-table/provisioned-rates.ts';
 import { chargedIndexes } from '../user-table/write-units.ts';
 import { ask, type Finding, ok, unanswered, warning } from './finding.ts';
+
+/** A question of the plan is not worth more. */
+const REPLY_TIMEOUT_MS = 5_000;
 
 const WHAT = 'how far the table scales by itself';
 
@@ -12,7 +16,7 @@ const WHAT = 'how far the table scales by itself';
  */
 export async function autoscalingFindings(
   table: TableDescription,
-  attribute: string,
+  attributes: readonly string[],
   budget: Rates,
 ): Promise<Finding[]> {
   if (!provisionedRates(table)) return [];
@@ -22,13 +26,16 @@ export async function autoscalingFindings(
   if (elsewhere !== undefined && own === undefined) {
     return [unanswered('autoscaling', WHAT, 'AWS_ENDPOINT_URL_APPLICATION_AUTO_SCALING is not set')];
   }
-  const indexes = chargedIndexes([attribute], table).flatMap(({ name, kind }) =>
+  const indexes = chargedIndexes(attributes, table).flatMap(({ name, kind }) =>
     kind === 'global' ? [name] : [],
   );
   const { ApplicationAutoScalingClient, DescribeScalableTargetsCommand } = await import(
     '@aws-sdk/client-application-auto-scaling'
   );
-  const client = new ApplicationAutoScalingClient({ maxAttempts: 2 });
+  const client = doubting(
+    new ApplicationAutoScalingClient({ maxAttempts: 2, requestHandler: requestHandler(REPLY_TIMEOUT_MS) }),
+    'Application Auto Scaling',
+  );
   const answer = await ask('autoscaling', WHAT, () =>
     client.send(
       new DescribeScalableTargetsCommand({

@@ -8,8 +8,12 @@ import { type Finding, ok, warning } from './finding.ts';
 const MUCH_OF_CAPACITY = 0.8;
 
 /** Whether the table and its indexes can take the budget. */
-export function capacityFindings(table: TableDescription, attribute: string, budget: Rates): Finding[] {
-  return [...tableCapacity(table, budget), ...indexCapacity(table, attribute, budget)];
+export function capacityFindings(
+  table: TableDescription,
+  attributes: readonly string[],
+  budget: Rates,
+): Finding[] {
+  return [...tableCapacity(table, budget), ...indexCapacity(table, attributes, budget)];
 }
 
 function tableCapacity(table: TableDescription, budget: Rates): Finding[] {
@@ -67,8 +71,8 @@ function tableCapacity(table: TableDescription, budget: Rates): Finding[] {
 }
 
 /** An index that cannot follow throttles the table [developer guide, global secondary indexes: write capacity]. */
-function indexCapacity(table: TableDescription, attribute: string, budget: Rates): Finding[] {
-  const charged = chargedIndexes([attribute], table).filter(({ kind }) => kind === 'global');
+function indexCapacity(table: TableDescription, attributes: readonly string[], budget: Rates): Finding[] {
+  const charged = chargedIndexes(attributes, table).filter(({ kind }) => kind === 'global');
   return charged.map(({ name }) => {
     const index = table.GlobalSecondaryIndexes?.find(({ IndexName }) => IndexName === name);
     const limit = provisionedRates(table)
@@ -80,7 +84,7 @@ function indexCapacity(table: TableDescription, attribute: string, budget: Rates
       return ok('index-capacity', `The index ${name} takes what the budget sends to it.`);
     }
     return warning('index-capacity', {
-      message: `The index ${name} holds "${attribute}" and takes ${limit} write units a second; of the budget of ${budget.writeUnitsPerSecond}, ${Math.round(share)} go to it.`,
+      message: `The index ${name} holds "${attributes.join('" or "')}" and takes ${limit} write units a second; of the budget of ${budget.writeUnitsPerSecond}, ${Math.round(share)} go to it.`,
       means: 'An index that cannot follow throttles the whole table, live traffic included.',
       advice: `Raise its write capacity, or give --max-write-rate ${Math.max(1, Math.floor((limit / 2) * (1 + charged.length)))} or less.`,
     });

@@ -4,7 +4,7 @@ import { ECSClient } from '@aws-sdk/client-ecs';
 import { IAMClient } from '@aws-sdk/client-iam';
 import { KMSClient } from '@aws-sdk/client-kms';
 import { ServiceQuotasClient } from '@aws-sdk/client-service-quotas';
-import { timeouts } from '../../core/aws-clients.ts';
+import { doubting, requestHandler } from '../../core/aws-clients.ts';
 
 /** Each question is asked twice at most, and soon given up: its finding is then a warning. */
 const ATTEMPTS = 2;
@@ -21,13 +21,13 @@ export interface DoctorClients {
 }
 
 export function createDoctorClients(): DoctorClients {
-  const options = { maxAttempts: ATTEMPTS, requestHandler: timeouts(REPLY_TIMEOUT_MS) };
+  const options = { maxAttempts: ATTEMPTS, requestHandler: requestHandler(REPLY_TIMEOUT_MS) };
   return {
-    ec2: new EC2Client(options),
-    ecr: new ECRClient(options),
-    ecs: new ECSClient(options),
-    iam: new IAMClient(options),
-    kms: new KMSClient(options),
-    quotas: new ServiceQuotasClient(options),
+    ec2: doubting(new EC2Client(options), 'EC2'),
+    ecr: doubting(new ECRClient(options), 'ECR'),
+    ecs: doubting(new ECSClient(options), 'ECS'),
+    iam: doubting(new IAMClient(options), 'IAM'),
+    kms: doubting(new KMSClient(options), 'KMS'),
+    quotas: doubting(new ServiceQuotasClient(options), 'Service Quotas'),
   };
 }

@@ -1,7 +1,11 @@
 import { GetServiceQuotaCommand, type ServiceQuotasClient } from '@aws-sdk/client-service-quotas';
+import { doubting, requestHandler } from '../../core/aws-clients.ts';
 import { asking, type Finding, ok, warning } from './finding.ts';
 
 const CHECK = 'quota';
+
+/** A question of the plan is not worth more. */
+const REPLY_TIMEOUT_MS = 5_000;
 
 /** Quotas of vCPUs that run at the same time [Service Quotas, AWS Fargate]. */
 const QUOTA_CODES = { onDemand: 'L-3032A538', spot: 'L-36FBB829' } as const;
@@ -37,7 +41,10 @@ export async function checkQuotaOnAws(size: FleetSize): Promise<readonly Finding
   const own = environment['AWS_ENDPOINT_URL_SERVICE_QUOTAS'] ?? environment['AWS_ENDPOINT_URL'];
   if (elsewhere !== undefined && own === undefined) return [];
   const { ServiceQuotasClient } = await import('@aws-sdk/client-service-quotas');
-  const client = new ServiceQuotasClient({ maxAttempts: 2 });
+  const client = doubting(
+    new ServiceQuotasClient({ maxAttempts: 2, requestHandler: requestHandler(REPLY_TIMEOUT_MS) }),
+    'Service Quotas',
+  );
   try {
     return await checkQuota(client, size);
   } finally {

@@ -7,16 +7,16 @@ import { DescribeKeyCommand, type KMSClient } from '@aws-sdk/client-kms';
 import { parseJsonValue } from '../../core/attribute-value.ts';
 import { PreflightError } from '../../core/errors.ts';
 import { EXPIRES_AT } from '../../core/probe-store.ts';
+import { targetsOf } from '../../core/recipe/recipe.ts';
 import type { Surroundings } from '../fleet/location.ts';
+import { type WrittenSettings, writtenOf } from '../written-settings.ts';
 import { asking, type Finding, failure, ok, warning } from './finding.ts';
 import { describeUserTable, preflight, type TableFacts } from './table.ts';
 
 /** The table as `orchestrate run` would examine it, with the same words. */
 /** What must be known of the run that is to come. */
-interface PlannedRun {
+interface PlannedRun extends WrittenSettings {
   readonly table: string;
-  readonly attribute: string;
-  readonly value: string;
   readonly account?: string | undefined;
   readonly allowNoPitr: boolean;
   readonly singleWriterRegion: boolean;
@@ -41,11 +41,12 @@ export async function checkTable(
       ],
     };
   }
+  const written = writtenOf(settings);
   const request = {
     client,
     table: settings.table,
-    attribute: settings.attribute,
-    value: { ...parseJsonValue(settings.value) },
+    targets: targetsOf(written),
+    value: written.value === undefined ? undefined : parseJsonValue(written.value),
     controlTable,
     account: settings.account,
     allowNoPitr: settings.allowNoPitr,

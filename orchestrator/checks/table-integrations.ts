@@ -1,16 +1,21 @@
 import {
+  type AttributeValue,
   DescribeContinuousBackupsCommand,
   DescribeKinesisStreamingDestinationCommand,
   DescribeTimeToLiveCommand,
+  type DescribeTimeToLiveCommandOutput,
   type DynamoDBClient,
   type TableDescription,
 } from '@aws-sdk/client-dynamodb';
+import { expiryFindings } from './expiry.ts';
 import { ask, type Finding, failure, ok, warning } from './finding.ts';
 
 export interface SurroundingsQuestion {
   readonly client: DynamoDBClient;
   readonly table: string;
-  readonly attribute: string;
+  readonly targets: readonly [string, ...string[]];
+  readonly value: AttributeValue | undefined;
+  readonly allowExpiry?: boolean;
   readonly allowNoPitr: boolean;
 }
 
@@ -27,28 +32,39 @@ export async function surroundingsFindings(
   ];
 }
 
-async function timeToLiveFindings({ client, table, attribute }: SurroundingsQuestion): Promise<Finding[]> {
+async function timeToLiveFindings({
+  client,
+  table,
+  targets,
+  value,
+  allowExpiry = false,
+}: SurroundingsQuestion): Promise<Finding[]> {
   const answer = await ask('ttl', 'whether items expire by time to live', () =>
     client.send(new DescribeTimeToLiveCommand({ TableName: table })),
   );
-  if ('finding' in answer) return [answer.finding];
-  const { AttributeName, TimeToLiveStatus = 'DISABLED' } = answer.reply.TimeToLiveDescription ?? {};
-  if (TimeToLiveStatus === 'DISABLED') return [ok('ttl', 'No time to live.')];
-  if (AttributeName === attribute) {
-    return [
-      failure('ttl', {
-        message: `"${attribute}" is the time-to-live attribute of ${table}:`,
-        means: 'setting it would have DynamoDB delete items.',
-        advice: 'Choose another attribute, or turn time to live off first.',
-      }),
-    ];
+  // Computed values are judged by those that the sample gives.
+  const target = value && [{ name: targets[0], values: [value] }];
+  const question = { table, allowExpiry, nowMs: Date.now() };
+  if ('finding' in answer) {
+    return [answer.finding, ...expiryFindings(target ?? [], { ...question, ttlAttribute: undefined })];
   }
-  return [
-    ok(
-      'ttl',
-      `Items of ${table} expire by "${AttributeName}"; those that expire meanwhile count as deleted, and none is kept or lost by this run.`,
-    ),
-  ];
+  const ttlAttribute = ttlAttributeOf(answer.reply);
+  const findings = expiryFindings(target ?? [], { ...question, ttlAttribute });
+  return findings.length > 0 ? findings : [ok('ttl', 'No time to live.')];
+}
+
+/** The attribute by which items expire, where that is on or being switched on. */
+function ttlAttributeOf({ TimeToLiveDescription }: DescribeTimeToLiveCommandOutput): string | undefined {
+  const { AttributeName, TimeToLiveStatus = 'DISABLED' } = TimeToLiveDescription ?? {};
+  return TimeToLiveStatus === 'DISABLED' ? undefined : AttributeName;
+}
+
+/** The same, asked for; undefined also where nobody can say. */
+export async function ttlAttributeAt(client: DynamoDBClient, table: string): Promise<string | undefined> {
+  const answer = await ask('ttl', 'whether items expire by time to live', () =>
+    client.send(new DescribeTimeToLiveCommand({ TableName: table })),
+  );
+  return 'reply' in answer ? ttlAttributeOf(answer.reply) : undefined;
 }
 
 async function backupFindings({ client, table, allowNoPitr }: SurroundingsQuestion): Promise<Finding[]> {

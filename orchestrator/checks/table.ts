@@ -1,4 +1,9 @@
-import { DescribeTableCommand, type DynamoDBClient, type TableDescription } from '@aws-sdk/client-dynamodb';
+import {
+  type AttributeValue,
+  DescribeTableCommand,
+  type DynamoDBClient,
+  type TableDescription,
+} from '@aws-sdk/client-dynamodb';
 import { describeError, PreflightError } from '../../core/errors.ts';
 import type { KeyAttribute, KeySchema, KeyType, Rates } from '../../core/records.ts';
 import { chargedIndexes } from '../user-table/write-units.ts';
@@ -6,6 +11,7 @@ import { autoscalingFindings } from './autoscaling.ts';
 import { capacityFindings } from './capacity.ts';
 import { type Finding, failure, ok, warning, wordsOf } from './finding.ts';
 import { surroundingsFindings } from './table-integrations.ts';
+import { statusFindings } from './table-status.ts';
 
 /** The user's table, as far as the run depends on it. */
 export interface TableFacts {
@@ -18,12 +24,16 @@ export interface TableFacts {
 export interface PreflightRequest {
   readonly client: DynamoDBClient;
   readonly table: string;
-  readonly attribute: string;
-  readonly value: { readonly [type: string]: unknown };
+  /** The attributes that are set. */
+  readonly targets: readonly [string, ...string[]];
+  /** Of the only target; undefined where values are computed. */
+  readonly value: AttributeValue | undefined;
   readonly controlTable: string;
   /** The only account in which the run may take place. */
   readonly account: string | undefined;
   readonly allowNoPitr: boolean;
+  /** Items are meant to expire by what is written. */
+  readonly allowExpiry?: boolean;
   readonly singleWriterRegion: boolean;
   /** The fleet's, where it has been chosen. */
   readonly budget?: Rates;
@@ -79,14 +89,14 @@ export async function preflight(request: PreflightRequest, facts: TableFacts): P
 
 /** Everything that was looked at before the run, all of it at once. */
 export async function examine(request: PreflightRequest, facts: TableFacts): Promise<Finding[]> {
-  const { client, controlTable, attribute, budget } = request;
+  const { client, controlTable, targets, budget } = request;
   return [
     ...(await controlTableFindings(client, controlTable)),
     ...tableFindings(request, facts),
     ...replicaFindings(request, facts),
     ...indexFindings(request, facts),
-    ...(budget ? capacityFindings(facts.description, attribute, budget) : []),
-    ...(budget ? await autoscalingFindings(facts.description, attribute, budget) : []),
+    ...(budget ? capacityFindings(facts.description, targets, budget) : []),
+    ...(budget ? await autoscalingFindings(facts.description, targets, budget) : []),
     ...(await surroundingsFindings(request, facts.description)),
   ];
 }
@@ -107,7 +117,7 @@ function tableFindings(
   request: PreflightRequest,
   { description, account, keySchema }: TableFacts,
 ): Finding[] {
-  const { table, attribute } = request;
+  const { table, targets } = request;
   const findings: Finding[] = [];
   if (request.account !== undefined && request.account !== account) {
     findings.push(
@@ -118,16 +128,9 @@ function tableFindings(
       }),
     );
   }
-  findings.push(
-    description.TableStatus === 'ACTIVE'
-      ? ok('status', `The table ${table} is ACTIVE.`)
-      : failure('status', {
-          message: `The table ${table} is ${description.TableStatus};`,
-          means: 'what it takes now says nothing about what it takes later.',
-          advice: 'Wait until it is ACTIVE.',
-        }),
-  );
-  if (keySchema.some(({ name }) => name === attribute)) {
+  findings.push(...statusFindings(table, description));
+  for (const attribute of targets) {
+    if (!keySchema.some(({ name }) => name === attribute)) continue;
     findings.push(
       failure('attribute', {
         message: `"${attribute}" is a key of the table ${table}:`,
@@ -156,7 +159,12 @@ function replicaFindings({ table, singleWriterRegion }: PreflightRequest, facts:
   ];
 }
 
-function indexFindings({ attribute, value }: PreflightRequest, { description }: TableFacts): Finding[] {
+function indexFindings(
+  { targets: [attribute], value }: PreflightRequest,
+  { description }: TableFacts,
+): Finding[] {
+  // Computed values are judged by those that the sample gives.
+  if (value === undefined) return [];
   const indexes = [
     ...(description.GlobalSecondaryIndexes ?? []),
     ...(description.LocalSecondaryIndexes ?? []),
@@ -198,7 +206,7 @@ function indexFindings({ attribute, value }: PreflightRequest, { description }: 
   });
 }
 
-/** The global secondary indexes into which the attribute is projected, or of which it is a key. */
-export function indexesWith(attribute: string, table: TableDescription): string[] {
-  return chargedIndexes([attribute], table).flatMap(({ name, kind }) => (kind === 'global' ? [name] : []));
+/** The global secondary indexes into which one of the attributes is projected, or of which it is a key. */
+export function indexesWith(attributes: readonly string[], table: TableDescription): string[] {
+  return chargedIndexes(attributes, table).flatMap(({ name, kind }) => (kind === 'global' ? [name] : []));
 }

@@ -1,11 +1,11 @@
 import { randomBytes, randomUUID } from 'node:crypto';
-import { parseJsonValue } from '../../core/attribute-value.ts';
 import type { Clock } from '../../core/clock.ts';
 import { describeError } from '../../core/errors.ts';
 import { nameUnfitForBatch } from '../../core/item-write.ts';
 import type { ProbedTask, ProbeRecord, ProbeStep, ProbeStore } from '../../core/probe-store.ts';
+import { loadRule } from '../../core/recipe/load.ts';
+import type { Recipe } from '../../core/recipe/recipe.ts';
 import type { KeySchema, WriteApi } from '../../core/records.ts';
-import { constantRule } from '../../core/write-rule.ts';
 import type { Fleet, TaskObservation } from '../fleet/fleet.ts';
 import { type Finding, failure, ok } from './finding.ts';
 
@@ -26,7 +26,9 @@ export interface TaskProbeRequest {
   readonly signal: AbortSignal;
   readonly table: string;
   readonly attribute: string;
-  readonly value: string;
+  /** JSON; absent with a recipe. */
+  readonly value?: string;
+  readonly recipe?: Recipe;
   readonly keySchema: KeySchema;
   readonly totalSegments: number;
   readonly writeApi: WriteApi | 'auto';
@@ -49,7 +51,7 @@ export interface TaskProbeRequest {
  */
 export async function probeTask(request: TaskProbeRequest): Promise<readonly Finding[]> {
   const { fleet, probes, spot } = request;
-  const probe = newProbe(request);
+  const probe = await newProbe(request);
   const launch = randomUUID();
   await probes.create(probe, launch);
   let taskArn: string;
@@ -61,8 +63,8 @@ export async function probeTask(request: TaskProbeRequest): Promise<readonly Fin
         segments: [0],
         totalSegments: request.totalSegments,
         table: request.table,
-        attribute: request.attribute,
-        value: request.value,
+        // A recipe stands in the probe's record.
+        ...(probe.value !== undefined && { attribute: probe.attribute, value: probe.value }),
         controlTable: request.controlTable,
         namespace: request.namespace,
       },
@@ -82,17 +84,18 @@ export async function probeTask(request: TaskProbeRequest): Promise<readonly Fin
   }
 }
 
-function newProbe(request: TaskProbeRequest): ProbeRecord {
-  const { clock, table, attribute, value, keySchema, by, writeApi } = request;
+async function newProbe(request: TaskProbeRequest): Promise<ProbeRecord> {
+  const { clock, table, attribute, value, recipe, keySchema, by, writeApi } = request;
   const at = clock.nowIso();
-  const rule = constantRule(attribute, parseJsonValue(value));
+  const rule = await loadRule({ attribute, value, recipe }, keySchema);
   const plain = nameUnfitForBatch({ table, keySchema, rule }) === undefined;
   const writeApis: WriteApi[] = writeApi === 'auto' ? (plain ? ['batch', 'single'] : ['single']) : [writeApi];
   return {
     runId: `probe-${at.replace(/\D/g, '').slice(0, 14)}-${randomBytes(3).toString('hex')}`,
     table,
-    attribute,
-    value,
+    attribute: rule.targets[0],
+    ...(recipe && { recipe }),
+    ...(value !== undefined && { value }),
     keySchema,
     writeApis,
     heartbeatMs: HEARTBEAT_MS,

@@ -47,6 +47,8 @@ export interface CommandContext<Settings = FleetSettings & Given> {
   readonly settings: Settings;
   readonly output: Output & { setRun(runId: string): void };
   readonly detach: AbortSignal;
+  /** To be called before a run depends on this process: from then on it needs no reader of its words. */
+  readonly onSupervise: () => void;
 }
 
 export type Handler<Definition extends { readonly options: OptionSet }> = (
@@ -99,7 +101,9 @@ export function parseSettings<Set extends OptionSet>(
   given: Readonly<Record<string, unknown>>,
 ): SettingsOf<{ readonly options: Set }> {
   const all: OptionSet = { ...FLEET_OPTIONS, ...options };
-  const twice = Object.keys(all).filter(name => Array.isArray(given[settingName(name)]));
+  const twice = Object.entries(all).flatMap(([name, { repeatable = false }]) =>
+    !repeatable && Array.isArray(given[settingName(name)]) ? [name] : [],
+  );
   if (twice.length > 0) throw new ConfigurationError(`--${twice.join(', --')} is given more than once.`);
   const schema = z.object({
     ...Object.fromEntries(Object.entries(all).map(([name, option]) => [settingName(name), option.schema()])),

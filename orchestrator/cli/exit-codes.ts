@@ -8,6 +8,7 @@ import {
 } from '../../core/errors.ts';
 import type { RunStatus } from '../../core/records.ts';
 import { CredentialsExpiredError } from './expired-credentials.ts';
+import { SupervisionLostError } from './supervision-lost.ts';
 
 /** The contract's exit codes; decided here and nowhere else. */
 export const EXIT = {
@@ -49,6 +50,6 @@ export function exitCodeOfError(error: unknown): ExitCode {
   if (error instanceof NotConfirmedError) return EXIT.notConfirmed;
   if (error instanceof TableLockedError || error instanceof SupersededError) return EXIT.held;
   if (error instanceof SystemicError) return EXIT.stopped;
-  if (error instanceof CredentialsExpiredError) return EXIT.detached;
+  if (error instanceof CredentialsExpiredError || error instanceof SupervisionLostError) return EXIT.detached;
   return EXIT.internal;
 }

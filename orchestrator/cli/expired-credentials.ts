@@ -1,25 +1,12 @@
-import { FleetfillError } from '../../core/errors.ts';
+import { CredentialsError, FleetfillError } from '../../core/errors.ts';
 import { nextCommand } from './next-command.ts';
 
-/** Names by which AWS and the SDK say that credentials were good and are not any more. */
-const EXPIRED = [
-  'ExpiredToken',
-  'ExpiredTokenException',
-  'TokenRefreshRequired',
-  'UnrecognizedClientException',
-  'InvalidClientTokenId',
-  'RequestExpired',
-];
-
-const EXPIRED_SESSION = /expired|sso session|refresh/i;
-
-/** The operator's credentials ran out; the fleet's are its own and go on. */
+/** AWS has not accepted the operator's credentials for long enough to believe it; the fleet's are its own. */
 export function isExpiredCredentials(error: unknown): boolean {
-  if (!(error instanceof Error)) return false;
-  return (
-    EXPIRED.includes(error.name) ||
-    (error.name === 'CredentialsProviderError' && EXPIRED_SESSION.test(error.message))
-  );
+  for (let cause = error; cause instanceof Error; cause = cause.cause) {
+    if (cause instanceof CredentialsError) return true;
+  }
+  return false;
 }
 
 export class CredentialsExpiredError extends FleetfillError {

@@ -1,9 +1,73 @@
-import { describeError } from '../../core/errors.ts';
-import { EXIT, exitCodeOfError } from './exit-codes.ts';
+import { CredentialsError, describeError, FleetfillError, UnreachableError } from '../../core/errors.ts';
+import { type FailureKind, httpStatusOf, kindOfFailure } from '../../core/failure.ts';
+import { proxyVariables } from '../../core/proxy-choice.ts';
+import { EXIT, type ExitCode, exitCodeOfError } from './exit-codes.ts';
 
-/** An error as people read it at the end of a command. */
-export function explainError(error: unknown, debug: boolean): string {
-  if (debug && error instanceof Error) return error.stack ?? String(error);
-  const internal = exitCodeOfError(error) === EXIT.internal;
-  return internal ? `Internal error: ${describeError(error)}\nMore with --debug.` : describeError(error);
+/** How the SDK says that no Region is set anywhere; it gives the error no name of its own. */
+const NO_REGION = /Region is missing/;
+
+export interface Explanation {
+  readonly words: string;
+  readonly exitCode: ExitCode;
+}
+
+/**
+ * What a person reads of an error that ends a command, and its exit code. What AWS, the network or the operator's own
+ * place brings about is never called an internal error.
+ */
+export function explainError(error: unknown, environment: NodeJS.ProcessEnv, debug: boolean): Explanation {
+  const explanation = explain(error, environment);
+  return debug && error instanceof Error
+    ? { ...explanation, words: error.stack ?? String(error) }
+    : explanation;
+}
+
+function explain(error: unknown, environment: NodeJS.ProcessEnv): Explanation {
+  const chain = causesOf(error);
+  const exitCode = exitCodeOfError(error);
+  if (chain.some(({ message }) => NO_REGION.test(message))) {
+    return {
+      words:
+        'No Region is set, so nobody knows which AWS to ask.\n' +
+        'Set one: export AWS_REGION=eu-central-1, or: aws configure set region eu-central-1',
+      exitCode: exitCode === EXIT.internal ? EXIT.preflight : exitCode,
+    };
+  }
+  const advice = chain.map(cause => adviceFor(cause, environment)).find(found => found !== undefined);
+  const words = [describeError(error), ...(advice === undefined ? [] : [advice])].join('\n');
+  if (exitCode !== EXIT.internal) return { words, exitCode };
+  const expected = error instanceof Error && (error instanceof FleetfillError || isOfAws(error));
+  if (expected) return { words, exitCode: EXIT.preflight };
+  return { words: `Internal error: ${words}\nMore with --debug.`, exitCode };
+}
+
+function causesOf(error: unknown): Error[] {
+  const chain: Error[] = [];
+  for (let cause = error; cause instanceof Error && chain.length < 10; cause = cause.cause) chain.push(cause);
+  return chain;
+}
+
+/** It came from a service, or from the way there. */
+function isOfAws(error: Error): boolean {
+  const kind: FailureKind = kindOfFailure(error);
+  return kind !== 'final' || httpStatusOf(error) !== undefined;
+}
+
+function adviceFor(error: Error, environment: NodeJS.ProcessEnv): string | undefined {
+  if (error instanceof CredentialsError) {
+    return (
+      'Log in again, for instance with: aws sso login. Where you are logged in, look at AWS_PROFILE, and at the clock of this machine: ' +
+      'a signature is good for five minutes.'
+    );
+  }
+  if (error instanceof UnreachableError) {
+    const proxies = proxyVariables(environment);
+    return proxies.length > 0
+      ? `Is it to be reached by a proxy? Set here: ${proxies.join(', ')}. Loopback, and what NO_PROXY names, is asked directly.`
+      : 'Is there a way there from here? Behind a proxy, set HTTPS_PROXY as for the AWS CLI.';
+  }
+  if (kindOfFailure(error) === 'certificate') {
+    return 'A proxy that looks into TLS has a certificate of its own: name its file in NODE_EXTRA_CA_CERTS.';
+  }
+  return undefined;
 }

@@ -1,11 +1,21 @@
+import { writtenOptions } from '../../core/recipe/recipe.ts';
 import type { RunRecord } from '../../core/records.ts';
-import { FLEET_OPTIONS, RUN_OPTIONS } from './options.ts';
+import { DEFAULT_VALUE, FLEET_OPTIONS, RUN_OPTIONS } from './options.ts';
 
 /** Options that say where the fleet runs: without them a command would look elsewhere. */
 const PLACE = Object.keys(FLEET_OPTIONS).filter(name => name !== 'json' && name !== 'debug');
 
 /** What an operator said once of this table and need not find out again; the run's record does not hold it. */
-const SAID = ['account', 'unattended-rate', 'write-api', 'prices', 'allow-no-pitr'];
+const SAID = [
+  'allow-expiry',
+  'account',
+  'unattended-rate',
+  'write-api',
+  'prices',
+  'allow-no-pitr',
+  'allow-expiry',
+  'accept',
+];
 
 const FLAGS = new Set(
   Object.entries({ ...FLEET_OPTIONS, ...RUN_OPTIONS }).flatMap(([name, { type }]) =>
@@ -29,7 +39,7 @@ export function nextCommand(...words: readonly string[]): string {
 export function nextRun(run: RunRecord, more: readonly string[] = []): string {
   const { rates } = run;
   const differing: readonly (readonly [name: string, value: unknown, usual: unknown])[] = [
-    ['value', run.value, RUN_OPTIONS.value.default],
+    ['value', run.value, DEFAULT_VALUE],
     ['segments', run.totalSegments, RUN_OPTIONS.segments.default],
     ['tasks', run.tasks, run.totalSegments],
     ['max-write-rate', rates.writeUnitsPerSecond, undefined],
@@ -41,7 +51,7 @@ export function nextRun(run: RunRecord, more: readonly string[] = []): string {
     ['created-key', run.createdKey, undefined],
   ];
   return nextCommand(
-    ...['run', '--table', run.table, '--attribute', run.attribute],
+    ...['run', '--table', run.table, ...writtenOptions(run)],
     ...differing.flatMap(([name, value, usual]) =>
       value === undefined || String(value) === String(usual) ? [] : [`--${name}`, String(value)],
     ),

@@ -7,6 +7,8 @@ import { MAX_TOTAL_SEGMENTS } from '../../core/records.ts';
  * schema is made when it is asked for: help needs none.
  */
 export interface Option<T = unknown> extends Options {
+  /** It may be given more than once. */
+  readonly repeatable?: boolean;
   readonly schema: () => z.ZodType<T>;
 }
 

@@ -2,6 +2,7 @@ import * as z from 'zod';
 import { ConfigurationError } from '../../core/errors.ts';
 import { readJsonValue } from '../../core/json-value.ts';
 import { DEFAULT_NAMESPACE } from '../../core/metrics.ts';
+import { ACCEPTABLE } from '../acceptable.ts';
 import {
   accountId,
   attributeName,
@@ -18,6 +19,7 @@ import {
   value,
   wholeNumber,
 } from './option.ts';
+import { checkRecipeSettings, RECIPE_OPTIONS } from './recipe-options.ts';
 
 /** Options that several commands share. Those of one command stand in its file. */
 
@@ -60,9 +62,10 @@ export const FLEET_OPTIONS = {
 
 export const TABLE_OPTIONS = {
   table: value('DynamoDB table', what, () => tableName().default('stuff'), { default: 'stuff' }),
-  attribute: value('Attribute to set where it is missing', what, () => attributeName().default('test'), {
-    default: 'test',
-  }),
+  // Without a default for yargs: a recipe stands in its place, and what was typed has to be told from what was not.
+  attribute: value('Attribute to set where it is missing (default: test)', what, () =>
+    attributeName().default('test'),
+  ),
 };
 
 export const READ_RATE_OPTION = {
@@ -81,6 +84,9 @@ export const RATE_OPTIONS = {
 /** The items of a canary are named in the control table, so that never more are written. */
 const MOST_CANARY_ITEMS = 10_000;
 
+/** The value that is set where neither a value nor a recipe is given, as JSON. */
+export const DEFAULT_VALUE = '1';
+
 /** Segments of a run that names no number. */
 export const DEFAULT_SEGMENTS = 32;
 
@@ -90,7 +96,10 @@ const DEFAULT_UNDO_DAYS = 35;
 /** What a run is started with; `plan`, `doctor` and `resume` take all or some of them. */
 export const RUN_OPTIONS = {
   ...TABLE_OPTIONS,
-  value: value('Value to set, as JSON', what, () => z.string().default('1'), { default: '1' }),
+  value: value(`Value to set, as JSON (default: ${DEFAULT_VALUE})`, what, () =>
+    z.string().default(DEFAULT_VALUE),
+  ),
+  ...RECIPE_OPTIONS,
   account: value('Refuse any other AWS account', what, () => accountId().optional()),
   segments: value('Segments of the parallel Scan', how, () => segmentCount().default(DEFAULT_SEGMENTS), {
     default: String(DEFAULT_SEGMENTS),
@@ -126,6 +135,15 @@ export const RUN_OPTIONS = {
     () => wholeNumber(0, Number.MAX_SAFE_INTEGER).optional(),
   ),
   'allow-no-pitr': flag('Go on although point-in-time recovery is off', how),
+  'allow-expiry': flag('Go on although items expire by what is written', how),
+  accept: value(`Go on although the plan refuses for these reasons, a,b: ${ACCEPTABLE.join(', ')}`, how, () =>
+    nameList()
+      .refine(
+        names => names.every(name => ACCEPTABLE.some(known => known === name)),
+        `has a reason that is none of ${ACCEPTABLE.join(', ')}`,
+      )
+      .default([]),
+  ),
   'max-cost': value('US dollars: stop before the run has cost more', how, () => dollars().optional()),
   'deployed-at': value('When the code that sets the attribute went live, ISO 8601', what, () =>
     isoTime().optional(),
@@ -166,11 +184,12 @@ export type RunSettings = ValuesOf<typeof RUN_OPTIONS>;
 
 /** @throws ConfigurationError for a value that is no JSON, and for options that do not go together. */
 export function checkRunSettings(
-  settings: Partial<Pick<RunSettings, 'value' | 'tasks' | 'segments' | 'dryRun' | 'limit'>>,
+  settings: Partial<Pick<RunSettings, 'value' | 'set' | 'where' | 'tasks' | 'segments' | 'dryRun' | 'limit'>>,
   given: ReadonlySet<string>,
 ): void {
   const { value: json, tasks = 0, segments = Number.POSITIVE_INFINITY, dryRun, limit } = settings;
   if (json !== undefined) readJsonValue(json);
+  checkRecipeSettings(settings, given);
   // A command that takes segments without naming their number has them from the run's record.
   if (given.has('segments') && tasks > segments) {
     throw new ConfigurationError(

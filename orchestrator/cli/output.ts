@@ -1,3 +1,5 @@
+import { lineWriter } from './streams.ts';
+
 /** What a command tells: events for programs, words for people. */
 export interface Output {
   /** One JSON object on stdout, with `--json`; nothing otherwise. */
@@ -11,21 +13,16 @@ export interface Output {
 /** `runId` is added to every event once there is a run. */
 export function createOutput(json: boolean): Output & { setRun(runId: string): void } {
   let run: { runId: string } | undefined;
+  const toStdout = lineWriter(process.stdout);
+  const toStderr = lineWriter(process.stderr);
   return {
     setRun: runId => {
       run = { runId };
     },
     event: (name, fields) => {
-      if (!json) return;
-      process.stdout.write(
-        `${JSON.stringify({ event: name, at: new Date().toISOString(), ...run, ...fields })}\n`,
-      );
+      if (json) toStdout(JSON.stringify({ event: name, at: new Date().toISOString(), ...run, ...fields }));
     },
-    say: line => {
-      process.stderr.write(`${line}\n`);
-    },
-    print: line => {
-      (json ? process.stderr : process.stdout).write(`${line}\n`);
-    },
+    say: toStderr,
+    print: json ? toStderr : toStdout,
   };
 }

@@ -1,5 +1,5 @@
 import { defineCommand, type Handler, RUN_POSITIONAL } from '../cli/command.ts';
-import { operator } from '../session.ts';
+import { operatorName } from '../operator-name.ts';
 import { endTasks } from '../supervise/end-tasks.ts';
 
 export const cancel = defineCommand({
@@ -12,7 +12,7 @@ export const cancel = defineCommand({
 
 /** `orchestrate cancel RUN`: as pause, and the run ends for good and releases the table. */
 export const handler: Handler<typeof cancel> = context => {
-  const message = `cancelled by ${operator()}`;
+  const message = `cancelled by ${operatorName()}`;
   return endTasks(context, context.settings.run ?? '', 'cancel', () => ({
     desired: 'stop',
     stopReason: { kind: 'cancelled', message },

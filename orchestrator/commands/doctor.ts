@@ -10,6 +10,7 @@ import { FIRST_CONTACT_CHECKS, FIRST_CONTACT_PAGE } from '../checks/first-contac
 import { checkCluster, judgeTaskDefinition, readTaskDefinition } from '../checks/fleet.ts';
 import { checkImage } from '../checks/image.ts';
 import { checkNetwork } from '../checks/network.ts';
+import { checkOperatorPlace } from '../checks/operator-place.ts';
 import { checkQuota } from '../checks/quota.ts';
 import type { TableFacts } from '../checks/table.ts';
 import { checkControlTable, checkTable, checkTableKey } from '../checks/table-access.ts';
@@ -19,6 +20,7 @@ import { EXIT, type ExitCode } from '../cli/exit-codes.ts';
 import { nextCommand } from '../cli/next-command.ts';
 import { flag, GROUP, value, wholeNumber } from '../cli/option.ts';
 import { checkRunSettings, RUN_OPTIONS, TABLE_OPTIONS } from '../cli/options.ts';
+import { RECIPE_OPTIONS } from '../cli/recipe-options.ts';
 import { Fleet } from '../fleet/fleet.ts';
 import {
   FURTHER_STACK_OUTPUTS,
@@ -26,7 +28,8 @@ import {
   OPTIONAL_OUTPUTS,
   type Surroundings,
 } from '../fleet/location.ts';
-import { operator } from '../session.ts';
+import { operatorName } from '../operator-name.ts';
+import { writtenOf } from '../written-settings.ts';
 
 export const doctor = defineCommand({
   usage: 'doctor',
@@ -34,6 +37,7 @@ export const doctor = defineCommand({
   options: {
     ...TABLE_OPTIONS,
     value: RUN_OPTIONS.value,
+    ...RECIPE_OPTIONS,
     account: RUN_OPTIONS.account,
     segments: RUN_OPTIONS.segments,
     tasks: RUN_OPTIONS.tasks,
@@ -76,6 +80,8 @@ export const handler: Handler<typeof doctor> = async context => {
   tell(await checkServiceLinkedRole(createDoctorClients().iam));
   try {
     const surroundings = await locateFleet(settings);
+    const client = createDataPlaneClient();
+    tell(await checkOperatorPlace(client, surroundings.controlTable, process.env, Date.now));
     tell(judgeStack(surroundings));
     const facts = await examine(context, surroundings, tell);
     if (settings.task && facts) tell(await tryTask(context, surroundings, facts));
@@ -159,7 +165,7 @@ async function tryTask(
   { keySchema }: TableFacts,
 ): Promise<readonly Finding[]> {
   const { controlTable, namespace, stack } = surroundings;
-  const { table, attribute, value, segments, writeApi, spot, patience } = settings;
+  const { table, segments, writeApi, spot, patience } = settings;
   output.say(`Starting one task, which changes no item. It may take ${patience} s.`);
   return probeTask({
     fleet: new Fleet(surroundings),
@@ -167,15 +173,14 @@ async function tryTask(
     clock: systemClock,
     signal: detach,
     table,
-    attribute,
-    value,
+    ...writtenOf(settings),
     keySchema,
     totalSegments: segments,
     writeApi,
     spot,
     controlTable,
     namespace,
-    by: operator(),
+    by: operatorName(),
     patienceMs: patience * 1_000,
     logGroup: stack?.outputs['LogGroup'],
     operatorPolicy: stack?.outputs['OperatorPolicy'],

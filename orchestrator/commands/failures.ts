@@ -2,12 +2,14 @@ import { randomUUID } from 'node:crypto';
 import { systemClock } from '../../core/clock.ts';
 import { ConfigurationError, TableLockedError } from '../../core/errors.ts';
 import { loadRule } from '../../core/recipe/load.ts';
-import type { QuarantineRecord } from '../../core/records.ts';
+import { writtenOptions } from '../../core/recipe/recipe.ts';
+import type { QuarantineRecord, RunRecord } from '../../core/records.ts';
 import { defineCommand, type Handler, RUN_POSITIONAL } from '../cli/command.ts';
 import { EXIT } from '../cli/exit-codes.ts';
 import { nextCommand } from '../cli/next-command.ts';
 import { flag, GROUP } from '../cli/option.ts';
-import { openStores, operator, readRun } from '../session.ts';
+import { operatorName } from '../operator-name.ts';
+import { openStores, readRun } from '../session.ts';
 import { retryQuarantined } from '../verify/retry.ts';
 
 export const failures = defineCommand({
@@ -55,7 +57,7 @@ export const handler: Handler<typeof failures> = async context => {
       ...{ stores, run, items: open, clock: systemClock, detach },
       write: { table, keySchema, rule: await loadRule(run, keySchema) },
       change: detail => ({
-        ...{ id: randomUUID(), at: systemClock.nowIso(), by: operator(), what: 'retry', detail },
+        ...{ id: randomUUID(), at: systemClock.nowIso(), by: operatorName(), what: 'retry', detail },
       }),
       onSettled: (failure, outcome, reason, attempts) => {
         if (outcome === 'quarantined') return stays(failure, reason, attempts);
@@ -64,22 +66,16 @@ export const handler: Handler<typeof failures> = async context => {
       },
     });
   }
-  output.say(describe(left, open.length, settings.retry, run.runId, run.table, run.attribute));
+  output.say(describe(left, open.length, settings.retry, run));
   return settings.retry && left > 0 ? EXIT.quarantined : EXIT.ok;
 };
 
-function describe(
-  left: number,
-  found: number,
-  retried: boolean,
-  run: string,
-  table: string,
-  attribute: string,
-): string {
+function describe(left: number, found: number, retried: boolean, record: RunRecord): string {
+  const run = record.runId;
   if (found === 0) return `No item of run ${run} is in quarantine.`;
   if (!retried)
     return `${left} items are in quarantine. When their cause is mended: ${nextCommand('failures', run, '--retry')}`;
   if (left === 0)
-    return `None is left. Prove it: ${nextCommand('verify', '--table', table, '--attribute', attribute)}`;
+    return `None is left. Prove it: ${nextCommand('verify', '--table', record.table, ...writtenOptions(record))}`;
   return `${left} of ${found} items are still in quarantine. When their cause is mended: ${nextCommand('failures', run, '--retry')}`;
 }

@@ -1,13 +1,16 @@
 import { randomUUID } from 'node:crypto';
 import { ConfigurationError } from '../../core/errors.ts';
+import { sameRecipe, writtenText } from '../../core/recipe/recipe.ts';
 import { isFinished, type RunRecord } from '../../core/records.ts';
 import { defineCommand, type Handler, RUN_POSITIONAL, type SettingsOf } from '../cli/command.ts';
 import { nextCommand } from '../cli/next-command.ts';
 import { type Option, optionName } from '../cli/option.ts';
 import { checkRunSettings, RATE_OPTIONS, RUN_OPTIONS, type RunSettings } from '../cli/options.ts';
+import { operatorName } from '../operator-name.ts';
 import { totals } from '../run-summary.ts';
-import { openSession, operator, readRun } from '../session.ts';
+import { openSession, readRun } from '../session.ts';
 import { finish, superviseRun } from '../supervise/supervise-run.ts';
+import { writtenOf } from '../written-settings.ts';
 import { describeRun } from './run.ts';
 
 /** What a run was started with and keeps, by the option that set it. */
@@ -41,10 +44,15 @@ function refuseChangedOptions(settings: SettingsOf<typeof resume>, run: RunRecor
     const given = settings.given.has(name) ? settings[name] : undefined;
     return given !== undefined && given !== 'auto' && given !== KEPT[name](run);
   });
-  if (changed.length === 0) return;
+  const asked = writtenOf(settings);
+  const otherRecipe = asked.recipe !== undefined && !sameRecipe(asked.recipe, run.recipe);
+  if (changed.length === 0 && !otherRecipe) return;
   const lines = changed.map(
     name => `--${optionName(name)} is ${String(KEPT[name](run))}, not ${String(settings[name])}`,
   );
+  if (otherRecipe) {
+    lines.push(`--set and --where are ${writtenText(run)}, not ${writtenText(asked)}`);
+  }
   const rate = changed.some(name => name.endsWith('Rate'))
     ? ` To change the rate: ${nextCommand('rate', run.runId)}`
     : '';
@@ -86,7 +94,7 @@ export const handler: Handler<typeof resume> = async context => {
   const change = {
     id: randomUUID(),
     at: clock.nowIso(),
-    by: operator(),
+    by: operatorName(),
     what: 'resume' as const,
     detail: `was ${before.status}`,
   };

@@ -72,6 +72,7 @@ async function createRun(session: PlanningSession, run: NewRun, write: ItemWrite
     output.say(`The canary is ${items} items in ${chosen.size} segments.`);
     await stores.canary.write(run.runId, chosen);
   }
+  session.onSupervise();
   try {
     return await stores.runs.create(run, settings.overrideLock);
   } catch (error) {

@@ -1,6 +1,7 @@
 import { systemClock } from '../../core/clock.ts';
 import { ConfigurationError } from '../../core/errors.ts';
-import { isFinished, isInAuthority, type RunRecord } from '../../core/records.ts';
+import { writtenText } from '../../core/recipe/recipe.ts';
+import { isFinished, isInAuthority, lostSupervisor, type RunRecord } from '../../core/records.ts';
 import { type CommandContext, defineCommand, type Handler, RUN_POSITIONAL } from '../cli/command.ts';
 import { EXIT } from '../cli/exit-codes.ts';
 import { nextCommand } from '../cli/next-command.ts';
@@ -52,7 +53,7 @@ export function statusText(
   run: RunRecord,
   { segments, tasks, counters }: Awaited<ReturnType<typeof describeStatus>>,
 ): string {
-  const { scanned, updated, alreadySet, deleted, quarantined } = counters;
+  const { scanned, updated, alreadySet, deleted, quarantined, outOfScope, recomputed } = counters;
   const { writeUnitsPerSecond, readUnitsPerSecond } = run.rates;
   const live = tasks.filter(task => task.inAuthority);
   const throttled = live.flatMap(task => task.throttled ?? []);
@@ -63,13 +64,14 @@ export function statusText(
       : '';
   return [
     `Run ${run.runId}: ${run.status}${stop}`,
+    ...unsupervised(run),
     ...next(run),
-    `  ${run.table}, "${run.attribute}" = ${run.value}, pass ${run.pass}, begun ${run.createdAt} by ${run.createdBy}`,
+    `  ${run.table}, ${run.recipe ? writtenText(run) : `"${run.attribute}" = ${run.value}`}, pass ${run.pass}, begun ${run.createdAt} by ${run.createdBy}`,
     `  segments  ${Object.entries(segments)
       .map(([state, count]) => `${count} ${state}`)
       .join(', ')}`,
     `  tasks     ${live.length} of ${run.tasks} in authority`,
-    `  items     ${scanned} scanned, ${updated} updated, ${alreadySet} set by others, ${deleted} deleted, ${quarantined} in quarantine`,
+    `  items     ${scanned} scanned, ${updated} updated, ${alreadySet} set by others, ${deleted} deleted, ${quarantined} in quarantine${run.recipe ? `, ${outOfScope} out of scope, ${recomputed} computed again` : ''}`,
     `  budget    ${writeUnitsPerSecond} write and ${readUnitsPerSecond} read units a second${cut}`,
     ...throttled
       .slice(0, 1)
@@ -78,6 +80,12 @@ export function statusText(
           `  throttled ${throttled.length} of the tasks in authority, at the last heartbeat: ${reason}`,
       ),
   ].join('\n');
+}
+
+function unsupervised(run: RunRecord): string[] {
+  const words = lostSupervisor(run, Date.parse(systemClock.nowIso()));
+  if (words === undefined) return [];
+  return [`  ${words}`, `  next      ${nextCommand('resume', run.runId)}`];
 }
 
 /** What to type next, where it depends on nothing but the status. */
@@ -98,6 +106,7 @@ export async function describeStatus(stores: Stores, run: RunRecord) {
     ...(run.stopReason && { reason: run.stopReason.message }),
     table: run.table,
     attribute: run.attribute,
+    ...(run.recipe && { recipe: run.recipe }),
     pass: run.pass,
     segments: segmentStates(run, segments),
     counters: totals(run, segments),
@@ -116,5 +125,7 @@ export async function describeStatus(stores: Stores, run: RunRecord) {
       ...(task.end && { end: task.end }),
     })),
     changes: run.changes,
+    ...(run.supervisor && { supervisor: run.supervisor }),
+    unsupervised: lostSupervisor(run, Date.parse(systemClock.nowIso())) ?? null,
   };
 }

@@ -19,11 +19,12 @@ import { EXIT, type ExitCode } from '../cli/exit-codes.ts';
 import { nextCommand } from '../cli/next-command.ts';
 import { flag, GROUP, value, wholeNumber } from '../cli/option.ts';
 import { RATE_OPTIONS, RUN_OPTIONS } from '../cli/options.ts';
+import { operatorName } from '../operator-name.ts';
 import { chooseRates } from '../plan/choose-rates.ts';
 import { lookAtFleet } from '../plan/prepare.ts';
 import { readPrices } from '../plan/prices-file.ts';
 import { tableSizeOf } from '../plan/run-sizes.ts';
-import { look, openSession, openStores, operator, readRun, type Session } from '../session.ts';
+import { look, openSession, openStores, readRun, type Session } from '../session.ts';
 import type { Stores } from '../stores.ts';
 import { superviseRun } from '../supervise/supervise-run.ts';
 import { readLogStanding } from '../undo/log-standing.ts';
@@ -109,7 +110,7 @@ export const handler: Handler<typeof undo> = async context => {
   }
   const record = await stores.runs.create(
     newUndo({
-      ...{ original, undoLog, runId: plan.runId, by: operator(), taskSize: fleet.taskSize },
+      ...{ original, undoLog, runId: plan.runId, by: operatorName(), taskSize: fleet.taskSize },
       at: session.clock.nowIso(),
       tasks: plan.tasks,
       rates: plan.rates,

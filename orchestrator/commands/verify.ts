@@ -1,32 +1,43 @@
 import { createDataPlaneClient, createMetricsClient } from '../../core/aws-clients.ts';
 import { systemClock } from '../../core/clock.ts';
 import type { ItemSize } from '../../core/rate/capacity-estimate.ts';
+import { LONGEST_PATIENCE_MS } from '../../core/rate/patience.ts';
 import { RateControl } from '../../core/rate/rate-control.ts';
+import { loadRule } from '../../core/recipe/load.ts';
+import { recipeText, targetsOf, targetsText, writtenOptions } from '../../core/recipe/recipe.ts';
 import { verificationSegments } from '../../core/verification-segments.ts';
 import { describeUserTable, type TableFacts } from '../checks/table.ts';
 import { defineCommand, type Handler } from '../cli/command.ts';
 import { EXIT } from '../cli/exit-codes.ts';
 import { nextCommand } from '../cli/next-command.ts';
 import { DEFAULT_SEGMENTS, READ_RATE_OPTION, TABLE_OPTIONS } from '../cli/options.ts';
+import { checkRecipeSettings, RECIPE_OPTIONS } from '../cli/recipe-options.ts';
 import { defaultRates } from '../plan/choose-rates.ts';
 import { verificationFinished } from '../verify/pass-end.ts';
-import { lacksAttribute } from '../verify/subject.ts';
+import { lacksAttribute, missesByRule } from '../verify/subject.ts';
 import { verifyTable } from '../verify/verification.ts';
+import { writtenOf } from '../written-settings.ts';
 
 export const verify = defineCommand({
   usage: 'verify',
   describe: 'Read the whole table with strong consistency and count items that lack the attribute',
-  options: { ...TABLE_OPTIONS, ...READ_RATE_OPTION },
+  options: { ...TABLE_OPTIONS, ...RECIPE_OPTIONS, ...READ_RATE_OPTION },
   examples: [
     ['$0 verify --table orders --attribute version', 'at any time; writes nothing'],
     ['$0 verify --table orders --max-read-rate 200', 'slowly'],
+    [`$0 verify --table app --set 'gsi1pk = "STATUS#" + status' --where 'kind == "ORDER"'`, 'of a recipe'],
   ],
+  check: checkRecipeSettings,
 });
 
 /** `orchestrate verify`: the strongly consistent scan on its own, of any table, at any time. It writes nothing. */
 export const handler: Handler<typeof verify> = async ({ settings, output, detach }) => {
-  const client = createDataPlaneClient();
-  const { table, attribute } = settings;
+  const client = createDataPlaneClient(undefined, LONGEST_PATIENCE_MS);
+  const { table } = settings;
+  const written = writtenOf(settings);
+  const [attribute] = targetsOf(written);
+  const targets = targetsText(written);
+  const inScope = written.recipe?.where === undefined ? '' : ' in scope';
   const facts = await describeUserTable(client, table);
   const readUnitsPerSecond =
     settings.maxReadRate ??
@@ -40,7 +51,12 @@ export const handler: Handler<typeof verify> = async ({ settings, output, detach
     client,
     table,
     keySchema: facts.keySchema,
-    subject: lacksAttribute(facts.keySchema, attribute),
+    subject: written.recipe
+      ? missesByRule(
+          { keySchema: facts.keySchema, rule: await loadRule(written, facts.keySchema) },
+          recipeText(written.recipe),
+        )
+      : lacksAttribute(facts.keySchema, attribute),
     totalSegments: verificationSegments(DEFAULT_SEGMENTS, readUnitsPerSecond),
     rate,
     clock: systemClock,
@@ -54,11 +70,11 @@ export const handler: Handler<typeof verify> = async ({ settings, output, detach
   if (throttled) output.say(`The table throttled ${throttled.count} of the reads (${throttled.reason}).`);
   output.print(
     missing === 0
-      ? `None of ${scanned} items lacks "${attribute}"${nulls > 0 ? `; in ${nulls} it is NULL` : ''}. ${readUnits} read units.`
+      ? `None of ${scanned} items${inScope} lacks ${targets}${nulls > 0 ? `; in ${nulls} it is NULL` : ''}. ${readUnits} read units.`
       : [
-          `${missing} of ${scanned} items lack "${attribute}", for instance:`,
+          `${missing} of ${scanned} items lack ${targets}${inScope === '' ? '' : ' and are in scope'}, for instance:`,
           ...sample,
-          `When the code that sets it is live everywhere: ${nextCommand('plan', '--table', table, '--attribute', attribute)}`,
+          `When the code that sets it is live everywhere: ${nextCommand('plan', '--table', table, ...writtenOptions(written))}`,
         ].join('\n'),
   );
   output.event('verification.finished', verificationFinished({ table, attribute }, result));

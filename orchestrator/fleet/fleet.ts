@@ -8,8 +8,9 @@ import {
 } from '@aws-sdk/client-ecs';
 import pMap from 'p-map';
 import pRetry from 'p-retry';
-import { timeouts } from '../../core/aws-clients.ts';
+import { doubting, requestHandler } from '../../core/aws-clients.ts';
 import { PreflightError } from '../../core/errors.ts';
+import { type FailureKind, kindOfFailure } from '../../core/failure.ts';
 import type { TaskEnvironment } from '../../core/task-environment.ts';
 import { containerOverrides } from './overrides.ts';
 
@@ -77,13 +78,17 @@ const REPLY_TIMEOUT_MS = 10_000;
 
 const RETRIES = { retries: 5, minTimeout: 200, maxTimeout: 5_000, randomize: true };
 
-/** Errors of the control plane that another try may mend. */
-const TRANSIENT =
-  /Throttl|TooManyRequests|RequestLimit|ServerException|ServiceUnavailable|InternalFailure|Timeout/;
+/** Errors of the control plane that another try may mend. What the client doubts it has tried again by itself. */
+const TRANSIENT: readonly FailureKind[] = ['throttled', 'internal', 'conflict'];
 
 /** By their texts, since the names are those of other errors too: no room for a task now, perhaps later. */
 const NO_ROOM = /capacity is unavailable|limit on the number of|run concurrently/i;
 
+/** Said for some seconds after a role was made, and for ever of one that does not trust ECS. */
+const ROLE_UNUSABLE = /unable to assume the role|iam:PassRole/i;
+
+/** So long a role is taken for a new one. */
+const NEW_ROLE_MS = 60_000;
 /** By its text: "TaskDefinition is inactive" comes as a ClientException and as an InvalidParameterException. */
 const INACTIVE = /TaskDefinition is inactive/i;
 
@@ -95,18 +100,25 @@ export class Fleet {
   readonly #ecs: ECSClient;
   readonly #location: FleetLocation;
   readonly #currentTaskDefinition: CurrentTaskDefinition;
+  readonly #nowMs: () => number;
   #taskDefinition: string;
+  #roleUnusableSinceMs: number | undefined;
 
-  /** @param currentTaskDefinition is asked when the one of `location` is INACTIVE */
+  /**
+   * @param currentTaskDefinition is asked when the one of `location` is INACTIVE
+   * @param nowMs a monotonic clock
+   */
   constructor(
     location: FleetLocation,
     ecs = createEcsClient(),
     currentTaskDefinition: CurrentTaskDefinition = async () => undefined,
+    nowMs = () => performance.now(),
   ) {
     this.#ecs = ecs;
     this.#location = location;
     this.#taskDefinition = location.taskDefinition;
     this.#currentTaskDefinition = currentTaskDefinition;
+    this.#nowMs = nowMs;
   }
 
   /**
@@ -165,11 +177,12 @@ export class Fleet {
         }),
       ),
     ).catch((error: unknown) => {
-      if (error instanceof Error && NO_ROOM.test(error.message)) {
+      if (error instanceof Error && (NO_ROOM.test(error.message) || this.#isNewRole(error.message))) {
         throw new LaunchRefusedError([error.message], { cause: error });
       }
       throw error;
     });
+    this.#roleUnusableSinceMs = undefined;
     const arn = reply.tasks?.[0]?.taskArn;
     if (arn) return arn;
     throw new LaunchRefusedError(
@@ -177,6 +190,13 @@ export class Fleet {
         detail ? `${reason} (${detail})` : reason,
       ),
     );
+  }
+
+  /** Whether this is said of a role that may only be new. */
+  #isNewRole(message: string): boolean {
+    if (!ROLE_UNUSABLE.test(message)) return false;
+    this.#roleUnusableSinceMs ??= this.#nowMs();
+    return this.#nowMs() - this.#roleUnusableSinceMs < NEW_ROLE_MS;
   }
 
   /**
@@ -245,21 +265,13 @@ function isInactive(error: unknown): boolean {
 }
 
 function createEcsClient(): ECSClient {
-  return new ECSClient({ maxAttempts: 1, requestHandler: timeouts(REPLY_TIMEOUT_MS) });
+  return doubting(new ECSClient({ maxAttempts: 1, requestHandler: requestHandler(REPLY_TIMEOUT_MS) }), 'ECS');
 }
 
 function retrying<T>(call: () => Promise<T>, signal?: AbortSignal): Promise<T> {
   return pRetry(call, {
     ...RETRIES,
-    shouldRetry: ({ error }) => isTransient(error),
+    shouldRetry: ({ error }) => TRANSIENT.includes(kindOfFailure(error)),
     ...(signal && { signal }),
   });
-}
-
-function isTransient(error: Error): boolean {
-  const { $metadata, code } = error as { $metadata?: { httpStatusCode?: number }; code?: string };
-  const status = $metadata?.httpStatusCode;
-  return (
-    TRANSIENT.test(error.name) || (status !== undefined && status >= 500) || /^E[A-Z]+$/.test(code ?? '')
-  );
 }

@@ -1,4 +1,5 @@
 import { CloudFormationClient, DescribeStacksCommand, type Stack } from '@aws-sdk/client-cloudformation';
+import { doubting, requestHandler } from '../../core/aws-clients.ts';
 import { describeError, PreflightError } from '../../core/errors.ts';
 import { DEFAULT_NAMESPACE } from '../../core/metrics.ts';
 import type { FleetLocation } from './fleet.ts';
@@ -52,6 +53,9 @@ export const OPTIONAL_OUTPUTS: readonly string[] = ['SourceAttributes', 'Operato
  */
 const USABLE_STATUS = /^(CREATE_COMPLETE|IMPORT_COMPLETE|UPDATE_.+)$/;
 
+/** Whoever asks for a run's status waits no longer for the stack. */
+const REPLY_TIMEOUT_MS = 5_000;
+
 /** What the options say of where the fleet runs; what they leave open, the stack's outputs say. */
 export interface FleetChoice {
   readonly stack: string;
@@ -65,6 +69,8 @@ export interface FleetChoice {
   readonly namespace?: string | undefined;
   readonly table?: string;
   readonly attribute?: string;
+  /** Of a recipe, `NAME=EXPRESSION` for each target. */
+  readonly set?: readonly string[];
   /** The names of the settings that were given, as opposed to defaults. */
   readonly given: ReadonlySet<string>;
 }
@@ -138,28 +144,42 @@ function listOf(text: string | undefined): string[] {
 
 /** A stack's roles are for one table and the attributes it was given: with another, each call would be denied. */
 function refuseOtherTable(
-  { table, attribute, given }: FleetChoice,
+  { table, attribute, set = [], given }: FleetChoice,
   { name, outputs }: StackFacts,
   meant: TableMeant,
 ): void {
   // A stack that was made before there could be several attributes has the output Attribute.
   const its = { table: outputs['Table'], attribute: outputs['Attributes'] ?? outputs['Attribute'] };
-  const asked = { table: table?.split('/').at(-1), attribute };
+  const targets = set.map(text => text.split('=', 1).join('').trim());
+  const asked = {
+    table: table === undefined ? [] : [table.split('/').at(-1) ?? table],
+    attribute: targets.length > 0 || attribute === undefined ? targets : [attribute],
+  };
   for (const what of ['table', 'attribute'] as const) {
-    if (meant === 'of a run' && !given.has(what)) continue;
-    const names = its[what]?.split(',');
-    if (names === undefined || names.includes(asked[what] ?? '')) continue;
+    if (meant === 'of a run' && !given.has(what) && targets.length === 0) continue;
+    const names = its[what]?.split(',') ?? asked[what];
+    const other = asked[what].find(wanted => !names.includes(wanted));
+    if (other === undefined) continue;
+    const instead =
+      targets.length > 0 && what === 'attribute' ? 'Set one of those' : `Say --${what} ${names[0]}`;
     throw new PreflightError(
-      `The stack ${name} is for the ${what} ${names.join(', ')}, not ${asked[what]}: its roles may touch no other.\n` +
-        `Say --${what} ${names[0]}, or name the stack for ${asked[what]} with --stack; each has one of its own.`,
+      `The stack ${name} is for the ${what} ${names.join(', ')}, not ${other}: its roles may touch no other.\n` +
+        `${instead}, or name the stack for ${other} with --stack; each has one of its own.`,
     );
   }
+}
+
+function createClient(): CloudFormationClient {
+  return doubting(
+    new CloudFormationClient({ maxAttempts: 1, requestHandler: requestHandler(REPLY_TIMEOUT_MS) }),
+    'CloudFormation',
+  );
 }
 
 async function readStack(name: string): Promise<StackFacts> {
   let found: Stack | undefined;
   try {
-    const { Stacks } = await new CloudFormationClient().send(new DescribeStacksCommand({ StackName: name }));
+    const { Stacks } = await createClient().send(new DescribeStacksCommand({ StackName: name }));
     found = Stacks?.[0];
   } catch (cause) {
     throw new PreflightError(

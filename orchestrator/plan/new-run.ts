@@ -1,14 +1,17 @@
 import { randomBytes } from 'node:crypto';
 import { parseJsonValue } from '../../core/attribute-value.ts';
 import { heartbeatPace } from '../../core/control-pace.ts';
+import { targetsOf } from '../../core/recipe/recipe.ts';
 import { NO_COUNTERS, type RunForecast, type RunRecord, type UndoLogRecord } from '../../core/records.ts';
 import type { NewRun } from '../../core/run-store.ts';
 import { constantTarget } from '../../core/undo/item-removal.ts';
 import { VERSION } from '../../core/version.ts';
 import type { WriteRule } from '../../core/write-rule.ts';
 import { indexesWith, type TableFacts } from '../checks/table.ts';
-import { operator, type PlanningSession } from '../session.ts';
+import { operatorName } from '../operator-name.ts';
+import type { PlanningSession } from '../session.ts';
 import { provisionedRates } from '../user-table/provisioned-rates.ts';
+import { writtenOf } from '../written-settings.ts';
 import type { Forecast } from './forecast.ts';
 import type { Prepared } from './prepare.ts';
 import { tableSizeOf } from './run-sizes.ts';
@@ -20,6 +23,7 @@ export function newRun(
   { facts, region, write, chosen: { rates, reason }, taskSize, plan }: Prepared,
   api: ChosenWriteApi,
 ): NewRun {
+  const written = writtenOf(settings);
   const tableSize = tableSizeOf(facts.description);
   const tasks = settings.tasks ?? settings.segments;
   const { heartbeatMs, authorityMs } = heartbeatPace(tasks, Math.ceil(settings.segments / tasks));
@@ -32,16 +36,18 @@ export function newRun(
     tableArn: facts.arn,
     account: facts.account,
     region,
-    attribute: settings.attribute,
-    value: settings.value,
+    ...written,
     keySchema: facts.keySchema,
     totalSegments: settings.segments,
     tasks,
     ...api,
     ...provisionedUnits(facts),
-    indexes: indexesWith(settings.attribute, facts.description).length,
+    indexes: indexesWith(targetsOf(written), facts.description).length,
     dryRun: settings.dryRun,
-    ...(!settings.dryRun && !settings.noUndoLog && { undoLog: undoLogOf(write.rule, settings, at) }),
+    ...(!settings.dryRun &&
+      !settings.noUndoLog && {
+        undoLog: undoLogOf(write.rule, { ...written, undoDays: settings.undoDays }, at),
+      }),
     ...(settings.limit !== undefined && { limit: settings.limit }),
     spot: settings.spot,
     rates,
@@ -61,7 +67,8 @@ export function newRun(
     pass: 1,
     sweep: 1,
     createdAt: at,
-    createdBy: operator(),
+    createdBy: operatorName(),
+    supervisor: { by: operatorName(), seenAt: at },
     toolVersion: VERSION,
     ...(tableSize && { tableSize }),
     ...itemSizeOf(plan.forecast),
@@ -69,7 +76,13 @@ export function newRun(
     ...(taskSize && { taskSize }),
     activeMs: 0,
     changes: [
-      { id: randomBytes(8).toString('hex'), at, by: operator(), what: 'start', detail: `budget: ${reason}` },
+      {
+        id: randomBytes(8).toString('hex'),
+        at,
+        by: operatorName(),
+        what: 'start',
+        detail: `budget: ${reason}`,
+      },
     ],
     supervisorCounters: NO_COUNTERS,
   };

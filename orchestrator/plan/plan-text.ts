@@ -1,13 +1,15 @@
+import { targetsText } from '../../core/recipe/recipe.ts';
 import { linesOf } from '../checks/finding.ts';
 import type { Plan } from './plan.ts';
 import { bytes, count, countRange, dollars, percent, percentRange, span } from './plan-figures.ts';
+import { recipeLines } from './recipe-plan.ts';
 
 /** The plan as an operator reads it on a terminal. */
 export function planText(plan: Plan): string {
   return [
     row('Table', `${plan.table}, account ${plan.account}, ${plan.region}, ${plan.tableArn}`),
     row('Write', plan.statement),
-    row('', `with ${plan.attribute} = ${plan.value}; nothing else is ever written to this table`),
+    ...writtenRows(plan),
     ...modeRows(plan),
     row(
       'Fleet',
@@ -22,6 +24,16 @@ export function planText(plan: Plan): string {
     ...undoRows(plan),
     ...findingRows(plan),
   ].join('\n');
+}
+
+function writtenRows({ attribute, value, typedValue, recipe }: Plan): string[] {
+  if (recipe) return recipeLines(recipe);
+  return [
+    row(
+      '',
+      `with ${attribute} = ${value}, which is ${typedValue} in DynamoDB; nothing else is ever written to this table`,
+    ),
+  ];
 }
 
 function modeRows({ dryRun, limit, table }: Plan): string[] {
@@ -48,7 +60,7 @@ function undoRows({ undoLog, undoDays, dryRun, forecast: f }: Plan): string[] {
   ];
 }
 
-function sampleRows({ sample, sampleMissing, attribute, forecast: f }: Plan): string[] {
+function sampleRows({ sample, sampleMissing, forecast: f, ...plan }: Plan): string[] {
   const items = `${count(f.items)} items of ${bytes(f.itemBytes)} on average (${f.itemsBasis})`;
   if (!sample || f.share === null) {
     return [
@@ -65,7 +77,10 @@ function sampleRows({ sample, sampleMissing, attribute, forecast: f }: Plan): st
   const cut = sample.cutShort > 0 ? `; ${sample.cutShort} not read to the end: fat partition keys` : '';
   return [
     row('Items', `${items}, the largest seen ${bytes(sample.largestItemBytes)}`),
-    row('Missing', `${countRange(f.missing)} items lack "${attribute}", ${percentRange(f.share)}${nulls}`),
+    row(
+      'Missing',
+      `${countRange(f.missing)} items lack ${targetsText(plan)}${plan.recipe?.where === undefined ? '' : ' and are in scope'}, ${percentRange(f.share)}${nulls}`,
+    ),
     row(
       'Sample',
       `${count(sample.items)} items in ${sample.segments} of ${count(sample.totalSegments)} segments at random${skew}${cut}; ` +

@@ -1,11 +1,16 @@
+import { targetsOf, writtenText } from '../../core/recipe/recipe.ts';
 import { linesOf } from '../checks/finding.ts';
 import type { Plan } from './plan.ts';
 import { count, countRange, percentRange, span } from './plan-figures.ts';
 import { costLine } from './plan-text.ts';
+import { recipeLines } from './recipe-plan.ts';
 
 /** The plan as a change ticket of one page, in Markdown. `command`: what starts the run. */
 export function planTicket(plan: Plan, command: string, at: string): string {
-  const { table, attribute, value, rates, forecast: f } = plan;
+  const { table, attribute, recipe, rates, forecast: f } = plan;
+  const targets = targetsOf(plan)
+    .map(name => `\`${name}\``)
+    .join(' and ');
   const share = f.share
     ? `, ${percentRange(f.share)} of ${count(f.items)}`
     : `; not sampled, so taken to be all of ${count(f.items)}`;
@@ -13,14 +18,14 @@ export function planTicket(plan: Plan, command: string, at: string): string {
     ...linesOf(plan.findings, 'failure').map(line => `**Refused:** ${line}`),
     ...linesOf(plan.findings, 'warning'),
   ];
-  return `# Change: set \`${attribute}\` on every item of \`${table}\` that lacks it
+  return `# Change: set ${targets} on every item of \`${table}\` that lacks ${recipe && recipe.set.length > 1 ? 'one of them' : 'it'}${recipe?.where === undefined ? '' : ` and is in scope`}
 
 | | |
 |---|---|
 | Table | \`${plan.tableArn}\` |
 | Account, Region | ${plan.account}, ${plan.region} |
 | Items concerned | ${countRange(f.missing)}${share} |
-| Value | \`${attribute} = ${value}\` |
+| Value | \`${writtenText(plan)}\` |
 | The only write | \`${plan.statement}\` |
 | Fleet | ${plan.tasks} tasks (${plan.taskDefinition}), ${plan.segments} segments |
 | Budget | ${rates.writeUnitsPerSecond} write and ${rates.readUnitsPerSecond} read capacity units a second, all tasks together |
@@ -30,7 +35,7 @@ export function planTicket(plan: Plan, command: string, at: string): string {
 | Planned at | ${at} |
 
 ## What it does to items
-It sets one attribute on items that exist and lack it. An item that has the attribute, NULL included, keeps what it has; a deleted item stays deleted; no other attribute is touched. Live writers always win.
+${effect(plan)}
 
 ## Steps
 1. \`${command} --dry-run\`: the whole run but for the writes.
@@ -45,7 +50,7 @@ It sets one attribute on items that exist and lack it. An item that has the attr
 ## The way back
 - Stopping is safe at any time; what was written stays, and a later run goes on from there.
 - To undo: ${undoWords(plan)}restore the table by point-in-time recovery to a moment before the start, **into a new table**, and compare or copy from there.
-- Never \`REMOVE ${attribute}\` where \`${attribute} = ${value}\`: it would also hit every item on which the application itself has set that value.
+- Never \`REMOVE ${attribute}\` where ${recipe ? 'it has a value of this run' : `\`${writtenText(plan)}\``}: it would also hit every item on which the application itself has set that value.
 
 ## Checks before the start
 ${open.length === 0 ? '- all in order' : open.map(line => `- ${line}`).join('\n')}
@@ -55,6 +60,14 @@ ${open.length === 0 ? '- all in order' : open.map(line => `- ${line}`).join('\n'
 function undoWords({ undoLog, undoDays }: Plan): string {
   if (!undoLog) return '';
   return `\`orchestrate undo RUN\` removes what this run wrote and nobody has changed since, for ${undoDays} days. Or `;
+}
+
+function effect({ recipe }: Plan): string {
+  const what = recipe
+    ? 'It sets attributes that are missing, on items that exist and are in scope, to values computed from the item, on condition that what they are computed from has not changed.'
+    : 'It sets one attribute on items that exist and lack it.';
+  const examples = recipe?.sample ? `\n\n\`\`\`\n${recipeLines(recipe).join('\n')}\n\`\`\`` : '';
+  return `${what} An item that has the attribute, NULL included, keeps what it has; a deleted item stays deleted; no other attribute is touched. Live writers always win.${examples}`;
 }
 
 function stopConditions({ maxCost, maxQuarantine }: Plan): string[] {

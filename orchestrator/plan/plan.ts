@@ -1,5 +1,7 @@
+import { encodeAttributeValue, parseJsonValue } from '../../core/attribute-value.ts';
 import type { ItemWrite } from '../../core/item-write.ts';
-import { describeWrite, nameUnfitForBatch } from '../../core/item-write.ts';
+import { describeWrite, nameUnfitForBatch, sourceUnfitForBatch } from '../../core/item-write.ts';
+import type { Written } from '../../core/recipe/recipe.ts';
 import type { Rates, TaskSize, WriteApi } from '../../core/records.ts';
 import type { Finding } from '../checks/finding.ts';
 import type { TableFacts } from '../checks/table.ts';
@@ -7,6 +9,7 @@ import type { TableSample } from '../user-table/sample.ts';
 import type { ChargedIndex } from '../user-table/write-units.ts';
 import { type Forecast, forecast } from './forecast.ts';
 import type { Prices } from './prices.ts';
+import { type RecipePlan, recipePlan } from './recipe-plan.ts';
 import { type UndoLogCost, undoLogCost } from './undo-log-cost.ts';
 
 /** What is decided and known before a run: from this the words, the change ticket and the event are made. */
@@ -14,8 +17,7 @@ export interface PlanInput {
   readonly facts: TableFacts;
   readonly region: string;
   readonly write: ItemWrite;
-  /** JSON. */
-  readonly value: string;
+  readonly written: Written;
   readonly writeApi: 'auto' | WriteApi;
   readonly segments: number;
   readonly verificationSegments: number;
@@ -39,12 +41,19 @@ export interface PlanInput {
   readonly undoDays: number | null;
 }
 
-export interface Plan extends Omit<PlanInput, 'facts' | 'write' | 'indexes' | 'sample' | 'writeApi'> {
+export interface Plan
+  extends Omit<PlanInput, 'facts' | 'write' | 'written' | 'indexes' | 'sample' | 'writeApi'> {
   readonly table: string;
+  /** With a recipe its first target. */
   readonly attribute: string;
+  /** JSON; absent with a recipe. */
+  readonly value?: string;
   readonly account: string;
   readonly tableArn: string;
   readonly writeApi: WriteApi;
+  /** DynamoDB JSON of the value. */
+  readonly typedValue?: string;
+  readonly recipe?: RecipePlan;
   /** The one write of the run, with its condition. */
   readonly statement: string;
   readonly billing: 'on-demand' | 'provisioned';
@@ -73,9 +82,10 @@ export interface SampleSummary {
 }
 
 export function composePlan(input: PlanInput): Plan {
-  const { facts, write, indexes, sample, writeApi: asked, ...rest } = input;
+  const { facts, write, written, indexes, sample, writeApi: asked, ...rest } = input;
   const { description } = facts;
-  const writeApi = asked === 'single' || nameUnfitForBatch(write) !== undefined ? 'single' : 'batch';
+  const unfit = nameUnfitForBatch(write) !== undefined || sourceUnfitForBatch(write) !== undefined;
+  const writeApi = asked === 'single' || unfit ? 'single' : 'batch';
   const replicas = description.Replicas?.length ?? 0;
   const stream = description.StreamSpecification?.StreamEnabled === true;
   const billing =
@@ -88,6 +98,7 @@ export function composePlan(input: PlanInput): Plan {
     account: facts.account,
     tableArn: facts.arn,
     writeApi,
+    ...writtenOf(written, sample),
     statement: describeWrite(write, writeApi),
     billing,
     replicas,
@@ -108,6 +119,14 @@ function costOfUndoLog({ facts, sample, rates, tasks }: PlanInput, expected: For
     taskUnitsPerSecond: rates.writeUnitsPerSecond / tasks,
     writeUnits: expected.writeUnits.value,
   });
+}
+
+function writtenOf(
+  { value, recipe }: Written,
+  sample: TableSample | undefined,
+): Pick<Plan, 'value' | 'typedValue' | 'recipe'> {
+  if (recipe) return { recipe: recipePlan(recipe, sample?.tally) };
+  return value === undefined ? {} : { value, typedValue: encodeAttributeValue(parseJsonValue(value)) };
 }
 
 function summarise({ tally, totalSegments, wholeTable, readUnits, durationMs }: TableSample): SampleSummary {

@@ -3,17 +3,22 @@ import { createMetricsClient } from '../../core/aws-clients.ts';
 import { describeError } from '../../core/errors.ts';
 import type { ItemWrite } from '../../core/item-write.ts';
 import { CapacityLimiter } from '../../core/rate/capacity-limiter.ts';
+import { loadRule } from '../../core/recipe/load.ts';
 import type { TaskSize } from '../../core/records.ts';
 import { verificationSegments } from '../../core/verification-segments.ts';
-import { constantRule } from '../../core/write-rule.ts';
+import { amplifyFindings, computedValueFindings } from '../checks/computed-values.ts';
 import { type Finding, failure, ok, warning } from '../checks/finding.ts';
 import { limitFindings } from '../checks/limits.ts';
 import { liveWriterFindings, sizeFindings } from '../checks/live-writers.ts';
+import { checkClock, checkCredentials } from '../checks/operator-place.ts';
 import { checkQuotaOnAws } from '../checks/quota.ts';
 import { describeUserTable, examine, type TableFacts } from '../checks/table.ts';
+import { ttlAttributeAt } from '../checks/table-integrations.ts';
+import { accepting, indexKeyFindings, sampleFindings, valueFindings } from '../checks/written-values.ts';
 import type { PlanningSession } from '../session.ts';
 import { sampleFailure, sampleTable, type TableSample } from '../user-table/sample.ts';
 import { chargedIndexes } from '../user-table/write-units.ts';
+import { writtenOf } from '../written-settings.ts';
 import { type ChosenRates, chooseRates } from './choose-rates.ts';
 import { composePlan, type Plan } from './plan.ts';
 import { readPrices } from './prices-file.ts';
@@ -43,31 +48,35 @@ export interface Prepared {
 export async function prepare(session: PlanningSession): Promise<Prepared> {
   const { settings, client, surroundings } = session;
   const prices = await readPrices(settings.prices);
-  const value = parseJsonValue(settings.value);
+  const written = writtenOf(settings);
+  const value = written.value === undefined ? undefined : parseJsonValue(written.value);
   const facts = await describeUserTable(client, settings.table);
   const chosen = await chooseRates(settings, facts.description, createMetricsClient());
   const region = await client.config.region();
   const write: ItemWrite = {
     table: settings.table,
     keySchema: facts.keySchema,
-    rule: constantRule(settings.attribute, value),
+    rule: await loadRule(written, facts.keySchema),
   };
+  const constants = value ? [{ name: settings.attribute, values: [value] }] : [];
   const fleet = await lookAtFleet(session);
   const findings: Finding[] = [
     ...(await examine(
       {
         client,
         table: settings.table,
-        attribute: settings.attribute,
-        value: { ...value },
+        targets: write.rule.targets,
+        value,
         controlTable: surroundings.controlTable,
         account: settings.account,
         allowNoPitr: settings.allowNoPitr,
+        allowExpiry: settings.allowExpiry,
         singleWriterRegion: settings.singleWriterRegion,
         budget: chosen.rates,
       },
       facts,
     )),
+    ...valueFindings(constants),
     fleet.finding,
     ...limitFindings({
       segments: settings.segments,
@@ -95,16 +104,36 @@ export async function prepare(session: PlanningSession): Promise<Prepared> {
     : await takeSample(session, write, chosen, facts);
   const sample = 'sample' in sampled ? sampled.sample : undefined;
   if (sample) {
-    const { table, attribute, deployedAt, createdKey } = settings;
+    const { table, deployedAt, createdKey } = settings;
     const question = {
       table,
-      attribute,
+      attribute: write.rule.targets.join('" or "'),
       deployedAt,
       createdKey,
       keySchema: facts.keySchema,
       nowMs: Date.now(),
     };
-    findings.push(...liveWriterFindings(question, sample), ...sizeFindings(sample));
+    const { attributes, computed } = sample.tally;
+    const targets = value
+      ? constants
+      : write.rule.targets.map(name => ({ name, values: computed.valuesOf(name) }));
+    findings.push(
+      ...liveWriterFindings(question, sample),
+      ...sizeFindings(sample),
+      ...sampleFindings(targets, attributes),
+      ...indexKeyFindings(targets, facts.description, attributes),
+      ...amplifyFindings(attributes),
+    );
+    if (written.recipe) {
+      findings.push(
+        ...computedValueFindings(targets, computed, {
+          description: facts.description,
+          ttlAttribute: await ttlAttributeAt(client, table),
+          allowExpiry: settings.allowExpiry,
+          nowMs: Date.now(),
+        }),
+      );
+    }
   } else if (settings.sample > 0 && 'because' in sampled && refusals.length === 0) {
     findings.push(
       warning('sample', {
@@ -118,7 +147,7 @@ export async function prepare(session: PlanningSession): Promise<Prepared> {
     facts,
     region,
     write,
-    value: settings.value,
+    written,
     writeApi: settings.writeApi,
     segments: settings.segments,
     verificationSegments: verificationSegments(settings.segments),
@@ -136,10 +165,27 @@ export async function prepare(session: PlanningSession): Promise<Prepared> {
     indexes: chargedIndexes(write.rule.targets, facts.description),
     sample,
     sampleMissing: 'because' in sampled ? sampled.because : undefined,
-    findings,
+    findings: accepting(findings, settings.accept),
     undoDays: settings.dryRun || settings.noUndoLog ? null : settings.undoDays,
   });
-  return { facts, region, write, chosen, taskSize: fleet.taskSize, plan };
+  const ofPlace = await operatorFindings(session, plan);
+  return {
+    ...{ facts, region, write, chosen, taskSize: fleet.taskSize },
+    plan: { ...plan, findings: [...plan.findings, ...ofPlace] },
+  };
+}
+
+/** What of the operator's own place speaks against the run; where nothing does, nothing is said. */
+async function operatorFindings(
+  { client, surroundings }: PlanningSession,
+  { forecast: { times } }: Plan,
+): Promise<Finding[]> {
+  const seconds = times.find(({ chosen }) => chosen)?.seconds ?? 0;
+  const found = [
+    await checkClock(client, surroundings.controlTable, Date.now),
+    await checkCredentials(client, Date.now(), seconds * 1_000),
+  ];
+  return found.filter(({ level }) => level !== 'ok');
 }
 
 /** The size of a task, where the definition says it, and whether it can be used. */

@@ -1,8 +1,9 @@
 import type { AttributeValue } from '@aws-sdk/client-dynamodb';
+import type { AttributePath } from '../../core/attribute-path.ts';
 import type { AttributeMap } from '../../core/attribute-value.ts';
 import { SOURCE_TYPES } from '../../core/item-write.ts';
 import type { BatchForms, SourceType } from '../../core/records.ts';
-import type { Assignment, AttributePath, SourceState, WriteRule } from '../../core/write-rule.ts';
+import type { Assignment, SourceState, WriteRule } from '../../core/write-rule.ts';
 
 /** The control table's keys; beside them, its items have an attribute by which they expire, and ours one more. */
 export const CONTROL_KEYS = [

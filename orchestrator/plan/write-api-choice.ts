@@ -1,3 +1,4 @@
+import { createOwnItemsClient } from '../../core/aws-clients.ts';
 import { describeError, PreflightError } from '../../core/errors.ts';
 import {
   type ItemWrite,
@@ -80,14 +81,17 @@ async function requireSingle(session: PlanningSession, write: ItemWrite): Promis
 }
 
 async function prove(
-  { client, surroundings }: PlanningSession,
+  { surroundings }: PlanningSession,
   { rule }: ItemWrite,
   api: WriteApi,
 ): Promise<Pick<ProofResult, 'findings' | 'forms'>> {
+  const client = createOwnItemsClient();
   try {
     return await proveEngine(client, surroundings.controlTable, rule, api);
   } catch (error) {
     return { findings: [describeError(error)], forms: PLAIN_FORMS };
+  } finally {
+    client.destroy();
   }
 }
 

@@ -20,7 +20,7 @@ export function evidenceOf(
   return {
     writtenAt,
     proved: run.status === 'verified',
-    conclusion: conclusionOf(snapshot),
+    conclusion: [conclusionOf(snapshot), run.unsupervised].filter(part => part !== null).join(' '),
     options: optionsOf(record, snapshot),
     changes: [
       ...run.changes.map(({ id: _, ...change }) => change),
@@ -50,11 +50,11 @@ function conclusionOf({ run, verifications, quarantine }: Snapshot): string {
     canary: 'A canary: its items were written and verified, the others were not touched.',
     verified:
       `Verified: in a strongly consistent scan of every segment, begun after every task had stopped or its authority had ` +
-      `lapsed, none of ${items} items lacked "${run.attribute}" when its page was read.`,
+      `lapsed, none of ${items} items lacked ${run.targets} when its page was read.`,
     quarantined:
-      `${missing} of ${items} items lack "${run.attribute}", and each of them is in quarantine, ${count(quarantine.open)} in all, ` +
+      `${missing} of ${items} items lack ${run.targets}, and each of them is in quarantine, ${count(quarantine.open)} in all, ` +
       'with its key and its reason.',
-    incomplete: `${missing} of ${items} items lacked "${run.attribute}" after ${run.pass} passes.`,
+    incomplete: `${missing} of ${items} items lacked ${run.targets} after ${run.pass} passes.`,
   };
   return sentences[run.status];
 }
@@ -67,7 +67,7 @@ function optionsOf(record: RunRecord, { run, tasks, counters }: Snapshot): Evide
     ['Table', run.table],
     ['Table ARN', run.tableArn],
     ['Account and Region', `${run.account}, ${run.region}`],
-    ['Write', `${run.attribute} = ${run.value}, where it is missing; nothing else`],
+    ['Write', `${run.written}, where it is missing; nothing else`],
     ['Statement', statementOf(record)],
     ['Mode', modeOf(record)],
     ['Write API', `${run.writeApi}, ${run.writeApiReason}`],
@@ -99,7 +99,9 @@ function optionsOf(record: RunRecord, { run, tasks, counters }: Snapshot): Evide
 }
 
 function statementOf({ table, keySchema, attribute, value, recipe, writeApi }: RunRecord): string {
-  if (recipe || value === undefined) return 'by the recipe';
+  if (recipe || value === undefined) {
+    return 'sets what an item lacks, on condition that it is missing still and that what the expressions read is as it was read';
+  }
   return describeWrite({ table, keySchema, rule: constantRule(attribute, parseJsonValue(value)) }, writeApi);
 }
 

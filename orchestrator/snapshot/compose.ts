@@ -1,6 +1,8 @@
+import { targetsText, writtenText } from '../../core/recipe/recipe.ts';
 import {
   isFinished,
   isInAuthority,
+  lostSupervisor,
   type QuarantineRecord,
   type RunRecord,
   type SegmentRecord,
@@ -52,7 +54,7 @@ export function compose(records: Records, knowledge: Knowledge): Snapshot {
   const byLaunch = new Map(shownTasks.map(task => [task.launchId, task]));
   return {
     at: new Date(nowMs).toISOString(),
-    run: factsOf(run, tasks.length),
+    run: factsOf(run, tasks.length, nowMs),
     counters,
     states: segmentStates(run, segments),
     segments: segmentViews(run, segments, byLaunch, nowMs),
@@ -79,7 +81,7 @@ export function compose(records: Records, knowledge: Knowledge): Snapshot {
   };
 }
 
-function factsOf(run: RunRecord, launches: number): RunFacts {
+function factsOf(run: RunRecord, launches: number, nowMs: number): RunFacts {
   return {
     runId: run.runId,
     status: run.status,
@@ -90,6 +92,8 @@ function factsOf(run: RunRecord, launches: number): RunFacts {
     account: run.account,
     region: run.region,
     attribute: run.attribute,
+    written: writtenText(run),
+    targets: targetsText(run),
     value: run.value ?? run.recipe?.set[0]?.expression ?? '',
     totalSegments: run.totalSegments,
     tasksWanted: run.tasks,
@@ -116,6 +120,7 @@ function factsOf(run: RunRecord, launches: number): RunFacts {
     controlTable: run.controlTable,
     namespace: run.namespace,
     changes: run.changes,
+    unsupervised: lostSupervisor(run, nowMs) ?? null,
   };
 }
 

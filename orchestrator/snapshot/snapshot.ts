@@ -54,8 +54,12 @@ export interface RunFacts {
   readonly account: string;
   readonly region: string;
   readonly attribute: string;
-  /** JSON. */
+  /** JSON; of a recipe the expression of its first target. */
   readonly value: string;
+  /** What is set, as people read it: `test = 1`. */
+  readonly written: string;
+  /** `"a" or "b"`: what an item may lack. */
+  readonly targets: string;
   readonly totalSegments: number;
   readonly tasksWanted: number;
   readonly writeApi: string;
@@ -85,6 +89,8 @@ export interface RunFacts {
   /** The run that it takes back; null when it is no undo. */
   readonly undoes: string | null;
   readonly changes: readonly OperatorChange[];
+  /** That nobody supervises it, since when, who was the last and why that one left; null while somebody does. */
+  readonly unsupervised: string | null;
 }
 
 export interface SegmentView {

@@ -1,3 +1,4 @@
+import { targetsText } from '../../core/recipe/recipe.ts';
 import {
   isFinished,
   type RunRecord,
@@ -115,7 +116,7 @@ function verificationMarks({ run, verifications, verificationProgress }: MarksRe
       finishedAt,
       'verification',
       `Verification of pass ${pass}: ${missing === 0 ? 'none' : missing.toLocaleString('en')} of ` +
-        `${scanned.toLocaleString('en')} items lacked "${run.attribute}"`,
+        `${scanned.toLocaleString('en')} items lacked ${targetsText(run)}`,
     ),
   );
   return [...begun, ...ended];

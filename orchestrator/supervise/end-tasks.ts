@@ -1,30 +1,17 @@
 import { randomUUID } from 'node:crypto';
-import pMap from 'p-map';
 import { createMetricsClient } from '../../core/aws-clients.ts';
 import { systemClock } from '../../core/clock.ts';
 import { ConfigurationError, SupersededError } from '../../core/errors.ts';
-import {
-  isFinished,
-  isInAuthority,
-  type OperatorChange,
-  type RunRecord,
-  type TaskRecord,
-} from '../../core/records.ts';
+import { isFinished, type OperatorChange, type RunRecord } from '../../core/records.ts';
 import type { OperatorEdit } from '../../core/run-store.ts';
 import type { CommandContext } from '../cli/command.ts';
 import { EXIT, type ExitCode } from '../cli/exit-codes.ts';
 import { nextCommand, nextRun } from '../cli/next-command.ts';
-import { TaskWatch } from '../fleet/task-watch.ts';
-import { openStores, operator, readRun } from '../session.ts';
+import { operatorName } from '../operator-name.ts';
+import { openStores, readRun } from '../session.ts';
 import type { Stores } from '../stores.ts';
+import { untilNobodyWrites } from './await-end.ts';
 import { RunOpenMetric } from './run-open-metric.ts';
-
-const LOOK_INTERVAL_MS = 250;
-
-/** Beyond the authority time, for clocks that run at slightly different speeds. */
-const SLACK_MS = 1_000;
-
-const TOLD_AT_A_TIME = 10;
 
 /**
  * Ends the tasks of a run that is to pause or to end for good, and returns when none has authority any more.
@@ -45,10 +32,8 @@ export async function endTasks(
     return EXIT.ok;
   }
   const told = await stores.runs.operate(before.runId, operatorChange(what, `was ${before.status}`), edit);
-  const toldAtMs = systemClock.monotonicMs();
   output.say(`Waiting until every task has stopped or its authority is over.`);
-  await untilTasksEnded(stores, before, told?.desired === 'pause' ? 'pause' : 'stop');
-  if (told?.status === 'verifying') await untilSupervisorEnded(stores, told, toldAtMs);
+  if (told) await untilNobodyWrites(stores, told, systemClock);
   const after = await stores.runs.conclude(before.runId, systemClock.nowIso());
   if (after?.desired === 'run' && !isFinished(after.status)) {
     throw new SupersededError(
@@ -73,19 +58,6 @@ function describeEnded(run: RunRecord, status: RunRecord['status'] | 'gone'): st
   return `${is} It had ended first. See: ${nextCommand('report', run.runId)}`;
 }
 
-/**
- * At the end of a pass the supervisor writes by itself. It sees with its next read that the run is to end, says so when
- * it has; and whatever becomes of it, its authority is over when so much time has passed since it was told.
- */
-async function untilSupervisorEnded(stores: Stores, told: RunRecord, toldAtMs: number): Promise<void> {
-  const overAtMs = toldAtMs + told.authorityMs + SLACK_MS;
-  while (systemClock.monotonicMs() < overAtMs) {
-    const now = await stores.runs.read(told.runId);
-    if (!now || (now.status !== 'verifying' && now.status !== 'running')) return;
-    await systemClock.sleep(LOOK_INTERVAL_MS);
-  }
-}
-
 /** @throws ConfigurationError when the run has ended, or there is none. */
 export async function readUnfinished(stores: Stores, id: string, what: string): Promise<RunRecord> {
   const run = await readRun(stores, id);
@@ -93,30 +65,6 @@ export async function readUnfinished(stores: Stores, id: string, what: string): 
     throw new ConfigurationError(`Run ${run.runId} is ${run.status}; there is nothing to ${what}.`);
   }
   return run;
-}
-
-/** Tells every task, whether or not a supervisor lives, and waits for its end, its lapse or its fence. */
-async function untilTasksEnded(stores: Stores, run: RunRecord, desired: 'pause' | 'stop'): Promise<void> {
-  const watch = new TaskWatch({
-    tasks: stores.tasks,
-    fleet: { describe: async () => new Map(), stop: async () => {} },
-    clock: systemClock,
-    authorityMs: run.authorityMs,
-    onEnd: () => {},
-    onUnobserved: () => {},
-  });
-  for (;;) {
-    const tasks = (await stores.tasks.list(run.runId)).filter(({ status }) => isInAuthority(status));
-    if (tasks.length === 0) return;
-    const tell = async (task: TaskRecord) => {
-      if (task.heartbeat === 0)
-        await watch.fence(task, { kind: 'desired', message: `the run is to ${desired}` });
-      else if (task.desired !== desired) await stores.tasks.setDesired(run.runId, task.launchId, desired);
-    };
-    await pMap(tasks, tell, { concurrency: TOLD_AT_A_TIME });
-    await watch.observe(tasks);
-    await systemClock.sleep(Math.max(LOOK_INTERVAL_MS, run.heartbeatMs / 8));
-  }
 }
 
 async function closeSignal(run: RunRecord, { output }: CommandContext): Promise<void> {
@@ -127,5 +75,5 @@ async function closeSignal(run: RunRecord, { output }: CommandContext): Promise<
 }
 
 export function operatorChange(what: OperatorChange['what'], detail: string): OperatorChange {
-  return { id: randomUUID(), at: systemClock.nowIso(), by: operator(), what, detail };
+  return { id: randomUUID(), at: systemClock.nowIso(), by: operatorName(), what, detail };
 }

@@ -43,6 +43,9 @@ interface Creation {
 
 const ASSIGNMENTS_AT_A_TIME = 16;
 
+/** A transaction over the run's record and the launch's costs twice, and its task's ARN is written later. */
+const UNITS_OF_A_LAUNCH = 8;
+
 /** A launch that was begun is finished: its record exists. */
 const NEVER = new AbortController().signal;
 setMaxListeners(0, NEVER);
@@ -56,8 +59,8 @@ export class Launcher {
   readonly #starting = new Map<string, Promise<void>>();
   /** Launches whose task's ARN is recorded, though a list read before may not show it. */
   readonly #started = new Set<string>();
-  /** Keeps assignments below what is planned of the control table's partition for the supervisor. */
-  readonly #pace: CapacityLimiter;
+  /** Keeps launches, assignments and what is taken back below what the partition has for the supervisor. */
+  readonly pace: CapacityLimiter;
   /** Creations whose reply was lost: they may take effect, and are repeated until it is known. */
   #unsettled: Creation[] = [];
   #nextStartAtMs = 0;
@@ -66,7 +69,7 @@ export class Launcher {
 
   constructor(options: LauncherOptions) {
     this.#options = options;
-    this.#pace = new CapacityLimiter(options.clock, SUPERVISOR_WRITES_PER_SECOND);
+    this.pace = new CapacityLimiter(options.clock, SUPERVISOR_WRITES_PER_SECOND);
   }
 
   /** No new launch for now: the last one was refused, or it is not known yet what became of it. */
@@ -135,6 +138,7 @@ export class Launcher {
     const assigned: AssignedSegment[] = [];
     for (let next = this.#unsettled[0]; next; next = this.#unsettled[0]) {
       const { launch, batch } = next;
+      await this.pace.reserve(UNITS_OF_A_LAUNCH, NEVER);
       const created = await stores.tasks.createLaunch(launch, supervision);
       this.#unsettled.shift();
       if (!created) continue;
@@ -166,7 +170,7 @@ export class Launcher {
   async #assign(run: RunRecord, launch: NewLaunch, { segment, record }: OpenSegment): Promise<boolean> {
     const { segments } = this.#options.stores;
     const owner = { runId: run.runId, segment, pass: run.sweep, launchId: launch.launchId };
-    await this.#pace.reserve(1, NEVER);
+    await this.pace.reserve(1, NEVER);
     return record === undefined
       ? segments.assignNew(owner, run.totalSegments)
       : segments.assign(record, owner);

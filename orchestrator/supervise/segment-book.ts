@@ -20,6 +20,7 @@ export class SegmentBook {
   readonly #open = new Set<number>();
   /** By owner: what it holds and has not completed. */
   readonly #held = new Map<string, Set<number>>();
+  #list: readonly SegmentRecord[] | undefined;
   #sweep: number;
   #next = 0;
 
@@ -31,9 +32,10 @@ export class SegmentBook {
     for (let segment = 0; segment < run.totalSegments; segment++) this.#open.add(segment);
   }
 
-  /** Every record there is, in order. */
-  get records(): SegmentRecord[] {
-    return this.#records.filter(record => record !== undefined);
+  /** Every record there is, in order: the same array until one of them changes, so that sums of it are made once. */
+  get records(): readonly SegmentRecord[] {
+    this.#list ??= this.#records.filter(record => record !== undefined);
+    return this.#list;
   }
 
   /** What a launch needs: each segment without an owner, with its record where it has one. */
@@ -90,6 +92,7 @@ export class SegmentBook {
     const before = this.#records[segment]?.launchId;
     if (before !== undefined && before !== launchId) this.#letGo(before, segment);
     this.#records[segment] = record;
+    this.#list = undefined;
     const earlier = pass < this.#sweep;
     const held = launchId !== undefined && !earlier && (status === 'assigned' || status === 'running');
     if (held) this.#hold(launchId, segment);

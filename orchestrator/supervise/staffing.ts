@@ -1,3 +1,4 @@
+import { setMaxListeners } from 'node:events';
 import pMap from 'p-map';
 import type { Clock } from '../../core/clock.ts';
 import {
@@ -31,6 +32,10 @@ export interface StaffingOptions {
 }
 
 const WRITES_AT_A_TIME = 16;
+
+/** What an ended launch held is taken back whatever happens meanwhile. */
+const NEVER = new AbortController().signal;
+setMaxListeners(0, NEVER);
 
 /** RunTask calls that wait for each other, at about 20 a second. */
 const STARTS_IN_FLIGHT = 40;
@@ -145,6 +150,7 @@ export class Staffing {
   async #write({ record, attempts, retryAt, failed }: TakenBack): Promise<void> {
     const { stores, book, output } = this.#options;
     const { segment } = record;
+    await this.#launcher.pace.reserve(1, NEVER);
     const standing =
       failed === undefined
         ? await stores.segments.takeBack(record, { attempts, ...(retryAt && { retryAt }) })

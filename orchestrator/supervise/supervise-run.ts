@@ -1,11 +1,15 @@
 import { DescribeTableCommand } from '@aws-sdk/client-dynamodb';
 import { createDataPlaneClient, createMetricsClient } from '../../core/aws-clients.ts';
 import { describeError, SupersededError } from '../../core/errors.ts';
+import { LONGEST_PATIENCE_MS } from '../../core/rate/patience.ts';
+import { targetsOf, targetsText, writtenOptions } from '../../core/recipe/recipe.ts';
 import type { RunRecord } from '../../core/records.ts';
 import { type ExitCode, exitCodeOfStatus } from '../cli/exit-codes.ts';
 import { CredentialsExpiredError, isExpiredCredentials } from '../cli/expired-credentials.ts';
 import { nextCommand, nextRun } from '../cli/next-command.ts';
+import { SupervisionLostError } from '../cli/supervision-lost.ts';
 import { mostSegmentsInOverrides } from '../fleet/overrides.ts';
+import { operatorName } from '../operator-name.ts';
 import { observers } from '../run-observer.ts';
 import { runFinished } from '../run-summary.ts';
 import { createMetrics, type Session } from '../session.ts';
@@ -16,9 +20,13 @@ import { SampleRecorder } from './sample-recorder.ts';
 import { Supervisor } from './supervisor.ts';
 import { TrafficGuard } from './traffic-guard.ts';
 
+/** The record of a run whose supervisor leaves is written within this time, or not. */
+const LAST_WORD_MS = 3_000;
+
 /** Supervises a run of this session's epoch to its end, and says how it ended. */
 export async function superviseRun(session: Session, run: RunRecord): Promise<ExitCode> {
   const { stores, fleet, client, clock, detach, settings } = session;
+  session.onSupervise();
   const view = await openView(
     { stream: process.stderr, environment: process.env, json: settings.json },
     clock,
@@ -47,9 +55,10 @@ export async function superviseRun(session: Session, run: RunRecord): Promise<Ex
       stores,
       fleet,
       client,
-      dataPlane: createDataPlaneClient,
+      dataPlane: assertMaySend => createDataPlaneClient(assertMaySend, LONGEST_PATIENCE_MS),
       clock,
       supervision: run,
+      by: operatorName(),
       output,
       metrics,
       detach,
@@ -74,17 +83,26 @@ export async function superviseRun(session: Session, run: RunRecord): Promise<Ex
   } catch (error) {
     runOpen.leave();
     view.close();
-    if (detach.aborted) {
-      output.say(describeDetached(run.runId));
-      throw detach.reason;
-    }
     if (error instanceof SupersededError) {
       throw new SupersededError(`${error.message}\nLook at it: ${nextCommand('status', run.runId)}`, {
         cause: error,
       });
     }
+    const why = detach.aborted ? 'detached' : describeError(error);
+    const recorded = await Promise.race([
+      supervisor.leave(why).then(
+        () => true,
+        () => false,
+      ),
+      clock.sleep(LAST_WORD_MS).then(() => false),
+    ]);
+    if (detach.aborted) {
+      output.say(describeDetached(run.runId));
+      throw detach.reason;
+    }
+    output.event('run.unsupervised', { reason: why, recorded });
     if (isExpiredCredentials(error)) throw new CredentialsExpiredError(run.runId, { cause: error });
-    throw error;
+    throw new SupervisionLostError(run.runId, error);
   } finally {
     publishing.abort();
     await recorder.close();
@@ -114,28 +132,38 @@ function describeEnd(
     alreadySet,
     deleted,
     quarantined,
+    outOfScope,
+    recomputed,
     missing,
     durationMs,
   }: ReturnType<typeof runFinished>,
 ): string {
   const counts =
     `${scanned} scanned, ${updated} updated, ${alreadySet} set by others meanwhile, ${deleted} deleted meanwhile, ` +
-    `${quarantined} in quarantine, in ${Math.round(durationMs / 1_000)} s.`;
-  const { table, attribute } = run;
+    `${quarantined} in quarantine${run.recipe ? `, ${outOfScope} out of scope, ${recomputed} computed again` : ''}, in ${Math.round(durationMs / 1_000)} s.`;
+  const { table } = run;
+  const targets = targetsText(run);
+  const inScope = run.recipe?.where === undefined ? '' : ' in scope';
   const why = run.diagnosis ? `\n${run.diagnosis}` : '';
   const again = (more: readonly string[] = []) =>
     nextRun(run, [...(run.deployedAt === undefined ? [] : ['--deployed-at', run.deployedAt]), ...more]);
   const canary = run.limit === undefined ? [] : ['--limit', String(run.limit)];
   const resume = nextCommand('resume', run.runId, ...(run.stopReason?.resumeWith ?? []));
   const next: Partial<Record<RunRecord['status'], string>> = {
-    verified: `Verified: in a strongly consistent scan of every segment no item lacked "${attribute}".${sinceOf(run)}\nProve it again at any time: ${nextCommand('verify', '--table', table, '--attribute', attribute)}`,
-    quarantined: `${missing} items lack "${attribute}"; all of them are in quarantine. See: ${nextCommand('failures', run.runId)}\nWhen their cause is mended: ${nextCommand('failures', run.runId, '--retry')}`,
-    incomplete: `${missing} items lack "${attribute}" after ${run.pass} passes.${why || ' Is code live that does not set it? Deploy first, then run again.'}\nThen: ${nextRun(run, canary)}`,
+    verified: `Verified: in a strongly consistent scan of every segment no item${inScope} lacked ${targets}.${sinceOf(run)}\nProve it again at any time: ${nextCommand('verify', '--table', table, ...writtenOptions(run))}`,
+    quarantined: `${missing} items${inScope} lack ${targets}; all of them are in quarantine. See: ${nextCommand('failures', run.runId)}\nWhen their cause is mended: ${nextCommand('failures', run.runId, '--retry')}`,
+    incomplete: `${missing} items${inScope} lack ${targets} after ${run.pass} passes.${why || ' Is code live that does not set it? Deploy first, then run again.'}\nThen: ${nextRun(run, canary)}`,
     paused: `Paused. Go on with: ${resume}`,
     cancelled: `Cancelled. What was written stays; a new run goes on from there: ${again(canary)}`,
     failed: `Stopped: ${run.stopReason?.message ?? 'unknown'}\nWhen that is mended: ${resume}`,
     'dry-run': `Dry run: nothing was written to ${table}; ${matched} items would be.\nNext, a canary: ${again(['--limit', '100'])}`,
-    canary: `Canary: ${updated} items were written, and ${missing === 0 ? 'each of its items has' : 'not each of its items has'} "${attribute}". Nothing else was touched or verified.\nLook at the application; then, for the rest: ${again()}`,
+    canary: `Canary: ${updated} items were written, and ${missing === 0 ? 'each of its items has' : 'not each of its items has'} ${targetsOf(
+      run,
+    )
+      .map(name => `"${name}"`)
+      .join(
+        ' and ',
+      )}. Nothing else was touched or verified.\nLook at the application; then, for the rest: ${again()}`,
   };
   return `Run ${run.runId}: ${counts}\n${next[run.status] ?? run.status}`;
 }

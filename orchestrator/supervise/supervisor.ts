@@ -12,6 +12,8 @@ import {
   type RunStatus,
   type SegmentRecord,
   type StopReason,
+  SUPERVISOR_SEEN_EVERY_MS,
+  type SupervisorSeen,
   type TaskRecord,
 } from '../../core/records.ts';
 import { type Supervision, statusWhenEnded } from '../../core/run-store.ts';
@@ -60,6 +62,8 @@ export interface SupervisorOptions {
   readonly dataPlane?: (assertMaySend: () => void) => DynamoDBClient;
   readonly clock: Clock;
   readonly supervision: Supervision;
+  /** Who supervises, for the run's record. */
+  readonly by: string;
   readonly output: Output;
   readonly metrics: MetricsPublisher;
   /** Aborts when the operator detaches; the fleet goes on. */
@@ -222,10 +226,39 @@ export class Supervisor {
 
   /** Someone else may end the run, so how long it was worked on must not be known to this process alone. */
   async #saveActiveTime(run: RunRecord): Promise<void> {
-    if (this.#activeMs - run.activeMs < SAVE_ACTIVE_TIME_MS) return;
+    if (this.#activeMs - run.activeMs < SAVE_ACTIVE_TIME_MS && !this.#isUnseen(run)) return;
     await this.#options.stores.runs.supervise(this.#options.supervision, () => ({
       activeMs: this.#activeMs,
+      supervisor: this.#seenNow(),
     }));
+  }
+
+  /** Who looks at the run must see whether somebody supervises it, verification included. */
+  async #showPresence(run: RunRecord): Promise<void> {
+    if (!this.#isUnseen(run)) return;
+    const { stores, supervision } = this.#options;
+    await stores.runs.supervise(supervision, () => ({ supervisor: this.#seenNow() }));
+  }
+
+  #isUnseen({ supervisor }: RunRecord): boolean {
+    const { by, clock } = this.#options;
+    if (supervisor?.by !== by || supervisor.left !== undefined) return true;
+    return Date.parse(clock.nowIso()) - Date.parse(supervisor.seenAt) >= SUPERVISOR_SEEN_EVERY_MS;
+  }
+
+  #seenNow(): SupervisorSeen {
+    const { by, clock } = this.#options;
+    return { by, seenAt: clock.nowIso() };
+  }
+
+  /** Says in the run's record why nobody supervises it any more, if it can still be said. */
+  async leave(why: string): Promise<void> {
+    const { stores, supervision } = this.#options;
+    await stores.runs.supervise(supervision, ({ status }) =>
+      status === 'running' || status === 'verifying'
+        ? { activeMs: this.#activeMs, supervisor: { ...this.#seenNow(), left: why } }
+        : undefined,
+    );
   }
 
   get #activeMs(): number {
@@ -345,7 +378,8 @@ export class Supervisor {
       },
       phase => endOf(run)({ stores, clock, supervision, output, metrics, observer }, phase),
     ).catch(async (error: unknown) => {
-      if (!(error instanceof SystemicError)) throw error;
+      // What AWS says of the operator's credentials is no reason to stop the fleet.
+      if (!(error instanceof SystemicError) || isExpiredCredentials(error)) throw error;
       await this.#requestStop({ kind: 'failed', message: error.message });
       return undefined;
     });
@@ -367,6 +401,7 @@ export class Supervisor {
     const nowMs = Date.parse(this.#options.clock.nowIso());
     const stop = reasonToStop({ run, segments, tasks, news: [], nowMs });
     if (stop && run.desired === 'run') await this.#requestStop(stop);
+    await this.#showPresence(run);
     return this.#ratesLeft(run, totals(run, segments).writeUnits);
   }
 

@@ -30,7 +30,7 @@ interface Row {
 
 /** The live view of a moment, as lines with terminal styles that fit the size. */
 export function drawFrame(snapshot: Snapshot, { columns, rows }: FrameSize): string[] {
-  const width = Math.max(20, columns - 1);
+  const width = Math.max(10, columns - 1);
   const all = [
     ...heading(snapshot),
     ...segmentRows(snapshot, width),
@@ -66,7 +66,7 @@ function heading({ run, states, at }: Snapshot): Row[] {
     },
     {
       rank: 8,
-      line: [[`${run.table} "${run.attribute}" = ${run.value}, run ${run.runId}`, 'gray']],
+      line: [[`${run.table}: ${run.written}, run ${run.runId}`, 'gray']],
     },
   ];
 }

@@ -66,6 +66,7 @@ export function newUndo(undo: NewUndo): NewRun {
     sweep: 1,
     createdAt: at,
     createdBy: by,
+    supervisor: { by, seenAt: at },
     ...(undo.taskSize && { taskSize: undo.taskSize }),
     activeMs: 0,
     changes: [

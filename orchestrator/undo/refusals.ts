@@ -1,4 +1,5 @@
 import { PreflightError, TableLockedError } from '../../core/errors.ts';
+import { targetsOf, targetsText, writtenOptions } from '../../core/recipe/recipe.ts';
 import { isFinished, type RunRecord, type RunStatus, type UndoLogRecord } from '../../core/records.ts';
 import { undoableUntil } from '../../core/undo/item-removal.ts';
 import { nextCommand } from '../cli/next-command.ts';
@@ -16,7 +17,7 @@ export function requireUndoable(run: RunRecord, others: readonly RunRecord[], no
   if (run.undoes) {
     throw new PreflightError(
       `Run ${run.runId} is itself an undo, of run ${run.undoes.runId}: it removed values and wrote none, so there is nothing to take back. ` +
-        `To set "${run.attribute}" again, start a new run: ${nextCommand('plan', '--table', run.table, '--attribute', run.attribute)}`,
+        `To set ${targetsText(run)} again, start a new run: ${nextCommand('plan', '--table', run.table, ...writtenOptions(run))}`,
     );
   }
   if (run.dryRun) {
@@ -72,11 +73,7 @@ function refuseLaterRuns(run: RunRecord, others: readonly RunRecord[]): void {
   const names = later.map(({ runId, status, createdAt }) => `  ${runId}  ${status}  of ${createdAt}`);
   const latest = later.reduce((a, b) => (a.createdAt > b.createdAt ? a : b));
   throw new PreflightError(
-    `After run ${run.runId}, ${later.length === 1 ? 'another run' : `${later.length} other runs`} set "${[...targets].join('", "')}" on this table:\n${names.join('\n')}\n` +
+    `After run ${run.runId}, ${later.length === 1 ? 'another run' : `${later.length} other runs`} set ${targetsText(run)} on this table:\n${names.join('\n')}\n` +
       `Which of them wrote a value cannot be seen in an item. Undo the latest one first: ${nextCommand('undo', latest.runId)}`,
   );
-}
-
-function targetsOf({ attribute, undoLog }: RunRecord): string[] {
-  return undoLog?.targets.map(({ name }) => name) ?? [attribute];
 }

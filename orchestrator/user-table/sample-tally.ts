@@ -2,6 +2,8 @@ import type { AttributeValue } from '@aws-sdk/client-dynamodb';
 import { type AttributeMap, encodeAttributeMap } from '../../core/attribute-value.ts';
 import { type ItemWrite, keyOf } from '../../core/item-write.ts';
 import { type Decision, isMissing } from '../../core/write-rule.ts';
+import { AttributesSeen } from './attributes-seen.ts';
+import { ComputedSample } from './computed-sample.ts';
 import { itemBytes } from './item-size.ts';
 import type { Cluster } from './share-interval.ts';
 import { type ChargedIndex, type WriteUnits, writeUnitsOf, writeUnitsOfBytes } from './write-units.ts';
@@ -33,6 +35,10 @@ export class SampleTally {
   readonly seen: SeenItem[] = [];
   /** Keys of items that have no room for the attribute, or hardly any; ten at most. */
   readonly nearlyFull: string[] = [];
+  /** What the items hold, as far as they were read. */
+  readonly attributes = new AttributesSeen();
+  /** What the rule would do with them. */
+  readonly computed: ComputedSample;
   items = 0;
   missing = 0;
   nulls = 0;
@@ -49,6 +55,7 @@ export class SampleTally {
 
   constructor(write: WriteWithoutTable, indexes: readonly ChargedIndex[], createdKey: string | undefined) {
     this.#write = write;
+    this.computed = new ComputedSample(write);
     this.#indexes = indexes;
     this.#createdKey = createdKey;
     this.#indexUnits = indexes.map(() => 0);
@@ -105,7 +112,9 @@ export class SampleTally {
     for (const item of items) {
       const decision = rule.decide(item);
       const lacks = isMissing(decision);
+      this.computed.add(item, decision);
       const { bytes, units } = measure(item, decision);
+      this.attributes.add(item);
       this.items += 1;
       this.bytes += bytes;
       this.largestBytes = Math.max(this.largestBytes, bytes);

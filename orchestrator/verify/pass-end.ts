@@ -6,6 +6,7 @@ import { type ItemWrite, keyOf } from '../../core/item-write.ts';
 import { REPAIR_SEGMENT } from '../../core/metrics.ts';
 import type { MetricsPublisher } from '../../core/metrics-publisher.ts';
 import { loadRule } from '../../core/recipe/load.ts';
+import { recipeText } from '../../core/recipe/recipe.ts';
 import {
   type CurrentVerification,
   isInAuthority,
@@ -100,7 +101,7 @@ async function subjectOf(run: RunRecord): Promise<VerificationSubject> {
   const { keySchema, attribute, createdKey, recipe } = run;
   if (recipe === undefined) return lacksAttribute(keySchema, attribute, createdKey);
   const rule = await loadRule(run, keySchema);
-  return missesByRule({ keySchema, rule }, JSON.stringify(recipe), createdKey);
+  return missesByRule({ keySchema, rule }, recipeText(recipe), createdKey);
 }
 
 /** The verification to go on with, or a new one, as the run's record says it from now on. */
@@ -181,6 +182,7 @@ async function verify(
     checkpoints: checkpointsOf(reader, options, phase.signal, goOnFrom),
     isQuarantined: key => stores.quarantine.isOpen(run.runId, key),
     mostUnsavedUnits: await mostUnsavedUnits(run, stores),
+    onSlow: reason => output.event('warning', { message: `The table answers slowly: ${reason}.` }),
     onPage: page => {
       readHere += page.readUnits;
       metrics.count(REPAIR_SEGMENT, { readUnits: page.readUnits });

@@ -1,7 +1,8 @@
 import { type DynamoDBClient, ScanCommand, type ScanCommandOutput } from '@aws-sdk/client-dynamodb';
 import { type AttributeMap, decodeKey, encodeAttributeMap } from '../../core/attribute-value.ts';
-import type { Clock } from '../../core/clock.ts';
+import { type Clock, systemClock } from '../../core/clock.ts';
 import { keyOf } from '../../core/item-write.ts';
+import { Patience } from '../../core/rate/patience.ts';
 import type { RateControl } from '../../core/rate/rate-control.ts';
 import type { KeySchema, VerificationFindings } from '../../core/records.ts';
 import { retryUntilAnswered } from '../../core/retry-until-answered.ts';
@@ -50,6 +51,8 @@ export interface VerificationRequest {
   /** Read units that may be in flight, or read and not saved: so many are read again after a crash. */
   readonly mostUnsavedUnits?: number;
   readonly onPage?: (page: VerifiedPage) => void;
+  /** Hears that the table answers slowly, in words. */
+  readonly onSlow?: (reason: string) => void;
 }
 
 /**
@@ -96,6 +99,7 @@ class Verification {
   readonly #segments: Segment[] = [];
   readonly #failed = new AbortController();
   readonly #signal: AbortSignal;
+  readonly #patience: Patience;
   #inFlight = 0;
   #open = 0;
   #grownItems: number;
@@ -103,6 +107,9 @@ class Verification {
 
   constructor(request: VerificationRequest) {
     this.#request = request;
+    const { onSlow = () => {} } = request;
+    // A request takes real time, whatever the clock of the retries is.
+    this.#patience = new Patience({ clock: systemClock, what: 'verification Scan', onSlow });
     this.#signal = AbortSignal.any([request.signal, this.#failed.signal]);
     this.#grownItems = request.rate.estimate.known ? FIRST_PAGE_ITEMS : 1;
   }
@@ -146,7 +153,9 @@ class Verification {
 
   #hasRoom(): boolean {
     const { rate, mostUnsavedUnits = Number.POSITIVE_INFINITY } = this.#request;
-    const pageUnits = rate.pageUnits(mostUnsavedUnits);
+    // The first pages are small, and more of them use the budget.
+    const grown = this.#grownItems * rate.estimate.readUnitsPerScannedItem(true);
+    const pageUnits = Math.min(rate.pageUnits(mostUnsavedUnits), Math.max(1, grown));
     const affordable = Math.max(1, Math.floor(mostUnsavedUnits / pageUnits));
     // Until the first page tells how large the items are, one is enough to learn from.
     const wanted = rate.estimate.known ? rate.pagesInFlight(pageUnits) : 1;
@@ -202,29 +211,40 @@ class Verification {
     const onThrottled = (reason: string) => rate.throttled(reason);
     return retryUntilAnswered('The verification scan', { clock, signal, onThrottled }, async () => {
       await held?.(signal);
-      const allowed = rate.pageItems(rate.pageUnits(mostUnsavedUnits)) ?? Number.POSITIVE_INFINITY;
-      const items = Math.min(this.#grownItems, allowed);
-      const limit = Number.isFinite(items) ? items : undefined;
-      const reserved = await rate.reservePage(limit, true, signal);
-      await held?.(signal);
-      const sentAtMs = clock.monotonicMs();
-      const page = await client.send(
-        new ScanCommand({
-          TableName: table,
-          Segment: segment,
-          TotalSegments: totalSegments,
-          ConsistentRead: true,
-          ExclusiveStartKey: start,
-          Limit: limit,
-          Select: 'SPECIFIC_ATTRIBUTES',
-          ...subject.scan,
-          ReturnConsumedCapacity: 'TOTAL',
-        }),
+      const itemsNow = () => {
+        const allowed = rate.pageItems(rate.pageUnits(mostUnsavedUnits)) ?? Number.POSITIVE_INFINITY;
+        const items = Math.min(this.#grownItems, allowed);
+        return Number.isFinite(items) ? items : undefined;
+      };
+      let limit: number | undefined;
+      let reserved = 0;
+      let sentAtMs = 0;
+      const page = await this.#patience.send(
+        async () => {
+          ({ limit, reserved } = await rate.reservePageOf(itemsNow, true, signal));
+          await held?.(signal);
+          sentAtMs = clock.monotonicMs();
+        },
+        abortSignal =>
+          client.send(
+            new ScanCommand({
+              TableName: table,
+              Segment: segment,
+              TotalSegments: totalSegments,
+              ConsistentRead: true,
+              ExclusiveStartKey: start,
+              Limit: limit,
+              Select: 'SPECIFIC_ATTRIBUTES',
+              ...subject.scan,
+              ReturnConsumedCapacity: 'TOTAL',
+            }),
+            { abortSignal },
+          ),
       );
       const { ConsumedCapacity, ScannedCount: scanned = 0, Count: matched = 0 } = page;
       const readUnits = ConsumedCapacity?.CapacityUnits ?? reserved;
       rate.settlePage(reserved, { readUnits, scanned, matched, consistent: true });
-      this.#grownItems = Math.min(Number.MAX_SAFE_INTEGER, this.#grownItems * PAGE_GROWTH);
+      this.#grownItems *= PAGE_GROWTH;
       return { page, readUnits, sentAtMs };
     });
   }

@@ -32,7 +32,7 @@ async function measure(engine: EngineName, items: number, names: readonly string
 describe('the worker against a server that costs nothing', () => {
   let figures: Awaited<ReturnType<typeof measure>>;
   beforeAll(async () => {
-    figures = await measure('null', 60_000, ['batch', 'ceiling', 'update-item']);
+    figures = await measure('null', 60_000, ['batch', 'ceiling', 'update-item', 'recipe']);
   }, 5 * MINUTES_MS);
 
   const least = (name: string, figure: (measurement: Measurement) => number) =>
@@ -45,6 +45,10 @@ describe('the worker against a server that costs nothing', () => {
 
   test('takes a small part of what an UpdateItem for each item takes', () => {
     expect(cpu('batch') / cpu('update-item')).toBeLessThan(1 / 8);
+  });
+
+  test('takes little more for a recipe of two sources and two targets than for a constant', () => {
+    expect(cpu('recipe') / cpu('batch')).toBeLessThan(1.6);
   });
 
   test('holds little more than an idle process, and no more after twenty pages than after ten', () => {

@@ -1,5 +1,5 @@
 import { PutMetricDataCommand } from '@aws-sdk/client-cloudwatch';
-import { GetItemCommand } from '@aws-sdk/client-dynamodb';
+import { DescribeTableCommand, GetItemCommand } from '@aws-sdk/client-dynamodb';
 import { GetCommand, PutCommand } from '@aws-sdk/lib-dynamodb';
 import { afterAll, beforeAll, describe, test } from 'vitest';
 import {
@@ -88,6 +88,20 @@ describe.concurrent('the client for the control table', () => {
     client.destroy();
   });
 
+  test.for(['ExpiredTokenException', 'UnrecognizedClientException', 'SignatureDoesNotMatch'])(
+    'tries %s again: once it says nothing',
+    async (type, { expect }) => {
+      let failures = 1;
+      const client = createControlTableClient();
+      const table = named((_, answer) =>
+        failures-- > 0 ? answer.refuse(type, 'm', {}, 403) : answer.reply(200, { Item: { run: { S: 'r' } } }),
+      );
+      await expect(client.send(controlGet(table))).resolves.toMatchObject({ Item: { run: 'r' } });
+      expect(callsTo(table)).toHaveLength(2);
+      client.destroy();
+    },
+  );
+
   test('does not try a refused condition again', async ({ expect }) => {
     const client = createControlTableClient();
     const table = named((_, answer) => answer.refuse('ConditionalCheckFailedException'));
@@ -125,6 +139,30 @@ describe.concurrent('the client for the user’s table', () => {
     const client = createDataPlaneClient();
     const table = named((_, answer) => answer.refuse(type));
     await failure(() => client.send(get(table)));
+    expect(callsTo(table)).toHaveLength(1);
+    client.destroy();
+  });
+
+  test('asks again for a description, of which the first reply speaks of a signature', async ({ expect }) => {
+    const client = createDataPlaneClient();
+    let failures = 1;
+    const table = named((_, answer) =>
+      failures-- > 0
+        ? answer.refuse('InvalidSignatureException', 'Signature expired', {}, 403)
+        : answer.reply(200, {}),
+    );
+    await client.send(new DescribeTableCommand({ TableName: table }));
+    expect(callsTo(table)).toHaveLength(2);
+    client.destroy();
+  });
+
+  test('leaves that to its caller where items are read or written', async ({ expect }) => {
+    const client = createDataPlaneClient();
+    const table = named((_, answer) =>
+      answer.refuse('InvalidSignatureException', 'Signature expired', {}, 403),
+    );
+    const { error } = await failure(() => client.send(get(table)));
+    expect(settleCall(error, 1)).toMatchObject({ kind: 'retry', cause: 'credentials' });
     expect(callsTo(table)).toHaveLength(1);
     client.destroy();
   });

@@ -73,6 +73,14 @@ describe('a reply of which nobody knows whether the write took place is tried ag
     expect(await verdictOn((_, { reply }) => reply(200, '<html>Welcome</html>'))).toMatchObject(LOST);
   });
 
+  test('a refusal is cut off after its status', async () => {
+    const script: Script = (_, { response }) => {
+      response.writeHead(400, { ...HEADERS, 'content-length': 500 });
+      response.write('{"__type":', () => response.socket?.destroy());
+    };
+    expect(await verdictOn(script)).toMatchObject(LOST);
+  });
+
   test('the reply is not HTTP', async () => {
     const script: Script = (_, { response }) => {
       response.socket?.end('Hello\r\n\r\n');
@@ -118,6 +126,21 @@ describe('trouble of the service is tried again', () => {
   });
 });
 
+describe('a reply about credentials says nothing the first time', () => {
+  test.each([
+    'ExpiredTokenException',
+    'UnrecognizedClientException',
+    'InvalidSignatureException',
+    'SignatureDoesNotMatch',
+    'RequestExpired',
+    'RequestTimeTooSkewed',
+    'IncompleteSignatureException',
+  ])('%s', async type => {
+    const script: Script = (_, { refuse }) => refuse(type, 'm', {}, 403);
+    expect(await verdictOn(script)).toMatchObject({ kind: 'retry', cause: 'credentials' });
+  });
+});
+
 describe('throttling is told from other trouble, with its reason', () => {
   const resource = 'arn:aws:dynamodb:us-east-1:000000000000:table/stuff';
   const reasons = [{ reason: 'TableWriteKeyRangeThroughputExceeded', resource }];
@@ -144,15 +167,12 @@ describe('throttling is told from other trouble, with its reason', () => {
 });
 
 describe('what another try cannot mend', () => {
-  test.each([
-    'AccessDeniedException',
-    'ResourceNotFoundException',
-    'ExpiredTokenException',
-    'UnrecognizedClientException',
-    'SomethingNew',
-  ])('%s is systemic', async type => {
-    expect(await verdictOn((_, { refuse }) => refuse(type), 25)).toMatchObject({ kind: 'systemic' });
-  });
+  test.each(['AccessDeniedException', 'ResourceNotFoundException', 'SomethingNew'])(
+    '%s is systemic',
+    async type => {
+      expect(await verdictOn((_, { refuse }) => refuse(type), 25)).toMatchObject({ kind: 'systemic' });
+    },
+  );
 
   test('a ValidationException of a batch is halved', async () => {
     const script: Script = (_, { refuse }) => refuse('ValidationException', 'Item size to update');

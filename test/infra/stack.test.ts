@@ -374,7 +374,9 @@ describe.skipIf(!MOTO)('doctor, on moto', () => {
     const ended = await doctor(...defaults, ...given);
     const failures = found(ended, check).filter(event => event['level'] === 'failure');
     expect(failures).not.toEqual([]);
-    expect(failures[0]).toMatchObject({ message: expect.stringMatching(words), advice: expect.any(String) });
+    const { message, advice = '' }: Record<string, unknown> = { ...failures[0] };
+    // Some findings say in one sentence what is wrong and what to do.
+    expect(`${message} ${advice}`).toMatch(words);
     expect(ended.exit).toBe(3);
   });
 
@@ -396,9 +398,10 @@ describe.skipIf(!MOTO)('doctor, on moto', () => {
       orchestrate(environment, 'doctor', '--task-definition', taskDefinition, '--tasks', count, ...more);
     const tooMany = await tasks('32');
     expect(found(tooMany, 'quota')).toMatchObject([
-      { level: 'failure', message: expect.stringContaining('32 tasks of 0.25 vCPU need 8') },
+      { level: 'warning', message: expect.stringContaining('32 tasks of 0.25 vCPU need 8') },
     ]);
-    expect(tooMany.exit).toBe(3);
+    // With fewer tasks at a time the run goes on all the same.
+    expect(tooMany.exit).toBe(0);
     expect(found(await tasks('24', '--spot'), 'quota')).toMatchObject([{ level: 'ok' }]);
     expect(asked).toEqual([
       { ServiceCode: 'fargate', QuotaCode: 'L-3032A538' },

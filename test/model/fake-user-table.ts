@@ -5,6 +5,8 @@ import {
   UpdateItemCommand,
 } from '@aws-sdk/client-dynamodb';
 
+const PAGE_UNITS = 0.5;
+
 export interface ModelItem {
   readonly id: string;
   /** The segment it is in, of the backfill's total. */
@@ -18,6 +20,8 @@ export interface ModelItem {
   gone?: boolean;
   /** A run has set it at some time. */
   wasSet?: boolean;
+  /** Old code took the attribute away after its page had settled. */
+  lost?: boolean;
 }
 
 /** What every run of the model sets. */
@@ -35,6 +39,8 @@ export class FakeUserTable {
   removals = 0;
   /** Items that the application wrote or deleted after an undo had removed the value: the undo may have seen either. */
   touchedAfterRemoval = 0;
+  /** What strongly consistent reads consumed, whoever got their replies. */
+  consistentUnits = 0;
 
   constructor(totalSegments: number, itemsPerSegment: number, pageSize: number) {
     this.#pageSize = pageSize;
@@ -67,8 +73,10 @@ export class FakeUserTable {
     }
     if (command instanceof BatchGetItemCommand) {
       const [[table, request] = []] = Object.entries(command.input.RequestItems ?? {});
-      const found = (request?.Keys ?? []).flatMap(key => this.#read(key['id']?.S) ?? []);
-      return { Responses: { [table ?? '']: found } };
+      const keys = request?.Keys ?? [];
+      const found = keys.flatMap(key => this.#read(key['id']?.S) ?? []);
+      this.consistentUnits += keys.length;
+      return { Responses: { [table ?? '']: found }, ConsumedCapacity: [{ CapacityUnits: keys.length }] };
     }
     throw new TypeError(`The user's table of the model knows no ${command?.constructor.name}.`);
   }
@@ -82,12 +90,13 @@ export class FakeUserTable {
     const from = own.findIndex(({ id }) => id === ExclusiveStartKey?.['id']?.S) + 1;
     const page = own.slice(from, from + this.#pageSize);
     const last = page.at(-1);
+    if (ConsistentRead) this.consistentUnits += PAGE_UNITS;
     return {
       Items: page
         .filter(item => item.attribute === undefined && !item.gone)
         .map(({ id }) => ({ id: { S: id } })),
       ScannedCount: page.length,
-      ConsumedCapacity: { CapacityUnits: 0.5 },
+      ConsumedCapacity: { CapacityUnits: PAGE_UNITS },
       ...(last && from + page.length < own.length && { LastEvaluatedKey: { id: { S: last.id } } }),
     };
   }
@@ -115,12 +124,22 @@ export class FakeUserTable {
     item.writer = 'application';
   }
 
+  /** A writer that puts an old item back takes the attribute away. False where the item never had it. */
+  takeAway(index: number): boolean {
+    const item = this.items[index % this.items.length];
+    if (!item?.attribute) return false;
+    item.attribute = undefined;
+    item.lost = true;
+    return true;
+  }
+
   #set(id: string | undefined): boolean {
     const item = this.#find(id);
     if (!item || item.attribute !== undefined) return false;
     item.attribute = VALUE;
     item.writer = 'run';
     item.wasSet = true;
+    item.lost = false;
     this.writes += 1;
     return true;
   }

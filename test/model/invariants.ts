@@ -7,6 +7,7 @@ import {
   type SegmentRecord,
   TASK_TRANSITIONS,
   type TaskRecord,
+  type VerificationCheckpoint,
 } from '../../core/records.ts';
 import type { FakeUserTable } from './fake-user-table.ts';
 import type { MemoryTable } from './memory-table.ts';
@@ -25,6 +26,8 @@ export class Invariants {
   readonly #statuses = new Map<string, string>();
   readonly #acknowledged = new Set<string>();
   #finishedAs: string | undefined;
+  #cancelled = false;
+  #quietEpoch: number | undefined;
   completions = 0;
   checks = 0;
 
@@ -43,6 +46,23 @@ export class Invariants {
   /** A person was told that this change was made. */
   acknowledged(changeId: string): void {
     this.#acknowledged.add(changeId);
+  }
+
+  /** A person was told that nothing can write any more, until somebody resumes the run. */
+  nobodyWrites(epoch: number): void {
+    this.#quietEpoch = epoch;
+  }
+
+  /** Somebody sends a write to the user's table. */
+  writeSent(who: string): void {
+    const run = this.#run();
+    if (run === undefined || run.epoch !== this.#quietEpoch || run.desired === 'run') return;
+    throw new Error(`${who} writes after a person was told that nothing can write any more`);
+  }
+
+  #run(): RunRecord | undefined {
+    const item = this.#table.items().find(({ run, item: name }) => run === this.#runId && name === 'RUN');
+    return item && fromItem<RunRecord>(item as ControlItem);
   }
 
   check(): void {
@@ -89,6 +109,7 @@ export class Invariants {
         item.segment === segment.segment &&
         item.attribute === undefined &&
         !item.gone &&
+        !item.lost &&
         (complete || item.place <= place),
     );
     if (open) throw new Error(`segment ${pass} says it has settled ${open.id}, which lacks the attribute`);
@@ -105,6 +126,10 @@ export class Invariants {
         throw new Error(`the operator's change ${id} is lost`);
     }
     const atWork = tasks.filter(({ status }) => status === 'launching' || status === 'running');
+    if (run.desired === 'stop' && run.stopReason?.kind === 'cancelled') this.#cancelled = true;
+    if (this.#cancelled && run.desired === 'run') throw new Error('a cancel was undone');
+    if (run.status === 'incomplete') throw new Error('incomplete, although a repair had set every item');
+    this.#checkVerification(run);
     if (run.status === 'verified') {
       const complete = segments.filter(({ status, pass }) => status === 'complete' && pass === run.sweep);
       if (complete.length !== run.totalSegments) throw new Error('verified with an unfinished segment');
@@ -128,6 +153,29 @@ export class Invariants {
     if (usable > largest * 1.000_001)
       throw new Error(`${usable} units a second are in use, the budget is ${largest}`);
     this.#largestBudget = largest;
+  }
+
+  /** What was read, each page once and none left out, by however many supervisors; and none of it counted twice. */
+  #checkVerification(run: RunRecord): void {
+    if (run.supervisorCounters.readUnits > this.#users.consistentUnits) {
+      throw new Error(
+        `${run.supervisorCounters.readUnits} read units are counted, ${this.#users.consistentUnits} were consumed`,
+      );
+    }
+    if (run.verification === undefined) return;
+    const prefix = `VERIFICATION-CHECKPOINT#${run.verification.id}#`;
+    const checkpoints = this.#table
+      .items()
+      .filter(({ item }) => String(item).startsWith(prefix)) as unknown as VerificationCheckpoint[];
+    const done = checkpoints.filter(checkpoint => checkpoint.done === true);
+    if (run.status === 'verified' && done.length !== run.verification.totalSegments) {
+      throw new Error('verified, and a segment of the verification was not read to its end');
+    }
+    const scanned = checkpoints.reduce((sum, { findings }) => sum + (findings?.scanned ?? 0), 0);
+    const all = done.length === run.verification.totalSegments;
+    if (scanned > this.#users.items.length || (all && scanned < this.#users.items.length)) {
+      throw new Error(`a verification of ${this.#users.items.length} items says that it scanned ${scanned}`);
+    }
   }
 
   /** A budget that was lowered is held once every task has echoed; until then the old one bounds the grants. */

@@ -24,7 +24,7 @@ beforeEach(() => {
   });
 });
 
-test('no interleaving of lost, late and repeated requests, deaths, freezes and take-overs breaks the protocol', {
+test('no interleaving of lost, late and repeated requests, deaths, freezes, take-overs and cancels breaks the protocol', {
   timeout: 600_000,
   retry: 0,
 }, async () => {
@@ -36,6 +36,9 @@ test('no interleaving of lost, late and repeated requests, deaths, freezes and t
     orchestratorKills: 0,
     takeOvers: 0,
     pauses: 0,
+    cancels: 0,
+    continued: 0,
+    lost: 0,
     freezes: 0,
     checks: 0,
   };
@@ -57,6 +60,9 @@ test('no interleaving of lost, late and repeated requests, deaths, freezes and t
     tally.orchestratorKills,
     tally.takeOvers,
     tally.pauses,
+    tally.cancels,
+    tally.continued,
+    tally.lost,
     tally.freezes,
   ]) {
     expect(happened).toBeGreaterThan(10);

@@ -1,18 +1,30 @@
 import type { CloudWatchClient } from '@aws-sdk/client-cloudwatch';
-import type { AttributeValue, DynamoDBClient } from '@aws-sdk/client-dynamodb';
+import {
+  type AttributeValue,
+  BatchExecuteStatementCommand,
+  type DynamoDBClient,
+  UpdateItemCommand,
+} from '@aws-sdk/client-dynamodb';
 import { unmarshall } from '@aws-sdk/util-dynamodb';
 import { pino } from 'pino';
 import { type ControlItem, ControlTable, type ControlTableClient } from '../../core/control-table.ts';
 import { MetricsPublisher } from '../../core/metrics-publisher.ts';
 import { fromItem } from '../../core/record-item.ts';
-import { NO_COUNTERS, type OperatorChange, type RunRecord, type TaskRecord } from '../../core/records.ts';
-import { type NewRun, RunStore } from '../../core/run-store.ts';
+import {
+  isFinished,
+  NO_COUNTERS,
+  type OperatorChange,
+  type RunRecord,
+  type TaskRecord,
+} from '../../core/records.ts';
+import type { NewRun, OperatorEdit, RunStore } from '../../core/run-store.ts';
 import type { TaskEnvironment } from '../../core/task-environment.ts';
 import { readAssignment } from '../../job/assignment.ts';
 import type { TaskContext } from '../../job/task-context.ts';
 import { runWorker } from '../../job/worker.ts';
 import type { Fleet, TaskObservation } from '../../orchestrator/fleet/fleet.ts';
 import { createStores } from '../../orchestrator/stores.ts';
+import { untilNobodyWrites } from '../../orchestrator/supervise/await-end.ts';
 import { Supervisor } from '../../orchestrator/supervise/supervisor.ts';
 import { FakeUserTable } from './fake-user-table.ts';
 import { Invariants } from './invariants.ts';
@@ -40,6 +52,11 @@ export interface ModelCounts {
   orchestratorKills: number;
   takeOvers: number;
   pauses: number;
+  cancels: number;
+  /** Verifications that a later supervisor went on with. */
+  continued: number;
+  /** Items that lost the attribute again, and had to be repaired. */
+  lost: number;
   freezes: number;
   checks: number;
 }
@@ -78,6 +95,7 @@ export class Scenario {
   readonly #orchestrators = new Set<Actor>();
   readonly #frozen = new Set<Actor>();
   #broken: unknown;
+  #continued = 0;
   #actors = 0;
 
   constructor(choose: Choose, given: Partial<ScenarioOptions> = {}) {
@@ -101,10 +119,11 @@ export class Scenario {
     for (let step = 0; step < maxSteps; step++) {
       tally.steps += 1;
       if (this.#broken !== undefined) throw this.#broken;
-      if (this.run?.status === 'verified') break;
+      const run = this.run;
+      if (run && isFinished(run.status)) break;
       if (this.#choose(this.#application ? 60 : 150) === 0) this.#disturb(tally);
       // What stands at the end is compared with what the verification saw.
-      const quiet = this.run?.undoes !== undefined && this.run.status === 'verifying';
+      const quiet = run?.undoes !== undefined && run.status === 'verifying';
       if (this.#application && !quiet && this.#choose(60) === 0) this.#users.applicationActs(this.#choose);
       if (this.#orchestrators.size === 0) this.#startOrchestrator();
       await this.#world.step();
@@ -113,6 +132,7 @@ export class Scenario {
     if (this.run?.status === 'verified') tally.verified += 1;
     tally.completions += this.#invariants.completions;
     tally.checks += this.#invariants.checks;
+    tally.continued += this.#continued;
     for (const actor of [...this.#orchestrators, ...[...this.#tasks.values()].map(task => task.actor)]) {
       actor.dead = true;
     }
@@ -121,10 +141,10 @@ export class Scenario {
   #disturb(tally: ModelCounts): void {
     const workers = [...this.#tasks.values()].filter(task => task.observation.state === 'alive');
     const worker = workers[this.#choose(Math.max(1, workers.length))];
-    switch (this.#choose(this.#application ? 9 : 7)) {
+    switch (this.#choose(this.#application ? 11 : 9)) {
       // Where the application writes too, it is the workers' deaths that matter.
-      case 7:
-      case 8:
+      case 9:
+      case 10:
       case 0:
         if (worker) {
           tally.kills += 1;
@@ -144,12 +164,13 @@ export class Scenario {
         return;
       case 3:
         tally.pauses += 1;
-        this.#operate('pause', { desired: 'pause' });
+        this.#operate('pause', ({ stopReason }) => (stopReason ? {} : { desired: 'pause' }));
         return;
       case 4:
-        this.#operate('rate', {
-          rates: { writeUnitsPerSecond: 20 + this.#choose(100), readUnitsPerSecond: 50 },
-        });
+        {
+          const rates = { writeUnitsPerSecond: 20 + this.#choose(100), readUnitsPerSecond: 50 };
+          this.#operate('rate', () => ({ rates }));
+        }
         return;
       case 5: {
         const actor = worker?.actor ?? [...this.#orchestrators][0];
@@ -158,6 +179,22 @@ export class Scenario {
           actor.frozen = true;
           this.#frozen.add(actor);
         }
+        return;
+      }
+      case 6:
+        // Rarely: it ends the scenario.
+        if (this.#choose(this.#application ? 25 : 5) !== 0) return;
+        tally.cancels += 1;
+        this.#operate('cancel', () => ({
+          desired: 'stop',
+          stopReason: { kind: 'cancelled', message: '' },
+        }));
+        return;
+      case 7: {
+        const run = this.run;
+        // Old code is still live during the first sweep, and gone before the first page of a verification is read.
+        if (this.#application || run?.status !== 'running' || run.pass > 1 || run.verification) return;
+        if (this.#users.takeAway(this.#choose(1_000))) tally.lost += 1;
         return;
       }
       default:
@@ -194,6 +231,9 @@ export class Scenario {
     return {
       send: async (command: unknown) => {
         if (launch !== undefined) this.#checked(() => this.#assertAuthority(launch));
+        if (command instanceof BatchExecuteStatementCommand || command instanceof UpdateItemCommand) {
+          this.#checked(() => this.#invariants.writeSent(actor.name));
+        }
         return this.#world.request(actor, () => this.#users.execute(command));
       },
     } as unknown as DynamoDBClient;
@@ -212,9 +252,12 @@ export class Scenario {
     const clock = this.#world.clockOf(actor);
     const supervise = async () => {
       const run = first ? await stores.runs.create(this.#newRun) : await this.#takeOver(stores.runs);
-      if (!run || run.status === 'verified') return;
+      if (!run || isFinished(run.status)) return;
       const metrics = this.#metrics(actor);
-      const output = { event: () => {}, say: () => {}, print: () => {} };
+      const event = (name: string, fields: Record<string, unknown> = {}) => {
+        if (name === 'verification.started' && fields['resumed'] === true) this.#continued += 1;
+      };
+      const output = { event, say: () => {}, print: () => {} };
       await new Supervisor(
         {
           stores,
@@ -222,6 +265,7 @@ export class Scenario {
           client: this.#dataPlane(actor),
           clock,
           supervision: run,
+          by: 'model',
           output,
           metrics,
           detach: new AbortController().signal,
@@ -239,6 +283,7 @@ export class Scenario {
     const expected = [
       'TimeoutError',
       'SupersededError',
+      'RunCancelledError',
       'AuthorityLostError',
       'TableLockedError',
       'ConfigurationError',
@@ -254,16 +299,21 @@ export class Scenario {
     return runs.takeOver(this.#newRun.runId, change(id, 'resume'), { desired: 'run' });
   }
 
-  #operate(what: 'pause' | 'rate', edit: Parameters<RunStore['operate']>[2]): void {
+  #operate(what: 'pause' | 'cancel' | 'rate', edit: (record: RunRecord) => OperatorEdit): void {
     const actor = this.#actor('operator');
     const id = `${what} ${this.#actors}`;
-    const runs = new RunStore(this.#controlTable(actor));
+    const stores = createStores(this.#controlTable(actor));
+    const clock = this.#world.clockOf(actor);
     const act = async () => {
       // A person whose command failed repeats it; the change keeps its id.
       for (let tries = 0; tries < 20; tries++) {
         try {
-          const run = await runs.operate(this.#newRun.runId, change(id, what), edit);
-          if (run && run.status !== 'verified') this.#invariants.acknowledged(id);
+          const told = await stores.runs.operate(this.#newRun.runId, change(id, what), edit);
+          if (told && !isFinished(told.status)) this.#invariants.acknowledged(id);
+          if (!told || what === 'rate' || told.desired === 'run') return;
+          await untilNobodyWrites(stores, told, clock);
+          const after = await stores.runs.conclude(this.#newRun.runId, clock.nowIso());
+          if (after && after.desired !== 'run') this.#invariants.nobodyWrites(after.epoch);
           return;
         } catch (error) {
           this.#expectedEnd(error);

@@ -5,12 +5,15 @@ import { CONFORMANCE } from './cases/conformance.ts';
 import { CONTROL } from './cases/control.ts';
 import { DEATHS } from './cases/deaths.ts';
 import { DESCRIPTIONS } from './cases/descriptions.ts';
+import { DOUBTED_REPLIES } from './cases/doubted-replies.ts';
+import { END_OF_RUN } from './cases/end-of-run.ts';
 import { FROZEN } from './cases/frozen.ts';
 import { LAUNCHES } from './cases/launches.ts';
 import { LIVE_APPLICATION } from './cases/live-application.ts';
 import { NETWORK } from './cases/network.ts';
 import { RECORDS } from './cases/records.ts';
 import { REFUSALS } from './cases/refusals.ts';
+import { SCALE } from './cases/scale.ts';
 import { TWO_AT_ONCE } from './cases/two-at-once.ts';
 import type { ReliabilityCase } from './support/case.ts';
 
@@ -23,11 +26,14 @@ export const CASES: readonly ReliabilityCase[] = [
   ...NETWORK,
   ...CERTAINTY,
   ...TWO_AT_ONCE,
+  ...SCALE,
   ...REFUSALS,
   ...RECORDS,
   ...LAUNCHES,
   ...DESCRIPTIONS,
   ...CONTROL,
+  ...END_OF_RUN,
   ...CAPACITY,
   ...BAD_INPUT,
+  ...DOUBTED_REPLIES,
 ].toSorted((a, b) => a.number - b.number);

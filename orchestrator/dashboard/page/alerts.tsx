@@ -130,16 +130,17 @@ function Cut({ snapshot }: { snapshot: Snapshot }) {
 
 function isUnsupervised({ run, orchestratorAgeMs }: Snapshot): boolean {
   const works = run.status === 'running' || run.status === 'verifying';
-  return works && (orchestratorAgeMs ?? 0) >= SILENT_ORCHESTRATOR_MS;
+  return run.unsupervised !== null || (works && (orchestratorAgeMs ?? 0) >= SILENT_ORCHESTRATOR_MS);
 }
 
 function SilentOrchestrator({ snapshot }: { snapshot: Snapshot }) {
   const { run, orchestratorAgeMs } = snapshot;
-  if (!isUnsupervised(snapshot) || orchestratorAgeMs === null) return null;
+  if (!isUnsupervised(snapshot)) return null;
   return (
     <Alert tone="care" name="orchestrator">
-      <strong>Nobody supervises.</strong> The orchestrator was last heard of {duration(orchestratorAgeMs)}{' '}
-      ago. The fleet goes on, after two minutes at {count(run.unattendedRate)} write units a second;{' '}
+      <strong>Nobody supervises.</strong>{' '}
+      {run.unsupervised ?? `The orchestrator was last heard of ${duration(orchestratorAgeMs ?? 0)} ago.`} The
+      fleet goes on, after two minutes at {count(run.unattendedRate)} write units a second;{' '}
       <code>orchestrate resume {run.runId}</code> takes over.
     </Alert>
   );

@@ -25,9 +25,7 @@ export function Header({ snapshot, link }: { snapshot: Snapshot; link?: Link }) 
       <div class="title">
         <h1>
           {run.table}
-          <span class="assignment">
-            {run.attribute} = {run.value}
-          </span>
+          <span class="assignment">{run.written}</span>
         </h1>
         <span
           class={`pill tone-${toneOfStatus(run.status)}`}

@@ -43,7 +43,7 @@ async function findings(table: string, more: Partial<PreflightRequest> = {}) {
   const request: PreflightRequest = {
     client: engine.connect(front.endpoint),
     table,
-    attribute: 'test',
+    targets: ['test'],
     value: { N: '1' },
     controlTable,
     account: undefined,
@@ -76,7 +76,7 @@ describe('caused on the engine', () => {
 
   test('a key as the attribute, and another account, are refused together', async () => {
     const table = await engine.createTable();
-    const found = await findings(table, { attribute: 'created', account: '123456789012' });
+    const found = await findings(table, { targets: ['created'], account: '123456789012' });
     const refused = found.filter(({ level }) => level === 'failure').map(({ check }) => check);
     expect(refused).toEqual(['account', 'attribute']);
     for (const finding of found.filter(({ level }) => level === 'failure')) {
@@ -96,7 +96,7 @@ describe('caused on the engine', () => {
       );
     await enable('test');
     expect(await only('ttl', table)).toMatchObject({ level: 'failure' });
-    expect(await only('ttl', table, { attribute: 'other' })).toMatchObject({ level: 'ok' });
+    expect(await only('ttl', table, { targets: ['other'] })).toMatchObject({ level: 'ok' });
   });
 
   /** A table with one index over `test`, which the engine has as it is asked for. */
@@ -142,7 +142,7 @@ describe('caused on the engine', () => {
         level: 'warning',
         means: expect.stringContaining('enters the index'),
       });
-      expect(await only('index', table, { attribute: 'other' })).toBeUndefined();
+      expect(await only('index', table, { targets: ['other'] })).toBeUndefined();
       // The engine refuses such writes as the finding says.
       for (const test of [{ N: '1' }, { S: '' }]) {
         const Item = { id: { S: 'a' }, created: { N: '1' }, owner: { S: 'o' }, test };
@@ -240,8 +240,9 @@ describe('by answers built from the service model', () => {
     answers = {};
   });
 
-  test('a table that is not ACTIVE is refused', async () => {
-    expect(of(await withTable({ TableStatus: 'UPDATING' }), 'status')).toMatchObject([{ level: 'failure' }]);
+  test('a table that takes no writes is refused, and one that is being changed is not', async () => {
+    expect(of(await withTable({ TableStatus: 'ARCHIVED' }), 'status')).toMatchObject([{ level: 'failure' }]);
+    expect(of(await withTable({ TableStatus: 'UPDATING' }), 'status')).toMatchObject([{ level: 'warning' }]);
   });
 
   test('replicas are refused, and a warning with one writing Region', async () => {

@@ -100,12 +100,14 @@ test('an expected error has no stack trace, and --debug shows it, as the variabl
     AWS_ENDPOINT_URL: 'http://127.0.0.1:9',
     AWS_MAX_ATTEMPTS: '1',
   };
-  const plain = await orchestrateWith(nowhere, 'plan');
+  const [plain, debug, variable] = await Promise.all([
+    orchestrateWith(nowhere, 'plan'),
+    orchestrateWith(nowhere, 'plan', '--debug'),
+    orchestrateWith({ ...nowhere, FLEETFILL_DEBUG: '1' }, 'plan'),
+  ]);
   expect(plain).toMatchObject({ code: 3, out: '' });
   expect(plain.err).toContain('The stack fleetfill cannot be read');
   expect(plain.err).not.toMatch(/^\s+at /m);
-  const debug = await orchestrateWith(nowhere, 'plan', '--debug');
-  const variable = await orchestrateWith({ ...nowhere, FLEETFILL_DEBUG: '1' }, 'plan');
   for (const { code, err } of [debug, variable]) {
     expect(code).toBe(3);
     expect(err).toMatch(/^PreflightError: The stack fleetfill cannot be read/);
@@ -160,7 +162,14 @@ describe('a variable stands for each option of each command', () => {
     ['dry-run', '1', /--dry-run writes nothing, and --limit says/],
   ])('--%s as well', async (name, text, says) => {
     const { err } = await orchestrateWith(
-      { [variable(name)]: text, ...(name === 'dry-run' && { FLEETFILL_LIMIT: '3' }) },
+      {
+        AWS_REGION: 'us-east-1',
+        AWS_ACCESS_KEY_ID: 'a',
+        AWS_SECRET_ACCESS_KEY: 'b',
+        AWS_ENDPOINT_URL: 'http://127.0.0.1:9',
+        [variable(name)]: text,
+        ...(name === 'dry-run' && { FLEETFILL_LIMIT: '3' }),
+      },
       'run',
     );
     expect(err).toMatch(says);

@@ -1,5 +1,7 @@
 import { ECSClient } from '@aws-sdk/client-ecs';
 import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from 'vitest';
+import { doubting } from '../../../core/aws-clients.ts';
+import { OPERATOR_CLIENTS, useClientSettings } from '../../../core/client-settings.ts';
 import type { TaskEnvironment } from '../../../core/task-environment.ts';
 import { Fleet, InactiveTaskDefinitionError, LaunchRefusedError } from '../../../orchestrator/fleet/fleet.ts';
 import { CREDENTIALS } from '../../support/engine.ts';
@@ -33,12 +35,16 @@ const TASK: TaskEnvironment = {
 
 beforeAll(async () => {
   ecs = await startHttpFront(undefined);
-  client = new ECSClient({
-    endpoint: ecs.endpoint,
-    region: 'us-east-1',
-    credentials: CREDENTIALS,
-    maxAttempts: 1,
-  });
+  useClientSettings(OPERATOR_CLIENTS);
+  client = doubting(
+    new ECSClient({
+      endpoint: ecs.endpoint,
+      region: 'us-east-1',
+      credentials: CREDENTIALS,
+      maxAttempts: 1,
+    }),
+    'ECS',
+  );
   fleet = new Fleet(LOCATION, client);
 });
 
@@ -181,6 +187,42 @@ describe('starting a task', () => {
   ])('for which there is no room is refused, not broken: %s', async message => {
     ecs.script = (_, answer) => answer.refuse('ClientException', message);
     await expect(fleet.start(TASK, false)).rejects.toThrow(LaunchRefusedError);
+  });
+});
+
+describe('a role that ECS cannot use', () => {
+  const MESSAGE = 'ECS was unable to assume the role arn:aws:iam::000000000000:role/fleetfill-execution';
+  const PASS_ROLE = 'User: arn is not authorized to perform: iam:PassRole on resource: arn';
+
+  test.each([
+    ['ClientException', MESSAGE],
+    ['AccessDeniedException', PASS_ROLE],
+  ])(
+    'may be new: for a minute there is no room for the task, then it is told (%s)',
+    async (type, message) => {
+      let nowMs = 1_000;
+      const waiting = new Fleet(LOCATION, client, undefined, () => nowMs);
+      ecs.script = (_, answer) => answer.refuse(type, message);
+      await expect(waiting.start(TASK, false)).rejects.toThrow(LaunchRefusedError);
+      nowMs += 59_000;
+      await expect(waiting.start(TASK, false)).rejects.toThrow(LaunchRefusedError);
+      nowMs += 2_000;
+      const told = waiting.start(TASK, false);
+      await expect(told).rejects.not.toBeInstanceOf(LaunchRefusedError);
+      await expect(told).rejects.toThrow(message);
+    },
+  );
+
+  test('is usable again once a task has started, and its minute begins anew', async () => {
+    let nowMs = 0;
+    const waiting = new Fleet(LOCATION, client, undefined, () => nowMs);
+    ecs.script = (_, answer) => answer.refuse('ClientException', MESSAGE);
+    await expect(waiting.start(TASK, false)).rejects.toThrow(LaunchRefusedError);
+    ecs.script = started;
+    await waiting.start(TASK, false);
+    nowMs += 100_000;
+    ecs.script = (_, answer) => answer.refuse('ClientException', MESSAGE);
+    await expect(waiting.start(TASK, false)).rejects.toThrow(LaunchRefusedError);
   });
 });
 

@@ -24,7 +24,7 @@ let createLaunch: () => Promise<boolean>;
 let start: () => Promise<string>;
 let launcher: Launcher;
 
-beforeEach(() => {
+beforeEach(async () => {
   clock = new FakeClock();
   course = [];
   launches = [];
@@ -75,6 +75,8 @@ beforeEach(() => {
     onRefused: (_, retryInMs) => refusals.push(retryInMs),
     onBroken: error => broken.push(error),
   });
+  // A moment in which nothing was written: what the partition takes of the supervisor is saved up.
+  await clock.advance(1_000);
 });
 
 const open = (...segments: number[]): OpenSegment[] =>

@@ -4,7 +4,7 @@ import { createRequire } from 'node:module';
 import { fileURLToPath } from 'node:url';
 import { type Browser, type BrowserContextOptions, chromium, type Page } from 'playwright-core';
 import { afterAll, beforeAll, describe } from 'vitest';
-import { operator } from '../../../orchestrator/session.ts';
+import { operatorName } from '../../../orchestrator/operator-name.ts';
 
 export const CHROMIUM = '/usr/bin/chromium';
 
@@ -76,7 +76,7 @@ const withoutName = (name: string) => `{
 /** Keeps the whole page as a snapshot in docs/screenshots, where snapshots are asked for: FLEETFILL_SCREENSHOTS=1. */
 export async function screenshot(page: Page, name: string): Promise<void> {
   if (!process.env['FLEETFILL_SCREENSHOTS']) return;
-  await page.evaluate(withoutName(operator()));
+  await page.evaluate(withoutName(operatorName()));
   await page.screenshot({ path: fileURLToPath(new URL(`${name}.png`, SCREENSHOTS)), fullPage: true });
 }
 

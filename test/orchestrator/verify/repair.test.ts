@@ -151,6 +151,28 @@ describe('a repair', () => {
     },
   );
 
+  test.each([
+    ['at first', 0],
+    ['after the wait for its part of the budget', 1],
+  ])('sends nothing without authority %s', async (_, allowed) => {
+    const table = await engine.createTable();
+    await engine.fill(table, stuffItems(1));
+    const stop = new AbortController();
+    let asked = 0;
+    const held = (signal: AbortSignal) =>
+      asked++ < allowed
+        ? Promise.resolve()
+        : new Promise<void>((_resolve, reject) => {
+            signal.addEventListener('abort', () => reject(signal.reason), { once: true });
+          });
+    const mending = mend(table, [stuffKey(0)], { held, signal: stop.signal });
+    await new Promise(resolve => setTimeout(resolve, 100));
+    expect(asked).toBe(allowed + 1);
+    expect(front.calls).toHaveLength(0);
+    stop.abort(new Error('ended'));
+    await expect(mending).rejects.toThrow('ended');
+  });
+
   test('sends nothing more when it is to end', async () => {
     const table = await engine.createTable();
     await engine.fill(table, stuffItems(3));

@@ -235,9 +235,9 @@ describe('each request', () => {
     });
     expect(front.calls.length).toBeGreaterThanOrEqual(3);
     const limits = front.calls.flatMap(({ body, operation }) => (operation === 'Scan' ? [body.Limit] : []));
-    expect(limits[0]).toBe(8);
-    // What items cost is learned: a page goes on costing what two seconds earn.
-    expect(Math.max(...limits)).toBeLessThanOrEqual(30);
+    // A unit at the least: 4 KB.
+    expect(limits[0]).toBe(4);
+    expect(Math.max(...limits)).toBeLessThanOrEqual(16);
     expect(texts(result.open)).toEqual(texts([stuffKey(4), stuffKey(20)]));
   });
 

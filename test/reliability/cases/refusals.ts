@@ -159,7 +159,7 @@ async function accessDenied({ open, report }: CaseContext): Promise<void> {
 async function expiredCredentials({ open, report, either }: CaseContext): Promise<void> {
   const unattendedSeconds = either(0, 165);
   const rate = 100;
-  const arena = await open({ items: rate * (either(40, 260) + 20), faults: true });
+  const arena = await open({ items: rate * (either(80, 300) + 20), faults: true });
   const run = arena.orchestrate(['--segments', '4', '--yes', ...atRate(rate)]);
   await untilUpdated(run, rate * 5);
   const expired: FaultRule = {
@@ -174,7 +174,7 @@ async function expiredCredentials({ open, report, either }: CaseContext): Promis
   };
   arena.faults.add(expired);
   const expiredAt = performance.now();
-  report.equal('exit code', await endWithin(run, 60_000), 130);
+  report.equal('exit code', await endWithin(run, 90_000), 130);
   report.says('how to come back', run.stderr, /[Ll]og in[\s\S]*orchestrate resume \S+/);
   await delay(5_000);
   const after = performance.now();

@@ -1,0 +1,34 @@
+import { parseArgs } from 'node:util';
+import { measureScale } from './scale/measure-scale.ts';
+import { measureSupervisor } from './scale/measure-supervisor.ts';
+import { drawFrom } from './scale/same-each-time.ts';
+import { growthTable, scaleTable, supervisorTable } from './scale/scale-report.ts';
+import { SIZES } from './scale/sizes.ts';
+
+/** `npm run bench:scale`: the control plane at every size, in simulated time; the same seed gives the same figures. */
+const { values } = parseArgs({
+  options: {
+    seed: { type: 'string', default: '1' },
+    only: { type: 'string', default: Object.keys(SIZES).join() },
+    turns: { type: 'string', default: '20' },
+    json: { type: 'boolean', default: false },
+  },
+});
+
+const wanted = values.only.split(',');
+const rows = [];
+for (const [name, size] of Object.entries(SIZES)) {
+  if (!wanted.includes(name)) continue;
+  drawFrom(Number(values.seed));
+  // The supervisor first and alone, so that what it takes is not hidden among thousands of simulated workers.
+  const supervisor = await measureSupervisor(size, Number(values.turns));
+  const result = await measureScale(size, Number(values.seed));
+  rows.push({ name, result, supervisor });
+  if (values.json) console.log(JSON.stringify({ name, ...result, supervisor }));
+  else console.error(`${name}: ${Math.round(result.realSeconds)} s`);
+}
+if (!values.json) {
+  console.log(scaleTable(rows));
+  console.log(supervisorTable(rows));
+  console.log(growthTable(rows));
+}

@@ -1,0 +1,57 @@
+import { type Clock, systemClock } from './clock.ts';
+import type { Patience } from './doubt.ts';
+import type { Destination } from './proxy-choice.ts';
+
+/** What holds for every AWS client of a process. */
+export interface ClientSettings {
+  readonly clock: Clock;
+  /** A connection that does not stand after this time is given up. */
+  readonly connectTimeoutMs: number;
+  /** The proxy for a destination, as a URL; undefined for none. */
+  readonly proxyFor: (destination: Destination) => string | undefined;
+  /** For calls that a client repeats by itself. */
+  readonly patience: Patience;
+  /** For calls on the user's table, which their callers repeat. */
+  readonly dataPlanePatience: Patience;
+  /** Hears what a client waits for when that takes long. */
+  readonly tell: ((words: string) => void) | undefined;
+  /** Aborts when nobody wants to wait any more. */
+  readonly signal: AbortSignal | undefined;
+}
+
+const TWO_MINUTES_MS = 120_000;
+
+/** A worker's: what keeps it from the user's table for two minutes is told as the reason of its end. */
+export const WORKER_CLIENTS: ClientSettings = {
+  clock: systemClock,
+  connectTimeoutMs: 1_000,
+  proxyFor: () => undefined,
+  // Of the control table, transport is repeated by the heartbeat's own loop, whose time is the authority's.
+  patience: { credentials: 40_000, transport: 0 },
+  dataPlanePatience: { credentials: TWO_MINUTES_MS, transport: TWO_MINUTES_MS },
+  tell: undefined,
+  signal: undefined,
+};
+
+/**
+ * An orchestrator's: a person waits, far from the Region perhaps, and behind a proxy. A SYN that was lost is repeated
+ * after one second and after three.
+ */
+export const OPERATOR_CLIENTS: ClientSettings = {
+  ...WORKER_CLIENTS,
+  connectTimeoutMs: 3_500,
+  patience: { credentials: 40_000, transport: 7_000 },
+  // A scan has read much, and nothing is lost by waiting: it is told what is waited for.
+  dataPlanePatience: { credentials: 60_000, transport: Number.POSITIVE_INFINITY },
+};
+
+let current = WORKER_CLIENTS;
+
+/** To be called once, before the first client is made: how a process reaches AWS is a fact about the process. */
+export function useClientSettings(settings: ClientSettings): void {
+  current = settings;
+}
+
+export function clientSettings(): ClientSettings {
+  return current;
+}

@@ -1,0 +1,186 @@
+import { CredentialsError, FleetfillError, UnreachableError } from './errors.ts';
+
+/**
+ * What a failed call of any AWS service says, by the names of its error and not by its texts. Nothing is decided here:
+ * core/settle.ts says what it means for an item, core/doubt.ts how long it is doubted.
+ *
+ * | kind          | what happened                                                                                |
+ * |---------------|----------------------------------------------------------------------------------------------|
+ * | refused       | the condition was false                                                                      |
+ * | throttled     | too much was asked for at once                                                               |
+ * | internal      | the service's own trouble: HTTP 5xx, or a name that means it                                 |
+ * | conflict      | a transaction or a replica was at the same item                                              |
+ * | invalid       | the request or the item breaks a rule                                                        |
+ * | too-large     | the item collection is full                                                                  |
+ * | credentials   | the reply speaks of a signature, a token, a clock or a role, or there are no credentials     |
+ * | transport     | there is no reply, or none that can be read: whatever has no HTTP status                     |
+ * | certificate   | there is no connection, since the other side cannot prove who it is                          |
+ * | final         | anything else: no permission, no table, an error of this program                             |
+ *
+ * The list for `transport` is open: a name that nobody has thought of is a lost reply. What is known not to be one is
+ * listed instead: certificates, errors of this program, and mistakes in its settings.
+ */
+export type FailureKind =
+  | 'refused'
+  | 'throttled'
+  | 'internal'
+  | 'conflict'
+  | 'invalid'
+  | 'too-large'
+  | 'credentials'
+  | 'transport'
+  | 'certificate'
+  | 'final';
+
+const REFUSED = ['ConditionalCheckFailed'];
+
+const THROTTLED = [
+  'ProvisionedThroughputExceeded',
+  'RequestLimitExceeded',
+  'TooManyRequests',
+  'LimitExceeded',
+  'SlowDown',
+  'BandwidthLimitExceeded',
+  'PriorRequestNotComplete',
+];
+
+/** `Throttling`, `ThrottlingError`, `EC2Throttled`, `RequestThrottled`, `KMSThrottling` … */
+const THROTTLED_IN_SOME_WAY = /throttl/i;
+
+const INTERNAL = [
+  'InternalServerError',
+  'InternalServer',
+  'InternalFailure',
+  'InternalError',
+  'InternalService',
+  'InternalServiceFault',
+  'ServiceFailure',
+  'Service',
+  'ServiceUnavailable',
+  'Unavailable',
+  'Server',
+  'KMSInternal',
+  'DependencyTimeout',
+];
+
+const CONFLICT = ['TransactionConflict', 'TransactionInProgress', 'ReplicatedWriteConflict'];
+const INVALID = ['Validation', 'ValidationError'];
+const TOO_LARGE = ['ItemCollectionSizeLimitExceeded'];
+
+/**
+ * Said of who asks, not of what is asked. Each of them is also said for some seconds of credentials that are good: of a
+ * role or a key that was just made, of a token that is just being renewed, of a clock that was frozen.
+ */
+const CREDENTIALS = [
+  'InvalidSignature',
+  'SignatureDoesNotMatch',
+  'IncompleteSignature',
+  'RequestTimeTooSkewed',
+  'RequestExpired',
+  'RequestInTheFuture',
+  'ExpiredToken',
+  'InvalidToken',
+  'TokenRefreshRequired',
+  'UnrecognizedClient',
+  'InvalidClientTokenId',
+  'InvalidAccessKeyId',
+  'NotSignedUp',
+  'AuthFailure',
+  'MissingAuthenticationToken',
+  'CredentialsProviderError',
+  'TokenProviderError',
+  'ProviderError',
+  'InvalidIdentityToken',
+  'IDPCommunicationError',
+];
+
+/** `sts:AssumeRole` is denied for some seconds after its role was made. */
+const ASSUMING_A_ROLE = /sts:AssumeRole/;
+
+/** Timeouts that come with a status: the service waited for the request, and it never came whole. */
+const REQUEST_TIMEOUT = ['RequestTimeout'];
+
+/** Codes by which a reply was cut off after its status had come; a service's own code has another form. */
+const CONNECTION = /^(E[A-Z]+|ERR_|HPE_|UND_|Z_)/;
+
+/** By the codes of OpenSSL and Node [Node.js, TLS: x509 certificate error codes]. */
+const CERTIFICATE =
+  /^(CERT_|ERR_TLS_CERT|UNABLE_TO_|SELF_SIGNED_|DEPTH_ZERO_|HOSTNAME_MISMATCH|INVALID_CA|INVALID_PURPOSE|PATH_LENGTH_EXCEEDED|CRL_|ERROR_IN_C)/;
+
+/** Node's codes for what a program has asked wrongly: no byte was sent. */
+const ASKED_WRONGLY = /^ERR_(INVALID_|UNESCAPED_|HTTP_INVALID_|MISSING_|UNKNOWN_|METHOD_NOT)/;
+
+/** The fields that the SDK's errors, and Node's, carry beside name and message. */
+interface ErrorFields {
+  readonly name: string;
+  readonly message: string;
+  readonly code?: unknown;
+  readonly $metadata?: { readonly httpStatusCode?: number };
+  readonly $response?: { readonly statusCode?: number };
+}
+
+/** @param error whatever a call of the SDK threw */
+export function kindOfFailure(error: unknown): FailureKind {
+  if (!(error instanceof Error)) return 'final';
+  if (error instanceof CredentialsError) return 'credentials';
+  if (error instanceof UnreachableError) return 'transport';
+  const fields: ErrorFields = error;
+  const named = kindOfCode(fields.name, fields.message);
+  if (named !== 'final') return named;
+  const status = httpStatusOf(error);
+  if (status === 429) return 'throttled';
+  if (status === 408 || isOneOf(REQUEST_TIMEOUT, fields.name)) return 'transport';
+  if (status !== undefined && status >= 500) return 'internal';
+  if (status === undefined) return kindWithoutStatus(error, fields);
+  // A reply that says it is good, and cannot be read to its end: cut off, or a page of a proxy.
+  if (status < 400) return 'transport';
+  return typeof fields.code === 'string' && CONNECTION.test(fields.code) ? 'transport' : 'final';
+}
+
+/** The same by a code alone, as a statement inside a successful call has it. */
+export function kindOfCode(code: string, message = ''): FailureKind {
+  const name = withoutSuffix(code);
+  if (REFUSED.includes(name)) return 'refused';
+  if (CONFLICT.includes(name)) return 'conflict';
+  if (THROTTLED.includes(name) || THROTTLED_IN_SOME_WAY.test(name)) return 'throttled';
+  if (INTERNAL.includes(name)) return 'internal';
+  if (INVALID.includes(name)) return 'invalid';
+  if (TOO_LARGE.includes(name)) return 'too-large';
+  if (CREDENTIALS.includes(name) || ASSUMING_A_ROLE.test(message)) return 'credentials';
+  return 'final';
+}
+
+export function httpStatusOf(error: unknown): number | undefined {
+  if (!(error instanceof Error)) return undefined;
+  const { $metadata, $response }: Partial<ErrorFields> = error;
+  return $metadata?.httpStatusCode ?? $response?.statusCode;
+}
+
+/** A batch reports codes without the suffix that the same error carries as a call's. */
+export function withoutSuffix(name: string): string {
+  return name.replace(/Exception$/, '');
+}
+
+function kindWithoutStatus(error: Error, { name, message, code, $metadata }: ErrorFields): FailureKind {
+  const codes = [code, (error.cause as { code?: unknown } | undefined)?.code].filter(
+    (said): said is string => typeof said === 'string',
+  );
+  if (codes.some(said => CERTIFICATE.test(said))) return 'certificate';
+  if (codes.some(said => ASKED_WRONGLY.test(said))) return 'final';
+  // Our own errors have codes too.
+  if (error instanceof FleetfillError) return 'final';
+  // Node and its libraries give a code to what befell a connection; the SDK counts the attempts of what it has sent.
+  const sent = codes.length > 0 || $metadata !== undefined;
+  if (error instanceof SyntaxError) return 'transport';
+  if (isProgramError(error)) return codes.length > 0 ? 'transport' : 'final';
+  const byName = /^(Timeout|Abort|Networking|Socket|Connect\w*)Error$/.test(name);
+  return sent || byName || message === 'aborted' || message === 'socket hang up' ? 'transport' : 'final';
+}
+
+function isProgramError(error: Error): boolean {
+  return [TypeError, RangeError, ReferenceError, EvalError, URIError].some(type => error instanceof type);
+}
+
+function isOneOf(codes: readonly string[], name: string): boolean {
+  return codes.includes(withoutSuffix(name));
+}

@@ -1,0 +1,53 @@
+/** The variables that name a proxy, as the AWS CLI reads them; each is looked for in lower case first. */
+const PROXY_VARIABLES = { 'http:': 'http_proxy', 'https:': 'https_proxy' } as const;
+
+/** Names of this machine. What listens here is reached directly, whatever the proxy: a stack on this machine, a test. */
+const LOOPBACK = /^(localhost|127(\.\d{1,3}){3}|\[?::1\]?)$/i;
+
+type Environment = Readonly<Record<string, string | undefined>>;
+
+export interface Destination {
+  readonly protocol: 'http:' | 'https:';
+  readonly host: string;
+  readonly port: number;
+}
+
+/**
+ * The proxy through which a destination is to be reached, as a URL; undefined when it is to be reached directly.
+ *
+ * `HTTPS_PROXY` is for https endpoints and `HTTP_PROXY` for http ones. A name in `NO_PROXY` means itself and every name
+ * below it, with or without a leading dot, and may have a port; `*` means everything. So does the AWS CLI read them
+ * [Python, urllib.request.proxy_bypass_environment], so that both behave alike in one shell. Loopback is always direct.
+ */
+export function proxyFor(
+  environment: Environment,
+  { protocol, host, port }: Destination,
+): string | undefined {
+  const proxy = variable(environment, PROXY_VARIABLES[protocol]);
+  if (proxy === undefined || LOOPBACK.test(host)) return undefined;
+  const exceptions = (variable(environment, 'no_proxy') ?? '')
+    .split(/[\s,]+/)
+    .filter(exception => exception !== '');
+  if (exceptions.some(exception => means(exception.toLowerCase(), host.toLowerCase(), port)))
+    return undefined;
+  return proxy.includes('://') ? proxy : `http://${proxy}`;
+}
+
+/** The proxy variables that are set, for whoever wonders where requests go. */
+export function proxyVariables(environment: Environment): string[] {
+  return [...Object.values(PROXY_VARIABLES), 'no_proxy'].flatMap(name =>
+    [name, name.toUpperCase()].filter(spelling => (environment[spelling] ?? '') !== ''),
+  );
+}
+
+function variable(environment: Environment, name: string): string | undefined {
+  return [environment[name], environment[name.toUpperCase()]].find(text => text !== undefined && text !== '');
+}
+
+function means(exception: string, host: string, port: number): boolean {
+  if (exception === '*') return true;
+  const [, name = exception, itsPort] = /^(.+):(\d+)$/.exec(exception) ?? [];
+  if (itsPort !== undefined && Number(itsPort) !== port) return false;
+  const bare = name.replace(/^\*?\./, '');
+  return host === bare || host.endsWith(`.${bare}`);
+}

@@ -1,0 +1,53 @@
+import type { AttributeValue } from '@aws-sdk/client-dynamodb';
+import { sameValue } from '../attribute-value.ts';
+import type { Item } from '../item.ts';
+
+/** What the demo sets, as it is given to `orchestrate`. */
+export const SET = [
+  'placeKey=country + "#" + string(population)',
+  'expiresAt=created / 1000 + 20 * 365 * 24 * 3600',
+] as const;
+export const WHERE = 'kind == "PLACE"';
+
+export const TARGETS = ['placeKey', 'expiresAt'] as const;
+
+const TWENTY_YEARS_SECONDS = 20n * 365n * 24n * 3_600n;
+
+/** By this the recipe tells which items it is for. */
+export const KIND = 'kind';
+export const PLACE: AttributeValue = { S: 'PLACE' };
+export const OTHER: AttributeValue = { S: 'OTHER' };
+
+export function isInScope(item: Item): boolean {
+  return item[KIND]?.S === 'PLACE';
+}
+
+/**
+ * What the recipe gives for an item, by functions of the demo's own: they share nothing with the tool, neither its
+ * language nor its conversions of numbers.
+ */
+export function valuesOf(item: Item): Item {
+  const country = item['country']?.S;
+  const population = item['population']?.N;
+  const created = item['created']?.N;
+  if (country === undefined || population === undefined || created === undefined) {
+    throw new Error('A place without a country, a population or a time.');
+  }
+  return {
+    placeKey: { S: `${country}#${BigInt(population)}` },
+    expiresAt: { N: String(BigInt(created) / 1_000n + TWENTY_YEARS_SECONDS) },
+  };
+}
+
+/** The targets that an item has, in words, where they are not what they must be. */
+export function wrongValues(found: Item, expected: Item): string[] {
+  return TARGETS.flatMap(target => {
+    const [has, should] = [found[target], expected[target]];
+    if (has === undefined ? should === undefined : should !== undefined && sameValue(has, should)) return [];
+    return [`"${target}" should be ${textOf(should)} and is ${textOf(has)}`];
+  });
+}
+
+function textOf(value: AttributeValue | undefined): string {
+  return value === undefined ? 'absent' : JSON.stringify(value);
+}

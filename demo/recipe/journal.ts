@@ -1,0 +1,183 @@
+import { canonicalItemText } from '../attribute-value.ts';
+import { type Item, type KeySchema, keyOf, keyText, STUFF_KEY } from '../item.ts';
+import type { Reply } from '../journal.ts';
+import { applyWrite, sameState, targetOf, type Write } from '../write.ts';
+import { isInScope, TARGETS, valuesOf, wrongValues } from './backfill.ts';
+
+/** Everything that can be wrong with an item of a recipe, each kind with what it would mean. */
+export const RECIPE_DEVIATIONS = {
+  'wrong-value': 'a target has a value that was not right for the item as it stood when it was written',
+  'out-of-scope-written': 'an item that was out of scope was given a target',
+  'target-missing': 'an item in scope lacks a target',
+  'application-value-overwritten': 'a target that the application set has another value',
+  'item-changed': 'attributes other than the targets differ from what was written',
+  'deleted-item-exists': 'deleted items are back',
+  'item-lost': 'items that nobody deleted are gone',
+  'unknown-item': 'items that neither the fill nor the application wrote',
+} as const;
+
+type Kind = keyof typeof RECIPE_DEVIATIONS;
+
+export interface RecipeDeviation {
+  readonly kind: Kind;
+  readonly key: string;
+  readonly detail: string;
+}
+
+interface Entry {
+  /** All that is known to stand there after the last write: the application's values, and the tool's once seen. */
+  state: Item | undefined;
+  inFlight: Write | undefined;
+  /** Its last write stayed without a reply: nothing more is said of it. */
+  unknown: boolean;
+}
+
+/**
+ * An account of every write of the fill and of the application, by which each value of the tool can be judged. Between
+ * two writes of the application an item has one state: where the reply to the later one shows a target that the
+ * earlier one did not leave behind, the tool set it in between, and its value has to be the one for that state.
+ */
+export class RecipeJournal {
+  readonly key: KeySchema = STUFF_KEY;
+  /** The first target: where it is missing, the tool has still to come. */
+  readonly attribute = TARGETS[0];
+  readonly deviations: RecipeDeviation[] = [];
+  /** Items that were seen with a target that the tool had set. */
+  filled = 0;
+  inFlight = 0;
+  readonly #entries = new Map<string, Entry>();
+
+  recordFill(item: Item): void {
+    this.#entries.set(keyText(item, this.key), { state: item, inFlight: undefined, unknown: false });
+  }
+
+  begin(write: Write): void {
+    const entry = this.#entryOf(write);
+    if (entry.inFlight !== undefined || entry.unknown) throw new Error('This key is not to be written to.');
+    entry.inFlight = write;
+    this.inFlight += 1;
+  }
+
+  applied(write: Write, { old, repeated }: Reply): void {
+    const entry = this.#settle(write);
+    const after = applyWrite(write, entry.state);
+    // Sent twice, the second reply may show what the first sending made of the item; then nothing is known of before.
+    if (repeated && this.#agrees(after, old)) {
+      entry.state = after === undefined || old === undefined ? after : { ...after, ...only(TARGETS, old) };
+      return;
+    }
+    const seen = this.#judge(write, entry.state, old);
+    entry.state = applyWrite(write, seen);
+  }
+
+  refused(write: Write): void {
+    this.#settle(write);
+  }
+
+  foundNothing(write: Write): void {
+    const { state } = this.#settle(write);
+    if (state !== undefined) this.#add('item-lost', state, 'an update found no item');
+  }
+
+  leaveUnknown(write: Write): void {
+    this.#settle(write).unknown = true;
+  }
+
+  itemOf(text: string): Item | undefined {
+    const entry = this.#entries.get(text);
+    return entry === undefined || entry.unknown ? undefined : entry.state;
+  }
+
+  mustExist(text: string): boolean {
+    return this.itemOf(text) !== undefined;
+  }
+
+  keys(): IterableIterator<string> {
+    return this.#entries.keys();
+  }
+
+  /** Holds an item of the table against the journal when everything has ended. */
+  judgeFinal(found: Item): void {
+    const entry = this.#entries.get(keyText(found, this.key));
+    if (entry === undefined) {
+      this.#add('unknown-item', found, canonicalItemText(found));
+      return;
+    }
+    if (entry.unknown) return;
+    const seen = this.#judge({ kind: 'delete', key: found }, entry.state, found);
+    if (seen === undefined || !isInScope(seen)) return;
+    const missing = TARGETS.filter(target => found[target] === undefined);
+    if (missing.length > 0) this.#add('target-missing', found, missing.join(' and '));
+  }
+
+  /** Items that must be there and were not among `seen`. */
+  judgeLost(seen: ReadonlySet<string>): void {
+    for (const [text, entry] of this.#entries) {
+      if (entry.state !== undefined && !entry.unknown && !seen.has(text)) {
+        this.#add('item-lost', entry.state, canonicalItemText(entry.state));
+      }
+    }
+  }
+
+  /** What was there before a write, with the tool's values; deviations are entered on the way. */
+  #judge(write: Write, before: Item | undefined, found: Item | undefined): Item | undefined {
+    if (before === undefined) {
+      if (found !== undefined) this.#add('deleted-item-exists', targetOf(write), canonicalItemText(found));
+      return found;
+    }
+    if (found === undefined) {
+      this.#add('item-lost', before, canonicalItemText(before));
+      return undefined;
+    }
+    if (!sameState(withoutTargets(before), withoutTargets(found))) {
+      this.#add('item-changed', before, `${canonicalItemText(before)} is ${canonicalItemText(found)}`);
+    }
+    const kept = TARGETS.filter(target => before[target] !== undefined);
+    const overwritten = wrongValues(only(kept, found), only(kept, before));
+    if (overwritten.length > 0) this.#add('application-value-overwritten', before, overwritten.join('; '));
+    const set = TARGETS.filter(target => before[target] === undefined && found[target] !== undefined);
+    if (set.length > 0) {
+      this.filled += 1;
+      const wrong = wrongValues(only(set, found), only(set, valuesOf(before)));
+      if (!isInScope(before)) this.#add('out-of-scope-written', before, canonicalItemText(found));
+      else if (wrong.length > 0) this.#add('wrong-value', before, wrong.join('; '));
+    }
+    return found;
+  }
+
+  #agrees(state: Item | undefined, found: Item | undefined): boolean {
+    if (state === undefined || found === undefined) return state === found;
+    return sameState(withoutTargets(state), withoutTargets(found));
+  }
+
+  #entryOf(write: Write): Entry {
+    const text = keyText(targetOf(write), this.key);
+    const known = this.#entries.get(text);
+    if (known) return known;
+    const entry: Entry = { state: undefined, inFlight: undefined, unknown: false };
+    this.#entries.set(text, entry);
+    return entry;
+  }
+
+  #settle(write: Write): Entry {
+    const entry = this.#entryOf(write);
+    if (entry.inFlight !== write) throw new Error('This write was not begun.');
+    entry.inFlight = undefined;
+    this.inFlight -= 1;
+    return entry;
+  }
+
+  #add(kind: Kind, item: Item, detail: string): void {
+    this.deviations.push({ kind, key: canonicalItemText(keyOf(item, this.key)), detail });
+  }
+}
+
+function only(names: readonly string[], item: Item): Item {
+  return Object.fromEntries(names.flatMap(name => (item[name] ? [[name, item[name]]] : [])));
+}
+
+function withoutTargets(item: Item): Item {
+  return Object.fromEntries(
+    Object.entries(item).filter(([name]) => !TARGETS.some(target => target === name)),
+  );
+}

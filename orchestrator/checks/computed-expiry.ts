@@ -1,0 +1,89 @@
+import { type Finding, failure, ok, warning } from './finding.ts';
+import type { Target } from './written-values.ts';
+
+const CHECK = 'ttl-values';
+
+/** Seconds since 1970 reach this in the year 5138; milliseconds did in 1973. */
+const MILLISECONDS_FROM = 100_000_000_000;
+
+/** What expired longer ago is never deleted [developer guide, time to live: formatting]. */
+const TOO_OLD_SECONDS = 5 * 365 * 86_400;
+
+/** A name by which people mean a time to live, before it is switched on. */
+const MEANS_EXPIRY = /ttl|expir|time_?to_?live/i;
+
+export interface ComputedExpiryQuestion {
+  readonly ttlAttribute: string | undefined;
+  readonly allowExpiry: boolean;
+  readonly nowMs: number;
+}
+
+/** What the computed values of a time to live would bring about, counted over those of the sample. */
+export function computedExpiryFindings(
+  targets: readonly Target[],
+  { ttlAttribute, allowExpiry, nowMs }: ComputedExpiryQuestion,
+): Finding[] {
+  return targets.flatMap(({ name, values }) => {
+    const isOn = name === ttlAttribute;
+    if (values.length === 0 || !(isOn || MEANS_EXPIRY.test(name))) return [];
+    const what = isOn ? `"${name}" is the time-to-live attribute` : `"${name}" is named like a time to live`;
+    const share = (items: number) => `${items} of the ${values.length} values that the sample gives`;
+    const refuse = isOn ? failure : warning;
+    const numbers = values.flatMap(value => (value.N === undefined ? [] : [Number(value.N)]));
+    const others = values.length - numbers.length;
+    if (others > 0) {
+      return [
+        refuse(CHECK, {
+          message: `${what}; ${share(others)} are no numbers.`,
+          means: 'Such an item never expires.',
+          advice: 'Compute the seconds since 1970 as an int, as in created / 1000 + 90 * 24 * 3600.',
+        }),
+      ];
+    }
+    const milliseconds = numbers.filter(number => number >= MILLISECONDS_FROM);
+    if (milliseconds.length > 0) {
+      return [
+        failure(CHECK, {
+          message: `${what}; ${share(milliseconds.length)} look like milliseconds, for instance ${milliseconds[0]}.`,
+          means: 'Read as seconds they are thousands of years away, so such an item never expires.',
+          advice: 'Divide by 1000 in the expression.',
+        }),
+      ];
+    }
+    const ages = numbers.map(number => nowMs / 1_000 - number);
+    const expired = ages.filter(age => age > 0 && age <= TOO_OLD_SECONDS).length;
+    const tooOld = ages.filter(age => age > TOO_OLD_SECONDS).length;
+    const found: Finding[] = [];
+    if (expired > 0) {
+      const words = {
+        message: `${what}; ${share(expired)} are over already.`,
+        means: isOn
+          ? 'DynamoDB would delete every one of these items, from the first minutes on.'
+          : 'DynamoDB deletes these items once time to live is switched on.',
+      };
+      found.push(
+        allowExpiry
+          ? warning(CHECK, words)
+          : refuse(CHECK, { ...words, advice: 'If these items are to be deleted: --allow-expiry.' }),
+      );
+    }
+    if (tooOld > 0) {
+      found.push(
+        warning(CHECK, {
+          message: `${what}; ${share(tooOld)} are more than five years ago.`,
+          means: 'DynamoDB deletes nothing that expired so long ago: such an item stays.',
+        }),
+      );
+    }
+    if (found.length > 0) return found;
+    const [first, last] = [
+      numbers.reduce((a, b) => Math.min(a, b)),
+      numbers.reduce((a, b) => Math.max(a, b)),
+    ];
+    return [ok(CHECK, `${what}; the values of the sample lie between ${dateOf(first)} and ${dateOf(last)}.`)];
+  });
+}
+
+function dateOf(seconds: number): string {
+  return new Date(seconds * 1_000).toISOString().slice(0, 10);
+}

@@ -1,0 +1,66 @@
+import type { TableDescription } from '@aws-sdk/client-dynamodb';
+import type { AttributesSeen } from '../user-table/attributes-seen.ts';
+import type { ComputedSample } from '../user-table/computed-sample.ts';
+import { type ComputedExpiryQuestion, computedExpiryFindings } from './computed-expiry.ts';
+import { type Finding, failure, ok, warning } from './finding.ts';
+import { indexValueFindings } from './index-keys.ts';
+import type { Target } from './written-values.ts';
+
+export interface ComputedValuesQuestion extends ComputedExpiryQuestion {
+  readonly description: TableDescription;
+}
+
+/** What the values that a recipe gives for the sample say of the run: whether they can be, and what they would do. */
+export function computedValueFindings(
+  targets: readonly Target[],
+  computed: ComputedSample,
+  question: ComputedValuesQuestion,
+): Finding[] {
+  return [
+    ...scopeFindings(computed),
+    ...computedExpiryFindings(targets, question),
+    ...indexValueFindings(targets, question.description),
+  ];
+}
+
+/** Amplify DataStore's clients learn of a change by the version that its resolvers count up. */
+export function amplifyFindings(attributes: AttributesSeen): Finding[] {
+  if (!['_version', '_lastChangedAt'].every(name => attributes.has(name))) return [];
+  return [
+    warning('amplify', {
+      message: 'Items of the sample have _version and _lastChangedAt, as Amplify DataStore keeps them.',
+      means:
+        'Its clients do not see a change that is made beside its resolvers, until such an item changes again.',
+      advice: 'If clients have to see it soon, write by AppSync instead.',
+    }),
+  ];
+}
+
+function scopeFindings({ inScope, outOfScope, notComputable, reasons }: ComputedSample): Finding[] {
+  const lacking = inScope + outOfScope;
+  if (lacking === 0) return [];
+  if (inScope === 0) {
+    return [
+      warning('scope', {
+        message: `None of the ${lacking} items of the sample that lack a target is in scope.`,
+        means: 'A run would find nothing to write, or next to nothing.',
+        advice: 'Look at --where again, and at the types and names of what it compares.',
+      }),
+    ];
+  }
+  if (notComputable === 0) {
+    return [
+      ok('scope', `Each of the ${inScope} items of the sample in scope has values that can be computed.`),
+    ];
+  }
+  const [example] = reasons;
+  const words = {
+    message:
+      `${notComputable} of the ${inScope} items of the sample in scope cannot be computed, for instance ` +
+      `${example?.key}: ${example?.reason}.`,
+    means: 'Such an item goes to quarantine with its reason and keeps lacking the targets.',
+    advice:
+      'Leave them out with --where, or give the expression a way for them, as in has(item.a) ? item.a : "".',
+  };
+  return [notComputable === inScope ? failure('scope', words) : warning('scope', words)];
+}

@@ -1,0 +1,115 @@
+import { type Finding, failure, ok, warning } from './finding.ts';
+import type { Target } from './written-values.ts';
+
+const CHECK = 'ttl';
+
+/** The findings that only a name leads to. */
+const NAME_CHECK = 'expiry-name';
+
+/** Seconds since 1970 reach this in the year 5138; milliseconds did in 1973. */
+const MILLISECONDS_FROM = 100_000_000_000;
+
+/** What expired longer ago is never deleted [developer guide, time to live: formatting]. */
+const TOO_OLD_SECONDS = 5 * 365 * 86_400;
+
+/** A name by which people mean a time to live, before it is switched on. */
+const MEANS_EXPIRY = /ttl|expir|time_?to_?live/i;
+
+export interface ExpiryQuestion {
+  readonly table: string;
+  /** The time-to-live attribute of the table, where that is on or being switched on. */
+  readonly ttlAttribute: string | undefined;
+  readonly allowExpiry: boolean;
+  readonly nowMs: number;
+}
+
+/**
+ * What a target that says when an item expires would bring about: DynamoDB reads it as seconds since 1970, of type N,
+ * and deletes the item within days of that moment; of another type or size it is never read at all.
+ */
+export function expiryFindings(targets: readonly Target[], question: ExpiryQuestion): Finding[] {
+  const { table, ttlAttribute, allowExpiry, nowMs } = question;
+  const findings = targets.flatMap(({ name, values }) => {
+    const isOn = name === ttlAttribute;
+    if (!isOn && !MEANS_EXPIRY.test(name)) return [];
+    const what = isOn
+      ? `"${name}" is the time-to-live attribute of ${table}.`
+      : `"${name}" is named like a time to live, which is not on for it.`;
+    const problem = values.map(value => problemOf(value.N, nowMs)).find(found => found !== undefined);
+    if (problem?.kind === 'unreadable') {
+      const words = {
+        message: `${what} ${problem.words}`,
+        means: 'Such an item never expires.',
+        advice: problem.advice,
+      };
+      if (isOn) return [failure(CHECK, words)];
+      if (!problem.sure) return [warning(NAME_CHECK, words)];
+      const advice = `${words.advice} If it is to be no time to live: --accept ${NAME_CHECK}.`;
+      return [failure(NAME_CHECK, { ...words, advice })];
+    }
+    if (problem?.kind === 'expired') {
+      const words = {
+        message: `${what} ${problem.words}`,
+        means: isOn
+          ? 'DynamoDB would delete every item that gets it, from the first minutes on.'
+          : 'DynamoDB deletes every item that has it once time to live is switched on.',
+      };
+      if (allowExpiry) return [warning(CHECK, words)];
+      return [failure(CHECK, { ...words, advice: 'If these items are to be deleted: --allow-expiry.' })];
+    }
+    if (!isOn) return [];
+    const until =
+      values[0]?.N === undefined ? '' : ` after ${new Date(Number(values[0].N) * 1_000).toISOString()}`;
+    const words = { message: what, means: `DynamoDB deletes the items that get it${until}.` };
+    if (allowExpiry) return [warning(CHECK, words)];
+    return [failure(CHECK, { ...words, advice: 'If that is meant: --allow-expiry.' })];
+  });
+  if (findings.length > 0 || ttlAttribute === undefined) return findings;
+  return [
+    ok(
+      CHECK,
+      `Items of ${table} expire by "${ttlAttribute}"; those that expire meanwhile count as deleted, and none is kept or lost by this run.`,
+    ),
+  ];
+}
+
+type Problem =
+  | { readonly kind: 'unreadable'; readonly words: string; readonly advice: string; readonly sure: boolean }
+  | { readonly kind: 'expired'; readonly words: string };
+
+/** `number`: the value as DynamoDB's decimal text, undefined for another type. */
+function problemOf(number: string | undefined, nowMs: number): Problem | undefined {
+  if (number === undefined) {
+    return {
+      kind: 'unreadable',
+      words: 'The value is no number.',
+      advice: 'Give the seconds since 1970, as a number.',
+      sure: false,
+    };
+  }
+  const seconds = Number(number);
+  if (seconds >= MILLISECONDS_FROM) {
+    return {
+      kind: 'unreadable',
+      words: `${number} looks like milliseconds; as seconds it is the year ${new Date(Math.min(seconds, 8.64e12) * 1_000).getUTCFullYear()}.`,
+      advice: `Give seconds: ${Math.floor(seconds / 1_000)}.`,
+      sure: true,
+    };
+  }
+  const ageSeconds = nowMs / 1_000 - seconds;
+  if (ageSeconds > TOO_OLD_SECONDS) {
+    return {
+      kind: 'unreadable',
+      words: `${number} is more than five years ago.`,
+      advice: 'Give the seconds since 1970 of a time to come.',
+      sure: false,
+    };
+  }
+  if (ageSeconds > 0) {
+    return {
+      kind: 'expired',
+      words: `${number} is ${new Date(seconds * 1_000).toISOString()}, which is over.`,
+    };
+  }
+  return undefined;
+}

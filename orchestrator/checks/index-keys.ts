@@ -1,0 +1,97 @@
+import type { AttributeValue, TableDescription } from '@aws-sdk/client-dynamodb';
+import { type Finding, failure, ok, warning } from './finding.ts';
+import type { Target } from './written-values.ts';
+
+const CHECK = 'index-values';
+
+/** A partition key has at most 2,048 bytes, a sort key 1,024 [developer guide, Limits]. */
+const LONGEST = { HASH: 2_048, RANGE: 1_024 } as const;
+
+/** From this share on, a key is called hot: its partition takes 1,000 write units a second [developer guide]. */
+const HOT_SHARE = 0.1;
+
+interface IndexKey {
+  readonly index: string;
+  readonly name: string;
+  readonly kind: keyof typeof LONGEST;
+  readonly type: string;
+}
+
+/**
+ * What the computed values would be as keys of indexes: DynamoDB refuses a write whose value is of another type than the
+ * key, empty, or too long; and the index fills and is billed.
+ */
+export function indexValueFindings(targets: readonly Target[], description: TableDescription): Finding[] {
+  return targets.flatMap(({ name, values }) =>
+    values.length === 0 ? [] : keysOf(description, name).flatMap(key => findingsOf(key, values)),
+  );
+}
+
+function findingsOf(key: IndexKey, values: readonly AttributeValue[]): Finding[] {
+  const what = `"${key.name}" is the ${key.kind === 'HASH' ? 'partition' : 'sort'} key of the index ${key.index}, of type ${key.type}`;
+  const bad = {
+    'of another type': values.filter(value => value[key.type as 'S'] === undefined).length,
+    empty: values.filter(value => value.S === '' || value.B?.length === 0).length,
+    [`longer than ${LONGEST[key.kind]} bytes`]: values.filter(value => bytesOf(value) > LONGEST[key.kind])
+      .length,
+  };
+  const problems = Object.entries(bad).filter(([, items]) => items > 0);
+  if (problems.length > 0) {
+    const counts = problems
+      .map(([problem, items]) => `${items} of ${values.length} are ${problem}`)
+      .join(', ');
+    return [
+      failure(CHECK, {
+        message: `${what}; of the values that the sample gives, ${counts}.`,
+        means: 'DynamoDB refuses every one of these writes, and the items would go to quarantine.',
+        advice: 'Change the expression, or leave such items out with --where.',
+      }),
+    ];
+  }
+  const fills =
+    'Every item that has all its keys enters the index: it fills, and each of these writes is billed there too.';
+  if (key.kind !== 'HASH')
+    return [ok(CHECK, `${what}, and the values of the sample are fit for it. ${fills}`)];
+  const [text = '', share = 0] = hottestOf(values);
+  const words = {
+    message: `${what}; of the values that the sample gives, ${Math.round(share * 100)} % are ${text}.`,
+    means: `${fills} One key takes 1,000 write units a second, so it would hold the run back, and the table with it.`,
+    advice: 'Compose the key so that no value of it is so frequent, or keep --max-write-rate low.',
+  };
+  return [
+    share > HOT_SHARE && values.length >= 10
+      ? warning(CHECK, words)
+      : ok(CHECK, `${what}; its most frequent value is ${Math.round(share * 100)} % of the sample. ${fills}`),
+  ];
+}
+
+function keysOf(description: TableDescription, name: string): IndexKey[] {
+  const type = description.AttributeDefinitions?.find(
+    ({ AttributeName }) => AttributeName === name,
+  )?.AttributeType;
+  const indexes = [
+    ...(description.GlobalSecondaryIndexes ?? []),
+    ...(description.LocalSecondaryIndexes ?? []),
+  ];
+  return indexes.flatMap(({ IndexName = '', KeySchema = [] }) =>
+    KeySchema.flatMap(({ AttributeName, KeyType }) =>
+      AttributeName === name && (KeyType === 'HASH' || KeyType === 'RANGE')
+        ? [{ index: IndexName, name, kind: KeyType, type: type ?? 'S' }]
+        : [],
+    ),
+  );
+}
+
+function bytesOf(value: AttributeValue): number {
+  return value.B?.length ?? Buffer.byteLength(value.S ?? '');
+}
+
+function hottestOf(values: readonly AttributeValue[]): [string, number] {
+  const counts = new Map<string, number>();
+  for (const value of values) {
+    const text = JSON.stringify(value.B ? { B: Buffer.from(value.B).toString('base64') } : value);
+    counts.set(text, (counts.get(text) ?? 0) + 1);
+  }
+  const [text, items] = [...counts].reduce((most, one) => (one[1] > most[1] ? one : most), ['', 0]);
+  return [text, items / values.length];
+}

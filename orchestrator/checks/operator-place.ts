@@ -1,0 +1,189 @@
+import { lookup } from 'node:dns/promises';
+import { DescribeTableCommand, type DynamoDBClient } from '@aws-sdk/client-dynamodb';
+import { describeError } from '../../core/errors.ts';
+import { proxyFor, proxyVariables } from '../../core/proxy-choice.ts';
+import { type Finding, failure, ok, warning } from './finding.ts';
+
+type Environment = Readonly<Record<string, string | undefined>>;
+
+/** A signature is good for this time around the service's clock [IAM user guide, signing AWS API requests]. */
+const SIGNATURE_MS = 5 * 60_000;
+
+/** The guard over live traffic asks for minutes by the clock. */
+const NOTED_MS = 30_000;
+
+/** Credentials that end sooner are told, though nobody knows how long the run will take. */
+const SHORT_CREDENTIALS_MS = 2 * 3_600_000;
+
+/** What doctor looks at on this side: where the operator stands, before anything of the fleet. */
+export async function checkOperatorPlace(
+  client: DynamoDBClient,
+  controlTable: string,
+  environment: Environment,
+  nowMs: () => number,
+): Promise<Finding[]> {
+  const region = await client.config.region();
+  return [
+    ok('region', `The Region is ${region}.`),
+    await checkCredentials(client, nowMs()),
+    await checkClock(client, controlTable, nowMs),
+    ...(await checkWay(client, region, environment)),
+  ];
+}
+
+/** Whether there are credentials, and how long they last. */
+export async function checkCredentials(
+  client: DynamoDBClient,
+  nowMs: number,
+  neededMs?: number,
+): Promise<Finding> {
+  try {
+    const { accessKeyId, expiration } = await client.config.credentials();
+    return judgeCredentials(accessKeyId, expiration, nowMs, neededMs);
+  } catch (error) {
+    return failure('credentials', {
+      message: `There are no credentials: ${describeError(error)}.`,
+      advice: 'Log in, for instance with: aws sso login. Or look at AWS_PROFILE.',
+    });
+  }
+}
+
+/** `neededMs`: how long the run will take, where that is known. */
+export function judgeCredentials(
+  accessKeyId: string,
+  expiration: Date | undefined,
+  nowMs: number,
+  neededMs = SHORT_CREDENTIALS_MS,
+): Finding {
+  const key = `The access key ${accessKeyId}`;
+  if (expiration === undefined) return ok('credentials', `${key} says nothing of an end.`);
+  const leftMs = expiration.getTime() - nowMs;
+  const until = `${expiration.toISOString()}, in ${Math.round(leftMs / 60_000)} minutes`;
+  if (leftMs <= 0) {
+    return failure('credentials', {
+      message: `${key} ended at ${expiration.toISOString()}.`,
+      advice: 'Log in again.',
+    });
+  }
+  if (leftMs >= neededMs) return ok('credentials', `${key} is good until ${until}.`);
+  return warning('credentials', {
+    message: `${key} is good until ${until}.`,
+    means:
+      'Where nothing renews it, a run that takes longer loses its supervisor then: the fleet goes on at the unattended rate.',
+    advice: 'Let the fleet supervise itself: --detach. Or be there to log in and to resume.',
+  });
+}
+
+/** The clock of this machine against the service's, by the Date of a reply, whatever the reply says. */
+export async function checkClock(
+  client: DynamoDBClient,
+  table: string,
+  nowMs: () => number,
+): Promise<Finding> {
+  const askedAtMs = nowMs();
+  const date = await dateOfReply(client, table);
+  const answeredAtMs = nowMs();
+  const serviceMs = Date.parse(date ?? '');
+  if (Number.isNaN(serviceMs)) {
+    return warning('clock', {
+      message: 'It is not known whether the clock of this machine is right: no reply had a date.',
+    });
+  }
+  return judgeClock((askedAtMs + answeredAtMs) / 2 - serviceMs);
+}
+
+/** `aheadMs`: by how much this machine is ahead of the service, whose Date has whole seconds. */
+export function judgeClock(aheadMs: number): Finding {
+  const off = Math.abs(aheadMs);
+  const seconds = Math.round(off / 1_000);
+  const message = `The clock of this machine is ${seconds} s ${aheadMs > 0 ? 'ahead of' : 'behind'} AWS.`;
+  if (off < NOTED_MS) return ok('clock', message);
+  const advice = 'Set it, or switch time synchronisation on: timedatectl set-ntp true.';
+  if (off < SIGNATURE_MS) {
+    return warning('clock', {
+      message,
+      means: 'The guard over live traffic asks CloudWatch for minutes by this clock.',
+      advice,
+    });
+  }
+  return warning('clock', {
+    message,
+    means:
+      'A signature is good for five minutes, so first replies are refused until the SDK has corrected itself, and the guard over live traffic asks CloudWatch for the wrong minutes.',
+    advice,
+  });
+}
+
+async function dateOfReply(client: DynamoDBClient, table: string): Promise<string | undefined> {
+  let date: string | undefined;
+  const command = new DescribeTableCommand({ TableName: table });
+  command.middlewareStack.add(
+    next => async call => {
+      const result = await next(call);
+      const { headers } = result.response as { readonly headers?: Record<string, string> };
+      date = headers?.['date'];
+      return result;
+    },
+    { step: 'deserialize', priority: 'low', name: 'dateOfReply' },
+  );
+  try {
+    await client.send(command);
+  } catch {
+    // A refusal has a date as well.
+  }
+  return date;
+}
+
+/** Which way requests go, and whether the names are known on it. */
+async function checkWay(
+  client: DynamoDBClient,
+  region: string,
+  environment: Environment,
+): Promise<Finding[]> {
+  const endpoint = await endpointOf(client, region, environment);
+  const { hostname, protocol, port } = endpoint;
+  const host = hostname.replace(/^\[|\]$/g, '');
+  const isHttp = protocol === 'http:';
+  const proxy = proxyFor(environment, {
+    protocol: isHttp ? 'http:' : 'https:',
+    host,
+    port: port === '' ? (isHttp ? 80 : 443) : Number(port),
+  });
+  const set = proxyVariables(environment);
+  const way =
+    proxy === undefined
+      ? ok('proxy', `${host} is asked directly${set.length > 0 ? `, though ${set.join(', ')} is set` : ''}.`)
+      : ok('proxy', `${host} is asked by the proxy ${withoutPassword(proxy)}.`);
+  if (proxy !== undefined) return [way, await checkName(new URL(proxy).hostname, 'the proxy')];
+  return [way, await checkName(host, 'DynamoDB')];
+}
+
+async function checkName(host: string, whose: string): Promise<Finding> {
+  try {
+    const { address } = await lookup(host.replace(/^\[|\]$/g, ''));
+    return ok('name', `${host}, of ${whose}, is ${address}.`);
+  } catch (error) {
+    return failure('name', {
+      message: `${host}, of ${whose}, is not known here: ${describeError(error)}.`,
+      advice: 'Is the Region right, and is there a network? Behind a proxy, set HTTPS_PROXY.',
+    });
+  }
+}
+
+async function endpointOf(client: DynamoDBClient, region: string, environment: Environment): Promise<URL> {
+  const given = environment['AWS_ENDPOINT_URL_DYNAMODB'] ?? environment['AWS_ENDPOINT_URL'];
+  if (given !== undefined) return new URL(given);
+  const { url } = client.config.endpointProvider({
+    Region: region,
+    UseDualStack: await client.config.useDualstackEndpoint(),
+    UseFIPS: await client.config.useFipsEndpoint(),
+  });
+  return url;
+}
+
+function withoutPassword(url: string): string {
+  const parsed = new URL(url);
+  parsed.username = '';
+  parsed.password = '';
+  return parsed.href;
+}

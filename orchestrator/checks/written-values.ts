@@ -1,0 +1,171 @@
+import type { AttributeValue, TableDescription } from '@aws-sdk/client-dynamodb';
+import { ACCEPTABLE } from '../acceptable.ts';
+import { type AttributesSeen, type AttributeType, typeOf } from '../user-table/attributes-seen.ts';
+import { type Finding, failure, warning } from './finding.ts';
+
+/** An attribute that a run sets, and values that it would set: the constant, or those of the sample. */
+export interface Target {
+  readonly name: string;
+  readonly values: readonly AttributeValue[];
+}
+
+/** What was accepted becomes a warning: it is told, and refuses nothing. */
+export function accepting(findings: readonly Finding[], accepted: readonly string[]): Finding[] {
+  return findings.map(finding => {
+    const isAccepted = accepted.includes(finding.check) && ACCEPTABLE.some(check => check === finding.check);
+    if (finding.level !== 'failure' || !isAccepted) return finding;
+    const { advice: _, ...rest } = finding;
+    return { ...rest, level: 'warning' };
+  });
+}
+
+/** What the targets, by their names and the form of their values, are likely to be mistakes of. */
+export function valueFindings(targets: readonly Target[]): Finding[] {
+  return targets.flatMap(({ name, values }) => {
+    const typed = values.find(isDynamoDbJson);
+    if (!typed) return [];
+    const [type = '', content] = Object.entries(typed.M ?? {})[0] ?? [];
+    return [
+      failure('dynamodb-json', {
+        message: `The value of "${name}" looks like DynamoDB JSON: a map with the one member ${type}.`,
+        means: `Values are plain JSON here, so every item would be given a map, and not a value of type ${type}.`,
+        advice: `Write it plain: ${plainOf(content)}. If a map is meant: --accept dynamodb-json.`,
+      }),
+    ];
+  });
+}
+
+/** What the items of the sample say of the targets; `attributes` are those of whole items. */
+export function sampleFindings(targets: readonly Target[], attributes: AttributesSeen): Finding[] {
+  return [
+    ...signedItemFindings(targets, attributes),
+    ...targets.flatMap(target => [
+      ...dottedNameFindings(target, attributes),
+      ...typeFindings(target, attributes),
+    ]),
+  ];
+}
+
+const TYPE_NAMES: ReadonlySet<string> = new Set(['S', 'N', 'B', 'BOOL', 'NULL', 'SS', 'NS', 'BS', 'L', 'M']);
+
+/** A map with one member that is named like a type and holds what such a type is written with. */
+function isDynamoDbJson({ M }: AttributeValue): boolean {
+  const members = Object.entries(M ?? {});
+  const [[type, content] = ['', undefined]] = members;
+  if (members.length !== 1 || content === undefined || !TYPE_NAMES.has(type)) return false;
+  switch (type) {
+    case 'BOOL':
+    case 'NULL':
+      return content.BOOL !== undefined;
+    case 'N':
+      return content.S !== undefined || content.N !== undefined;
+    case 'S':
+    case 'B':
+      return content.S !== undefined;
+    case 'M':
+      return content.M !== undefined;
+    default:
+      return content.L !== undefined;
+  }
+}
+
+function plainOf(content: AttributeValue | undefined): string {
+  if (content?.N !== undefined) return `--value ${content.N}`;
+  if (content?.BOOL !== undefined) return `--value ${content.BOOL}`;
+  if (content?.S === undefined) return 'the value without its type';
+  return /^-?\d+(\.\d+)?$/.test(content.S)
+    ? `--value ${content.S}`
+    : `--value '${JSON.stringify(content.S)}'`;
+}
+
+/** `settings.theme` is one name, of an attribute beside `settings`; it is no path into it. */
+function dottedNameFindings({ name }: Target, attributes: AttributesSeen): Finding[] {
+  const [parent = ''] = name.split(/[.[]/, 1);
+  if (parent === name || parent === '') return [];
+  const message = `"${name}" is the name of one top-level attribute, with ${name.includes('[') ? 'a bracket' : 'a dot'} in it.`;
+  const { types } = attributes.of(parent);
+  const nested = (types.get('M') ?? 0) + (types.get('L') ?? 0);
+  if (nested === 0)
+    return [warning('dotted-name', { message, means: 'It is not read as a path into another one.' })];
+  return [
+    failure('dotted-name', {
+      message,
+      means: `${nested} items of the sample have "${parent}" as a map or list; nothing in it would be set, and an attribute beside it would.`,
+      advice:
+        'A member of a map cannot be set by this tool. If the top-level attribute is meant: --accept dotted-name.',
+    }),
+  ];
+}
+
+/** An attribute that is N here and S there breaks whoever reads it with a type in mind. NULL is told by the plan itself. */
+function typeFindings({ name, values }: Target, attributes: AttributesSeen): Finding[] {
+  const written = new Set(values.map(typeOf));
+  if (written.size === 0) return [];
+  const others = [...attributes.of(name).types].filter(([type]) => type !== 'NULL' && !written.has(type));
+  if (others.length === 0) return [];
+  return [
+    failure('other-type', {
+      message: `"${name}" would be ${[...written].join(' or ')}, and is ${listTypes(others)} of the sample.`,
+      means: 'Mappers, filters and exports that know one type fail at the other.',
+      advice: `Give a value of the type that is there. If both types are meant: --accept other-type.`,
+    }),
+  ];
+}
+
+function listTypes(types: readonly (readonly [AttributeType, number])[]): string {
+  return types.map(([type, items]) => `${type} in ${items} items`).join(', ');
+}
+
+/** Attributes in which the client libraries of AWS for encryption keep their headers and signatures. */
+const SIGNATURES = ['aws_dbe_head', 'aws_dbe_foot', '*amzn-ddb-map-desc*', '*amzn-ddb-map-sig*'];
+
+/** Such an item cannot be read any more once it has an attribute that its signature does not know. */
+function signedItemFindings(targets: readonly Target[], attributes: AttributesSeen): Finding[] {
+  const signed = SIGNATURES.filter(name => attributes.has(name));
+  if (signed.length === 0) return [];
+  const names = targets.map(({ name }) => `"${name}"`).join(', ');
+  return [
+    failure('signed-items', {
+      message: `Items of the sample are signed by a client library: they have ${signed.join(' and ')}.`,
+      means: `An attribute that the library does not know makes an item unreadable for the application, every item that gets ${names}.`,
+      advice:
+        'First deploy code that names it among the attributes that are allowed and not signed. When that is live everywhere: --accept signed-items.',
+    }),
+  ];
+}
+
+/** Items that a run on an index key leaves out of that index, since what they have there cannot be its key. */
+export function indexKeyFindings(
+  targets: readonly Target[],
+  description: TableDescription,
+  attributes: AttributesSeen,
+): Finding[] {
+  const indexes = [
+    ...(description.GlobalSecondaryIndexes ?? []),
+    ...(description.LocalSecondaryIndexes ?? []),
+  ];
+  return targets.flatMap(({ name }) => {
+    const of = indexes.filter(({ KeySchema }) =>
+      KeySchema?.some(({ AttributeName }) => AttributeName === name),
+    );
+    if (of.length === 0) return [];
+    const wanted = description.AttributeDefinitions?.find(
+      ({ AttributeName }) => AttributeName === name,
+    )?.AttributeType;
+    const { types, empty } = attributes.of(name);
+    const unusable = [...types].filter(([type]) => type !== wanted);
+    const counts = [
+      ...unusable.map(([type, items]) => `${type} in ${items}`),
+      ...(empty > 0 ? [`empty in ${empty}`] : []),
+    ];
+    if (counts.length === 0) return [];
+    return [
+      warning('index-key', {
+        message: `"${name}" is a key of the index ${of.map(({ IndexName }) => IndexName).join(', ')}, of type ${wanted}, and in the sample it is ${counts.join(', ')} items.`,
+        means:
+          'Such items are in no index, and this run leaves them so: they have the attribute. "Verified" says nothing of them.',
+        advice: `Remove the attribute from them first, and the run will set it: a REMOVE where it is NULL, empty or of another type.`,
+      }),
+    ];
+  });
+}

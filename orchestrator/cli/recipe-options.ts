@@ -1,0 +1,57 @@
+import * as z from 'zod';
+import { ConfigurationError } from '../../core/errors.ts';
+import { loadRecipe } from '../../core/recipe/load.ts';
+import { type RecipeSettings, recipeOf } from '../written-settings.ts';
+import { GROUP, nonEmpty, type Option, value } from './option.ts';
+
+const severalTexts = (): z.ZodType<readonly string[]> =>
+  z
+    .union([z.string(), z.array(z.string())])
+    .transform(given => [given].flat())
+    .default([]);
+
+/** What is computed from each item, where it is not one value on every item. */
+export const RECIPE_OPTIONS = {
+  set: {
+    ...value(
+      'NAME=EXPRESSION, in CEL: what to set where it is missing, computed from the item; repeatable',
+      GROUP.what,
+      severalTexts,
+    ),
+    repeatable: true,
+  } satisfies Option<readonly string[]>,
+  where: value('Expression in CEL: only for items of which it is true', GROUP.what, () =>
+    nonEmpty().optional(),
+  ),
+};
+
+/**
+ * Whether the options of a recipe go together with each other and with the others. Whether its expressions are right is
+ * for core/recipe/.
+ * @throws ConfigurationError
+ */
+export function checkRecipeSettings(settings: Partial<RecipeSettings>, given: ReadonlySet<string>): void {
+  const { set = [], where } = settings;
+  if (set.length === 0) {
+    if (where === undefined) return;
+    throw new ConfigurationError(
+      "--where says which items a recipe is for: give what is set as --set, for instance --set 'test=1'.",
+    );
+  }
+  const replaced = ['attribute', 'value'].filter(name => given.has(name));
+  if (replaced.length > 0) {
+    throw new ConfigurationError(
+      `--set stands in place of --attribute and --value: leave --${replaced.join(' and --')} out.`,
+    );
+  }
+  recipeOf({ set, where });
+}
+
+/**
+ * A recipe that cannot be is told before AWS is asked for anything.
+ * @throws ConfigurationError as core/recipe/ has it
+ */
+export async function checkExpressions({ set = [], where }: Partial<RecipeSettings>): Promise<void> {
+  const recipe = recipeOf({ set, where });
+  if (recipe) await loadRecipe(recipe, undefined);
+}

@@ -1,0 +1,15 @@
+import { describeError, FleetfillError } from '../../core/errors.ts';
+import { nextCommand } from './next-command.ts';
+
+/** An error has ended the supervision of a run that goes on. */
+export class SupervisionLostError extends FleetfillError {
+  constructor(run: string, cause: unknown) {
+    super(
+      'SupervisionLost',
+      `Nobody supervises the run any more: ${describeError(cause)}\n` +
+        'The fleet goes on, and falls to the unattended rate after two minutes. When that is put right, come back with:\n' +
+        `  ${nextCommand('resume', run)}`,
+      { cause },
+    );
+  }
+}

@@ -1,0 +1,136 @@
+import type { AttributeValue } from '@aws-sdk/client-dynamodb';
+import { pathText } from '../../core/attribute-path.ts';
+import { encodeAttributeValue } from '../../core/attribute-value.ts';
+import type { Recipe } from '../../core/recipe/recipe.ts';
+import { typeOf } from '../user-table/attributes-seen.ts';
+import type { SampleTally } from '../user-table/sample-tally.ts';
+import { count } from './plan-figures.ts';
+
+/** Longer cells of the table are cut. */
+const WIDEST_CELL = 40;
+
+/** What a recipe would do with the items of the sample. */
+export interface RecipePlan extends Recipe {
+  /** Absent without a sample. */
+  readonly sample?: RecipeSample;
+}
+
+export interface RecipeSample {
+  /** Of the items that lack a target; those that cannot be computed are among them. */
+  readonly inScope: number;
+  readonly outOfScope: number;
+  readonly notComputable: number;
+  readonly reasons: readonly { readonly key: unknown; readonly reason: string }[];
+  /** The types of what would be written to each target, and of what is there already, with counts. */
+  readonly types: readonly {
+    readonly target: string;
+    readonly written: Readonly<Record<string, number>>;
+    readonly there: Readonly<Record<string, number>>;
+  }[];
+  /** Items with their sources and what would be written; values as DynamoDB JSON, null where there is none. */
+  readonly examples: readonly {
+    readonly key: unknown;
+    readonly sources: Readonly<Record<string, unknown>>;
+    readonly set: Readonly<Record<string, unknown>>;
+  }[];
+}
+
+export function recipePlan(recipe: Recipe, tally: SampleTally | undefined): RecipePlan {
+  if (!tally) return recipe;
+  const { computed, attributes } = tally;
+  return {
+    ...recipe,
+    sample: {
+      inScope: computed.inScope,
+      outOfScope: computed.outOfScope,
+      notComputable: computed.notComputable,
+      reasons: computed.reasons.map(({ key, reason }) => ({ key: JSON.parse(key) as unknown, reason })),
+      types: recipe.set.map(({ name }) => ({
+        target: name,
+        written: countBy(computed.valuesOf(name)),
+        there: Object.fromEntries(attributes.of(name).types),
+      })),
+      examples: computed.examples.map(({ key, sources, set }) => ({
+        key: Object.fromEntries(Object.entries(key).map(([name, value]) => [name, plain(value)])),
+        sources: Object.fromEntries(
+          sources.map(({ path, value }) => [pathText(path), value ? plain(value) : null]),
+        ),
+        set: Object.fromEntries(Object.entries(set).map(([name, value]) => [name, plain(value)])),
+      })),
+    },
+  };
+}
+
+/** The lines of the plan that are about the recipe: what is set where, the counts, and the table of the examples. */
+export function recipeLines({ set, where, sample }: RecipePlan): string[] {
+  return [
+    ...set.map(({ name, expression }) => `Set        ${name} = ${expression}`),
+    ...(where === undefined ? [] : [`Where      ${where}`]),
+    '           where it is missing, on condition that what the expressions read is as it was read; nothing else is ever written',
+    'Assumes    that writers who bring an item into scope set the targets too, and that writers who change what an expression reads change its target (docs/certainty.md)',
+    ...(sample ? sampleLines(sample) : []),
+  ];
+}
+
+function sampleLines(sample: RecipeSample): string[] {
+  const lacking = sample.inScope + sample.outOfScope;
+  const types = sample.types.map(({ target, written, there }) => {
+    const now = Object.keys(there).length > 0 ? `, and is ${listOf(there)} already` : '';
+    return `           ${target}: ${listOf(written)} would be written${now}`;
+  });
+  return [
+    `Scope      of ${count(lacking)} items of the sample that lack a target, ${count(sample.inScope)} are in scope and ` +
+      `${count(sample.outOfScope)} are not; ${count(sample.notComputable)} in scope cannot be computed`,
+    ...types,
+    ...tableOf(sample).map(line => `  ${line}`),
+    ...sample.reasons.map(
+      ({ key, reason }) => `           cannot be computed: ${JSON.stringify(key)}: ${reason}`,
+    ),
+  ];
+}
+
+function listOf(counts: Readonly<Record<string, number>>): string {
+  const entries = Object.entries(counts);
+  return entries.length === 0 ? 'nothing' : entries.map(([type, items]) => `${items} ${type}`).join(', ');
+}
+
+/** Ten items at most: the key, what is read, what would be written. */
+function tableOf({ examples }: RecipeSample): string[] {
+  const [first] = examples;
+  if (!first) return [];
+  const sources = Object.keys(first.sources);
+  const targets = [...new Set(examples.flatMap(({ set }) => Object.keys(set)))];
+  const rows = examples.map(({ key, sources: read, set }) => [
+    cell(key),
+    ...sources.map(name => (read[name] === null ? 'absent' : cell(read[name]))),
+    ...targets.map(name => (Object.hasOwn(set, name) ? cell(set[name]) : 'has it')),
+  ]);
+  const head = ['item', ...sources, ...targets.map(name => `=> ${name}`)];
+  const widths = head.map((title, column) =>
+    Math.max(title.length, ...rows.map(row => row[column]?.length ?? 0)),
+  );
+  return [head, ...rows].map(row =>
+    row
+      .map((text, column) => text.padEnd(widths[column] ?? 0))
+      .join('  ')
+      .trimEnd(),
+  );
+}
+
+function cell(value: unknown): string {
+  const text = JSON.stringify(value);
+  return text.length <= WIDEST_CELL ? text : `${text.slice(0, WIDEST_CELL - 1)}…`;
+}
+
+function plain(value: AttributeValue): unknown {
+  return JSON.parse(encodeAttributeValue(value)) as unknown;
+}
+
+function countBy(values: readonly AttributeValue[]): Record<string, number> {
+  const counts: Record<string, number> = {};
+  for (const value of values) {
+    const type = typeOf(value);
+    counts[type] = (counts[type] ?? 0) + 1;
+  }
+  return counts;
+}

@@ -1,0 +1,103 @@
+import type { DynamoDBClient, ScanCommand } from '@aws-sdk/client-dynamodb';
+import { describe, expect, test } from 'vitest';
+import { RateControl } from '../../../core/rate/rate-control.ts';
+import { verificationSegments } from '../../../core/verification-segments.ts';
+import { lacksAttribute } from '../../../orchestrator/verify/subject.ts';
+import { type VerificationRequest, verifyTable } from '../../../orchestrator/verify/verification.ts';
+import { FakeClock } from '../../support/fake-clock.ts';
+import { rates } from '../../support/records.ts';
+
+const ITEM_BYTES = 1_024;
+const LARGEST_PAGE_ITEMS = 1_024;
+const NEVER = new AbortController().signal;
+
+interface Seen {
+  atMs: number;
+  units: number;
+}
+
+/** A table that answers each page after so long, in time that only the test lets pass. */
+async function verifyAt(
+  budget: number,
+  latencyMs: number,
+  seconds: number,
+  given: Partial<VerificationRequest> = {},
+): Promise<{ usedPart: number; seen: Seen[]; mostInFlight: number; mostUnits: number }> {
+  const clock = new FakeClock();
+  const totalSegments = verificationSegments(32, budget);
+  const ofSegment = Math.ceil((budget * seconds * 4_096) / ITEM_BYTES / totalSegments);
+  const seen: Seen[] = [];
+  let [inFlight, mostInFlight, unitsInFlight, mostUnits] = [0, 0, 0, 0];
+  const send = async ({ input }: ScanCommand) => {
+    const begun = Number(input.ExclusiveStartKey?.['id']?.S ?? 0);
+    const items = Math.min(input.Limit ?? LARGEST_PAGE_ITEMS, LARGEST_PAGE_ITEMS, ofSegment - begun);
+    const units = Math.max(1, Math.ceil((items * ITEM_BYTES) / 4_096));
+    seen.push({ atMs: clock.monotonicMs(), units });
+    inFlight += 1;
+    unitsInFlight += units;
+    mostInFlight = Math.max(mostInFlight, inFlight);
+    mostUnits = Math.max(mostUnits, unitsInFlight);
+    if (latencyMs > 0) await clock.sleep(latencyMs);
+    inFlight -= 1;
+    unitsInFlight -= units;
+    return {
+      Count: 0,
+      ScannedCount: items,
+      Items: [],
+      ConsumedCapacity: { CapacityUnits: units },
+      ...(begun + items < ofSegment && { LastEvaluatedKey: { id: { S: String(begun + items) } } }),
+    };
+  };
+  const rate = new RateControl({ clock, paces: 'reads', seed: { bytes: ITEM_BYTES } });
+  rate.grant(rates(0, budget), 1);
+  let endedAtMs: number | undefined;
+  const verifying = verifyTable({
+    client: { send } as unknown as DynamoDBClient,
+    table: 'stuff',
+    keySchema: [{ name: 'id', type: 'S' }],
+    subject: lacksAttribute([{ name: 'id', type: 'S' }], 'test'),
+    totalSegments,
+    rate,
+    clock,
+    signal: NEVER,
+    ...given,
+  }).then(() => {
+    endedAtMs = clock.monotonicMs();
+  });
+  while (endedAtMs === undefined && clock.monotonicMs() < seconds * 20_000) await clock.advance(500);
+  await verifying;
+  const units = seen.reduce((sum, page) => sum + page.units, 0);
+  return { usedPart: units / ((budget * (endedAtMs ?? 0)) / 1_000), seen, mostInFlight, mostUnits };
+}
+
+describe('a verification', () => {
+  test.each([
+    [40_000, 0],
+    [40_000, 20],
+    [40_000, 150],
+    [3_000, 150],
+    [100, 20],
+  ])(
+    'of %d read units a second: they are used for nine tenths where a page takes %d ms',
+    async (budget, latencyMs) => {
+      const { usedPart } = await verifyAt(budget, latencyMs, 12);
+      expect(usedPart).toBeGreaterThan(0.9);
+      expect(usedPart).toBeLessThan(1.05);
+    },
+  );
+
+  test('begins with small pages, and keeps within its budget from the first one on', async () => {
+    const { seen } = await verifyAt(8, 20, 20);
+    expect(seen[0]?.units).toBeLessThanOrEqual(8);
+    for (const { atMs } of seen) {
+      const window = seen.filter(page => page.atMs >= atMs && page.atMs < atMs + 10_000);
+      expect(window.reduce((sum, page) => sum + page.units, 0)).toBeLessThanOrEqual(8 * 10 * 1.05);
+    }
+  });
+
+  test('has no more in flight, and not saved, than it may read again after a crash', async () => {
+    const { mostUnits, usedPart } = await verifyAt(2_000, 150, 12, { mostUnsavedUnits: 240 });
+    expect(mostUnits).toBeLessThanOrEqual(240);
+    expect(usedPart).toBeGreaterThan(0.6);
+  });
+});

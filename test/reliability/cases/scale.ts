@@ -1,0 +1,128 @@
+import { measureScale } from '../../../bench/scale/measure-scale.ts';
+import { measureSupervisor } from '../../../bench/scale/measure-supervisor.ts';
+import { SIZES } from '../../../bench/scale/sizes.ts';
+import { createControlTable } from '../../../local/control-table.ts';
+import type { CaseContext, ReliabilityCase } from '../support/case.ts';
+import { atRate, judgeEnd, UNLIMITED, until, untilUpdated } from '../support/steps.ts';
+
+/** ECS cannot be asked, and the control table throttles, while a fleet starts. */
+async function troubleAtTheStart({ open, report, either }: CaseContext): Promise<void> {
+  const tasks = either(8, 32);
+  const arena = await open({ items: 4_000, faults: true });
+  const control = arena.stack.environment['FLEETFILL_CONTROL_TABLE'] ?? '';
+  arena.faults.add({
+    name: 'ecs is away',
+    fault: { kind: 'fail', status: 500, error: 'ServerException' },
+    service: 'ecs',
+    operations: ['DescribeTasks'],
+    on: true,
+  });
+  arena.faults.add({
+    name: 'control table throttles',
+    fault: { kind: 'throttle' },
+    operations: ['UpdateItem'],
+    tables: [control],
+    clients: ['fleet'],
+    probability: 0.7,
+    on: true,
+  });
+  const run = arena.orchestrate(['--segments', String(tasks), '--yes', ...UNLIMITED]);
+  await run.waitFor(({ event }) => event === 'run.started');
+  const startedAt = performance.now();
+  await until('20 s of it', () => performance.now() - startedAt > 20_000, 30_000);
+  arena.faults.switch('ecs is away', false);
+  arena.faults.switch('control table throttles', false);
+  judgeEnd(report, await run.exit, run.last);
+  const fenced = run.events.filter(({ event, kind }) => event === 'task.ended' && kind === 'error');
+  report.equal('tasks that were given up', fenced.length, 0);
+  report.equal('launches', Number(run.last?.['launches']), tasks);
+  await arena.judge(report);
+}
+
+/** Every Scan is held for 8 s, longer than a healthy one may take. */
+async function slowTable({ open, report }: CaseContext): Promise<void> {
+  const arena = await open({ items: 300, faults: true });
+  arena.faults.add({
+    name: 'slow',
+    fault: { kind: 'delay', ms: 8_000 },
+    operations: ['Scan'],
+    tables: ['stuff'],
+    on: true,
+  });
+  const run = arena.orchestrate(['--segments', '2', '--yes', ...UNLIMITED]);
+  judgeEnd(report, await run.exit, run.last);
+  report.equal('launches', Number(run.last?.['launches']), 2);
+  const slow = run.events.find(({ message }) => /no reply to a Scan within 5 s/.test(String(message)));
+  report.says('it says so', String(slow?.['message'] ?? ''), /the next one waits 10 s/);
+  await arena.judge(report);
+}
+
+/** Two fleets with control tables of their own on one table. */
+async function twoFleets({ open, report }: CaseContext): Promise<void> {
+  const arena = await open({ items: 3_000 });
+  await createControlTable(
+    {
+      region: 'us-east-1',
+      credentials: { accessKeyId: 'local', secretAccessKey: 'local' },
+      // Through the stack, which learns by that where the table is.
+      endpoint: arena.stack.endpoints.dynamodb,
+    },
+    'another-control',
+  );
+  const first = arena.orchestrate(['--segments', '2', '--yes', ...atRate(200)]);
+  await untilUpdated(first, 100);
+  const second = await arena.command(['--segments', '2', '--yes', ...UNLIMITED], {
+    FLEETFILL_CONTROL_TABLE: 'another-control',
+  });
+  report.equal('exit code of the second', second.code, 8);
+  report.says('it names the first', second.process.stderr, new RegExp(`run ${first.runId} holds the table`));
+  await arena.command(['rate', first.runId, ...UNLIMITED]);
+  judgeEnd(report, await first.exit, first.last);
+  const third = await arena.command(['--segments', '2', '--yes', ...UNLIMITED], {
+    FLEETFILL_CONTROL_TABLE: 'another-control',
+  });
+  report.equal('exit code of one after it', third.code, 0);
+  await arena.judge(report);
+}
+
+/** The shipped supervisor and the shipped control path of the workers, in simulated time. */
+async function inSimulatedTime({ report, seed, either }: CaseContext): Promise<void> {
+  const { small, wide } = SIZES;
+  if (!small || !wide) throw new Error('The sizes have other names.');
+  const result = await measureScale(small, Number.parseInt(String(seed), 36) || 1);
+  report.equal('the sweep ended', result.ended, true);
+  report.equal('items written, at least', result.written >= small.items, true);
+  for (const [segments, tasks] of either(
+    [[100_000, 1_000]],
+    [
+      [10_000, 1_000],
+      [100_000, 1_000],
+    ],
+  ) as [number, number][]) {
+    const cost = await measureSupervisor({ ...wide, segments, tasks }, 5);
+    report.figure(`${segments} segments: CPU of a turn, ms`, cost.cpuMsPerTurn);
+    report.figure(`${segments} segments: longest block of the event loop, ms`, cost.longestBlockMs);
+    report.atMost(`${segments} segments: heap, MB`, cost.heapMb, 300);
+  }
+}
+
+export const SCALE: readonly ReliabilityCase[] = [
+  {
+    number: 31,
+    title: 'ECS cannot be asked and the control table throttles while the fleet starts',
+    load: 'waits',
+    seeds: 1,
+    run: async context => {
+      await troubleAtTheStart(context);
+      await slowTable(context);
+    },
+  },
+  {
+    number: 34,
+    title: 'two fleets with control tables of their own',
+    load: 'waits',
+    seeds: 1,
+    run: twoFleets,
+  },
+  { number: 35, title: '100,000 segments and 1,000 tasks', load: 'works', seeds: 1, run: inSimulatedTime },
+];
