@@ -552,8 +552,8 @@ export const MUTATIONS = [
     edits: [
       {
         file: 'orchestrator/verify/repair.ts',
-        from: '    const reserved = await rate.reserveWrites(1, signal);\n    await held(signal);',
-        to: '    const reserved = await rate.reserveWrites(1, signal);',
+        from: '    await undoLog?.mayWrite(signal);\n    await held(signal);',
+        to: '    await undoLog?.mayWrite(signal);',
       },
       {
         file: 'orchestrator/verify/repair.ts',

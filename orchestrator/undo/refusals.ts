@@ -56,7 +56,7 @@ function refuseExpired(run: RunRecord, { expiresAt }: UndoLogRecord, nowMs: numb
 
 /** What a later run wrote looks the same: to remove the value here would take it from that run as well. */
 function refuseLaterRuns(run: RunRecord, others: readonly RunRecord[]): void {
-  const targets = new Set(targetsOf(run));
+  const targets = new Set(setBy(run));
   const undone = new Set(
     others.flatMap(({ undoes, status }) => (undoes && BROUGHT_TO_AN_END.has(status) ? [undoes.runId] : [])),
   );
@@ -66,7 +66,7 @@ function refuseLaterRuns(run: RunRecord, others: readonly RunRecord[]): void {
       other.createdAt > run.createdAt &&
       !other.dryRun &&
       other.undoes === undefined &&
-      targetsOf(other).some(name => targets.has(name)) &&
+      setBy(other).some(name => targets.has(name)) &&
       !undone.has(other.runId),
   );
   if (later.length === 0) return;
@@ -76,4 +76,9 @@ function refuseLaterRuns(run: RunRecord, others: readonly RunRecord[]): void {
     `After run ${run.runId}, ${later.length === 1 ? 'another run' : `${later.length} other runs`} set ${targetsText(run)} on this table:\n${names.join('\n')}\n` +
       `Which of them wrote a value cannot be seen in an item. Undo the latest one first: ${nextCommand('undo', latest.runId)}`,
   );
+}
+
+/** What a run set: its log says it, and for a run without one its settings. */
+function setBy(run: RunRecord): readonly string[] {
+  return run.undoLog?.targets.map(({ name }) => name) ?? targetsOf(run);
 }
