@@ -55,6 +55,16 @@ export class SupersededError extends FleetfillError {
   }
 }
 
+/** The record of a run was written by a later version, and this one would not know what it reads. */
+export class UnknownFormatError extends PreflightError {
+  constructor(run: string, format: unknown, known: number) {
+    super(
+      `Run ${run} was begun by a later version of Fleetfill: its record has format ${format}, and this version knows ` +
+        `${known}. Use that version; for tasks, name its image in the stack (ImageUri).`,
+    );
+  }
+}
+
 /** Someone has cancelled the run; nobody may go on with it. */
 export class RunCancelledError extends ConfigurationError {}
 

@@ -227,8 +227,16 @@ export interface UndoneRun extends UndoLogRecord {
   readonly totalSegments: number;
 }
 
+/**
+ * What this version writes into a run's record and reads from it. It is raised whenever an older version would take a
+ * record for something else, or leave out what the run depends on.
+ */
+export const RUN_FORMAT = 1;
+
 export interface RunRecord {
   readonly runId: string;
+  /** {@link RUN_FORMAT} of the version that began the run; absent in the first records of all. */
+  readonly format?: number;
   readonly status: RunStatus;
   readonly desired: DesiredState;
   readonly stopReason?: StopReason;

@@ -1,6 +1,12 @@
 import { randomUUID } from 'node:crypto';
 import type { ControlItem, ControlTable } from './control-table.ts';
-import { FleetfillError, RunCancelledError, SupersededError, TableLockedError } from './errors.ts';
+import {
+  FleetfillError,
+  RunCancelledError,
+  SupersededError,
+  TableLockedError,
+  UnknownFormatError,
+} from './errors.ts';
 import type { LockStore, TableLock } from './lock-store.ts';
 import { fromItem, toItem } from './record-item.ts';
 import {
@@ -9,6 +15,7 @@ import {
   LOCK_ITEM,
   lockRun,
   type OperatorChange,
+  RUN_FORMAT,
   RUN_ITEM,
   RUN_TRANSITIONS,
   type RunRecord,
@@ -30,8 +37,8 @@ const SAME_EPOCH = '#epoch = :epoch';
 const MOST_CHANGES = 200;
 const MOST_DETAIL = 500;
 
-/** A run that is about to begin: the store adds version, epoch and nonce. */
-export type NewRun = Omit<RunRecord, 'version' | 'epoch' | 'supervisorWrite'>;
+/** A run that is about to begin: the store adds format, version, epoch and nonce. */
+export type NewRun = Omit<RunRecord, 'format' | 'version' | 'epoch' | 'supervisorWrite'>;
 
 /** The changes that a person may make. */
 export type OperatorEdit = Partial<
@@ -89,6 +96,7 @@ export class RunStore {
     const account = run.dryRun ? 'unavailable' : await this.#accountLock(run.tableArn, override, true);
     const record: RunRecord = {
       ...run,
+      format: RUN_FORMAT,
       ...(account !== 'unavailable' && { accountLock: true }),
       version: 1,
       epoch: 1,
@@ -159,8 +167,12 @@ export class RunStore {
     );
   }
 
+  /** @throws UnknownFormatError when a later version wrote the record. */
   async read(run: string): Promise<RunRecord | undefined> {
     const item = await this.#table.get({ run, item: RUN_ITEM });
+    if (item && Number(item['format'] ?? 0) > RUN_FORMAT) {
+      throw new UnknownFormatError(run, item['format'], RUN_FORMAT);
+    }
     return item && fromItem<RunRecord>(item);
   }
 
@@ -240,6 +252,37 @@ export class RunStore {
         epoch: record.epoch + 1,
         supervisorWrite: nonce,
         changes: withChange(record.changes, change),
+      });
+      if (written) return written;
+    }
+  }
+
+  /**
+   * Goes on with the supervision in place of whoever has it, if the epoch is still the expected one, and changes
+   * nothing else: a pause, a cancel or a guardrail's stop made meanwhile is there for the new supervisor as for the old.
+   * A finished run is returned as it is: nothing is written.
+   *
+   *     starting process (epoch 1)  ── RunTask, expecting 1 ──►      supervises ──────────── read: epoch 2 ── leaves
+   *     task                                      write v9, epoch 2 if v8 and epoch 1 ✓     supervises
+   *     somebody's resume in between              write v9, epoch 2 ✓, with a change;  the task: ✗ ── leaves
+   *
+   * @throws SupersededError when the epoch is another one.
+   */
+  async takeOverAt(run: string, expectedEpoch: number): Promise<RunRecord | undefined> {
+    const nonce = randomUUID();
+    for (;;) {
+      const record = await this.read(run);
+      if (!record || isFinished(record.status)) return record;
+      if (record.supervisorWrite === nonce) return record;
+      if (record.epoch !== expectedEpoch) {
+        throw new SupersededError(
+          `Run ${run} is at epoch ${record.epoch}, not ${expectedEpoch}: another orchestrator took it over.`,
+        );
+      }
+      const written = await this.#replace(record, {
+        ...record,
+        epoch: expectedEpoch + 1,
+        supervisorWrite: nonce,
       });
       if (written) return written;
     }

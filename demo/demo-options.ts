@@ -17,6 +17,8 @@ export interface DemoOptions {
   readonly dashboard: boolean;
   /** Compute the key of an index and a time to live instead of setting a constant. */
   readonly recipe: boolean;
+  /** A task supervises the run, and the demo waits for its end. */
+  readonly detach: boolean;
 }
 
 const ABOUT = `$0 [options]
@@ -82,6 +84,11 @@ export async function readDemoOptions(args: readonly string[]): Promise<DemoOpti
       default: false,
       describe: 'Compute the key of an index and a time to live from each place, instead of setting "test"',
     })
+    .option('detach', {
+      boolean: true,
+      default: false,
+      describe: 'Hand the supervision to a task of its own, and wait for the end of the run',
+    })
     .check(given => {
       requireWholeNumber('items', given.items, 1);
       requireWholeNumber('segments', given.segments, 1, 1_000_000);
@@ -100,7 +107,8 @@ export async function readDemoOptions(args: readonly string[]): Promise<DemoOpti
     )
     .example('$0 --items 5000 --max-write-rate 500', 'slow enough to watch the budget being kept')
     .parseAsync();
-  const { items, segments, tasks, rate, maxWriteRate, maxReadRate, json, dashboard, recipe } = options;
+  const { items, segments, tasks, rate, maxWriteRate, maxReadRate, json, dashboard, detach, recipe } =
+    options;
   return {
     items,
     segments,
@@ -111,6 +119,7 @@ export async function readDemoOptions(args: readonly string[]): Promise<DemoOpti
     json,
     dashboard,
     recipe,
+    detach,
     seed: options.seed ?? randomUUID(),
   };
 }

@@ -18,6 +18,7 @@ import { readMetricSums } from './metric-sums.ts';
 import { compare } from './oracle.ts';
 import { type OrchestrationResult, orchestrate } from './orchestration.ts';
 import { openPlaces } from './places.ts';
+import type { RunEvent } from './run-events.ts';
 import { RunPage, type RunPageOptions, writeReport } from './run-page.ts';
 import { RunProgress } from './run-progress.ts';
 import { summarize } from './summary.ts';
@@ -119,7 +120,7 @@ async function perform(
   }
 }
 
-function runOrchestrator(
+async function runOrchestrator(
   run: DemoRun,
   application: Application,
   onRunStarted: (runId: string) => void,
@@ -136,21 +137,31 @@ function runOrchestrator(
     'max-read-rate': options.maxReadRate,
   };
   const given = Object.entries(flags).flatMap(([name, value]) => [`--${name}`, String(value)]);
-  const args = ['run', ...given, '--yes', '--json'];
-  output.say(`The application is writing. Now: orchestrate ${args.join(' ')}`);
-  return orchestrate({
+  const orchestrateWith = (args: readonly string[], words: string) => {
+    output.say(`${words} orchestrate ${args.join(' ')}`);
+    return orchestrate({ ...common, args });
+  };
+  const common = {
     bundle: orchestratorBundle,
-    args,
     environment: process.env,
-    onEvent(event, line) {
+    onEvent(event: RunEvent, line: string) {
       output.passOn(line);
       if (event.event === 'run.started' && event.runId) onRunStarted(event.runId);
       const text = progress.follow(event, application.stats().total);
       if (text !== undefined) output.progress(text);
     },
-    onWords: line => output.say(`  ${line}`),
+    onWords: (line: string) => output.say(`  ${line}`),
     signal,
-  });
+  };
+  const started = await orchestrateWith(
+    ['run', ...given, '--yes', '--json', ...(options.detach ? ['--detach'] : [])],
+    'The application is writing. Now:',
+  );
+  const { exitCode, finished, runId } = started;
+  // The run may have ended before a task could take it over.
+  if (!options.detach || exitCode !== 0 || finished !== undefined || runId === undefined) return started;
+  const waited = await orchestrateWith(['wait', runId, '--json'], 'A task supervises. Now:');
+  return { ...waited, runId, strayLines: [...started.strayLines, ...waited.strayLines] };
 }
 
 async function judge(run: DemoRun, client: DynamoDBClient, performed: Performance): Promise<number> {

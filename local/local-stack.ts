@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { tmpdir } from 'node:os';
-import { join, resolve } from 'node:path';
+import { dirname, join, resolve } from 'node:path';
 import { ConfigurationError } from '../core/errors.ts';
 import type { CapacityProxy } from './capacity/capacity-proxy.ts';
 import type { CapacityOptions } from './capacity/options.ts';
@@ -19,7 +19,7 @@ export { shellExports } from './shell-exports.ts';
 export interface LocalStackOptions {
   /** Where the database is kept; in memory when not given. */
   readonly directory?: string | undefined;
-  /** File that each task runs as `job.mjs`. */
+  /** File that each task runs as `job.mjs`; `orchestrate.mjs` beside it is the supervisor's. */
   readonly jobBundle: string;
   /** For `<task id>.log`; a new temporary directory when not given. */
   readonly logDirectory?: string | undefined;
@@ -75,6 +75,7 @@ const ACCOUNT = '000000000000';
 const CREDENTIALS = { region: REGION, credentials: { accessKeyId: 'local', secretAccessKey: 'local' } };
 const CLUSTER = 'fleetfill';
 const TASK_DEFINITION = 'fleetfill-job';
+const SUPERVISOR_TASK_DEFINITION = 'fleetfill-supervisor';
 const DEFAULT_CONTROL_TABLE = 'fleetfill-control';
 /** Below the database directory: each engine holds a directory of its own. */
 const CONTROL_DIRECTORY = 'control';
@@ -174,7 +175,13 @@ async function startParts(
   const logDirectory = resolve(options.logDirectory ?? join(tmpdir(), `fleetfill-logs-${randomUUID()}`));
   const ecs = await startEcs({
     place: { region: REGION, account: ACCOUNT },
-    image: { jobBundle: resolve(options.jobBundle), path: settings.path },
+    image: {
+      bundles: {
+        'job.mjs': resolve(options.jobBundle),
+        'orchestrate.mjs': resolve(dirname(options.jobBundle), 'orchestrate.mjs'),
+      },
+      path: settings.path,
+    },
     logDirectory,
     taskEnvironment: {
       ...base,
@@ -190,6 +197,15 @@ async function startParts(
   const toEcs = await routes.open('ecs', ecs.endpoint, ports?.ecs);
   ecs.createCluster(CLUSTER);
   ecs.registerTaskDefinition(jobDefinition());
+  // It calls as an orchestrator does, so it goes the same ways.
+  ecs.registerTaskDefinition(
+    supervisorDefinition({
+      AWS_ENDPOINT_URL_DYNAMODB: toDynamodb.orchestrator,
+      AWS_ENDPOINT_URL_CLOUDWATCH: toCloudWatch.orchestrator,
+      AWS_ENDPOINT_URL_ECS: toEcs.orchestrator,
+      AWS_ENDPOINT_URL: toEcs.orchestrator,
+    }),
+  );
   return {
     environment: {
       ...base,
@@ -198,6 +214,7 @@ async function startParts(
       AWS_ENDPOINT_URL: toEcs.orchestrator,
       FLEETFILL_CLUSTER: CLUSTER,
       FLEETFILL_TASK_DEFINITION: TASK_DEFINITION,
+      FLEETFILL_SUPERVISOR_TASK_DEFINITION: SUPERVISOR_TASK_DEFINITION,
       FLEETFILL_SUBNETS: 'subnet-local',
       FLEETFILL_SECURITY_GROUPS: 'sg-local',
       FLEETFILL_CONTROL_TABLE: controlTable,
@@ -233,6 +250,27 @@ function jobDefinition() {
         name: 'job',
         image: 'fleetfill-job:local',
         command: ['node', 'job.mjs'],
+        essential: true,
+        stopTimeout: 120,
+      },
+    ],
+  };
+}
+
+/** Likewise. */
+function supervisorDefinition(environment: Readonly<Record<string, string>>) {
+  return {
+    family: SUPERVISOR_TASK_DEFINITION,
+    networkMode: 'awsvpc',
+    requiresCompatibilities: ['FARGATE'],
+    cpu: '512',
+    memory: '1024',
+    containerDefinitions: [
+      {
+        name: 'supervisor',
+        image: 'fleetfill-job:local',
+        command: ['node', 'orchestrate.mjs', '--help'],
+        environment: Object.entries(environment).map(([name, value]) => ({ name, value })),
         essential: true,
         stopTimeout: 120,
       },

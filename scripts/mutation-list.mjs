@@ -148,6 +148,55 @@ export const MUTATIONS = [
     test: MODEL,
   },
   {
+    name: 'hand-over that asks for no epoch',
+    edits: [{ file: 'core/run-store.ts', from: 'if (record.epoch !== expectedEpoch) {', to: 'if (false) {' }],
+    test: { vitest: 'test/core/run-store.test.ts' },
+  },
+  {
+    name: 'hand-over that undoes a pause',
+    edits: [
+      {
+        file: 'core/run-store.ts',
+        from: '        epoch: expectedEpoch + 1,',
+        to: "        desired: 'run',\n        epoch: expectedEpoch + 1,",
+      },
+    ],
+    test: { vitest: 'test/core/run-store.test.ts' },
+  },
+  {
+    name: "somebody's resume taken for the task's",
+    edits: [
+      {
+        file: 'orchestrator/supervise/hand-over.ts',
+        from: 'now.epoch - run.epoch > resumesSince(run.changes, now.changes)',
+        to: 'now.epoch > run.epoch',
+      },
+    ],
+    test: { vitest: 'test/orchestrator/supervise/hand-over.test.ts' },
+  },
+  {
+    name: 'record of a later version read as if it were known',
+    edits: [
+      {
+        file: 'core/run-store.ts',
+        from: "Number(item['format'] ?? 0) > RUN_FORMAT",
+        to: "Number(item['format'] ?? 0) < 0",
+      },
+    ],
+    test: { vitest: 'test/core/run-store.test.ts' },
+  },
+  {
+    name: 'wait that takes an unreadable table for an unsupervised run',
+    edits: [
+      {
+        file: 'orchestrator/dashboard/await-end.ts',
+        from: 'if (snapshot.unreadable) return;',
+        to: '',
+      },
+    ],
+    test: { vitest: 'test/orchestrator/dashboard/await-end.test.ts' },
+  },
+  {
     name: 'run record without its version',
     edits: [
       {

@@ -5,8 +5,8 @@ import { type GuardedProcess, type ProcessEnd, startGuarded } from '../guarded-p
 
 /** What stands for the container image on this machine. */
 export interface Image {
-  /** Absolute path of the file that the image holds as `job.mjs`. */
-  readonly jobBundle: string;
+  /** Absolute paths of the files that the image holds, by their names there: `job.mjs`, `orchestrate.mjs`. */
+  readonly bundles: Readonly<Record<string, string>>;
   /** PATH of the process. */
   readonly path: string;
 }
@@ -29,23 +29,23 @@ export interface Container {
 /** A container could not be started. `message` begins with the error name that ECS gives in stoppedReason. */
 export class ContainerStartError extends Error {}
 
-/** The name under which the command finds the bundle, in the image and here. */
-const BUNDLE_NAME = 'job.mjs';
-
 /**
- * Starts the container's command as a process of this machine: this Node for `node`, the bundle for `job.mjs`,
+ * Starts the container's command as a process of this machine: this Node for `node`, the bundle for its name,
  * an empty directory for the image's working directory. The process ends with ours.
  *
- * @throws ContainerStartError when the bundle is not there, or the command is not one that the image has
+ * @throws ContainerStartError when a bundle that it names is not there, or the command is not one that the image has
  */
 export async function startContainer(start: ContainerStart): Promise<Container> {
-  const { jobBundle, path } = start.image;
-  await access(jobBundle).catch(cause => {
-    throw new ContainerStartError(`CannotPullContainerError: there is no ${jobBundle} on this machine`, {
-      cause,
+  const { bundles, path } = start.image;
+  const [program, ...words] = start.command;
+  const args = words.map(word => bundles[word] ?? word);
+  for (const bundle of words.flatMap(word => bundles[word] ?? [])) {
+    await access(bundle).catch(cause => {
+      throw new ContainerStartError(`CannotPullContainerError: there is no ${bundle} on this machine`, {
+        cause,
+      });
     });
-  });
-  const [program, ...args] = start.command;
+  }
   if (program !== 'node') {
     throw new ContainerStartError(
       `CannotStartContainerError: exec: "${program ?? ''}": executable file not found in $PATH`,
@@ -57,7 +57,7 @@ export async function startContainer(start: ContainerStart): Promise<Container> 
   try {
     const process_ = await startGuarded({
       command: process.execPath,
-      args: args.map(argument => (argument === BUNDLE_NAME ? jobBundle : argument)),
+      args,
       // As in a container, home is a place that holds nobody's settings.
       environment: { ...start.environment, PATH: path, HOME: directory },
       directory,

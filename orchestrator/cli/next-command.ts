@@ -1,24 +1,15 @@
 import { writtenOptions } from '../../core/recipe/recipe.ts';
 import type { RunRecord } from '../../core/records.ts';
-import { DEFAULT_VALUE, FLEET_OPTIONS, RUN_OPTIONS } from './options.ts';
+import { DEFAULT_VALUE, DETACH_OPTION, FLEET_OPTIONS, RUN_OPTIONS } from './options.ts';
 
 /** Options that say where the fleet runs: without them a command would look elsewhere. */
 const PLACE = Object.keys(FLEET_OPTIONS).filter(name => name !== 'json' && name !== 'debug');
 
 /** What an operator said once of this table and need not find out again; the run's record does not hold it. */
-const SAID = [
-  'allow-expiry',
-  'account',
-  'unattended-rate',
-  'write-api',
-  'prices',
-  'allow-no-pitr',
-  'allow-expiry',
-  'accept',
-];
+const SAID = ['account', 'unattended-rate', 'write-api', 'prices', 'allow-no-pitr', 'allow-expiry', 'accept'];
 
 const FLAGS = new Set(
-  Object.entries({ ...FLEET_OPTIONS, ...RUN_OPTIONS }).flatMap(([name, { type }]) =>
+  Object.entries({ ...FLEET_OPTIONS, ...RUN_OPTIONS, ...DETACH_OPTION }).flatMap(([name, { type }]) =>
     type === 'boolean' ? [name] : [],
   ),
 );

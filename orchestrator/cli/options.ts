@@ -50,6 +50,15 @@ export const FLEET_OPTIONS = {
   namespace: value(`CloudWatch namespace of the metrics (default ${DEFAULT_NAMESPACE})`, where, () =>
     nonEmpty().max(255).optional(),
   ),
+  'supervisor-task-definition': value('Task definition of the supervisor of --detach', where, () =>
+    nonEmpty().optional(),
+  ),
+  'supervisor-container': value(
+    'Container of that task definition',
+    where,
+    () => nonEmpty().default('supervisor'),
+    { default: 'supervisor' },
+  ),
   local: value(
     'Run on this machine instead of AWS; with a folder, the database is kept there',
     where,
@@ -178,6 +187,19 @@ export const RUN_OPTIONS = {
   ),
   yes: flag('Do not ask for confirmation', how),
 };
+
+/** `run` and `resume` take it. */
+export const DETACH_OPTION = {
+  detach: flag('Leave the supervision to a task of its own, and return when it has taken over', how),
+};
+
+/** @throws ConfigurationError where nothing would be left of the supervisor when the command returns. */
+export function checkDetach({ detach }: { readonly detach: boolean }, given: ReadonlySet<string>): void {
+  if (!detach || !given.has('local')) return;
+  throw new ConfigurationError(
+    '--local ends with this command, and the supervisor of --detach with it. Keep the stack up with orchestrate local in another terminal.',
+  );
+}
 
 export type FleetSettings = ValuesOf<typeof FLEET_OPTIONS>;
 export type RunSettings = ValuesOf<typeof RUN_OPTIONS>;

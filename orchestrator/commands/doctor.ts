@@ -1,3 +1,4 @@
+import type { TaskDefinition } from '@aws-sdk/client-ecs';
 import { createControlTableClient, createDataPlaneClient } from '../../core/aws-clients.ts';
 import { systemClock } from '../../core/clock.ts';
 import { ControlTable } from '../../core/control-table.ts';
@@ -12,6 +13,7 @@ import { checkImage } from '../checks/image.ts';
 import { checkNetwork } from '../checks/network.ts';
 import { checkOperatorPlace } from '../checks/operator-place.ts';
 import { checkQuota } from '../checks/quota.ts';
+import { judgeSupervisor, withoutSupervisor } from '../checks/supervisor.ts';
 import type { TableFacts } from '../checks/table.ts';
 import { checkControlTable, checkTable, checkTableKey } from '../checks/table-access.ts';
 import { probeTask } from '../checks/task-probe.ts';
@@ -149,6 +151,7 @@ async function examine(
     tell(judgeTaskDefinition(definition, surroundings));
     tell(await checkImage(clients.ecr, definition, surroundings.container));
   }
+  tell(await examineSupervisor(clients, surroundings, definition));
   tell(await checkNetwork(clients.ec2, surroundings, tasks, await dynamodb.config.region()));
   const cpuUnits = Number(definition?.cpu);
   tell(await checkQuota(clients.quotas, { tasks, cpuUnits: cpuUnits > 0 ? cpuUnits : undefined, spot }));
@@ -157,6 +160,32 @@ async function examine(
   tell(await checkControlTable(dynamodb, surroundings.controlTable));
   if (table.facts) tell(await checkTableKey(clients.kms, table.facts, surroundings));
   return table.facts;
+}
+
+/** The task of `--detach`: its definition, its role and, where it is not the workers', its image. */
+async function examineSupervisor(
+  { ecs, ecr }: Pick<ReturnType<typeof createDoctorClients>, 'ecs' | 'ecr'>,
+  { supervisor, container }: Surroundings,
+  worker: TaskDefinition | undefined,
+): Promise<readonly Finding[]> {
+  if (!supervisor) return [withoutSupervisor()];
+  const { definition, findings } = await readTaskDefinition(ecs, supervisor.taskDefinition);
+  const named = findings.map(finding => ({
+    ...finding,
+    check: 'supervisor',
+    ...(finding.level === 'failure' && {
+      advice: 'Name the right one with --supervisor-task-definition or --stack.',
+    }),
+  }));
+  if (!definition) return named;
+  const imageOf = (one: TaskDefinition | undefined, name: string) =>
+    one?.containerDefinitions?.find(each => each.name === name)?.image;
+  const sameImage = imageOf(definition, supervisor.container) === imageOf(worker, container);
+  return [
+    ...named,
+    ...judgeSupervisor(definition, supervisor.container, worker, container),
+    ...(sameImage ? [] : await checkImage(ecr, definition, supervisor.container)),
+  ];
 }
 
 async function tryTask(

@@ -17,3 +17,4 @@ export { status } from './status.ts';
 export { templates } from './templates.ts';
 export { undo } from './undo.ts';
 export { verify } from './verify.ts';
+export { wait } from './wait.ts';

@@ -3,12 +3,21 @@ import { ConfigurationError } from '../../core/errors.ts';
 import { sameRecipe, writtenText } from '../../core/recipe/recipe.ts';
 import { isFinished, type RunRecord } from '../../core/records.ts';
 import { defineCommand, type Handler, RUN_POSITIONAL, type SettingsOf } from '../cli/command.ts';
+import type { ExitCode } from '../cli/exit-codes.ts';
 import { nextCommand } from '../cli/next-command.ts';
-import { type Option, optionName } from '../cli/option.ts';
-import { checkRunSettings, RATE_OPTIONS, RUN_OPTIONS, type RunSettings } from '../cli/options.ts';
+import { GROUP, type Option, optionName, value, wholeNumber } from '../cli/option.ts';
+import {
+  checkDetach,
+  checkRunSettings,
+  DETACH_OPTION,
+  RATE_OPTIONS,
+  RUN_OPTIONS,
+  type RunSettings,
+} from '../cli/options.ts';
 import { operatorName } from '../operator-name.ts';
 import { totals } from '../run-summary.ts';
-import { openSession, readRun } from '../session.ts';
+import { openSession, readRun, type Session } from '../session.ts';
+import { requireSupervisor } from '../supervise/hand-over.ts';
 import { finish, superviseRun } from '../supervise/supervise-run.ts';
 import { writtenOf } from '../written-settings.ts';
 import { describeRun } from './run.ts';
@@ -68,25 +77,42 @@ export const resume = defineCommand({
   usage: 'resume <run>',
   describe: 'Take the supervision of a run over and go on',
   positionals: RUN_POSITIONAL,
-  options: RESUME_OPTIONS,
+  options: {
+    ...RESUME_OPTIONS,
+    ...DETACH_OPTION,
+    'expect-epoch': value(
+      'Take over only if the run is still at this epoch, and change nothing else; the task of --detach is started so',
+      GROUP.how,
+      () => wholeNumber(1, Number.MAX_SAFE_INTEGER).optional(),
+    ),
+  },
   examples: [
     ['$0 resume 20261124071218-1a2b3c', 'after Ctrl-C, a pause, a stop or a crash'],
+    ['$0 resume 20261124071218-1a2b3c --detach', 'supervised by a task of its own'],
     ['$0 resume 20261124071218-1a2b3c --max-cost 40', 'and let it cost more'],
   ],
   // `orchestrate rate` may have changed the rates: a variable set before the start must not keep the run from going on.
-  notFromEnvironment: Object.keys(RATE_OPTIONS) as (keyof typeof RATE_OPTIONS)[],
-  check: checkRunSettings,
+  notFromEnvironment: [...Object.keys(RATE_OPTIONS), 'expect-epoch'],
+  check: (settings, given) => {
+    checkRunSettings(settings, given);
+    checkDetach(settings, given);
+    if (settings.detach && settings.expectEpoch !== undefined) {
+      throw new ConfigurationError('--expect-epoch is for the task that --detach starts: give one of them.');
+    }
+  },
 });
 
 /** `orchestrate resume RUN`: takes the supervision over and goes on; of a finished run it prints the end. */
 export const handler: Handler<typeof resume> = async context => {
   const { settings, output } = context;
   const session = await openSession(context, 'of a run');
+  if (settings.detach) requireSupervisor(session.surroundings);
   const { stores, clock } = session;
   const before = await readRun(stores, settings.run ?? '');
   output.setRun(before.runId);
   refuseChangedOptions(settings, before);
   if (isFinished(before.status)) return finish(session, before);
+  if (settings.expectEpoch !== undefined) return goOn(session, before.runId, settings.expectEpoch);
   if (before.stopReason?.kind === 'cancelled') {
     throw new ConfigurationError(`Run ${before.runId} is being cancelled and cannot be resumed.`);
   }
@@ -107,5 +133,15 @@ export const handler: Handler<typeof resume> = async context => {
   if (isFinished(run.status)) return finish(session, run);
   output.say(`Run ${run.runId} goes on.`);
   output.event('run.started', { resumed: true, ...describeRun(run) });
-  return superviseRun(session, run);
+  return superviseRun(session, run, { detach: settings.detach });
 };
+
+/** Takes the place of the process that supervises the run at this epoch. */
+async function goOn(session: Session, runId: string, expectedEpoch: number): Promise<ExitCode> {
+  const run = await session.stores.runs.takeOverAt(runId, expectedEpoch);
+  if (!run) throw new ConfigurationError(`There is no run ${runId}.`);
+  if (isFinished(run.status)) return finish(session, run);
+  session.output.say(`Run ${runId} goes on, supervised from here.`);
+  session.output.event('run.started', { resumed: true, ...describeRun(run) });
+  return superviseRun(session, run, { continues: true });
+}

@@ -7,33 +7,39 @@ import { linesOf } from '../checks/finding.ts';
 import { defineCommand, type Handler } from '../cli/command.ts';
 import { confirm } from '../cli/confirm.ts';
 import { nextCommand, sameOptions } from '../cli/next-command.ts';
-import { checkRunSettings, RUN_OPTIONS } from '../cli/options.ts';
+import { checkDetach, checkRunSettings, DETACH_OPTION, RUN_OPTIONS } from '../cli/options.ts';
 import { newRun } from '../plan/new-run.ts';
 import { planText } from '../plan/plan-text.ts';
 import { type Prepared, prepare } from '../plan/prepare.ts';
 import { chooseWriteApi } from '../plan/write-api-choice.ts';
 import { look, openSession, type PlanningSession } from '../session.ts';
+import { requireSupervisor } from '../supervise/hand-over.ts';
 import { superviseRun } from '../supervise/supervise-run.ts';
 import { chooseCanary } from '../verify/canary.ts';
 
 export const run = defineCommand({
   usage: 'run',
   describe: 'Add the attribute to every item that lacks it, and verify that none does',
-  options: RUN_OPTIONS,
+  options: { ...RUN_OPTIONS, ...DETACH_OPTION },
   examples: [
     ['$0 --segments 32', 'the table stuff, attribute test, value 1, by the stack fleetfill'],
     ['$0 --table orders --attribute version --value 2 --max-write-rate 500', 'with a budget'],
     ['$0 --table orders --attribute version --dry-run', 'everything but the writes'],
     ['$0 --table orders --attribute version --limit 100', 'a canary: 100 items, verified'],
+    ['$0 --table orders --attribute version --detach', 'supervised by a task of its own from then on'],
     ['$0 --table orders --attribute version --max-cost 20', 'stops before it has cost more'],
   ],
-  check: checkRunSettings,
+  check: (settings, given) => {
+    checkRunSettings(settings, given);
+    checkDetach(settings, given);
+  },
 });
 
 /** `orchestrate run`: from the preflight to the verified end. */
 export const handler: Handler<typeof run> = async context => {
   const { settings, output } = context;
   const session = await openSession(context);
+  if (settings.detach) requireSupervisor(session.surroundings);
   const prepared = await prepare(session);
   await requireReady(session, prepared);
   output.say(planText(prepared.plan));
@@ -50,7 +56,7 @@ export const handler: Handler<typeof run> = async context => {
   const dashboard = session.surroundings.stack?.outputs['DashboardUrl'];
   if (dashboard) output.say(`Dashboard: ${dashboard}`);
   output.event('run.started', { resumed: false, ...describeRun(record, prepared.chosen.reason) });
-  return superviseRun(session, record);
+  return superviseRun(session, record, { detach: settings.detach });
 };
 
 /** The run, and before it, of a canary, the items that it may write. */
@@ -94,7 +100,7 @@ async function requireReady(
     for (const line of linesOf(plan.findings, 'warning')) output.say(`Warning: ${line}`);
     throw new PreflightError(
       `The run is refused, and nothing was written:\n${refusals.map(line => `- ${line}`).join('\n')}\n` +
-        `When mended, look again: ${sameOptions('plan', ['yes'])}`,
+        `When mended, look again: ${sameOptions('plan', ['yes', 'detach'])}`,
     );
   }
   if (settings.dryRun) return;

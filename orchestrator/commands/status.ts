@@ -27,10 +27,8 @@ export const status = defineCommand({
 export const handler: Handler<typeof status> = async context => {
   const { settings, output, detach } = context;
   const stores = await openStores(context);
-  const run =
-    settings.run === undefined
-      ? (await look(() => stores.runs.list()))[0]
-      : await readRun(stores, settings.run);
+  const named = settings.run ?? (await look(() => stores.runs.list()))[0]?.runId;
+  const run = named === undefined ? undefined : await readRun(stores, named);
   if (!run) throw new ConfigurationError(`There is no run yet. Begin with: ${nextCommand('plan')}`);
   output.setRun(run.runId);
   await show(context, stores, run);

@@ -26,6 +26,8 @@ export interface WatchOptions {
   readonly clock: Clock;
   readonly runId: string;
   readonly onSnapshot: (snapshot: Snapshot) => void;
+  /** Hears each look that failed. */
+  readonly onUnreadable?: (error: unknown) => void;
 }
 
 /**
@@ -61,6 +63,7 @@ export class Watch {
         this.#last = await this.look();
       } catch (error) {
         if (signal.aborted) return;
+        this.#options.onUnreadable?.(error);
         this.#last = this.#last && { ...this.#last, unreadable: this.#unreadable(this.#last, error) };
       }
       if (this.#last) onSnapshot(this.#last);

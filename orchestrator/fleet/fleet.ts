@@ -5,6 +5,7 @@ import {
   ECSClient,
   RunTaskCommand,
   StopTaskCommand,
+  type TaskOverride,
 } from '@aws-sdk/client-ecs';
 import pMap from 'p-map';
 import pRetry from 'p-retry';
@@ -150,7 +151,44 @@ export class Fleet {
     this.#taskDefinition = current;
   }
 
-  async #start(taskDefinition: string, environment: TaskEnvironment, spot: boolean): Promise<string> {
+  /**
+   * Starts a task with a command of its own, on demand: it shall not be taken away.
+   * @param clientToken repeating the call with it returns the task that is there
+   * @returns the task's ARN
+   * @throws LaunchRefusedError when ECS answers that it did not start it.
+   */
+  async startCommand(command: readonly string[], clientToken: string, startedBy: string): Promise<string> {
+    const { container } = this.#location;
+    const overrides = { containerOverrides: [{ name: container, command: [...command] }] };
+    const taskDefinition = this.#taskDefinition;
+    try {
+      return await this.#runTask({ taskDefinition, overrides, spot: false, clientToken, startedBy });
+    } catch (error) {
+      const known = taskOfToken(error);
+      if (known) return known;
+      throw error;
+    }
+  }
+
+  #start(taskDefinition: string, environment: TaskEnvironment, spot: boolean): Promise<string> {
+    const { launchId, runId } = environment;
+    const overrides = containerOverrides(this.#location.container, environment);
+    return this.#runTask({ taskDefinition, overrides, spot, clientToken: launchId, startedBy: runId });
+  }
+
+  async #runTask({
+    taskDefinition,
+    overrides,
+    spot,
+    clientToken,
+    startedBy,
+  }: {
+    readonly taskDefinition: string;
+    readonly overrides: TaskOverride;
+    readonly spot: boolean;
+    readonly clientToken: string;
+    readonly startedBy: string;
+  }): Promise<string> {
     const location = this.#location;
     const reply = await retrying(() =>
       this.#ecs.send(
@@ -161,8 +199,8 @@ export class Fleet {
             ? { capacityProviderStrategy: [{ capacityProvider: 'FARGATE_SPOT', weight: 1 }] }
             : { launchType: 'FARGATE' as const }),
           count: 1,
-          clientToken: environment.launchId,
-          startedBy: environment.runId,
+          clientToken,
+          startedBy,
           // So that the tasks stand in the bill with the tags of their stack.
           propagateTags: 'TASK_DEFINITION',
           enableECSManagedTags: true,
@@ -173,7 +211,7 @@ export class Fleet {
               assignPublicIp: location.assignPublicIp ? 'ENABLED' : 'DISABLED',
             },
           },
-          overrides: containerOverrides(location.container, environment),
+          overrides,
         }),
       ),
     ).catch((error: unknown) => {

@@ -8,6 +8,8 @@ import type { FleetLocation } from './fleet.ts';
 export interface Surroundings extends FleetLocation {
   readonly controlTable: string;
   readonly namespace: string;
+  /** Of `--detach`; absent where neither an option nor the stack names one. */
+  readonly supervisor?: { readonly taskDefinition: string; readonly container: string };
   /** The stack that was read; absent where options named all that matters. */
   readonly stack?: StackFacts;
 }
@@ -67,6 +69,8 @@ export interface FleetChoice {
   readonly assignPublicIp?: boolean | undefined;
   readonly controlTable?: string | undefined;
   readonly namespace?: string | undefined;
+  readonly supervisorTaskDefinition?: string | undefined;
+  readonly supervisorContainer?: string;
   readonly table?: string;
   readonly attribute?: string;
   /** Of a recipe, `NAME=EXPRESSION` for each target. */
@@ -131,7 +135,11 @@ export async function locateControlTable(settings: FleetChoice): Promise<string>
 }
 
 function defaults(settings: FleetChoice, outputs: Readonly<Record<string, string>>) {
+  const supervisor = settings.supervisorTaskDefinition ?? outputs['SupervisorTaskDefinition'];
   return {
+    ...(supervisor && {
+      supervisor: { taskDefinition: supervisor, container: settings.supervisorContainer ?? 'supervisor' },
+    }),
     container: settings.container ?? outputs['Container'] ?? 'job',
     assignPublicIp: settings.assignPublicIp ?? outputs['AssignPublicIp'] === 'ENABLED',
     namespace: settings.namespace ?? outputs['Namespace'] ?? DEFAULT_NAMESPACE,

@@ -4,10 +4,12 @@ import { describeError, SupersededError } from '../../core/errors.ts';
 import { LONGEST_PATIENCE_MS } from '../../core/rate/patience.ts';
 import { targetsOf, targetsText, writtenOptions } from '../../core/recipe/recipe.ts';
 import type { RunRecord } from '../../core/records.ts';
-import { type ExitCode, exitCodeOfStatus } from '../cli/exit-codes.ts';
+import { EXIT, type ExitCode, exitCodeOfStatus } from '../cli/exit-codes.ts';
 import { CredentialsExpiredError, isExpiredCredentials } from '../cli/expired-credentials.ts';
 import { nextCommand, nextRun } from '../cli/next-command.ts';
+import type { Output } from '../cli/output.ts';
 import { SupervisionLostError } from '../cli/supervision-lost.ts';
+import { Fleet } from '../fleet/fleet.ts';
 import { mostSegmentsInOverrides } from '../fleet/overrides.ts';
 import { operatorName } from '../operator-name.ts';
 import { observers } from '../run-observer.ts';
@@ -15,6 +17,7 @@ import { runFinished } from '../run-summary.ts';
 import { createMetrics, type Session } from '../session.ts';
 import { openView } from '../terminal/open-view.ts';
 import { describeUndoEnd } from '../undo/undo-end.ts';
+import { HandOver, requireSupervisor, supervisorCommand } from './hand-over.ts';
 import { RunOpenMetric } from './run-open-metric.ts';
 import { SampleRecorder } from './sample-recorder.ts';
 import { Supervisor } from './supervisor.ts';
@@ -23,8 +26,22 @@ import { TrafficGuard } from './traffic-guard.ts';
 /** The record of a run whose supervisor leaves is written within this time, or not. */
 const LAST_WORD_MS = 3_000;
 
-/** Supervises a run of this session's epoch to its end, and says how it ended. */
-export async function superviseRun(session: Session, run: RunRecord): Promise<ExitCode> {
+export interface SupervisionChoice {
+  /** Hand the supervision to a task of its own, and return when that has taken over. */
+  readonly detach?: boolean;
+  /** This process goes on in place of another one, which had a session of its own: nothing gets another chance by it. */
+  readonly continues?: boolean;
+}
+
+/**
+ * Supervises a run of this session's epoch to its end, and says how it ended; with `detach`, until a task has taken it
+ * over.
+ */
+export async function superviseRun(
+  session: Session,
+  run: RunRecord,
+  { detach: handsOver = false, continues = false }: SupervisionChoice = {},
+): Promise<ExitCode> {
   const { stores, fleet, client, clock, detach, settings } = session;
   session.onSupervise();
   const view = await openView(
@@ -64,6 +81,7 @@ export async function superviseRun(session: Session, run: RunRecord): Promise<Ex
       detach,
       observer: observers(view, recorder),
       guard,
+      continues,
       mostSegmentsALaunch: Math.max(1, mostSegmentsInOverrides(run, session.surroundings.container)),
     },
     run,
@@ -73,6 +91,9 @@ export async function superviseRun(session: Session, run: RunRecord): Promise<Ex
   );
   const publishing = new AbortController();
   const published = metrics.run(publishing.signal);
+  const handOver = handsOver ? openHandOver(session, run, output) : undefined;
+  const leaving = new AbortController();
+  const handingOver = handOver?.attempt(AbortSignal.any([detach, leaving.signal]));
   try {
     // A dry run begins and ends nothing that an alarm should wait for.
     if (!run.dryRun) await runOpen.open();
@@ -84,6 +105,12 @@ export async function superviseRun(session: Session, run: RunRecord): Promise<Ex
     runOpen.leave();
     view.close();
     if (error instanceof SupersededError) {
+      const taskArn = await handOver?.takenOverBy();
+      if (taskArn !== undefined) {
+        output.say(describeHandedOver(run.runId, taskArn));
+        output.event('run.detached', { taskArn });
+        return EXIT.ok;
+      }
       throw new SupersededError(`${error.message}\nLook at it: ${nextCommand('status', run.runId)}`, {
         cause: error,
       });
@@ -104,16 +131,32 @@ export async function superviseRun(session: Session, run: RunRecord): Promise<Ex
     if (isExpiredCredentials(error)) throw new CredentialsExpiredError(run.runId, { cause: error });
     throw new SupervisionLostError(run.runId, error);
   } finally {
+    leaving.abort();
     publishing.abort();
+    await handingOver;
     await recorder.close();
     await published;
     await metrics.close();
   }
 }
 
-/** Prints the end of a run: the last line of `run` and `resume`. */
+function openHandOver(session: Session, run: RunRecord, output: Output): HandOver {
+  const { stores, clock, surroundings } = session;
+  const task = requireSupervisor(surroundings);
+  return new HandOver({
+    runs: stores.runs,
+    fleet: new Fleet({ ...surroundings, ...task }),
+    clock,
+    output,
+    run,
+    command: supervisorCommand(run, surroundings),
+    task,
+  });
+}
+
+/** Prints the end of a run: the last line of `run`, `resume` and `wait`. */
 export async function finish(
-  { stores, output }: Pick<Session, 'stores' | 'output'>,
+  { stores, output }: Pick<Session, 'stores'> & { readonly output: Output },
   run: RunRecord,
 ): Promise<ExitCode> {
   const launches = (await stores.tasks.list(run.runId)).length;
@@ -172,6 +215,13 @@ function describeEnd(
 function sinceOf({ verification }: RunRecord): string {
   if (verification === undefined) return '';
   return `\nIts first page was read at ${verification.startedAt}: whoever writes must have set it from then on.`;
+}
+
+function describeHandedOver(run: string, taskArn: string): string {
+  return (
+    `The task ${taskArn} supervises run ${run} from now on; nothing of it needs this machine any more.\n` +
+    `Wait for its end: ${nextCommand('wait', run)}\nSee where it is: ${nextCommand('status', run)}`
+  );
 }
 
 function describeDetached(run: string): string {

@@ -74,6 +74,8 @@ export interface SupervisorOptions {
   readonly mostSegmentsALaunch?: number;
   /** Watches live traffic; without it the whole budget is used. */
   readonly guard?: Pick<TrafficGuard, 'look' | 'blindBecause'> | undefined;
+  /** It goes on in place of another supervisor, for which nobody resumed the run: failed segments stay failed. */
+  readonly continues?: boolean;
 }
 
 /**
@@ -157,11 +159,11 @@ export class Supervisor {
     }
   }
 
-  /** Puts this epoch on every task in authority, and gives failed segments another chance. */
+  /** Puts this epoch on every task in authority, and gives failed segments another chance where somebody resumed. */
   async #adopt(): Promise<true> {
-    const { stores, supervision } = this.#options;
+    const { stores, supervision, continues } = this.#options;
     await this.#book.readAll();
-    const failed = this.#book.records.filter(({ status }) => status === 'failed');
+    const failed = continues ? [] : this.#book.records.filter(({ status }) => status === 'failed');
     const reopen = async (segment: SegmentRecord) => {
       const standing = await stores.segments.reopen(segment);
       if (standing) this.#book.put(standing);

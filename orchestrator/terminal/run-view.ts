@@ -7,6 +7,7 @@ import { totals } from '../run-summary.ts';
 import { compose, countersForRate, type Records } from '../snapshot/compose.ts';
 import { HeartbeatAges } from '../snapshot/heartbeat-ages.ts';
 import { RateTrail } from '../snapshot/rate-trail.ts';
+import type { Snapshot } from '../snapshot/snapshot.ts';
 import type { Display } from './display.ts';
 import { Notes } from './notes.ts';
 
@@ -61,6 +62,13 @@ export class RunView implements RunObserver {
     this.#show();
   }
 
+  /** A snapshot that somebody else composed, of a run that is supervised elsewhere. */
+  shows(snapshot: Snapshot): void {
+    this.#notes.snapshot(snapshot, this.#clock.monotonicMs());
+    for (const line of this.#notes.take()) this.#display.note(line);
+    this.#display.show(snapshot);
+  }
+
   /** The output of whoever supervises: its events become notes, and its words do not run into the view. */
   attached<T extends Output>(output: T): T {
     return {
@@ -97,8 +105,6 @@ export class RunView implements RunObserver {
       scannedBefore: this.#scannedBefore,
       orchestratorAgeMs: 0,
     });
-    this.#notes.snapshot(snapshot, now);
-    for (const line of this.#notes.take()) this.#display.note(line);
-    this.#display.show(snapshot);
+    this.shows(snapshot);
   }
 }

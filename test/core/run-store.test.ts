@@ -1,10 +1,13 @@
 import { beforeEach, describe, expect, test } from 'vitest';
 import type { ControlTable } from '../../core/control-table.ts';
-import { SupersededError, TableLockedError } from '../../core/errors.ts';
+import { SupersededError, TableLockedError, UnknownFormatError } from '../../core/errors.ts';
+import { toItem } from '../../core/record-item.ts';
 import {
   LOCK_ITEM,
   lockRun,
   type OperatorChange,
+  RUN_FORMAT,
+  RUN_ITEM,
   type RunRecord,
   type RunStatus,
 } from '../../core/records.ts';
@@ -313,6 +316,89 @@ describe('taking the supervision over', () => {
 
   test('of an unknown run is nothing', async () => {
     expect(await runs.takeOver('run-9', change('c1'), {})).toBeUndefined();
+  });
+});
+
+describe('going on at an epoch', () => {
+  const besidesEpoch = ({ version, epoch, supervisorWrite, ...rest }: RunRecord) => rest;
+
+  test('raises the epoch, changes nothing else, and the older supervisor is out', async () => {
+    const run = await runs.create(newRun());
+    const taken = await runs.takeOverAt('run-1', 1);
+    expect(taken).toMatchObject({ epoch: 2, version: 2 });
+    expect(besidesEpoch(taken as RunRecord)).toEqual(besidesEpoch(run));
+    expect(await runs.read('run-1')).toEqual(taken);
+    await expect(runs.readAsSupervisor(supervisionOf(run))).rejects.toThrow(SupersededError);
+  });
+
+  test.each<[what: string, edit: Partial<RunRecord>]>([
+    ['a pause', { desired: 'pause' }],
+    ['a cancel', { desired: 'stop', stopReason: { kind: 'cancelled', message: 'by someone' } }],
+    ["a guardrail's stop", { desired: 'stop', stopReason: { kind: 'failed', message: 'too dear' } }],
+  ])('leaves %s as it is, also one made between its reading and its writing', async (_, edit) => {
+    const { lossy, runs: own } = await disturbed();
+    const run = await own.create(newRun());
+    lossy.meanwhile = () => own.supervise(supervisionOf(run), () => edit);
+    const taken = await own.takeOverAt('run-1', 1);
+    expect(taken).toMatchObject({ epoch: 2, status: 'running', ...edit });
+  });
+
+  test.each<RunStatus>(['paused', 'failed', 'verifying'])(
+    'of a run that is %s leaves it so',
+    async status => {
+      await bring(await runs.create(newRun()), status);
+      expect(await runs.takeOverAt('run-1', 1)).toMatchObject({ epoch: 2, status });
+    },
+  );
+
+  test('is refused when somebody took over before, and writes nothing', async () => {
+    await runs.create(newRun());
+    const taken = await runs.takeOver('run-1', change('c1'), {});
+    await expect(runs.takeOverAt('run-1', 1)).rejects.toThrow(SupersededError);
+    expect(await runs.read('run-1')).toEqual(taken);
+  });
+
+  test('by two at once makes one of them the supervisor', async () => {
+    await runs.create(newRun());
+    const both = await Promise.allSettled([runs.takeOverAt('run-1', 1), runs.takeOverAt('run-1', 1)]);
+    expect(both.map(({ status }) => status).sort()).toEqual(['fulfilled', 'rejected']);
+    expect((await runs.read('run-1'))?.epoch).toBe(2);
+  });
+
+  test('whose reply was lost is one take-over', async () => {
+    const twice = new RunStore(await engine.createControlTable(sentTwice));
+    await twice.create(newRun());
+    expect(await twice.takeOverAt('run-1', 1)).toMatchObject({ epoch: 2 });
+  });
+
+  test('of a finished run writes nothing', async () => {
+    const ended = await bring(await runs.create(newRun()), 'verifying', 'verified');
+    expect(await runs.takeOverAt('run-1', 1)).toEqual(ended);
+    expect(await runs.read('run-1')).toEqual(ended);
+  });
+});
+
+describe('the format of a record', () => {
+  test('is written with it, and one without any can be read', async () => {
+    expect((await runs.create(newRun())).format).toBe(RUN_FORMAT);
+    const { format: _, ...old } = { ...(await runs.read('run-1')) } as RunRecord;
+    await table.put(toItem(old, RUN_ITEM), []);
+    expect(await runs.read('run-1')).toEqual(old);
+  });
+
+  test('of a later version is refused by whoever reads it, supervises it or would release its lock', async () => {
+    const run = await runs.create(newRun());
+    const later: RunRecord = { ...run, format: RUN_FORMAT + 1 };
+    await table.put(toItem(later, RUN_ITEM), []);
+    const refusal = {
+      name: 'UnknownFormatError',
+      message: expect.stringContaining(`format ${RUN_FORMAT + 1}`),
+    };
+    await expect(runs.read('run-1')).rejects.toMatchObject(refusal);
+    await expect(runs.takeOverAt('run-1', 1)).rejects.toThrow(UnknownFormatError);
+    await expect(runs.takeOver('run-1', change('c1'), {})).rejects.toThrow(UnknownFormatError);
+    await expect(runs.supervise(supervisionOf(run), () => ({}))).rejects.toThrow(UnknownFormatError);
+    await expect(runs.create(newRun({ runId: 'run-2' }))).rejects.toThrow(UnknownFormatError);
   });
 });
 

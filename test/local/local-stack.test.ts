@@ -109,6 +109,7 @@ describe('the local stack', () => {
       AWS_ENDPOINT_URL: endpoints.ecs,
       FLEETFILL_CLUSTER: 'fleetfill',
       FLEETFILL_TASK_DEFINITION: 'fleetfill-job',
+      FLEETFILL_SUPERVISOR_TASK_DEFINITION: 'fleetfill-supervisor',
       FLEETFILL_SUBNETS: 'subnet-local',
       FLEETFILL_SECURITY_GROUPS: 'sg-local',
       FLEETFILL_CONTROL_TABLE: 'fleetfill-control',

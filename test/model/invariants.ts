@@ -28,6 +28,7 @@ export class Invariants {
   #finishedAs: string | undefined;
   #cancelled = false;
   #quietEpoch: number | undefined;
+  #lastRun: RunRecord | undefined;
   completions = 0;
   checks = 0;
 
@@ -83,6 +84,17 @@ export class Invariants {
     this.#checkRun(run, segments, tasks);
   }
 
+  /** An epoch that nobody resumed for is a hand-over: it changes nothing that anybody decided. */
+  #checkHandOver(run: RunRecord): void {
+    const before = this.#lastRun;
+    this.#lastRun = run;
+    if (!before || run.epoch === before.epoch) return;
+    if (run.epoch !== before.epoch + 1) throw new Error('an epoch was left out');
+    if (run.changes.length !== before.changes.length) return;
+    const decided = ({ version, epoch, supervisorWrite, ...rest }: RunRecord) => JSON.stringify(rest);
+    if (decided(run) !== decided(before)) throw new Error('a hand-over changed more than the epoch');
+  }
+
   /** The tables of core/records.ts name every transition that there is. */
   #checkTransition<S extends string>(
     what: string,
@@ -121,6 +133,7 @@ export class Invariants {
   }
 
   #checkRun(run: RunRecord, segments: readonly SegmentRecord[], tasks: readonly TaskRecord[]): void {
+    this.#checkHandOver(run);
     for (const id of this.#acknowledged) {
       if (!run.changes.some(change => change.id === id))
         throw new Error(`the operator's change ${id} is lost`);

@@ -51,6 +51,7 @@ export interface ModelCounts {
   kills: number;
   orchestratorKills: number;
   takeOvers: number;
+  handOvers: number;
   pauses: number;
   cancels: number;
   /** Verifications that a later supervisor went on with. */
@@ -81,7 +82,7 @@ function defaults(): ScenarioOptions {
 /**
  * One run from its creation to its end, with the real worker, supervisor and stores, in a world where requests get
  * lost, delayed and repeated, processes die and freeze, clocks differ, operators pause and resume, and a second
- * orchestrator takes over from a living one.
+ * orchestrator takes over from a living one, or goes on in its place at the epoch that it was started for.
  */
 export class Scenario {
   readonly #choose: Choose;
@@ -158,8 +159,9 @@ export class Scenario {
         return;
       case 2:
         if (this.run) {
-          tally.takeOvers += 1;
-          this.#startOrchestrator();
+          const handsOver = this.#choose(2) === 0;
+          tally[handsOver ? 'handOvers' : 'takeOvers'] += 1;
+          this.#startOrchestrator(handsOver ? this.run.epoch : undefined);
         }
         return;
       case 3:
@@ -244,14 +246,17 @@ export class Scenario {
     if (status !== 'running') throw new Error(`launch ${launch} sends to the user's table and is ${status}`);
   }
 
-  #startOrchestrator(): void {
+  /** `expectedEpoch`: it is started for a hand-over, and takes over at this epoch only. */
+  #startOrchestrator(expectedEpoch?: number): void {
     const first = this.run === undefined;
     const actor = this.#actor('orchestrator');
     this.#orchestrators.add(actor);
     const stores = createStores(this.#controlTable(actor));
     const clock = this.#world.clockOf(actor);
     const supervise = async () => {
-      const run = first ? await stores.runs.create(this.#newRun) : await this.#takeOver(stores.runs);
+      const run = first
+        ? await stores.runs.create(this.#newRun)
+        : await this.#takeOver(stores.runs, expectedEpoch);
       if (!run || isFinished(run.status)) return;
       const metrics = this.#metrics(actor);
       const event = (name: string, fields: Record<string, unknown> = {}) => {
@@ -269,6 +274,7 @@ export class Scenario {
           output,
           metrics,
           detach: new AbortController().signal,
+          continues: expectedEpoch !== undefined,
         },
         run,
       ).supervise();
@@ -294,7 +300,8 @@ export class Scenario {
     }
   }
 
-  async #takeOver(runs: RunStore): Promise<RunRecord | undefined> {
+  async #takeOver(runs: RunStore, expectedEpoch?: number): Promise<RunRecord | undefined> {
+    if (expectedEpoch !== undefined) return runs.takeOverAt(this.#newRun.runId, expectedEpoch);
     const id = `take-over ${this.#actors}`;
     return runs.takeOver(this.#newRun.runId, change(id, 'resume'), { desired: 'run' });
   }

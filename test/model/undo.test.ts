@@ -147,6 +147,7 @@ test('no crash between log, write, outcome and checkpoint lets an undo take what
     kills: 0,
     orchestratorKills: 0,
     takeOvers: 0,
+    handOvers: 0,
     pauses: 0,
     cancels: 0,
     continued: 0,

@@ -5,6 +5,7 @@ import { CONFORMANCE } from './cases/conformance.ts';
 import { CONTROL } from './cases/control.ts';
 import { DEATHS } from './cases/deaths.ts';
 import { DESCRIPTIONS } from './cases/descriptions.ts';
+import { DETACHED } from './cases/detached.ts';
 import { DOUBTED_REPLIES } from './cases/doubted-replies.ts';
 import { END_OF_RUN } from './cases/end-of-run.ts';
 import { FROZEN } from './cases/frozen.ts';
@@ -23,6 +24,7 @@ export const CASES: readonly ReliabilityCase[] = [
   ...LIVE_APPLICATION,
   ...DEATHS,
   ...FROZEN,
+  ...DETACHED,
   ...NETWORK,
   ...CERTAINTY,
   ...TWO_AT_ONCE,

@@ -58,7 +58,7 @@ export async function startTestControlPlane(options: Partial<EcsOptions> = {}): 
   await writeFile(jobBundle, FAKE_JOB);
   const ecs = await startEcs({
     place: { region: 'us-east-1', account: '000000000000' },
-    image: { jobBundle, path: '/usr/bin:/bin' },
+    image: { bundles: { 'job.mjs': jobBundle }, path: '/usr/bin:/bin' },
     logDirectory: join(directory, 'logs'),
     taskEnvironment: { AWS_REGION: 'us-east-1' },
     delays: { provisioningMs: 5, pendingMs: 5, deprovisioningMs: 5 },

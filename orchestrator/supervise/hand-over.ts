@@ -1,0 +1,143 @@
+import type { Clock } from '../../core/clock.ts';
+import { ConfigurationError, PreflightError } from '../../core/errors.ts';
+import type { OperatorChange, RunRecord } from '../../core/records.ts';
+import type { RunStore } from '../../core/run-store.ts';
+import { nextCommand } from '../cli/next-command.ts';
+import type { Output } from '../cli/output.ts';
+import type { Fleet, TaskObservation } from '../fleet/fleet.ts';
+import type { Surroundings } from '../fleet/location.ts';
+import { adviceOnEnd, adviceOnRefusal, adviceOnSilence, type SupervisorTask } from './hand-over-advice.ts';
+
+const LOOK_INTERVAL_MS = 1_000;
+
+/** A task that has not taken over by then is stopped: Fargate itself gives an image up after some minutes. */
+const PATIENCE_MS = 10 * 60_000;
+
+export interface HandOverOptions {
+  readonly runs: Pick<RunStore, 'read'>;
+  /** Of the supervisor's task definition and container. */
+  readonly fleet: Pick<Fleet, 'startCommand' | 'describe' | 'stop'>;
+  readonly clock: Clock;
+  readonly output: Output;
+  /** As this process supervises it. */
+  readonly run: Pick<RunRecord, 'runId' | 'epoch' | 'changes'>;
+  readonly command: readonly string[];
+  /** Named in messages. */
+  readonly task: SupervisorTask;
+}
+
+/**
+ * Hands the supervision to a task. The process that starts it supervises until its epoch is taken, and goes on where
+ * that does not come about: a run is never left alone for want of an image or a role.
+ */
+export class HandOver {
+  readonly #options: HandOverOptions;
+  #started: Promise<string | undefined> = Promise.resolve(undefined);
+
+  constructor(options: HandOverOptions) {
+    this.#options = options;
+  }
+
+  /** Starts the task and watches it, until the signal aborts. Says why when it comes to nothing; never rejects. */
+  async attempt(signal: AbortSignal): Promise<void> {
+    const { fleet, run, command, output, task } = this.#options;
+    // Run and epoch: however often it is asked for, there is one such task.
+    this.#started = fleet
+      .startCommand(command, `${run.runId}-${run.epoch}`, run.runId)
+      .catch((error: unknown) => {
+        const { message, advice } = adviceOnRefusal(error, task);
+        this.#tellFailure(message, advice);
+        return undefined;
+      });
+    const taskArn = await this.#started;
+    if (taskArn === undefined || signal.aborted) return;
+    output.event('supervisor.launched', { taskArn });
+    output.say(
+      `The supervisor's task ${taskArn} is on its way; until it has taken over, this process supervises.`,
+    );
+    await this.#watch(taskArn, signal);
+  }
+
+  /** @returns the task's ARN when it is what took the epoch from this process, and nobody else. */
+  async takenOverBy(): Promise<string | undefined> {
+    const { runs, run } = this.#options;
+    const taskArn = await this.#started;
+    const now = taskArn === undefined ? undefined : await runs.read(run.runId);
+    if (!now) return undefined;
+    // Whoever resumes a run leaves a change for each epoch; the task, which changes nothing, leaves none.
+    return now.epoch - run.epoch > resumesSince(run.changes, now.changes) ? taskArn : undefined;
+  }
+
+  async #watch(taskArn: string, signal: AbortSignal): Promise<void> {
+    const { fleet, clock, task } = this.#options;
+    const startedAtMs = clock.monotonicMs();
+    let observation: TaskObservation | undefined;
+    while (!signal.aborted) {
+      observation = (await fleet.describe([taskArn])).get(taskArn) ?? observation;
+      // It may have taken over and ended already: the supervisor of this process sees that by the epoch.
+      if (observation?.state === 'stopped' && (await this.#hasNotTakenOver())) {
+        const { message, advice } = adviceOnEnd(observation, task);
+        return this.#tellFailure(message, advice, taskArn);
+      }
+      if (clock.monotonicMs() - startedAtMs > PATIENCE_MS) {
+        const { message, advice } = adviceOnSilence(observation, PATIENCE_MS, task);
+        this.#tellFailure(message, advice, taskArn);
+        // Should it take over after all, it is welcome.
+        return fleet.stop(taskArn, 'fleetfill: it did not take the run over in time').catch(() => {});
+      }
+      await clock.sleep(LOOK_INTERVAL_MS, signal);
+    }
+  }
+
+  /** False also while nobody can say. */
+  async #hasNotTakenOver(): Promise<boolean> {
+    try {
+      return (await this.takenOverBy()) === undefined;
+    } catch {
+      return false;
+    }
+  }
+
+  #tellFailure(message: string, advice: string, taskArn?: string): void {
+    const { output, run } = this.#options;
+    output.event('detach.failed', { message, advice, ...(taskArn && { taskArn }) });
+    output.say(
+      `The supervision was not handed over. ${message}\n${advice}\n` +
+        'This process goes on supervising the run; keep it running. When that is mended, in another terminal:\n' +
+        `  ${nextCommand('resume', run.runId, '--detach')}`,
+    );
+  }
+}
+
+/**
+ * The command of the supervisor's task. It names the run, the epoch and where the fleet runs, and nothing else: the
+ * rest is in the run's record.
+ */
+export function supervisorCommand(
+  { runId, epoch }: Pick<RunRecord, 'runId' | 'epoch'>,
+  { cluster, taskDefinition, container, subnets, securityGroups, ...at }: Surroundings,
+): string[] {
+  return [
+    ...['node', 'orchestrate.mjs', 'resume', runId, '--expect-epoch', String(epoch), '--json'],
+    ...['--cluster', cluster, '--task-definition', taskDefinition, '--container', container],
+    ...['--subnets', subnets.join(','), '--security-groups', securityGroups.join(',')],
+    ...(at.assignPublicIp ? ['--assign-public-ip'] : []),
+    ...['--control-table', at.controlTable, '--namespace', at.namespace],
+  ];
+}
+
+/** @throws ConfigurationError, or PreflightError of a stack, where nothing names the supervisor's task definition. */
+export function requireSupervisor({ supervisor, stack }: Surroundings): SupervisorTask {
+  if (supervisor) return { ...supervisor, logGroup: stack?.outputs['LogGroup'] };
+  if (!stack)
+    throw new ConfigurationError('--detach needs --supervisor-task-definition where no stack is read.');
+  throw new PreflightError(
+    `The stack ${stack.name} has no output SupervisorTaskDefinition: it is older than this version.\n` +
+      'Update it with infra/fleet.yaml, name one with --supervisor-task-definition, or run without --detach.',
+  );
+}
+
+function resumesSince(before: readonly OperatorChange[], now: readonly OperatorChange[]): number {
+  const known = new Set(before.map(({ id }) => id));
+  return now.filter(({ id, what }) => what === 'resume' && !known.has(id)).length;
+}
