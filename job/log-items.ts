@@ -1,3 +1,4 @@
+import type { LogEntry } from '../core/undo/chunk.ts';
 import type { UndoLogWriter } from '../core/undo/log-writer.ts';
 import type { WorkItem } from './write-queue.ts';
 
@@ -13,11 +14,16 @@ export async function logItems(
   signal: AbortSignal,
 ): Promise<void> {
   if (!undoLog) return;
-  const written = items.flatMap(item => (item.assignment ? [{ item, set: item.assignment.set }] : []));
-  if (written.length === 0) return;
-  const entries = written.map(({ item, set }) => undoLog.entryOf(item.key, set));
+  const written: WorkItem[] = [];
+  const entries: LogEntry[] = [];
+  for (const item of items) {
+    if (!item.assignment) continue;
+    written.push(item);
+    entries.push(undoLog.entryOf(item.key, item.assignment.set));
+  }
+  if (entries.length === 0) return;
   const references = await undoLog.put(segment, entries, signal);
-  for (const [index, { item }] of written.entries()) {
+  for (const [index, item] of written.entries()) {
     item.entry = references[index];
     item.unanswered = false;
   }

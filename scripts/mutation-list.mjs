@@ -443,6 +443,17 @@ export const MUTATIONS = [
     test: UNDO_STAGES,
   },
   {
+    name: 'what becomes computable late is written without an entry',
+    edits: [
+      {
+        file: 'job/write-stage.ts',
+        from: 'item.assignment = assignment;\n      await logItems(this.#options.undoLog, item.work.segment, [item], signal);',
+        to: 'item.assignment = assignment;',
+      },
+    ],
+    test: UNDO_STAGES,
+  },
+  {
     name: "a value found after a lost reply is the run's",
     edits: [
       {

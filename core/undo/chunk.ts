@@ -49,8 +49,11 @@ export function encodeChunks(layout: LogLayout, entries: readonly LogEntry[]): E
   const encode = (from: number, to: number): EncodedChunk[] => {
     const data = encodeEntries(layout, entries.slice(from, to));
     if (data.length <= MAX_CHUNK_BYTES || to - from === 1) return [{ from, to, data }];
-    const middle = from + Math.ceil((to - from) / 2);
-    return [...encode(from, middle), ...encode(middle, to)];
+    const parts = Math.ceil(data.length / MAX_CHUNK_BYTES);
+    const size = Math.ceil((to - from) / parts);
+    return Array.from({ length: Math.ceil((to - from) / size) }, (_, part) =>
+      encode(from + part * size, Math.min(to, from + (part + 1) * size)),
+    ).flat();
   };
   return entries.length === 0 ? [] : encode(0, entries.length);
 }

@@ -32,12 +32,12 @@ function digitsOf(digits: string): Uint8Array {
 
 /** @returns whether the column is compact as it is, so that deflating it would gain nothing */
 export function writeColumn(to: ByteWriter, values: readonly AttributeValue[]): boolean {
-  const texts = values.map(({ S }) => S);
-  if (texts.every(text => text !== undefined)) return writeTexts(to, texts);
-  const numbers = values.map(({ N }) => N);
-  if (numbers.every(text => text !== undefined)) return writeNumbers(to, numbers);
-  const binaries = values.map(({ B }) => B);
-  if (binaries.every(bytes => bytes !== undefined)) {
+  const texts = allOf(values, ({ S }) => S);
+  if (texts) return writeTexts(to, texts);
+  const numbers = allOf(values, ({ N }) => N);
+  if (numbers) return writeNumbers(to, numbers);
+  const binaries = allOf(values, ({ B }) => B);
+  if (binaries) {
     to.byte(FORMS.B);
     for (const bytes of binaries) to.sized(bytes);
     return false;
@@ -45,6 +45,20 @@ export function writeColumn(to: ByteWriter, values: readonly AttributeValue[]): 
   to.byte(FORMS.json);
   for (const value of values) to.sized(Buffer.from(encodeAttributeMap({ value }), 'utf8'));
   return false;
+}
+
+/** Of every value the same part; undefined when one of them has none. */
+function allOf<T>(
+  values: readonly AttributeValue[],
+  part: (value: AttributeValue) => T | undefined,
+): T[] | undefined {
+  const parts: T[] = [];
+  for (const value of values) {
+    const found = part(value);
+    if (found === undefined) return undefined;
+    parts.push(found);
+  }
+  return parts;
 }
 
 function writeTexts(to: ByteWriter, texts: readonly string[]): boolean {
@@ -84,13 +98,18 @@ function guidBytes(texts: readonly string[], digits: Uint8Array): Uint8Array | u
 }
 
 function writeNumbers(to: ByteWriter, texts: readonly string[]): boolean {
-  const numbers = texts.map(Number);
-  const least = numbers.reduce((a, b) => Math.min(a, b), Number.POSITIVE_INFINITY);
-  const range = numbers.reduce((most, number) => Math.max(most, number - least), 0);
-  const exact = numbers.every(
-    (number, index) => Number.isSafeInteger(number) && String(number) === texts[index],
-  );
-  if (!exact || !Number.isSafeInteger(range)) {
+  const numbers = new Float64Array(texts.length);
+  let least = Number.POSITIVE_INFINITY;
+  let most = Number.NEGATIVE_INFINITY;
+  for (const [index, text] of texts.entries()) {
+    const number = wholeOf(text);
+    numbers[index] = number;
+    least = Math.min(least, number);
+    most = Math.max(most, number);
+  }
+  const range = most - least;
+  // Not a number, if one of them was none.
+  if (!Number.isSafeInteger(range)) {
     to.byte(FORMS.N);
     for (const text of texts) to.sized(Buffer.from(text, 'utf8'));
     return false;
@@ -101,12 +120,47 @@ function writeNumbers(to: ByteWriter, texts: readonly string[]): boolean {
   to.byte(least < 0 ? 1 : 0);
   to.number(Math.abs(least));
   to.byte(width);
+  to.bytes(differences(numbers, least, width));
+  return true;
+}
+
+const MINUS = 0x2d;
+const ZERO = 0x30;
+
+/** As many digits are a safe integer whatever they are. */
+const SAFE_DIGITS = 15;
+
+/** The whole number that is written as `String` would write it; NaN for every other text. */
+function wholeOf(text: string): number {
+  const start = text.charCodeAt(0) === MINUS ? 1 : 0;
+  const digits = text.length - start;
+  if (digits > SAFE_DIGITS) {
+    const number = Number(text);
+    return Number.isSafeInteger(number) && String(number) === text ? number : Number.NaN;
+  }
+  // A zero may only stand alone.
+  if (digits === 0 || (text.charCodeAt(start) === ZERO && text.length > 1)) return Number.NaN;
+  let number = 0;
+  for (let at = start; at < text.length; at++) {
+    const digit = text.charCodeAt(at) - ZERO;
+    if (digit < 0 || digit > 9) return Number.NaN;
+    number = number * 10 + digit;
+  }
+  return start === 1 ? -number : number;
+}
+
+/** What each number is above the least one, in `width` bytes, the low ones first. */
+function differences(numbers: Float64Array, least: number, width: number): Uint8Array {
+  const bytes = new Uint8Array(numbers.length * width);
+  let end = 0;
   for (const number of numbers) {
-    for (let rest = number - least, place = 0; place < width; place++, rest = Math.floor(rest / 0x100)) {
-      to.byte(rest % 0x100);
+    const low = (number - least) >>> 0;
+    const high = (number - least - low) / 0x1_0000_0000;
+    for (let place = 0; place < width; place++) {
+      bytes[end++] = place < 4 ? low >>> (8 * place) : high >>> (8 * (place - 4));
     }
   }
-  return true;
+  return bytes;
 }
 
 /** `count` values, as {@link writeColumn} got them. */

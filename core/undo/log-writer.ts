@@ -132,10 +132,9 @@ export class UndoLogWriter {
   }
 
   #oldestMs(): number {
-    return [...this.#segments.values()].reduce(
-      (oldest, segment) => Math.min(oldest, segment.oldestMs),
-      Number.POSITIVE_INFINITY,
-    );
+    let oldestMs = Number.POSITIVE_INFINITY;
+    for (const segment of this.#segments.values()) oldestMs = Math.min(oldestMs, segment.oldestMs);
+    return oldestMs;
   }
 
   readonly #wake = (): void => {
@@ -218,17 +217,26 @@ class SegmentLog {
         this.#chunksStanding += 1;
       }),
     );
-    return chunks.flatMap(({ number, entries: count }) =>
-      Array.from({ length: count }, (_, place) => ({ segment: this.#segment, chunk: number, place })),
-    );
+    const references: LogReference[] = [];
+    for (const { number, entries: count } of chunks) {
+      for (let place = 0; place < count; place++) {
+        references.push({ segment: this.#segment, chunk: number, place });
+      }
+    }
+    return references;
   }
 
   settled(chunk: number, place: number, outcome: 'set' | 'notSet'): void {
-    const known = this.#known.get(chunk) ?? { set: [], notSet: [] };
-    this.#known.set(chunk, known);
+    let known = this.#known.get(chunk);
+    if (known === undefined) {
+      known = { set: [], notSet: [] };
+      this.#known.set(chunk, known);
+    }
     known[outcome].push(place);
     this.#outcomes += 1;
-    this.#knownSinceMs = Math.min(this.#knownSinceMs, this.#options.clock.monotonicMs());
+    // The first one is the oldest; the others need no clock.
+    if (this.#knownSinceMs === Number.POSITIVE_INFINITY)
+      this.#knownSinceMs = this.#options.clock.monotonicMs();
     this.#record();
   }
 

@@ -110,10 +110,16 @@ export function composePlan(input: PlanInput): Plan {
   };
 }
 
-function costOfUndoLog({ facts, sample, rates, tasks }: PlanInput, expected: Forecast): UndoLogCost {
+function costOfUndoLog(
+  { facts, sample, rates, tasks, write, written }: PlanInput,
+  expected: Forecast,
+): UndoLogCost {
   return undoLogCost({
     keySchema: facts.keySchema,
     keys: sample?.tally.seen.map(({ key }) => key) ?? [],
+    values: written.recipe
+      ? write.rule.targets.map(target => sample?.tally.computed.valuesOf(target) ?? [])
+      : [],
     itemBytes: expected.itemBytes,
     writeUnitsPerItem: expected.writeUnitsPerItem.total,
     taskUnitsPerSecond: rates.writeUnitsPerSecond / tasks,

@@ -1,3 +1,4 @@
+import type { AttributeValue } from '@aws-sdk/client-dynamodb';
 import type { AttributeMap } from '../../core/attribute-value.ts';
 import type { KeySchema } from '../../core/records.ts';
 import { encodeChunks } from '../../core/undo/chunk.ts';
@@ -21,6 +22,8 @@ export interface UndoLogQuestion {
   readonly keySchema: KeySchema;
   /** Keys from the sample; none when there was no sample. */
   readonly keys: readonly AttributeMap[];
+  /** For each target that is computed, values from the sample. */
+  readonly values: readonly (readonly AttributeValue[])[];
   readonly itemBytes: number;
   /** Write units of one write to the table. */
   readonly writeUnitsPerItem: number;
@@ -38,16 +41,20 @@ export interface UndoLogCost {
   readonly share: number;
 }
 
-/** What the undo log takes at the chosen rate, by its own encoding of the sample's keys. Computed values are not in it. */
+/** What the undo log takes at the chosen rate, by its own encoding of what the sample holds. */
 export function undoLogCost(question: UndoLogQuestion): UndoLogCost {
-  const { keySchema, keys, itemBytes, writeUnitsPerItem, taskUnitsPerSecond, writeUnits } = question;
+  const { keySchema, keys, values, itemBytes, writeUnitsPerItem, taskUnitsPerSecond, writeUnits } = question;
   const itemsPerSecond = taskUnitsPerSecond / Math.max(1, writeUnitsPerItem);
   const pageItems = Math.max(
     1,
     Math.min(itemsPerSecond * PAGE_SECONDS, PAGE_BYTES / Math.max(1, itemBytes || PAGE_BYTES)),
   );
-  const some = keys.slice(0, Math.ceil(pageItems)).map(key => ({ key, values: [] }));
-  const encoded = encodeChunks({ keySchema, targets: [] }, some);
+  const computed = values.filter(({ length }) => length > 0);
+  const some = keys
+    .slice(0, Math.ceil(pageItems))
+    .map((key, index) => ({ key, values: computed.map(known => known[index % known.length]) }));
+  const targets = computed.map((_, index) => ({ name: `${index}` }));
+  const encoded = encodeChunks({ keySchema, targets }, some);
   const bytesPerItem =
     some.length === 0
       ? UNKNOWN_KEY_BYTES

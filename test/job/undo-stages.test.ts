@@ -2,12 +2,12 @@ import { DeleteItemCommand, type DynamoDBClient, UpdateItemCommand } from '@aws-
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import type { ControlTable } from '../../core/control-table.ts';
 import { RateControl } from '../../core/rate/rate-control.ts';
-import type { Counters, RunRecord } from '../../core/records.ts';
+import type { Counters, RunRecord, UndoLogRecord } from '../../core/records.ts';
 import { SegmentStore } from '../../core/segment-store.ts';
 import { constantTarget, layoutOf } from '../../core/undo/item-removal.ts';
 import { readLog } from '../../core/undo/log-reader.ts';
 import { LogStore, undoPartition } from '../../core/undo/log-store.ts';
-import { constantRule } from '../../core/write-rule.ts';
+import { constantRule, type Decision, type WriteRule } from '../../core/write-rule.ts';
 import { SegmentWork } from '../../job/segment-work.ts';
 import { backfillStages, openUndoLog, type Stages, undoStages } from '../../job/stages.ts';
 import { UserTable } from '../../job/user-table.ts';
@@ -46,21 +46,23 @@ beforeEach(async () => {
 
 afterEach(() => front.close());
 
-const undoLog = { targets: [constantTarget('test', { N: '1' })], expiresAt: 4_000_000_000 };
+const undoLog: UndoLogRecord = { targets: [constantTarget('test', { N: '1' })], expiresAt: 4_000_000_000 };
 
 const record = (given: Partial<RunRecord> = {}): RunRecord =>
   runRecord({ runId: 'run', table, keySchema: STUFF_KEY, totalSegments: 1, tasks: 1, undoLog, ...given });
 
-const undoRecord = (runId: string): RunRecord =>
+const FOUNDING = constantRule('test', { N: '1' });
+
+const undoRecord = (runId: string, log = undoLog): RunRecord =>
   record({
     runId,
     totalSegments: 2,
     writeApi: 'single',
-    undoes: { runId: 'run', totalSegments: 1, ...undoLog },
+    undoes: { runId: 'run', totalSegments: 1, ...log },
   });
 
 /** One launch of one segment, from its claim to its completion marker. */
-async function work(run: RunRecord, launchId: string): Promise<Counters> {
+async function work(run: RunRecord, launchId: string, rule: WriteRule = FOUNDING): Promise<Counters> {
   const segments = new SegmentStore(control);
   const owner = { runId: run.runId, segment: 0, pass: 1, launchId };
   const seen = await segments.read(run.runId, 0);
@@ -72,7 +74,7 @@ async function work(run: RunRecord, launchId: string): Promise<Counters> {
   rate.grant(rates(100_000), 1);
   const userTable = new UserTable({
     client,
-    write: { table, keySchema: STUFF_KEY, rule: constantRule('test', { N: '1' }) },
+    write: { table, keySchema: STUFF_KEY, rule },
     authority: HELD_AUTHORITY,
     rate,
     onWriteLatency: () => {},
@@ -217,4 +219,50 @@ test('values that fail for good are in quarantine, and the next undo tries them 
   expect(await work(undoRecord('undo'), 'u')).toMatchObject({ updated: ITEMS - 1, quarantined: 1 });
   front.script = (_, answer) => answer.pass();
   expect(await work(undoRecord('again'), 'v')).toMatchObject({ updated: 1, quarantined: 0 });
+});
+
+test('what only a consistent read made computable is in the log before it is written', async () => {
+  const late = items[7]?.['id']?.S;
+  const decisions: Decision[] = [{ kind: 'not-computable', reason: 'not in the old copy' }];
+  const rule: WriteRule = {
+    ...FOUNDING,
+    sources: [['country']],
+    decide: item => (item['id']?.S === late && decisions.shift()) || FOUNDING.decide(item),
+  };
+  let entries = 0;
+  front.script = async (call, answer) => {
+    if (call.operation === 'BatchExecuteStatement' && JSON.stringify(call.body).includes(String(late))) {
+      const chunks = await control.query(undoPartition('run', 0), 'CHUNK#');
+      entries = chunks.reduce((sum, chunk) => sum + (chunk['entries'] as number), 0);
+    }
+    return answer.pass();
+  };
+  expect(await work(record(), 'a', rule)).toMatchObject({ updated: ITEMS });
+  expect(entries).toBe(ITEMS);
+  expect((await logged()).set).toContain(late);
+});
+
+test('values of a recipe are taken back target by target, each where it still stands', async () => {
+  const log: UndoLogRecord = { targets: [{ name: 'owner' }, { name: 'test' }], expiresAt: undoLog.expiresAt };
+  const rule: WriteRule = {
+    targets: ['owner', 'test'],
+    sources: [['created']],
+    decide: item => {
+      const values: Item = { owner: { S: `of ${item['id']?.S}` }, test: item['created'] as never };
+      const set = Object.fromEntries(Object.entries(values).filter(([name]) => item[name] === undefined));
+      if (Object.keys(set).length === 0) return { kind: 'has-targets' };
+      return { kind: 'write', assignment: { set, sources: [] } };
+    },
+  };
+  await give(items[0], '1');
+  const before = await engine.items(table);
+  await work(record({ undoLog: log }), 'a', rule);
+  expect((await engine.items(table)).every(({ owner }) => owner?.S?.startsWith('of '))).toBe(true);
+  await give(items[1], '9');
+  const counters = await work(undoRecord('undo', log), 'u');
+  expect(counters).toMatchObject({ matched: 2 * ITEMS - 1, updated: 2 * ITEMS - 2, alreadySet: 1 });
+  const byId = (all: readonly Item[]) => new Map(all.map(item => [item['id']?.S, item]));
+  const expected = byId(before);
+  expected.set(items[1]?.['id']?.S, { ...(items[1] as Item), test: { N: '9' } });
+  expect(byId(await engine.items(table))).toEqual(expected);
 });

@@ -165,7 +165,9 @@ test('no crash between log, write, outcome and checkpoint lets an undo take what
   });
   const seed = Number(process.env['FLEETFILL_MODEL_SEED'] ?? Date.now());
   const steps = Number(process.env['FLEETFILL_MODEL_STEPS'] ?? STEPS);
-  for (let round = 0; counts.steps < steps; round++) {
+  // What is unknown in the end is rare; where nobody has met it yet, some more are played.
+  const isOpen = () => counts.steps < steps || (counts.unknown === 0 && counts.steps < 5 * steps);
+  for (let round = 0; isOpen(); round++) {
     await fc.assert(scenario, { seed: seed + round, numRuns: 5, endOnFailure: true });
   }
   console.log('undo model', JSON.stringify({ seed, ...counts }));

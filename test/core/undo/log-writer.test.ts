@@ -168,7 +168,7 @@ describe('the order of things', () => {
     const log = writer('a');
     const [entry] = await log.put(0, entriesFor('1'), NEVER);
     if (entry) log.settled(entry, 'set');
-    faults = Array(6).fill('lost request');
+    faults = Array(1_000).fill('lost request');
     await clock.advance(3_900);
     let written = false;
     await log.mayWrite(NEVER);

@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto';
+import type { AttributeValue } from '@aws-sdk/client-dynamodb';
 import { expect, test } from 'vitest';
 import { undoLogCost } from '../../../orchestrator/plan/undo-log-cost.ts';
 import { STUFF_KEY } from '../../support/engine.ts';
@@ -8,10 +9,11 @@ const keys = Array.from({ length: 3_000 }, () => ({
   created: { N: String(1_700_000_000_000 + Math.floor(Math.random() * 1e11)) },
 }));
 
-const costAt = (taskUnitsPerSecond: number) =>
+const costAt = (taskUnitsPerSecond: number, values: readonly (readonly AttributeValue[])[] = []) =>
   undoLogCost({
     keySchema: STUFF_KEY,
     keys,
+    values,
     itemBytes: 350,
     writeUnitsPerItem: 1,
     taskUnitsPerSecond,
@@ -32,10 +34,19 @@ test('a slower task costs more, and the plan says how much', () => {
   expect(bytesPerItem).toBeLessThan(30);
 });
 
+test('computed values count as well, a target without any does not', () => {
+  const bare = costAt(1_000).bytesPerItem;
+  const guids = Array.from({ length: 50 }, () => ({ S: randomUUID() }));
+  const { bytesPerItem } = costAt(1_000, [guids, []]);
+  expect(bytesPerItem - bare).toBeGreaterThan(15.9);
+  expect(bytesPerItem - bare).toBeLessThan(17);
+});
+
 test('without a sample a key counts as 30 bytes', () => {
   const unknown = undoLogCost({
     keySchema: STUFF_KEY,
     keys: [],
+    values: [],
     itemBytes: 0,
     writeUnitsPerItem: 1,
     taskUnitsPerSecond: 100,
