@@ -23,6 +23,9 @@ const MAX_SAMPLE = 10;
 const FIRST_PAGE_ITEMS = 25;
 const PAGE_GROWTH = 4;
 
+/** No page of 1 MB holds more: from here on a limit says nothing. */
+const MOST_PAGE_ITEMS = 1_000_000;
+
 /** Looked up in quarantine at the same time. */
 const LOOKUPS = 8;
 
@@ -214,7 +217,7 @@ class Verification {
       const itemsNow = () => {
         const allowed = rate.pageItems(rate.pageUnits(mostUnsavedUnits)) ?? Number.POSITIVE_INFINITY;
         const items = Math.min(this.#grownItems, allowed);
-        return Number.isFinite(items) ? items : undefined;
+        return items < MOST_PAGE_ITEMS ? items : undefined;
       };
       let limit: number | undefined;
       let reserved = 0;
@@ -244,7 +247,7 @@ class Verification {
       const { ConsumedCapacity, ScannedCount: scanned = 0, Count: matched = 0 } = page;
       const readUnits = ConsumedCapacity?.CapacityUnits ?? reserved;
       rate.settlePage(reserved, { readUnits, scanned, matched, consistent: true });
-      this.#grownItems *= PAGE_GROWTH;
+      this.#grownItems = Math.min(MOST_PAGE_ITEMS, this.#grownItems * PAGE_GROWTH);
       return { page, readUnits, sentAtMs };
     });
   }

@@ -277,6 +277,38 @@ test('the version', async () => {
   expect((await type(['--version'])).out).toMatch(/^\d+\.\d+\.\d+\n$/);
 });
 
+test('what a recipe sets, and where', async () => {
+  const plan = await type([
+    'plan',
+    '--set',
+    'label = "x-" + item.name',
+    '--where',
+    'item.name != ""',
+    '--json',
+  ]);
+  expect(plan.code).toBe(0);
+  expect(plan.events.at(-1)).toMatchObject({
+    event: 'plan.finished',
+    attribute: 'label',
+    recipe: { set: ['label = "x-" + item.name'], where: 'item.name != ""' },
+  });
+});
+
+test('who supervises, and whose lock it is', async () => {
+  const absent = ['--supervisor-task-definition', 'absent', '--supervisor-container', 'supervisor'];
+  const run = await type([
+    ...['--attribute', 'detached', '--segments', '2', '--yes', '--json', '--detach', ...absent],
+    ...['--override-lock', '20260101000000-aaaaaa'],
+  ]);
+  expect(run.events.find(({ event }) => event === 'detach.failed')).toMatchObject({
+    message: expect.stringContaining('absent'),
+  });
+  expect(run.events.at(-1)).toMatchObject({ event: 'run.finished', status: 'verified' });
+  const ended = String(run.events.at(-1)?.['runId']);
+  expect((await type(['resume', ended, '--expect-epoch', '1', '--json'])).code).toBe(0);
+  expect((await type(['--version'])).out).toMatch(/^\d+\.\d+\.\d+/);
+}, 60_000);
+
 test('every option that is shown is typed by one of these', async () => {
   const shown = new Map<string, string[]>();
   for (const command of Object.values(commands).map(nameOf)) {

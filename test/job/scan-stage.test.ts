@@ -82,7 +82,9 @@ class Stand {
   }
 }
 
-const fault = (name: string) => Object.assign(new Error('said so'), { name });
+/** A service names its errors; the operating system gives a code. */
+const fault = (name: string) =>
+  Object.assign(new Error('said so'), /^E[A-Z]+$/.test(name) ? { code: name } : { name });
 
 let pages: Reply[];
 

@@ -101,3 +101,30 @@ describe('a verification', () => {
     expect(usedPart).toBeGreaterThan(0.6);
   });
 });
+
+test('the limit of a page grows until it says nothing, and is never more than DynamoDB takes', async () => {
+  const limits: (number | undefined)[] = [];
+  const send = async ({ input }: ScanCommand) => {
+    limits.push(input.Limit);
+    return { Count: 0, ScannedCount: 0, Items: [], ConsumedCapacity: { CapacityUnits: 0.5 } };
+  };
+  const clock = new FakeClock();
+  const rate = new RateControl({ clock, paces: 'reads' });
+  rate.grant(rates(0, 1_000_000), 1);
+  const verifying = verifyTable({
+    client: { send } as unknown as DynamoDBClient,
+    table: 'stuff',
+    keySchema: [{ name: 'id', type: 'S' }],
+    subject: lacksAttribute([{ name: 'id', type: 'S' }], 'test'),
+    totalSegments: 80,
+    rate,
+    clock,
+    signal: NEVER,
+  });
+  for (let step = 0; step < 400 && limits.length < 80; step++) await clock.advance(250);
+  await verifying;
+  expect(limits).toHaveLength(80);
+  expect(limits[0]).toBe(1);
+  expect(limits.at(-1)).toBeUndefined();
+  for (const limit of limits) expect(limit ?? 1).toBeLessThan(1_000_000);
+});
