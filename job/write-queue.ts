@@ -26,8 +26,18 @@ export interface WorkItem {
 }
 
 /** An item as it begins its way. */
-export function workItem(from: Pick<WorkItem, 'key' | 'page' | 'work' | 'assignment'>): WorkItem {
-  return { ...from, tries: 0, internalErrors: 0, unexplainedRefusals: 0, recomputations: 0 };
+export function workItem({
+  key,
+  page,
+  work,
+  assignment,
+}: Pick<WorkItem, 'key' | 'page' | 'work' | 'assignment'>): WorkItem {
+  return {
+    ...{ key, page, work, assignment },
+    ...{ tries: 0, internalErrors: 0, unexplainedRefusals: 0, recomputations: 0 },
+    // Fields that come later would make of each item an object of another shape.
+    ...{ entry: undefined, unanswered: false },
+  };
 }
 
 /** Items that wait for a writer, first come first served; those to be tried again go first. */
