@@ -2,5 +2,5 @@ import { stripVTControlCharacters } from 'node:util';
 
 /** The columns of a text that is ASCII, in place of the package string-width. */
 export default function width(text) {
-  return stripVTControlCharacters(text).length;
+  return text.includes('\u001B') ? stripVTControlCharacters(text).length : text.length;
 }
