@@ -88,11 +88,10 @@ function dottedNameFindings({ name }: Target, attributes: AttributesSeen): Findi
   if (nested === 0)
     return [warning('dotted-name', { message, means: 'It is not read as a path into another one.' })];
   return [
-    failure('dotted-name', {
+    warning('dotted-name', {
       message,
       means: `${nested} items of the sample have "${parent}" as a map or list; nothing in it would be set, and an attribute beside it would.`,
-      advice:
-        'A member of a map cannot be set by this tool. If the top-level attribute is meant: --accept dotted-name.',
+      advice: 'A member of a map cannot be set by this tool.',
     }),
   ];
 }
@@ -104,10 +103,10 @@ function typeFindings({ name, values }: Target, attributes: AttributesSeen): Fin
   const others = [...attributes.of(name).types].filter(([type]) => type !== 'NULL' && !written.has(type));
   if (others.length === 0) return [];
   return [
-    failure('other-type', {
+    warning('other-type', {
       message: `"${name}" would be ${[...written].join(' or ')}, and is ${listTypes(others)} of the sample.`,
       means: 'Mappers, filters and exports that know one type fail at the other.',
-      advice: `Give a value of the type that is there. If both types are meant: --accept other-type.`,
+      advice: 'If both types are not meant, give a value of the type that is there.',
     }),
   ];
 }

@@ -1,6 +1,6 @@
 import { DescribeTableCommand } from '@aws-sdk/client-dynamodb';
 import { createDataPlaneClient, createMetricsClient } from '../../core/aws-clients.ts';
-import { describeError, SupersededError } from '../../core/errors.ts';
+import { describeError, FleetfillError, SupersededError } from '../../core/errors.ts';
 import { LONGEST_PATIENCE_MS } from '../../core/rate/patience.ts';
 import { targetsOf, targetsText, writtenOptions } from '../../core/recipe/recipe.ts';
 import type { RunRecord } from '../../core/records.ts';
@@ -115,6 +115,8 @@ export async function superviseRun(
         cause: error,
       });
     }
+    // There is nothing left to come back to.
+    if (error instanceof FleetfillError && error.code === 'RunVanished') throw error;
     const why = detach.aborted ? 'detached' : describeError(error);
     const recorded = await Promise.race([
       supervisor.leave(why).then(

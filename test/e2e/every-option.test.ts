@@ -126,7 +126,7 @@ test('what a run does, and how', async () => {
       '--allow-no-pitr',
       '--allow-expiry',
       '--accept',
-      'other-type',
+      'signed-items',
       '--single-writer-region',
       '--spot',
       '--json',

@@ -154,7 +154,6 @@ describe.each(APIS)('with %s writes', writeApi => {
   test.each([
     'AccessDeniedException',
     'ResourceNotFoundException',
-    'UnrecognizedClientException',
     'SomethingNew',
   ])('%s ends the work at once, with what the service said', async type => {
     const bench = await open({ writeApi });

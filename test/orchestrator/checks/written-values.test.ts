@@ -83,10 +83,10 @@ describe('a name with a dot', () => {
   };
 
   test.each(['settings.theme', 'list[0]'])(
-    '%s is refused where the sample has what it seems to lead into',
+    '%s is a warning where the sample has what it seems to lead into',
     name => {
       const findings = sampleFindings([target(name, '"dark"')], seen(item, item));
-      expect(checksOf(findings)).toEqual(['dotted-name failure']);
+      expect(checksOf(findings)).toEqual(['dotted-name warning']);
       expect(findings[0]?.message).toContain('top-level attribute');
       expect(findings[0]?.means).toContain('2 items');
     },
@@ -102,14 +102,14 @@ describe('a name with a dot', () => {
 });
 
 describe('an attribute that is there with another type', () => {
-  test('is refused, with how many items have which', () => {
+  test('is a warning, with how many items have which', () => {
     const attributes = seen(
       ...times(3, { test: { S: '1' } }),
       { test: { BOOL: true } },
       ...times(9, { id: { S: 'a' } }),
     );
     const findings = sampleFindings([target('test', '1')], attributes);
-    expect(checksOf(findings)).toEqual(['other-type failure']);
+    expect(checksOf(findings)).toEqual(['other-type warning']);
     expect(findings[0]?.message).toBe(
       '"test" would be N, and is S in 3 items, BOOL in 1 items of the sample.',
     );
