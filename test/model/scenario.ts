@@ -185,7 +185,7 @@ export class Scenario {
       }
       case 6:
         // Rarely: it ends the scenario.
-        if (this.#choose(this.#application ? 25 : 5) !== 0) return;
+        if (this.#application || this.#choose(5) !== 0) return;
         tally.cancels += 1;
         this.#operate('cancel', () => ({
           desired: 'stop',
