@@ -26,6 +26,7 @@ export interface FleetfillRun {
   readonly attribute: string;
   /** Instead of the value 1. */
   readonly recipe?: Recipe;
+  readonly undoLog: boolean;
   readonly writeApi: WriteApi;
   /** As many workers as segments. */
   readonly totalSegments: number;
@@ -54,6 +55,7 @@ export class FleetfillRecords {
     table,
     attribute,
     recipe,
+    undoLog,
     writeApi,
     totalSegments,
     controlTable,
@@ -77,6 +79,12 @@ export class FleetfillRecords {
       tasks: totalSegments,
       writeApi,
       writeApiReason: 'benchmark',
+      ...(undoLog && {
+        undoLog: {
+          targets: recipe?.set.map(({ name }) => ({ name })) ?? [{ name: attribute, value: '{"N":"1"}' }],
+          expiresAt: 4_000_000_000,
+        },
+      }),
       indexes: 0,
       dryRun: false,
       spot: false,

@@ -7,14 +7,19 @@ import { measureProcesses } from './measured-process.ts';
 import { encodeRowSettings, type RowCounts } from './row-settings.ts';
 import type { Usage } from './usage-hook.ts';
 
+interface FleetfillProgram {
+  readonly writeApi: 'batch' | 'single';
+  readonly recipe?: Recipe;
+  /** True when not given. */
+  readonly undoLog?: boolean;
+}
+
 /** One way of doing the same work. */
 export interface Row {
   readonly name: string;
   readonly title: string;
   /** Fleetfill's worker with this write API, or a program of bench/rows. */
-  readonly program:
-    | { readonly writeApi: 'batch' | 'single'; readonly recipe?: Recipe }
-    | { readonly row: string };
+  readonly program: FleetfillProgram | { readonly row: string };
   readonly processes: number;
   /** Of the items of the run: slow rows are given fewer. */
   readonly part: number;
@@ -54,6 +59,14 @@ export const ROWS: readonly Row[] = [
   },
   { name: 'single', title: 'Fleetfill `single`', program: { writeApi: 'single' }, processes: 1, part: 0.1 },
   { name: 'batch', title: 'Fleetfill `batch`', program: { writeApi: 'batch' }, processes: 1, part: 1 },
+  {
+    name: 'no-undo-log',
+    title: 'Fleetfill `batch`, without an undo log',
+    program: { writeApi: 'batch', undoLog: false },
+    processes: 1,
+    part: 1,
+    engines: ['null'],
+  },
   {
     name: 'recipe',
     title: 'Fleetfill `batch`, a recipe of two sources and two targets',
@@ -194,7 +207,7 @@ async function runProgram(
 
 async function runFleetfill(
   stage: BenchStage,
-  { writeApi, recipe }: { readonly writeApi: 'batch' | 'single'; readonly recipe?: Recipe },
+  { writeApi, recipe, undoLog = true }: FleetfillProgram,
   { table, row, directory }: RowRun,
   signal: AbortSignal,
 ): Promise<Outcome> {
@@ -206,6 +219,7 @@ async function runFleetfill(
     table,
     attribute: targetOf(row),
     ...(recipe && { recipe }),
+    undoLog,
     writeApi,
     totalSegments: row.processes,
     controlTable,

@@ -43,6 +43,34 @@ export function decodeKey(text: string): AttributeMap {
   );
 }
 
+/** The inverse of {@link encodeAttributeMap} for one value of any type, from its parsed JSON. */
+export function decodeAttributeValue(json: unknown): AttributeValue {
+  const [[type, value] = []] = Object.entries(json as Record<string, unknown>);
+  switch (type) {
+    case 'B':
+      return { B: bytesOf(value) };
+    case 'BS':
+      return { BS: (value as string[]).map(bytesOf) };
+    case 'L':
+      return { L: (value as unknown[]).map(decodeAttributeValue) };
+    case 'M':
+      return {
+        M: Object.fromEntries(
+          Object.entries(value as Record<string, unknown>).map(([name, part]): [string, AttributeValue] => [
+            name,
+            decodeAttributeValue(part),
+          ]),
+        ),
+      };
+    default:
+      return json as AttributeValue;
+  }
+}
+
+function bytesOf(base64: unknown): Uint8Array {
+  return new Uint8Array(Buffer.from(String(base64), 'base64'));
+}
+
 /**
  * The attribute value that a JSON text stands for.
  * @throws ConfigurationError when the text is not JSON, or holds a number that JSON parsing would change.

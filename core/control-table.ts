@@ -4,6 +4,7 @@ import {
   GetCommand,
   PutCommand,
   QueryCommand,
+  type QueryCommandOutput,
   ScanCommand,
   TransactWriteCommand,
   type TransactWriteCommandInput,
@@ -66,9 +67,25 @@ export class ControlTable {
   /** All items of a run whose sort key begins with the prefix, in order of the sort key. */
   async query(run: string, prefix: string): Promise<ControlItem[]> {
     const items: ControlItem[] = [];
-    let start: Record<string, unknown> | undefined;
+    for await (const page of this.queryPages(run, prefix)) items.push(...page);
+    return items;
+  }
+
+  /**
+   * The same, a page of at most 1 MB at a time, so that no more than one is in memory.
+   * @param order `descending` begins at the end; `after` is the sort key after which to begin.
+   */
+  async *queryPages(
+    run: string,
+    prefix: string,
+    {
+      descending = false,
+      after,
+    }: { readonly descending?: boolean; readonly after?: string | undefined } = {},
+  ): AsyncGenerator<ControlItem[]> {
+    let start: Record<string, unknown> | undefined = after === undefined ? undefined : { run, item: after };
     do {
-      const page = await this.#client.send(
+      const page: QueryCommandOutput = await this.#client.send(
         new QueryCommand({
           TableName: this.name,
           KeyConditionExpression: '#run = :run AND begins_with(#item, :prefix)',
@@ -76,13 +93,13 @@ export class ControlTable {
           ExpressionAttributeValues: { ':run': run, ':prefix': prefix },
           ConsistentRead: true,
           Limit: PAGE_ITEMS,
+          ...(descending && { ScanIndexForward: false }),
           ...(start && { ExclusiveStartKey: start }),
         }),
       );
-      items.push(...((page.Items ?? []) as ControlItem[]));
+      yield (page.Items ?? []) as ControlItem[];
       start = page.LastEvaluatedKey;
     } while (start);
-    return items;
   }
 
   /** The first items of a run whose sort keys lie between two, in order; as many as one short page holds. */

@@ -14,6 +14,7 @@ import type { Recipe } from './recipe/recipe.ts';
  * | run id       | SAMPLE#…, VERIFICATION-SEGMENTS#<pass>: for people's eyes, see sample-store.ts    |
  * | LOCK#<table> | LOCK                 | created with the run, removed with its end                |
  * | run id       | CANARY#…             | once, before a canary begins: the items it may write      |
+ * | run#UNDO#…   | the undo log, a partition for each segment: see core/undo/log-store.ts           |
  */
 
 import type { ItemSize } from './rate/capacity-estimate.ts';
@@ -207,6 +208,25 @@ export interface RunForecast {
   readonly cost: { readonly writes: number; readonly reads: number; readonly fargate: number | null };
 }
 
+/** One attribute that a run sets. `value`: DynamoDB JSON of what every item gets; absent where it is computed. */
+export interface TargetRecord {
+  readonly name: string;
+  readonly value?: string;
+}
+
+/** That a run keeps an undo log, and what is needed to read it. */
+export interface UndoLogRecord {
+  readonly targets: readonly TargetRecord[];
+  /** Seconds since 1970: when DynamoDB may delete the log, the whole of it. */
+  readonly expiresAt: number;
+}
+
+/** Of an undo: the run that it takes back, and what is needed to read that run's log. */
+export interface UndoneRun extends UndoLogRecord {
+  readonly runId: string;
+  readonly totalSegments: number;
+}
+
 /**
  * What this version writes into a run's record and reads from it. It is raised whenever an older version would take a
  * record for something else, or leave out what the run depends on.
@@ -245,6 +265,10 @@ export interface RunRecord {
   readonly tasks: number;
   readonly writeApi: WriteApi;
   readonly writeApiReason: string;
+  /** Absent when the run keeps none: with `--no-undo-log`, in a dry run, and in an undo. */
+  readonly undoLog?: UndoLogRecord;
+  /** Set in a run that takes another one back. */
+  readonly undoes?: UndoneRun;
   /** Global secondary indexes into which the attribute is projected: each makes a write cost one more. */
   readonly indexes: number;
   readonly dryRun: boolean;
@@ -316,6 +340,8 @@ export interface RunRecord {
   readonly supervisorEcho?: { readonly lastChange: string; readonly rates: Rates } | undefined;
   /** Items that lacked the attribute in the last verification. */
   readonly missing?: number;
+  /** Of an undo: values that the run may have set, and that stand. */
+  readonly unknown?: number;
   /** What the missing items say of live writers, in words. */
   readonly diagnosis?: string | undefined;
 }
@@ -539,6 +565,8 @@ export interface SegmentRecord {
    */
   readonly lastEvaluatedKey?: string;
   readonly counters: Counters;
+  /** So many chunks of the undo log stand, at least; an undo refuses a log that has fewer. */
+  readonly undoChunks?: number;
   /** What its last launch had learned of the items: the next one begins with it. */
   readonly itemSize?: ItemSize;
   /** Launches in a row that ended without moving the checkpoint. */

@@ -32,6 +32,8 @@ export interface Checkpoint {
   readonly sequence: number;
   readonly lastEvaluatedKey?: string;
   readonly counters: Counters;
+  /** How many chunks of the undo log stand, where the run keeps one. */
+  readonly undoChunks?: number | undefined;
   readonly itemSize?: ItemSize | undefined;
   readonly at: string;
 }
@@ -211,6 +213,7 @@ export class SegmentStore {
           sequence: checkpoint.sequence,
           lastEvaluatedKey: checkpoint.lastEvaluatedKey,
           counters: checkpoint.counters,
+          undoChunks: checkpoint.undoChunks,
           progressedBy: owner.launchId,
           itemSize: checkpoint.itemSize,
           progressAt: checkpoint.at,

@@ -42,6 +42,11 @@ interface ThrottlingReason {
   readonly resource?: string;
 }
 
+/** The request was not refused, and its answer did not come or did not say whether it took effect. */
+export function mayHaveWritten(verdict: Verdict): boolean {
+  return verdict.kind === 'retry' && (verdict.cause === 'transport' || verdict.cause === 'internal');
+}
+
 /** What a failed call means, for each of its `items`. */
 export function settleCall(error: unknown, items: number): Verdict {
   if (!(error instanceof Error)) return { kind: 'systemic', reason: inspect(error) };

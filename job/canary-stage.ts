@@ -1,8 +1,7 @@
 import { decodeKey } from '../core/attribute-value.ts';
-import { firstPageItems, type ScanStageOptions, scanPage } from './scan-stage.ts';
+import { firstPageItems, queueItems, type ScanStageOptions, scanPage } from './scan-stage.ts';
 import type { SegmentWork } from './segment-work.ts';
 import type { Page } from './settled-prefix.ts';
-import { workItem } from './write-queue.ts';
 
 /**
  * A segment of a canary: one small page is read, as a run would read it, and then the items that the run may write in
@@ -29,12 +28,10 @@ export async function writeCanary(
   work.append(page);
   if (items.length === 0) return;
   const { rule } = options.table.write;
-  options.queue.add(
-    items.map(key => {
-      // Of a constant the key says enough; a recipe's items are read by their writers first.
-      const decision = rule.sources.length === 0 ? rule.decide(key) : undefined;
-      const assignment = decision?.kind === 'write' ? decision.assignment : undefined;
-      return workItem({ key, page, work, assignment });
-    }),
-  );
+  const decided = items.map(key => {
+    // Of a constant the key says enough; a recipe's items are read by their writers first.
+    const decision = rule.sources.length === 0 ? rule.decide(key) : undefined;
+    return { key, assignment: decision?.kind === 'write' ? decision.assignment : undefined };
+  });
+  await queueItems(options, work, page, decided, signal);
 }

@@ -3,7 +3,9 @@ import type { Clock } from '../core/clock.ts';
 import type { RateControl } from '../core/rate/rate-control.ts';
 import { type Persistence, retryUntilAnswered } from '../core/retry-until-answered.ts';
 import { endsInDoubt, MOST_RESTARTS } from '../core/scan-end.ts';
-import { decidePage } from './decide-page.ts';
+import type { UndoLogWriter } from '../core/undo/log-writer.ts';
+import { type DecidedItem, decidePage } from './decide-page.ts';
+import { logItems } from './log-items.ts';
 import type { SegmentWork } from './segment-work.ts';
 import type { Page } from './settled-prefix.ts';
 import type { ScanPosition, UserTable } from './user-table.ts';
@@ -32,6 +34,7 @@ export interface ScanStageOptions {
   readonly clock: Clock;
   readonly dryRun: boolean;
   readonly totalSegments: number;
+  readonly undoLog?: UndoLogWriter | undefined;
 }
 
 /**
@@ -77,15 +80,30 @@ export async function scanSegment(
     work.append(page);
     if (options.dryRun) {
       if (items.length > 0) work.pass(page, items.length);
-    } else if (items.length > 0) {
-      options.queue.add(items.map(item => workItem({ ...item, page, work })));
-    }
+    } else await queueItems(options, work, page, items, signal);
     if (!reply.LastEvaluatedKey) return;
     most *= PAGE_GROWTH;
     const next = Math.min(most, pageItems(options));
     const limit = next >= WHOLE_PAGE_ITEMS ? undefined : next;
     position = { ...position, exclusiveStartKey: reply.LastEvaluatedKey, limit };
   }
+}
+
+/**
+ * Hands the items of a page to the writers, once the undo log holds them. The page before it is written meanwhile, so
+ * nobody waits for the log but the first page.
+ */
+export async function queueItems(
+  { queue, undoLog }: Pick<ScanStageOptions, 'queue' | 'undoLog'>,
+  work: SegmentWork,
+  page: Page,
+  items: readonly DecidedItem[],
+  signal: AbortSignal,
+): Promise<void> {
+  if (items.length === 0) return;
+  const found = items.map(item => workItem({ ...item, page, work }));
+  await logItems(undoLog, work.segment, found, signal);
+  queue.add(found);
 }
 
 /** One page, however often it takes. */

@@ -22,6 +22,15 @@ export interface SegmentWorkOptions {
   /** What the launch has learned of the items, for the next one. */
   readonly itemSize?: () => ItemSize | undefined;
   readonly onCounters: (segment: number, change: Partial<Counters>) => void;
+  readonly records?: CheckpointRecords | undefined;
+}
+
+/** What must stand before a checkpoint may pass the pages that it is about. */
+export interface CheckpointRecords {
+  /** Resolves when it stands. `urgent`: rather now than together with what is written down next anyway. */
+  recorded(urgent: boolean): Promise<void>;
+  /** How many chunks of the undo log stand. */
+  chunks?(): number;
 }
 
 /**
@@ -63,6 +72,11 @@ export class SegmentWork {
   /** `items` of the page have come to this end. */
   settle(page: Page, outcome: ItemOutcome, items: number): void {
     this.tally.settled(outcome, items);
+    if (this.#prefix.settle(page, items)) this.#progressed();
+  }
+
+  /** `items` of the page have come to an end that its owner counts. */
+  settleUncounted(page: Page, items: number): void {
     if (this.#prefix.settle(page, items)) this.#progressed();
   }
 
@@ -131,7 +145,11 @@ export class SegmentWork {
 
   #progressed(): void {
     this.#wakeAll();
-    if (this.#prefix.read().complete) this.#hurry?.abort();
+    if (this.#prefix.read().complete) {
+      // The last checkpoint waits for nothing that it can have at once; who saves hears of a failure.
+      this.#hurry?.abort();
+      this.#options.records?.recorded(true).catch(() => {});
+    }
     if (!this.#saving && !this.#closed && !this.#isSaved()) {
       this.#saving = this.#saveUntilCurrent().finally(() => {
         this.#saving = undefined;
@@ -180,13 +198,17 @@ export class SegmentWork {
   }
 
   async #save(): Promise<void> {
-    const { segments, owner, clock, itemSize } = this.#options;
+    const { segments, owner, clock, itemSize, records } = this.#options;
     const prefix = this.#prefix.read();
+    // Of the same moment: what is counted later belongs to pages that this checkpoint does not pass.
+    const counters = this.tally.snapshot();
+    await records?.recorded(this.#savedPages === 0 || prefix.complete || this.#closed);
     this.#sequence += 1;
     const checkpoint = {
       sequence: this.#sequence,
       ...(prefix.lastEvaluatedKey !== undefined && { lastEvaluatedKey: prefix.lastEvaluatedKey }),
-      counters: this.tally.snapshot(),
+      counters,
+      undoChunks: records?.chunks?.(),
       itemSize: itemSize?.(),
       at: clock.nowIso(),
     };

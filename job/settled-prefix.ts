@@ -4,6 +4,8 @@ export interface Page {
   unsettled: number;
   /** Where the Scan goes on; undefined after the segment's last page. */
   readonly lastEvaluatedKey: string | undefined;
+  /** Called when it has settled, and every page before it. */
+  readonly passed?: () => void;
 }
 
 /** How far a segment may say that it is. */
@@ -53,6 +55,7 @@ export class SettledPrefix {
     const before = this.#pages;
     for (let head = this.#open[0]; head?.unsettled === 0; head = this.#open[0]) {
       this.#open.shift();
+      head.passed?.();
       this.#pages += 1;
       this.#complete = head.lastEvaluatedKey === undefined;
       if (head.lastEvaluatedKey !== undefined) this.#lastEvaluatedKey = head.lastEvaluatedKey;

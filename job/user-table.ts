@@ -23,6 +23,8 @@ import {
 import { Patience } from '../core/rate/patience.ts';
 import type { RateControl } from '../core/rate/rate-control.ts';
 import type { BatchForms } from '../core/records.ts';
+import { readTargetsInput, removeItemInput, type Standing, standingOf } from '../core/undo/item-removal.ts';
+import type { LoggedValue } from '../core/undo/log-reader.ts';
 import type { Assignment } from '../core/write-rule.ts';
 import type { Authority } from './authority.ts';
 import type { SegmentCounters } from './segment-counters.ts';
@@ -54,6 +56,8 @@ export interface UserTableOptions {
   readonly rate: RateControl;
   readonly clock?: Clock;
   readonly onWriteLatency: (ms: number) => void;
+  /** Resolves when a write may be sent, as far as the undo log is concerned. */
+  readonly mayWrite?: ((signal: AbortSignal) => Promise<void>) | undefined;
   /** Hears that the table answers slowly, in words. */
   readonly onSlow?: (reason: string) => void;
 }
@@ -128,12 +132,12 @@ export class UserTable {
     owner: ConsumptionOwner,
     signal: AbortSignal,
   ): Promise<(BatchStatementError | undefined)[]> {
-    const { client, rate } = this.#options;
+    const { client } = this.#options;
     let reserved = 0;
     let startedAt = 0;
     const reply = await this.#writes.send(
       async () => {
-        reserved = await this.#admit(() => rate.reserveWrites(items.length, signal), signal);
+        reserved = await this.#admitWrite(items.length, signal);
         startedAt = performance.now();
       },
       abortSignal => {
@@ -158,7 +162,7 @@ export class UserTable {
     const reply = await this.#writes
       .send(
         async () => {
-          reserved = await this.#admit(() => rate.reserveWrites(1, signal), signal);
+          reserved = await this.#admitWrite(1, signal);
           startedAt = performance.now();
         },
         abortSignal =>
@@ -206,6 +210,50 @@ export class UserTable {
     );
   }
 
+  /** Removes one attribute, where it has exactly this value. A refusal is thrown. */
+  async remove(
+    { key, value }: LoggedValue,
+    attribute: string,
+    owner: ConsumptionOwner,
+    signal: AbortSignal,
+  ): Promise<void> {
+    const { client, write, rate } = this.#options;
+    const command = new UpdateItemCommand(removeItemInput(write, key, attribute, value));
+    let reserved = 0;
+    let startedAt = 0;
+    const reply = await this.#writes
+      .send(
+        async () => {
+          reserved = await this.#admitWrite(1, signal);
+          startedAt = performance.now();
+        },
+        abortSignal => client.send(command, { abortSignal }),
+      )
+      .catch((error: unknown) => {
+        if (isRefusal(error)) owner.tally.add({ writeUnits: rate.settleRefusal(reserved) });
+        throw error;
+      });
+    this.#written(startedAt, reserved, 1, reply.ConsumedCapacity && [reply.ConsumedCapacity], owner);
+  }
+
+  /** How an entry of an undo log stands, read with strong consistency; undefined when it was not answered. */
+  async standing(
+    { key, value }: LoggedValue,
+    attribute: string,
+    owner: ConsumptionOwner,
+    signal: AbortSignal,
+  ): Promise<Standing | undefined> {
+    const { client, write, rate } = this.#options;
+    const reserved = await this.#admit(() => rate.reserveReads(1, signal), signal);
+    const reply = await client.send(
+      new BatchGetItemCommand(readTargetsInput(write, [{ name: attribute }], [key])),
+    );
+    const answered = 1 - (reply.UnprocessedKeys?.[write.table]?.Keys?.length ?? 0);
+    owner.tally.add({ readUnits: rate.settleReads(reserved, sumOf(reply.ConsumedCapacity), answered) });
+    if (answered === 0) return undefined;
+    return standingOf(reply.Responses?.[write.table]?.[0], attribute, value);
+  }
+
   /** A key as text, to find an item in a reply that keeps no order. */
   #identity(item: AttributeMap): string {
     const key = keyOf(this.#options.write.keySchema, item);
@@ -219,6 +267,15 @@ export class UserTable {
     await this.#options.authority.held(signal);
     const reserved = await reserve();
     await this.#options.authority.held(signal);
+    return reserved;
+  }
+
+  async #admitWrite(items: number, signal: AbortSignal): Promise<number> {
+    const { rate, authority, mayWrite } = this.#options;
+    const reserved = await this.#admit(() => rate.reserveWrites(items, signal), signal);
+    if (!mayWrite) return reserved;
+    await mayWrite(signal);
+    await authority.held(signal);
     return reserved;
   }
 

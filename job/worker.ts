@@ -1,28 +1,26 @@
 import { randomUUID } from 'node:crypto';
 import { askControlTable } from '../core/ask-control-table.ts';
-import { CanaryStore } from '../core/canary-store.ts';
 import { checkpointIntervalMs, farewellMs, SEGMENTS_AT_A_TIME } from '../core/control-pace.ts';
 import { AuthorityLostError, describeError, SystemicError } from '../core/errors.ts';
 import type { ItemWrite } from '../core/item-write.ts';
 import { MetricsPublisher } from '../core/metrics-publisher.ts';
-import { QuarantineStore } from '../core/quarantine-store.ts';
 import { RateControl } from '../core/rate/rate-control.ts';
 import { loadRule } from '../core/recipe/load.ts';
 import type { RunRecord, TaskEnd, TaskRecord } from '../core/records.ts';
 import { SegmentStore } from '../core/segment-store.ts';
 import { TaskStore } from '../core/task-store.ts';
+import type { UndoLogWriter } from '../core/undo/log-writer.ts';
 import type { WriteRule } from '../core/write-rule.ts';
 import { Authority } from './authority.ts';
-import { writeCanary } from './canary-stage.ts';
 import type { Logger } from './log.ts';
-import { type ScanStageOptions, scanSegment } from './scan-stage.ts';
 import { SegmentWork } from './segment-work.ts';
 import { NotDesired, SIGTERM_EXIT_CODE, TerminationRequested } from './shutdown.ts';
+import { backfillStages, openUndoLog, type Stages, undoStages } from './stages.ts';
 import type { TaskContext } from './task-context.ts';
 import { Trouble } from './trouble.ts';
+
 import { UserTable } from './user-table.ts';
-import { WriteQueue } from './write-queue.ts';
-import { MOST_IN_FLIGHT, WriteStage } from './write-stage.ts';
+import { MOST_IN_FLIGHT } from './write-stage.ts';
 
 /** How often throttling and decay are looked at again. */
 const ADJUST_INTERVAL_MS = 250;
@@ -60,8 +58,8 @@ class Worker {
   readonly #rate: RateControl;
   readonly #authority: Authority;
   readonly #metrics: MetricsPublisher;
-  readonly #queue = new WriteQueue();
   readonly #works: SegmentWork[] = [];
+  #undoLog: UndoLogWriter | undefined;
   readonly #trouble: Trouble;
 
   constructor(options: TaskContext, run: RunRecord, rule: WriteRule, tasks: TaskStore, log: Logger) {
@@ -159,32 +157,13 @@ class Worker {
   async #backfill(record: TaskRecord, ended: AbortSignal): Promise<void> {
     const failed = new AbortController();
     const signal = AbortSignal.any([ended, failed.signal]);
-    const table = this.#userTable();
-    const scan: ScanStageOptions = {
-      table,
-      queue: this.#queue,
-      rate: this.#rate,
-      clock: this.#options.clock,
-      dryRun: this.#run.dryRun,
-      totalSegments: this.#run.totalSegments,
-    };
-    const writing = new WriteStage({
-      table,
-      queue: this.#queue,
-      rate: this.#rate,
-      quarantine: new QuarantineStore(this.#options.controlTable),
-      clock: this.#options.clock,
-      runId: this.#run.runId,
-      writeApi: this.#run.writeApi,
-      batchForms: this.#run.batchForms,
-      onUnrecorded: reason => this.#trouble.add(`a quarantined item is not recorded: ${reason}`),
-    })
-      .run(signal)
-      .catch(error => failed.abort(error));
+    const stages = this.#stages(record, signal);
+    const { writing } = stages;
+    const written = writing.run(signal).catch(error => failed.abort(error));
     const waiting = [...record.segments];
     const lane = async () => {
       for (let segment = waiting.shift(); segment !== undefined; segment = waiting.shift()) {
-        await this.#backfillSegment(segment, record, scan, signal);
+        await this.#workOn(segment, record, stages, signal);
       }
     };
     try {
@@ -192,17 +171,36 @@ class Worker {
         Array.from({ length: SEGMENTS_AT_A_TIME }, () => lane().catch(error => failed.abort(error))),
       );
     } finally {
-      this.#queue.close();
-      await writing;
+      writing.close();
+      await written;
     }
     failed.signal.throwIfAborted();
     ended.throwIfAborted();
   }
 
-  async #backfillSegment(
+  /** What the worker writes with, and how it brings one segment to its end. */
+  #stages({ pass }: TaskRecord, signal: AbortSignal): Stages {
+    const { controlTable, clock, task } = this.#options;
+    const common = {
+      run: this.#run,
+      rate: this.#rate,
+      controlTable,
+      clock,
+      ask: <T>(call: () => Promise<T>) => this.#ask(Number.POSITIVE_INFINITY, call, signal),
+      onUnrecorded: (reason: string) => this.#trouble.add(`a quarantined item is not recorded: ${reason}`),
+    };
+    if (this.#run.undoes) {
+      return undoStages({ ...common, undoes: this.#run.undoes, table: this.#userTable(undefined) }, signal);
+    }
+    const undoLog = openUndoLog({ ...common, pass, launchId: task.launchId });
+    this.#undoLog = undoLog;
+    return backfillStages({ ...common, undoLog, table: this.#userTable(undoLog) }, signal);
+  }
+
+  async #workOn(
     segment: number,
     record: TaskRecord,
-    scan: ScanStageOptions,
+    { doSegment, recordsOf }: Stages,
     signal: AbortSignal,
   ): Promise<void> {
     const { task, clock } = this.#options;
@@ -220,19 +218,11 @@ class Worker {
         onRetry: reason => this.#trouble.add(`control table: ${reason}`),
         itemSize: () => this.#rate.estimate.size,
         onCounters: (of, change) => this.#metrics.count(of, change),
+        records: recordsOf(segment),
       });
       this.#works.push(work);
       log.info({ from: claimed.lastEvaluatedKey ?? 'the beginning' }, 'segment claimed');
-      if (this.#run.limit === undefined) await scanSegment(scan, work, claimed.lastEvaluatedKey, signal);
-      else {
-        const canary = new CanaryStore(this.#options.controlTable);
-        const keys = await this.#ask(
-          Number.POSITIVE_INFINITY,
-          () => canary.list(task.runId, segment),
-          signal,
-        );
-        await writeCanary(scan, work, keys, signal);
-      }
+      await doSegment(work, claimed);
       await work.completion(signal);
       this.#metrics.add('SegmentsComplete', 1);
       log.info(work.tally.snapshot(), 'segment complete');
@@ -242,7 +232,7 @@ class Worker {
     }
   }
 
-  #userTable(): UserTable {
+  #userTable(undoLog: UndoLogWriter | undefined): UserTable {
     const { task, dataPlane } = this.#options;
     const write: ItemWrite = {
       table: task.table,
@@ -259,6 +249,7 @@ class Worker {
         this.#metrics.writeLatency(ms);
         this.#rate.writesInFlight.observe(ms);
       },
+      mayWrite: undoLog && (signal => undoLog.mayWrite(signal)),
       clock: this.#options.clock,
       onSlow: reason => this.#trouble.add(reason),
     });
@@ -274,10 +265,12 @@ class Worker {
   /** Last checkpoints, all at once: each is one write, and there may not be much time. */
   async #giveUp(end: TaskEnd): Promise<void> {
     if (end.kind === 'authority-lost') return;
-    // A whole fleet that is told to end at once would meet the limit of the partition that all its records share.
-    if (end.kind !== 'done') {
-      await this.#options.clock.sleep(Math.random() * farewellMs(this.#run.tasks));
-    }
+    await Promise.all([
+      // What is known of the writes comes first: a checkpoint may only pass what the undo log has.
+      this.#undoLog?.close(),
+      // A whole fleet that is told to end at once would meet the limit of the partition that all its records share.
+      end.kind !== 'done' && this.#options.clock.sleep(Math.random() * farewellMs(this.#run.tasks)),
+    ]);
     const failed = end.kind === 'error';
     const results = await Promise.allSettled(
       this.#works.map(work => this.#ask(GIVE_UP_PATIENCE_MS, () => work.giveUp({ failed }))),

@@ -1,4 +1,5 @@
 import type { AttributeMap } from '../core/attribute-value.ts';
+import type { LogReference } from '../core/undo/log-writer.ts';
 import type { Assignment } from '../core/write-rule.ts';
 import type { SegmentWork } from './segment-work.ts';
 import type { Page } from './settled-prefix.ts';
@@ -18,19 +19,33 @@ export interface WorkItem {
   unexplainedRefusals: number;
   /** How often its values were computed again, since its sources had changed. */
   recomputations: number;
+  /** Its entry in the undo log, where the run keeps one and there is something to write. */
+  entry?: LogReference | undefined;
+  /** A request that may have set what the entry says was never answered. */
+  unanswered?: boolean;
 }
 
 /** An item as it begins its way. */
-export function workItem(from: Pick<WorkItem, 'key' | 'page' | 'work' | 'assignment'>): WorkItem {
-  return { ...from, tries: 0, internalErrors: 0, unexplainedRefusals: 0, recomputations: 0 };
+export function workItem({
+  key,
+  page,
+  work,
+  assignment,
+}: Pick<WorkItem, 'key' | 'page' | 'work' | 'assignment'>): WorkItem {
+  return {
+    ...{ key, page, work, assignment },
+    ...{ tries: 0, internalErrors: 0, unexplainedRefusals: 0, recomputations: 0 },
+    // Fields that come later would make of each item an object of another shape.
+    ...{ entry: undefined, unanswered: false },
+  };
 }
 
 /** Items that wait for a writer, first come first served; those to be tried again go first. */
-export class WriteQueue {
-  #items: WorkItem[] = [];
+export class WriteQueue<T = WorkItem> {
+  #items: T[] = [];
   /** Of #items, those that were taken: moving the rest forward for every batch would cost as much as the batch. */
   #taken = 0;
-  #again: WorkItem[] = [];
+  #again: T[] = [];
   #closed = false;
   readonly #waiting: (() => void)[] = [];
 
@@ -42,7 +57,7 @@ export class WriteQueue {
     return this.#closed;
   }
 
-  add(items: readonly WorkItem[]): void {
+  add(items: readonly T[]): void {
     // A queue that is never empty must still let go of what was taken: else it holds the whole table in the end.
     this.#items = this.#items.slice(this.#taken);
     this.#taken = 0;
@@ -50,15 +65,15 @@ export class WriteQueue {
     this.#wakeAll();
   }
 
-  addAgain(items: readonly WorkItem[]): void {
+  addAgain(items: readonly T[]): void {
     for (const item of items) this.#again.push(item);
     this.#wakeAll();
   }
 
-  take(count: number): WorkItem[] {
+  take(count: number): T[] {
     const batch = this.#again.splice(0, count);
     const end = Math.min(this.#items.length, this.#taken + count - batch.length);
-    for (; this.#taken < end; this.#taken++) batch.push(this.#items[this.#taken] as WorkItem);
+    for (; this.#taken < end; this.#taken++) batch.push(this.#items[this.#taken] as T);
     return batch;
   }
 

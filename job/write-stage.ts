@@ -7,8 +7,10 @@ import { isBatchable, MAX_BATCH_STATEMENTS, PLAIN_FORMS } from '../core/item-wri
 import type { QuarantineStore } from '../core/quarantine-store.ts';
 import type { RateControl } from '../core/rate/rate-control.ts';
 import type { BatchForms, WriteApi } from '../core/records.ts';
-import { settleCall, settleStatement, type Verdict } from '../core/settle.ts';
+import { mayHaveWritten, settleCall, settleStatement, type Verdict } from '../core/settle.ts';
+import type { UndoLogWriter } from '../core/undo/log-writer.ts';
 import { type Assignment, sameAssignment } from '../core/write-rule.ts';
+import { logItems } from './log-items.ts';
 import type { ItemOutcome } from './segment-counters.ts';
 import type { ReadBack, UserTable } from './user-table.ts';
 import type { WorkItem, WriteQueue } from './write-queue.ts';
@@ -41,6 +43,7 @@ export interface WriteStageOptions {
   readonly writeApi: WriteApi;
   /** With `batch`: what else than one target without sources may go in one. */
   readonly batchForms?: BatchForms | undefined;
+  readonly undoLog?: UndoLogWriter | undefined;
   /** Hears why an item's record could not be written to the quarantine. */
   readonly onUnrecorded?: (reason: string, tries: number) => void;
 }
@@ -124,6 +127,7 @@ export class WriteStage {
       const item = batch[index];
       if (error === undefined || item === undefined) continue;
       const verdict = settleStatement(error);
+      if (mayHaveWritten(verdict)) item.unanswered = true;
       if (verdict.kind === 'refused') refused.push(item);
       else await this.#settleVerdict(verdict, [item], signal, true);
     }
@@ -148,6 +152,7 @@ export class WriteStage {
     if (signal.aborted) return;
     if (error instanceof AuthorityLostError) return this.#options.queue.addAgain(batch);
     const verdict = settleCall(error, batch.length);
+    if (mayHaveWritten(verdict)) for (const item of batch) item.unanswered = true;
     if (verdict.kind === 'refused') return this.#settleRefused(batch, signal);
     await this.#settleVerdict(verdict, batch, signal, false);
   }
@@ -234,15 +239,18 @@ export class WriteStage {
 
   async #settleReadBack(item: WorkItem, found: ReadBack, signal: AbortSignal): Promise<void> {
     if (found === 'absent') {
+      this.#notSet(item);
       item.work.settle(item.page, 'deleted', 1);
       return;
     }
     const decision = this.#options.table.write.rule.decide(found);
     switch (decision.kind) {
       case 'has-targets':
+        this.#notSet(item);
         item.work.settle(item.page, 'alreadySet', 1);
         return;
       case 'out-of-scope':
+        this.#notSet(item);
         item.work.leaveScope(item.page);
         return;
       case 'not-computable':
@@ -259,6 +267,7 @@ export class WriteStage {
     if (item.assignment === undefined) {
       // The first time that its values could be computed, by what a consistent read brought.
       item.assignment = assignment;
+      await logItems(this.#options.undoLog, item.work.segment, [item], signal);
       return this.#tryAgain([item], signal, 0);
     }
     item.recomputations += 1;
@@ -268,7 +277,9 @@ export class WriteStage {
       const reason = `its sources changed before each of ${MOST_RECOMPUTATIONS} writes`;
       return this.#quarantine(item, reason, signal);
     }
+    this.#notSet(item);
     item.assignment = assignment;
+    await logItems(this.#options.undoLog, item.work.segment, [item], signal);
     // The first time there is nothing to wait for.
     this.#tryAgain([item], signal, item.recomputations === 1 ? 0 : backoffMs(item.recomputations));
   }
@@ -291,6 +302,7 @@ export class WriteStage {
     if (items.length === 0) return;
     this.#updates += items.length;
     this.#refusalsInARow = 0;
+    for (const { entry } of items) if (entry) this.#options.undoLog?.settled(entry, 'set');
     settleByPage(items, 'updated');
   }
 
@@ -318,7 +330,16 @@ export class WriteStage {
       // An item is settled as quarantined only once its record stands; until then its page stays open.
       return this.#tryAgain([item], signal);
     }
+    this.#notSet(item);
     item.work.settle(item.page, 'quarantined', 1);
+  }
+
+  /**
+   * Not by this launch, if each of its requests was answered. Otherwise nobody can say whose the value is that stands
+   * there, and the undo log says nothing.
+   */
+  #notSet({ entry, unanswered }: WorkItem): void {
+    if (entry && !unanswered) this.#options.undoLog?.settled(entry, 'notSet');
   }
 
   #tryAgain(items: readonly WorkItem[], signal: AbortSignal, pauseMs?: number): void {

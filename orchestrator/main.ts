@@ -30,6 +30,8 @@ async function main(words: string[], streams: OutputStreams): Promise<ExitCode> 
     .scriptName('orchestrate')
     .locale('en')
     .strict()
+    // An option may be called --no-undo-log.
+    .parserConfiguration({ 'boolean-negation': false })
     .completion('completion', 'Print a script that completes commands and options in bash or zsh')
     .wrap(Math.min(110, process.stdout.columns ?? 110))
     .options(FLEET_OPTIONS)

@@ -62,12 +62,22 @@ export function runFinished(run: RunRecord, segments: readonly SegmentRecord[], 
     ...counted,
     ...(run.recipe && { recipe: run.recipe, outOfScope, recomputed }),
     missing: run.missing ?? null,
+    ...undoFields(run, counted),
     ...(run.diagnosis && { diagnosis: run.diagnosis }),
     ...(run.limit !== undefined && { limit: run.limit }),
     passes: run.pass,
     durationMs: Math.round(run.activeMs),
     consumed: { readCapacityUnits: round(readUnits), writeCapacityUnits: round(writeUnits) },
   };
+}
+
+/** What an undo's counters mean: see job/remove-stage.ts. */
+function undoFields(
+  { undoes, unknown }: RunRecord,
+  { updated, alreadySet }: Pick<Counters, 'updated' | 'alreadySet'>,
+) {
+  if (!undoes) return {};
+  return { undoes: undoes.runId, removed: updated, changed: alreadySet, unknown: unknown ?? null };
 }
 
 /** Half units are exact; what sums of estimates leave behind the comma is not information. */

@@ -6,6 +6,7 @@ import { RunStore } from '../core/run-store.ts';
 import { SampleStore } from '../core/sample-store.ts';
 import { SegmentStore } from '../core/segment-store.ts';
 import { TaskStore } from '../core/task-store.ts';
+import { LogStore } from '../core/undo/log-store.ts';
 import { VerificationStore } from '../core/verification-store.ts';
 
 /** The control table's stores, as the orchestrator's parts take them. */
@@ -16,6 +17,7 @@ export interface Stores {
   readonly quarantine: QuarantineStore;
   readonly samples: SampleStore;
   readonly canary: CanaryStore;
+  readonly undoLog: LogStore;
   readonly verifications: VerificationStore;
 }
 
@@ -27,6 +29,7 @@ export function createStores(table: ControlTable, locks?: LockStore): Stores {
     quarantine: new QuarantineStore(table),
     samples: new SampleStore(table),
     canary: new CanaryStore(table),
+    undoLog: new LogStore(table),
     verifications: new VerificationStore(table),
   };
 }

@@ -7,6 +7,9 @@ const MODEL = { vitest: 'test/model/protocol.test.ts' };
 /** What the model meets only now and then is held by a test of its part as well. @param {string} file */
 const modelAnd = file => ({ vitest: `test/model/protocol.test.ts ${file}` });
 
+const UNDO_LOG = { vitest: 'test/core/undo/log-writer.test.ts' };
+const UNDO_STAGES = { vitest: 'test/job/undo-stages.test.ts' };
+
 /** @param {number} number @param {string[]} more */
 const reliability = (number, ...more) => ({ reliability: ['--case', String(number), '--short', ...more] });
 
@@ -429,6 +432,138 @@ export const MUTATIONS = [
     test: { vitest: 'test/core/run-store.test.ts' },
   },
   {
+    name: 'a page is written before its chunk stands',
+    edits: [
+      {
+        file: 'job/scan-stage.ts',
+        from: 'await logItems(undoLog, work.segment, found, signal);\n  queue.add(found);',
+        to: 'queue.add(found);\n  await logItems(undoLog, work.segment, found, signal);',
+      },
+    ],
+    test: UNDO_STAGES,
+  },
+  {
+    name: 'what becomes computable late is written without an entry',
+    edits: [
+      {
+        file: 'job/write-stage.ts',
+        from: 'item.assignment = assignment;\n      await logItems(this.#options.undoLog, item.work.segment, [item], signal);',
+        to: 'item.assignment = assignment;',
+      },
+    ],
+    test: UNDO_STAGES,
+  },
+  {
+    name: "a value found after a lost reply is the run's",
+    edits: [
+      {
+        file: 'job/write-stage.ts',
+        from: "if (entry && !unanswered) this.#options.undoLog?.settled(entry, 'notSet');",
+        to: "if (entry) this.#options.undoLog?.settled(entry, unanswered ? 'set' : 'notSet');",
+      },
+    ],
+    test: UNDO_STAGES,
+  },
+  {
+    name: "a value found after a lost reply is not the run's",
+    edits: [
+      {
+        file: 'job/write-stage.ts',
+        from: "if (entry && !unanswered) this.#options.undoLog?.settled(entry, 'notSet');",
+        to: "if (entry) this.#options.undoLog?.settled(entry, 'notSet');",
+      },
+    ],
+    test: UNDO_STAGES,
+  },
+  {
+    name: 'a checkpoint before the outcomes stand',
+    edits: [
+      {
+        file: 'job/segment-work.ts',
+        from: 'await records?.recorded(this.#savedPages === 0',
+        to: 'void records?.recorded(this.#savedPages === 0',
+      },
+    ],
+    test: { vitest: 'test/job/segment-work.test.ts' },
+  },
+  {
+    name: 'a checkpoint counts what it does not pass',
+    edits: [
+      {
+        file: 'job/segment-work.ts',
+        from: '      counters,\n',
+        to: '      counters: this.tally.snapshot(),\n',
+      },
+    ],
+    test: { vitest: 'test/model/undo.test.ts' },
+  },
+  {
+    name: 'writes go on while no outcome can be recorded',
+    edits: [
+      {
+        file: 'core/undo/log-writer.ts',
+        from: 'while (clock.monotonicMs() - this.#oldestMs() >= STOP_AFTER_MS) {',
+        to: 'while (clock.monotonicMs() - this.#oldestMs() >= 1_000 * STOP_AFTER_MS) {',
+      },
+    ],
+    test: UNDO_LOG,
+  },
+  {
+    name: 'a chunk is put over another one',
+    edits: [
+      {
+        file: 'core/undo/log-store.ts',
+        from: 'item, ...content }, [NEW]);',
+        to: 'item, ...content }, []);',
+      },
+    ],
+    test: UNDO_LOG,
+  },
+  {
+    name: 'what is unknown is undone',
+    edits: [
+      {
+        file: 'core/undo/log-reader.ts',
+        from: '(outcome === OUTCOME.set ? set : unknown).push(',
+        to: 'set.push(',
+      },
+    ],
+    test: UNDO_STAGES,
+  },
+  {
+    name: 'a removal without the value',
+    edits: [
+      {
+        file: 'core/undo/item-removal.ts',
+        from: "'attribute_exists(#partitionKey) AND #attribute = :value'",
+        to: "'attribute_exists(#partitionKey) AND (#attribute = :value OR attribute_exists(#attribute))'",
+      },
+    ],
+    test: { vitest: 'test/core/undo/item-removal.test.ts' },
+  },
+  {
+    name: 'a chunk that was undone is undone again',
+    edits: [
+      {
+        file: 'job/undo-stage.ts',
+        from: 'if (undone !== undefined && isDealtWith(undone, runId)) {',
+        to: 'if (undone !== undefined && undone.by === runId) {',
+      },
+    ],
+    test: UNDO_STAGES,
+  },
+  {
+    name: 'an undo beside a later run',
+    edits: [
+      {
+        file: 'orchestrator/undo/refusals.ts',
+        from: '  if (later.length === 0) return;',
+        to: '  if (later.length < 10) return;',
+      },
+    ],
+    test: { vitest: 'test/orchestrator/undo/refusals.test.ts' },
+  },
+  {
     name: 'a verification checkpoint by an earlier supervisor',
     edits: [
       {
@@ -477,8 +612,8 @@ export const MUTATIONS = [
     edits: [
       {
         file: 'orchestrator/verify/repair.ts',
-        from: '    const reserved = await rate.reserveWrites(1, signal);\n    await held(signal);',
-        to: '    const reserved = await rate.reserveWrites(1, signal);',
+        from: '    await undoLog?.mayWrite(signal);\n    await held(signal);',
+        to: '    await undoLog?.mayWrite(signal);',
       },
       {
         file: 'orchestrator/verify/repair.ts',

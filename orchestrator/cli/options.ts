@@ -99,6 +99,9 @@ export const DEFAULT_VALUE = '1';
 /** Segments of a run that names no number. */
 export const DEFAULT_SEGMENTS = 32;
 
+/** As long as point-in-time recovery goes back [developer guide]. */
+const DEFAULT_UNDO_DAYS = 35;
+
 /** What a run is started with; `plan`, `doctor` and `resume` take all or some of them. */
 export const RUN_OPTIONS = {
   ...TABLE_OPTIONS,
@@ -165,6 +168,13 @@ export const RUN_OPTIONS = {
     how,
     () => wholeNumber(0, 10_000).default(32),
     { default: '32' },
+  ),
+  'no-undo-log': flag('Keep no undo log: the run cannot be taken back', how),
+  'undo-days': value(
+    'Days for which the run can be undone',
+    how,
+    () => wholeNumber(3, 3_650).default(DEFAULT_UNDO_DAYS),
+    { default: String(DEFAULT_UNDO_DAYS) },
   ),
   'dry-run': flag('Do everything but the writes to the table', how),
   limit: value('A canary: write this many items, verify exactly those, and stop', how, () =>

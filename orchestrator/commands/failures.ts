@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { systemClock } from '../../core/clock.ts';
-import { TableLockedError } from '../../core/errors.ts';
+import { ConfigurationError, TableLockedError } from '../../core/errors.ts';
 import { loadRule } from '../../core/recipe/load.ts';
 import { writtenOptions } from '../../core/recipe/recipe.ts';
 import type { QuarantineRecord, RunRecord } from '../../core/records.ts';
@@ -29,6 +29,11 @@ export const handler: Handler<typeof failures> = async context => {
   const stores = await openStores(context);
   const run = await readRun(stores, settings.run ?? '');
   output.setRun(run.runId);
+  if (settings.retry && run.undoes) {
+    throw new ConfigurationError(
+      `Run ${run.runId} is an undo: it removes and sets nothing. When the cause is fixed, undo again: ${nextCommand('undo', run.undoes.runId)}`,
+    );
+  }
   const open = (await stores.quarantine.list(run.runId)).filter(({ resolved }) => !resolved);
   let left = 0;
   const stays = (failure: QuarantineRecord, reason: string, attempts: number) => {

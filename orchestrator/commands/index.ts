@@ -15,5 +15,6 @@ export { resume } from './resume.ts';
 export { run } from './run.ts';
 export { status } from './status.ts';
 export { templates } from './templates.ts';
+export { undo } from './undo.ts';
 export { verify } from './verify.ts';
 export { wait } from './wait.ts';

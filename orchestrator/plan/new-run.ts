@@ -1,9 +1,12 @@
 import { randomBytes } from 'node:crypto';
+import { parseJsonValue } from '../../core/attribute-value.ts';
 import { heartbeatPace } from '../../core/control-pace.ts';
 import { targetsOf } from '../../core/recipe/recipe.ts';
-import { NO_COUNTERS, type RunForecast, type RunRecord } from '../../core/records.ts';
+import { NO_COUNTERS, type RunForecast, type RunRecord, type UndoLogRecord } from '../../core/records.ts';
 import type { NewRun } from '../../core/run-store.ts';
+import { constantTarget } from '../../core/undo/item-removal.ts';
 import { VERSION } from '../../core/version.ts';
+import type { WriteRule } from '../../core/write-rule.ts';
 import { indexesWith, type TableFacts } from '../checks/table.ts';
 import { operatorName } from '../operator-name.ts';
 import type { PlanningSession } from '../session.ts';
@@ -17,9 +20,10 @@ import type { ChosenWriteApi } from './write-api-choice.ts';
 /** A run's record as it begins. */
 export function newRun(
   { settings, clock, surroundings }: PlanningSession,
-  { facts, region, chosen: { rates, reason }, taskSize, plan }: Prepared,
+  { facts, region, write, chosen: { rates, reason }, taskSize, plan }: Prepared,
   api: ChosenWriteApi,
 ): NewRun {
+  const written = writtenOf(settings);
   const tableSize = tableSizeOf(facts.description);
   const tasks = settings.tasks ?? settings.segments;
   const { heartbeatMs, authorityMs } = heartbeatPace(tasks, Math.ceil(settings.segments / tasks));
@@ -32,14 +36,18 @@ export function newRun(
     tableArn: facts.arn,
     account: facts.account,
     region,
-    ...writtenOf(settings),
+    ...written,
     keySchema: facts.keySchema,
     totalSegments: settings.segments,
     tasks,
     ...api,
     ...provisionedUnits(facts),
-    indexes: indexesWith(targetsOf(writtenOf(settings)), facts.description).length,
+    indexes: indexesWith(targetsOf(written), facts.description).length,
     dryRun: settings.dryRun,
+    ...(!settings.dryRun &&
+      !settings.noUndoLog && {
+        undoLog: undoLogOf(write.rule, { ...written, undoDays: settings.undoDays }, at),
+      }),
     ...(settings.limit !== undefined && { limit: settings.limit }),
     spot: settings.spot,
     rates,
@@ -84,6 +92,23 @@ export function newRun(
 function itemSizeOf({ itemBytes, writeUnitsPerItem }: Forecast): Pick<RunRecord, 'itemSize'> {
   if (!(itemBytes > 0) || !Number.isFinite(itemBytes)) return {};
   return { itemSize: { bytes: Math.ceil(itemBytes), writeUnits: writeUnitsPerItem.total } };
+}
+
+/**
+ * What the undo log holds beside the keys. One value for all items stands here alone.
+ * `value` is JSON, and undefined where it is computed from each item.
+ */
+function undoLogOf(
+  { targets }: WriteRule,
+  { value, undoDays }: { readonly value?: string; readonly undoDays: number },
+  at: string,
+): UndoLogRecord {
+  return {
+    targets: targets.map(name =>
+      value === undefined ? { name } : constantTarget(name, parseJsonValue(value)),
+    ),
+    expiresAt: Math.floor(Date.parse(at) / 1_000) + undoDays * 86_400,
+  };
 }
 
 /** Nothing of an estimate without an end: a record holds no infinity. */

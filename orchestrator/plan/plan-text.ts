@@ -1,7 +1,7 @@
 import { targetsText } from '../../core/recipe/recipe.ts';
 import { linesOf } from '../checks/finding.ts';
 import type { Plan } from './plan.ts';
-import { bytes, count, countRange, dollars, percentRange, span } from './plan-figures.ts';
+import { bytes, count, countRange, dollars, percent, percentRange, span } from './plan-figures.ts';
 import { recipeLines } from './recipe-plan.ts';
 
 /** The plan as an operator reads it on a terminal. */
@@ -21,6 +21,7 @@ export function planText(plan: Plan): string {
     ),
     ...sampleRows(plan),
     ...forecastRows(plan),
+    ...undoRows(plan),
     ...findingRows(plan),
   ].join('\n');
 }
@@ -45,6 +46,18 @@ function modeRows({ dryRun, limit, table }: Plan): string[] {
       ),
     ];
   return [];
+}
+
+function undoRows({ undoLog, undoDays, dryRun, forecast: f }: Plan): string[] {
+  if (dryRun) return [];
+  if (!undoLog) return [row('Undo log', 'none: what this run writes can only be restored into a new table')];
+  const share = f.writeUnits.value === 0 ? '' : `, ${percent(undoLog.share)} of the writes' own at this rate`;
+  return [
+    row(
+      'Undo log',
+      `${count(Math.ceil(undoLog.writeUnits))} write units to the control table${share}; for ${undoDays} days orchestrate undo takes the run back`,
+    ),
+  ];
 }
 
 function sampleRows({ sample, sampleMissing, forecast: f, ...plan }: Plan): string[] {

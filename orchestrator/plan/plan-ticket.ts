@@ -49,12 +49,17 @@ ${effect(plan)}
 
 ## The way back
 - Stopping is safe at any time; what was written stays, and a later run goes on from there.
-- To undo: restore the table by point-in-time recovery to a moment before the start, **into a new table**, and compare or copy from there.
+- To undo: ${undoWords(plan)}restore the table by point-in-time recovery to a moment before the start, **into a new table**, and compare or copy from there.
 - Never \`REMOVE ${attribute}\` where ${recipe ? 'it has a value of this run' : `\`${writtenText(plan)}\``}: it would also hit every item on which the application itself has set that value.
 
 ## Checks before the start
 ${open.length === 0 ? '- all in order' : open.map(line => `- ${line}`).join('\n')}
 `;
+}
+
+function undoWords({ undoLog, undoDays }: Plan): string {
+  if (!undoLog) return '';
+  return `\`orchestrate undo RUN\` removes what this run wrote and nobody has changed since, for ${undoDays} days. Or `;
 }
 
 function effect({ recipe }: Plan): string {

@@ -10,6 +10,7 @@ import type { ChargedIndex } from '../user-table/write-units.ts';
 import { type Forecast, forecast } from './forecast.ts';
 import type { Prices } from './prices.ts';
 import { type RecipePlan, recipePlan } from './recipe-plan.ts';
+import { type UndoLogCost, undoLogCost } from './undo-log-cost.ts';
 
 /** What is decided and known before a run: from this the words, the change ticket and the event are made. */
 export interface PlanInput {
@@ -36,6 +37,8 @@ export interface PlanInput {
   /** Why there is no sample. */
   readonly sampleMissing: string | undefined;
   readonly findings: readonly Finding[];
+  /** For how long the run can be undone; null when it keeps no log. */
+  readonly undoDays: number | null;
 }
 
 export interface Plan
@@ -59,6 +62,7 @@ export interface Plan
   readonly sample: SampleSummary | null;
   readonly forecast: Forecast;
   readonly notCounted: readonly string[];
+  readonly undoLog: UndoLogCost | null;
 }
 
 export interface SampleSummary {
@@ -86,6 +90,7 @@ export function composePlan(input: PlanInput): Plan {
   const stream = description.StreamSpecification?.StreamEnabled === true;
   const billing =
     description.BillingModeSummary?.BillingMode === 'PAY_PER_REQUEST' ? 'on-demand' : 'provisioned';
+  const expected = forecast({ ...input, description, replicas });
   return {
     ...rest,
     table: write.table,
@@ -99,9 +104,27 @@ export function composePlan(input: PlanInput): Plan {
     replicas,
     stream,
     sample: sample ? summarise(sample) : null,
-    forecast: forecast({ ...input, description, replicas }),
+    forecast: expected,
+    undoLog: input.undoDays === null ? null : costOfUndoLog(input, expected),
     notCounted: notCounted(input, billing, replicas, stream),
   };
+}
+
+function costOfUndoLog(
+  { facts, sample, rates, tasks, write, written }: PlanInput,
+  expected: Forecast,
+): UndoLogCost {
+  return undoLogCost({
+    keySchema: facts.keySchema,
+    keys: sample?.tally.seen.map(({ key }) => key) ?? [],
+    values: written.recipe
+      ? write.rule.targets.map(target => sample?.tally.computed.valuesOf(target) ?? [])
+      : [],
+    itemBytes: expected.itemBytes,
+    writeUnitsPerItem: expected.writeUnitsPerItem.total,
+    taskUnitsPerSecond: rates.writeUnitsPerSecond / tasks,
+    writeUnits: expected.writeUnits.value,
+  });
 }
 
 function writtenOf(

@@ -166,6 +166,7 @@ export async function prepare(session: PlanningSession): Promise<Prepared> {
     sample,
     sampleMissing: 'because' in sampled ? sampled.because : undefined,
     findings: accepting(findings, settings.accept),
+    undoDays: settings.dryRun || settings.noUndoLog ? null : settings.undoDays,
   });
   const ofPlace = await operatorFindings(session, plan);
   return {
@@ -188,10 +189,13 @@ async function operatorFindings(
 }
 
 /** The size of a task, where the definition says it, and whether it can be used. */
-async function lookAtFleet({
+export async function lookAtFleet({
   fleet,
   surroundings: { taskDefinition, container, assignPublicIp },
-}: PlanningSession): Promise<{ readonly finding: Finding; readonly taskSize: TaskSize | undefined }> {
+}: Pick<PlanningSession, 'fleet' | 'surroundings'>): Promise<{
+  readonly finding: Finding;
+  readonly taskSize: TaskSize | undefined;
+}> {
   try {
     const definition = await fleet.describeTaskDefinition();
     const names = definition?.containerDefinitions?.map(({ name }) => name) ?? [];

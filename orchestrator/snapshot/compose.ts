@@ -10,6 +10,7 @@ import {
   type VerificationRecord,
 } from '../../core/records.ts';
 import type { VerificationProgress } from '../../core/sample-store.ts';
+import { undoableUntil } from '../../core/undo/item-removal.ts';
 import { countedOfVerification, segmentStates, totals } from '../run-summary.ts';
 import { costView } from './cost-view.ts';
 import type { History } from './history.ts';
@@ -110,6 +111,8 @@ function factsOf(run: RunRecord, launches: number, nowMs: number): RunFacts {
     authorityMs: run.authorityMs,
     createdAt: run.createdAt,
     createdBy: run.createdBy,
+    undoableUntil: run.undoLog ? undoableUntil(run.undoLog) : null,
+    undoes: run.undoes?.runId ?? null,
     finishedAt: run.finishedAt ?? null,
     activeMs: run.activeMs,
     missing: run.missing ?? null,

@@ -84,6 +84,10 @@ export interface RunFacts {
   readonly launches: number;
   readonly controlTable: string;
   readonly namespace: string;
+  /** Until when the run can be undone; null when it keeps no undo log. */
+  readonly undoableUntil: string | null;
+  /** The run that it takes back; null when it is no undo. */
+  readonly undoes: string | null;
   readonly changes: readonly OperatorChange[];
   /** That nobody supervises it, since when, who was the last and why that one left; null while somebody does. */
   readonly unsupervised: string | null;

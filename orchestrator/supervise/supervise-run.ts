@@ -16,6 +16,7 @@ import { observers } from '../run-observer.ts';
 import { runFinished } from '../run-summary.ts';
 import { createMetrics, type Session } from '../session.ts';
 import { openView } from '../terminal/open-view.ts';
+import { describeUndoEnd } from '../undo/undo-end.ts';
 import { HandOver, requireSupervisor, supervisorCommand } from './hand-over.ts';
 import { RunOpenMetric } from './run-open-metric.ts';
 import { SampleRecorder } from './sample-recorder.ts';
@@ -162,7 +163,7 @@ export async function finish(
 ): Promise<ExitCode> {
   const launches = (await stores.tasks.list(run.runId)).length;
   const summary = runFinished(run, await stores.segments.list(run.runId), launches);
-  output.say(describeEnd(run, summary));
+  output.say(run.undoes ? describeUndoEnd(run, run.undoes, summary) : describeEnd(run, summary));
   output.event('run.finished', summary);
   return exitCodeOfStatus(run.status);
 }

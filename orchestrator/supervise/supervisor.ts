@@ -25,9 +25,10 @@ import { TaskWatch } from '../fleet/task-watch.ts';
 import type { RunObserver } from '../run-observer.ts';
 import { segmentStates, totals } from '../run-summary.ts';
 import type { Stores } from '../stores.ts';
+import { endUndo } from '../undo/end-undo.ts';
 import { endCanary } from '../verify/canary.ts';
-import { duringEndPhase } from '../verify/end-phase.ts';
-import { endPass, type PassEnd } from '../verify/pass-end.ts';
+import { duringEndPhase, type EndPhase } from '../verify/end-phase.ts';
+import { endPass, type PassEnd, type PassEndOptions } from '../verify/pass-end.ts';
 import { Budget } from './budget.ts';
 import { Progress } from './progress-events.ts';
 import { SegmentBook } from './segment-book.ts';
@@ -377,12 +378,7 @@ export class Supervisor {
           output.say(`The table throttles the end of the pass (${reason}); it goes on more slowly.`);
         },
       },
-      phase =>
-        (run.limit === undefined ? endPass : endCanary)(
-          run,
-          { stores, clock, supervision, output, metrics, observer },
-          phase,
-        ),
+      phase => endOf(run)({ stores, clock, supervision, output, metrics, observer }, phase),
     ).catch(async (error: unknown) => {
       // What AWS says of the operator's credentials is no reason to stop the fleet.
       if (!(error instanceof SystemicError) || isExpiredCredentials(error)) throw error;
@@ -438,6 +434,13 @@ export class Supervisor {
       };
     });
   }
+}
+
+/** What follows when every segment is complete. */
+function endOf(run: RunRecord): (options: PassEndOptions, phase: EndPhase) => Promise<PassEnd | undefined> {
+  const { undoes, limit } = run;
+  if (undoes) return (options, phase) => endUndo(run, undoes, options, phase);
+  return (options, phase) => (limit === undefined ? endPass : endCanary)(run, options, phase);
 }
 
 function nextPass(end: PassEnd, pass: number, sweep: number): Partial<RunRecord> {

@@ -25,6 +25,7 @@ import { diagnose } from './diagnosis.ts';
 import type { EndPhase } from './end-phase.ts';
 import { type RepairCounters, repair } from './repair.ts';
 import { lacksAttribute, missesByRule, type VerificationSubject } from './subject.ts';
+import { openSupervisorLog } from './supervisor-log.ts';
 import { type VerificationCheckpoints, type VerificationResult, verifyTable } from './verification.ts';
 import { VerificationTracker } from './verification-tracker.ts';
 
@@ -290,9 +291,11 @@ async function repairKeys(
     metrics.count(REPAIR_SEGMENT, grown);
     phase.count(id, done);
   };
+  const undoLog = openSupervisorLog(run, { store: stores.undoLog, clock });
   const done = await repair({
     client: phase.client,
     write,
+    undoLog,
     keys,
     rate: phase.writing,
     clock,
@@ -301,6 +304,6 @@ async function repairKeys(
     onProgress,
     onQuarantine: (key, reason, attempts) =>
       stores.quarantine.add({ runId: run.runId, key, reason, attempts, segment: -1, at: clock.nowIso() }),
-  });
+  }).finally(() => undoLog?.close());
   output.event('repair.finished', { pass: run.pass + 1, ...done });
 }

@@ -6,7 +6,8 @@ import { AuthorityLostError, SystemicError } from '../../core/errors.ts';
 import { type ItemWrite, updateItemInput } from '../../core/item-write.ts';
 import type { RateControl } from '../../core/rate/rate-control.ts';
 import type { Counters } from '../../core/records.ts';
-import { settleCall, type Verdict } from '../../core/settle.ts';
+import { mayHaveWritten, settleCall, type Verdict } from '../../core/settle.ts';
+import type { LogReference, UndoLogWriter } from '../../core/undo/log-writer.ts';
 import { type Assignment, type Decision, sameAssignment } from '../../core/write-rule.ts';
 import { readItems } from '../user-table/read-items.ts';
 
@@ -20,6 +21,7 @@ export interface RepairRequest {
   /** Resolves when there is authority to send. */
   readonly held: (signal: AbortSignal) => Promise<void>;
   readonly onQuarantine: (key: string, reason: string, attempts: number) => Promise<void>;
+  readonly undoLog?: UndoLogWriter | undefined;
   /** Hears what was done and consumed so far. */
   readonly onProgress?: (done: RepairCounters) => void;
 }
@@ -103,6 +105,10 @@ class ItemRepair {
   #tries = 0;
   #refusals = 0;
   #recomputed = 0;
+  /** Its entry in the undo log, and what that says. */
+  #entry: { readonly reference: LogReference; readonly assignment: Assignment } | undefined;
+  /** A request that may have set what the entry says was never answered. */
+  #unanswered = false;
 
   constructor(key: AttributeMap, request: ItemRepairRequest) {
     this.#key = key;
@@ -118,6 +124,7 @@ class ItemRepair {
       if (decision.kind === 'has-targets') return this.#end('alreadySet');
       if (decision.kind === 'out-of-scope') return this.#end('outOfScope');
       if (decision.kind === 'not-computable') return this.#quarantine(decision.reason);
+      await this.#log(decision.assignment);
       this.#tries += 1;
       const verdict = await this.#write(decision.assignment);
       if (verdict === 'set') return this.#end('updated');
@@ -161,14 +168,16 @@ class ItemRepair {
       throw new SystemicError(`Repair failed: ${verdict.reason}`, { cause: error });
     }
     if (verdict.kind === 'retry' && verdict.cause === 'throttled') rate.throttled(verdict.reason);
+    if (mayHaveWritten(verdict)) this.#unanswered = true;
     return verdict;
   }
 
   /** One HTTP attempt. Returns what it failed with. */
   async #attempt(assignment: Assignment): Promise<unknown> {
-    const { client, write, rate, clock, signal, held, onConsumed } = this.#request;
+    const { client, write, rate, clock, signal, held, onConsumed, undoLog } = this.#request;
     await held(signal);
     const reserved = await rate.reserveWrites(1, signal);
+    await undoLog?.mayWrite(signal);
     await held(signal);
     const startedAtMs = clock.monotonicMs();
     try {
@@ -199,7 +208,24 @@ class ItemRepair {
     return this.#end('quarantined');
   }
 
+  /** What is about to be written stands in the undo log before it is. */
+  async #log(assignment: Assignment): Promise<void> {
+    const { undoLog, signal } = this.#request;
+    if (!undoLog || this.#entry?.assignment === assignment) return;
+    this.#settleEntry('notSet');
+    const [reference] = await undoLog.putOwn([undoLog.entryOf(this.#key, assignment.set)], signal);
+    this.#entry = reference && { reference, assignment };
+    this.#unanswered = false;
+  }
+
+  /** Of an entry whose request was never answered nothing is known but that it was set after all. */
+  #settleEntry(outcome: 'set' | 'notSet'): void {
+    if (this.#entry === undefined || (outcome === 'notSet' && this.#unanswered)) return;
+    this.#request.undoLog?.settled(this.#entry.reference, outcome);
+  }
+
   #end(outcome: RepairOutcome): RepairedItem {
+    this.#settleEntry(outcome === 'updated' ? 'set' : 'notSet');
     return { outcome, recomputed: this.#recomputed };
   }
 }

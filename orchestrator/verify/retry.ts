@@ -21,6 +21,7 @@ import {
 import { joined } from '../../core/task-store.ts';
 import type { Stores } from '../stores.ts';
 import { type RepairOutcome, repairItem } from './repair.ts';
+import { openSupervisorLog } from './supervisor-log.ts';
 
 const LANES = 8;
 
@@ -86,6 +87,7 @@ export async function retryQuarantined(request: RetryRequest): Promise<void> {
     },
   });
   const client = createDataPlaneClient(() => authority.assertHeld());
+  const undoLog = openSupervisorLog(run, { store: stores.undoLog, clock });
   const done = new AbortController();
   const signal = AbortSignal.any([ended.signal, authority.lost, detach]);
   const counters: { -readonly [K in keyof Counters]: Counters[K] } = { ...NO_COUNTERS };
@@ -101,7 +103,7 @@ export async function retryQuarantined(request: RetryRequest): Promise<void> {
         await retryItem(
           item,
           request,
-          { client, write, rate, clock, signal, held: authority.held.bind(authority) },
+          { client, write, rate, clock, signal, held: authority.held.bind(authority), undoLog },
           counters,
         );
       }
@@ -113,6 +115,7 @@ export async function retryQuarantined(request: RetryRequest): Promise<void> {
   } finally {
     done.abort();
     await adjusting;
+    await undoLog?.close();
     await authority.end();
     client.destroy();
     await stores.tasks.finish(run.runId, launchId, instance, end, clock.nowIso());
@@ -140,7 +143,7 @@ async function untilGranted(rate: RateControl, clock: Clock, ended: AbortControl
 
 type ItemMeans = Pick<
   Parameters<typeof repairItem>[1],
-  'client' | 'write' | 'rate' | 'clock' | 'signal' | 'held'
+  'client' | 'write' | 'rate' | 'clock' | 'signal' | 'held' | 'undoLog'
 >;
 
 async function retryItem(

@@ -309,6 +309,27 @@ test('who supervises, and whose lock it is', async () => {
   expect((await type(['--version'])).out).toMatch(/^\d+\.\d+\.\d+/);
 }, 60_000);
 
+test('a way back, for how long, and what is in it', async () => {
+  const run = await type([
+    '--attribute',
+    'undoable',
+    '--segments',
+    '2',
+    '--yes',
+    '--json',
+    '--undo-days',
+    '3',
+  ]);
+  expect(run.events.at(-1)).toMatchObject({ status: 'verified', updated: 200 });
+  const { runId } = run.events[0] as { runId: string };
+  const list = await type(['undo', runId, '--list']);
+  expect(list.out.trim().split('\n')).toHaveLength(200);
+  expect(await type(['undo', runId, '--list-unknown'])).toMatchObject({ code: 0, out: '' });
+  const without = await type(['--attribute', 'kept', '--segments', '2', '--yes', '--json', '--no-undo-log']);
+  const { runId: kept } = without.events[0] as { runId: string };
+  expect((await type(['undo', kept, '--list'])).err).toMatch(/kept no undo log/);
+}, 60_000);
+
 test('every option that is shown is typed by one of these', async () => {
   const shown = new Map<string, string[]>();
   for (const command of Object.values(commands).map(nameOf)) {

@@ -75,6 +75,36 @@ describe('checkpoints', () => {
     });
   });
 
+  test('pass a page only when what must stand before it does', async () => {
+    await segments.assignNew(OWNER, 8);
+    const asked: boolean[] = [];
+    let stands = () => {};
+    const work = new SegmentWork({
+      owner: OWNER,
+      claimed: await segments.claim(OWNER),
+      segments,
+      clock: quickClock(20),
+      onCounters: () => {},
+      records: {
+        recorded: urgent => {
+          asked.push(urgent);
+          return new Promise(resolve => {
+            stands = resolve;
+          });
+        },
+        chunks: () => 3,
+      },
+    });
+    const first = page(1, 'k1');
+    work.append(first);
+    work.settle(first, 'updated', 1);
+    await new Promise(resolve => setTimeout(resolve, 50));
+    expect(await record()).toMatchObject({ sequence: 0 });
+    stands();
+    expect(await untilKey('k1')).toMatchObject({ undoChunks: 3 });
+    expect(asked).toEqual([true]);
+  });
+
   test('name the last page before which every page has settled', async () => {
     const work = await begin();
     const [first, second, third] = [page(1, 'k1'), page(1, 'k2'), page(1, 'k3')];

@@ -14,9 +14,18 @@ export interface ModelItem {
   /** Its place within the segment's Scan. */
   readonly place: number;
   attribute: string | undefined;
+  /** Who wrote the attribute as it stands. */
+  writer?: 'run' | 'application';
+  /** The application has deleted it. */
+  gone?: boolean;
+  /** A run has set it at some time. */
+  wasSet?: boolean;
   /** Old code took the attribute away after its page had settled. */
   lost?: boolean;
 }
+
+/** What every run of the model sets. */
+const VALUE = '1';
 
 /**
  * The user's table: items in a fixed order within each segment, in small pages. It speaks just what the worker and
@@ -27,6 +36,9 @@ export class FakeUserTable {
   readonly #pageSize: number;
   readonly #totalSegments: number;
   writes = 0;
+  removals = 0;
+  /** Items that the application wrote or deleted after an undo had removed the value: the undo may have seen either. */
+  touchedAfterRemoval = 0;
   /** What strongly consistent reads consumed, whoever got their replies. */
   consistentUnits = 0;
 
@@ -53,7 +65,9 @@ export class FakeUserTable {
     }
     if (command instanceof UpdateItemCommand) {
       const id = command.input.Key?.['id']?.S;
-      if (this.#set(id)) return { ConsumedCapacity: { CapacityUnits: 1 } };
+      const removes = command.input.UpdateExpression?.startsWith('REMOVE');
+      if (removes ? this.#remove(id, command.input.ExpressionAttributeValues?.[':value']?.N) : this.#set(id))
+        return { ConsumedCapacity: { CapacityUnits: 1 } };
       const error = new Error('refused');
       throw Object.assign(error, { name: 'ConditionalCheckFailedException', Item: this.#read(id) });
     }
@@ -78,11 +92,36 @@ export class FakeUserTable {
     const last = page.at(-1);
     if (ConsistentRead) this.consistentUnits += PAGE_UNITS;
     return {
-      Items: page.filter(item => item.attribute === undefined).map(({ id }) => ({ id: { S: id } })),
+      Items: page
+        .filter(item => item.attribute === undefined && !item.gone)
+        .map(({ id }) => ({ id: { S: id } })),
       ScannedCount: page.length,
       ConsumedCapacity: { CapacityUnits: PAGE_UNITS },
       ...(last && from + page.length < own.length && { LastEvaluatedKey: { id: { S: last.id } } }),
     };
+  }
+
+  /**
+   * The application does one thing to one item: gives it the run's very value where the attribute is missing and no
+   * run has set it, gives it another one, or deletes it.
+   */
+  applicationActs(choose: (below: number) => number): void {
+    const item = this.items[choose(this.items.length)];
+    if (!item || item.gone) return;
+    if (item.wasSet && item.attribute === undefined) this.touchedAfterRemoval += 1;
+    switch (choose(4)) {
+      case 0:
+        if (item.attribute !== undefined || item.wasSet) return;
+        item.attribute = VALUE;
+        break;
+      case 1:
+        item.gone = true;
+        item.attribute = undefined;
+        return;
+      default:
+        item.attribute = '9';
+    }
+    item.writer = 'application';
   }
 
   /** A writer that puts an old item back takes the attribute away. False where the item never had it. */
@@ -95,16 +134,33 @@ export class FakeUserTable {
   }
 
   #set(id: string | undefined): boolean {
-    const item = this.items.find(other => other.id === id);
+    const item = this.#find(id);
     if (!item || item.attribute !== undefined) return false;
-    item.attribute = '1';
+    item.attribute = VALUE;
+    item.writer = 'run';
+    item.wasSet = true;
     item.lost = false;
     this.writes += 1;
     return true;
   }
 
+  /** @throws Error when an undo takes what no run has written. */
+  #remove(id: string | undefined, value: string | undefined): boolean {
+    const item = this.#find(id);
+    if (!item || item.attribute === undefined || item.attribute !== value) return false;
+    if (item.writer !== 'run') throw new Error(`the undo removes the application's value of ${item.id}`);
+    item.attribute = undefined;
+    delete item.writer;
+    this.removals += 1;
+    return true;
+  }
+
+  #find(id: string | undefined): ModelItem | undefined {
+    return this.items.find(other => other.id === id && !other.gone);
+  }
+
   #read(id: string | undefined) {
-    const item = this.items.find(other => other.id === id);
+    const item = this.#find(id);
     if (!item) return undefined;
     return { id: { S: item.id }, ...(item.attribute && { test: { N: item.attribute } }) };
   }

@@ -19,6 +19,7 @@ import type { MemoryTable } from './memory-table.ts';
 export class Invariants {
   readonly #table: MemoryTable;
   readonly #users: FakeUserTable;
+  readonly #runId: string;
   readonly #progress = new Map<string, { sequence: number; place: number }>();
   readonly #completions = new Map<string, number>();
   readonly #brought = new Map<string, Pick<TaskRecord, 'granted' | 'renewal'>>();
@@ -31,9 +32,10 @@ export class Invariants {
   completions = 0;
   checks = 0;
 
-  constructor(table: MemoryTable, users: FakeUserTable) {
+  constructor(table: MemoryTable, users: FakeUserTable, runId: string) {
     this.#table = table;
     this.#users = users;
+    this.#runId = runId;
   }
 
   /** The reply to a heartbeat brought a worker this grant. */
@@ -60,13 +62,13 @@ export class Invariants {
   }
 
   #run(): RunRecord | undefined {
-    const item = this.#table.items().find(({ item: name }) => name === 'RUN');
+    const item = this.#table.items().find(({ run, item: name }) => run === this.#runId && name === 'RUN');
     return item && fromItem<RunRecord>(item as ControlItem);
   }
 
   check(): void {
     this.checks += 1;
-    const items = this.#table.items() as ControlItem[];
+    const items = (this.#table.items() as ControlItem[]).filter(({ run }) => run === this.#runId);
     const records = <T extends SegmentRecord | TaskRecord | RunRecord>(prefix: string) =>
       items.filter(({ item }) => item.startsWith(prefix)).map(fromItem<T>);
     const segments = records<SegmentRecord>('SEGMENT#');
@@ -74,7 +76,7 @@ export class Invariants {
     const [run] = records<RunRecord>('RUN');
     for (const segment of segments) {
       this.#checkTransition(`segment ${segment.segment}`, segment.status, SEGMENT_TRANSITIONS);
-      this.#checkSegment(segment);
+      if (run?.undoes === undefined) this.#checkSegment(segment);
     }
     for (const task of tasks) this.#checkTransition(`task ${task.launchId}`, task.status, TASK_TRANSITIONS);
     if (!run) return;
@@ -118,6 +120,7 @@ export class Invariants {
       item =>
         item.segment === segment.segment &&
         item.attribute === undefined &&
+        !item.gone &&
         !item.lost &&
         (complete || item.place <= place),
     );
@@ -144,8 +147,9 @@ export class Invariants {
       const complete = segments.filter(({ status, pass }) => status === 'complete' && pass === run.sweep);
       if (complete.length !== run.totalSegments) throw new Error('verified with an unfinished segment');
       if (atWork.length > 0) throw new Error('verified with a task in authority');
-      const open = this.#users.items.find(({ attribute }) => attribute === undefined);
-      if (open) throw new Error(`verified although ${open.id} lacks the attribute`);
+      const open = this.#users.items.find(({ attribute, gone }) => attribute === undefined && !gone);
+      if (open && run.undoes === undefined)
+        throw new Error(`verified although ${open.id} lacks the attribute`);
       if (this.#table.item(`LOCK#${run.tableArn}`, 'LOCK'))
         throw new Error('finished and still holding the lock');
     }

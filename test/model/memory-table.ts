@@ -45,10 +45,11 @@ export class MemoryTable {
         prefix === undefined ? item >= String(from) && item <= String(to) : item.startsWith(String(prefix));
       const found = this.items()
         .filter(({ run, item }) => run === wanted && within(String(item)))
-        .sort((a, b) => (String(a['item']) < String(b['item']) ? -1 : 1))
-        // A list that is asked for by its prefix comes whole: the model has no pages.
-        .slice(0, prefix === undefined ? command.input.Limit : undefined);
-      return { Items: structuredClone(found) };
+        .sort((a, b) => (String(a['item']) < String(b['item']) ? -1 : 1));
+      if (command.input.ScanIndexForward === false) found.reverse();
+      // A list that is asked for by its prefix comes whole: the model has no pages.
+      const page = found.slice(0, prefix === undefined ? command.input.Limit : undefined);
+      return { Items: structuredClone(page) };
     }
     if (command instanceof ScanCommand) {
       const wanted = command.input.ExpressionAttributeValues?.[':item'];

@@ -17,7 +17,7 @@ import {
   type RunRecord,
   type TaskRecord,
 } from '../../core/records.ts';
-import type { OperatorEdit, RunStore } from '../../core/run-store.ts';
+import type { NewRun, OperatorEdit, RunStore } from '../../core/run-store.ts';
 import type { TaskEnvironment } from '../../core/task-environment.ts';
 import { readAssignment } from '../../job/assignment.ts';
 import type { TaskContext } from '../../job/task-context.ts';
@@ -31,7 +31,6 @@ import { Invariants } from './invariants.ts';
 import { MemoryTable } from './memory-table.ts';
 import { Actor, type Choose, World } from './world.ts';
 
-const RUN = 'model';
 const SEGMENTS = 4;
 const TASKS = 2;
 
@@ -63,6 +62,23 @@ export interface ModelCounts {
   checks: number;
 }
 
+export interface ScenarioOptions {
+  readonly table: MemoryTable;
+  readonly users: FakeUserTable;
+  readonly newRun: NewRun;
+  /** The application writes all the while. */
+  readonly application: boolean;
+}
+
+function defaults(): ScenarioOptions {
+  return {
+    table: new MemoryTable(),
+    users: new FakeUserTable(SEGMENTS, 6, 2),
+    newRun: modelRun(),
+    application: false,
+  };
+}
+
 /**
  * One run from its creation to its end, with the real worker, supervisor and stores, in a world where requests get
  * lost, delayed and repeated, processes die and freeze, clocks differ, operators pause and resume, and a second
@@ -71,9 +87,11 @@ export interface ModelCounts {
 export class Scenario {
   readonly #choose: Choose;
   readonly #world: World;
-  readonly #table = new MemoryTable();
-  readonly #users = new FakeUserTable(SEGMENTS, 6, 2);
-  readonly #invariants = new Invariants(this.#table, this.#users);
+  readonly #table: MemoryTable;
+  readonly #users: FakeUserTable;
+  readonly #newRun: NewRun;
+  readonly #application: boolean;
+  readonly #invariants: Invariants;
   readonly #tasks = new Map<string, EcsTask>();
   readonly #orchestrators = new Set<Actor>();
   readonly #frozen = new Set<Actor>();
@@ -81,9 +99,19 @@ export class Scenario {
   #continued = 0;
   #actors = 0;
 
-  constructor(choose: Choose) {
+  constructor(choose: Choose, given: Partial<ScenarioOptions> = {}) {
+    const { table, users, newRun, application } = { ...defaults(), ...given };
     this.#choose = choose;
     this.#world = new World(choose, choose(3) === 0 ? 0 : 12);
+    this.#table = table;
+    this.#users = users;
+    this.#newRun = newRun;
+    this.#application = application;
+    this.#invariants = new Invariants(table, users, newRun.runId);
+  }
+
+  get run(): RunRecord | undefined {
+    return recordOf<RunRecord>(this.#table.item(this.#newRun.runId, 'RUN') as ControlItem | undefined);
   }
 
   /** @throws the first broken invariant. */
@@ -92,14 +120,17 @@ export class Scenario {
     for (let step = 0; step < maxSteps; step++) {
       tally.steps += 1;
       if (this.#broken !== undefined) throw this.#broken;
-      const status = this.#run()?.status;
-      if (status !== undefined && isFinished(status)) break;
-      if (this.#choose(150) === 0) this.#disturb(tally);
+      const run = this.run;
+      if (run && isFinished(run.status)) break;
+      if (this.#choose(this.#application ? 60 : 150) === 0) this.#disturb(tally);
+      // What stands at the end is compared with what the verification saw.
+      const quiet = run?.undoes !== undefined && run.status === 'verifying';
+      if (this.#application && !quiet && this.#choose(60) === 0) this.#users.applicationActs(this.#choose);
       if (this.#orchestrators.size === 0) this.#startOrchestrator();
       await this.#world.step();
     }
     if (this.#broken !== undefined) throw this.#broken;
-    if (this.#run()?.status === 'verified') tally.verified += 1;
+    if (this.run?.status === 'verified') tally.verified += 1;
     tally.completions += this.#invariants.completions;
     tally.checks += this.#invariants.checks;
     tally.continued += this.#continued;
@@ -108,14 +139,13 @@ export class Scenario {
     }
   }
 
-  #run(): RunRecord | undefined {
-    return recordOf<RunRecord>(this.#table.item(RUN, 'RUN') as ControlItem | undefined);
-  }
-
   #disturb(tally: ModelCounts): void {
     const workers = [...this.#tasks.values()].filter(task => task.observation.state === 'alive');
     const worker = workers[this.#choose(Math.max(1, workers.length))];
-    switch (this.#choose(9)) {
+    switch (this.#choose(this.#application ? 11 : 9)) {
+      // Where the application writes too, it is the workers' deaths that matter.
+      case 9:
+      case 10:
       case 0:
         if (worker) {
           tally.kills += 1;
@@ -128,10 +158,10 @@ export class Scenario {
         tally.orchestratorKills += 1;
         return;
       case 2:
-        if (this.#run()) {
+        if (this.run) {
           const handsOver = this.#choose(2) === 0;
           tally[handsOver ? 'handOvers' : 'takeOvers'] += 1;
-          this.#startOrchestrator(handsOver ? this.#run()?.epoch : undefined);
+          this.#startOrchestrator(handsOver ? this.run.epoch : undefined);
         }
         return;
       case 3:
@@ -155,7 +185,7 @@ export class Scenario {
       }
       case 6:
         // Rarely: it ends the scenario.
-        if (this.#choose(5) !== 0) return;
+        if (this.#application || this.#choose(5) !== 0) return;
         tally.cancels += 1;
         this.#operate('cancel', () => ({
           desired: 'stop',
@@ -163,9 +193,9 @@ export class Scenario {
         }));
         return;
       case 7: {
-        const run = this.#run();
+        const run = this.run;
         // Old code is still live during the first sweep, and gone before the first page of a verification is read.
-        if (run?.status !== 'running' || run.pass > 1 || run.verification) return;
+        if (this.#application || run?.status !== 'running' || run.pass > 1 || run.verification) return;
         if (this.#users.takeAway(this.#choose(1_000))) tally.lost += 1;
         return;
       }
@@ -212,20 +242,20 @@ export class Scenario {
   }
 
   #assertAuthority(launch: string): void {
-    const status = this.#table.item(RUN, `TASK#${launch}`)?.['status'];
+    const status = this.#table.item(this.#newRun.runId, `TASK#${launch}`)?.['status'];
     if (status !== 'running') throw new Error(`launch ${launch} sends to the user's table and is ${status}`);
   }
 
   /** `expectedEpoch`: it is started for a hand-over, and takes over at this epoch only. */
   #startOrchestrator(expectedEpoch?: number): void {
-    const first = this.#run() === undefined;
+    const first = this.run === undefined;
     const actor = this.#actor('orchestrator');
     this.#orchestrators.add(actor);
     const stores = createStores(this.#controlTable(actor));
     const clock = this.#world.clockOf(actor);
     const supervise = async () => {
       const run = first
-        ? await stores.runs.create(newRun())
+        ? await stores.runs.create(this.#newRun)
         : await this.#takeOver(stores.runs, expectedEpoch);
       if (!run || isFinished(run.status)) return;
       const metrics = this.#metrics(actor);
@@ -271,9 +301,9 @@ export class Scenario {
   }
 
   async #takeOver(runs: RunStore, expectedEpoch?: number): Promise<RunRecord | undefined> {
-    if (expectedEpoch !== undefined) return runs.takeOverAt(RUN, expectedEpoch);
+    if (expectedEpoch !== undefined) return runs.takeOverAt(this.#newRun.runId, expectedEpoch);
     const id = `take-over ${this.#actors}`;
-    return runs.takeOver(RUN, change(id, 'resume'), { desired: 'run' });
+    return runs.takeOver(this.#newRun.runId, change(id, 'resume'), { desired: 'run' });
   }
 
   #operate(what: 'pause' | 'cancel' | 'rate', edit: (record: RunRecord) => OperatorEdit): void {
@@ -285,11 +315,11 @@ export class Scenario {
       // A person whose command failed repeats it; the change keeps its id.
       for (let tries = 0; tries < 20; tries++) {
         try {
-          const told = await stores.runs.operate(RUN, change(id, what), edit);
+          const told = await stores.runs.operate(this.#newRun.runId, change(id, what), edit);
           if (told && !isFinished(told.status)) this.#invariants.acknowledged(id);
           if (!told || what === 'rate' || told.desired === 'run') return;
           await untilNobodyWrites(stores, told, clock);
-          const after = await stores.runs.conclude(RUN, clock.nowIso());
+          const after = await stores.runs.conclude(this.#newRun.runId, clock.nowIso());
           if (after && after.desired !== 'run') this.#invariants.nobodyWrites(after.epoch);
           return;
         } catch (error) {
@@ -385,9 +415,9 @@ function change(id: string, what: OperatorChange['what']): OperatorChange {
   return { id, at: '', by: 'model', what, detail: '' };
 }
 
-function newRun(): Omit<RunRecord, 'version' | 'epoch' | 'supervisorWrite'> {
+export function modelRun(): NewRun {
   return {
-    runId: RUN,
+    runId: 'model',
     status: 'running',
     desired: 'run',
     table: 'stuff',
@@ -401,6 +431,7 @@ function newRun(): Omit<RunRecord, 'version' | 'epoch' | 'supervisorWrite'> {
     tasks: TASKS,
     writeApi: 'batch',
     writeApiReason: '',
+    undoLog: { targets: [{ name: 'test', value: '{"N":"1"}' }], expiresAt: 4_000_000_000 },
     indexes: 0,
     dryRun: false,
     spot: false,

@@ -1,0 +1,152 @@
+import type { AttributeValue } from '@aws-sdk/client-dynamodb';
+import { type AttributeMap, encodeAttributeMap } from '../attribute-value.ts';
+import { decodeChunk, type LogLayout } from './chunk.ts';
+import { type LogStore, supervisorLogSegment, type UndoneMark } from './log-store.ts';
+import { decodeOutcomes, type LogOutcome, OUTCOME } from './outcomes.ts';
+
+/** One target of one item, with the value that a run was about to give it. */
+export interface LoggedValue {
+  readonly key: AttributeMap;
+  /** Its place among the targets of the layout. */
+  readonly target: number;
+  readonly value: AttributeValue;
+}
+
+export interface LoggedChunk {
+  readonly name: string;
+  /** What the run is known to have set, each value of each item once in the whole log. */
+  readonly set: readonly LoggedValue[];
+  /** What it may have set, and nobody knows. The same may be set in another chunk. */
+  readonly unknown: readonly LoggedValue[];
+  /** What an undo has said of this chunk. */
+  readonly undone: UndoneMark | undefined;
+}
+
+/** Which log is to be read. */
+export interface LogSource {
+  readonly store: LogStore;
+  readonly layout: LogLayout;
+  readonly runId: string;
+  readonly totalSegments: number;
+}
+
+/** The first sweep is most of the log, and the last to be read. */
+const FIRST_PASS = 1;
+
+/** Equal for the same value of the same target of the same item. */
+export function identityOf({ key, target, value }: LoggedValue): string {
+  return `${target} ${encodeAttributeMap(key)} ${encodeAttributeMap({ value })}`;
+}
+
+/**
+ * The chunks of one segment with what is known of them, the latest pass first. Where a run set the same value of an
+ * item more than once (somebody had removed it in between), it is named once: what the supervisor wrote after a
+ * verification before what any sweep wrote, and a later sweep before an earlier one. Only the keys of those few are
+ * kept in memory.
+ */
+export async function* readLog(source: LogSource, segment: number): AsyncGenerator<LoggedChunk> {
+  const { store, runId } = source;
+  const last = supervisorLogSegment(source);
+  const later = new Set<string>();
+  if (segment !== last) {
+    for await (const { set } of readLog(source, last)) for (const value of set) later.add(identityOf(value));
+  }
+  const outcomes = await readOutcomes(store, runId, segment);
+  const undone = await store.undone(runId, segment);
+  for await (const chunk of store.chunks(runId, segment)) {
+    const of = outcomes.get(`${chunk.launchId}#${chunk.number}`);
+    const set: LoggedValue[] = [];
+    const unknown: LoggedValue[] = [];
+    for (const [place, { key, values }] of decodeChunk(source.layout, chunk.data).entries()) {
+      const outcome = of?.get(place) ?? OUTCOME.unknown;
+      if (outcome === OUTCOME.notSet) continue;
+      for (const [target, value] of values.entries()) {
+        if (value !== undefined) (outcome === OUTCOME.set ? set : unknown).push({ key, target, value });
+      }
+    }
+    const first = later.size === 0 ? set : set.filter(value => !later.has(identityOf(value)));
+    if (chunk.pass > FIRST_PASS) for (const value of set) later.add(identityOf(value));
+    yield { name: chunk.name, set: first, unknown, undone: undone.get(chunk.name) };
+  }
+}
+
+/** How many entries a segment's log has in which state, without a look at the keys. */
+export interface LogCount {
+  readonly chunks: number;
+  readonly entries: number;
+  readonly set: number;
+  /** Entries that have no outcome. */
+  readonly unknown: number;
+  /** Of `set`, in chunks that an undo has dealt with. */
+  readonly undone: number;
+  readonly undoneBy: ReadonlySet<string>;
+}
+
+export async function countLog(
+  { store, runId }: Pick<LogSource, 'store' | 'runId'>,
+  segment: number,
+): Promise<LogCount> {
+  const outcomes = await readOutcomes(store, runId, segment);
+  const marks = await store.undone(runId, segment);
+  const count = {
+    chunks: 0,
+    entries: 0,
+    set: 0,
+    unknown: 0,
+    undone: 0,
+    undoneBy: new Set([...marks.values()].map(({ by }) => by)),
+  };
+  for await (const { name, launchId, number, entries } of store.chunks(runId, segment)) {
+    const of = outcomes.get(`${launchId}#${number}`);
+    const set = of?.count(OUTCOME.set) ?? 0;
+    count.chunks += 1;
+    count.entries += entries;
+    count.set += set;
+    count.unknown += entries - set - (of?.count(OUTCOME.notSet) ?? 0);
+    if (marks.has(name)) count.undone += set;
+  }
+  return count;
+}
+
+/** The outcomes of one chunk's entries, by their place: a byte each, since a segment may have millions. */
+class OutcomesOfChunk {
+  #bytes = new Uint8Array(64);
+
+  add(place: number, outcome: LogOutcome): void {
+    if (place >= this.#bytes.length) {
+      const larger = new Uint8Array(Math.max(this.#bytes.length * 2, place + 1));
+      larger.set(this.#bytes);
+      this.#bytes = larger;
+    }
+    // 0 is no outcome, so each is stored one higher; `set` is the highest, and stays.
+    this.#bytes[place] = Math.max(this.#bytes[place] ?? 0, outcome + 1);
+  }
+
+  get(place: number): LogOutcome {
+    const stored = this.#bytes[place] ?? 0;
+    return stored === 0 ? OUTCOME.unknown : ((stored - 1) as LogOutcome);
+  }
+
+  count(outcome: LogOutcome): number {
+    return this.#bytes.reduce((sum, stored) => sum + (stored === outcome + 1 ? 1 : 0), 0);
+  }
+}
+
+/** By launch and number of a chunk. */
+async function readOutcomes(
+  store: LogStore,
+  runId: string,
+  segment: number,
+): Promise<Map<string, OutcomesOfChunk>> {
+  const outcomes = new Map<string, OutcomesOfChunk>();
+  for await (const { launchId, data } of store.outcomes(runId, segment)) {
+    for (const { chunk, set, notSet } of decodeOutcomes(data)) {
+      const name = `${launchId}#${chunk}`;
+      const of = outcomes.get(name) ?? new OutcomesOfChunk();
+      outcomes.set(name, of);
+      for (const place of notSet) of.add(place, OUTCOME.notSet);
+      for (const place of set) of.add(place, OUTCOME.set);
+    }
+  }
+  return outcomes;
+}

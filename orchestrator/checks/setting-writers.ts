@@ -1,0 +1,35 @@
+import type { RunRecord } from '../../core/records.ts';
+import { createdAtMs, detectCreatedKey } from '../user-table/created-at.ts';
+import type { TableSample } from '../user-table/sample.ts';
+import { type Finding, warning } from './finding.ts';
+
+/**
+ * What argues against an undo now: live code that sets the target. Items that were created after the run and have it
+ * are a sign; what such code writes to an item of the run cannot be told from the run's own value.
+ */
+export function settingWriterFindings(
+  { attribute, keySchema, createdKey, finishedAt }: RunRecord,
+  sample: TableSample,
+): Finding[] {
+  const { seen } = sample.tally;
+  const by = detectCreatedKey(
+    keySchema,
+    seen.slice(0, 1_000).map(({ key }) => key),
+    createdKey,
+  );
+  if (by === undefined || finishedAt === undefined) return [];
+  const since = Date.parse(finishedAt);
+  const newer = seen.filter(({ key, named }) => {
+    const created = createdAtMs(by === createdKey ? named : key[by]);
+    return created !== undefined && created > since;
+  });
+  const having = newer.filter(({ lacks }) => !lacks);
+  if (having.length === 0) return [];
+  return [
+    warning('setting-writers', {
+      message: `${having.length} of ${newer.length} items in a sample that were created after the run, by "${by}", have "${attribute}".`,
+      means: 'Live code sets it. Where that code gives an item of the run the same value, the undo takes it.',
+      advice: 'Stop that code, or deploy the code that does not set it, and then undo.',
+    }),
+  ];
+}

@@ -1,0 +1,80 @@
+import { REPAIR_SEGMENT } from '../../core/metrics.ts';
+import type { RunRecord, UndoneRun } from '../../core/records.ts';
+import { layoutOf } from '../../core/undo/item-removal.ts';
+import type { EndPhase } from '../verify/end-phase.ts';
+import type { PassEnd, PassEndOptions } from '../verify/pass-end.ts';
+import { readLogStanding } from './log-standing.ts';
+
+/** Keys that an event shows. */
+const KEYS_SHOWN = 10;
+
+/**
+ * The verification of an undo: every item of the log is read with strong consistency. None has the value any more that
+ * the run set, except those that are named: what is unknown, what is in quarantine, and what has that value again.
+ * What has it again is not removed a second time: somebody else gave it, or the first removal would have taken it.
+ */
+export async function endUndo(
+  run: RunRecord,
+  undoes: UndoneRun,
+  { stores, supervision, clock, output, metrics }: PassEndOptions,
+  { client, reading, signal, held, count }: EndPhase,
+): Promise<PassEnd | undefined> {
+  const now = await stores.runs.supervise(supervision, ({ status, desired }) =>
+    status === 'verifying' || desired !== 'run' ? undefined : { status: 'verifying' },
+  );
+  if (now.desired !== 'run') return undefined;
+  const startedAt = clock.nowIso();
+  output.event('verification.started', { pass: run.pass, segments: run.totalSegments });
+  let readUnits = 0;
+  const found = await readLogStanding({
+    ...{ client, clock, signal, held, rate: reading },
+    source: {
+      store: stores.undoLog,
+      layout: layoutOf(run.keySchema, undoes),
+      runId: undoes.runId,
+      totalSegments: undoes.totalSegments,
+    },
+    table: run.table,
+    undoRun: run.runId,
+    onRead: units => {
+      readUnits += units;
+      count(`undo-${supervision.epoch}`, { readUnits });
+      metrics.count(REPAIR_SEGMENT, { readUnits: units });
+    },
+  });
+  const unresolved = (await stores.quarantine.list(run.runId)).filter(({ resolved }) => !resolved);
+  const quarantined = new Set(unresolved.map(({ key }) => key));
+  const open = found.oursKeys.filter(key => !quarantined.has(key));
+  const keys = found.oursKeys.slice(0, KEYS_SHOWN);
+  const record = await stores.runs.supervise(supervision, ({ desired }) =>
+    desired === 'run' ? { missing: found.ours, unknown: found.unknown } : undefined,
+  );
+  if (record.desired !== 'run') return undefined;
+  await stores.runs.writeVerification({
+    runId: run.runId,
+    pass: run.pass,
+    totalSegments: run.totalSegments,
+    startedAt,
+    finishedAt: clock.nowIso(),
+    scanned: found.read,
+    missing: found.ours,
+    nulls: 0,
+    keys,
+    readUnits: found.readUnits,
+  });
+  output.event('verification.finished', {
+    table: run.table,
+    attribute: run.attribute,
+    undoes: undoes.runId,
+    scanned: found.read,
+    missing: found.ours,
+    nulls: 0,
+    keys: keys.map(key => JSON.parse(key) as unknown),
+    unknown: found.unknown,
+    unknownKeys: found.unknownKeys.slice(0, KEYS_SHOWN).map(key => JSON.parse(key) as unknown),
+  });
+  if (found.ours === 0) return { next: 'finish', status: 'verified' };
+  const allKnown = found.ours === found.oursKeys.length;
+  const status = allKnown && open.length === 0 ? 'quarantined' : 'incomplete';
+  return { next: 'finish', status };
+}

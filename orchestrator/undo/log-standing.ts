@@ -1,0 +1,187 @@
+import { BatchGetItemCommand, type DynamoDBClient } from '@aws-sdk/client-dynamodb';
+import { type AttributeMap, encodeAttributeMap } from '../../core/attribute-value.ts';
+import { backoffMs } from '../../core/backoff.ts';
+import type { Clock } from '../../core/clock.ts';
+import { keyOf } from '../../core/item-write.ts';
+import type { RateControl } from '../../core/rate/rate-control.ts';
+import { retryUntilAnswered } from '../../core/retry-until-answered.ts';
+import { readTargetsInput, type Standing, standingOf } from '../../core/undo/item-removal.ts';
+import { identityOf, type LoggedValue, type LogSource, readLog } from '../../core/undo/log-reader.ts';
+import { isDealtWith, supervisorLogSegment } from '../../core/undo/log-store.ts';
+
+/** Segments of the log read at the same time. */
+const CONCURRENCY = 8;
+
+/** Keys in one BatchGetItem at most [API reference]. */
+const KEYS_A_CALL = 100;
+
+/** Keys that are kept to be named. */
+const MOST_KEYS = 1_000;
+
+export interface LogStandingRequest {
+  readonly client: Pick<DynamoDBClient, 'send'>;
+  readonly table: string;
+  readonly source: LogSource;
+  /** Chunks that an undo of another name has dealt with are left out. */
+  readonly undoRun: string;
+  readonly rate: Pick<RateControl, 'reserveReads' | 'settleReads' | 'throttled'>;
+  readonly clock: Clock;
+  readonly signal: AbortSignal;
+  /** Resolves when there is authority to send; without it, none is needed. */
+  readonly held?: (signal: AbortSignal) => Promise<void>;
+  readonly onRead?: (readUnits: number) => void;
+}
+
+/** How what a run set stands now. Keys are DynamoDB JSON, {@link MOST_KEYS} at most. */
+export interface LogStanding {
+  /** Values of the log that were looked at. */
+  readonly read: number;
+  /** Known to have been set by the run, and still its value. */
+  readonly ours: number;
+  readonly oursKeys: readonly string[];
+  /** Known to have been set by the run: not there any more, another value, no item. */
+  readonly removed: number;
+  readonly changed: number;
+  readonly deleted: number;
+  /** Perhaps set by the run, and that value stands. */
+  readonly unknown: number;
+  readonly unknownKeys: readonly string[];
+  readonly readUnits: number;
+}
+
+/**
+ * Reads every item of a run's undo log with strong consistency, and says how each value stands that the run set, or
+ * may have set.
+ * @throws SystemicError when a table refuses the reads for good; the signal's reason when it aborts.
+ */
+export async function readLogStanding(request: LogStandingRequest): Promise<LogStanding> {
+  const { source } = request;
+  const failed = new AbortController();
+  const signal = AbortSignal.any([request.signal, failed.signal]);
+  const waiting = Array.from({ length: supervisorLogSegment(source) + 1 }, (_, segment) => segment);
+  const found = new Findings();
+  const lane = async () => {
+    for (let segment = waiting.shift(); segment !== undefined; segment = waiting.shift()) {
+      await readSegment(segment, { ...request, signal }, found);
+    }
+  };
+  await Promise.all(
+    Array.from({ length: Math.min(CONCURRENCY, waiting.length) }, () =>
+      lane().catch(error => {
+        failed.abort(error);
+        throw error;
+      }),
+    ),
+  );
+  return found.sum();
+}
+
+/** Adds up what is found. What is unknown in one chunk and set in another counts as set. */
+class Findings {
+  readonly #counts: Record<Standing, number> = { ours: 0, changed: 0, removed: 0, deleted: 0 };
+  readonly #ours = new Map<string, string>();
+  readonly #unknown = new Map<string, string>();
+  #read = 0;
+  #readUnits = 0;
+
+  add(value: LoggedValue, known: boolean, standing: Standing): void {
+    this.#read += 1;
+    if (known) this.#counts[standing] += 1;
+    if (standing !== 'ours') return;
+    const names = known ? this.#ours : this.#unknown;
+    if (known && names.size >= MOST_KEYS) return;
+    names.set(identityOf(value), encodeAttributeMap(value.key));
+  }
+
+  consumed(readUnits: number): void {
+    this.#readUnits += readUnits;
+  }
+
+  sum(): LogStanding {
+    const { ours, removed, changed, deleted } = this.#counts;
+    const unknown = [...this.#unknown].filter(([identity]) => !this.#ours.has(identity));
+    return {
+      read: this.#read,
+      ours,
+      oursKeys: [...this.#ours.values()],
+      removed,
+      changed,
+      deleted,
+      unknown: unknown.length,
+      unknownKeys: unknown.slice(0, MOST_KEYS).map(([, key]) => key),
+      readUnits: this.#readUnits,
+    };
+  }
+}
+
+async function readSegment(segment: number, request: LogStandingRequest, found: Findings): Promise<void> {
+  for await (const { set, unknown, undone } of readLog(request.source, segment)) {
+    request.signal.throwIfAborted();
+    // What another undo has brought to an end is none of this one's.
+    if (undone !== undefined && undone.by !== request.undoRun && isDealtWith(undone, request.undoRun))
+      continue;
+    const values = [
+      ...set.map(value => ({ value, known: true })),
+      ...unknown.map(value => ({ value, known: false })),
+    ];
+    for (let from = 0; from < values.length; from += KEYS_A_CALL) {
+      await readValues(values.slice(from, from + KEYS_A_CALL), request, found);
+    }
+  }
+}
+
+async function readValues(
+  values: readonly { readonly value: LoggedValue; readonly known: boolean }[],
+  request: LogStandingRequest,
+  found: Findings,
+): Promise<void> {
+  // A call may name a key once only, and several targets of one item have the same.
+  const keys = new Map(values.map(({ value: { key } }) => [encodeAttributeMap(key), key]));
+  const { items, readUnits } = await readTargets([...keys.values()], request);
+  found.consumed(readUnits);
+  const { targets } = request.source.layout;
+  for (const { value, known } of values) {
+    const item = items.get(encodeAttributeMap(value.key));
+    found.add(value, known, standingOf(item, targets[value.target]?.name ?? '', value.value));
+  }
+  request.onRead?.(readUnits);
+}
+
+/** The items at these keys, by their key as DynamoDB JSON: keys and targets, and nothing else of them. */
+async function readTargets(
+  keys: readonly AttributeMap[],
+  { client, table, source, rate, clock, signal, held }: LogStandingRequest,
+): Promise<{ readonly items: ReadonlyMap<string, AttributeMap>; readonly readUnits: number }> {
+  const { keySchema, targets } = source.layout;
+  const items = new Map<string, AttributeMap>();
+  let readUnits = 0;
+  let open = keys;
+  for (let rounds = 1; open.length > 0; rounds++) {
+    const asked = open;
+    const onThrottled = (reason: string) => rate.throttled(reason);
+    const reply = await retryUntilAnswered(
+      'Reading the items of the undo log',
+      { clock, signal, onThrottled },
+      async () => {
+        const reserved = await rate.reserveReads(asked.length, signal);
+        await held?.(signal);
+        const page = await client.send(
+          new BatchGetItemCommand(readTargetsInput({ table, keySchema }, targets, asked)),
+        );
+        const unanswered = page.UnprocessedKeys?.[table]?.Keys?.length ?? 0;
+        const reported = page.ConsumedCapacity?.reduce(
+          (sum, { CapacityUnits = 0 }) => sum + CapacityUnits,
+          0,
+        );
+        readUnits += rate.settleReads(reserved, reported, asked.length - unanswered);
+        return page;
+      },
+    );
+    for (const item of reply.Responses?.[table] ?? []) {
+      items.set(encodeAttributeMap(keyOf(keySchema, item)), item);
+    }
+    open = reply.UnprocessedKeys?.[table]?.Keys ?? [];
+    if (open.length > 0) await clock.sleep(backoffMs(rounds), signal);
+  }
+  return { items, readUnits };
+}

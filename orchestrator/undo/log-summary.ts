@@ -1,0 +1,51 @@
+import { PreflightError } from '../../core/errors.ts';
+import type { RunRecord, SegmentRecord } from '../../core/records.ts';
+import { countLog, type LogSource } from '../../core/undo/log-reader.ts';
+import { supervisorLogSegment } from '../../core/undo/log-store.ts';
+
+/** Segments of the log counted at the same time. */
+const CONCURRENCY = 8;
+
+/** What a run's undo log holds, before anything is read of the table. */
+export interface LogSummary {
+  readonly chunks: number;
+  /** Items that the run is known to have set, those that were undone since included. */
+  readonly set: number;
+  /** Items of which it is not known whether the run set them. */
+  readonly unknown: number;
+  /** Of `set`, those that an earlier undo has dealt with. */
+  readonly undone: number;
+  /** The undos that did. */
+  readonly undoneBy: readonly string[];
+}
+
+/**
+ * Counts a run's log, and holds it against what its segments say of it.
+ * @throws PreflightError when a part of the log is not there any more.
+ */
+export async function summariseLog(
+  source: Omit<LogSource, 'layout'>,
+  run: RunRecord,
+  segments: readonly SegmentRecord[],
+): Promise<LogSummary> {
+  const recorded = new Map(segments.map(({ segment, undoChunks = 0 }) => [segment, undoChunks]));
+  const waiting = Array.from({ length: supervisorLogSegment(source) + 1 }, (_, segment) => segment);
+  const sum = { chunks: 0, set: 0, unknown: 0, undone: 0 };
+  const undoneBy = new Set<string>();
+  const lane = async () => {
+    for (let segment = waiting.shift(); segment !== undefined; segment = waiting.shift()) {
+      const count = await countLog(source, segment);
+      const expected = recorded.get(segment) ?? 0;
+      if (count.chunks < expected) {
+        throw new PreflightError(
+          `The undo log of run ${run.runId} is not whole: segment ${segment} has ${count.chunks} of at least ${expected} chunks. ` +
+            'Somebody has deleted a part of it, so the run cannot be undone by it.',
+        );
+      }
+      for (const name of ['chunks', 'set', 'unknown', 'undone'] as const) sum[name] += count[name];
+      for (const by of count.undoneBy) undoneBy.add(by);
+    }
+  };
+  await Promise.all(Array.from({ length: CONCURRENCY }, lane));
+  return { ...sum, undoneBy: [...undoneBy].sort() };
+}

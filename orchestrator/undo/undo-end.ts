@@ -1,0 +1,33 @@
+import { targetsText } from '../../core/recipe/recipe.ts';
+import type { RunRecord, UndoneRun } from '../../core/records.ts';
+import { nextCommand } from '../cli/next-command.ts';
+import type { runFinished } from '../run-summary.ts';
+
+/** How an undo ended, and what to type next. */
+export function describeUndoEnd(
+  run: RunRecord,
+  undoes: UndoneRun,
+  summary: ReturnType<typeof runFinished>,
+): string {
+  const { updated, alreadySet, deleted, quarantined, missing, durationMs } = summary;
+  const { unknown = 0 } = run;
+  const counts =
+    `${updated} values removed, ${alreadySet} had another value or none, ${deleted} items deleted meanwhile, ` +
+    `${quarantined} in quarantine, in ${Math.round(durationMs / 1_000)} s.`;
+  const left =
+    unknown === 0
+      ? ''
+      : `\n${unknown} values stand of which nobody knows whether run ${undoes.runId} wrote them; they were left alone. ` +
+        `See their keys: ${nextCommand('undo', undoes.runId, '--list-unknown')}`;
+  const resume = nextCommand('resume', run.runId, ...(run.stopReason?.resumeWith ?? []));
+  const again = nextCommand('undo', undoes.runId);
+  const next: Partial<Record<RunRecord['status'], string>> = {
+    verified: `Verified: by strongly consistent reads of every item of the log, none has the value any more that run ${undoes.runId} set${unknown === 0 ? '' : ', except those that are not known'}.${left}`,
+    quarantined: `${missing} items still have the value; all of them are in quarantine. See: ${nextCommand('failures', run.runId)}${left}`,
+    incomplete: `${missing} items have their value of ${targetsText(run)} again: somebody gave it to them after the undo had removed it. They were left alone.${left}`,
+    paused: `Paused. Go on with: ${resume}`,
+    cancelled: `Cancelled. What was removed stays removed; another undo goes on from there: ${again}`,
+    failed: `Stopped: ${run.stopReason?.message ?? 'unknown'}\nWhen that is fixed: ${resume}`,
+  };
+  return `Run ${run.runId}, the undo of ${undoes.runId}: ${counts}\n${next[run.status] ?? run.status}`;
+}

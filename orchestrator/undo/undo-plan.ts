@@ -1,0 +1,103 @@
+import type { Rates, RunRecord } from '../../core/records.ts';
+import { count, dollars, span } from '../plan/plan-figures.ts';
+import { type Prices, unitsCost } from '../plan/prices.ts';
+import type { LogSummary } from './log-summary.ts';
+
+/** A strongly consistent read of an item of up to 4 KB is a unit [developer guide]. */
+const READ_UNITS_AN_ITEM = 1;
+
+/** Launching, the last heartbeats, waiting for every task's end. */
+const SUPERVISION_SECONDS = 5;
+
+export interface UndoPlanInput {
+  readonly original: RunRecord;
+  /** The undo's own id: the confirmation names both. */
+  readonly runId: string;
+  readonly log: LogSummary;
+  readonly rates: Rates;
+  readonly ratesReason: string;
+  readonly tasks: number;
+  readonly writeUnitsPerItem: number;
+  readonly prices: Prices;
+  /** What argues against the undo now. */
+  readonly warnings: readonly string[];
+  readonly dryRun: boolean;
+}
+
+export interface UndoForecast {
+  /** Values that are to be removed, at most: what the application has changed since is left alone. */
+  readonly toRemove: number;
+  readonly writeUnits: number;
+  readonly readUnits: number;
+  readonly seconds: number;
+  /** US dollars, without Fargate. */
+  readonly cost: number;
+}
+
+/** What the removals and the verification take. */
+export function forecastUndo({ log, rates, writeUnitsPerItem, prices }: UndoPlanInput): UndoForecast {
+  const toRemove = log.set - log.undone;
+  const writeUnits = toRemove * writeUnitsPerItem;
+  const readUnits = (toRemove + log.unknown) * READ_UNITS_AN_ITEM;
+  const { writes, reads } = unitsCost({ writeUnits, readUnits }, prices);
+  return {
+    toRemove,
+    writeUnits,
+    readUnits,
+    seconds:
+      writeUnits / rates.writeUnitsPerSecond + readUnits / rates.readUnitsPerSecond + SUPERVISION_SECONDS,
+    cost: writes + reads,
+  };
+}
+
+/** The plan of an undo as an operator reads it on a terminal. */
+export function undoPlanText(input: UndoPlanInput): string {
+  const { original, runId, log, rates, ratesReason, tasks, dryRun } = input;
+  const { table, account, region, createdAt, status, undoLog } = original;
+  const f = forecastUndo(input);
+  const targets = (undoLog?.targets ?? []).map(({ name, value }) =>
+    value === undefined ? `"${name}" (a value of each item's own)` : `"${name}" = ${value}`,
+  );
+  return [
+    row(
+      'Undo',
+      dryRun
+        ? 'of what a run wrote; nothing is written, it is counted'
+        : `run ${runId} takes back what run ${original.runId} wrote`,
+    ),
+    row('Run', `${original.runId}, begun ${createdAt}, ${status}`),
+    row('Table', `${table}, account ${account}, ${region}`),
+    row('Removes', `${targets.join(', ')}: on items that exist, where exactly this value still stands`),
+    row('Items', `${count(f.toRemove)} at most, by the undo log${alreadyUndone(log)}`),
+    row('Not known', notKnown(log)),
+    row(
+      'Fleet',
+      `${count(original.totalSegments + 1)} segments of the log, ${tasks} tasks; ${rates.writeUnitsPerSecond} write and ${rates.readUnitsPerSecond} read units a second: ${ratesReason}`,
+    ),
+    row(
+      'Takes',
+      `${count(f.writeUnits)} write and ${count(f.readUnits)} read units, ${dollars(f.cost)} and Fargate; ${span(f.seconds)}`,
+    ),
+    row(
+      'Cannot know',
+      'an item to which the application has since given the very same value looks like the run’s own, and loses it.',
+    ),
+    row('', 'So does one that gets it again between a crash of the undo and its repetition.'),
+    row('', 'Stop the writers that set it before you begin, or deploy the code that does not set it.'),
+    ...input.warnings.map(line => row('Warning', line)),
+  ].join('\n');
+}
+
+function alreadyUndone({ undone, undoneBy }: LogSummary): string {
+  if (undone === 0 && undoneBy.length === 0) return '';
+  return `; ${count(undone)} more were dealt with before, by ${undoneBy.join(', ')}`;
+}
+
+function notKnown({ unknown }: LogSummary): string {
+  if (unknown === 0) return 'nothing: the outcome of every write was recorded';
+  return `${count(unknown)} entries at most have no outcome, by a crash or a lost reply: they are left alone, and counted where the value stands`;
+}
+
+function row(name: string, text: string): string {
+  return `${name.padEnd(13)}${text}`;
+}

@@ -1,0 +1,117 @@
+import { isDeepStrictEqual } from 'node:util';
+import {
+  type AttributeValue,
+  DeleteItemCommand,
+  type DynamoDBClient,
+  paginateScan,
+  UpdateItemCommand,
+} from '@aws-sdk/client-dynamodb';
+import { afterEach, expect, test } from 'vitest';
+import { Stage } from './support/stage.ts';
+
+const ITEMS = 2_000;
+
+type Item = Record<string, AttributeValue>;
+
+let stage: Stage;
+
+afterEach(() => stage.close());
+
+async function wholeTable(client: DynamoDBClient): Promise<Map<string, Item>> {
+  const items = new Map<string, Item>();
+  for await (const { Items = [] } of paginateScan({ client }, { TableName: 'stuff', ConsistentRead: true })) {
+    for (const item of Items) items.set(item['id']?.S ?? '', item);
+  }
+  return items;
+}
+
+const keyOf = ({ id, created }: Item): Item => ({
+  id: id as AttributeValue,
+  created: created as AttributeValue,
+});
+
+const set = (client: DynamoDBClient, item: Item, value: string) =>
+  client.send(
+    new UpdateItemCommand({
+      TableName: 'stuff',
+      Key: keyOf(item),
+      UpdateExpression: 'SET #test = :value',
+      ExpressionAttributeNames: { '#test': 'test' },
+      ExpressionAttributeValues: { ':value': { N: value } },
+    }),
+  );
+
+test('a run is taken back: its own values go, and nothing of the application does', {
+  timeout: 180_000,
+}, async () => {
+  stage = await Stage.open({ items: ITEMS, seed: 'undo' });
+  const { client } = stage;
+  const before = await wholeTable(client);
+  const [same, own, changed, deleted, ...rest] = [...before.values()] as [Item, Item, Item, Item, ...Item[]];
+  // The application's own, from before the run: one of them has the very value that the run sets.
+  await set(client, same, '1');
+  await set(client, own, '7');
+  const had = await wholeTable(client);
+
+  const run = stage.orchestrate(['run', '--segments', '4', '--yes']);
+  expect(await run.exit, run.stderr).toBe(0);
+  const runId = String(run.events[0]?.runId);
+  expect(run.events.at(-1)).toMatchObject({ event: 'run.finished', updated: ITEMS - 2 });
+
+  await set(client, changed, '9');
+  await client.send(new DeleteItemCommand({ TableName: 'stuff', Key: keyOf(deleted) }));
+
+  const expected = { undoes: runId, changed: 1, deleted: 1, unknown: 0 };
+  const dry = stage.orchestrate(['undo', runId, '--dry-run']);
+  expect(await dry.exit, dry.stderr).toBe(0);
+  expect(dry.events.at(-1)).toMatchObject({ ...expected, status: 'dry-run', removed: ITEMS - 4 });
+
+  const list = stage.orchestrate(['undo', runId, '--list']);
+  expect(await list.exit, list.stderr).toBe(0);
+  const listed = list.events.map(({ key }) => (key as Item)['id']?.S);
+  expect(new Set(listed).size).toBe(ITEMS - 2);
+  expect(listed).not.toContain(same['id']?.S);
+
+  const refused = stage.orchestrate(['undo', runId]);
+  expect(await refused.exit).toBe(4);
+  expect(refused.stderr).toContain(`takes back what run ${runId} wrote`);
+
+  const undo = stage.orchestrate(['undo', runId, '--tasks', '2', '--yes']);
+  expect(await undo.exit, undo.stderr).toBe(0);
+  const undoId = String(undo.events[0]?.runId);
+  expect(undoId).not.toBe(runId);
+  expect(undo.events.at(-1)).toMatchObject({
+    ...expected,
+    event: 'run.finished',
+    runId: undoId,
+    status: 'verified',
+    removed: ITEMS - 4,
+    quarantined: 0,
+  });
+
+  had.delete(deleted['id']?.S ?? '');
+  had.set(changed['id']?.S ?? '', { ...changed, test: { N: '9' } });
+  const after = await wholeTable(client);
+  expect(after.size).toBe(ITEMS - 1);
+  expect([...after].filter(([id, item]) => !isDeepStrictEqual(item, had.get(id)))).toEqual([]);
+  expect(rest.length).toBe(ITEMS - 4);
+
+  const again = stage.orchestrate(['undo', runId, '--yes']);
+  expect(await again.exit, again.stderr).toBe(0);
+  expect(again.events.at(-1)).toMatchObject({ status: 'verified', undoes: runId, removed: 0, changed: 0 });
+  expect(again.stderr).toContain(`by ${undoId}`);
+
+  const ofUndo = stage.orchestrate(['undo', undoId, '--yes']);
+  expect(await ofUndo.exit).toBe(3);
+  expect(ofUndo.stderr).toContain(`is itself an undo, of run ${runId}`);
+
+  const second = stage.orchestrate(['run', '--segments', '2', '--yes', '--no-undo-log']);
+  expect(await second.exit, second.stderr).toBe(0);
+  const secondId = String(second.events[0]?.runId);
+  const later = stage.orchestrate(['undo', runId, '--yes']);
+  expect(await later.exit).toBe(3);
+  expect(later.stderr).toContain(secondId);
+  const without = stage.orchestrate(['undo', secondId, '--yes']);
+  expect(await without.exit).toBe(3);
+  expect(without.stderr).toContain('kept no undo log');
+});
