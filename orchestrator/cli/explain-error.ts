@@ -37,7 +37,11 @@ function explain(error: unknown, environment: NodeJS.ProcessEnv): Explanation {
   const words = [describeError(error), ...(advice === undefined ? [] : [advice])].join('\n');
   if (exitCode !== EXIT.internal) return { words, exitCode };
   const expected = error instanceof Error && (error instanceof FleetfillError || isOfAws(error));
-  if (expected) return { words, exitCode: EXIT.preflight };
+  if (expected) {
+    // Somebody deleted the record of a run that was going on: nothing was refused.
+    const vanished = error instanceof FleetfillError && error.code === 'RunVanished';
+    return { words, exitCode: vanished ? EXIT.internal : EXIT.preflight };
+  }
   return { words: `Internal error: ${words}\nMore with --debug.`, exitCode };
 }
 
