@@ -151,19 +151,18 @@ describe.each(APIS)('with %s writes', writeApi => {
     expect(bench.counters()).toEqual(outcome({ updated: ITEMS }));
   });
 
-  test.each([
-    'AccessDeniedException',
-    'ResourceNotFoundException',
-    'SomethingNew',
-  ])('%s ends the work at once, with what the service said', async type => {
-    const bench = await open({ writeApi });
-    const ended = bench.run(onBatches((_, __, answer) => answer.refuse(type, 'said so')));
-    await expect(ended).rejects.toThrow(SystemicError);
-    await expect(ended).rejects.toThrow(/said so/);
-    expect(await bench.standing()).toEqual(filled());
-    expect(bench.counters()).toEqual(outcome({ matched: 0 }));
-    expect(await bench.quarantined()).toEqual([]);
-  });
+  test.each(['AccessDeniedException', 'ResourceNotFoundException', 'SomethingNew'])(
+    '%s ends the work at once, with what the service said',
+    async type => {
+      const bench = await open({ writeApi });
+      const ended = bench.run(onBatches((_, __, answer) => answer.refuse(type, 'said so')));
+      await expect(ended).rejects.toThrow(SystemicError);
+      await expect(ended).rejects.toThrow(/said so/);
+      expect(await bench.standing()).toEqual(filled());
+      expect(bench.counters()).toEqual(outcome({ matched: 0 }));
+      expect(await bench.quarantined()).toEqual([]);
+    },
+  );
 
   test('an item that is refused without a reason a few times is tried again', async () => {
     const bench = await open({ writeApi });
