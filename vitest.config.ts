@@ -14,6 +14,19 @@ const project = (name: string, include: string[], more: object = {}) => ({
   test: { name, include, ...more },
 });
 
+/** Whole runs that take minutes each: `npm test` leaves them to `npm run test:rest`. */
+const LONG = [
+  'plan',
+  'plan-words',
+  'operator-story',
+  'operator-place',
+  'every-option',
+  'detach',
+  'doctor',
+  'local-directory',
+  'stack-update',
+].map(name => `test/e2e/${name}.test.ts`);
+
 export default defineConfig({
   test: {
     globalSetup: ['test/support/build-bundles.ts'],
@@ -36,7 +49,8 @@ export default defineConfig({
       // The protocols, explored.
       project('model', ['test/model/**/*.test.ts']),
       // Whole runs, with the built bundles as processes. They have times in them, which a busy machine can miss.
-      project('e2e', ['test/e2e/**/*.test.ts'], twice),
+      project('e2e', ['test/e2e/**/*.test.ts'], { ...twice, exclude: LONG }),
+      project('long', LONG, twice),
       // Pages and terminals, as people see them.
       project('browser', browser, twice),
       // Every command of the documents.
