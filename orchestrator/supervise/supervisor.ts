@@ -308,7 +308,7 @@ export class Supervisor {
     const [first] = slow;
     if (!first?.slow || clock.monotonicMs() - this.#toldSlowAtMs < SLOW_INTERVAL_MS) return;
     this.#toldSlowAtMs = clock.monotonicMs();
-    const message = `${slow.length} of the tasks are slowed down: ${first.slow.reason}.`;
+    const message = `${slow.length === 1 ? '1 task is' : `${slow.length} tasks are`} slowed down: ${first.slow.reason}.`;
     output.event('warning', { message });
     output.say(message);
   }
