@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { beforeEach, expect, test, vi } from 'vitest';
-import { type ModelCounts, Scenario } from './scenario.ts';
+import { noModelCounts, Scenario } from './scenario.ts';
 
 const STEPS = 100_000;
 const STEPS_OF_A_SCENARIO = 4_000;
@@ -28,21 +28,7 @@ test('no interleaving of lost, late and repeated requests, deaths, freezes, take
   timeout: 600_000,
   retry: 0,
 }, async () => {
-  const tally: ModelCounts = {
-    steps: 0,
-    verified: 0,
-    completions: 0,
-    kills: 0,
-    orchestratorKills: 0,
-    takeOvers: 0,
-    handOvers: 0,
-    pauses: 0,
-    cancels: 0,
-    continued: 0,
-    lost: 0,
-    freezes: 0,
-    checks: 0,
-  };
+  const tally = noModelCounts();
   const scenario = fc.asyncProperty(fc.infiniteStream(fc.nat({ max: 2 ** 30 })), async choices => {
     serial = 0;
     const choose = (below: number) => Number(choices.next().value) % below;

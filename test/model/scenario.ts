@@ -62,6 +62,24 @@ export interface ModelCounts {
   checks: number;
 }
 
+export function noModelCounts(): ModelCounts {
+  return {
+    steps: 0,
+    verified: 0,
+    completions: 0,
+    kills: 0,
+    orchestratorKills: 0,
+    takeOvers: 0,
+    handOvers: 0,
+    pauses: 0,
+    cancels: 0,
+    continued: 0,
+    lost: 0,
+    freezes: 0,
+    checks: 0,
+  };
+}
+
 export interface ScenarioOptions {
   readonly table: MemoryTable;
   readonly users: FakeUserTable;

@@ -9,7 +9,7 @@ import { totals } from '../../orchestrator/run-summary.ts';
 import { createStores } from '../../orchestrator/stores.ts';
 import { FakeUserTable } from './fake-user-table.ts';
 import { MemoryTable } from './memory-table.ts';
-import { type ModelCounts, modelRun, Scenario } from './scenario.ts';
+import { type ModelCounts, modelRun, noModelCounts, Scenario } from './scenario.ts';
 import type { Choose } from './world.ts';
 
 const STEPS = 60_000;
@@ -141,19 +141,7 @@ test('no crash between log, write, outcome and checkpoint lets an undo take what
   retry: 0,
 }, async () => {
   const counts: UndoCounts = {
-    steps: 0,
-    verified: 0,
-    completions: 0,
-    kills: 0,
-    orchestratorKills: 0,
-    takeOvers: 0,
-    handOvers: 0,
-    pauses: 0,
-    cancels: 0,
-    continued: 0,
-    lost: 0,
-    freezes: 0,
-    checks: 0,
+    ...noModelCounts(),
     undone: 0,
     removals: 0,
     unknown: 0,
