@@ -13,9 +13,9 @@ const REASONS: Readonly<Record<string, string>> = {
 /** How many blocks of each document nobody has run here. A change of these numbers is to be noticed. */
 const KNOWN: Readonly<Record<string, Readonly<Record<string, number>>>> = {
   'CONTRIBUTING.md': { ci: 1 },
-  'README.md': { ci: 2 },
+  'README.md': { ci: 1 },
   'docs/dashboard.md': { aws: 1 },
-  'docs/deploy.md': { aws: 13, docker: 1 },
+  'docs/deploy.md': { aws: 13, ci: 1, docker: 1 },
   'docs/first-contact.md': { aws: 16 },
   'docs/reliability.md': { ci: 1 },
   'docs/runbook.md': { aws: 5 },
