@@ -26,6 +26,7 @@ import {
   type VerificationRecord,
   verificationItem,
 } from './records.ts';
+import { RunIndex } from './run-index.ts';
 
 const NEW = 'attribute_not_exists(#run)';
 const LOCK_IS_FREE = 'attribute_not_exists(#run) OR #holder = :released';
@@ -65,7 +66,7 @@ export interface Supervision {
  *
  * Start: the lock and the run come into being together or not at all, so no crash leaves a lock without a run.
  *
- *     orchestrator ──── transaction: LOCK if free + RUN if new ────► held
+ *     orchestrator ──── transaction: LOCK if free + RUN if new + its entry in the list ────► held
  *           └─ reply lost: read LOCK; the run id in it is ours ────► held
  *
  * Every later write replaces the whole record on condition of its version, and a supervisor's also of its epoch:
@@ -78,11 +79,13 @@ export interface Supervision {
  */
 export class RunStore {
   readonly #table: ControlTable;
+  readonly #index: RunIndex;
   readonly #locks: LockStore | undefined;
 
   /** `locks`: of all control tables of the account; without them each control table locks for itself. */
   constructor(table: ControlTable, locks?: LockStore) {
     this.#table = table;
+    this.#index = new RunIndex(table);
     this.#locks = locks;
   }
 
@@ -112,6 +115,7 @@ export class RunStore {
           released,
         }),
         this.#table.conditionalPut(toItem(record, RUN_ITEM), [NEW]),
+        this.#index.entryOf(run.runId),
         ...(this.#locks && account !== 'unavailable'
           ? [this.#locks.take(accountLockOf(run), account.released)]
           : []),
@@ -176,8 +180,9 @@ export class RunStore {
     return item && fromItem<RunRecord>(item);
   }
 
+  /** Every run, the latest first. */
   async list(): Promise<RunRecord[]> {
-    const runs = (await this.#table.scanItems(RUN_ITEM)).map(fromItem<RunRecord>);
+    const runs = (await this.#index.records()).map(fromItem<RunRecord>);
     return runs.sort((a, b) => (a.createdAt < b.createdAt ? 1 : -1));
   }
 

@@ -495,6 +495,40 @@ describe('lists', () => {
     expect((await runs.list()).map(({ runId: run }) => run)).toEqual(['run-b', 'run-a', 'run-c']);
   });
 
+  test('do not read the undo log, however long it is', async () => {
+    const asked: string[] = [];
+    const own = await engine.createControlTable(client => {
+      const send = async (command: never) => {
+        asked.push((command as { constructor: { name: string } }).constructor.name);
+        return client.send(command);
+      };
+      return { send } as unknown as typeof client;
+    });
+    const listed = new RunStore(own);
+    await listed.create(newRun());
+    await listed.list();
+    expect(asked).toContain('ScanCommand');
+    asked.length = 0;
+    await listed.create(newRun({ runId: 'run-2', tableArn: `${ARN}-2` }));
+    expect((await listed.list()).map(({ runId }) => runId).sort()).toEqual(['run-1', 'run-2']);
+    expect(asked).not.toContain('ScanCommand');
+  });
+
+  test('find the runs of a control table from before there was a list', async () => {
+    const old = await runs.create(newRun());
+    await table.put(toItem({ ...old, runId: 'run-old' }, RUN_ITEM), []);
+    expect((await runs.list()).map(({ runId }) => runId).sort()).toEqual(['run-1', 'run-old']);
+    // From the list, which the first look has completed.
+    expect((await runs.list()).map(({ runId }) => runId).sort()).toEqual(['run-1', 'run-old']);
+  });
+
+  test('are right for somebody who may not write', async () => {
+    await runs.create(newRun());
+    table.put = () => Promise.reject(new Error('AccessDeniedException'));
+    expect(await runs.list()).toHaveLength(1);
+    expect(await runs.list()).toHaveLength(1);
+  });
+
   test('show verifications in order of their pass', async () => {
     const verification = (pass: number) => ({
       runId: 'run-1',

@@ -1,0 +1,64 @@
+import type { ControlTable, TransactItem } from './control-table.ts';
+import { RUN_ITEM } from './records.ts';
+
+const RUNS = 'RUNS';
+const ENTRY_PREFIX = 'LISTED#';
+const COMPLETE = 'COMPLETE';
+
+/** Reads or writes on their way at the same time. */
+const CONCURRENCY = 16;
+
+/**
+ * Which runs a control table has, in a partition of their own, so that listing them does not read their undo logs.
+ *
+ * | run  | item         | what it is                                    | who puts it                             |
+ * |------|--------------|-----------------------------------------------|-----------------------------------------|
+ * | RUNS | LISTED#<run> | a run of this control table                   | the transaction that creates the run    |
+ * | RUNS | COMPLETE     | every run of this control table has its entry | the first list, after a scan that added |
+ * |      |              |                                               | the runs from before there was an index |
+ *
+ * Until COMPLETE stands, a list scans the whole table. So a table from before lists its runs as ever, also for somebody
+ * who may not write to it.
+ */
+export class RunIndex {
+  readonly #table: ControlTable;
+
+  constructor(table: ControlTable) {
+    this.#table = table;
+  }
+
+  /** The entry of a new run, for the transaction that creates it. */
+  entryOf(runId: string): TransactItem {
+    return this.#table.conditionalPut({ run: RUNS, item: `${ENTRY_PREFIX}${runId}` }, []);
+  }
+
+  /** The record of every run, in no order. */
+  async records(): Promise<Awaited<ReturnType<ControlTable['scanItems']>>> {
+    if ((await this.#table.get({ run: RUNS, item: COMPLETE })) === undefined) return this.#scan();
+    const entries = await this.#table.query(RUNS, ENTRY_PREFIX);
+    const found = await inTurn(entries, ({ item }) =>
+      this.#table.get({ run: item.slice(ENTRY_PREFIX.length), item: RUN_ITEM }),
+    );
+    return found.flatMap(record => record ?? []);
+  }
+
+  async #scan(): ReturnType<ControlTable['scanItems']> {
+    const records = await this.#table.scanItems(RUN_ITEM);
+    try {
+      await inTurn(records, ({ run }) => this.#table.put({ run: RUNS, item: `${ENTRY_PREFIX}${run}` }, []));
+      await this.#table.put({ run: RUNS, item: COMPLETE }, []);
+    } catch {
+      // The list is right without it; the next one scans again.
+    }
+    return records;
+  }
+}
+
+/** As Promise.all over all of them, a few at a time. */
+async function inTurn<T, R>(all: readonly T[], work: (one: T) => Promise<R>): Promise<R[]> {
+  const results: R[] = [];
+  for (let from = 0; from < all.length; from += CONCURRENCY) {
+    results.push(...(await Promise.all(all.slice(from, from + CONCURRENCY).map(work))));
+  }
+  return results;
+}
