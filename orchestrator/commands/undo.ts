@@ -267,10 +267,14 @@ async function listKeys(
     const known = new Set<string>();
     const unknown = new Map<string, string>();
     for await (const chunk of readLog(source, segment)) {
-      if (chunk.undone !== undefined) continue;
-      const keys = new Map(chunk.set.map(({ key }) => [encodeAttributeMap(key), key]));
-      for (const key of state === 'set' ? keys.keys() : []) tell(key, state, output);
-      if (state === 'set') continue;
+      if (state === 'set') {
+        if (chunk.undone !== undefined) continue;
+        for (const key of new Set(chunk.set.map(entry => encodeAttributeMap(entry.key)))) {
+          tell(key, state, output);
+        }
+        continue;
+      }
+      // An undo leaves alone what is unknown, so that it is told of afterwards, too.
       for (const entry of chunk.set) known.add(identityOf(entry));
       for (const entry of chunk.unknown) unknown.set(identityOf(entry), encodeAttributeMap(entry.key));
     }

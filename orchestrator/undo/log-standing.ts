@@ -58,28 +58,40 @@ export async function readLogStanding(request: LogStandingRequest): Promise<LogS
   const { source } = request;
   const failed = new AbortController();
   const signal = AbortSignal.any([request.signal, failed.signal]);
-  const waiting = Array.from({ length: supervisorLogSegment(source) + 1 }, (_, segment) => segment);
   const found = new Findings();
-  const lane = async () => {
-    for (let segment = waiting.shift(); segment !== undefined; segment = waiting.shift()) {
-      await readSegment(segment, { ...request, signal }, found);
-    }
+  const eachSegment = async (read: (segment: number) => Promise<void>) => {
+    const waiting = Array.from({ length: supervisorLogSegment(source) + 1 }, (_, segment) => segment);
+    const lane = async () => {
+      for (let segment = waiting.shift(); segment !== undefined; segment = waiting.shift()) {
+        await read(segment);
+      }
+    };
+    await Promise.all(
+      Array.from({ length: Math.min(CONCURRENCY, waiting.length) }, () =>
+        lane().catch(error => {
+          failed.abort(error);
+          throw error;
+        }),
+      ),
+    );
   };
-  await Promise.all(
-    Array.from({ length: Math.min(CONCURRENCY, waiting.length) }, () =>
-      lane().catch(error => {
-        failed.abort(error);
-        throw error;
-      }),
-    ),
-  );
+  await eachSegment(segment => readSegment(segment, { ...request, signal }, found));
+  if (found.hasUnknown) {
+    // An entry is unknown only if no other one says that the value was set: in any launch, any pass, any segment.
+    await eachSegment(async segment => {
+      for await (const { set } of readLog(source, segment)) {
+        signal.throwIfAborted();
+        for (const value of set) found.isKnown(value);
+      }
+    });
+  }
   return found.sum();
 }
 
-/** Adds up what is found. What is unknown in one chunk and set in another counts as set. */
+/** Adds up what is found. */
 class Findings {
   readonly #counts: Record<Standing, number> = { ours: 0, changed: 0, removed: 0, deleted: 0 };
-  readonly #ours = new Map<string, string>();
+  readonly #ours: string[] = [];
   readonly #unknown = new Map<string, string>();
   #read = 0;
   #readUnits = 0;
@@ -88,9 +100,17 @@ class Findings {
     this.#read += 1;
     if (known) this.#counts[standing] += 1;
     if (standing !== 'ours') return;
-    const names = known ? this.#ours : this.#unknown;
-    if (known && names.size >= MOST_KEYS) return;
-    names.set(identityOf(value), encodeAttributeMap(value.key));
+    if (!known) this.#unknown.set(identityOf(value), encodeAttributeMap(value.key));
+    else if (this.#ours.length < MOST_KEYS) this.#ours.push(encodeAttributeMap(value.key));
+  }
+
+  get hasUnknown(): boolean {
+    return this.#unknown.size > 0;
+  }
+
+  /** What is unknown in one chunk and set in another counts as set. */
+  isKnown(value: LoggedValue): void {
+    this.#unknown.delete(identityOf(value));
   }
 
   consumed(readUnits: number): void {
@@ -99,16 +119,15 @@ class Findings {
 
   sum(): LogStanding {
     const { ours, removed, changed, deleted } = this.#counts;
-    const unknown = [...this.#unknown].filter(([identity]) => !this.#ours.has(identity));
     return {
       read: this.#read,
       ours,
-      oursKeys: [...this.#ours.values()],
+      oursKeys: this.#ours,
       removed,
       changed,
       deleted,
-      unknown: unknown.length,
-      unknownKeys: unknown.slice(0, MOST_KEYS).map(([, key]) => key),
+      unknown: this.#unknown.size,
+      unknownKeys: [...this.#unknown.values()].slice(0, MOST_KEYS),
       readUnits: this.#readUnits,
     };
   }
@@ -117,11 +136,11 @@ class Findings {
 async function readSegment(segment: number, request: LogStandingRequest, found: Findings): Promise<void> {
   for await (const { set, unknown, undone } of readLog(request.source, segment)) {
     request.signal.throwIfAborted();
-    // What another undo has brought to an end is none of this one's.
-    if (undone !== undefined && undone.by !== request.undoRun && isDealtWith(undone, request.undoRun))
-      continue;
+    // What another undo has brought to an end is none of this one's. It left alone what is unknown.
+    const ended =
+      undone !== undefined && undone.by !== request.undoRun && isDealtWith(undone, request.undoRun);
     const values = [
-      ...set.map(value => ({ value, known: true })),
+      ...(ended ? [] : set.map(value => ({ value, known: true }))),
       ...unknown.map(value => ({ value, known: false })),
     ];
     for (let from = 0; from < values.length; from += KEYS_A_CALL) {

@@ -1,0 +1,81 @@
+import { beforeEach, expect, test } from 'vitest';
+import { encodeChunks, type LogLayout } from '../../../core/undo/chunk.ts';
+import { LogStore, supervisorLogSegment } from '../../../core/undo/log-store.ts';
+import { encodeOutcomes } from '../../../core/undo/outcomes.ts';
+import { readLogStanding } from '../../../orchestrator/undo/log-standing.ts';
+import { STUFF_KEY, useEngine } from '../../support/engine.ts';
+import { quickClock } from '../../support/quick-clock.ts';
+
+const LAYOUT: LogLayout = { keySchema: STUFF_KEY, targets: [{ name: 'test', constant: { N: '1' } }] };
+const RUN = 'run-1';
+const EXPIRES_AT = 4_000_000_000;
+/** More than are kept to be named. */
+const ITEMS = 1_200;
+
+const engine = useEngine();
+let store: LogStore;
+let table: string;
+
+const keyOf = (index: number) => ({ id: { S: `id-${index}` }, created: { N: String(index) } });
+const entries = Array.from({ length: ITEMS }, (_, index) => ({
+  key: keyOf(index),
+  values: [{ N: '1' }],
+}));
+
+beforeEach(async () => {
+  store = new LogStore(await engine.createControlTable());
+  table = await engine.createTable();
+  await engine.fill(
+    table,
+    entries.map(({ key }) => ({ ...key, test: { N: '1' } })),
+  );
+});
+
+/** What one launch has put: every entry, and the outcome `set` of these. */
+async function put(launchId: string, segment: number, set: readonly number[]): Promise<void> {
+  const name = { runId: RUN, segment, pass: 1, launchId };
+  const [chunk] = encodeChunks(LAYOUT, entries);
+  if (chunk?.to !== ITEMS) throw new Error('One chunk was to hold all of it.');
+  await store.putChunk(name, { number: 0, entries: ITEMS, data: chunk.data }, EXPIRES_AT);
+  const data = encodeOutcomes([{ chunk: 0, set, notSet: [] }]);
+  await store.putOutcomes(name, { number: 0, data }, EXPIRES_AT);
+}
+
+const standing = (undoRun = 'undo-1') =>
+  readLogStanding({
+    client: engine.client,
+    table,
+    source: { store, layout: LAYOUT, runId: RUN, totalSegments: 2 },
+    undoRun,
+    rate: { reserveReads: async () => 0, settleReads: () => 0, throttled: () => {} },
+    clock: quickClock(10),
+    signal: new AbortController().signal,
+  });
+
+const all = Array.from({ length: ITEMS }, (_, index) => index);
+
+test('what one launch does not know and another one does is known, however many they are', async () => {
+  // The first launch died and knew of nothing; the second knows of all but two.
+  await put('launch-a', 0, []);
+  await put('launch-b', 0, all.slice(2));
+  expect(await standing()).toMatchObject({ ours: ITEMS - 2, unknown: 2 });
+});
+
+test('what a task does not know and the supervisor does is known', async () => {
+  await put('launch-a', 0, []);
+  await put('repair', supervisorLogSegment({ totalSegments: 2 }), all);
+  expect(await standing()).toMatchObject({ ours: ITEMS, unknown: 0 });
+});
+
+test('an undo counts what is unknown also where another one has dealt with the rest', async () => {
+  await put('launch-a', 0, all.slice(5));
+  await store.markUndone({ runId: RUN, segment: 0 }, '0001#launch-a#000000', {
+    by: 'undo-0',
+    ended: { updated: ITEMS - 5, alreadySet: 0, deleted: 0, quarantined: 0 },
+    at: '2026-01-01T00:00:00.000Z',
+    expiresAt: EXPIRES_AT,
+  });
+  const found = await standing();
+  expect(found).toMatchObject({ ours: 0, unknown: 5 });
+  expect(found.unknownKeys).toHaveLength(5);
+});
