@@ -1,5 +1,3 @@
-import { setTimeout as delay } from 'node:timers/promises';
-
 /**
  * Time as the protocol sees it. Authority is measured on the monotonic clock of one process and never compared
  * between machines; wall-clock time appears in records and events for people only.
@@ -16,12 +14,17 @@ export interface Clock {
 export const systemClock: Clock = {
   monotonicMs: () => performance.now(),
   nowIso: () => new Date().toISOString(),
-  sleep: async (ms, signal) => {
-    if (signal?.aborted) return;
-    try {
-      await delay(Math.max(0, ms), undefined, signal ? { signal } : {});
-    } catch (error) {
-      if (!signal?.aborted) throw error;
-    }
-  },
+  // Each request to the user's table has such a wait, which its reply cuts short: `timers/promises` would make an error
+  // with a stack for each of them.
+  sleep: (ms, signal) =>
+    new Promise(resolve => {
+      if (signal?.aborted) return resolve();
+      const end = () => {
+        clearTimeout(timer);
+        signal?.removeEventListener('abort', end);
+        resolve();
+      };
+      const timer = setTimeout(end, Math.max(0, ms));
+      signal?.addEventListener('abort', end, { once: true });
+    }),
 };

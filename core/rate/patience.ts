@@ -9,6 +9,9 @@ export const LONGEST_PATIENCE_MS = 60_000;
 /** A reply within this part of the patience says that the table has become faster again. */
 const QUICK_REPLY = 1 / 8;
 
+/** Without a reason, each abort would make an error with a stack: one for every request that is answered. */
+const DONE = 'answered';
+
 export interface PatienceOptions {
   readonly clock: Clock;
   /** What is asked for, for the words: "Scan", "write". */
@@ -87,7 +90,7 @@ export class Patience {
       }
       throw error;
     } finally {
-      done.abort();
+      done.abort(DONE);
     }
   }
 }
