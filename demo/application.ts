@@ -8,9 +8,7 @@ import type { JournalOfWrites } from './journal.ts';
 import { DEFAULT_MIX, type OperationMix } from './operation-mix.ts';
 import { sendWrite, type WriteOutcome } from './send-write.ts';
 import type { Write } from './write.ts';
-import { WritePlanner } from './write-planner.ts';
-
-export type Planner = Pick<WritePlanner, 'plan' | 'release'>;
+import { type Habits, WritePlanner } from './write-planner.ts';
 
 export interface ApplicationOptions {
   /** With `maxAttempts: 1`, see send-write.ts. */
@@ -25,8 +23,8 @@ export interface ApplicationOptions {
   /** Writes in flight, each on a key of its own. */
   readonly concurrency?: number;
   readonly mix?: OperationMix;
-  /** Who decides what is written next; the founding case's planner where none is given. */
-  readonly planner?: (frontier: ContendedKeys | undefined) => Planner;
+  /** What it writes; the founding case's habits where none are given. */
+  readonly habits?: Habits;
   /** The tool's number of segments: given, half of the writes to existing items go where the tool is at work. */
   readonly followSegments?: number;
   /** How long a write is sent again before its outcome is left unknown. */
@@ -76,10 +74,18 @@ export class Application {
   /** Starts writing, once. Every item that the journal holds by now may be written to. */
   start(): void {
     if (this.#lanes.length > 0) throw new Error('An application is started once.');
-    const { journal, newItem, seed, mix = DEFAULT_MIX, concurrency = DEFAULT_CONCURRENCY } = this.#options;
-    const planner =
-      this.#options.planner?.(this.#frontier) ??
-      new WritePlanner({ journal, newItem, seed, mix, frontier: this.#frontier });
+    const {
+      journal,
+      newItem,
+      seed,
+      mix = DEFAULT_MIX,
+      concurrency = DEFAULT_CONCURRENCY,
+      habits,
+    } = this.#options;
+    const planner = new WritePlanner({
+      ...{ journal, newItem, seed, mix, frontier: this.#frontier },
+      ...(habits && { habits }),
+    });
     this.#startedAt = performance.now();
     this.#nextDueAt = this.#startedAt;
     // One listener for each lane that waits for its turn; Node takes more than ten for a leak.
@@ -105,7 +111,7 @@ export class Application {
     return this.#stats.summary(this.#durationMs ?? performance.now() - this.#startedAt);
   }
 
-  async #operate(planner: Planner): Promise<void> {
+  async #operate(planner: WritePlanner): Promise<void> {
     const { journal, client, table, giveUpAfterMs = 60_000, requestTimeoutMs = 5000 } = this.#options;
     const target = { client, table, key: journal.key };
     while (await this.#nextTurn()) {

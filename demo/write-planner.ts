@@ -18,6 +18,20 @@ export interface PlannedWrite {
   readonly write: Write;
 }
 
+/** What the application writes when it does one thing or another. `number` tells one operation from the next. */
+export interface Habits {
+  /** The part of writes to existing items that go where the tool is at work, as far as that is known. */
+  readonly nearTheTool: number;
+  /** A new item, as the new code writes it. */
+  insert(item: Item): Item;
+  /** The attributes that an update of this item changes. */
+  update(item: Item, number: number): Item;
+  /** What an update changes that has to do with the attribute to fill. */
+  set(item: Item, number: number): Item;
+  /** The whole item that replaces this one. */
+  replace(item: Item, number: number): Item;
+}
+
 export interface WritePlannerOptions {
   readonly journal: JournalOfWrites;
   /** Items to insert, each under a key never used before. */
@@ -25,10 +39,20 @@ export interface WritePlannerOptions {
   readonly seed: string;
   readonly mix: OperationMix;
   readonly frontier: ContendedKeys | undefined;
+  /** {@link foundingHabits} where none are given. */
+  readonly habits?: Habits;
 }
 
-/** The part of writes to existing items that go where the tool is at work, as far as that is known. */
-const NEAR_THE_TOOL = 0.5;
+/** Of the founding case: new code sets the attribute, and gives it values of its own. */
+export function foundingHabits(attribute: string, seed: string): Habits {
+  return {
+    nearTheTool: 0.5,
+    insert: item => ({ ...item, [attribute]: INSERTED_VALUE }),
+    update: (_, number) => changedAttributes(seed, number),
+    set: () => ({ [attribute]: SET_VALUE }),
+    replace: (item, number) => ({ ...item, ...changedAttributes(seed, number), [attribute]: SET_VALUE }),
+  };
+}
 
 /**
  * Decides what the application writes next, and keeps the keys apart: one is out of the pool while a write to
@@ -37,13 +61,15 @@ const NEAR_THE_TOOL = 0.5;
  */
 export class WritePlanner {
   readonly #options: WritePlannerOptions;
+  readonly #habits: Habits;
   readonly #live = new KeyPool();
   readonly #deletedKeys: Item[] = [];
   #inserted = 0;
 
   constructor(options: WritePlannerOptions) {
     this.#options = options;
-    const { journal } = options;
+    const { journal, seed } = options;
+    this.#habits = options.habits ?? foundingHabits(journal.attribute, seed);
     for (const text of journal.keys()) if (journal.mustExist(text)) this.#live.add(text);
   }
 
@@ -54,23 +80,26 @@ export class WritePlanner {
   plan(number: number): PlannedWrite | undefined {
     const { journal, seed, mix } = this.#options;
     const operation = pickOperation(mix, seed, number);
-    if (operation === 'insert') return { operation, write: { kind: 'put', item: this.#newItem() } };
+    const habits = this.#habits;
+    if (operation === 'insert') {
+      return { operation, write: { kind: 'put', item: habits.insert(this.#newItem()) } };
+    }
     if (operation === 'restore') {
       const key = this.#takeDeleted(draw(seed, number, 'key'));
-      return key && { operation, write: { kind: 'put', item: { ...this.#newItem(), ...key } } };
+      return (
+        key && { operation, write: { kind: 'put', item: habits.insert({ ...this.#newItem(), ...key }) } }
+      );
     }
     const item = this.#takeLive(number);
     if (item === undefined) return undefined;
     const key = keyOf(item, journal.key);
     switch (operation) {
       case 'update':
-        return { operation, write: { kind: 'update', key, set: changedAttributes(seed, number) } };
+        return { operation, write: { kind: 'update', key, set: habits.update(item, number) } };
       case 'set':
-        return { operation, write: { kind: 'update', key, set: { [journal.attribute]: SET_VALUE } } };
-      case 'replace': {
-        const next = { ...item, ...changedAttributes(seed, number), [journal.attribute]: SET_VALUE };
-        return { operation, write: { kind: 'put', item: next } };
-      }
+        return { operation, write: { kind: 'update', key, set: habits.set(item, number) } };
+      case 'replace':
+        return { operation, write: { kind: 'put', item: habits.replace(item, number) } };
       case 'delete':
         return { operation, write: { kind: 'delete', key } };
     }
@@ -90,15 +119,12 @@ export class WritePlanner {
   }
 
   #newItem(): Item {
-    const { newItem, journal } = this.#options;
-    const item = newItem(this.#inserted);
-    this.#inserted += 1;
-    return { ...item, [journal.attribute]: INSERTED_VALUE };
+    return this.#options.newItem(this.#inserted++);
   }
 
   #takeLive(number: number): Item | undefined {
     const { journal, seed, frontier } = this.#options;
-    if (frontier !== undefined && draw(seed, number, 'where') < NEAR_THE_TOOL) {
+    if (frontier !== undefined && draw(seed, number, 'where') < this.#habits.nearTheTool) {
       for (let text = frontier.take(); text !== undefined; text = frontier.take()) {
         if (this.#live.remove(text)) return journal.itemOf(text);
       }

@@ -9,6 +9,14 @@ export const SET = [
 ] as const;
 export const WHERE = 'kind == "PLACE"';
 
+/** What a recipe means, by functions that share nothing with the tool. */
+export interface Backfill {
+  readonly targets: readonly string[];
+  isInScope(item: Item): boolean;
+  /** The value of each target that can be computed for an item in scope. */
+  valuesOf(item: Item): Item;
+}
+
 export const TARGETS = ['placeKey', 'expiresAt'] as const;
 
 const TWENTY_YEARS_SECONDS = 20n * 365n * 24n * 3_600n;
@@ -39,9 +47,11 @@ export function valuesOf(item: Item): Item {
   };
 }
 
-/** The targets that an item has, in words, where they are not what they must be. */
-export function wrongValues(found: Item, expected: Item): string[] {
-  return TARGETS.flatMap(target => {
+export const DEMO_BACKFILL: Backfill = { targets: TARGETS, isInScope, valuesOf };
+
+/** Those of these targets that are not what they must be, in words. */
+export function wrongValues(targets: readonly string[], found: Item, expected: Item): string[] {
+  return targets.flatMap(target => {
     const [has, should] = [found[target], expected[target]];
     if (has === undefined ? should === undefined : should !== undefined && sameValue(has, should)) return [];
     return [`"${target}" should be ${textOf(should)} and is ${textOf(has)}`];

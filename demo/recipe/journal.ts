@@ -2,7 +2,7 @@ import { canonicalItemText } from '../attribute-value.ts';
 import { type Item, type KeySchema, keyOf, keyText, STUFF_KEY } from '../item.ts';
 import type { Reply } from '../journal.ts';
 import { applyWrite, sameState, targetOf, type Write } from '../write.ts';
-import { isInScope, TARGETS, valuesOf, wrongValues } from './backfill.ts';
+import { type Backfill, wrongValues } from './backfill.ts';
 
 /** Everything that can be wrong with an item of a recipe, each kind with what it would mean. */
 export const RECIPE_DEVIATIONS = {
@@ -40,12 +40,18 @@ interface Entry {
 export class RecipeJournal {
   readonly key: KeySchema = STUFF_KEY;
   /** The first target: where it is missing, the tool has still to come. */
-  readonly attribute = TARGETS[0];
+  readonly attribute: string;
   readonly deviations: RecipeDeviation[] = [];
   /** Items that were seen with a target that the tool had set. */
   filled = 0;
   inFlight = 0;
   readonly #entries = new Map<string, Entry>();
+  readonly #backfill: Backfill;
+
+  constructor(backfill: Backfill) {
+    this.#backfill = backfill;
+    this.attribute = backfill.targets[0] ?? '';
+  }
 
   recordFill(item: Item): void {
     this.#entries.set(keyText(item, this.key), { state: item, inFlight: undefined, unknown: false });
@@ -63,7 +69,7 @@ export class RecipeJournal {
     const after = applyWrite(write, entry.state);
     // Sent twice, the second reply may show what the first sending made of the item; then nothing is known of before.
     if (repeated && this.#agrees(after, old)) {
-      entry.state = after === undefined || old === undefined ? after : { ...after, ...only(TARGETS, old) };
+      entry.state = after === undefined || old === undefined ? after : { ...after, ...this.#only(old) };
       return;
     }
     const seen = this.#judge(write, entry.state, old);
@@ -96,8 +102,11 @@ export class RecipeJournal {
     return this.#entries.keys();
   }
 
-  /** Holds an item of the table against the journal when everything has ended. */
-  judgeFinal(found: Item): void {
+  /**
+   * Holds an item of the table against the journal when everything has ended.
+   * @param named keys of items that the tool has named as lacking a target, as texts
+   */
+  judgeFinal(found: Item, named: ReadonlySet<string> = new Set()): void {
     const entry = this.#entries.get(keyText(found, this.key));
     if (entry === undefined) {
       this.#add('unknown-item', found, canonicalItemText(found));
@@ -105,8 +114,8 @@ export class RecipeJournal {
     }
     if (entry.unknown) return;
     const seen = this.#judge({ kind: 'delete', key: found }, entry.state, found);
-    if (seen === undefined || !isInScope(seen)) return;
-    const missing = TARGETS.filter(target => found[target] === undefined);
+    if (seen === undefined || !this.#backfill.isInScope(seen) || named.has(keyText(found, this.key))) return;
+    const missing = this.#backfill.targets.filter(target => found[target] === undefined);
     if (missing.length > 0) this.#add('target-missing', found, missing.join(' and '));
   }
 
@@ -129,16 +138,18 @@ export class RecipeJournal {
       this.#add('item-lost', before, canonicalItemText(before));
       return undefined;
     }
-    if (!sameState(withoutTargets(before), withoutTargets(found))) {
+    const { targets, isInScope, valuesOf } = this.#backfill;
+    if (!this.#agrees(before, found)) {
       this.#add('item-changed', before, `${canonicalItemText(before)} is ${canonicalItemText(found)}`);
     }
-    const kept = TARGETS.filter(target => before[target] !== undefined);
-    const overwritten = wrongValues(only(kept, found), only(kept, before));
+    const kept = targets.filter(target => before[target] !== undefined);
+    const overwritten = wrongValues(kept, found, before);
     if (overwritten.length > 0) this.#add('application-value-overwritten', before, overwritten.join('; '));
-    const set = TARGETS.filter(target => before[target] === undefined && found[target] !== undefined);
-    if (set.length > 0) {
+    const lacked = targets.filter(target => before[target] === undefined);
+    if (lacked.some(target => found[target] !== undefined)) {
       this.filled += 1;
-      const wrong = wrongValues(only(set, found), only(set, valuesOf(before)));
+      // One write sets all that the item lacks, or nothing of it.
+      const wrong = isInScope(before) ? wrongValues(lacked, found, valuesOf(before)) : [];
       if (!isInScope(before)) this.#add('out-of-scope-written', before, canonicalItemText(found));
       else if (wrong.length > 0) this.#add('wrong-value', before, wrong.join('; '));
     }
@@ -147,7 +158,7 @@ export class RecipeJournal {
 
   #agrees(state: Item | undefined, found: Item | undefined): boolean {
     if (state === undefined || found === undefined) return state === found;
-    return sameState(withoutTargets(state), withoutTargets(found));
+    return sameState(this.#withoutTargets(state), this.#withoutTargets(found));
   }
 
   #entryOf(write: Write): Entry {
@@ -170,14 +181,19 @@ export class RecipeJournal {
   #add(kind: Kind, item: Item, detail: string): void {
     this.deviations.push({ kind, key: canonicalItemText(keyOf(item, this.key)), detail });
   }
-}
 
-function only(names: readonly string[], item: Item): Item {
-  return Object.fromEntries(names.flatMap(name => (item[name] ? [[name, item[name]]] : [])));
-}
+  /** The targets that an item has, alone. */
+  #only(item: Item): Item {
+    return this.#part(item, true);
+  }
 
-function withoutTargets(item: Item): Item {
-  return Object.fromEntries(
-    Object.entries(item).filter(([name]) => !TARGETS.some(target => target === name)),
-  );
+  #withoutTargets(item: Item): Item {
+    return this.#part(item, false);
+  }
+
+  #part(item: Item, targets: boolean): Item {
+    return Object.fromEntries(
+      Object.entries(item).filter(([name]) => this.#backfill.targets.includes(name) === targets),
+    );
+  }
 }

@@ -16,12 +16,14 @@ const EXAMPLES = 20;
 
 /**
  * Holds the whole table against the journal, with a strongly consistent Scan. Nothing else may write meanwhile.
+ * @param named keys of items that the tool has named as lacking a target, as texts
  * @throws Error when the application still has a write in flight; the client's error when a Scan fails.
  */
 export async function judgeRecipe(
   client: DynamoDBClient,
   table: string,
   journal: RecipeJournal,
+  named?: ReadonlySet<string>,
 ): Promise<RecipeReport> {
   if (journal.inFlight > 0) throw new Error('The application is still writing; stop it before judging.');
   const seen = new Set<string>();
@@ -38,7 +40,7 @@ export async function judgeRecipe(
       const text = keyText(item, journal.key);
       if (seen.has(text)) continue;
       seen.add(text);
-      journal.judgeFinal(item);
+      journal.judgeFinal(item, named);
     }
     from = page.LastEvaluatedKey;
   } while (from !== undefined);

@@ -10,11 +10,11 @@ import { orchestrate } from '../orchestration.ts';
 import { openPlaces } from '../places.ts';
 import { RunProgress } from '../run-progress.ts';
 import { number } from '../summary.ts';
-import { SET, WHERE } from './backfill.ts';
+import { DEMO_BACKFILL, SET, WHERE } from './backfill.ts';
+import { recipeHabits } from './habits.ts';
 import { RecipeJournal } from './journal.ts';
 import { describeRecipeDeviations, judgeRecipe } from './judge.ts';
 import { withKinds } from './places.ts';
-import { RecipePlanner } from './planner.ts';
 
 const TABLE = 'stuff';
 
@@ -38,7 +38,7 @@ export async function runRecipeDemo({
     await createTable(client, TABLE, STUFF_KEY);
     const places = withKinds(await openPlaces({ seed: options.seed }));
     const newPlaces = withKinds(await openPlaces({ seed: `${options.seed}/application` }));
-    const journal = new RecipeJournal();
+    const journal = new RecipeJournal(DEMO_BACKFILL);
     await fillWithPlaces(client, TABLE, places, options.items, journal, {
       signal,
       onWritten: (_, total) =>
@@ -50,7 +50,8 @@ export async function runRecipeDemo({
       seed: options.seed,
       operationsPerSecond: options.rate,
       followSegments: options.segments,
-      planner: frontier => new RecipePlanner({ journal, newItem, seed: options.seed, mix: MIX, frontier }),
+      mix: MIX,
+      habits: recipeHabits(options.seed),
     });
     application.start();
     const progress = new RunProgress();
