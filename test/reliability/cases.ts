@@ -12,10 +12,12 @@ import { FROZEN } from './cases/frozen.ts';
 import { LAUNCHES } from './cases/launches.ts';
 import { LIVE_APPLICATION } from './cases/live-application.ts';
 import { NETWORK } from './cases/network.ts';
+import { RECIPES } from './cases/recipes.ts';
 import { RECORDS } from './cases/records.ts';
 import { REFUSALS } from './cases/refusals.ts';
 import { SCALE } from './cases/scale.ts';
 import { TWO_AT_ONCE } from './cases/two-at-once.ts';
+import { UNDO } from './cases/undo.ts';
 import type { ReliabilityCase } from './support/case.ts';
 
 /** What a run must survive: every case once, by its number. */
@@ -38,4 +40,6 @@ export const CASES: readonly ReliabilityCase[] = [
   ...CAPACITY,
   ...BAD_INPUT,
   ...DOUBTED_REPLIES,
+  ...UNDO,
+  ...RECIPES,
 ].toSorted((a, b) => a.number - b.number);
