@@ -38,6 +38,8 @@ export interface Document {
 const FENCE = /^\s*```(.*)$/;
 const STAGE = /^<!-- stage: (.*) -->$/;
 const MEANWHILE = /^<!-- meanwhile: (.*) -->$/;
+/** `**Type:** `orchestrate status` (exit 2)`: a command in one line, whose output is not shown. */
+const TYPED = /^\*\*Type:\*\* `([^`]+)`(?: \(exit (\d+)\))?/;
 const HEADING = /^(#{1,6}) (.*)$/;
 
 /** `path` from the root of the repository. */
@@ -69,6 +71,11 @@ export function readDocument(path: string): Document {
       continue;
     }
     prose.push(line);
+    const typed = TYPED.exec(line);
+    if (typed) {
+      const text = `$ ${typed[1]}${typed[2] ? `\n[exit ${typed[2]}]` : ''}`;
+      parts.push({ info: ['console'], text, line: index + 1 });
+    }
     const stage = STAGE.exec(line);
     if (stage) parts.push({ stage: readStage(stage[1] ?? ''), line: index + 1 });
     const meanwhile = MEANWHILE.exec(line);
