@@ -19,7 +19,7 @@ export async function writeCanary(
     segment,
     totalSegments: options.totalSegments,
     exclusiveStartKey: undefined,
-    limit: firstPageItems(options),
+    itemsNow: () => firstPageItems(options),
   };
   const reply = await scanPage(options, first, work, signal);
   work.tally.add({ scanned: reply.ScannedCount ?? 0 });

@@ -109,7 +109,7 @@ async function tryEverything(
       segment: task.segments[0] ?? 0,
       totalSegments: task.totalSegments,
       exclusiveStartKey: undefined,
-      limit: PAGE_ITEMS,
+      itemsNow: () => PAGE_ITEMS,
     };
     const { ScannedCount = 0, Count = 0 } = await table.scan(position, NOBODY, signal);
     return `${ScannedCount} items read in segment ${position.segment} of ${position.totalSegments}, ${Count} without "${write.rule.targets.join('" or "')}"`;
@@ -161,7 +161,7 @@ async function refusedWrite(
   const item = { key, assignment: exampleAssignment(table.write) };
   const wrong = 'The write was accepted, although no item has the key.';
   if (api === 'batch') {
-    const [error] = await table.writeBatch([item], NOBODY, signal);
+    const [error] = await table.writeBatch([item], NOBODY, signal, () => {});
     if (error === undefined) throw new Error(wrong);
     if (settleStatement(error).kind !== 'refused') throw new Error(`${error.Code}: ${error.Message}`);
     return;

@@ -54,7 +54,10 @@ export async function scanSegment(
     segment: work.segment,
     totalSegments: options.totalSegments,
     exclusiveStartKey: lastEvaluatedKey === undefined ? undefined : decodeKey(lastEvaluatedKey),
-    limit: most,
+    itemsNow: () => {
+      const items = Math.min(most, pageItems(options));
+      return items >= WHOLE_PAGE_ITEMS ? undefined : items;
+    },
   };
   for (;;) {
     await work.belowOpenPages(OPEN_PAGES, signal);
@@ -83,9 +86,7 @@ export async function scanSegment(
     } else await queueItems(options, work, page, items, signal);
     if (!reply.LastEvaluatedKey) return;
     most *= PAGE_GROWTH;
-    const next = Math.min(most, pageItems(options));
-    const limit = next >= WHOLE_PAGE_ITEMS ? undefined : next;
-    position = { ...position, exclusiveStartKey: reply.LastEvaluatedKey, limit };
+    position = { ...position, exclusiveStartKey: reply.LastEvaluatedKey };
   }
 }
 

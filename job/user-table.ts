@@ -34,8 +34,8 @@ export interface ScanPosition {
   readonly segment: number;
   readonly totalSegments: number;
   readonly exclusiveStartKey: AttributeMap | undefined;
-  /** Items to read at most; undefined for a whole page of 1 MB. */
-  readonly limit: number | undefined;
+  /** Items to read at most, by the rate of the moment; undefined for a whole page of 1 MB. */
+  readonly itemsNow: () => number | undefined;
 }
 
 /** What stands at a key: the item as far as the run's rule reads it. */
@@ -97,27 +97,32 @@ export class UserTable {
     owner: ConsumptionOwner,
     signal: AbortSignal,
   ): Promise<ScanCommandOutput> {
-    const { client, write, rate } = this.#options;
+    const { client, write, rate, authority } = this.#options;
     const { rule } = write;
     // The key is all that a constant needs of an item.
     const onlyKeys = rule.sources.length === 0 && rule.targets.length === 1;
     const projection = onlyKeys ? keyProjection(write) : itemProjection(write);
-    const command = new ScanCommand({
-      TableName: write.table,
-      Segment: position.segment,
-      TotalSegments: position.totalSegments,
-      ExclusiveStartKey: position.exclusiveStartKey,
-      Limit: position.limit,
-      Select: 'SPECIFIC_ATTRIBUTES',
-      ...lackingFilter(write, projection),
-      ReturnConsumedCapacity: 'TOTAL',
-    });
+    let limit: number | undefined;
     let reserved = 0;
     const page = await this.#scans.send(
       async () => {
-        reserved = await this.#admit(() => rate.reservePage(position.limit, false, signal), signal);
+        await authority.held(signal);
+        const { itemsNow } = position;
+        ({ limit, reserved } = await rate.reservePage(itemsNow, false, signal, now => authority.held(now)));
       },
-      abortSignal => client.send(command, { abortSignal }),
+      abortSignal => {
+        const command = new ScanCommand({
+          TableName: write.table,
+          Segment: position.segment,
+          TotalSegments: position.totalSegments,
+          ExclusiveStartKey: position.exclusiveStartKey,
+          Limit: limit,
+          Select: 'SPECIFIC_ATTRIBUTES',
+          ...lackingFilter(write, projection),
+          ReturnConsumedCapacity: 'TOTAL',
+        });
+        return client.send(command, { abortSignal });
+      },
     );
     const readUnits = page.ConsumedCapacity?.CapacityUnits ?? reserved;
     const { ScannedCount: scanned = 0, Count: matched = 0 } = page;
@@ -126,18 +131,27 @@ export class UserTable {
     return page;
   }
 
-  /** The error of each statement, in order; undefined where the item was set. */
-  async writeBatch(
-    items: readonly ItemAssignment[],
+  /**
+   * The error of each statement, in order; undefined where the item was set. What is more than a batch may have when its
+   * turn comes, since the rate fell while it waited, is taken out of `items` and given to `tooMany`.
+   */
+  async writeBatch<T extends ItemAssignment>(
+    items: T[],
     owner: ConsumptionOwner,
     signal: AbortSignal,
+    tooMany: (items: T[]) => void,
   ): Promise<(BatchStatementError | undefined)[]> {
-    const { client } = this.#options;
+    const { client, rate } = this.#options;
+    const itemsNow = () => {
+      const most = rate.batchItems(items.length);
+      if (most < items.length) tooMany(items.splice(most));
+      return items.length;
+    };
     let reserved = 0;
     let startedAt = 0;
     const reply = await this.#writes.send(
       async () => {
-        reserved = await this.#admitWrite(items.length, signal);
+        reserved = await this.#admitWrites(itemsNow, signal);
         startedAt = performance.now();
       },
       abortSignal => {
@@ -162,7 +176,7 @@ export class UserTable {
     const reply = await this.#writes
       .send(
         async () => {
-          reserved = await this.#admitWrite(1, signal);
+          reserved = await this.#admitWrites(1, signal);
           startedAt = performance.now();
         },
         abortSignal =>
@@ -191,7 +205,7 @@ export class UserTable {
     let reserved = 0;
     const reply = await this.#readBacks.send(
       async () => {
-        reserved = await this.#admit(() => rate.reserveReads(keys.length, signal), signal);
+        reserved = await this.#admitReads(keys.length, signal);
       },
       abortSignal => client.send(command, { abortSignal }),
     );
@@ -224,7 +238,7 @@ export class UserTable {
     const reply = await this.#writes
       .send(
         async () => {
-          reserved = await this.#admitWrite(1, signal);
+          reserved = await this.#admitWrites(1, signal);
           startedAt = performance.now();
         },
         abortSignal => client.send(command, { abortSignal }),
@@ -244,7 +258,7 @@ export class UserTable {
     signal: AbortSignal,
   ): Promise<Standing | undefined> {
     const { client, write, rate } = this.#options;
-    const reserved = await this.#admit(() => rate.reserveReads(1, signal), signal);
+    const reserved = await this.#admitReads(1, signal);
     const reply = await client.send(
       new BatchGetItemCommand(readTargetsInput(write, [{ name: attribute }], [key])),
     );
@@ -263,20 +277,19 @@ export class UserTable {
       .join();
   }
 
-  async #admit(reserve: () => Promise<number>, signal: AbortSignal): Promise<number> {
-    await this.#options.authority.held(signal);
-    const reserved = await reserve();
-    await this.#options.authority.held(signal);
-    return reserved;
+  async #admitReads(items: number, signal: AbortSignal): Promise<number> {
+    const { rate, authority } = this.#options;
+    await authority.held(signal);
+    return rate.reserveReads(items, signal, now => authority.held(now));
   }
 
-  async #admitWrite(items: number, signal: AbortSignal): Promise<number> {
+  async #admitWrites(itemsNow: number | (() => number), signal: AbortSignal): Promise<number> {
     const { rate, authority, mayWrite } = this.#options;
-    const reserved = await this.#admit(() => rate.reserveWrites(items, signal), signal);
-    if (!mayWrite) return reserved;
-    await mayWrite(signal);
     await authority.held(signal);
-    return reserved;
+    return rate.reserveWrites(itemsNow, signal, async now => {
+      await mayWrite?.(now);
+      await authority.held(now);
+    });
   }
 
   #written(

@@ -1,4 +1,5 @@
 import { setMaxListeners } from 'node:events';
+import type { BatchStatementError } from '@aws-sdk/client-dynamodb';
 import { type AttributeMap, encodeAttributeMap } from '../core/attribute-value.ts';
 import { backoffMs } from '../core/backoff.ts';
 import type { Clock } from '../core/clock.ts';
@@ -107,12 +108,13 @@ export class WriteStage {
     if (uncomputed.length > 0) await this.#settleRefused(uncomputed, signal);
   }
 
-  async #writeBatch(batch: readonly ComputedItem[], signal: AbortSignal): Promise<void> {
+  async #writeBatch(batch: ComputedItem[], signal: AbortSignal): Promise<void> {
+    const { table, queue } = this.#options;
     const [head] = batch;
     if (head === undefined) return;
-    let errors: Awaited<ReturnType<UserTable['writeBatch']>>;
+    let errors: (BatchStatementError | undefined)[];
     try {
-      errors = await this.#options.table.writeBatch(batch, head.work, signal);
+      errors = await table.writeBatch(batch, head.work, signal, tooMany => queue.addAgain(tooMany));
     } catch (error) {
       return this.#settleFailedCall(error, batch, signal);
     }

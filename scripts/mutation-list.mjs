@@ -282,8 +282,8 @@ export const MUTATIONS = [
       { file: 'core/agents.ts', from: '      assertMaySend();\n', to: '' },
       {
         file: 'job/user-table.ts',
-        from: '    const reserved = await reserve();\n    await this.#options.authority.held(signal);',
-        to: '    const reserved = await reserve();',
+        from: '      await mayWrite?.(now);\n      await authority.held(now);',
+        to: '      await mayWrite?.(now);',
       },
     ],
     test: reliability(10, '--seeds', '4'),
@@ -612,8 +612,8 @@ export const MUTATIONS = [
     edits: [
       {
         file: 'orchestrator/verify/repair.ts',
-        from: '    await undoLog?.mayWrite(signal);\n    await held(signal);',
-        to: '    await undoLog?.mayWrite(signal);',
+        from: '      await undoLog?.mayWrite(signal);\n      await held(signal);',
+        to: '      await undoLog?.mayWrite(signal);',
       },
       {
         file: 'orchestrator/verify/repair.ts',
@@ -666,6 +666,50 @@ export const MUTATIONS = [
       },
     ],
     test: { vitest: 'test/orchestrator/verify/end-phase.test.ts' },
+  },
+  {
+    name: 'a request that waits and keeps what it was chosen for at a higher rate',
+    edits: [
+      {
+        file: 'core/rate/capacity-limiter.ts',
+        from: 'for (const waiter of this.#waiters) waiter.units = waiter.unitsNow();',
+        to: '',
+      },
+    ],
+    test: { vitest: 'test/core/rate/capacity-limiter.test.ts' },
+  },
+  {
+    name: 'a request that has its units and is sent at a rate that fell meanwhile',
+    edits: [
+      {
+        file: 'core/rate/capacity-limiter.ts',
+        from: 'if (falls === this.#falls) return units;',
+        to: 'if (falls <= this.#falls) return units;',
+      },
+    ],
+    test: { vitest: 'test/core/rate/capacity-limiter.test.ts' },
+  },
+  {
+    name: 'late replies that give back what a higher rate had admitted',
+    edits: [
+      {
+        file: 'core/rate/capacity-limiter.ts',
+        from: 'Math.min(corrected, Math.max(most, this.#credit));',
+        to: 'most > 0 ? corrected : this.#credit;',
+      },
+    ],
+    test: { vitest: 'test/core/rate/capacity-limiter.test.ts' },
+  },
+  {
+    name: 'what a lower rate leaves out of a batch, lost',
+    edits: [
+      {
+        file: 'job/user-table.ts',
+        from: 'if (most < items.length) tooMany(items.splice(most));',
+        to: 'if (most < items.length) items.splice(most);',
+      },
+    ],
+    test: { vitest: 'test/job/user-table.test.ts' },
   },
   {
     name: 'resolved items that still count as quarantined',

@@ -7,9 +7,13 @@ import type { Clock } from '../clock.ts';
 const SAVED_MS = 250;
 
 interface Waiter {
-  readonly units: number;
+  units: number;
+  readonly unitsNow: () => number;
   readonly admit: () => void;
 }
+
+/** Resolves when a request that has its part of the budget may be sent: authority, the undo log. */
+export type Held = (signal: AbortSignal) => Promise<void>;
 
 /**
  * A token bucket in capacity units a second. Callers reserve what a request is expected to consume before they
@@ -22,6 +26,10 @@ export class CapacityLimiter {
   readonly #waiters: Waiter[] = [];
   #unitsPerSecond: number;
   #credit = 0;
+  /** The largest request admitted at this rate or a lower one: so much may come back from one that cost less. */
+  #largest = 0;
+  /** How often the rate has fallen. */
+  #falls = 0;
   #accruedAtMs: number;
   #wake: AbortController | undefined;
   #admitting = false;
@@ -36,27 +44,52 @@ export class CapacityLimiter {
     return this.#unitsPerSecond;
   }
 
-  /** Takes effect at once, for waiting callers too. At 0 nobody is admitted. */
+  /**
+   * Takes effect at once, for waiting callers too. At 0 nobody is admitted. Credit is time at the rate in force: at half
+   * the rate it is half as many units, for the first in line too. A debt stays what it is.
+   */
   setRate(unitsPerSecond: number): void {
-    if (unitsPerSecond === this.#unitsPerSecond) return;
-    // What the first in line has earned so far is its own, however often the rate changes while it waits.
-    const wanted = this.#waiters[0]?.units;
-    this.#accrue(wanted);
-    const lower = unitsPerSecond < this.#unitsPerSecond;
+    const before = this.#unitsPerSecond;
+    if (unitsPerSecond === before) return;
+    this.#accrue(this.#waiters[0]?.units);
     this.#unitsPerSecond = unitsPerSecond;
-    // What was saved up at a higher rate would be spent as if it still held.
-    if (lower) this.#credit = Math.min(this.#credit, this.#mostSaved(wanted));
+    if (unitsPerSecond < before) this.#fall(unitsPerSecond / before);
     this.#wake?.abort();
   }
 
   /**
-   * Resolves when `units` have been earned.
+   * Resolves, with what it reserved, when so many units have been earned and `held` has resolved. `unitsNow` says what
+   * the request costs, and is asked again when the rate falls before it is sent: what waits was chosen at the higher rate.
    * @throws the signal's reason when it aborts first.
    */
-  async reserve(units: number, signal: AbortSignal): Promise<void> {
+  async reserve(unitsNow: number | (() => number), signal: AbortSignal, held?: Held): Promise<number> {
+    const choose = typeof unitsNow === 'number' ? () => unitsNow : unitsNow;
+    for (;;) {
+      const { units, falls } = await this.#turn(choose, signal);
+      if (held === undefined) return units;
+      await held(signal);
+      if (falls === this.#falls) return units;
+      // It was earned at the higher rate, and is not given back: it would be spent as if that still held.
+    }
+  }
+
+  /**
+   * Corrects a reservation by what was consumed in fact. What comes back is there for the next request, and is no more
+   * than one of those that this rate has admitted: replies that come late, or after the rate fell, make no burst.
+   */
+  settle(reserved: number, consumed: number): void {
+    this.#accrue(this.#waiters[0]?.units);
+    const most = this.#mostSaved(Math.max(this.#largest, this.#waiters[0]?.units ?? 0));
+    const corrected = this.#credit + reserved - consumed;
+    this.#credit = Math.min(corrected, Math.max(most, this.#credit));
+    if (reserved > consumed) this.#wake?.abort();
+  }
+
+  async #turn(unitsNow: () => number, signal: AbortSignal): Promise<{ units: number; falls: number }> {
     signal.throwIfAborted();
-    if (this.#waiters.length === 0 && this.#take(units)) return;
-    await new Promise<void>((resolve, reject) => {
+    const units = unitsNow();
+    if (this.#waiters.length === 0 && this.#take(units)) return { units, falls: this.#falls };
+    return new Promise((resolve, reject) => {
       const leave = () => {
         this.#waiters.splice(this.#waiters.indexOf(waiter), 1);
         this.#wake?.abort();
@@ -64,9 +97,10 @@ export class CapacityLimiter {
       };
       const waiter: Waiter = {
         units,
+        unitsNow,
         admit: () => {
           signal.removeEventListener('abort', leave);
-          resolve();
+          resolve({ units: waiter.units, falls: this.#falls });
         },
       };
       signal.addEventListener('abort', leave, { once: true });
@@ -75,9 +109,11 @@ export class CapacityLimiter {
     });
   }
 
-  /** Corrects a reservation by what was consumed in fact. */
-  settle(reserved: number, consumed: number): void {
-    this.#credit += reserved - consumed;
+  #fall(factor: number): void {
+    this.#falls += 1;
+    this.#largest = 0;
+    if (this.#credit > 0) this.#credit *= factor;
+    for (const waiter of this.#waiters) waiter.units = waiter.unitsNow();
   }
 
   async #admitInOrder(): Promise<void> {
@@ -101,6 +137,7 @@ export class CapacityLimiter {
     this.#accrue(units);
     if (this.#credit < units) return false;
     this.#credit -= units;
+    this.#largest = Math.max(this.#largest, units);
     return true;
   }
 

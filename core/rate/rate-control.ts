@@ -6,7 +6,7 @@ import {
   largestPageUnits,
   type PageConsumption,
 } from './capacity-estimate.ts';
-import { CapacityLimiter } from './capacity-limiter.ts';
+import { CapacityLimiter, type Held } from './capacity-limiter.ts';
 import { InFlightLimit } from './in-flight-limit.ts';
 import { ThrottleResponse } from './throttle-response.ts';
 
@@ -77,8 +77,6 @@ export class RateControl {
   #pageMs: number | undefined;
   #morePages = 0;
   #inPhase: boolean;
-  /** Aborts when the read rate falls. */
-  #lowered = new AbortController();
 
   constructor(options: RateControlOptions) {
     const { clock, indexes = 0, seed, mostWritesInFlight = 1, paces = 'writes', phase = 0 } = options;
@@ -129,12 +127,7 @@ export class RateControl {
     this.#throttling.climb();
     const factor = this.#throttling.factor * this.#attendance(this.#options.clock.monotonicMs());
     this.write.setRate(this.#granted.writeUnitsPerSecond * factor);
-    const readRate = this.#granted.readUnitsPerSecond * factor;
-    if (readRate < this.read.unitsPerSecond) {
-      this.#lowered.abort();
-      this.#lowered = new AbortController();
-    }
-    this.read.setRate(readRate);
+    this.read.setRate(this.#granted.readUnitsPerSecond * factor);
   }
 
   /** Adjusts until the signal aborts. */
@@ -151,15 +144,10 @@ export class RateControl {
     return Math.min(most, Math.max(1, Math.floor(earned)));
   }
 
-  /** How many units a strongly consistent page should cost now, `most` at most. */
+  /** How many units a strongly consistent page should cost now, `most` at most: whole ones, since a part costs as much. */
   pageUnits(most = Number.POSITIVE_INFINITY): number {
-    return Math.max(1, Math.min(largestPageUnits(true), this.read.unitsPerSecond * PAGE_SECONDS, most));
-  }
-
-  /** How many items such a page may read; undefined for a whole page of 1 MB. */
-  pageItems(units: number): number | undefined {
-    if (units >= largestPageUnits(true)) return undefined;
-    return Math.max(1, Math.floor(units / this.estimate.readUnitsPerScannedItem(true)));
+    const earned = Math.min(largestPageUnits(true), this.read.unitsPerSecond * PAGE_SECONDS, most);
+    return Math.max(1, Math.floor(earned));
   }
 
   /**
@@ -173,14 +161,15 @@ export class RateControl {
   }
 
   /**
-   * Resolves, with what it reserved, when so many writes may be sent.
+   * Resolves, with what it reserved, when so many writes may be sent and `held` has resolved. `itemsNow` is asked again
+   * when the rate falls before that.
    * @throws the signal's reason when it aborts first.
    */
-  async reserveWrites(items: number, signal: AbortSignal): Promise<number> {
-    const units = this.estimate.writeUnitsPerItem * items;
-    if (!this.#inPhase) this.#stagger(units / items);
-    await this.write.reserve(units, signal);
-    return units;
+  async reserveWrites(itemsNow: number | (() => number), signal: AbortSignal, held?: Held): Promise<number> {
+    const unitsPerItem = this.estimate.writeUnitsPerItem;
+    if (!this.#inPhase) this.#stagger(unitsPerItem);
+    const unitsNow = () => unitsPerItem * (typeof itemsNow === 'number' ? itemsNow : itemsNow());
+    return this.write.reserve(unitsNow, signal, held);
   }
 
   /** `reported`: what the reply says was consumed. Returns what to count. */
@@ -199,11 +188,31 @@ export class RateControl {
     return units;
   }
 
-  /** Resolves, with what it reserved, when a page of up to `limit` items may be read. */
-  async reservePage(limit: number | undefined, consistent: boolean, signal: AbortSignal): Promise<number> {
-    const units = this.estimate.readUnitsOfPage(limit, consistent);
-    await this.read.reserve(units, signal);
-    return units;
+  /**
+   * Resolves, with its limit and what it reserved, when a page may be read and `held` has resolved. `itemsNow` chooses
+   * how many items, by the rate of the moment; undefined for a whole page of 1 MB.
+   */
+  async reservePage(
+    itemsNow: () => number | undefined,
+    consistent: boolean,
+    signal: AbortSignal,
+    held?: Held,
+  ): Promise<{ readonly limit: number | undefined; readonly reserved: number }> {
+    let limit: number | undefined;
+    const unitsNow = () => {
+      limit = itemsNow();
+      return this.estimate.readUnitsOfPage(limit, consistent);
+    };
+    const askedAtMs = this.#options.clock.monotonicMs();
+    const reserved = await this.read.reserve(unitsNow, signal, async () => {
+      const waited = this.#options.clock.monotonicMs() - askedAtMs > NO_WAIT_MS;
+      this.#morePages = Math.min(
+        MOST_PAGES_IN_FLIGHT,
+        Math.max(0, this.#morePages + (waited ? -0.25 : 0.25)),
+      );
+      await held?.(signal);
+    });
+    return { limit, reserved };
   }
 
   settlePage(reserved: number, page: PageConsumption): void {
@@ -212,44 +221,14 @@ export class RateControl {
     if (this.#paced === 'readUnitsPerSecond') this.#throttling.took(page.readUnits);
   }
 
-  /**
-   * As {@link reservePage}, for the page that `itemsNow` chooses by the rate of the moment. A page that was chosen at a
-   * higher rate is given up where it waits, and with it what it had earned.
-   */
-  async reservePageOf(
-    itemsNow: () => number | undefined,
-    consistent: boolean,
-    signal: AbortSignal,
-  ): Promise<{ readonly limit: number | undefined; readonly reserved: number }> {
-    for (;;) {
-      const lowered = this.#lowered.signal;
-      const limit = itemsNow();
-      try {
-        const askedAtMs = this.#options.clock.monotonicMs();
-        const reserved = await this.reservePage(limit, consistent, AbortSignal.any([signal, lowered]));
-        const waited = this.#options.clock.monotonicMs() - askedAtMs > NO_WAIT_MS;
-        this.#morePages = Math.min(
-          MOST_PAGES_IN_FLIGHT,
-          Math.max(0, this.#morePages + (waited ? -0.25 : 0.25)),
-        );
-        return { limit, reserved };
-      } catch (error) {
-        signal.throwIfAborted();
-        if (!lowered.aborted) throw error;
-      }
-    }
-  }
-
   /** A page was in flight for so long, from sending to the moment at which the next one may follow it. */
   observePage(ms: number): void {
     this.#pageMs = this.#pageMs === undefined ? ms : this.#pageMs + LATENCY_WEIGHT * (ms - this.#pageMs);
   }
 
-  /** Resolves, with what it reserved, when so many items may be read back. */
-  async reserveReads(items: number, signal: AbortSignal): Promise<number> {
-    const units = this.estimate.readUnitsPerConsistentRead * items;
-    await this.read.reserve(units, signal);
-    return units;
+  /** Resolves, with what it reserved, when so many items may be read back and `held` has resolved. */
+  async reserveReads(items: number, signal: AbortSignal, held?: Held): Promise<number> {
+    return this.read.reserve(this.estimate.readUnitsPerConsistentRead * items, signal, held);
   }
 
   /** Returns what to count. */

@@ -35,8 +35,7 @@ export async function readItems(what: string, request: ReadItemsRequest): Promis
   for (let rounds = 1; open.length > 0; rounds++) {
     const asked = open;
     const reply = await retryUntilAnswered(what, { clock, signal, onThrottled }, async () => {
-      const reserved = await rate.reserveReads(asked.length, signal);
-      await held?.(signal);
+      const reserved = await rate.reserveReads(asked.length, signal, held);
       const answer = await client.send(
         new BatchGetItemCommand({
           RequestItems: {

@@ -83,8 +83,8 @@ async function readPage(
   const projection = itemProjection(write);
   const onThrottled = (reason: string) => rate.throttled(reason);
   return retryUntilAnswered('Choosing the items of the canary', { clock, signal, onThrottled }, async () => {
-    const limit = rate.estimate.known ? PAGE_ITEMS : 1;
-    const reserved = await rate.reservePage(limit, false, signal);
+    const itemsNow = () => (rate.estimate.known ? PAGE_ITEMS : 1);
+    const { limit, reserved } = await rate.reservePage(itemsNow, false, signal);
     const page = await client.send(
       new ScanCommand({
         TableName: write.table,

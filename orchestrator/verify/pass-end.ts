@@ -34,7 +34,7 @@ const LONGEST_PAUSE_MS = 3_600_000;
 
 /** Pages that a crash may cost, as a part of the table; and at the least, so that pages are not rounded away. */
 const UNSAVED_PART = 1 / 100;
-const LEAST_UNSAVED_UNITS = 8;
+const LEAST_UNSAVED_UNITS = 4;
 
 export interface PassEndOptions {
   readonly stores: Stores;

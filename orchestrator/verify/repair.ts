@@ -176,9 +176,10 @@ class ItemRepair {
   async #attempt(assignment: Assignment): Promise<unknown> {
     const { client, write, rate, clock, signal, held, onConsumed, undoLog } = this.#request;
     await held(signal);
-    const reserved = await rate.reserveWrites(1, signal);
-    await undoLog?.mayWrite(signal);
-    await held(signal);
+    const reserved = await rate.reserveWrites(1, signal, async () => {
+      await undoLog?.mayWrite(signal);
+      await held(signal);
+    });
     const startedAtMs = clock.monotonicMs();
     try {
       const reply = await client.send(new UpdateItemCommand(updateItemInput(write, this.#key, assignment)));

@@ -2,6 +2,7 @@ import { type DynamoDBClient, ScanCommand, type ScanCommandOutput } from '@aws-s
 import { type AttributeMap, decodeKey, encodeAttributeMap } from '../../core/attribute-value.ts';
 import { type Clock, systemClock } from '../../core/clock.ts';
 import { keyOf } from '../../core/item-write.ts';
+import { PageFit } from '../../core/rate/page-fit.ts';
 import { Patience } from '../../core/rate/patience.ts';
 import type { RateControl } from '../../core/rate/rate-control.ts';
 import type { KeySchema, VerificationFindings } from '../../core/records.ts';
@@ -25,6 +26,9 @@ const PAGE_GROWTH = 4;
 
 /** No page of 1 MB holds more: from here on a limit says nothing. */
 const MOST_PAGE_ITEMS = 1_000_000;
+
+/** Units that a page may cost beyond what it was to cost. */
+const ONE_TOO_MANY = 1;
 
 /** Looked up in quarantine at the same time. */
 const LOOKUPS = 8;
@@ -103,6 +107,7 @@ class Verification {
   readonly #failed = new AbortController();
   readonly #signal: AbortSignal;
   readonly #patience: Patience;
+  readonly #fit = new PageFit();
   #inFlight = 0;
   #open = 0;
   #grownItems: number;
@@ -123,6 +128,8 @@ class Verification {
       this.#signal.throwIfAborted();
       this.#segments.push({ ...(claimed ?? beginningOf(segment)), restarts: 0 });
       this.#open += claimed?.findings.open.length ?? 0;
+      // It has begun with small pages already.
+      if (claimed && this.#request.rate.estimate.known) this.#grownItems = MOST_PAGE_ITEMS;
     }
     this.#request.signal.addEventListener('abort', () => this.#wake(), { once: true });
     const waiting = this.#segments.filter(({ done }) => !done).map(({ segment }) => segment);
@@ -158,11 +165,17 @@ class Verification {
     const { rate, mostUnsavedUnits = Number.POSITIVE_INFINITY } = this.#request;
     // The first pages are small, and more of them use the budget.
     const grown = this.#grownItems * rate.estimate.readUnitsPerScannedItem(true);
-    const pageUnits = Math.min(rate.pageUnits(mostUnsavedUnits), Math.max(1, grown));
-    const affordable = Math.max(1, Math.floor(mostUnsavedUnits / pageUnits));
+    const pageUnits = Math.min(this.#pageUnits(), Math.max(1, grown));
+    const affordable = Math.max(1, Math.floor(mostUnsavedUnits / (pageUnits + ONE_TOO_MANY)));
     // Until the first page tells how large the items are, one is enough to learn from.
     const wanted = rate.estimate.known ? rate.pagesInFlight(pageUnits) : 1;
     return this.#inFlight < Math.min(wanted, affordable);
+  }
+
+  /** What the next page is to cost. */
+  #pageUnits(): number {
+    const { rate, mostUnsavedUnits = Number.POSITIVE_INFINITY } = this.#request;
+    return rate.pageUnits(mostUnsavedUnits - ONE_TOO_MANY);
   }
 
   /** Reads one page of a segment and saves how far it is. True when it was the last one. */
@@ -209,14 +222,19 @@ class Verification {
     { segment }: Segment,
     start: AttributeMap | undefined,
   ): Promise<{ page: ScanCommandOutput; readUnits: number; sentAtMs: number }> {
-    const { client, table, subject, totalSegments, rate, clock, held, mostUnsavedUnits } = this.#request;
+    const { client, table, subject, totalSegments, rate, clock, held } = this.#request;
     const signal = this.#signal;
     const onThrottled = (reason: string) => rate.throttled(reason);
     return retryUntilAnswered('The verification scan', { clock, signal, onThrottled }, async () => {
       await held?.(signal);
+      let aimed = 0;
       const itemsNow = () => {
-        const allowed = rate.pageItems(rate.pageUnits(mostUnsavedUnits)) ?? Number.POSITIVE_INFINITY;
-        const items = Math.min(this.#grownItems, allowed);
+        aimed = this.#pageUnits();
+        const unitsPerItem = rate.estimate.readUnitsPerScannedItem(true);
+        const items = Math.min(
+          this.#grownItems,
+          this.#fit.items(aimed, unitsPerItem) ?? Number.POSITIVE_INFINITY,
+        );
         return items < MOST_PAGE_ITEMS ? items : undefined;
       };
       let limit: number | undefined;
@@ -224,8 +242,7 @@ class Verification {
       let sentAtMs = 0;
       const page = await this.#patience.send(
         async () => {
-          ({ limit, reserved } = await rate.reservePageOf(itemsNow, true, signal));
-          await held?.(signal);
+          ({ limit, reserved } = await rate.reservePage(itemsNow, true, signal, held));
           sentAtMs = clock.monotonicMs();
         },
         abortSignal =>
@@ -247,6 +264,9 @@ class Verification {
       const { ConsumedCapacity, ScannedCount: scanned = 0, Count: matched = 0 } = page;
       const readUnits = ConsumedCapacity?.CapacityUnits ?? reserved;
       rate.settlePage(reserved, { readUnits, scanned, matched, consistent: true });
+      // A page that was held small for other reasons says nothing of how many items fit.
+      const full = page.LastEvaluatedKey !== undefined && scanned === limit && limit < this.#grownItems;
+      this.#fit.learn({ aimed, readUnits, scanned, full });
       this.#grownItems = Math.min(MOST_PAGE_ITEMS, this.#grownItems * PAGE_GROWTH);
       return { page, readUnits, sentAtMs };
     });

@@ -28,7 +28,7 @@ class Stand {
   readonly tally = new SegmentCounters(NO_COUNTERS, () => {});
   readonly prefix = new SettledPrefix(undefined);
   readonly pages: Page[] = [];
-  readonly asked: ScanPosition[] = [];
+  readonly asked: (ScanPosition & { readonly limit: number | undefined })[] = [];
   /** Whether the item behind which a page was asked for is gone. */
   gone = false;
   /** Resolves as the write stage's settling does: when there is room. */
@@ -69,7 +69,7 @@ class Stand {
     const table = {
       write: { table: 'stuff', keySchema: STUFF_KEY, rule: constantRule('test', { N: '1' }) },
       scan: async (position: ScanPosition) => {
-        this.asked.push(position);
+        this.asked.push({ ...position, limit: position.itemsNow() });
         const reply = this.#replies.shift();
         if (reply instanceof Error) throw reply;
         return reply ?? {};

@@ -13,6 +13,7 @@ import { rates } from '../support/records.ts';
 
 const engine = useEngine();
 const NEVER = new AbortController().signal;
+const NONE = () => {};
 
 let front: HttpFront;
 let client: DynamoDBClient;
@@ -58,7 +59,7 @@ const position = (given: Partial<Parameters<UserTable['scan']>[0]> = {}) => ({
   segment: 0,
   totalSegments: 1,
   exclusiveStartKey: undefined,
-  limit: undefined,
+  itemsNow: () => undefined,
   ...given,
 });
 
@@ -79,7 +80,11 @@ describe('a scan', () => {
 
   test('is eventually consistent, projected onto the key, and says segment and total together', async () => {
     const table = await engine.createTable();
-    await userTable(table).scan(position({ segment: 2, totalSegments: 5, limit: 7 }), { tally }, NEVER);
+    await userTable(table).scan(
+      position({ segment: 2, totalSegments: 5, itemsNow: () => 7 }),
+      { tally },
+      NEVER,
+    );
     expect(front.calls[0]?.body).toEqual({
       TableName: table,
       Segment: 2,
@@ -112,7 +117,7 @@ describe('a scan', () => {
   test('that says nothing about capacity is counted by the estimate', async () => {
     const table = await engine.createTable();
     front.script = (_, answer) => answer.reply(200, { Items: [], Count: 0, ScannedCount: 0 });
-    await userTable(table).scan(position({ limit: 80 }), { tally }, NEVER);
+    await userTable(table).scan(position({ itemsNow: () => 80 }), { tally }, NEVER);
     expect(consumed().readUnits).toBe(10);
   });
 });
@@ -121,7 +126,7 @@ describe('a write', () => {
   test('of a batch tells the error of each statement in its place', async () => {
     const table = await engine.createTable();
     await engine.fill(table, stuffItems(2));
-    const errors = await userTable(table).writeBatch([0, 9, 1].map(assigned), { tally }, NEVER);
+    const errors = await userTable(table).writeBatch([0, 9, 1].map(assigned), { tally }, NEVER, NONE);
     expect(errors).toEqual([
       undefined,
       expect.objectContaining({ Code: 'ConditionalCheckFailed' }),
@@ -159,20 +164,37 @@ describe('a write', () => {
     await engine.fill(table, stuffItems(1));
     const users = userTable(table);
     await users.writeSingle(assigned(0), { tally }, NEVER);
-    await users.writeBatch([assigned(0)], { tally }, NEVER);
+    await users.writeBatch([assigned(0)], { tally }, NEVER, NONE);
     expect(front.calls.map(({ body }) => body.ReturnConsumedCapacity)).toEqual(['TOTAL', 'TOTAL']);
   });
 
   test('waits for its part of the budget before it is sent', async () => {
     const table = await engine.createTable();
     await engine.fill(table, stuffItems(3));
-    rate.grant(rates(1), 2);
-    const writing = userTable(table).writeBatch([0, 1, 2].map(assigned), { tally }, NEVER);
+    rate.grant(rates(30), 2);
+    rate.write.settle(0, 30);
+    const writing = userTable(table).writeBatch([0, 1, 2].map(assigned), { tally }, NEVER, NONE);
     await settled();
     await new Promise(resolve => setTimeout(resolve, 50));
     expect(front.calls).toHaveLength(0);
-    await clock.advance(3_100);
+    await clock.advance(1_200);
     expect(await writing).toEqual([undefined, undefined, undefined]);
+  });
+
+  test('that waits when the rate falls gives back what a batch may not have any more', async () => {
+    const table = await engine.createTable();
+    await engine.fill(table, stuffItems(3));
+    rate.grant(rates(30), 2);
+    rate.write.settle(0, 30);
+    const tooMany: unknown[] = [];
+    const batch = [0, 1, 2].map(assigned);
+    const writing = userTable(table).writeBatch(batch, { tally }, NEVER, items => tooMany.push(...items));
+    await settled();
+    rate.grant(rates(10), 3);
+    await clock.advance(4_000);
+    expect(await writing).toEqual([undefined]);
+    expect(batch).toEqual([assigned(0)]);
+    expect(tooMany).toEqual([assigned(1), assigned(2)]);
   });
 
   test('keeps what it reserved when it fails: a refused condition has its price too', async () => {
@@ -259,7 +281,8 @@ describe('reading back', () => {
 describe('without authority', () => {
   const calls = {
     scan: (users: UserTable, signal: AbortSignal) => users.scan(position(), { tally }, signal),
-    writeBatch: (users: UserTable, signal: AbortSignal) => users.writeBatch([assigned(0)], { tally }, signal),
+    writeBatch: (users: UserTable, signal: AbortSignal) =>
+      users.writeBatch([assigned(0)], { tally }, signal, NONE),
     writeSingle: (users: UserTable, signal: AbortSignal) => users.writeSingle(assigned(0), { tally }, signal),
     readBack: (users: UserTable, signal: AbortSignal) => users.readBack([stuffKey(0)], { tally }, signal),
   };

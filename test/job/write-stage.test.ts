@@ -1,11 +1,13 @@
 import { DeleteItemCommand, UpdateItemCommand } from '@aws-sdk/client-dynamodb';
 import fc from 'fast-check';
-import { afterEach, describe, expect, test } from 'vitest';
+import { afterEach, describe, expect, test, vi } from 'vitest';
 import { encodeAttributeMap } from '../../core/attribute-value.ts';
 import { ControlTable, type ControlTableClient } from '../../core/control-table.ts';
 import { SystemicError } from '../../core/errors.ts';
 import { documentClient, type Item, stuffItems, stuffKey, useEngine } from '../support/engine.ts';
+import { settled } from '../support/fake-clock.ts';
 import type { Script } from '../support/http-front.ts';
+import { rates } from '../support/records.ts';
 import { type BenchOptions, failingStatements, WriteBench } from './support/write-bench.ts';
 
 const engine = useEngine();
@@ -60,6 +62,28 @@ afterEach(() => {
 });
 
 const APIS = ['batch', 'single'] as const;
+
+test('what a lower rate leaves out of a batch that waits is written by later ones', async () => {
+  const bench = await open({ writeApi: 'batch' });
+  const sizes: number[] = [];
+  bench.rate.grant(rates(250), 2);
+  bench.rate.write.settle(0, 25_000);
+  const reserve = vi.spyOn(bench.rate.write, 'reserve');
+  const running = bench.run(
+    onBatches((_, { body }, answer) => {
+      sizes.push((body['Statements'] as unknown[]).length);
+      return answer.pass();
+    }),
+  );
+  await vi.waitFor(() => expect(reserve).toHaveBeenCalled());
+  await settled();
+  bench.rate.grant(rates(20), 3);
+  bench.rate.write.settle(25_000, 0);
+  await running;
+  expect(Math.max(...sizes)).toBe(2);
+  expect(await bench.standing()).toEqual(allSetBut());
+  expect(bench.counters()).toEqual(outcome({ updated: ITEMS }));
+});
 
 describe.each(APIS)('with %s writes', writeApi => {
   test('every item gets the attribute and nothing else, and the segment is complete', async () => {

@@ -207,6 +207,22 @@ describe('settling what a request did consume', () => {
     expect(admitted).toBe(true);
   });
 
+  test('what comes back is for those who wait, at once', async () => {
+    const clock = new FakeClock();
+    const limiter = new CapacityLimiter(clock, 10);
+    const first = limiter.reserve(20, NEVER);
+    await clock.advance(2_000);
+    await first;
+    let admitted = false;
+    void limiter.reserve(20, NEVER).then(() => {
+      admitted = true;
+    });
+    await clock.advance(500);
+    limiter.settle(20, 5);
+    await settled();
+    expect(admitted).toBe(true);
+  });
+
   test('a page that turned out cheap does not save up more time than a request is worth', async () => {
     const clock = new FakeClock();
     const limiter = new CapacityLimiter(clock, 10);
@@ -262,6 +278,63 @@ describe('a change of the rate', () => {
     expect(admitted).toBe(true);
   });
 
+  test('to a lower one lets nobody send what was earned, or chosen, at the higher one', async () => {
+    const clock = new FakeClock();
+    const limiter = new CapacityLimiter(clock, 20);
+    const admitted: Admission[] = [];
+    const size = () => Math.max(1, limiter.unitsPerSecond * 0.4);
+    for (let lane = 0; lane < 3; lane++) {
+      void limiter.reserve(size, NEVER).then(units => admitted.push({ atMs: clock.monotonicMs(), units }));
+    }
+    await clock.advance(390);
+    limiter.setRate(1);
+    await clock.advance(2_700);
+    expect(admitted.map(({ units }) => units)).toEqual([1, 1, 1]);
+    expect(admitted[0]?.atMs).toBeGreaterThan(900);
+  });
+
+  test('to a lower one is not undone by replies that come late', async () => {
+    const clock = new FakeClock();
+    const limiter = new CapacityLimiter(clock, 100);
+    const pages = [1, 2, 3].map(() => limiter.reserve(40, NEVER));
+    await clock.advance(1_250);
+    await Promise.all(pages);
+    limiter.setRate(1);
+    await clock.advance(3_000);
+    // Each page was the last one of its segment, and cost next to nothing.
+    for (const _ of pages) limiter.settle(40, 1);
+    const sender = new Sender(clock, limiter);
+    sender.start(1, () => 1);
+    await clock.advance(6_000);
+    expect(sender.units).toBeLessThanOrEqual(7);
+  });
+
+  test('to a lower one holds for what has its units and waits for something else', async () => {
+    const clock = new FakeClock();
+    const limiter = new CapacityLimiter(clock, 100);
+    let letThrough = () => {};
+    const held = () => new Promise<void>(resolve => (letThrough = resolve));
+    const asked: number[] = [];
+    const size = () => {
+      asked.push(limiter.unitsPerSecond);
+      return limiter.unitsPerSecond / 2;
+    };
+    let reserved: number | undefined;
+    void limiter.reserve(size, NEVER, held).then(units => {
+      reserved = units;
+    });
+    await clock.advance(600);
+    limiter.setRate(4);
+    letThrough();
+    await clock.advance(450);
+    expect(reserved).toBeUndefined();
+    await clock.advance(200);
+    letThrough();
+    await settled();
+    expect(reserved).toBe(2);
+    expect(asked).toEqual([100, 4]);
+  });
+
   test('to nothing admits nobody, and back lets them go on', async () => {
     const clock = new FakeClock();
     const limiter = new CapacityLimiter(clock, 100);
@@ -290,14 +363,16 @@ describe('a change of the rate', () => {
           const limiter = new CapacityLimiter(clock, 0);
           const sender = new Sender(clock, limiter);
           sender.start(2, () => 3);
-          let allowed = 0;
+          let [allowed, falls] = [0, 0];
           for (const [perSecond, ms] of steps) {
+            if (perSecond < limiter.unitsPerSecond) falls += 1;
             limiter.setRate(perSecond);
             await clock.advance(ms);
             allowed += (perSecond * ms) / 1_000;
           }
           expect(sender.units).toBeLessThanOrEqual(allowed + 3);
-          expect(sender.units).toBeGreaterThanOrEqual(allowed * 0.99 - 3 - 1);
+          // What the first in line has earned shrinks with the rate.
+          expect(sender.units).toBeGreaterThanOrEqual(allowed * 0.99 - 3 * (1 + falls) - 1);
         },
       ),
       { numRuns: 60 },
@@ -329,7 +404,7 @@ describe('a caller that gives up', () => {
     await clock.advance(1_000);
     const reason = new Error('too late');
     await expect(limiter.reserve(2, AbortSignal.abort(reason))).rejects.toBe(reason);
-    await expect(limiter.reserve(2, NEVER)).resolves.toBeUndefined();
+    await expect(limiter.reserve(2, NEVER)).resolves.toBe(2);
   });
 
   test('leaves nothing behind: a limiter without callers waits for nothing', async () => {

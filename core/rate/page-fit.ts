@@ -1,0 +1,45 @@
+import { largestPageUnits } from './capacity-estimate.ts';
+
+/** Parts of a unit by which the next page may read more while pages fit, less after one that did not. */
+const MORE_AT_FIRST = 0.15;
+const MORE = 0.05;
+const LESS = 0.35;
+
+export interface FittedPage {
+  /** Units that the page was to cost. */
+  readonly aimed: number;
+  readonly readUnits: number;
+  readonly scanned: number;
+  /** It ended at its limit, and not at the end of the segment. */
+  readonly full: boolean;
+}
+
+/**
+ * How many items of a strongly consistent page cost just so many units. A page is rounded up to whole units: of a
+ * hundred small pages, each with half a unit unused, that makes fifty. No reply says how much of the last unit was used,
+ * so pages grow a little until one costs more than it should, and then shrink by more: one in eight is one unit too
+ * large.
+ */
+export class PageFit {
+  #itemsPerUnit: number | undefined;
+  #more = MORE_AT_FIRST;
+
+  /** `unitsPerItem`: what is known of the items so far; undefined for a whole page of 1 MB. */
+  items(units: number, unitsPerItem: number): number | undefined {
+    if (units >= largestPageUnits(true)) return undefined;
+    return Math.max(1, Math.floor(units * (this.#itemsPerUnit ?? 1 / unitsPerItem)));
+  }
+
+  learn({ aimed, readUnits, scanned, full }: FittedPage): void {
+    if (scanned === 0 || readUnits === 0) return;
+    const before = this.#itemsPerUnit ?? scanned / readUnits;
+    if (readUnits > aimed) {
+      this.#more = MORE;
+      // More than all units but the last were used: so many items fit at most.
+      const most = scanned / Math.max(1, readUnits - 1);
+      this.#itemsPerUnit = Math.min(before * (1 - LESS / aimed), most);
+    } else if (full) {
+      this.#itemsPerUnit = Math.max(before * (1 + this.#more / aimed), scanned / readUnits);
+    }
+  }
+}
