@@ -49,7 +49,7 @@ async function main(words: string[], streams: OutputStreams): Promise<ExitCode> 
         ),
       );
     })
-    .epilogue('Every option can be given as a variable too: FLEETFILL_MAX_WRITE_RATE is --max-write-rate.\n');
+    .epilogue('You can give every option as a variable too: FLEETFILL_MAX_WRITE_RATE is --max-write-rate.\n');
   for (const command of COMMANDS) {
     const name = nameOf(command);
     parser.command(

@@ -63,7 +63,7 @@ function openStoresOf(controlTable: string, { output }: CommandContext): Stores 
     client: createControlTableClient(),
     clock: systemClock,
     onUnavailable: reason => {
-      const message = `The table ${LOCK_TABLE} cannot be used, so runs with another control table are not seen: ${reason}`;
+      const message = `The table ${LOCK_TABLE} cannot be used, so runs with another control table cannot be seen: ${reason}`;
       output.event('warning', { message });
       output.say(`Warning: ${message}`);
     },
@@ -108,7 +108,7 @@ export async function readRun(stores: Stores, run: string): Promise<RunRecord> {
   const others = (await look(() => stores.runs.list()))
     .slice(0, 5)
     .map(other => `  ${other.runId}  ${other.status}  ${other.table}`);
-  const known = others.length > 0 ? `The newest are:\n${others.join('\n')}` : 'There is none yet.';
+  const known = others.length > 0 ? `The newest are:\n${others.join('\n')}` : 'There is no run yet.';
   throw new ConfigurationError(`There is no run ${run}. ${known}`);
 }
 

@@ -7,7 +7,8 @@ const CHECK = 'supervisor';
 export function withoutSupervisor(): Finding {
   return warning(CHECK, {
     message: 'No task definition of a supervisor is named: --detach is not possible.',
-    advice: 'Update the stack with infra/fleet.yaml, or name one with --supervisor-task-definition.',
+    advice:
+      'Update the stack with infra/fleet.yaml, or name a task definition with --supervisor-task-definition.',
   });
 }
 

@@ -150,7 +150,7 @@ function notStarted(error: unknown, { operatorPolicy = "the stack's OperatorPoli
 
 function adviceForRefusal(text: string): string {
   if (/apacity is unavailable/.test(text)) {
-    return 'Fargate has no capacity there at this time: try again, or give subnets in more zones.';
+    return 'Fargate has no capacity there now. Try again, or give subnets in more zones.';
   }
   if (/unable to assume the role/.test(text)) {
     return 'The role of that name was deleted, or its trust policy does not let ecs-tasks.amazonaws.com take it: compare it with infra/fleet.yaml.';

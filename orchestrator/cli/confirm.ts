@@ -19,7 +19,7 @@ export async function confirm(table: string, answer: string, signal: AbortSignal
   const terminal = openTerminal();
   if (!terminal) {
     throw new NotConfirmedError(
-      `This run writes to ${table}, and there is no terminal to confirm it. If that is meant:\n  ${sameCommand(['--yes'])}`,
+      `This run writes to ${table}, and there is no terminal to ask for confirmation. If you mean it, type:\n  ${sameCommand(['--yes'])}`,
     );
   }
   const lines = createInterface(terminal);

@@ -13,9 +13,9 @@ export class CredentialsExpiredError extends FleetfillError {
   constructor(run: string, options: ErrorOptions) {
     super(
       'CredentialsExpired',
-      'Your credentials have expired, so nobody supervises the run. The fleet goes on with its own, and falls to the ' +
+      'Your credentials have expired, so nobody supervises the run. The fleet continues with its own credentials, and slows to the ' +
         'unattended rate after two minutes.\n' +
-        'Log in again (aws sso login, or however you got them), and come back with:\n' +
+        'Log in again (aws sso login, or the way you did before), and take over with:\n' +
         `  ${nextCommand('resume', run)}`,
       options,
     );

@@ -28,8 +28,8 @@ function explain(error: unknown, environment: NodeJS.ProcessEnv): Explanation {
   if (chain.some(({ message }) => NO_REGION.test(message))) {
     return {
       words:
-        'No Region is set, so nobody knows which AWS to ask.\n' +
-        'Set one: export AWS_REGION=eu-central-1, or: aws configure set region eu-central-1',
+        'No AWS Region is set.\n' +
+        'Set one with: export AWS_REGION=eu-central-1, or: aws configure set region eu-central-1',
       exitCode: exitCode === EXIT.internal ? EXIT.preflight : exitCode,
     };
   }
@@ -42,7 +42,10 @@ function explain(error: unknown, environment: NodeJS.ProcessEnv): Explanation {
     const vanished = error instanceof FleetfillError && error.code === 'RunVanished';
     return { words, exitCode: vanished ? EXIT.internal : EXIT.preflight };
   }
-  return { words: `Internal error: ${words}\nMore with --debug.`, exitCode };
+  return {
+    words: `Internal error: ${words}\nRun the command again with --debug to see where it came from.`,
+    exitCode,
+  };
 }
 
 function causesOf(error: unknown): Error[] {
@@ -60,18 +63,18 @@ function isOfAws(error: Error): boolean {
 function adviceFor(error: Error, environment: NodeJS.ProcessEnv): string | undefined {
   if (error instanceof CredentialsError) {
     return (
-      'Log in again, for instance with: aws sso login. Where you are logged in, look at AWS_PROFILE, and at the clock of this machine: ' +
+      'Log in again, for instance with: aws sso login. If you are logged in, check AWS_PROFILE and the clock of this machine: ' +
       'a signature is good for five minutes.'
     );
   }
   if (error instanceof UnreachableError) {
     const proxies = proxyVariables(environment);
     return proxies.length > 0
-      ? `Is it to be reached by a proxy? Set here: ${proxies.join(', ')}. Loopback, and what NO_PROXY names, is asked directly.`
-      : 'Is there a way there from here? Behind a proxy, set HTTPS_PROXY as for the AWS CLI.';
+      ? `These proxy settings are in force: ${proxies.join(', ')}. Check whether the address goes through the proxy or belongs in NO_PROXY.`
+      : 'Check the network of this machine. Behind a proxy, set HTTPS_PROXY as for the AWS CLI.';
   }
   if (kindOfFailure(error) === 'certificate') {
-    return 'A proxy that looks into TLS has a certificate of its own: name its file in NODE_EXTRA_CA_CERTS.';
+    return 'A proxy that inspects TLS uses its own certificate authority. Name its certificate file in NODE_EXTRA_CA_CERTS.';
   }
   return undefined;
 }

@@ -28,7 +28,7 @@ const { what, how, where, output } = GROUP;
 /** Every command takes these. */
 export const FLEET_OPTIONS = {
   stack: value(
-    'CloudFormation stack whose outputs name all of the following',
+    'CloudFormation stack whose outputs give all of the following',
     where,
     () => nonEmpty().default('fleetfill'),
     { default: 'fleetfill' },
@@ -50,7 +50,7 @@ export const FLEET_OPTIONS = {
   namespace: value(`CloudWatch namespace of the metrics (default ${DEFAULT_NAMESPACE})`, where, () =>
     nonEmpty().max(255).optional(),
   ),
-  'supervisor-task-definition': value('Task definition of the supervisor of --detach', where, () =>
+  'supervisor-task-definition': value('Task definition of the supervisor that --detach starts', where, () =>
     nonEmpty().optional(),
   ),
   'supervisor-container': value(
@@ -60,12 +60,12 @@ export const FLEET_OPTIONS = {
     { default: 'supervisor' },
   ),
   local: value(
-    'Run on this machine instead of AWS; with a folder, the database is kept there',
+    'Run on this machine instead of AWS; a folder keeps the database',
     where,
     () => z.string().optional(),
     { requiresArg: false },
   ),
-  json: flag('One JSON object a line on stdout', output),
+  json: flag('Print one JSON object a line on stdout', output),
   debug: flag('Show stack traces', output),
 };
 
@@ -78,13 +78,13 @@ export const TABLE_OPTIONS = {
 };
 
 export const READ_RATE_OPTION = {
-  'max-read-rate': value('Read capacity units a second, for the whole fleet', how, () =>
+  'max-read-rate': value('Read capacity units a second for the whole fleet', how, () =>
     unitsPerSecond().optional(),
   ),
 };
 
 export const RATE_OPTIONS = {
-  'max-write-rate': value('Write capacity units a second, for the whole fleet', how, () =>
+  'max-write-rate': value('Write capacity units a second for the whole fleet', how, () =>
     unitsPerSecond().optional(),
   ),
   ...READ_RATE_OPTION,
@@ -109,52 +109,49 @@ export const RUN_OPTIONS = {
     z.string().default(DEFAULT_VALUE),
   ),
   ...RECIPE_OPTIONS,
-  account: value('Refuse any other AWS account', what, () => accountId().optional()),
+  account: value('Refuse to run in any other AWS account', what, () => accountId().optional()),
   segments: value('Segments of the parallel Scan', how, () => segmentCount().default(DEFAULT_SEGMENTS), {
     default: String(DEFAULT_SEGMENTS),
   }),
-  tasks: value('Tasks at the same time (default: one for each segment)', how, () =>
+  tasks: value('Tasks that run at the same time (default: one for each segment)', how, () =>
     wholeNumber(1, 10_000).optional(),
   ),
   ...RATE_OPTIONS,
   'unattended-rate': value(
-    'Write units a second of the fleet when nobody supervises it (default: a quarter of --max-write-rate)',
+    'Write units a second for the fleet while nobody supervises it (default: a quarter of --max-write-rate)',
     how,
     () => unitsPerSecond().optional(),
   ),
-  'write-api': value(
-    'How items are written',
-    how,
-    () => z.enum(['auto', 'batch', 'single']).default('auto'),
-    {
-      choices: ['auto', 'batch', 'single'],
-      default: 'auto',
-    },
-  ),
-  passes: value('Passes at most', how, () => wholeNumber(1, 100).default(3), { default: '3' }),
+  'write-api': value('How to write items', how, () => z.enum(['auto', 'batch', 'single']).default('auto'), {
+    choices: ['auto', 'batch', 'single'],
+    default: 'auto',
+  }),
+  passes: value('Most passes over the table', how, () => wholeNumber(1, 100).default(3), { default: '3' }),
   'max-attempts': value(
-    'Launches in a row without progress before a segment is given up',
+    'Give a segment up after this many launches in a row without progress',
     how,
     () => wholeNumber(1, 1_000).default(5),
     { default: '5' },
   ),
   'max-quarantine': value(
-    'Stop when more items than this cannot be written (default: 5 % of what was tried, at least 100)',
+    'Stop when more items than this cannot be written (default: 5 % of the items tried, but at least 100)',
     how,
     () => wholeNumber(0, Number.MAX_SAFE_INTEGER).optional(),
   ),
-  'allow-no-pitr': flag('Go on although point-in-time recovery is off', how),
-  'allow-expiry': flag('Go on although items expire by what is written', how),
-  accept: value(`Go on although the plan refuses for these reasons, a,b: ${ACCEPTABLE.join(', ')}`, how, () =>
+  'allow-no-pitr': flag('Run although point-in-time recovery is off', how),
+  'allow-expiry': flag('Run although items expire because of what is written', how),
+  accept: value(`Run although the plan refuses for these reasons, a,b: ${ACCEPTABLE.join(', ')}`, how, () =>
     nameList()
       .refine(
         names => names.every(name => ACCEPTABLE.some(known => known === name)),
-        `has a reason that is none of ${ACCEPTABLE.join(', ')}`,
+        `names a reason that is not one of ${ACCEPTABLE.join(', ')}`,
       )
       .default([]),
   ),
-  'max-cost': value('US dollars: stop before the run has cost more', how, () => dollars().optional()),
-  'deployed-at': value('When the code that sets the attribute went live, ISO 8601', what, () =>
+  'max-cost': value('Stop before the run has cost more than this many US dollars', how, () =>
+    dollars().optional(),
+  ),
+  'deployed-at': value('When the code that sets the attribute went live (ISO 8601)', what, () =>
     isoTime().optional(),
   ),
   'created-key': value(
@@ -162,27 +159,27 @@ export const RUN_OPTIONS = {
     what,
     () => attributeName().optional(),
   ),
-  prices: value('Your own price list, a JSON file', how, () => nonEmpty().optional()),
+  prices: value('JSON file with your own prices', how, () => nonEmpty().optional()),
   sample: value(
-    'Segments to read at random for the plan, about 1 MB each; 0 for none',
+    'Random segments to read for the plan, about 1 MB each; 0 reads none',
     how,
     () => wholeNumber(0, 10_000).default(32),
     { default: '32' },
   ),
-  'no-undo-log': flag('Keep no undo log: the run cannot be taken back', how),
+  'no-undo-log': flag('Keep no undo log; nobody can undo the run', how),
   'undo-days': value(
     'Days for which the run can be undone',
     how,
     () => wholeNumber(3, 3_650).default(DEFAULT_UNDO_DAYS),
     { default: String(DEFAULT_UNDO_DAYS) },
   ),
-  'dry-run': flag('Do everything but the writes to the table', how),
-  limit: value('A canary: write this many items, verify exactly those, and stop', how, () =>
+  'dry-run': flag('Do everything except the writes to the table', how),
+  limit: value('Canary: write this many items, verify exactly those, and stop', how, () =>
     wholeNumber(1, MOST_CANARY_ITEMS).optional(),
   ),
-  'single-writer-region': flag('The table is replicated, and no other Region writes to it', how),
+  'single-writer-region': flag('State that no other Region writes to this replicated table', how),
   spot: flag('Run the tasks on Fargate Spot', how),
-  'override-lock': value('A run that holds the table from a control table that is gone, by its id', how, () =>
+  'override-lock': value('Id of a run that holds the table although its control table is gone', how, () =>
     nonEmpty().optional(),
   ),
   yes: flag('Do not ask for confirmation', how),
@@ -190,14 +187,14 @@ export const RUN_OPTIONS = {
 
 /** `run` and `resume` take it. */
 export const DETACH_OPTION = {
-  detach: flag('Leave the supervision to a task of its own, and return when it has taken over', how),
+  detach: flag('Start a task that supervises the run, and return when it has taken over', how),
 };
 
 /** @throws ConfigurationError where nothing would be left of the supervisor when the command returns. */
 export function checkDetach({ detach }: { readonly detach: boolean }, given: ReadonlySet<string>): void {
   if (!detach || !given.has('local')) return;
   throw new ConfigurationError(
-    '--local ends with this command, and the supervisor of --detach with it. Keep the stack up with orchestrate local in another terminal.',
+    'The stack of --local ends with this command, and the supervisor that --detach starts would end with it. Start orchestrate local in another terminal, and leave --local out here.',
   );
 }
 
@@ -215,12 +212,12 @@ export function checkRunSettings(
   // A command that takes segments without naming their number has them from the run's record.
   if (given.has('segments') && tasks > segments) {
     throw new ConfigurationError(
-      `--tasks ${tasks} is more than --segments ${segments}: a task needs a segment.`,
+      `--tasks ${tasks} is more than --segments ${segments}: each task needs at least one segment.`,
     );
   }
   if (dryRun && limit !== undefined) {
     throw new ConfigurationError(
-      '--dry-run writes nothing, and --limit says how much to write: give one of them.',
+      '--dry-run writes nothing and --limit says how much to write. Give only one of them.',
     );
   }
 }

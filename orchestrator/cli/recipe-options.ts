@@ -14,15 +14,13 @@ const severalTexts = (): z.ZodType<readonly string[]> =>
 export const RECIPE_OPTIONS = {
   set: {
     ...value(
-      'NAME=EXPRESSION, in CEL: what to set where it is missing, computed from the item; repeatable',
+      'NAME=EXPRESSION in CEL: set NAME where it is missing, computed from the item; repeatable',
       GROUP.what,
       severalTexts,
     ),
     repeatable: true,
   } satisfies Option<readonly string[]>,
-  where: value('Expression in CEL: only for items of which it is true', GROUP.what, () =>
-    nonEmpty().optional(),
-  ),
+  where: value('CEL expression: only items for which it is true', GROUP.what, () => nonEmpty().optional()),
 };
 
 /**
@@ -35,13 +33,13 @@ export function checkRecipeSettings(settings: Partial<RecipeSettings>, given: Re
   if (set.length === 0) {
     if (where === undefined) return;
     throw new ConfigurationError(
-      "--where says which items a recipe is for: give what is set as --set, for instance --set 'test=1'.",
+      "--where needs --set: give what to set as a recipe, for instance --set 'test=1'.",
     );
   }
   const replaced = ['attribute', 'value'].filter(name => given.has(name));
   if (replaced.length > 0) {
     throw new ConfigurationError(
-      `--set stands in place of --attribute and --value: leave --${replaced.join(' and --')} out.`,
+      `--set replaces --attribute and --value: leave out --${replaced.join(' and --')} out.`,
     );
   }
   recipeOf({ set, where });

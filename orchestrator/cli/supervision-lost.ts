@@ -7,7 +7,7 @@ export class SupervisionLostError extends FleetfillError {
     super(
       'SupervisionLost',
       `Nobody supervises the run any more: ${describeError(cause)}\n` +
-        'The fleet goes on, and falls to the unattended rate after two minutes. When that is put right, come back with:\n' +
+        'The fleet continues, and slows to the unattended rate after two minutes. When the cause is fixed, take over with:\n' +
         `  ${nextCommand('resume', run)}`,
       { cause },
     );

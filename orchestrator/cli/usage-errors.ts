@@ -19,7 +19,7 @@ export function explainUsage(
   const [, valueless] = /^Not enough arguments following: (.+)$/.exec(message) ?? [];
   if (valueless !== undefined) return `--${valueless} needs a value.\n${help}`;
   if (message.startsWith('Not enough non-option arguments')) {
-    return `Which run? orchestrate ${command ?? 'status'} RUN; orchestrate status shows the newest.\n${help}`;
+    return `Name the run: orchestrate ${command ?? 'status'} RUN. orchestrate status shows the newest.\n${help}`;
   }
   return `${message}\n${help}`;
 }

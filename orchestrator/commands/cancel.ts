@@ -7,7 +7,7 @@ export const cancel = defineCommand({
   describe: 'End a run for good and release the table; what was written stays',
   positionals: RUN_POSITIONAL,
   options: {},
-  examples: [['$0 cancel 20261124071218-1a2b3c', 'for good; what was written stays']],
+  examples: [['$0 cancel 20261124071218-1a2b3c', 'end it; what was written stays']],
 });
 
 /** `orchestrate cancel RUN`: as pause, and the run ends for good and releases the table. */

@@ -9,11 +9,11 @@ import { openStores, readRun } from '../session.ts';
 
 export const dashboard = defineCommand({
   usage: 'dashboard <run>',
-  describe: 'Serve a page that shows a run, on this machine alone, until Ctrl-C',
+  describe: 'Serve a page that shows a run, for this machine only, until Ctrl-C',
   positionals: RUN_POSITIONAL,
   options: {
     port: value(
-      'Port on this machine; 0 is any free one',
+      'Port on this machine; 0 takes any free one',
       GROUP.output,
       () => wholeNumber(0, 65_535).default(0),
       {
@@ -33,7 +33,7 @@ export const handler: Handler<typeof dashboard> = async context => {
   const server = await listen(settings.port);
   try {
     output.print(
-      `The run ${run} is at ${server.url}\nOnly this machine can open it. Ctrl-C ends it; the run goes on.`,
+      `The run ${run} is at ${server.url}\nOnly this machine can open it. Ctrl-C ends the page; the run continues.`,
     );
     output.event('dashboard.started', { url: server.url });
     const watch = new Watch({
@@ -54,7 +54,7 @@ async function listen(port: number): Promise<DashboardServer> {
     return await DashboardServer.listen({ port });
   } catch (cause) {
     throw new ConfigurationError(
-      `The page cannot be served on port ${port}: ${describeError(cause)}. Without --port any free one is taken.`,
+      `The page cannot be served on port ${port}: ${describeError(cause)}. Leave --port out to take any free port.`,
       { cause },
     );
   }

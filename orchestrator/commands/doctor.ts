@@ -35,7 +35,7 @@ import { writtenOf } from '../written-settings.ts';
 
 export const doctor = defineCommand({
   usage: 'doctor',
-  describe: 'Examine all that a run needs; with --task, by one task that changes no item',
+  describe: 'Check everything that a run needs; --task also starts one harmless task',
   options: {
     ...TABLE_OPTIONS,
     value: RUN_OPTIONS.value,
@@ -47,9 +47,9 @@ export const doctor = defineCommand({
     'write-api': RUN_OPTIONS['write-api'],
     'allow-no-pitr': RUN_OPTIONS['allow-no-pitr'],
     'single-writer-region': RUN_OPTIONS['single-writer-region'],
-    task: flag('Start one task that tries each call of a worker once and changes no item', GROUP.how),
+    task: flag('Start one task that tries each call of a worker once; it changes no item', GROUP.how),
     patience: value(
-      'Seconds that the task of --task may take',
+      'Seconds to wait for the task of --task',
       GROUP.how,
       () => wholeNumber(5, 3_600).default(600),
       {
@@ -58,8 +58,8 @@ export const doctor = defineCommand({
     ),
   },
   examples: [
-    ['$0 doctor', 'all that a run needs'],
-    ['$0 doctor --task', 'and by one task, with its own role'],
+    ['$0 doctor', 'check everything that a run needs'],
+    ['$0 doctor --task', 'also start one task, with the role of the workers'],
   ],
   check: checkRunSettings,
 });
@@ -90,15 +90,18 @@ export const handler: Handler<typeof doctor> = async context => {
     else if (settings.task) {
       tell([
         failure('task', {
-          message: 'No task was started, since its table cannot be described.',
-          advice: 'Mend that first.',
+          message: 'The command started no task, because the table cannot be described.',
+          advice: 'Fix that first.',
         }),
       ]);
     }
   } catch (error) {
     if (!(error instanceof PreflightError)) throw error;
     tell([
-      failure('stack', { message: error.message, advice: 'docs/deploy.md, step 5, creates the stack.' }),
+      failure('stack', {
+        message: error.message,
+        advice: 'To create the stack, follow docs/deploy.md, step 5.',
+      }),
     ]);
   }
   return conclude(context, findings);
@@ -106,22 +109,27 @@ export const handler: Handler<typeof doctor> = async context => {
 
 function judgeStack({ stack, controlTable, cluster }: Surroundings): readonly Finding[] {
   if (!stack) {
-    return [ok('stack', `No stack was read: options name the fleet, ${cluster} with ${controlTable}.`)];
+    return [
+      ok(
+        'stack',
+        `The options name the fleet, so no stack was read: cluster ${cluster}, control table ${controlTable}.`,
+      ),
+    ];
   }
   const optional = FURTHER_STACK_OUTPUTS.filter(name => !OPTIONAL_OUTPUTS.includes(name));
   const missing = optional.filter(name => stack.outputs[name] === undefined);
   if (missing.length > 0) {
     return [
       warning('stack', {
-        message: `The stack ${stack.name} has no output ${missing.join(', ')}: it is older than this version, or not made from infra/fleet.yaml.`,
-        advice: 'Update it with infra/fleet.yaml.',
+        message: `The stack ${stack.name} has no output ${missing.join(', ')}: the stack is older than this version, or was not made from infra/fleet.yaml.`,
+        advice: 'Update the stack with infra/fleet.yaml.',
       }),
     ];
   }
   if (stack.status.endsWith('_IN_PROGRESS')) {
     return [
       warning('stack', {
-        message: `The stack ${stack.name} is ${stack.status}: what is found below may change.`,
+        message: `The stack ${stack.name} is ${stack.status}: the findings below may change.`,
       }),
     ];
   }
@@ -195,7 +203,7 @@ async function tryTask(
 ): Promise<readonly Finding[]> {
   const { controlTable, namespace, stack } = surroundings;
   const { table, segments, writeApi, spot, patience } = settings;
-  output.say(`Starting one task, which changes no item. It may take ${patience} s.`);
+  output.say(`Starting one task, which changes no item. This may take up to ${patience} s.`);
   return probeTask({
     fleet: new Fleet(surroundings),
     probes: new ProbeStore(new ControlTable(createControlTableClient(), controlTable)),
@@ -226,7 +234,7 @@ function conclude(
   output.say(
     [
       '',
-      `What nobody has seen on AWS yet; ${FIRST_CONTACT_PAGE} has a command for each:`,
+      `These points have not been tested on AWS yet. ${FIRST_CONTACT_PAGE} has a command for each:`,
       ...FIRST_CONTACT_CHECKS.map((check, index) => `${String(index + 1).padStart(4)}. ${check}`),
       '',
       `${count('ok')} ok, ${warnings} warnings, ${failures} failures.`,
@@ -244,9 +252,9 @@ function conclude(
 
 function nextOf(failures: number, withTask: boolean): string {
   const again = ['doctor', ...(withTask ? ['--task'] : [])];
-  if (failures > 0) return `When they are mended: ${nextCommand(...again)}`;
+  if (failures > 0) return `When they are fixed, check again: ${nextCommand(...again)}`;
   if (withTask) return `Next: ${nextCommand('plan')}`;
-  return `Next: ${nextCommand('doctor', '--task')}, which proves role, image and route with one task.`;
+  return `Next: ${nextCommand('doctor', '--task')}, which tests role, image and network with one task.`;
 }
 
 const LABELS = { ok: 'ok     ', warning: 'WARNING', failure: 'FAILURE' };

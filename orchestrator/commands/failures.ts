@@ -14,12 +14,12 @@ import { retryQuarantined } from '../verify/retry.ts';
 
 export const failures = defineCommand({
   usage: 'failures <run>',
-  describe: 'List the items that could not be written',
+  describe: 'List the items in quarantine: those that could not be written',
   positionals: RUN_POSITIONAL,
-  options: { retry: flag('Try each of them again', GROUP.how) },
+  options: { retry: flag('Try to write each of them again', GROUP.how) },
   examples: [
-    ['$0 failures 20261124071218-1a2b3c', 'which items, and why'],
-    ['$0 failures 20261124071218-1a2b3c --retry', 'when their cause is mended'],
+    ['$0 failures 20261124071218-1a2b3c', 'list them, with the reasons'],
+    ['$0 failures 20261124071218-1a2b3c --retry', 'try them again, when the cause is fixed'],
   ],
 });
 
@@ -31,7 +31,7 @@ export const handler: Handler<typeof failures> = async context => {
   output.setRun(run.runId);
   if (settings.retry && run.undoes) {
     throw new ConfigurationError(
-      `Run ${run.runId} is an undo: it removes and sets nothing. When the cause is fixed, undo again: ${nextCommand('undo', run.undoes.runId)}`,
+      `Run ${run.runId} is an undo, and --retry only sets values. When the cause is fixed, start another undo: ${nextCommand('undo', run.undoes.runId)}`,
     );
   }
   const open = (await stores.quarantine.list(run.runId)).filter(({ resolved }) => !resolved);
@@ -48,7 +48,7 @@ export const handler: Handler<typeof failures> = async context => {
     if (lock !== undefined && lock.holder !== run.runId && lock.retryOf !== run.runId) {
       throw new TableLockedError(
         lock.holder,
-        `The unfinished run ${lock.retryOf ?? lock.holder} holds the table ${run.table}; try again when it has ended.`,
+        `The unfinished run ${lock.retryOf ?? lock.holder} holds the table ${run.table}. Try again when it has ended.`,
       );
     }
     await stores.runs.assertFreeElsewhere(run.tableArn);
@@ -74,8 +74,8 @@ function describe(left: number, found: number, retried: boolean, record: RunReco
   const run = record.runId;
   if (found === 0) return `No item of run ${run} is in quarantine.`;
   if (!retried)
-    return `${left} items are in quarantine. When their cause is mended: ${nextCommand('failures', run, '--retry')}`;
+    return `${left} items are in quarantine. When the cause is fixed, try them again: ${nextCommand('failures', run, '--retry')}`;
   if (left === 0)
-    return `None is left. Prove it: ${nextCommand('verify', '--table', record.table, ...writtenOptions(record))}`;
-  return `${left} of ${found} items are still in quarantine. When their cause is mended: ${nextCommand('failures', run, '--retry')}`;
+    return `No item is left in quarantine. Verify the table: ${nextCommand('verify', '--table', record.table, ...writtenOptions(record))}`;
+  return `${left} of ${found} items are still in quarantine. When the cause is fixed, try them again: ${nextCommand('failures', run, '--retry')}`;
 }

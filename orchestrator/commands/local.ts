@@ -17,22 +17,22 @@ export const local = defineCommand({
   describe: 'Run DynamoDB, ECS and CloudWatch on this machine until Ctrl-C',
   positionals: { directory: 'Folder that keeps the database' },
   options: {
-    'write-capacity': value('Write units a second that each table takes', GROUP.how, () =>
+    'write-capacity': value('Write units a second that each table accepts', GROUP.how, () =>
       unitsPerSecond().optional(),
     ),
-    'read-capacity': value('Read units a second that each table takes', GROUP.how, () =>
+    'read-capacity': value('Read units a second that each table accepts', GROUP.how, () =>
       unitsPerSecond().optional(),
     ),
     partitions: value(
-      'Partitions of each table, of 1,000 write and 3,000 read units a second each',
+      'Partitions of each table; each accepts 1,000 write and 3,000 read units a second',
       GROUP.how,
       () => wholeNumber(1, 10_000).optional(),
     ),
-    latency: value('Milliseconds added to each call', GROUP.how, () => wholeNumber(0, 60_000).optional()),
+    latency: value('Milliseconds to add to each call', GROUP.how, () => wholeNumber(0, 60_000).optional()),
   },
   examples: [
-    ['$0 local > stack.env', 'then: . ./stack.env'],
-    ['$0 local ./database --write-capacity 500', 'kept in a folder, and slow'],
+    ['$0 local > stack.env', 'then, in another terminal: . ./stack.env'],
+    ['$0 local ./database --write-capacity 500', 'keep the database, and limit the tables'],
   ],
 });
 

@@ -3,10 +3,10 @@ import { endTasks } from '../supervise/end-tasks.ts';
 
 export const pause = defineCommand({
   usage: 'pause <run>',
-  describe: 'Stop writing until someone resumes; returns when no task can write any more',
+  describe: 'Stop a run until someone resumes it; returns when no task can write any more',
   positionals: RUN_POSITIONAL,
   options: {},
-  examples: [['$0 pause 20261124071218-1a2b3c', 'no task can write when it returns']],
+  examples: [['$0 pause 20261124071218-1a2b3c', 'when it returns, no task can write']],
 });
 
 /** `orchestrate pause RUN`: returns when no task has authority any more. */

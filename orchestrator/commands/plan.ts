@@ -11,11 +11,11 @@ import { look, openSession } from '../session.ts';
 
 export const plan = defineCommand({
   usage: 'plan',
-  describe: 'Show what a run would do, take and cost, and what speaks against it; writes nothing',
+  describe: 'Show what a run would do and cost, and what argues against it; writes nothing',
   options: {
     ...RUN_OPTIONS,
     format: value(
-      'text, or md: a change ticket',
+      'text, or md for a change ticket',
       GROUP.output,
       () => z.enum(['text', 'md']).default('text'),
       {
@@ -25,9 +25,12 @@ export const plan = defineCommand({
     ),
   },
   examples: [
-    ['$0 plan --table orders --attribute version', 'before anything else'],
-    ['$0 plan --table orders --deployed-at 2026-11-01T12:00:00Z', 'do live writers set it since then?'],
-    ['$0 plan --table orders --format md > change.md', 'a change ticket'],
+    ['$0 plan --table orders --attribute version', 'before you run anything'],
+    [
+      '$0 plan --table orders --deployed-at 2026-11-01T12:00:00Z',
+      'check that live writers have set it since then',
+    ],
+    ['$0 plan --table orders --format md > change.md', 'write a change ticket'],
   ],
   check: checkRunSettings,
 });
@@ -46,7 +49,7 @@ export const handler: Handler<typeof plan> = async context => {
   output.print(text);
   output.event('plan.finished', { ...made, command, ...(holder && { heldBy: holder }) });
   if (holder)
-    output.say(`The unfinished run ${holder} holds the table. Look at it: ${nextCommand('status', holder)}`);
+    output.say(`The unfinished run ${holder} holds the table. See: ${nextCommand('status', holder)}`);
   const refused = made.findings.filter(({ level }) => level === 'failure').length;
   if (refused > 0) {
     output.say(
@@ -54,6 +57,8 @@ export const handler: Handler<typeof plan> = async context => {
     );
     return EXIT.preflight;
   }
-  output.say(`Next, with nothing written: ${command} --dry-run\nThen a canary: ${command} --limit 100`);
+  output.say(
+    `Next, a dry run, which writes nothing: ${command} --dry-run\nThen a canary: ${command} --limit 100`,
+  );
   return EXIT.ok;
 };

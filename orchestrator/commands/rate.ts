@@ -20,7 +20,12 @@ export const rate = defineCommand({
   describe: 'Change the budget of a run',
   positionals: RUN_POSITIONAL,
   options: RATE_OPTIONS,
-  examples: [['$0 rate 20261124071218-1a2b3c --max-write-rate 200', 'in force within a heartbeat']],
+  examples: [
+    [
+      '$0 rate 20261124071218-1a2b3c --max-write-rate 200',
+      'slow it down or speed it up; in force within a heartbeat',
+    ],
+  ],
 });
 
 /** `orchestrate rate RUN --max-write-rate N`: returns when nothing uses more than its share of the new budget. */
@@ -28,7 +33,7 @@ export const handler: Handler<typeof rate> = async context => {
   const { output, settings } = context;
   const { maxWriteRate, maxReadRate } = settings;
   if (maxWriteRate === undefined && maxReadRate === undefined) {
-    throw new ConfigurationError('Which rate? Give --max-write-rate, --max-read-rate or both.');
+    throw new ConfigurationError('No rate is given. Give --max-write-rate, --max-read-rate or both.');
   }
   const stores = await openStores(context);
   const run = await readUnfinished(stores, settings.run ?? '', 'change the rate of');
@@ -46,7 +51,7 @@ export const handler: Handler<typeof rate> = async context => {
   output.print(
     inForce
       ? `Run ${run.runId}: ${detail}, in force.`
-      : `Run ${run.runId}: ${detail}, recorded. Not everything that sends goes by it yet: is anybody supervising? ${nextCommand('resume', run.runId)}`,
+      : `Run ${run.runId}: ${detail}, recorded. Not every task has confirmed it yet. If nobody supervises the run, take over: ${nextCommand('resume', run.runId)}`,
   );
   return EXIT.ok;
 };

@@ -16,11 +16,11 @@ const FORMATS = { html: htmlReport, md: markdownReport, json: jsonReport };
 
 export const report = defineCommand({
   usage: 'report <run>',
-  describe: 'Write the evidence of a run: one file that needs no network',
+  describe: 'Write the report of a run: one file that needs no network',
   positionals: RUN_POSITIONAL,
   options: {
     format: value(
-      'html: one file for a browser; md or json',
+      'html for a browser, md or json',
       GROUP.output,
       () => z.enum(['html', 'md', 'json']).default('html'),
       {
@@ -34,7 +34,7 @@ export const report = defineCommand({
       () => nonEmpty().optional(),
     ),
   },
-  examples: [['$0 report 20261124071218-1a2b3c', 'one file with the evidence']],
+  examples: [['$0 report 20261124071218-1a2b3c', 'write the report as one HTML file']],
 });
 
 /**

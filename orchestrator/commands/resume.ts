@@ -44,7 +44,7 @@ const KEPT = {
 } satisfies Partial<Record<keyof RunSettings, (run: RunRecord) => unknown>>;
 
 /**
- * A resumed run goes on as it was started: an option that says otherwise is a mistake, and one that was not given
+ * A resumed run continues with the settings that it was started with: an option that says otherwise is a mistake, and one that was not given
  * says nothing. `auto` names no write API.
  * @throws ConfigurationError that names every changed option.
  */
@@ -65,7 +65,9 @@ function refuseChangedOptions(settings: SettingsOf<typeof resume>, run: RunRecor
   const rate = changed.some(name => name.endsWith('Rate'))
     ? ` To change the rate: ${nextCommand('rate', run.runId)}`
     : '';
-  throw new ConfigurationError(`Run ${run.runId} goes on as it was started: ${lines.join('; ')}.${rate}`);
+  throw new ConfigurationError(
+    `Run ${run.runId} continues with the settings that it was started with: ${lines.join('; ')}.${rate}`,
+  );
 }
 
 /** The run's options as `resume` takes them: to be compared, so none has a default. */
@@ -75,21 +77,21 @@ const RESUME_OPTIONS = Object.fromEntries(
 
 export const resume = defineCommand({
   usage: 'resume <run>',
-  describe: 'Take the supervision of a run over and go on',
+  describe: 'Take over the supervision of a run and continue it',
   positionals: RUN_POSITIONAL,
   options: {
     ...RESUME_OPTIONS,
     ...DETACH_OPTION,
     'expect-epoch': value(
-      'Take over only if the run is still at this epoch, and change nothing else; the task of --detach is started so',
+      'Take over only if the run is still at this epoch; --detach starts its task with this option',
       GROUP.how,
       () => wholeNumber(1, Number.MAX_SAFE_INTEGER).optional(),
     ),
   },
   examples: [
-    ['$0 resume 20261124071218-1a2b3c', 'after Ctrl-C, a pause, a stop or a crash'],
-    ['$0 resume 20261124071218-1a2b3c --detach', 'supervised by a task of its own'],
-    ['$0 resume 20261124071218-1a2b3c --max-cost 40', 'and let it cost more'],
+    ['$0 resume 20261124071218-1a2b3c', 'continue after Ctrl-C, a pause, a stop or a crash'],
+    ['$0 resume 20261124071218-1a2b3c --detach', 'let a task supervise it from then on'],
+    ['$0 resume 20261124071218-1a2b3c --max-cost 40', 'continue with a higher cost limit'],
   ],
   // `orchestrate rate` may have changed the rates: a variable set before the start must not keep the run from going on.
   notFromEnvironment: [...Object.keys(RATE_OPTIONS), 'expect-epoch'],
@@ -97,7 +99,9 @@ export const resume = defineCommand({
     checkRunSettings(settings, given);
     checkDetach(settings, given);
     if (settings.detach && settings.expectEpoch !== undefined) {
-      throw new ConfigurationError('--expect-epoch is for the task that --detach starts: give one of them.');
+      throw new ConfigurationError(
+        '--expect-epoch is for the task that --detach starts. Give only one of them.',
+      );
     }
   },
 });
@@ -131,7 +135,7 @@ export const handler: Handler<typeof resume> = async context => {
   });
   if (!run) throw new ConfigurationError(`There is no run ${before.runId}.`);
   if (isFinished(run.status)) return finish(session, run);
-  output.say(`Run ${run.runId} goes on.`);
+  output.say(`Run ${run.runId} continues.`);
   output.event('run.started', { resumed: true, ...describeRun(run) });
   return superviseRun(session, run, { detach: settings.detach });
 };
@@ -141,7 +145,7 @@ async function goOn(session: Session, runId: string, expectedEpoch: number): Pro
   const run = await session.stores.runs.takeOverAt(runId, expectedEpoch);
   if (!run) throw new ConfigurationError(`There is no run ${runId}.`);
   if (isFinished(run.status)) return finish(session, run);
-  session.output.say(`Run ${runId} goes on, supervised from here.`);
+  session.output.say(`Run ${runId} continues, and this process supervises it.`);
   session.output.event('run.started', { resumed: true, ...describeRun(run) });
   return superviseRun(session, run, { continues: true });
 }

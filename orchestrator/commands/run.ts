@@ -22,12 +22,12 @@ export const run = defineCommand({
   describe: 'Add the attribute to every item that lacks it, and verify that none does',
   options: { ...RUN_OPTIONS, ...DETACH_OPTION },
   examples: [
-    ['$0 --segments 32', 'the table stuff, attribute test, value 1, by the stack fleetfill'],
-    ['$0 --table orders --attribute version --value 2 --max-write-rate 500', 'with a budget'],
-    ['$0 --table orders --attribute version --dry-run', 'everything but the writes'],
-    ['$0 --table orders --attribute version --limit 100', 'a canary: 100 items, verified'],
-    ['$0 --table orders --attribute version --detach', 'supervised by a task of its own from then on'],
-    ['$0 --table orders --attribute version --max-cost 20', 'stops before it has cost more'],
+    ['$0 --segments 32', 'set test = 1 in the table stuff, with the stack fleetfill'],
+    ['$0 --table orders --attribute version --value 2 --max-write-rate 500', 'limit the write rate'],
+    ['$0 --table orders --attribute version --dry-run', 'do everything except the writes'],
+    ['$0 --table orders --attribute version --limit 100', 'canary: write 100 items and verify them'],
+    ['$0 --table orders --attribute version --detach', 'let a task supervise it from then on'],
+    ['$0 --table orders --attribute version --max-cost 20', 'stop before it has cost more than $20'],
   ],
   check: (settings, given) => {
     checkRunSettings(settings, given);
@@ -99,8 +99,8 @@ async function requireReady(
   if (refusals.length > 0) {
     for (const line of linesOf(plan.findings, 'warning')) output.say(`Warning: ${line}`);
     throw new PreflightError(
-      `The run is refused, and nothing was written:\n${refusals.map(line => `- ${line}`).join('\n')}\n` +
-        `When mended, look again: ${sameOptions('plan', ['yes', 'detach'])}`,
+      `The run is refused. Nothing was written.\n${refusals.map(line => `- ${line}`).join('\n')}\n` +
+        `When it is fixed, check again: ${sameOptions('plan', ['yes', 'detach'])}`,
     );
   }
   if (settings.dryRun) return;
@@ -122,15 +122,15 @@ function lockedBy(
     return new TableLockedError(
       holder,
       `The unfinished run ${holder} holds the table ${table}. ${elsewhere.holder} started it at ${elsewhere.at}, with the control table ${elsewhere.controlTable}.\n` +
-        `Look at it: ${nextCommand('status', holder, ...there)}\nEnd it: ${nextCommand('cancel', holder, ...there)}\n` +
-        `If that control table is gone, and no task of that run is alive: ${sameOptions('run', ['override-lock'])} --override-lock ${holder}`,
+        `See: ${nextCommand('status', holder, ...there)}\nEnd it: ${nextCommand('cancel', holder, ...there)}\n` +
+        `If that control table is gone and no task of that run is alive, start anyway: ${sameOptions('run', ['override-lock'])} --override-lock ${holder}`,
       elsewhere,
     );
   }
   return new TableLockedError(
     holder,
     `The unfinished run ${holder} holds the table ${table}.\n` +
-      `Look at it: ${nextCommand('status', holder)}\nGo on with it: ${nextCommand('resume', holder)}\nEnd it: ${nextCommand('cancel', holder)}`,
+      `See: ${nextCommand('status', holder)}\nContinue it: ${nextCommand('resume', holder)}\nEnd it: ${nextCommand('cancel', holder)}`,
   );
 }
 

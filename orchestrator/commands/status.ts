@@ -14,12 +14,12 @@ const WATCH_INTERVAL_MS = 2_000;
 
 export const status = defineCommand({
   usage: 'status [run]',
-  describe: 'Show a run, the newest where none is named',
+  describe: 'Show a run; the newest, if none is named',
   positionals: RUN_POSITIONAL,
-  options: { watch: flag('Show it every two seconds until it ends', GROUP.output) },
+  options: { watch: flag('Show the run every two seconds until it ends', GROUP.output) },
   examples: [
     ['$0 status', 'the newest run'],
-    ['$0 status 20261124071218-1a2b3c --watch', 'until it ends'],
+    ['$0 status 20261124071218-1a2b3c --watch', 'follow it until it ends'],
   ],
 });
 
@@ -29,7 +29,7 @@ export const handler: Handler<typeof status> = async context => {
   const stores = await openStores(context);
   const named = settings.run ?? (await look(() => stores.runs.list()))[0]?.runId;
   const run = named === undefined ? undefined : await readRun(stores, named);
-  if (!run) throw new ConfigurationError(`There is no run yet. Begin with: ${nextCommand('plan')}`);
+  if (!run) throw new ConfigurationError(`There is no run yet. Start with: ${nextCommand('plan')}`);
   output.setRun(run.runId);
   await show(context, stores, run);
   for (let now = run; settings.watch && !isFinished(now.status) && !detach.aborted; ) {

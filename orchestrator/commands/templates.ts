@@ -9,8 +9,8 @@ declare const FLEETFILL_TEMPLATES: Readonly<Record<string, string>>;
 
 export const templates = defineCommand({
   usage: 'templates <directory>',
-  describe: 'Write out the CloudFormation templates of fleet, network, repository and table',
-  positionals: { directory: 'Folder to write them to; it is made if it is not there' },
+  describe: 'Write out the CloudFormation templates for fleet, network, repository and table',
+  positionals: { directory: 'Folder to write them to; the command creates it if needed' },
   options: {},
   examples: [['$0 templates ./infra', 'then: aws cloudformation deploy --template-file infra/fleet.yaml …']],
 });
@@ -31,7 +31,7 @@ export const handler: Handler<typeof templates> = async ({ settings, output }) =
     const others = files.filter(({ text }, index) => present[index] !== undefined && present[index] !== text);
     if (others.length > 0) {
       throw new ConfigurationError(
-        `${others.map(({ path }) => path).join(' and ')} would be overwritten, and what is there differs. Nothing was written. Move it away, or name another folder.`,
+        `${others.map(({ path }) => path).join(' and ')} exists and differs from what would be written. Nothing was written. Move it away, or name another folder.`,
       );
     }
     for (const { path, text } of files) await writeFile(path, text);

@@ -44,7 +44,7 @@ const { how, output: shown } = GROUP;
 
 export const undo = defineCommand({
   usage: 'undo <run>',
-  describe: 'Take back what a run wrote, where nobody has changed it since',
+  describe: 'Remove what a run wrote, where nobody has changed it since',
   positionals: RUN_POSITIONAL,
   options: {
     account: RUN_OPTIONS.account,
@@ -58,18 +58,18 @@ export const undo = defineCommand({
     prices: RUN_OPTIONS.prices,
     spot: RUN_OPTIONS.spot,
     yes: RUN_OPTIONS.yes,
-    'dry-run': flag('Read every item and count, without a write', how),
-    list: flag('Print the keys of all that the run is known to have set, as DynamoDB JSON lines', shown),
-    'list-unknown': flag('Print the keys of which nobody knows whether the run set them', shown),
+    'dry-run': flag('Read every item and count; write nothing', how),
+    list: flag('Print the keys of the items that the run set, as lines of DynamoDB JSON', shown),
+    'list-unknown': flag('Print the keys of the items that the run may or may not have set', shown),
   },
   examples: [
-    ['$0 undo 20261124071218-1a2b3c --dry-run', 'how much would be removed, changed since, or not known'],
-    ['$0 undo 20261124071218-1a2b3c', 'with a plan, and a question before it begins'],
-    ['$0 undo 20261124071218-1a2b3c --list', 'which items the run set'],
+    ['$0 undo 20261124071218-1a2b3c --dry-run', 'count what would be removed, has changed, or is not known'],
+    ['$0 undo 20261124071218-1a2b3c', 'show the plan, ask for confirmation, then undo'],
+    ['$0 undo 20261124071218-1a2b3c --list', 'list the items that the run set'],
   ],
   check: ({ list, listUnknown, dryRun }) => {
     if ([list, listUnknown, dryRun].filter(Boolean).length > 1) {
-      throw new ConfigurationError('Give one of --list, --list-unknown and --dry-run.');
+      throw new ConfigurationError('Give only one of --list, --list-unknown and --dry-run.');
     }
   },
 });
@@ -98,7 +98,7 @@ export const handler: Handler<typeof undo> = async context => {
   const failures = linesOf([fleet.finding], 'failure');
   if (failures.length > 0) {
     throw new PreflightError(
-      `The undo is refused, and nothing was written:\n${failures.map(line => `- ${line}`).join('\n')}`,
+      `The undo is refused. Nothing was written.\n${failures.map(line => `- ${line}`).join('\n')}`,
     );
   }
   if (!settings.yes) {
@@ -125,7 +125,7 @@ export const handler: Handler<typeof undo> = async context => {
     }),
   );
   output.setRun(record.runId);
-  output.say(`Run ${record.runId} has begun: it takes back what run ${original.runId} wrote.`);
+  output.say(`Run ${record.runId} has begun. It takes back what run ${original.runId} wrote.`);
   output.event('run.started', {
     resumed: false,
     undoes: original.runId,
@@ -159,7 +159,7 @@ async function requireSameTable(
   const made = facts.description.CreationDateTime;
   if (made && made.getTime() > Date.parse(run.createdAt)) {
     throw new PreflightError(
-      `The table ${run.table} was made at ${made.toISOString()}, after run ${run.runId} had begun: it is another one of the same name.`,
+      `The table ${run.table} was created at ${made.toISOString()}, after run ${run.runId} had begun. It is another table of the same name. Nothing was written.`,
     );
   }
   const lock = await look(() => stores.runs.lockOf(facts.arn));
@@ -167,7 +167,7 @@ async function requireSameTable(
   const holder = lock.retryOf ?? lock.holder;
   throw new TableLockedError(
     holder,
-    `The unfinished run ${holder} holds the table ${run.table}.\nLook at it: ${nextCommand('status', holder)}`,
+    `The unfinished run ${holder} holds the table ${run.table}.\nSee: ${nextCommand('status', holder)}`,
   );
 }
 
@@ -230,8 +230,8 @@ async function countOnly(
   const { runId, table, attribute } = original;
   const { ours, changed, removed, deleted, unknown, read, readUnits } = found;
   output.say(
-    `Nothing was written. An undo of run ${runId} would remove ${ours} values; ${changed + removed} are other ones or none by now, ` +
-      `${deleted} items are gone, and of ${unknown} values that stand nobody knows whether the run wrote them.\n` +
+    `Nothing was written. An undo of run ${runId} would remove ${ours} values; ${changed + removed} have changed or are gone, ` +
+      `${deleted} items were deleted, and ${unknown} values remain that the run may or may not have written.\n` +
       `To undo it: ${nextCommand('undo', runId)}`,
   );
   output.event('run.finished', {

@@ -20,12 +20,15 @@ import { writtenOf } from '../written-settings.ts';
 
 export const verify = defineCommand({
   usage: 'verify',
-  describe: 'Read the whole table with strong consistency and count items that lack the attribute',
+  describe: 'Read the whole table with strong consistency and count the items that lack the attribute',
   options: { ...TABLE_OPTIONS, ...RECIPE_OPTIONS, ...READ_RATE_OPTION },
   examples: [
-    ['$0 verify --table orders --attribute version', 'at any time; writes nothing'],
+    ['$0 verify --table orders --attribute version', 'verify at any time; writes nothing'],
     ['$0 verify --table orders --max-read-rate 200', 'slowly'],
-    [`$0 verify --table app --set 'gsi1pk = "STATUS#" + status' --where 'kind == "ORDER"'`, 'of a recipe'],
+    [
+      `$0 verify --table app --set 'gsi1pk = "STATUS#" + status' --where 'kind == "ORDER"'`,
+      'verify a recipe',
+    ],
   ],
   check: checkRecipeSettings,
 });
@@ -74,7 +77,7 @@ export const handler: Handler<typeof verify> = async ({ settings, output, detach
       : [
           `${missing} of ${scanned} items lack ${targets}${inScope === '' ? '' : ' and are in scope'}, for instance:`,
           ...sample,
-          `When the code that sets it is live everywhere: ${nextCommand('plan', '--table', table, ...writtenOptions(written))}`,
+          `When the code that sets it is live everywhere, plan a run: ${nextCommand('plan', '--table', table, ...writtenOptions(written))}`,
         ].join('\n'),
   );
   output.event('verification.finished', verificationFinished({ table, attribute }, result));

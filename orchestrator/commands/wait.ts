@@ -16,10 +16,10 @@ const TRY_AGAIN_MS = 2_000;
 
 export const wait = defineCommand({
   usage: 'wait <run>',
-  describe: 'Wait for the end of a run that is supervised elsewhere, and leave with its exit code',
+  describe: 'Wait until a run ends, and exit with its exit code; does not supervise it',
   positionals: RUN_POSITIONAL,
   options: {},
-  examples: [['$0 wait 20261124071218-1a2b3c', 'from any machine; Ctrl-C leaves the run alone']],
+  examples: [['$0 wait 20261124071218-1a2b3c', 'from any machine; Ctrl-C does not stop the run']],
 });
 
 /** `orchestrate wait RUN`: shows the run as its supervisor would, supervises nothing, and ends as the run does. */
@@ -49,12 +49,14 @@ export const handler: Handler<typeof wait> = async context => {
   ).finally(() => view.close());
   if (outcome === 'ended') return tellEnd(stores, context.output, run.runId, trouble, detach);
   if (outcome === 'left') {
-    context.output.say(`The run goes on without this command. Wait again: ${nextCommand('wait', run.runId)}`);
+    context.output.say(
+      `The run continues without this command. Wait again: ${nextCommand('wait', run.runId)}`,
+    );
     throw detach.reason;
   }
   context.output.say(
-    `Nobody has supervised run ${run.runId} for ${UNSUPERVISED_MS / 60_000} minutes: its fleet goes on at its floor, and nobody will verify.\n` +
-      `Take it over: ${nextCommand('resume', run.runId, '--detach')}\nOr from this terminal: ${nextCommand('resume', run.runId)}`,
+    `Nobody has supervised run ${run.runId} for ${UNSUPERVISED_MS / 60_000} minutes. Its fleet continues at the unattended rate, and nothing will be verified until someone takes over.\n` +
+      `Take over, and let a task supervise it: ${nextCommand('resume', run.runId, '--detach')}\nOr supervise it from this terminal: ${nextCommand('resume', run.runId)}`,
   );
   return EXIT.detached;
 };
@@ -98,8 +100,8 @@ class Trouble {
     if (this.#told === kind) return;
     this.#told = kind;
     const message = expired
-      ? `Your credentials have expired; the run does not need them. Log in again (aws sso login, or however you got them), and this goes on. Where it does not find the new ones: ${nextCommand('wait', this.#runId)}`
-      : `The control table cannot be read, and is tried again: ${describeError(error)}`;
+      ? `Your credentials have expired; the run does not need them. Log in again (aws sso login, or the way you did before), and this command continues. If it does not find the new credentials: ${nextCommand('wait', this.#runId)}`
+      : `The control table cannot be read. The command will try again. The reason: ${describeError(error)}`;
     this.#output.event('warning', { message });
     this.#output.say(message);
   }

@@ -58,7 +58,7 @@ export class InactiveTaskDefinitionError extends PreflightError {
     const family = taskDefinition.replace(/^.*\//, '').replace(/:\d+$/, '');
     super(
       `The task definition ${taskDefinition} is INACTIVE: somebody deregistered it, or an update of its stack did. ` +
-        `It starts no task any more; --task-definition ${family} is the newest one of its name.`,
+        `It can no longer start tasks. --task-definition ${family} names the newest one of its family.`,
       options,
     );
     this.family = family;

@@ -109,7 +109,7 @@ export async function locateFleet(
   const missing = STACK_OUTPUTS.filter(name => name in given && !given[name] && !outputs[name]);
   if (missing.length > 0) {
     throw new PreflightError(
-      `The stack ${settings.stack} has no output ${missing.join(', ')}. Is it made from infra/fleet.yaml?`,
+      `The stack ${settings.stack} has no output ${missing.join(', ')}. Check that it was made from infra/fleet.yaml.`,
     );
   }
   return {
@@ -171,8 +171,8 @@ function refuseOtherTable(
     const instead =
       targets.length > 0 && what === 'attribute' ? 'Set one of those' : `Say --${what} ${names[0]}`;
     throw new PreflightError(
-      `The stack ${name} is for the ${what} ${names.join(', ')}, not ${other}: its roles may touch no other.\n` +
-        `${instead}, or name the stack for ${other} with --stack; each has one of its own.`,
+      `The stack ${name} is for the ${what} ${names.join(', ')}, not ${other}, and its roles may not touch another.\n` +
+        `${instead}, or use --stack to name the stack for ${other}; each table has its own.`,
     );
   }
 }
@@ -192,7 +192,7 @@ async function readStack(name: string): Promise<StackFacts> {
   } catch (cause) {
     throw new PreflightError(
       `The stack ${name} cannot be read: ${describeError(cause)}\n` +
-        'Name another with --stack, or the fleet itself with --cluster, --task-definition, --subnets, ' +
+        'Name another stack with --stack, or name the fleet itself with --cluster, --task-definition, --subnets, ' +
         '--security-groups and --control-table.',
       { cause },
     );
@@ -203,7 +203,7 @@ async function readStack(name: string): Promise<StackFacts> {
     throw new PreflightError(
       status === 'CREATE_IN_PROGRESS'
         ? `The stack ${name} is still being created. Wait for it: aws cloudformation wait stack-create-complete --stack-name ${name}`
-        : `The stack ${name} is ${status}${reason}. Its outputs name nothing that can be relied on.`,
+        : `The stack ${name} is ${status}${reason}. Its outputs cannot be relied on. Fix the stack first.`,
     );
   }
   const outputs = (found?.Outputs ?? []).map(({ OutputKey = '', OutputValue = '' }) => [

@@ -115,8 +115,8 @@ export class TaskWatch {
       kind: 'error',
       message:
         task.heartbeat === 0
-          ? 'it did not start in time'
-          : `no heartbeat for ${Math.round((now - seen.sinceMs) / 1_000)} s: frozen, cut off, or killed`,
+          ? 'the task did not start in time'
+          : `no heartbeat for ${Math.round((now - seen.sinceMs) / 1_000)} s: the task is frozen, cut off or killed`,
     };
     await this.fence(task, end);
   }
@@ -126,7 +126,8 @@ export class TaskWatch {
     const { tasks, fleet, clock, onEnd, onUnobserved } = this.#options;
     if (!(await tasks.fence(task, end, clock.nowIso()))) return;
     onEnd(task, end);
-    if (task.taskArn) await fleet.stop(task.taskArn, 'fleetfill: no authority any more').catch(onUnobserved);
+    if (task.taskArn)
+      await fleet.stop(task.taskArn, 'fleetfill: the task has lost its authority').catch(onUnobserved);
   }
 
   /**

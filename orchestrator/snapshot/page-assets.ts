@@ -10,7 +10,7 @@ export interface PageAssets {
 /** @throws Error outside of a bundle: sources have no built page. */
 export function pageAssets(): PageAssets {
   if (typeof FLEETFILL_PAGE === 'undefined')
-    throw new Error('The page is built by scripts/build.mjs and lives in the bundle.');
+    throw new Error('The page exists only in the bundle that scripts/build.mjs builds.');
   return FLEETFILL_PAGE;
 }
 

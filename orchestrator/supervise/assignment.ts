@@ -54,7 +54,7 @@ export function takeBack(
       return {
         record,
         attempts,
-        failed: `${attempts} launches in a row made no progress; the last one: ${last}`,
+        failed: `${attempts} launches in a row made no progress. The last one ended with: ${last}`,
       };
     }
     if (pauseMs === 0) return { record, attempts };

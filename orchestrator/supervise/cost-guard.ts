@@ -47,10 +47,10 @@ export function costStop({ run, counters, tasks, nowMs, sweepComplete }: CostNow
     ? sum(unitsCost({ writeUnits: 0, readUnits: verificationUnitsLeft(run, counters) }, prices))
     : spending * UNSEEN_SECONDS;
   if (spent + ahead <= maxCostUsd) return undefined;
-  const what = sweepComplete ? 'the verification would take' : 'what may be on its way takes';
+  const what = sweepComplete ? 'the verification would bring' : 'requests in flight may bring';
   return {
     kind: 'failed',
-    message: `it has cost $${spent.toFixed(4)}, and ${what} it beyond --max-cost $${maxCostUsd}.`,
+    message: `The run has cost $${spent.toFixed(4)}, and ${what} it over --max-cost $${maxCostUsd}.`,
     resumeWith: ['--max-cost', (maxCostUsd * 2).toFixed(2)],
   };
 }

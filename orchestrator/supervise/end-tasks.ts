@@ -28,16 +28,16 @@ export async function endTasks(
   const before = await readUnfinished(stores, run, what);
   output.setRun(before.runId);
   if (what === 'pause' && before.status === 'paused') {
-    output.print(`Run ${before.runId} is paused already.`);
+    output.print(`Run ${before.runId} is already paused.`);
     return EXIT.ok;
   }
   const told = await stores.runs.operate(before.runId, operatorChange(what, `was ${before.status}`), edit);
-  output.say(`Waiting until every task has stopped or its authority is over.`);
+  output.say(`Waiting until every task has stopped or lost its authority.`);
   if (told) await untilNobodyWrites(stores, told, systemClock);
   const after = await stores.runs.conclude(before.runId, systemClock.nowIso());
   if (after?.desired === 'run' && !isFinished(after.status)) {
     throw new SupersededError(
-      `Somebody has resumed run ${before.runId} meanwhile: it is ${after.status}, and goes on.\nLook at it: ${nextCommand('status', before.runId)}`,
+      `Somebody has resumed run ${before.runId} meanwhile. It is ${after.status} and continues.\nSee: ${nextCommand('status', before.runId)}`,
     );
   }
   if (after && after.status !== 'running' && after.status !== 'verifying') await closeSignal(after, context);
@@ -49,13 +49,13 @@ export async function endTasks(
 
 /** What the run is now, which need not be what was asked for: it may have ended first, or been cancelled. */
 function describeEnded(run: RunRecord, status: RunRecord['status'] | 'gone'): string {
-  const is = `Run ${run.runId} is ${status}: no task can write any more.`;
+  const is = `Run ${run.runId} is ${status}. No task can write any more.`;
   if (status === 'paused' || status === 'failed')
-    return `${is} Go on with: ${nextCommand('resume', run.runId)}`;
+    return `${is} Continue with: ${nextCommand('resume', run.runId)}`;
   if (status === 'cancelled') {
-    return `${is} What was written stays; a new run goes on from there: ${nextRun(run)}`;
+    return `${is} What was written stays; a new run continues from there: ${nextRun(run)}`;
   }
-  return `${is} It had ended first. See: ${nextCommand('report', run.runId)}`;
+  return `${is} It ended before it could be stopped. See: ${nextCommand('report', run.runId)}`;
 }
 
 /** @throws ConfigurationError when the run has ended, or there is none. */
@@ -69,7 +69,7 @@ export async function readUnfinished(stores: Stores, id: string, what: string): 
 
 async function closeSignal(run: RunRecord, { output }: CommandContext): Promise<void> {
   const signal = new RunOpenMetric(createMetricsClient(), run, error =>
-    output.say(`Warning: CloudWatch did not take the end of RunOpen: ${String(error)}`),
+    output.say(`Warning: CloudWatch did not accept the end of the metric RunOpen: ${String(error)}`),
   );
   await signal.close();
 }

@@ -25,21 +25,21 @@ export function adviceOnRefusal(error: unknown, { taskDefinition }: SupervisorTa
 
   function adviceFor(text: string): string {
     if (/AccessDenied|not authorized/i.test(text)) {
-      return `Whoever runs orchestrate needs RunTask on ${taskDefinition} and iam:PassRole on its roles: update the stack, and attach its OperatorPolicy.`;
+      return `Your role needs RunTask on ${taskDefinition} and iam:PassRole on its roles. Update the stack, and attach its OperatorPolicy to your role.`;
     }
     if (/assume the role|role/i.test(text)) {
-      return 'The role of the definition was deleted, or its trust policy does not let ecs-tasks.amazonaws.com take it: update the stack with infra/fleet.yaml.';
+      return 'The role of the definition was deleted, or its trust policy does not let ecs-tasks.amazonaws.com assume it. Update the stack with infra/fleet.yaml.';
     }
     if (/limit|concurrently|quota|vCPU/i.test(text)) {
-      return "The account's quota of Fargate vCPUs is used up, perhaps by the fleet: ask for more (Service Quotas, L-3032A538), or run fewer --tasks.";
+      return "The account's quota of Fargate vCPUs is used up, perhaps by the fleet. Request more (Service Quotas, L-3032A538), or use fewer --tasks.";
     }
     if (/capacity is unavailable/i.test(text)) {
-      return 'Fargate has no capacity there at this time: try again, or give subnets in more zones.';
+      return 'Fargate has no capacity there now. Try again, or give subnets in more zones.';
     }
     if (/task ?definition/i.test(text)) {
-      return 'Name one that is there with --supervisor-task-definition or --stack.';
+      return 'Name an existing one with --supervisor-task-definition or --stack.';
     }
-    return 'orchestrate doctor examines definition, role, image, network and quota.';
+    return 'To check definition, role, image, network and quota: orchestrate doctor';
   }
 }
 
@@ -49,36 +49,36 @@ export function adviceOnEnd(
   { taskDefinition, logGroup }: SupervisorTask,
 ): Explained {
   const code = exitCode === undefined ? '' : `, exit code ${exitCode}`;
-  const log = logGroup ? `its log in ${logGroup}, streams supervisor/…` : 'its log';
+  const log = logGroup ? `the log streams supervisor/… in ${logGroup}` : 'the log of the task';
   return {
-    message: `The supervisor's task stopped before it had taken over: ${stopCode}${code}${reason ? `: ${reason}` : ''}.`,
+    message: `The supervisor's task stopped before it took over: ${stopCode}${code}${reason ? `: ${reason}` : ''}.`,
     advice: advice(),
   };
 
   function advice(): string {
     if (/exec format|descriptor matching platform|image.*platform/i.test(reason)) {
-      return `The image is built for another architecture than ${taskDefinition} asks for. docs/deploy.md, step 2.`;
+      return `The image is built for another architecture than the one in ${taskDefinition}. Build it again: docs/deploy.md, step 2.`;
     }
     if (/assume the role|role/i.test(reason)) {
-      return `A role of ${taskDefinition} was deleted, or ECS may not take it: update the stack with infra/fleet.yaml.`;
+      return `A role of ${taskDefinition} was deleted, or ECS may not assume it. Update the stack with infra/fleet.yaml.`;
     }
     if (/CannotPull|pull image/i.test(reason)) {
-      return 'There is no such image, the execution role may not pull it, or the subnets have no route to ECR and S3.';
+      return 'The image does not exist, the execution role may not pull it, or the subnets have no route to ECR and S3.';
     }
     if (/ResourceInitialization|network|registry/i.test(reason)) {
       return 'The subnets have no route to ECR or CloudWatch Logs, or AssignPublicIp does not fit them.';
     }
     switch (exitCode) {
       case undefined:
-        return 'ECS never started the container: orchestrate doctor examines definition, role, image and network.';
+        return 'ECS never started the container. To check definition, role, image and network: orchestrate doctor';
       case 2:
-        return `The image refused its command: it is of a version that does not know --detach. Update the stack's ImageUri.`;
+        return `The image refused its command, because its version does not know --detach. Update the stack's ImageUri.`;
       case 3:
-        return `It could not use the control table: the role of ${taskDefinition}, or the route from its subnets to DynamoDB. Look at ${log}.`;
+        return `The task could not use the control table. Check the role of ${taskDefinition}, the route from its subnets to DynamoDB, and ${log}.`;
       case 8:
-        return 'Another orchestrator had taken the run over before it.';
+        return 'Another orchestrator took over the run first.';
       case 137:
-        return `It was killed, most often for want of memory. Look at ${log}.`;
+        return `The task was killed, most often because it ran out of memory. Look at ${log}.`;
       default:
         return `Look at ${log}.`;
     }
@@ -93,10 +93,10 @@ export function adviceOnSilence(
 ): Explained {
   const state = observation?.state === 'alive' ? observation.lastStatus : 'unknown to ECS';
   return {
-    message: `The supervisor's task has not taken over within ${Math.round(waitedMs / 60_000)} minutes: it is ${state}. It has been told to stop.`,
+    message: `The supervisor's task has not taken over within ${Math.round(waitedMs / 60_000)} minutes. ECS says that it is ${state}. This command has told ECS to stop it.`,
     advice:
       state === 'RUNNING'
-        ? `It runs and reaches no control table: no route to DynamoDB, or a security group in the way.${logGroup ? ` Its log is in ${logGroup}.` : ''}`
-        : 'PROVISIONING: no address or no network interface. PENDING: the image cannot be pulled; look at the route.',
+        ? `The task runs but cannot reach the control table. It has no route to DynamoDB, or a security group blocks it.${logGroup ? ` Its log is in ${logGroup}.` : ''}`
+        : 'PROVISIONING means that it gets no address or network interface. PENDING means that ECS cannot pull the image; check the route.',
   };
 }

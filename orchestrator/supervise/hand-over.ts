@@ -53,7 +53,7 @@ export class HandOver {
     if (taskArn === undefined || signal.aborted) return;
     output.event('supervisor.launched', { taskArn });
     output.say(
-      `The supervisor's task ${taskArn} is on its way; until it has taken over, this process supervises.`,
+      `The supervisor's task ${taskArn} is starting. This process supervises the run until that task has taken over.`,
     );
     await this.#watch(taskArn, signal);
   }
@@ -83,7 +83,7 @@ export class HandOver {
         const { message, advice } = adviceOnSilence(observation, PATIENCE_MS, task);
         this.#tellFailure(message, advice, taskArn);
         // Should it take over after all, it is welcome.
-        return fleet.stop(taskArn, 'fleetfill: it did not take the run over in time').catch(() => {});
+        return fleet.stop(taskArn, 'fleetfill: it did not take over the run in time').catch(() => {});
       }
       await clock.sleep(LOOK_INTERVAL_MS, signal);
     }
@@ -102,8 +102,8 @@ export class HandOver {
     const { output, run } = this.#options;
     output.event('detach.failed', { message, advice, ...(taskArn && { taskArn }) });
     output.say(
-      `The supervision was not handed over. ${message}\n${advice}\n` +
-        'This process goes on supervising the run; keep it running. When that is mended, in another terminal:\n' +
+      `The supervisor's task did not take over. ${message}\n${advice}\n` +
+        'This process continues to supervise the run; keep it running. When the cause is fixed, type in another terminal:\n' +
         `  ${nextCommand('resume', run.runId, '--detach')}`,
     );
   }
@@ -130,10 +130,10 @@ export function supervisorCommand(
 export function requireSupervisor({ supervisor, stack }: Surroundings): SupervisorTask {
   if (supervisor) return { ...supervisor, logGroup: stack?.outputs['LogGroup'] };
   if (!stack)
-    throw new ConfigurationError('--detach needs --supervisor-task-definition where no stack is read.');
+    throw new ConfigurationError('--detach needs --supervisor-task-definition when no stack is read.');
   throw new PreflightError(
-    `The stack ${stack.name} has no output SupervisorTaskDefinition: it is older than this version.\n` +
-      'Update it with infra/fleet.yaml, name one with --supervisor-task-definition, or run without --detach.',
+    `The stack ${stack.name} has no output SupervisorTaskDefinition, because it is older than this version.\n` +
+      'Update it with infra/fleet.yaml, name a task definition with --supervisor-task-definition, or run without --detach.',
   );
 }
 

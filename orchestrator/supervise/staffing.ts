@@ -113,7 +113,7 @@ export class Staffing {
     if (this.#refused === undefined || this.#launcher.busy) return;
     const { output } = this.#options;
     const running = tasks.filter(({ status }) => isInAuthority(status)).length;
-    const told = `${this.#refused}. The run goes on with ${running} of ${run.tasks} tasks, and tries again.`;
+    const told = `${this.#refused}. The run continues with ${running} of ${run.tasks} tasks, and will try again.`;
     this.#refused = undefined;
     if (told === this.#toldShort) return;
     this.#toldShort = told;

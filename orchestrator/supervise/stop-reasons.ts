@@ -28,7 +28,7 @@ export function failedSegments(segments: readonly SegmentRecord[]): StopReason {
   const [first] = failed;
   return {
     kind: 'failed',
-    message: `${failed.length} of the segments made no progress, for instance ${first?.segment}: ${first?.reason}`,
+    message: `Segments without progress: ${failed.length}, for instance segment ${first?.segment}: ${first?.reason}`,
   };
 }
 

@@ -111,7 +111,7 @@ export async function superviseRun(
         output.event('run.detached', { taskArn });
         return EXIT.ok;
       }
-      throw new SupersededError(`${error.message}\nLook at it: ${nextCommand('status', run.runId)}`, {
+      throw new SupersededError(`${error.message}\nSee: ${nextCommand('status', run.runId)}`, {
         cause: error,
       });
     }
@@ -195,20 +195,20 @@ function describeEnd(
   const canary = run.limit === undefined ? [] : ['--limit', String(run.limit)];
   const resume = nextCommand('resume', run.runId, ...(run.stopReason?.resumeWith ?? []));
   const next: Partial<Record<RunRecord['status'], string>> = {
-    verified: `Verified: in a strongly consistent scan of every segment no item${inScope} lacked ${targets}.${sinceOf(run)}\nProve it again at any time: ${nextCommand('verify', '--table', table, ...writtenOptions(run))}`,
-    quarantined: `${missing} items${inScope} lack ${targets}; all of them are in quarantine. See: ${nextCommand('failures', run.runId)}\nWhen their cause is mended: ${nextCommand('failures', run.runId, '--retry')}`,
-    incomplete: `${missing} items${inScope} lack ${targets} after ${run.pass} passes.${why || ' Is code live that does not set it? Deploy first, then run again.'}\nThen: ${nextRun(run, canary)}`,
-    paused: `Paused. Go on with: ${resume}`,
-    cancelled: `Cancelled. What was written stays; a new run goes on from there: ${again(canary)}`,
-    failed: `Stopped: ${run.stopReason?.message ?? 'unknown'}\nWhen that is mended: ${resume}`,
-    'dry-run': `Dry run: nothing was written to ${table}; ${matched} items would be.\nNext, a canary: ${again(['--limit', '100'])}`,
+    verified: `Verified: in a strongly consistent scan of every segment no item${inScope} lacked ${targets}.${sinceOf(run)}\nVerify it again at any time: ${nextCommand('verify', '--table', table, ...writtenOptions(run))}`,
+    quarantined: `${missing} items${inScope} lack ${targets}; all of them are in quarantine. See: ${nextCommand('failures', run.runId)}\nWhen the cause is fixed, try them again: ${nextCommand('failures', run.runId, '--retry')}`,
+    incomplete: `${missing} items${inScope} lack ${targets} after ${run.pass} passes.${why || ' Perhaps live code does not set it. Deploy code that does, then run again.'}\nThen: ${nextRun(run, canary)}`,
+    paused: `Paused. Continue with: ${resume}`,
+    cancelled: `Cancelled. What was written stays; a new run continues from there: ${again(canary)}`,
+    failed: `Stopped: ${run.stopReason?.message ?? 'unknown'}\nWhen the cause is fixed: ${resume}`,
+    'dry-run': `Dry run: nothing was written to ${table}; ${matched} items would be written.\nNext, a canary: ${again(['--limit', '100'])}`,
     canary: `Canary: ${updated} items were written, and ${missing === 0 ? 'each of its items has' : 'not each of its items has'} ${targetsOf(
       run,
     )
       .map(name => `"${name}"`)
       .join(
         ' and ',
-      )}. Nothing else was touched or verified.\nLook at the application; then, for the rest: ${again()}`,
+      )}. Nothing else was touched or verified.\nCheck the application. Then, for the rest: ${again()}`,
   };
   return `Run ${run.runId}: ${counts}\n${next[run.status] ?? run.status}`;
 }
@@ -216,16 +216,16 @@ function describeEnd(
 /** From where on the assumptions about writers must hold: a verification may have been interrupted for a while. */
 function sinceOf({ verification }: RunRecord): string {
   if (verification === undefined) return '';
-  return `\nIts first page was read at ${verification.startedAt}: whoever writes must have set it from then on.`;
+  return `\nIts first page was read at ${verification.startedAt}. This holds if writers have set the attribute on every new item since then.`;
 }
 
 function describeHandedOver(run: string, taskArn: string): string {
   return (
-    `The task ${taskArn} supervises run ${run} from now on; nothing of it needs this machine any more.\n` +
-    `Wait for its end: ${nextCommand('wait', run)}\nSee where it is: ${nextCommand('status', run)}`
+    `The task ${taskArn} now supervises run ${run}. It no longer needs this machine.\n` +
+    `Wait for its end: ${nextCommand('wait', run)}\nSee its progress: ${nextCommand('status', run)}`
   );
 }
 
 function describeDetached(run: string): string {
-  return `Detached. The fleet goes on, at a lower rate when nobody supervises it for two minutes.\nCome back with: ${nextCommand('resume', run)}`;
+  return `Detached. The fleet continues. If nobody supervises it for two minutes, it slows to the unattended rate.\nTake over with: ${nextCommand('resume', run)}`;
 }

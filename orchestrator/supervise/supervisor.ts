@@ -321,7 +321,7 @@ export class Supervisor {
     if (guard.blindBecause !== this.#blindBecause) {
       this.#blindBecause = guard.blindBecause;
       const message = guard.blindBecause
-        ? `The table's metrics cannot be read, so nothing makes the fleet faster: ${guard.blindBecause}`
+        ? `The table's metrics cannot be read, so the fleet keeps its rate and does not speed up: ${guard.blindBecause}`
         : "The table's metrics can be read again.";
       output.event('warning', { message });
       output.say(message);
@@ -375,7 +375,9 @@ export class Supervisor {
         look: now => this.#lookDuringEnd(now, segments, tasks),
         onThrottled: (count, reason) => {
           output.event('verification.throttled', { count, reason });
-          output.say(`The table throttles the end of the pass (${reason}); it goes on more slowly.`);
+          output.say(
+            `The table throttles the end of the pass (${reason}), so verification and repair slow down.`,
+          );
         },
       },
       phase => endOf(run)({ stores, clock, supervision, output, metrics, observer }, phase),

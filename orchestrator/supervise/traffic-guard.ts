@@ -130,9 +130,9 @@ export class TrafficGuard {
     if (writingMs < SILENT_AFTER_MS) return undefined;
     const { table } = this.#options.run;
     const elsewhere = table.startsWith('arn:')
-      ? ' A table of another account publishes its metrics there.'
+      ? ' The metrics of a table in another account are in that account.'
       : '';
-    return `CloudWatch has nothing of the table ${tableNameOf(table)}, although the fleet has been writing to it for minutes.${elsewhere}`;
+    return `CloudWatch has no metrics of the table ${tableNameOf(table)}, although the fleet has been writing to it for minutes.${elsewhere}`;
   }
 
   async #judge(sources: readonly TrafficSource[], bySource: readonly TrafficMinute[][]): Promise<void> {

@@ -38,7 +38,7 @@ export async function summariseLog(
       const expected = recorded.get(segment) ?? 0;
       if (count.chunks < expected) {
         throw new PreflightError(
-          `The undo log of run ${run.runId} is not whole: segment ${segment} has ${count.chunks} of at least ${expected} chunks. ` +
+          `The undo log of run ${run.runId} is not complete: segment ${segment} has ${count.chunks} of at least ${expected} chunks. ` +
             'Somebody has deleted a part of it, so the run cannot be undone by it.',
         );
       }

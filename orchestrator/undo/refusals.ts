@@ -16,26 +16,26 @@ const BROUGHT_TO_AN_END: ReadonlySet<RunStatus> = new Set(['verified', 'quaranti
 export function requireUndoable(run: RunRecord, others: readonly RunRecord[], nowMs: number): UndoLogRecord {
   if (run.undoes) {
     throw new PreflightError(
-      `Run ${run.runId} is itself an undo, of run ${run.undoes.runId}: it removed values and wrote none, so there is nothing to take back. ` +
+      `Run ${run.runId} is itself an undo of run ${run.undoes.runId}. It removed values and wrote none, so there is nothing to undo. ` +
         `To set ${targetsText(run)} again, start a new run: ${nextCommand('plan', '--table', run.table, ...writtenOptions(run))}`,
     );
   }
   if (run.dryRun) {
     throw new PreflightError(
-      `Run ${run.runId} was a dry run: it wrote nothing, so there is nothing to undo.`,
+      `Run ${run.runId} was a dry run. It wrote nothing, so there is nothing to undo.`,
     );
   }
   if (!isFinished(run.status)) {
     throw new TableLockedError(
       run.runId,
-      `Run ${run.runId} has not ended: it is ${run.status}. Only a run that has ended can be undone.\n` +
-        `End it first: ${nextCommand('cancel', run.runId)}\nOr let it go on: ${nextCommand('resume', run.runId)}`,
+      `Run ${run.runId} is ${run.status}. Only a run that has ended can be undone.\n` +
+        `End it first: ${nextCommand('cancel', run.runId)}\nOr continue it: ${nextCommand('resume', run.runId)}`,
     );
   }
   if (!run.undoLog) {
     throw new PreflightError(
-      `Run ${run.runId} kept no undo log (--no-undo-log), so nobody knows which values are its own. ` +
-        `What is left is a restore into a new table; the report says how: ${nextCommand('report', run.runId)}`,
+      `Run ${run.runId} kept no undo log (--no-undo-log), so nothing records which values it wrote. ` +
+        `You can still restore the table as it was into a new table; the report says how: ${nextCommand('report', run.runId)}`,
     );
   }
   refuseExpired(run, run.undoLog, nowMs);
@@ -49,8 +49,8 @@ function refuseExpired(run: RunRecord, { expiresAt }: UndoLogRecord, nowMs: numb
   const at = new Date(expiresAtMs).toISOString();
   throw new PreflightError(
     nowMs < expiresAtMs
-      ? `The undo log of run ${run.runId} expires at ${at}. In the last 48 hours before that an undo is refused: DynamoDB might delete the log while it is read.`
-      : `The undo log of run ${run.runId} expired at ${at}; DynamoDB deletes it, or has done so already. What is left is a restore into a new table; the report says how: ${nextCommand('report', run.runId)}`,
+      ? `The undo log of run ${run.runId} expires at ${at}. An undo is refused in the last 48 hours before that, because DynamoDB might delete the log while it is read.`
+      : `The undo log of run ${run.runId} expired at ${at}. DynamoDB deletes it, or has already done so. You can still restore the table as it was into a new table; the report says how: ${nextCommand('report', run.runId)}`,
   );
 }
 
@@ -74,7 +74,7 @@ function refuseLaterRuns(run: RunRecord, others: readonly RunRecord[]): void {
   const latest = later.reduce((a, b) => (a.createdAt > b.createdAt ? a : b));
   throw new PreflightError(
     `After run ${run.runId}, ${later.length === 1 ? 'another run' : `${later.length} other runs`} set ${targetsText(run)} on this table:\n${names.join('\n')}\n` +
-      `Which of them wrote a value cannot be seen in an item. Undo the latest one first: ${nextCommand('undo', latest.runId)}`,
+      `An item does not show which run wrote its value. Undo the latest run first: ${nextCommand('undo', latest.runId)}`,
   );
 }
 

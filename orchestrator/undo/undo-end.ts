@@ -17,17 +17,17 @@ export function describeUndoEnd(
   const left =
     unknown === 0
       ? ''
-      : `\n${unknown} values stand of which nobody knows whether run ${undoes.runId} wrote them; they were left alone. ` +
-        `See their keys: ${nextCommand('undo', undoes.runId, '--list-unknown')}`;
+      : `\n${unknown} values remain that run ${undoes.runId} may or may not have written. The undo left them alone. ` +
+        `List their keys: ${nextCommand('undo', undoes.runId, '--list-unknown')}`;
   const resume = nextCommand('resume', run.runId, ...(run.stopReason?.resumeWith ?? []));
   const again = nextCommand('undo', undoes.runId);
   const next: Partial<Record<RunRecord['status'], string>> = {
-    verified: `Verified: by strongly consistent reads of every item of the log, none has the value any more that run ${undoes.runId} set${unknown === 0 ? '' : ', except those that are not known'}.${left}`,
+    verified: `Verified: in strongly consistent reads of every item of the log, no item still had the value that run ${undoes.runId} set${unknown === 0 ? '' : ', except those that are not known'}.${left}`,
     quarantined: `${missing} items still have the value; all of them are in quarantine. See: ${nextCommand('failures', run.runId)}${left}`,
-    incomplete: `${missing} items have their value of ${targetsText(run)} again: somebody gave it to them after the undo had removed it. They were left alone.${left}`,
-    paused: `Paused. Go on with: ${resume}`,
-    cancelled: `Cancelled. What was removed stays removed; another undo goes on from there: ${again}`,
-    failed: `Stopped: ${run.stopReason?.message ?? 'unknown'}\nWhen that is fixed: ${resume}`,
+    incomplete: `${missing} items have their value of ${targetsText(run)} again, because somebody set it after the undo had removed it. The undo left them alone.${left}`,
+    paused: `Paused. Continue with: ${resume}`,
+    cancelled: `Cancelled. What was removed stays removed; another undo continues from there: ${again}`,
+    failed: `Stopped: ${run.stopReason?.message ?? 'unknown'}\nWhen the cause is fixed: ${resume}`,
   };
   return `Run ${run.runId}, the undo of ${undoes.runId}: ${counts}\n${next[run.status] ?? run.status}`;
 }

@@ -62,13 +62,13 @@ export function undoPlanText(input: UndoPlanInput): string {
     row(
       'Undo',
       dryRun
-        ? 'of what a run wrote; nothing is written, it is counted'
+        ? 'dry run: reads every item and counts, and writes nothing'
         : `run ${runId} takes back what run ${original.runId} wrote`,
     ),
     row('Run', `${original.runId}, begun ${createdAt}, ${status}`),
     row('Table', `${table}, account ${account}, ${region}`),
-    row('Removes', `${targets.join(', ')}: on items that exist, where exactly this value still stands`),
-    row('Items', `${count(f.toRemove)} at most, by the undo log${alreadyUndone(log)}`),
+    row('Removes', `${targets.join(', ')}from items that exist and still have exactly this value`),
+    row('Items', `${count(f.toRemove)} at most, according to the undo log${alreadyUndone(log)}`),
     row('Not known', notKnown(log)),
     row(
       'Fleet',
@@ -80,22 +80,25 @@ export function undoPlanText(input: UndoPlanInput): string {
     ),
     row(
       'Cannot know',
-      'an item to which the application has since given the very same value looks like the run’s own, and loses it.',
+      'If the application has since set the very same value on an item, the undo removes it too.',
     ),
-    row('', 'So does one that gets it again between a crash of the undo and its repetition.'),
-    row('', 'Stop the writers that set it before you begin, or deploy the code that does not set it.'),
+    row(
+      '',
+      'So it does if the application sets the value again between a crash of the undo and its resumption.',
+    ),
+    row('', 'Before you begin, stop the writers that set it, or deploy code that does not set it.'),
     ...input.warnings.map(line => row('Warning', line)),
   ].join('\n');
 }
 
 function alreadyUndone({ undone, undoneBy }: LogSummary): string {
   if (undone === 0 && undoneBy.length === 0) return '';
-  return `; ${count(undone)} more were dealt with before, by ${undoneBy.join(', ')}`;
+  return `; ${count(undone)} more were already handled by ${undoneBy.join(', ')}`;
 }
 
 function notKnown({ unknown }: LogSummary): string {
-  if (unknown === 0) return 'nothing: the outcome of every write was recorded';
-  return `${count(unknown)} entries at most have no outcome, by a crash or a lost reply: they are left alone, and counted where the value stands`;
+  if (unknown === 0) return 'none: the outcome of every write was recorded';
+  return `${count(unknown)} entries at most have no outcome, because of a crash or a lost reply. The undo leaves them alone and counts those that still have the value.`;
 }
 
 function row(name: string, text: string): string {

@@ -150,7 +150,7 @@ export async function endCanary(
   });
   output.say(
     open.length > 0
-      ? `${open.length} of the ${keys.length} items of the canary lack "${run.attribute}" again, for instance ${open[0]}: a live writer took it away.`
+      ? `${open.length} of the ${keys.length} items of the canary lack "${run.attribute}" again, for instance ${open[0]}: a live writer removed it.`
       : `The ${keys.length} items of the canary were read back with strong consistency.`,
   );
   if (missing.length === 0) return { next: 'finish', status: 'canary' };

@@ -44,20 +44,20 @@ export function diagnose(
   if (young.length > 0) {
     const when = run.deployedAt ? `the deployment of ${run.deployedAt}` : 'the start';
     parts.push(
-      `${counted(young.length)} created after ${when}, by code that does not set "${run.attribute}": deploy first, then repair.${example(young)}`,
+      `${counted(young.length)} created after ${when}, by code that does not set "${run.attribute}". Deploy code that sets it, then run again.${example(young)}`,
     );
   }
   if (old.length > 0) {
     parts.push(
-      `${counted(old.length)} created before the start and had "${run.attribute}" when the sweep was complete: something took it away. ` +
-        'A stale writer does that: one that reads an item, and puts the whole old item back. Find it and have it update ' +
-        `single attributes, then repair.${example(old)}`,
+      `${counted(old.length)} created before the start and had "${run.attribute}" when the sweep was complete. Something has removed it since. ` +
+        'A stale writer does this: it reads an item, then puts the whole old item back. Find it and let it update ' +
+        `single attributes, then run again.${example(old)}`,
     );
   }
   if (timeless.length > 0) {
     parts.push(
-      `${timeless.length} do not say when they were created: code that does not set "${run.attribute}", or one that ` +
-        `puts whole old items back, is live. Name the attribute that says it next time: --created-key.${example(timeless)}`,
+      `${timeless.length} do not say when they were created. Live code does not set "${run.attribute}", or it ` +
+        `puts whole old items back. Next time, name the attribute that holds the time with --created-key.${example(timeless)}`,
     );
   }
   return {
@@ -66,7 +66,7 @@ export function diagnose(
     unknown: timeless.length,
     since,
     words: [
-      ...(all > items.length ? [`Of the ${all} items, ${items.length} were looked at:`] : []),
+      ...(all > items.length ? [`Of the ${all} items, ${items.length} were examined:`] : []),
       ...parts,
     ].join('\n'),
   };

@@ -136,7 +136,7 @@ async function untilGranted(rate: RateControl, clock: Clock, ended: AbortControl
   }
   ended.abort(
     new ConfigurationError(
-      'Nobody supervises the run, so nobody grants a share of its budget: resume it first.',
+      'Nobody supervises the run, so nobody can grant a share of its budget. Resume the run first.',
     ),
   );
 }
@@ -198,7 +198,7 @@ async function join(request: RetryRequest, launchId: string, instance: string): 
     if (now.status === 'verifying') {
       throw new TableLockedError(
         run.runId,
-        `Run ${run.runId} is being verified, and what is in quarantine is part of that: try again when it has ended.`,
+        `Run ${run.runId} is being verified, and the verification counts the items in quarantine. Try again when it has ended.`,
       );
     }
     // What a retry writes is not what a verification has seen.
@@ -219,7 +219,10 @@ async function untilEarlierRetryEnded({ stores, run, clock }: RetryRequest): Pro
     for (const other of others) {
       const before = seen.get(other.launchId);
       if (before !== undefined && before !== other.heartbeat) {
-        throw new TableLockedError(run.runId, `Another retry of run ${run.runId} is at work.`);
+        throw new TableLockedError(
+          run.runId,
+          `Another failures --retry of run ${run.runId} is at work. Try again when it has ended.`,
+        );
       }
       seen.set(other.launchId, other.heartbeat);
     }

@@ -157,7 +157,7 @@ const USAGE: Case[] = [
   [['status', '--segments', '4'], /orchestrate status takes no option --segments/],
   [['--frobnicate'], /There is no option --frobnicate/],
   [['stauts'], /There is no command stauts. Did you mean status\?/],
-  [['resume'], /Which run\?/],
+  [['resume'], /Name the run:/],
   [['rate', 'run-x', '--max-write-rate', 'none'], /--max-write-rate is not a number/],
   ...['status', 'resume', 'pause', 'cancel', 'failures', 'report', 'dashboard'].map(
     (command): Case => [[command, 'no-such-run'], /There is no run no-such-run/],

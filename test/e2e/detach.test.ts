@@ -135,7 +135,7 @@ test('where no task can take over, it is said why, and the first process goes on
 test.each([
   [['wait', 'no-such-run'], /no run no-such-run/],
   [['run', '--detach', '--local', '--yes'], /--local ends with this command/],
-  [['resume', 'some-run', '--detach', '--expect-epoch', '2'], /give one of them/],
+  [['resume', 'some-run', '--detach', '--expect-epoch', '2'], /Give only one of them/],
   [['resume', 'some-run', '--expect-epoch', '0'], /expect-epoch/],
 ])('%j is a mistake in the command line', async (args, says) => {
   await open({ items: 1 });

@@ -117,7 +117,7 @@ test('two resumes: the later one supervises, the earlier one leaves with 8', asy
   await halfWay(run, 1_000);
   const resumed = stage.orchestrate(['resume', run.runId]);
   expect(await run.exit).toBe(8);
-  expect(run.stderr).toContain(`Look at it: orchestrate status ${run.runId}`);
+  expect(run.stderr).toContain(`See: orchestrate status ${run.runId}`);
   expect(await resumed.exit).toBe(0);
   expect((await stage.compare()).clean).toBe(true);
 });

@@ -232,7 +232,7 @@ describe('the Region', () => {
     async command => {
       const { code, out, err } = await shell(`$O ${command}`, without);
       expect(code).toBe(3);
-      expect(out + err).toMatch(/No Region is set[\s\S]*AWS_REGION/);
+      expect(out + err).toMatch(/No AWS Region is set[\s\S]*AWS_REGION/);
       expect(out + err).not.toMatch(/Internal error/);
     },
   );

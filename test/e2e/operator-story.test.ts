@@ -159,7 +159,7 @@ async function untilWritten(items: number): Promise<void> {
 
 /** A run is not confirmed where there is no terminal, and is told how. */
 async function confirmed(line: string): Promise<string> {
-  return commandAfter(await operator.expect(4, line), 'If that is meant:');
+  return commandAfter(await operator.expect(4, line), 'If you mean it, type:');
 }
 
 test('from a run that is refused for four reasons to a verified one, by help text and messages alone', async () => {
@@ -181,7 +181,7 @@ test('from a run that is refused for four reasons to a verified one, by help tex
 
   // What the operator brings: a fleet whose container they misname, and a deployment that did not reach everything.
   const help = await operator.expect(0, 'orchestrate --help');
-  const first = commandAfter(help, '# with a budget');
+  const first = commandAfter(help, '# limit the write rate');
   expect(first).toContain(`--table ${TABLE} --attribute version`);
   const deployedAt = new Date(Date.now() - DAY_MS).toISOString();
   await put(itemOf('by-a-forgotten-job', Date.now()));
@@ -199,7 +199,7 @@ test('from a run that is refused for four reasons to a verified one, by help tex
   const [, container = ''] = /has no container worker; it has (\w+)\./.exec(refused.text) ?? [];
   expect(refused.text).toMatch(/Deploy the code[^.]*with the time of that as --deployed-at/);
   await delay(10);
-  const mended = commandAfter(refused, 'When mended, look again:')
+  const mended = commandAfter(refused, 'When it is fixed, check again:')
     .replace(deployedAt, new Date().toISOString())
     .replace('--container worker', `--container ${container}`);
 
@@ -217,10 +217,10 @@ test('from a run that is refused for four reasons to a verified one, by help tex
   const paused = await operator.expect(0, pause(run));
   expect(await running.exit).toBe(9);
   // The terminal of the run knows its container, the other one has the usual.
-  const resume = commandAfter(running, 'Go on with:');
-  expect(resume).toBe(`${commandAfter(paused, 'Go on with:')} --container ${container}`);
+  const resume = commandAfter(running, 'Continue with:');
+  expect(resume).toBe(`${commandAfter(paused, 'Continue with:')} --container ${container}`);
   const resumed = operator.type(resume);
-  await until(resumed, /goes on/);
+  await until(resumed, /continues/);
 
   // Another rate; then the orchestrator is killed, and a second start is refused with the way to go on.
   const rate = await operator.expect(0, changeRate(run));
@@ -231,10 +231,10 @@ test('from a run that is refused for four reasons to a verified one, by help tex
 
   // Code is live that does not set the attribute: the end says so, and what comes first.
   const code = oldCode();
-  const incomplete = await operator.expect(6, commandAfter(held, 'Go on with it:'));
+  const incomplete = await operator.expect(6, commandAfter(held, 'Continue it:'));
   await code.replace();
   expect(incomplete.text).toMatch(
-    /were created after the deployment of \S+, by code that does not set "version": deploy first, then repair/,
+    /were created after the deployment of \S+, by code that does not set "version"\. Deploy code that sets it, then run again/,
   );
 
   // The code is deployed. One item has no room for the attribute, which only its owner can mend.
@@ -243,12 +243,12 @@ test('from a run that is refused for four reasons to a verified one, by help tex
   const quarantined = await operator.expect(5, again);
   const listed = await operator.expect(0, commandAfter(quarantined, 'See:'));
   expect(listed.text).toMatch(/"S":"full".*[Ss]ize/);
-  const early = await operator.expect(5, commandAfter(listed, 'When their cause is mended:'));
+  const early = await operator.expect(5, commandAfter(listed, 'When the cause is fixed, try them again:'));
   await put({ ...full, filling: { S: 'less' } });
-  const retried = await operator.expect(0, commandAfter(early, 'When their cause is mended:'));
+  const retried = await operator.expect(0, commandAfter(early, 'When the cause is fixed, try them again:'));
 
   // Proved, and once more by a whole run.
-  const verified = await operator.expect(0, commandAfter(retried, 'Prove it:'));
+  const verified = await operator.expect(0, commandAfter(retried, 'Verify the table:'));
   expect(verified.text).toMatch(/None of \d+ items lacks "version"/);
   const whole = await operator.expect(0, again);
   expect(whole.text).toContain('Verified: in a strongly consistent scan of every segment no item lacked');

@@ -43,7 +43,7 @@ test('a plan says what is written where, from what it knows it, and what it take
     /^Cost {7}.*writes .*, reads .*, Fargate .*, CloudWatch /m,
     /prices of \d{4}-\d\d-\d\d, us-east-1/,
     /not counted: .*control table.*Logs.*further passes/,
-    /^Next, with nothing written: orchestrate run --max-write-rate 100 --dry-run$/m,
+    /^Next, a dry run, which writes nothing: orchestrate run --max-write-rate 100 --dry-run$/m,
     /^Then a canary: orchestrate run --max-write-rate 100 --limit 100$/m,
   ]) {
     expect(words).toMatch(part);
@@ -53,7 +53,7 @@ test('a plan says what is written where, from what it knows it, and what it take
 test('the change ticket is one page, with the stop conditions in force and the way back', async () => {
   const { code, words } = await planned('--format', 'md', '--max-cost', '7', '--max-quarantine', '3');
   expect(code).toBe(0);
-  const ticket = words.slice(0, words.indexOf('\nNext, with nothing written'));
+  const ticket = words.slice(0, words.indexOf('\nNext, a dry run'));
   expect(ticket.split('\n').length).toBeLessThanOrEqual(55);
   const headings = [...ticket.matchAll(/^#+ (.*)$/gm)].map(([, heading]) => heading);
   expect(headings).toEqual([

@@ -97,7 +97,7 @@ test('a run that is cancelled ends with 9, and both commands say how to begin ag
   expect(run.last).toMatchObject({ event: 'run.finished', status: 'cancelled' });
   for (const { stderr } of [run, cancel]) {
     expect(stderr).toMatch(
-      /a new run goes on from there: orchestrate run --table stuff --attribute test --value '"x"' --segments 2 --max-write-rate 200 /,
+      /a new run continues from there: orchestrate run --table stuff --attribute test --value '"x"' --segments 2 --max-write-rate 200 /,
     );
   }
 }, 120_000);
@@ -199,7 +199,7 @@ test('code that does not set the attribute is named as such, and so is a writer 
   const verification = run.events.findLast(({ event }) => event === 'verification.finished');
   expect(verification).toMatchObject({ diagnosis: { lost: 1, unknown: 0 } });
   expect(run.stderr).toMatch(
-    /\d+ items? (was|were) created after the start, by code that does not set "test": deploy first, then repair/,
+    /\d+ items? (was|were) created after the start, by code that does not set "test"\. Deploy code that sets it, then run again/,
   );
   expect(run.stderr).toContain('puts the whole old item back');
 }, 120_000);

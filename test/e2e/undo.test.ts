@@ -103,7 +103,7 @@ test('a run is taken back: its own values go, and nothing of the application doe
 
   const ofUndo = stage.orchestrate(['undo', undoId, '--yes']);
   expect(await ofUndo.exit).toBe(3);
-  expect(ofUndo.stderr).toContain(`is itself an undo, of run ${runId}`);
+  expect(ofUndo.stderr).toContain(`is itself an undo of run ${runId}`);
 
   const second = stage.orchestrate(['run', '--segments', '2', '--yes', '--no-undo-log']);
   expect(await second.exit, second.stderr).toBe(0);

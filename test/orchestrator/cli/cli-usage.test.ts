@@ -160,7 +160,7 @@ describe('a variable stands for each option of each command', () => {
     ['value', 'nope', /The value nope is not JSON/],
     ['write-api', 'fast', /write-api/],
     ['stack', 'other', /The stack other cannot be read/],
-    ['dry-run', '1', /--dry-run writes nothing, and --limit says/],
+    ['dry-run', '1', /--dry-run writes nothing and --limit says/],
   ])('--%s as well', async (name, text, says) => {
     const { err } = await orchestrateWith(
       {

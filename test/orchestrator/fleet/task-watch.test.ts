@@ -149,7 +149,7 @@ describe('a task that has not begun', () => {
     await turns(599_000);
     expect(standing.status).toBe('launching');
     await turns(3_000);
-    expect(standing).toMatchObject({ status: 'lapsed', end: { message: 'it did not start in time' } });
+    expect(standing).toMatchObject({ status: 'lapsed', end: { message: 'the task did not start in time' } });
   });
 
   test('has a quarter of a minute when nobody knows it', async () => {

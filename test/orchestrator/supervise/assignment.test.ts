@@ -81,7 +81,7 @@ describe('launches in a row without progress', () => {
 
   test('are too many at the limit: the segment has failed, and the last words of its launch say why', () => {
     expect(takenBack([segmentRecord({ attempts: 4 })], ended('error'), 5)).toMatchObject([
-      { attempts: 5, failed: '5 launches in a row made no progress; the last one: error' },
+      { attempts: 5, failed: '5 launches in a row made no progress. The last one ended with: error' },
     ]);
     expect(takenBack([segmentRecord({ attempts: 3 })], ended('error'), 5)[0]?.failed).toBeUndefined();
   });

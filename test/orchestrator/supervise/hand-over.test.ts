@@ -106,12 +106,12 @@ test.each([
   expect(events).toEqual([
     ['detach.failed', { message: expect.stringContaining(message), advice: expect.stringMatching(advice) }],
   ]);
-  expect(said.join()).toMatch(/goes on supervising.*orchestrate resume run-1 --detach/s);
+  expect(said.join()).toMatch(/continues to supervise.*orchestrate resume run-1 --detach/s);
   expect(await handOver.takenOverBy()).toBeUndefined();
 });
 
 test.each<[TaskObservation, RegExp]>([
-  [stopped('CannotPullContainerError: pull image manifest: not found'), /no such image/],
+  [stopped('CannotPullContainerError: pull image manifest: not found'), /image does not exist/],
   [stopped('ResourceInitializationError: unable to pull registry auth'), /no route/],
   [stopped('exec format error', 255, 'EssentialContainerExited'), /another architecture/],
   [stopped('Essential container in task exited', 2, 'EssentialContainerExited'), /ImageUri/],
@@ -120,7 +120,7 @@ test.each<[TaskObservation, RegExp]>([
     /the role of fleet-supervisor:3/,
   ],
   [stopped('Essential container in task exited', 137, 'EssentialContainerExited'), /memory/],
-  [stopped('Essential container in task exited', 1, 'EssentialContainerExited'), /log in \/fleet/],
+  [stopped('Essential container in task exited', 1, 'EssentialContainerExited'), /log streams supervisor\/… in \/fleet/],
   [stopped('Task provisioning failed'), /orchestrate doctor/],
 ])('a task that ends so is told with what to do: %j', async (observation, advice) => {
   const { handOver, events } = scene({ observation: () => observation });
@@ -153,8 +153,8 @@ test('a task that does not come is stopped after ten minutes, and its state told
   await attempt;
   expect(stop).toHaveBeenCalledWith(ARN, expect.any(String));
   expect(events.at(-1)?.[1]).toMatchObject({
-    message: expect.stringContaining('10 minutes: it is PENDING'),
-    advice: expect.stringContaining('image cannot be pulled'),
+    message: expect.stringContaining('10 minutes. ECS says that it is PENDING'),
+    advice: expect.stringContaining('cannot pull the image'),
   });
 });
 

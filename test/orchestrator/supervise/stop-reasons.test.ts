@@ -57,6 +57,6 @@ test('segments that were given up are told by their number, and the first by its
     segmentRecord({ segment: 2, status: 'failed', reason: 'another' }),
   ];
   expect(failedSegments(segments).message).toBe(
-    '2 of the segments made no progress, for instance 1: out of memory',
+    'Segments without progress: 2, for instance segment 1: out of memory',
   );
 });

@@ -271,7 +271,7 @@ describe('a table that publishes nothing', () => {
     expect(one.blindBecause).toBeUndefined();
     await writing(one, 1, units);
     expect(one.blindBecause).toMatch(
-      /CloudWatch has nothing of the table stuff, although the fleet has been writing/,
+      /CloudWatch has no metrics of the table stuff, although the fleet has been writing/,
     );
   });
 
@@ -297,6 +297,6 @@ describe('a table that publishes nothing', () => {
     const one = named('arn:aws:dynamodb:us-east-1:111122223333:table/stuff');
     await writing(one, 5);
     expect([...asked]).toEqual(['stuff']);
-    expect(one.blindBecause).toMatch(/A table of another account publishes its metrics there/);
+    expect(one.blindBecause).toMatch(/The metrics of a table in another account are in that account/);
   });
 });

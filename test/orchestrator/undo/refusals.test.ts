@@ -42,7 +42,7 @@ test.each(['running', 'verifying', 'paused', 'failed'] as const)('a run that is 
 
 test('an undo, a dry run, and a run without a log each have their own answer', () => {
   const undo = finished({ undoes: { runId: 'older', totalSegments: 4, ...undoLog } });
-  expect(() => requireUndoable(undo, [], NOW_MS)).toThrow('is itself an undo, of run older');
+  expect(() => requireUndoable(undo, [], NOW_MS)).toThrow('is itself an undo of run older');
   expect(() => requireUndoable(finished({ dryRun: true, status: 'dry-run' }), [], NOW_MS)).toThrow(
     'was a dry run',
   );

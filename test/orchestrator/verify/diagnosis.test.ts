@@ -26,7 +26,7 @@ test('items that were created after the start come from code that does not set i
   );
   expect(found).toMatchObject({ createdSince: 3, lost: 0, unknown: 0, since: START });
   expect(found?.words).toMatch(
-    /^3 items were created after the start, by code that does not set "test": deploy first, then repair\. For instance \{"created":\{"N":"\d+"\},"id":\{"S":"a"\}\}\.$/,
+    /^3 items were created after the start, by code that does not set "test"\. Deploy code that sets it, then run again\. For instance \{"created":\{"N":"\d+"\},"id":\{"S":"a"\}\}\.$/,
   );
 });
 
@@ -65,6 +65,6 @@ test('without any time it names both kinds of code, and how to know next time', 
 
 test('says so when it has not seen all of them', () => {
   expect(diagnose(RUN, [item('a', at(AFTER))], 1_200)?.words).toMatch(
-    /^Of the 1200 items, 1 were looked at:\n1 item was created after/,
+    /^Of the 1200 items, 1 were examined:\n1 item was created after/,
   );
 });

@@ -106,7 +106,7 @@ async function staleWriter({ open, report }: CaseContext): Promise<void> {
   report.says(
     'the message names the kind of writer',
     run.stderr,
-    /reads an item, and puts the whole old item back/,
+    /reads an item, then puts the whole old item back/,
   );
   await arena.judge(report);
 }

@@ -42,13 +42,13 @@ const STORIES: readonly Story[] = [
   {
     name: 'quota of two tasks, as an error',
     runTask: (_, running) => (running >= 2 ? { error: new WireError('ClientException', QUOTA) } : undefined),
-    says: /vCPUs you can run concurrently[\s\S]*goes on with 2 of 6 tasks/,
+    says: /vCPUs you can run concurrently[\s\S]*continues with 2 of 6 tasks/,
     fewer: 2,
   },
   {
     name: 'quota of two tasks, listed',
     runTask: (_, running) => (running >= 2 ? { failures: [{ reason: QUOTA }] } : undefined),
-    says: /vCPUs you can run concurrently[\s\S]*goes on with 2 of 6 tasks/,
+    says: /vCPUs you can run concurrently[\s\S]*continues with 2 of 6 tasks/,
     fewer: 2,
   },
   {
