@@ -120,7 +120,10 @@ test.each<[TaskObservation, RegExp]>([
     /the role of fleet-supervisor:3/,
   ],
   [stopped('Essential container in task exited', 137, 'EssentialContainerExited'), /memory/],
-  [stopped('Essential container in task exited', 1, 'EssentialContainerExited'), /log streams supervisor\/… in \/fleet/],
+  [
+    stopped('Essential container in task exited', 1, 'EssentialContainerExited'),
+    /log streams supervisor\/… in \/fleet/,
+  ],
   [stopped('Task provisioning failed'), /orchestrate doctor/],
 ])('a task that ends so is told with what to do: %j', async (observation, advice) => {
   const { handOver, events } = scene({ observation: () => observation });
