@@ -53,7 +53,9 @@ export class Authority {
   /** @throws AuthorityLostError when there is no authority at this very moment. */
   assertHeld(): void {
     if (this.#options.clock.monotonicMs() >= this.#deadlineMs || this.#lost.signal.aborted) {
-      throw new AuthorityLostError('This process has no authority: no renewal succeeded in time.');
+      throw new AuthorityLostError(
+        'This process has lost its authority, because no renewal succeeded in time.',
+      );
     }
   }
 

@@ -59,8 +59,8 @@ export class SupersededError extends FleetfillError {
 export class UnknownFormatError extends PreflightError {
   constructor(run: string, format: unknown, known: number) {
     super(
-      `Run ${run} was begun by a later version of Fleetfill: its record has format ${format}, and this version knows ` +
-        `${known}. Use that version; for tasks, name its image in the stack (ImageUri).`,
+      `Run ${run} was begun by a later version of Fleetfill. Its record has format ${format}, and this version reads format ` +
+        `${known}. Use that version. For tasks, name its image in the stack (ImageUri).`,
     );
   }
 }

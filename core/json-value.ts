@@ -37,11 +37,11 @@ function asMap(name: string, value: unknown): unknown {
 function refuseChangedNumber(literal: string): void {
   const number = Number(literal);
   if (!isDynamoNumber(number)) {
-    throw new ConfigurationError(`The number ${literal} is outside of what DynamoDB can hold.`);
+    throw new ConfigurationError(`The number ${literal} is outside the range of DynamoDB.`);
   }
   if (decimalValue(literal) !== decimalValue(String(number))) {
     throw new ConfigurationError(
-      `The number ${literal} would become ${number} on its way through JSON; the table would hold another value than you wrote.`,
+      `The number ${literal} would become ${number} when it is read as JSON, so the table would hold another value than you wrote.`,
     );
   }
 }

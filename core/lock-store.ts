@@ -165,7 +165,7 @@ export class LockStore {
         if (clock.monotonicMs() > giveUpAtMs) {
           throw new FleetfillError(
             'LockTable',
-            `The table ${LOCK_TABLE} was created and does not become active.`,
+            `The table ${LOCK_TABLE} was created but does not become ACTIVE. Try again in a minute.`,
             {
               cause: error,
             },

@@ -148,7 +148,7 @@ export function lostSupervisor(
 ): string | undefined {
   if (supervisor === undefined || (status !== 'running' && status !== 'verifying')) return undefined;
   const { by, seenAt, left } = supervisor;
-  if (left !== undefined) return `Nobody supervises it since ${seenAt}: ${by} left (${left}).`;
+  if (left !== undefined) return `Nobody has supervised it since ${seenAt}: ${by} left (${left}).`;
   if (nowMs - Date.parse(seenAt) < SUPERVISOR_GONE_AFTER_MS) return undefined;
   return `Nobody has supervised it since ${seenAt}: ${by} was the last, and did not say why it left.`;
 }

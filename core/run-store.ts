@@ -281,7 +281,7 @@ export class RunStore {
       if (record.supervisorWrite === nonce) return record;
       if (record.epoch !== expectedEpoch) {
         throw new SupersededError(
-          `Run ${run} is at epoch ${record.epoch}, not ${expectedEpoch}: another orchestrator took it over.`,
+          `Run ${run} is at epoch ${record.epoch}, not ${expectedEpoch}. Another orchestrator took it over.`,
         );
       }
       const written = await this.#replace(record, {

@@ -253,5 +253,5 @@ function notMine(owner: SegmentOwner, existing: ControlItem | undefined): Author
   const now = existing
     ? `it is ${existing['status']}, owned by ${existing['launch'] ?? 'nobody'}, in pass ${existing['pass']}`
     : 'it has no record';
-  return new AuthorityLostError(`Segment ${owner.segment} is not this launch's to write: ${now}.`);
+  return new AuthorityLostError(`Segment ${owner.segment} does not belong to this launch: ${now}.`);
 }

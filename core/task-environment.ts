@@ -56,7 +56,7 @@ const variables = z
     const unset = alone.filter(name => value[name] === undefined);
     const [name] = unset;
     if (unset.length === 1 && name !== undefined) {
-      const message = 'is not set, and the other one is: both are, or neither for a run with a recipe';
+      const message = 'is not set, but the other one is. Set both, or neither for a run with a recipe';
       issues.push({ code: 'custom', input: undefined, path: [name], message });
     }
   })

@@ -159,7 +159,7 @@ export class TaskStore {
     const mine = existing?.status === 'running' && existing.instance === beat.instance;
     if (mine && existing.heartbeat >= beat.number) return existing;
     throw new AuthorityLostError(
-      `This launch has no authority any more: its record is ${existing?.status ?? 'gone'}.`,
+      `This launch has lost its authority: its record is ${existing?.status ?? 'gone'}.`,
     );
   }
 

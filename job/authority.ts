@@ -49,7 +49,7 @@ export class Authority extends RenewedAuthority {
       renew: () => this.#beat(),
       isFinal: (cause, lapsedForMs) =>
         lapsedForMs > GIVE_UP_AFTER_AUTHORITIES * options.authorityMs
-          ? new AuthorityLostError('The control table could not be reached for too long.', { cause })
+          ? new AuthorityLostError('The worker could not reach the control table for too long.', { cause })
           : undefined,
     });
     this.#options = options;

@@ -59,7 +59,7 @@ export async function runProbe(options: TaskContext, probe: ProbeRecord): Promis
     ? ({ kind: 'sigterm', message: describeError(stop.signal.reason) } as const)
     : ({
         kind: 'done',
-        message: `${steps.length - failed.length} of ${steps.length} steps as they must be`,
+        message: `${steps.length - failed.length} of ${steps.length} steps succeeded`,
       } as const);
   await tasks.finish(task.runId, task.launchId, instance, end, clock.nowIso());
   log.info({ end: end.kind, reason: end.message }, 'probe ended');
@@ -125,8 +125,8 @@ async function tryEverything(
     await step(`write-${api}`, async () => {
       if (!known) throw new Error('Not tried: the key could not be read back before.');
       await refusedWrite(table, api, key, signal);
-      if (!(await absent())) throw new Error('The write created an item. Nothing must be run here.');
-      return 'refused, as on a key without an item it must be, and nothing was created';
+      if (!(await absent())) throw new Error('The write created an item. Do not run Fleetfill here.');
+      return 'refused, as it must be for a key without an item, and nothing was created';
     });
   }
   await step('metric', async () => {

@@ -150,7 +150,7 @@ export class RemoveStage {
     if (this.#removed === 0) {
       throw new SystemicError(
         `DynamoDB refused to remove "${removal.attribute}" from an item that has the run's value: ` +
-          `${encodeAttributeMap(removal.value.key)}. The condition does not mean here what it must mean.`,
+          `${encodeAttributeMap(removal.value.key)}. The condition does not work here as it must.`,
       );
     }
     await this.#quarantine(removal, "refused, although the item has the run's value", signal);

@@ -294,7 +294,7 @@ export class WriteStage {
     if (this.#updates === 0 || this.#refusalsInARow >= SYSTEMIC_REFUSALS) {
       throw new SystemicError(
         `DynamoDB refused to set "${this.#options.table.write.rule.targets.join('", "')}" on an item that is there and lacks it: ` +
-          `${encodeAttributeMap(item.key)}. The condition does not mean here what it must mean.`,
+          `${encodeAttributeMap(item.key)}. The condition does not work here as it must.`,
       );
     }
     await this.#quarantine(item, 'refused, although the item is there and lacks the attribute', signal);

@@ -28,7 +28,7 @@ const CORRECTIONS: CelFunc[] = [
   celFunc('int', [STRING], INT, text => int64(wholeNumber(text))),
   celFunc('uint', [STRING], UINT, text => celUint(wholeNumber(text))),
   celFunc('double', [STRING], DOUBLE, text => {
-    if (!DECIMAL_NUMBER.test(text)) throw new Error(`double("${text}"): the text is no number`);
+    if (!DECIMAL_NUMBER.test(text)) throw new Error(`double("${text}"): the text is not a number`);
     return Number(text);
   }),
   celFunc('double', [INT], DOUBLE, int => {
@@ -55,9 +55,7 @@ const CORRECTIONS: CelFunc[] = [
       return BigInt(part(timestampDate(this.message)));
     }),
     celMethod(name, TIMESTAMP, [STRING], INT, (): CelInput<typeof INT> => {
-      throw new Error(
-        `${name} with a time zone depends on the machine; the parts of a time are those in UTC`,
-      );
+      throw new Error(`${name} with a time zone depends on the machine; leave it out to get UTC`);
     }),
   ]),
 ];
@@ -68,7 +66,8 @@ export function recipeEnvironment(): CelEnv {
 }
 
 function wholeNumber(text: string): bigint {
-  if (!WHOLE_NUMBER.test(text)) throw new Error(`int("${text}"): the text is no whole number of 64 bits`);
+  if (!WHOLE_NUMBER.test(text))
+    throw new Error(`int("${text}"): the text is not a whole number within 64 bits`);
   return BigInt(text.replace(/^\+/, ''));
 }
 

@@ -29,10 +29,12 @@ export function celFromAttribute(value: AttributeValue, use: SourceUse): CelInpu
   if (value.B !== undefined) return value.B;
   const members = membersOf(value);
   if (members === undefined) {
-    throw new UnmappableValueError('it is a map or a list, and an expression reads no whole maps and lists');
+    throw new UnmappableValueError(
+      'it is a map or a list, and an expression cannot read a whole map or list',
+    );
   }
   if (use !== 'members') {
-    throw new UnmappableValueError('it is a set, and a set has no order: it can be asked `in` and `size`');
+    throw new UnmappableValueError('it is a set, and an expression can use only `in` and `size` with a set');
   }
   return members;
 }
@@ -91,27 +93,28 @@ export function attributeFromCel(value: CelValue, depth = 0): AttributeValue {
     };
   }
   throw new UnmappableValueError(
-    'it is a time, a duration or a type, and no attribute holds one: use int() or string()',
+    'it is a time, a duration or a type, which no attribute can hold; use int() or string()',
   );
 }
 
 function entryName(name: unknown): string {
-  if (typeof name !== 'string') throw new UnmappableValueError('a map of DynamoDB has strings for its names');
+  if (typeof name !== 'string') throw new UnmappableValueError('the names in a DynamoDB map must be strings');
   if (name === '__proto__') throw new UnmappableValueError('it names an entry "__proto__"');
   return name;
 }
 
 function dynamoNumber(number: number): string {
   if (!Number.isFinite(number)) throw new UnmappableValueError(`it is ${number}`);
-  if (!isDynamoNumber(number))
-    throw new UnmappableValueError(`${number} is outside of what DynamoDB can hold`);
+  if (!isDynamoNumber(number)) throw new UnmappableValueError(`${number} is outside the range of DynamoDB`);
   return number === 0 ? '0' : String(number);
 }
 
 function refuseLarge(value: AttributeValue): void {
   const bytes = sourceBytes(value);
   if (bytes > LARGEST_SOURCE_BYTES) {
-    throw new UnmappableValueError(`it has ${bytes} bytes, and a source has at most ${LARGEST_SOURCE_BYTES}`);
+    throw new UnmappableValueError(
+      `it has ${bytes} bytes, and a source may have at most ${LARGEST_SOURCE_BYTES}`,
+    );
   }
 }
 

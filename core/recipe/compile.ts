@@ -65,7 +65,7 @@ export function compileRecipe(recipe: Recipe, keySchema: KeySchema | undefined):
   const sources = mergeSources(uses);
   if (sources.length > MOST_SOURCES) {
     throw new ConfigurationError(
-      `The recipe reads ${sources.length} attributes; it may read ${MOST_SOURCES} at most.`,
+      `The recipe reads ${sources.length} attributes, and it may read ${MOST_SOURCES} at most.`,
     );
   }
   const keys = new Set(keySchema?.map(({ name }) => name));
@@ -202,7 +202,9 @@ function inOption<Result>(option: string, text: string, act: () => Result): Resu
 
 function refuseTargets({ set }: Recipe, keySchema: KeySchema | undefined): void {
   if (set.length > MOST_TARGETS) {
-    throw new ConfigurationError(`--set is given ${set.length} times; ${MOST_TARGETS} targets are the most.`);
+    throw new ConfigurationError(
+      `--set is given ${set.length} times. A recipe can have ${MOST_TARGETS} targets at most.`,
+    );
   }
   const seen = new Set<string>();
   for (const { name } of set) {
@@ -222,7 +224,7 @@ function refuseTargetsAsSources({ references }: ReadExpression, { set }: Recipe)
   if (source) {
     throw new ExpressionError(
       source.offset,
-      `"${source.path[0]}" is a target of this run, so it cannot be a source as well`,
+      `"${source.path[0]}" is a target of this run, so it cannot also be a source`,
     );
   }
 }

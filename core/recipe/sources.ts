@@ -47,7 +47,7 @@ export function refuseWholeMaps(
     if (below) {
       throw new ExpressionError(
         offset,
-        `${pathText(path)} is a map, since ${pathText(below.path)} is read too; an expression reads no whole maps`,
+        `${pathText(path)} is a map, since ${pathText(below.path)} is read too; an expression cannot read a whole map`,
       );
     }
   }

@@ -107,7 +107,7 @@ class SourceReader {
         if (exprKind.value.name === WHOLE_ITEM && !bound.has(WHOLE_ITEM)) {
           throw this.#problem(
             expr,
-            '`item` by itself is the whole item; name one of its attributes, as in item.status',
+            '`item` alone is the whole item; name one of its attributes, as in item.status',
           );
         }
         return;
@@ -152,8 +152,8 @@ class SourceReader {
         throw this.#problem(
           second,
           constant
-            ? 'an element of a list cannot be a source; a source is an attribute, or an entry of a map by its name'
-            : 'a computed index cannot be a source: what an expression reads has to be known before the first item',
+            ? 'an element of a list cannot be a source; a source is an attribute, or a named entry of a map'
+            : 'a computed index cannot be a source, because the sources must be known before the first item is read',
         );
       }
     }
@@ -173,7 +173,7 @@ class SourceReader {
     if (iterRange && this.#pathOf(iterRange, bound)) {
       throw this.#problem(
         iterRange,
-        'an expression cannot go through the members of an attribute; `in` and `size` can be asked',
+        'an expression cannot iterate over an attribute; it can use `in` and `size`',
       );
     }
     for (const part of [iterRange, accuInit]) if (part) this.read(part, 'value', bound);
@@ -201,7 +201,7 @@ class SourceReader {
         if (name === WHOLE_ITEM || bound.has(name) || name.startsWith('@') || TYPE_NAMES.has(name))
           return undefined;
         if (this.#globalFunctions.has(name)) {
-          throw this.#problem(expr, `CEL has a meaning for "${name}"; write item.${name} for the attribute`);
+          throw this.#problem(expr, `"${name}" has a meaning in CEL; write item.${name} for the attribute`);
         }
         return [name.replace(/^\./, '')];
       }

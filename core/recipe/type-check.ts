@@ -36,13 +36,16 @@ export function typeOfExpression({ expr, offsetOf }: ReadExpression, { funcs }: 
 export function requireStorable(type: TypeName): void {
   if (!NOT_STORABLE.has(type)) return;
   const plain = type.replace('google.protobuf.', '').toLowerCase();
-  throw new ExpressionError(0, `the result is a ${plain}, and no attribute holds one; use int() or string()`);
+  throw new ExpressionError(
+    0,
+    `the result is a ${plain}, which no attribute can hold; use int() or string()`,
+  );
 }
 
 /** @throws ExpressionError when the result can never be true or false. */
 export function requireCondition(type: TypeName): void {
   if (type === 'bool' || type === DYN) return;
-  throw new ExpressionError(0, `the result is of type ${type}; it has to be true or false`);
+  throw new ExpressionError(0, `the result is of type ${type}; it must be true or false`);
 }
 
 class TypeCheck {
@@ -106,7 +109,7 @@ class TypeCheck {
       expr.exprKind.value;
     const range = iterRange ? this.typeOf(iterRange, bound) : DYN;
     if (range !== DYN && range !== 'list' && range !== 'map') {
-      throw this.#problem(iterRange ?? expr, `a value of type ${range} has no elements to go through`);
+      throw this.#problem(iterRange ?? expr, `a value of type ${range} has no elements to iterate over`);
     }
     const initial = accuInit ? this.typeOf(accuInit, bound) : DYN;
     const inner = new Map([...bound, [iterVar, DYN], [iterVar2, DYN], [accuVar, initial]]);
@@ -211,6 +214,6 @@ function mismatch(name: string, receiver: TypeName | undefined, types: readonly 
 
 function hint(types: readonly TypeName[]): string {
   return types.includes('type')
-    ? '; a name of a type stands for the type, and item.type for the attribute'
+    ? '; the name of a type means the type, so write item.type for the attribute'
     : '';
 }

@@ -17,7 +17,7 @@ export async function checkServiceLinkedRole(iam: IAMClient): Promise<readonly F
     error =>
       /^NoSuchEntity/.test(error.name)
         ? failure(ROLE_CHECK, {
-            message: `The account has no role ${SERVICE_LINKED_ROLE}: ECS could not attach a network interface, no task would start, and the first cluster of the account cannot be created with capacity providers.`,
+            message: `The account has no role ${SERVICE_LINKED_ROLE}. Without it ECS cannot attach network interfaces, so no task starts, and the account's first cluster cannot be created with capacity providers.`,
             advice:
               'As an administrator: aws iam create-service-linked-role --aws-service-name ecs.amazonaws.com',
           })

@@ -8,7 +8,7 @@ import { ask, type Finding, ok, unanswered, warning } from './finding.ts';
 /** A question of the plan is not worth more. */
 const REPLY_TIMEOUT_MS = 5_000;
 
-const WHAT = 'how far the table scales by itself';
+const WHAT = "how far autoscaling raises the table's capacity";
 
 /**
  * The ceilings of a provisioned table's autoscaling, and of the indexes that hold the attribute: a budget below them
@@ -62,8 +62,8 @@ export async function autoscalingFindings(
     if (most === undefined || share <= most) return [];
     return [
       warning('autoscaling', {
-        message: `Autoscaling of the index ${name} ends at ${most} write units a second; of the budget, ${Math.round(share)} go to it.`,
-        means: 'An index that cannot follow throttles the whole table, live traffic included.',
+        message: `Autoscaling of the index ${name} ends at ${most} write units a second; ${Math.round(share)} go to it.`,
+        means: 'An index that cannot keep up throttles the whole table, including live traffic.',
         advice: `Give --max-write-rate ${Math.max(1, Math.floor(most * (1 + indexes.length)))} or less.`,
       }),
     ];
@@ -78,8 +78,7 @@ function tableFindings(
 ): Finding[] {
   const write = ceiling('dynamodb:table:WriteCapacityUnits');
   const read = ceiling('dynamodb:table:ReadCapacityUnits');
-  if (write === undefined && read === undefined)
-    return [ok('autoscaling', 'The table does not scale by itself.')];
+  if (write === undefined && read === undefined) return [ok('autoscaling', 'The table has no autoscaling.')];
   const over = [
     ...(write !== undefined && budget.writeUnitsPerSecond > write ? [`${write} write`] : []),
     ...(read !== undefined && budget.readUnitsPerSecond > read ? [`${read} read`] : []),
@@ -88,18 +87,19 @@ function tableFindings(
   if (over.length > 0) {
     return [
       warning('autoscaling', {
-        message: `Autoscaling of ${table.TableName} ends at ${limits}; the budget is above ${over.join(' and ')}.`,
-        means: 'The table grows to its ceiling, is billed for that, and throttles live traffic there.',
+        message: `Autoscaling of ${table.TableName} ends at ${limits}; the budget is above its limit of ${over.join(' and ')}.`,
+        means:
+          'The table scales to its maximum, you pay for that capacity, and DynamoDB throttles live traffic.',
         advice: 'Give a lower --max-write-rate or --max-read-rate.',
       }),
     ];
   }
   return [
     warning('autoscaling', {
-      message: `${table.TableName} scales by itself, up to ${limits}.`,
+      message: `${table.TableName} has autoscaling up to ${limits}.`,
       means:
-        'It will grow under this run after some minutes of throttling, and shrink again later, with its bill.',
-      advice: 'Raising its minimum for the time of the run spares live traffic the throttling.',
+        'After some minutes of throttling the table will scale up for this run, and down again later. You pay for the added capacity.',
+      advice: 'To keep live traffic from being throttled, raise the minimum for the time of the run.',
     }),
   ];
 }

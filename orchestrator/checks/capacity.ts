@@ -38,7 +38,7 @@ function tableCapacity(table: TableDescription, budget: Rates): Finding[] {
       return [
         warning('capacity', {
           message,
-          means: 'The fleet would take all that the table has, and live traffic would be throttled.',
+          means: "The fleet would use the table's whole capacity, and DynamoDB would throttle live traffic.",
           advice: `${lower}, or raise the table's capacity first.`,
         }),
       ];
@@ -46,7 +46,8 @@ function tableCapacity(table: TableDescription, budget: Rates): Finding[] {
     return [
       warning('capacity', {
         message,
-        means: 'Little is left for live traffic; the fleet slows down only after it was throttled.',
+        means:
+          'This leaves little for live traffic, and the fleet slows down only after DynamoDB has throttled somebody.',
         advice: `${lower}.`,
       }),
     ];
@@ -56,8 +57,9 @@ function tableCapacity(table: TableDescription, budget: Rates): Finding[] {
     findings.push(
       warning('capacity', {
         message: `The budget is ${budget.writeUnitsPerSecond} write units a second, and ${table.TableName} takes ${warm} at once.`,
-        means: 'An on-demand table grows into more over half an hour, and throttles everybody until then.',
-        advice: `Begin with --max-write-rate ${Math.max(1, Math.floor(warm / 4))} and raise it with orchestrate rate.`,
+        means:
+          'An on-demand table takes about half an hour to grow beyond that, and throttles everybody until then.',
+        advice: `Start with --max-write-rate ${Math.max(1, Math.floor(warm / 4))} and raise it later with orchestrate rate.`,
       }),
     );
   }
@@ -65,7 +67,7 @@ function tableCapacity(table: TableDescription, budget: Rates): Finding[] {
   return [
     ok(
       'capacity',
-      `The budget of ${budget.writeUnitsPerSecond} write and ${budget.readUnitsPerSecond} read units a second is within what the table takes.`,
+      `The budget of ${budget.writeUnitsPerSecond} write and ${budget.readUnitsPerSecond} read units a second is within the table's capacity.`,
     ),
   ];
 }
@@ -81,11 +83,11 @@ function indexCapacity(table: TableDescription, attributes: readonly string[], b
     // Of each write to the table and this index, the index takes half of the units.
     const share = budget.writeUnitsPerSecond / (1 + charged.length);
     if (limit === undefined || limit <= 0 || share <= MUCH_OF_CAPACITY * limit) {
-      return ok('index-capacity', `The index ${name} takes what the budget sends to it.`);
+      return ok('index-capacity', `The index ${name} has the capacity for its part of the budget.`);
     }
     return warning('index-capacity', {
       message: `The index ${name} holds "${attributes.join('" or "')}" and takes ${limit} write units a second; of the budget of ${budget.writeUnitsPerSecond}, ${Math.round(share)} go to it.`,
-      means: 'An index that cannot follow throttles the whole table, live traffic included.',
+      means: 'An index that cannot keep up throttles the whole table, including live traffic.',
       advice: `Raise its write capacity, or give --max-write-rate ${Math.max(1, Math.floor((limit / 2) * (1 + charged.length)))} or less.`,
     });
   });

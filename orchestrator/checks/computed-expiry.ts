@@ -27,14 +27,14 @@ export function computedExpiryFindings(
     const isOn = name === ttlAttribute;
     if (values.length === 0 || !(isOn || MEANS_EXPIRY.test(name))) return [];
     const what = isOn ? `"${name}" is the time-to-live attribute` : `"${name}" is named like a time to live`;
-    const share = (items: number) => `${items} of the ${values.length} values that the sample gives`;
+    const share = (items: number) => `${items} of the ${values.length} values computed for the sample`;
     const refuse = isOn ? failure : warning;
     const numbers = values.flatMap(value => (value.N === undefined ? [] : [Number(value.N)]));
     const others = values.length - numbers.length;
     if (others > 0) {
       return [
         refuse(CHECK, {
-          message: `${what}; ${share(others)} are no numbers.`,
+          message: `${what}; ${share(others)} are not numbers.`,
           means: 'Such an item never expires.',
           advice: 'Compute the seconds since 1970 as an int, as in created / 1000 + 90 * 24 * 3600.',
         }),
@@ -45,7 +45,8 @@ export function computedExpiryFindings(
       return [
         failure(CHECK, {
           message: `${what}; ${share(milliseconds.length)} look like milliseconds, for instance ${milliseconds[0]}.`,
-          means: 'Read as seconds they are thousands of years away, so such an item never expires.',
+          means:
+            'DynamoDB reads them as seconds, thousands of years from now, so such an item never expires.',
           advice: 'Divide by 1000 in the expression.',
         }),
       ];
@@ -56,15 +57,15 @@ export function computedExpiryFindings(
     const found: Finding[] = [];
     if (expired > 0) {
       const words = {
-        message: `${what}; ${share(expired)} are over already.`,
+        message: `${what}; ${share(expired)} are already in the past.`,
         means: isOn
-          ? 'DynamoDB would delete every one of these items, from the first minutes on.'
+          ? 'DynamoDB would start to delete these items within minutes.'
           : 'DynamoDB deletes these items once time to live is switched on.',
       };
       found.push(
         allowExpiry
           ? warning(CHECK, words)
-          : refuse(CHECK, { ...words, advice: 'If these items are to be deleted: --allow-expiry.' }),
+          : refuse(CHECK, { ...words, advice: 'If DynamoDB should delete these items: --allow-expiry.' }),
       );
     }
     if (tooOld > 0) {
@@ -80,7 +81,12 @@ export function computedExpiryFindings(
       numbers.reduce((a, b) => Math.min(a, b)),
       numbers.reduce((a, b) => Math.max(a, b)),
     ];
-    return [ok(CHECK, `${what}; the values of the sample lie between ${dateOf(first)} and ${dateOf(last)}.`)];
+    return [
+      ok(
+        CHECK,
+        `${what}; the values computed for the sample lie between ${dateOf(first)} and ${dateOf(last)}.`,
+      ),
+    ];
   });
 }
 

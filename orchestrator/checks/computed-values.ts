@@ -30,8 +30,8 @@ export function amplifyFindings(attributes: AttributesSeen): Finding[] {
     warning('amplify', {
       message: 'Items of the sample have _version and _lastChangedAt, as Amplify DataStore keeps them.',
       means:
-        'Its clients do not see a change that is made beside its resolvers, until such an item changes again.',
-      advice: 'If clients have to see it soon, write by AppSync instead.',
+        'DataStore clients do not see a change that bypasses the AppSync resolvers until the item changes again.',
+      advice: 'If clients must see the attribute soon, write through AppSync instead.',
     }),
   ];
 }
@@ -43,8 +43,8 @@ function scopeFindings({ inScope, outOfScope, notComputable, reasons }: Computed
     return [
       warning('scope', {
         message: `None of the ${lacking} items of the sample that lack a target is in scope.`,
-        means: 'A run would find nothing to write, or next to nothing.',
-        advice: 'Look at --where again, and at the types and names of what it compares.',
+        means: 'A run would find little or nothing to write.',
+        advice: 'Check --where, and the names and types of the attributes that it compares.',
       }),
     ];
   }
@@ -58,9 +58,8 @@ function scopeFindings({ inScope, outOfScope, notComputable, reasons }: Computed
     message:
       `${notComputable} of the ${inScope} items of the sample in scope cannot be computed, for instance ` +
       `${example?.key}: ${example?.reason}.`,
-    means: 'Such an item goes to quarantine with its reason and keeps lacking the targets.',
-    advice:
-      'Leave them out with --where, or give the expression a way for them, as in has(item.a) ? item.a : "".',
+    means: 'Such an item goes into quarantine with the reason, and still lacks the targets.',
+    advice: 'Exclude them with --where, or let the expression handle them, as in has(item.a) ? item.a : "".',
   };
   return [notComputable === inScope ? failure('scope', words) : warning('scope', words)];
 }

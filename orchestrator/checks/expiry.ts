@@ -34,7 +34,7 @@ export function expiryFindings(targets: readonly Target[], question: ExpiryQuest
     if (!isOn && !MEANS_EXPIRY.test(name)) return [];
     const what = isOn
       ? `"${name}" is the time-to-live attribute of ${table}.`
-      : `"${name}" is named like a time to live, which is not on for it.`;
+      : `"${name}" is named like a time to live, and time to live is not on for it.`;
     const problem = values.map(value => problemOf(value.N, nowMs)).find(found => found !== undefined);
     if (problem?.kind === 'unreadable') {
       const words = {
@@ -44,23 +44,23 @@ export function expiryFindings(targets: readonly Target[], question: ExpiryQuest
       };
       if (isOn) return [failure(CHECK, words)];
       if (!problem.sure) return [warning(NAME_CHECK, words)];
-      const advice = `${words.advice} If it is to be no time to live: --accept ${NAME_CHECK}.`;
+      const advice = `${words.advice} If it is not a time to live: --accept ${NAME_CHECK}.`;
       return [failure(NAME_CHECK, { ...words, advice })];
     }
     if (problem?.kind === 'expired') {
       const words = {
         message: `${what} ${problem.words}`,
         means: isOn
-          ? 'DynamoDB would delete every item that gets it, from the first minutes on.'
-          : 'DynamoDB deletes every item that has it once time to live is switched on.',
+          ? 'DynamoDB would start to delete every item that gets this value within minutes.'
+          : 'When somebody switches time to live on, DynamoDB deletes every item with this value.',
       };
       if (allowExpiry) return [warning(CHECK, words)];
-      return [failure(CHECK, { ...words, advice: 'If these items are to be deleted: --allow-expiry.' })];
+      return [failure(CHECK, { ...words, advice: 'If DynamoDB should delete these items: --allow-expiry.' })];
     }
     if (!isOn) return [];
     const until =
       values[0]?.N === undefined ? '' : ` after ${new Date(Number(values[0].N) * 1_000).toISOString()}`;
-    const words = { message: what, means: `DynamoDB deletes the items that get it${until}.` };
+    const words = { message: what, means: `DynamoDB deletes the items that get this value${until}.` };
     if (allowExpiry) return [warning(CHECK, words)];
     return [failure(CHECK, { ...words, advice: 'If that is meant: --allow-expiry.' })];
   });
@@ -68,7 +68,7 @@ export function expiryFindings(targets: readonly Target[], question: ExpiryQuest
   return [
     ok(
       CHECK,
-      `Items of ${table} expire by "${ttlAttribute}"; those that expire meanwhile count as deleted, and none is kept or lost by this run.`,
+      `Items of ${table} expire by "${ttlAttribute}"; items that expire during the run count as deleted. The run does not change when an item expires.`,
     ),
   ];
 }
@@ -82,7 +82,7 @@ function problemOf(number: string | undefined, nowMs: number): Problem | undefin
   if (number === undefined) {
     return {
       kind: 'unreadable',
-      words: 'The value is no number.',
+      words: 'The value is not a number.',
       advice: 'Give the seconds since 1970, as a number.',
       sure: false,
     };
@@ -91,7 +91,7 @@ function problemOf(number: string | undefined, nowMs: number): Problem | undefin
   if (seconds >= MILLISECONDS_FROM) {
     return {
       kind: 'unreadable',
-      words: `${number} looks like milliseconds; as seconds it is the year ${new Date(Math.min(seconds, 8.64e12) * 1_000).getUTCFullYear()}.`,
+      words: `${number} looks like milliseconds; DynamoDB reads it as seconds, in the year ${new Date(Math.min(seconds, 8.64e12) * 1_000).getUTCFullYear()}.`,
       advice: `Give seconds: ${Math.floor(seconds / 1_000)}.`,
       sure: true,
     };
@@ -101,14 +101,14 @@ function problemOf(number: string | undefined, nowMs: number): Problem | undefin
     return {
       kind: 'unreadable',
       words: `${number} is more than five years ago.`,
-      advice: 'Give the seconds since 1970 of a time to come.',
+      advice: 'Give a time in the future, in seconds since 1970.',
       sure: false,
     };
   }
   if (ageSeconds > 0) {
     return {
       kind: 'expired',
-      words: `${number} is ${new Date(seconds * 1_000).toISOString()}, which is over.`,
+      words: `${number} is ${new Date(seconds * 1_000).toISOString()}, which is in the past.`,
     };
   }
   return undefined;

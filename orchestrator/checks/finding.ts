@@ -33,7 +33,10 @@ export function unanswered(check: string, what: string, error: unknown): Finding
   const because = reasonOf(error);
   const advice = adviceFor(error);
   return {
-    ...warning(check, { message: `It is not known ${what}: ${because}`, ...(advice && { advice }) }),
+    ...warning(check, {
+      message: `This check could not find out ${what}: ${because}`,
+      ...(advice && { advice }),
+    }),
     unanswered: { what, because },
   };
 }
@@ -83,20 +86,24 @@ export function linesOf(findings: readonly Finding[], level: Finding['level']): 
   }
   return [
     ...chosen.filter(finding => !finding.unanswered).map(wordsOf),
-    ...[...open].map(([because, questions]) => `It is not known ${questions.join('; nor ')}: ${because}`),
+    ...[...open].map(
+      ([because, questions]) => `The checks could not find out ${questions.join(', or ')}: ${because}`,
+    ),
   ];
 }
 
 /** An endpoint of another service answers in a form that the client cannot read, and at length. */
 function reasonOf(error: unknown): string {
   const unreadable = error instanceof Error && /Deserialization error/.test(error.message);
-  return unreadable ? 'The endpoint answers, and not as that service would.' : describeError(error);
+  return unreadable
+    ? 'Something answers at that endpoint, but it is not that service.'
+    : describeError(error);
 }
 
 function adviceFor(error: unknown): string | undefined {
   const denied =
     error instanceof Error && /AccessDenied|UnauthorizedOperation|NotAuthorized/.test(error.name);
   return denied
-    ? "Ask with the permissions of the stack's OperatorPolicy, which allows every question of doctor."
+    ? "Attach the stack's OperatorPolicy to your role. It allows every check of doctor."
     : undefined;
 }

@@ -39,7 +39,8 @@ export async function checkCluster(
         return [
           failure(CLUSTER, {
             message: `The cluster ${cluster} does not have the capacity provider FARGATE_SPOT.`,
-            advice: 'Leave --spot out, or use the cluster of infra/fleet.yaml, which has it.',
+            advice:
+              'Leave --spot out, or use the cluster of infra/fleet.yaml, which has that capacity provider.',
           }),
         ];
       }
@@ -101,14 +102,17 @@ export function judgeTaskDefinition(
   if (sidecars.length > 0) {
     findings.push(
       warning(DEFINITION, {
-        message: `${sidecars.map(other => other.name).join(', ')} beside the worker is essential: when it stops, the worker does.`,
+        message: `${sidecars.map(other => other.name).join(', ')} beside the worker is essential, so the worker stops when it stops.`,
       }),
     );
   }
   return findings.some(({ level }) => level === 'failure')
     ? findings
     : [
-        ok(DEFINITION, `The task definition ${label} starts ${container.image} as the worker needs it.`),
+        ok(
+          DEFINITION,
+          `The task definition ${label} starts ${container.image} with the settings that the worker needs.`,
+        ),
         ...findings,
       ];
 }
@@ -127,9 +131,8 @@ function judgeTask(definition: TaskDefinition): Finding[] {
   if (definition.taskRoleArn === undefined) {
     findings.push(
       warning(DEFINITION, {
-        message:
-          'The task definition has no task role: the worker would have no permission to touch any table.',
-        advice: 'Use the one of infra/fleet.yaml; orchestrate doctor --task shows what the worker may do.',
+        message: 'The task definition has no task role, so the worker would have no permission on any table.',
+        advice: 'Use the one of infra/fleet.yaml. orchestrate doctor --task tests what the worker may do.',
       }),
     );
   }
@@ -137,7 +140,7 @@ function judgeTask(definition: TaskDefinition): Finding[] {
     findings.push(
       warning(DEFINITION, {
         message:
-          'The task definition has no execution role: Fargate can pull no image from ECR and write no log.',
+          'The task definition has no execution role, so Fargate cannot pull an image from ECR or write a log.',
       }),
     );
   }
@@ -151,8 +154,8 @@ function judgeContainer(container: ContainerDefinition): Finding[] {
   if (ours.length > 0) {
     findings.push(
       failure(DEFINITION, {
-        message: `The definition's environment has ${ours.join(', ')}: a task that is started by hand would believe it belongs to a run.`,
-        advice: 'Remove them; the orchestrator sets them for each task.',
+        message: `The definition's environment has ${ours.join(', ')}. A task that somebody starts by hand would take itself for part of a run.`,
+        advice: 'Remove them. The orchestrator sets them for each task.',
       }),
     );
   }
@@ -168,7 +171,7 @@ function judgeContainer(container: ContainerDefinition): Finding[] {
   if (endpoints.length > 0) {
     findings.push(
       warning(DEFINITION, {
-        message: `The definition's environment has ${endpoints.join(', ')}: the worker does not call AWS where it is.`,
+        message: `The definition's environment has ${endpoints.join(', ')}, so the worker would call another endpoint than AWS.`,
       }),
     );
   }
@@ -177,7 +180,7 @@ function judgeContainer(container: ContainerDefinition): Finding[] {
     findings.push(
       warning(DEFINITION, {
         message: `The container's command is "${command}", not "node job.mjs".`,
-        advice: 'orchestrate doctor --task shows whether it is the worker.',
+        advice: 'To test whether this starts the worker: orchestrate doctor --task',
       }),
     );
   }
@@ -186,14 +189,14 @@ function judgeContainer(container: ContainerDefinition): Finding[] {
     findings.push(
       failure(DEFINITION, {
         message: `stopTimeout is ${stopTimeout} s; the worker needs up to 25 s after SIGTERM for its last checkpoint.`,
-        advice: 'Set it to 120, the longest there is.',
+        advice: 'Set it to 120, the maximum.',
       }),
     );
   }
   if (container.readonlyRootFilesystem !== true) {
     findings.push(
       warning(DEFINITION, {
-        message: "The container's root file system can be written to; the worker writes no file.",
+        message: "The container's root file system is writable, and the worker writes no files.",
         advice: 'Set readonlyRootFilesystem.',
       }),
     );
@@ -213,8 +216,8 @@ function judgeLog({ logConfiguration }: ContainerDefinition): Finding[] {
   if (logConfiguration === undefined) {
     return [
       warning('log', {
-        message: 'The container has no log configuration: what a worker says is lost.',
-        advice: 'Use awslogs with mode non-blocking, as infra/fleet.yaml has it.',
+        message: 'The container has no log configuration, so the logs of the workers are lost.',
+        advice: 'Use awslogs with mode non-blocking, as infra/fleet.yaml does.',
       }),
     ];
   }
@@ -223,7 +226,7 @@ function judgeLog({ logConfiguration }: ContainerDefinition): Finding[] {
     return [
       warning('log', {
         message:
-          'The log mode is blocking: a worker that waits for CloudWatch Logs misses its heartbeat and loses its authority.',
+          'The log mode is blocking. A worker that has to wait for CloudWatch Logs misses its heartbeat and loses its authority.',
         advice: 'Set mode to non-blocking.',
       }),
     ];

@@ -37,7 +37,7 @@ export async function checkImage(
   const parts = ECR_IMAGE.exec(image)?.groups;
   if (!parts)
     return [
-      warning(CHECK, { message: `The image ${image} is not in ECR: nobody was asked what it is built for.` }),
+      warning(CHECK, { message: `The image ${image} is not in ECR, so its architecture was not checked.` }),
     ];
   const wanted = definition.runtimePlatform?.cpuArchitecture ?? 'X86_64';
   const { registryId, repositoryName, imageTag, imageDigest } = parts;
@@ -57,8 +57,8 @@ export async function checkImage(
       if (text === undefined) {
         return [
           failure(CHECK, {
-            message: `The image ${image} is not in its repository: no task could start.`,
-            advice: 'Push it, or name another in the stack (ImageUri). docs/deploy.md, step 2.',
+            message: `The image ${image} is not in its repository, so no task could start.`,
+            advice: 'Push it, or name another one in the stack (ImageUri): docs/deploy.md, step 2.',
           }),
         ];
       }
@@ -72,7 +72,7 @@ export async function checkImage(
       error.name === 'RepositoryNotFoundException'
         ? failure(CHECK, {
             message: `There is no repository for the image ${image}.`,
-            advice: 'docs/deploy.md, steps 1 and 2.',
+            advice: 'Create it and push the image: docs/deploy.md, steps 1 and 2.',
           })
         : undefined,
   );
@@ -91,10 +91,10 @@ async function architectureOf(
 
 export function judgeArchitecture(image: string, wanted: string, found: readonly string[]): Finding {
   if (found.includes(IN_IMAGES[wanted] ?? wanted)) {
-    return ok(CHECK, `The image ${image} is there, built for ${wanted} as the task definition asks.`);
+    return ok(CHECK, `The image ${image} is built for ${wanted}, as the task definition asks.`);
   }
   return failure(CHECK, {
-    message: `The image ${image} is built for ${found.join(', ') || 'nothing that it names'}, and the task definition asks for ${wanted}: every task would end in an exec format error.`,
+    message: `The image ${image} is built for ${found.join(', ') || 'no architecture that it names'}, and the task definition asks for ${wanted}. Every task would fail with an exec format error.`,
     advice: `Build it with --platform linux/${IN_IMAGES[wanted] ?? wanted}, or set CpuArchitecture of the stack.`,
   });
 }

@@ -42,21 +42,21 @@ function findingsOf(key: IndexKey, values: readonly AttributeValue[]): Finding[]
       .join(', ');
     return [
       failure(CHECK, {
-        message: `${what}; of the values that the sample gives, ${counts}.`,
-        means: 'DynamoDB refuses every one of these writes, and the items would go to quarantine.',
-        advice: 'Change the expression, or leave such items out with --where.',
+        message: `${what}; of the values computed for the sample, ${counts}.`,
+        means: 'DynamoDB would refuse these writes, and the items would go into quarantine.',
+        advice: 'Change the expression, or exclude such items with --where.',
       }),
     ];
   }
   const fills =
-    'Every item that has all its keys enters the index: it fills, and each of these writes is billed there too.';
+    'Every item that has all keys of the index enters it. The index grows, and you pay for each of these writes there too.';
   if (key.kind !== 'HASH')
-    return [ok(CHECK, `${what}, and the values of the sample are fit for it. ${fills}`)];
+    return [ok(CHECK, `${what}, and the values computed for the sample fit it. ${fills}`)];
   const [text = '', share = 0] = hottestOf(values);
   const words = {
-    message: `${what}; of the values that the sample gives, ${Math.round(share * 100)} % are ${text}.`,
-    means: `${fills} One key takes 1,000 write units a second, so it would hold the run back, and the table with it.`,
-    advice: 'Compose the key so that no value of it is so frequent, or keep --max-write-rate low.',
+    message: `${what}; of the values computed for the sample, ${Math.round(share * 100)} % are ${text}.`,
+    means: `${fills} One key accepts 1,000 write units a second, so this key would slow down the run and the table.`,
+    advice: 'Compose the key so that no value is so frequent, or keep --max-write-rate low.',
   };
   return [
     share > HOT_SHARE && values.length >= 10

@@ -23,7 +23,7 @@ export function limitFindings({ segments, tasks, launch, container }: FleetShape
   if (most < 1) {
     return [
       failure(CHECK, {
-        message: `What a launch must be told is longer than the ${number(MAX_OVERRIDES_LENGTH)} characters that RunTask takes, before it names a segment: the value alone has ${number((launch.value ?? '').length)}.`,
+        message: `The settings of a launch are longer than the ${number(MAX_OVERRIDES_LENGTH)} characters that RunTask accepts, even without segments; the value alone has ${number((launch.value ?? '').length)}.`,
         means: 'No task could be started.',
         advice: 'Give a shorter --value.',
       }),
@@ -34,8 +34,8 @@ export function limitFindings({ segments, tasks, launch, container }: FleetShape
     const seconds = wanted / HEARTBEATS_PER_SECOND;
     return [
       failure(CHECK, {
-        message: `--segments ${segments}${tasks === undefined ? ' without --tasks' : ''} asks for ${number(wanted)} tasks, and one run takes ${number(MOST_TASKS)}: at ${HEARTBEATS_PER_SECOND} heartbeats a second on one partition each would beat every ${number(seconds)} s.`,
-        means: 'A dead task would be missed for as long.',
+        message: `--segments ${segments}${tasks === undefined ? ' without --tasks' : ''} asks for ${number(wanted)} tasks, and a run can have at most ${number(MOST_TASKS)}: at ${HEARTBEATS_PER_SECOND} heartbeats a second on one partition, each task could send one only every ${number(seconds)} s.`,
+        means: 'Nobody would notice a dead task for as long.',
         advice: `Give --tasks between ${number(fewest, '')} and ${number(MOST_TASKS, '')}.`,
       }),
     ];
@@ -44,14 +44,17 @@ export function limitFindings({ segments, tasks, launch, container }: FleetShape
   if (each > most) {
     return [
       failure(CHECK, {
-        message: `${number(segments)} segments for ${number(wanted)} tasks are ${number(each)} each, and the ${number(MAX_OVERRIDES_LENGTH)} characters that RunTask takes hold ${number(most)}.`,
+        message: `${number(segments)} segments for ${number(wanted)} tasks are ${number(each)} each, and the ${number(MAX_OVERRIDES_LENGTH)} characters that RunTask accepts hold ${number(most)}.`,
         means: 'No task could be started.',
         advice: `Give --tasks ${fewest} or more, or fewer --segments.`,
       }),
     ];
   }
   return [
-    ok(CHECK, `${number(wanted)} tasks with up to ${number(each)} segments each fit what RunTask takes.`),
+    ok(
+      CHECK,
+      `${number(wanted)} tasks with up to ${number(each)} segments each fit into what RunTask accepts.`,
+    ),
   ];
 }
 

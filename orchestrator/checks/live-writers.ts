@@ -36,8 +36,8 @@ export function liveWriterFindings(question: LiveWritersQuestion, sample: TableS
     return [
       warning('live-writers', {
         message: 'The keys do not say when an item was created.',
-        means: `So it cannot be seen whether live code sets "${attribute}" on what it creates.`,
-        advice: 'Name the attribute that says it: --created-key NAME.',
+        means: `So this check cannot tell whether live code sets "${attribute}" on what it creates.`,
+        advice: 'Name the attribute that holds the time: --created-key NAME.',
       }),
     ];
   }
@@ -53,9 +53,9 @@ export function liveWriterFindings(question: LiveWritersQuestion, sample: TableS
       message:
         `${lacking.length} of ${newer.length} items in the sample that were created ${since}, by "${by}", lack "${attribute}", ` +
         `for instance ${examplesOf(lacking.map(({ key }) => key))}.`,
-      means: `Code is live that does not set "${attribute}": it would go on making such items, and the verification would find them.`,
+      means: `Some live code does not set "${attribute}". It would keep creating such items, and the verification would find them.`,
       advice:
-        'Deploy the code that sets it everywhere first, then run with the time of that as --deployed-at.',
+        'First deploy code that sets it everywhere. Then run with the time of that deployment as --deployed-at.',
     };
     return [deployedAt === undefined ? warning('live-writers', words) : failure('live-writers', words)];
   }
@@ -63,11 +63,11 @@ export function liveWriterFindings(question: LiveWritersQuestion, sample: TableS
     return [
       warning('live-writers', {
         message: `No item in the sample was created ${since}, by "${by}".`,
-        means: `So it was not seen whether live code sets "${attribute}".`,
+        means: `So this check cannot tell whether live code sets "${attribute}".`,
         advice:
           deployedAt === undefined
-            ? 'Say when the code that sets it went live, --deployed-at ISO, to have older items looked at too.'
-            : 'Wait until some were created, or look with a larger --sample.',
+            ? 'To check older items too, say when the code that sets it went live: --deployed-at ISO.'
+            : 'Wait until some have been created, or take a larger --sample.',
       }),
     ];
   }
@@ -85,7 +85,7 @@ export function sizeFindings({ tally, contents }: TableSample): Finding[] {
     return [
       ok(
         'item-size',
-        'This role may read keys alone, so sizes are averages; an item of 400 KB without room for the attribute would go to quarantine.',
+        'This role may read only keys, so sizes are averages. An item that is too close to 400 KB for the attribute would go into quarantine.',
       ),
     ];
   }
@@ -100,7 +100,7 @@ export function sizeFindings({ tally, contents }: TableSample): Finding[] {
   return [
     warning('item-size', {
       message: `Within 1 KB of 400 KB in the sample: ${tally.nearlyFull.length === 1 ? '1 item' : `${tally.nearlyFull.length} items`}, for instance ${tally.nearlyFull[0]}.`,
-      means: 'Those that have no room for the attribute go to quarantine, and the run ends as quarantined.',
+      means: 'Items without room for the attribute go into quarantine, and the run ends as quarantined.',
       advice: 'Make such items smaller, or expect them in orchestrate failures.',
     }),
   ];

@@ -25,7 +25,7 @@ export async function checkNetwork(
   let subnets: Subnet[] = [];
   const found = await asking(
     'subnets',
-    'whether the subnets are there',
+    'whether the subnets exist',
     async () => {
       const reply = await ec2.send(new DescribeSubnetsCommand({ SubnetIds: [...location.subnets] }));
       subnets = reply.Subnets ?? [];
@@ -36,14 +36,14 @@ export async function checkNetwork(
   const vpc = subnets[0]?.VpcId;
   if (vpc === undefined) return found;
   const ofVpc = { Filters: [{ Name: 'vpc-id', Values: [vpc] }] };
-  const route = await asking('route', 'how the subnets get out', async () => {
+  const route = await asking('route', 'how the subnets reach AWS', async () => {
     const { RouteTables = [] } = await ec2.send(new DescribeRouteTablesCommand(ofVpc));
     const { VpcEndpoints = [] } = await ec2.send(new DescribeVpcEndpointsCommand(ofVpc));
     return judgeRoutes(subnets, RouteTables, VpcEndpoints, location.assignPublicIp, region);
   });
   const groups = await asking(
     'security-groups',
-    'what the security groups let through',
+    'what the security groups allow',
     async () => {
       const GroupIds = [...location.securityGroups];
       const { SecurityGroups = [] } = await ec2.send(new DescribeSecurityGroupsCommand({ GroupIds }));
@@ -57,7 +57,7 @@ export async function checkNetwork(
 function absent(check: string, option: string): (error: Error) => Finding | undefined {
   return error =>
     /^Invalid.*(NotFound|Malformed)$/.test(error.name)
-      ? failure(check, { message: error.message, advice: `Name others with ${option}, or mend the stack.` })
+      ? failure(check, { message: error.message, advice: `Name others with ${option}, or fix the stack.` })
       : undefined;
 }
 
@@ -70,7 +70,7 @@ export function judgeSubnets(
   if (missing.length > 0) {
     return [
       failure('subnets', {
-        message: `There is no subnet ${missing.join(', ')}.`,
+        message: `These subnets do not exist: ${missing.join(', ')}.`,
         advice: 'Name others with --subnets.',
       }),
     ];
@@ -80,7 +80,7 @@ export function judgeSubnets(
     return [
       failure('subnets', {
         message: `The subnets are in several VPCs: ${[...vpcs].join(', ')}.`,
-        advice: 'Name subnets of one.',
+        advice: 'Name subnets of one VPC.',
       }),
     ];
   }
@@ -89,7 +89,7 @@ export function judgeSubnets(
     zones.size > 1
       ? ok('subnets', `${subnets.length} subnets in ${zones.size} zones of ${[...vpcs].join()}.`)
       : warning('subnets', {
-          message: 'All subnets are in one zone: when Fargate has no capacity there, no task starts.',
+          message: 'All subnets are in one zone. When Fargate has no capacity there, no task starts.',
           advice: 'Give subnets in two zones.',
         }),
     judgeAddresses(subnets, tasks),
@@ -130,7 +130,7 @@ export function judgeRoutes(
     if (way === 'address translation') {
       return assignPublicIp
         ? warning('route', {
-            message: `${SubnetId} goes out through a NAT; the public address of each task is not used.`,
+            message: `${SubnetId} goes out through a NAT; the tasks do not need their public addresses.`,
           })
         : ok('route', `${SubnetId} goes out through a NAT or another gateway that translates addresses.`);
     }
@@ -141,19 +141,19 @@ export function judgeRoutes(
       );
     }
     if (closed.length === 0) {
-      return ok('route', `${SubnetId} reaches all that a task calls through VPC endpoints.`);
+      return ok('route', `${SubnetId} reaches everything that a task calls through VPC endpoints.`);
     }
     if (way === 'internet gateway') {
       return failure('route', {
         message: `${SubnetId} goes out through an internet gateway, and tasks get no public address: they cannot reach ${closed.join(', ')}.`,
         advice:
-          'Set AssignPublicIp of the stack to ENABLED (--assign-public-ip), or use subnets behind a NAT.',
+          "Set the stack's AssignPublicIp to ENABLED (or give --assign-public-ip), or use subnets behind a NAT.",
       });
     }
     return failure('route', {
       message: `${SubnetId} has no ${way === 'blackhole' ? 'working ' : ''}way out, and no VPC endpoint for ${closed.join(', ')}: no task would start and work there.`,
       advice:
-        'Use other subnets, or the VPC of infra/network.yaml. Do not add a DynamoDB gateway endpoint to a VPC in use: it cuts the open connections of whoever is there.',
+        'Use other subnets, or the VPC of infra/network.yaml. Do not add a DynamoDB gateway endpoint to a VPC in use: that cuts the open connections of everybody in the VPC.',
     });
   });
 }
@@ -194,7 +194,7 @@ export function judgeSecurityGroups(groups: readonly SecurityGroup[], vpc: strin
   if (elsewhere.length > 0) {
     return [
       failure('security-groups', {
-        message: `${elsewhere.join(', ')} is not of ${vpc}, the VPC of the subnets.`,
+        message: `${elsewhere.join(', ')} is not in ${vpc}, the VPC of the subnets.`,
         advice: 'Name security groups and subnets of one VPC.',
       }),
     ];
@@ -207,8 +207,8 @@ export function judgeSecurityGroups(groups: readonly SecurityGroup[], vpc: strin
   if (!https) {
     return [
       failure('security-groups', {
-        message: 'The security groups let no HTTPS out: a task could call nothing.',
-        advice: 'Allow TCP 443 outwards, as infra/fleet.yaml does.',
+        message: 'The security groups do not allow outbound HTTPS, so a task could not call AWS.',
+        advice: 'Allow outbound TCP 443, as infra/fleet.yaml does.',
       }),
     ];
   }
@@ -216,8 +216,8 @@ export function judgeSecurityGroups(groups: readonly SecurityGroup[], vpc: strin
   return inward.length > 0
     ? [
         warning('security-groups', {
-          message: `${inward.map(({ GroupId }) => GroupId).join(', ')} lets connections in; nothing has to come in to a worker.`,
+          message: `${inward.map(({ GroupId }) => GroupId).join(', ')} allows inbound connections, and a worker needs none.`,
         }),
       ]
-    : [ok('security-groups', 'The security groups let HTTPS out and nothing in.')];
+    : [ok('security-groups', 'The security groups allow outbound HTTPS and nothing inbound.')];
 }

@@ -43,7 +43,7 @@ export async function checkCredentials(
   } catch (error) {
     return failure('credentials', {
       message: `There are no credentials: ${describeError(error)}.`,
-      advice: 'Log in, for instance with: aws sso login. Or look at AWS_PROFILE.',
+      advice: 'Log in, for instance with: aws sso login. Or check AWS_PROFILE.',
     });
   }
 }
@@ -56,21 +56,21 @@ export function judgeCredentials(
   neededMs = SHORT_CREDENTIALS_MS,
 ): Finding {
   const key = `The access key ${accessKeyId}`;
-  if (expiration === undefined) return ok('credentials', `${key} says nothing of an end.`);
+  if (expiration === undefined) return ok('credentials', `${key} does not say when it expires.`);
   const leftMs = expiration.getTime() - nowMs;
   const until = `${expiration.toISOString()}, in ${Math.round(leftMs / 60_000)} minutes`;
   if (leftMs <= 0) {
     return failure('credentials', {
-      message: `${key} ended at ${expiration.toISOString()}.`,
+      message: `${key} expired at ${expiration.toISOString()}.`,
       advice: 'Log in again.',
     });
   }
-  if (leftMs >= neededMs) return ok('credentials', `${key} is good until ${until}.`);
+  if (leftMs >= neededMs) return ok('credentials', `${key} is valid until ${until}.`);
   return warning('credentials', {
-    message: `${key} is good until ${until}.`,
+    message: `${key} is valid until ${until}.`,
     means:
-      'Where nothing renews it, a run that takes longer loses its supervisor then: the fleet goes on at the unattended rate.',
-    advice: 'Let the fleet supervise itself: --detach. Or be there to log in and to resume.',
+      'If nothing renews it, a longer run loses its supervisor then, and the fleet slows to the unattended rate.',
+    advice: 'Let a task supervise the run with --detach, or be there to log in again and resume.',
   });
 }
 
@@ -86,7 +86,7 @@ export async function checkClock(
   const serviceMs = Date.parse(date ?? '');
   if (Number.isNaN(serviceMs)) {
     return warning('clock', {
-      message: 'It is not known whether the clock of this machine is right: no reply had a date.',
+      message: 'No reply had a date, so the clock of this machine was not checked.',
     });
   }
   return judgeClock((askedAtMs + answeredAtMs) / 2 - serviceMs);
@@ -98,18 +98,18 @@ export function judgeClock(aheadMs: number): Finding {
   const seconds = Math.round(off / 1_000);
   const message = `The clock of this machine is ${seconds} s ${aheadMs > 0 ? 'ahead of' : 'behind'} AWS.`;
   if (off < NOTED_MS) return ok('clock', message);
-  const advice = 'Set it, or switch time synchronisation on: timedatectl set-ntp true.';
+  const advice = 'Set the clock, or switch on time synchronisation: timedatectl set-ntp true.';
   if (off < SIGNATURE_MS) {
     return warning('clock', {
       message,
-      means: 'The guard over live traffic asks CloudWatch for minutes by this clock.',
+      means: 'The guard that protects live traffic asks CloudWatch for minutes by this clock.',
       advice,
     });
   }
   return warning('clock', {
     message,
     means:
-      'A signature is good for five minutes, so first replies are refused until the SDK has corrected itself, and the guard over live traffic asks CloudWatch for the wrong minutes.',
+      'AWS accepts a signature for five minutes only, so it refuses the first requests until the SDK has corrected itself, and the guard that protects live traffic asks CloudWatch for the wrong minutes.',
     advice,
   });
 }
@@ -152,8 +152,8 @@ async function checkWay(
   const set = proxyVariables(environment);
   const way =
     proxy === undefined
-      ? ok('proxy', `${host} is asked directly${set.length > 0 ? `, though ${set.join(', ')} is set` : ''}.`)
-      : ok('proxy', `${host} is asked by the proxy ${withoutPassword(proxy)}.`);
+      ? ok('proxy', `${host} is called directly${set.length > 0 ? `, though ${set.join(', ')} is set` : ''}.`)
+      : ok('proxy', `${host} is called through the proxy ${withoutPassword(proxy)}.`);
   if (proxy !== undefined) return [way, await checkName(new URL(proxy).hostname, 'the proxy')];
   return [way, await checkName(host, 'DynamoDB')];
 }
@@ -164,8 +164,8 @@ async function checkName(host: string, whose: string): Promise<Finding> {
     return ok('name', `${host}, of ${whose}, is ${address}.`);
   } catch (error) {
     return failure('name', {
-      message: `${host}, of ${whose}, is not known here: ${describeError(error)}.`,
-      advice: 'Is the Region right, and is there a network? Behind a proxy, set HTTPS_PROXY.',
+      message: `${host}, of ${whose}, cannot be resolved here: ${describeError(error)}.`,
+      advice: 'Check the Region and the network. Behind a proxy, set HTTPS_PROXY.',
     });
   }
 }

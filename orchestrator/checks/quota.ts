@@ -56,11 +56,11 @@ export async function checkQuotaOnAws(size: FleetSize): Promise<readonly Finding
 export function judgeQuota(vcpus: number, tasks: number, cpuUnits: number, quotaCode: string): Finding {
   const needed = (tasks * cpuUnits) / CPU_UNITS_PER_VCPU;
   const sum = `${tasks} tasks of ${cpuUnits / CPU_UNITS_PER_VCPU} vCPU need ${needed}; the account may use ${vcpus} on Fargate at the same time`;
-  if (needed <= vcpus) return ok(CHECK, `${sum}. What else runs on Fargate counts too.`);
+  if (needed <= vcpus) return ok(CHECK, `${sum}. Other tasks on Fargate count too.`);
   const fits = Math.floor((vcpus * CPU_UNITS_PER_VCPU) / cpuUnits);
   return warning(CHECK, {
     message: `${sum}.`,
     means: 'The tasks beyond it start only when others have ended.',
-    advice: `Use --tasks ${Math.max(1, fits)}, or ask for more (hours to days): aws service-quotas request-service-quota-increase --service-code fargate --quota-code ${quotaCode} --desired-value ${Math.ceil(needed * 2)}`,
+    advice: `Use --tasks ${Math.max(1, fits)}, or request more, which takes hours to days: aws service-quotas request-service-quota-increase --service-code fargate --quota-code ${quotaCode} --desired-value ${Math.ceil(needed * 2)}`,
   });
 }

@@ -28,8 +28,9 @@ export function settingWriterFindings(
   return [
     warning('setting-writers', {
       message: `${having.length} of ${newer.length} items in a sample that were created after the run, by "${by}", have "${attribute}".`,
-      means: 'Live code sets it. Where that code gives an item of the run the same value, the undo takes it.',
-      advice: 'Stop that code, or deploy the code that does not set it, and then undo.',
+      means:
+        'Live code sets it. If that code sets the same value on an item of the run, the undo removes it.',
+      advice: 'Stop that code, or deploy code that does not set it. Then undo.',
     }),
   ];
 }

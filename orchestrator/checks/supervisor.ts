@@ -6,7 +6,7 @@ const CHECK = 'supervisor';
 /** What `doctor` says where `--detach` has nothing to start. */
 export function withoutSupervisor(): Finding {
   return warning(CHECK, {
-    message: 'No task definition of a supervisor is named: --detach is not possible.',
+    message: 'No task definition for the supervisor is named, so --detach is not possible.',
     advice:
       'Update the stack with infra/fleet.yaml, or name a task definition with --supervisor-task-definition.',
   });
@@ -43,22 +43,22 @@ export function judgeSupervisor(
   if (options.length > 0) {
     findings.push(
       failure(CHECK, {
-        message: `The environment of ${label} has ${options.join(', ')}, which would stand for options of every run.`,
-        advice: 'Remove them: the command of each supervisor says all that it needs.',
+        message: `The environment of ${label} has ${options.join(', ')}, which would act as options of every run.`,
+        advice: 'Remove them. The command of each supervisor has everything that it needs.',
       }),
     );
   }
   if (definition.taskRoleArn === undefined) {
     findings.push(
       warning(CHECK, {
-        message: `The task definition ${label} has no task role: the supervisor would have no permission at all.`,
+        message: `The task definition ${label} has no task role, so the supervisor would have no permissions at all.`,
         advice: 'Use the one of infra/fleet.yaml, with its SupervisorRole.',
       }),
     );
   } else if (definition.taskRoleArn === worker?.taskRoleArn) {
     findings.push(
       warning(CHECK, {
-        message: `The task definition ${label} has the role of the workers, which may start no task.`,
+        message: `The task definition ${label} has the role of the workers, which may not start tasks.`,
         advice: 'Use the one of infra/fleet.yaml, with its SupervisorRole.',
       }),
     );
@@ -67,14 +67,14 @@ export function judgeSupervisor(
   if (image !== undefined && image !== container.image) {
     findings.push(
       warning(CHECK, {
-        message: `The supervisor's image is ${container.image}, the workers' ${image}: versions that differ may not know each other's records.`,
-        advice: 'Both are ImageUri of the stack.',
+        message: `The supervisor's image is ${container.image}, the workers' ${image}. Different versions may not be able to read each other's records.`,
+        advice: 'Both come from ImageUri of the stack.',
       }),
     );
   }
   if (findings.some(({ level }) => level === 'failure')) return findings;
   return [
-    ok(CHECK, `The task definition ${label} starts ${container.image} as the supervisor of --detach.`),
+    ok(CHECK, `The task definition ${label} starts ${container.image} as the supervisor for --detach.`),
     ...findings,
   ];
 }

@@ -36,7 +36,7 @@ export async function checkTable(
       findings: [
         failure('table', {
           message: error.message,
-          advice: 'Name it with --table; look at account and Region.',
+          advice: 'Name the table with --table, and check account and Region.',
         }),
       ],
     };
@@ -90,7 +90,7 @@ export async function checkControlTable(client: DynamoDBClient, table: string): 
       ? [ok('control-table', `Items of ${table} expire by ${EXPIRES_AT}.`)]
       : [
           warning('control-table', {
-            message: `Items of ${table} do not expire: what a cut-off proof leaves there stays.`,
+            message: `Items of ${table} do not expire, so the items of an interrupted check stay there for good.`,
             advice: `Turn time to live on for ${EXPIRES_AT}, as infra/fleet.yaml does.`,
           }),
         ];
@@ -103,7 +103,7 @@ export async function checkControlTable(client: DynamoDBClient, table: string): 
       ? [ok('control-table', `${table} has point-in-time recovery.`)]
       : [
           warning('control-table', {
-            message: `${table} has no point-in-time recovery: the records of a run cannot be brought back.`,
+            message: `${table} has no point-in-time recovery, so nobody can restore the records of a run.`,
             advice: 'Turn it on, as infra/fleet.yaml does.',
           }),
         ];
@@ -119,19 +119,15 @@ export async function checkTableKey(
 ): Promise<readonly Finding[]> {
   const { SSEType, KMSMasterKeyArn, Status } = description.SSEDescription ?? {};
   if (SSEType !== 'KMS' || KMSMasterKeyArn === undefined) {
-    return [
-      ok('key', "The table is encrypted under DynamoDB's own key; nobody needs a permission for that."),
-    ];
+    return [ok('key', 'The table is encrypted with a key that DynamoDB owns, which needs no permissions.')];
   }
   if (Status !== undefined && Status !== 'ENABLED') {
-    return [
-      warning('key', { message: `The encryption of the table under ${KMSMasterKeyArn} is ${Status}.` }),
-    ];
+    return [warning('key', { message: `The encryption of the table with ${KMSMasterKeyArn} is ${Status}.` })];
   }
   const given = stack?.outputs['TableKmsKey'];
   const unfit = stack !== undefined && given !== KMSMasterKeyArn;
-  const giveIt = `Update the stack with TableKmsKeyArn=${KMSMasterKeyArn}, and attach its OperatorKeyPolicy beside OperatorPolicy.`;
-  const notGiven = `The table is encrypted under ${KMSMasterKeyArn}, and the stack ${stack?.name} was given ${given ?? 'no key'}`;
+  const giveIt = `Update the stack with TableKmsKeyArn=${KMSMasterKeyArn}, and attach both OperatorPolicy and OperatorKeyPolicy to your role.`;
+  const notGiven = `The table is encrypted with ${KMSMasterKeyArn}, and the stack ${stack?.name} was given ${given ?? 'no key'}`;
   return asking(
     'key',
     `whether the table's key ${KMSMasterKeyArn} can be used`,
@@ -141,24 +137,24 @@ export async function checkTableKey(
         return [
           ok(
             'key',
-            "The table is encrypted under the account's key for DynamoDB, which needs no policy of ours.",
+            "The table is encrypted with the account's AWS managed key for DynamoDB, which needs no policy from this tool.",
           ),
         ];
       }
       if (KeyMetadata?.KeyState !== 'Enabled') {
         return [
           failure('key', {
-            message: `The table's key ${KMSMasterKeyArn} is ${KeyMetadata?.KeyState}: nobody can read the table.`,
+            message: `The table's key ${KMSMasterKeyArn} is ${KeyMetadata?.KeyState}, so nobody can read the table.`,
             advice: 'Enable the key.',
           }),
         ];
       }
       if (unfit)
         return [
-          failure('key', { message: `${notGiven}: its roles may not use the table's.`, advice: giveIt }),
+          failure('key', { message: `${notGiven}: its roles may not use the table's key.`, advice: giveIt }),
         ];
       const attach = stack?.outputs['OperatorKeyPolicy'];
-      const means = attach === undefined ? '' : ` Whoever runs orchestrate needs ${attach} too.`;
+      const means = attach === undefined ? '' : ` Your role needs ${attach} too.`;
       return [ok('key', `The table's key ${KMSMasterKeyArn} is enabled.${means}`)];
     },
     // Only a stack that was given the key lets the operator ask about it, so the denial says as much.

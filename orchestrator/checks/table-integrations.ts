@@ -77,11 +77,11 @@ async function backupFindings({ client, table, allowNoPitr }: SurroundingsQuesti
     return [ok('pitr', `Point-in-time recovery is on for ${table}.`)];
   }
   const message = `Point-in-time recovery is off for ${table}:`;
-  const means = 'there would be no way back.';
+  const means = 'you could not restore it.';
   if (allowNoPitr) return [warning('pitr', { message, means })];
   const advice =
     `Turn it on: aws dynamodb update-continuous-backups --table-name ${table} ` +
-    '--point-in-time-recovery-specification PointInTimeRecoveryEnabled=true. Or say --allow-no-pitr if another backup exists.';
+    '--point-in-time-recovery-specification PointInTimeRecoveryEnabled=true. If another backup exists, use --allow-no-pitr.';
   return [failure('pitr', { message, means, advice })];
 }
 
@@ -94,8 +94,8 @@ function streamFindings(
     warning('stream', {
       message: `${table} has a stream (${StreamSpecification.StreamViewType}).`,
       means:
-        'Every item that is set becomes a MODIFY record for each of its consumers, at the rate of the budget.',
-      advice: 'Ask their owners whether they can take it, or filter such records out.',
+        'Every item that the run writes becomes a MODIFY record for each consumer, as fast as the budget allows.',
+      advice: 'Ask the owners whether their consumers can handle it, or filter such records out.',
     }),
   ];
 }
@@ -112,8 +112,9 @@ async function kinesisFindings({ client, table }: SurroundingsQuestion): Promise
   return [
     warning('kinesis', {
       message: `Changes of ${table} go to ${active.map(({ StreamArn }) => StreamArn).join(', ')}.`,
-      means: 'Every item that is set becomes a record there, at the rate of the budget, and is billed.',
-      advice: 'See that its shards and consumers can take it.',
+      means:
+        'Every item that the run writes becomes a record there, as fast as the budget allows, and you pay for it.',
+      advice: 'Check that its shards and consumers can handle it.',
     }),
   ];
 }

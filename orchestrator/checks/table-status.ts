@@ -6,26 +6,26 @@ const CHECK = 'status';
 /** States in which a table takes no writes, each with what it means and what helps [API reference, TableStatus]. */
 const UNUSABLE: Readonly<Record<string, { readonly means: string; readonly advice: string }>> = {
   CREATING: {
-    means: 'It takes nothing yet.',
+    means: 'It accepts no requests yet.',
     advice: 'Wait until it is ACTIVE: aws dynamodb wait table-exists --table-name',
   },
   DELETING: {
-    means: 'It is going, and its items with it.',
-    advice: 'Is it the table that you mean? Look at the Region and the account.',
+    means: 'DynamoDB is deleting the table and its items.',
+    advice: 'Check that it is the table that you mean, in the right Region and account.',
   },
   INACCESSIBLE_ENCRYPTION_CREDENTIALS: {
     means: 'DynamoDB cannot use the KMS key that encrypts it, so nobody can read or write its items.',
     advice:
-      'Enable the key, cancel its deletion, or give DynamoDB its grant again within seven days; after that the table is archived.',
+      "Enable the key, cancel its deletion, or restore DynamoDB's grant within seven days. After that DynamoDB archives the table.",
   },
   ARCHIVING: {
-    means: 'Its KMS key could not be used for seven days, so DynamoDB is archiving it.',
-    advice: 'Restore it from the backup that DynamoDB makes of it.',
+    means: 'DynamoDB could not use its KMS key for seven days, so it is archiving the table.',
+    advice: 'Restore the table from the backup that DynamoDB makes.',
   },
   ARCHIVED: {
     means:
-      'Its KMS key could not be used for seven days, and its items stand in a backup now. Waiting changes nothing.',
-    advice: 'Restore it from that backup, with a key that works.',
+      'DynamoDB could not use its KMS key for seven days. The items are in a backup now, and waiting does not help.',
+    advice: 'Restore the table from that backup, with a key that works.',
   },
 };
 
@@ -41,9 +41,9 @@ export function statusFindings(table: string, description: TableDescription): Fi
     return [
       warning(CHECK, {
         message: `The table ${table} is UPDATING${changes.length > 0 ? `: ${changes.join('; ')}` : ''}.`,
-        means: 'It takes reads and writes as before; what it takes may change during the run.',
+        means: 'It accepts reads and writes as before, but its capacity may change during the run.',
         ...(changes.some(change => change.includes('is being created')) && {
-          advice: 'An index that is being filled takes write units of its own: watch its metrics.',
+          advice: 'An index that is being created uses write units of its own. Watch its metrics.',
         }),
       }),
     ];
@@ -52,7 +52,7 @@ export function statusFindings(table: string, description: TableDescription): Fi
   return [
     failure(CHECK, {
       message: `The table ${table} is ${TableStatus}.`,
-      means: known?.means ?? 'What it takes now says nothing about what it takes later.',
+      means: known?.means ?? 'Its capacity may change at any time.',
       advice:
         TableStatus === 'CREATING'
           ? `${known?.advice} ${table}`

@@ -123,8 +123,8 @@ function tableFindings(
     findings.push(
       failure('account', {
         message: `The table ${table} is in account ${account}, not in ${request.account}.`,
-        means: 'These credentials are of another account than you meant.',
-        advice: 'Look at AWS_PROFILE, or correct --account.',
+        means: 'These credentials belong to another account than you meant.',
+        advice: 'Check AWS_PROFILE, or correct --account.',
       }),
     );
   }
@@ -134,7 +134,7 @@ function tableFindings(
     findings.push(
       failure('attribute', {
         message: `"${attribute}" is a key of the table ${table}:`,
-        means: 'every item has it, and none can change it.',
+        means: 'every item has it, and nobody can change it.',
         advice: 'Choose another attribute.',
       }),
     );
@@ -146,15 +146,15 @@ function replicaFindings({ table, singleWriterRegion }: PreflightRequest, facts:
   const replicas = facts.description.Replicas ?? [];
   if (replicas.length === 0) return [ok('replicas', 'No replicas in other Regions.')];
   const message = `The table ${table} is replicated to ${replicas.map(({ RegionName }) => RegionName).join(', ')}.`;
-  const billed = 'Each write is billed there as well.';
+  const billed = 'You pay for each write there too.';
   if (singleWriterRegion) return [warning('replicas', { message, means: billed })];
   return [
     failure('replicas', {
       message,
       means:
-        'Replication is last-writer-wins by item: a write here can undo a change that another Region makes to the ' +
+        'With replication the last write to an item wins, so a write here can undo a change that another Region makes to the ' +
         `same item. ${billed}`,
-      advice: 'If no other Region writes, say --single-writer-region.',
+      advice: 'If no other Region writes to the table, use --single-writer-region.',
     }),
   ];
 }
@@ -198,9 +198,9 @@ function indexFindings(
         message: `"${attribute}" is a key of the index ${index.IndexName}:`,
         means:
           key.KeyType === 'HASH'
-            ? 'every item that is written enters the index, all under one key, whose partition takes 1,000 write units a second.'
-            : 'every item that is written and has its other key enters the index, which grows by them.',
-        advice: 'See that whoever reads the index expects them.',
+            ? 'every item that the run writes enters the index under the same key, and one partition accepts 1,000 write units a second.'
+            : 'every item that the run writes and that has the other key enters the index, and the index grows.',
+        advice: 'Check that the readers of the index expect these items.',
       }),
     ];
   });

@@ -80,7 +80,7 @@ export async function probeTask(request: TaskProbeRequest): Promise<readonly Fin
     ended = outcome.observation?.state === 'stopped' || outcome.task?.status === 'finished';
     return judgeOutcome(outcome, request);
   } finally {
-    if (!ended) await fleet.stop(taskArn, 'fleetfill: the probe is over').catch(() => {});
+    if (!ended) await fleet.stop(taskArn, 'fleetfill: the probe has ended').catch(() => {});
   }
 }
 
@@ -143,7 +143,7 @@ function notStarted(error: unknown, { operatorPolicy = "the stack's OperatorPoli
   return failure(CHECK, {
     message: `ECS did not start the task: ${describeError(error)}`,
     advice: denied
-      ? `Attach ${operatorPolicy} to whoever runs orchestrate: it allows RunTask, and iam:PassRole for both roles of the task.`
+      ? `Attach ${operatorPolicy} to your role. It allows RunTask, and iam:PassRole for both roles of the task.`
       : adviceForRefusal(describeError(error)),
   });
 }
@@ -153,9 +153,9 @@ function adviceForRefusal(text: string): string {
     return 'Fargate has no capacity there now. Try again, or give subnets in more zones.';
   }
   if (/unable to assume the role/.test(text)) {
-    return 'The role of that name was deleted, or its trust policy does not let ecs-tasks.amazonaws.com take it: compare it with infra/fleet.yaml.';
+    return 'The role of that name was deleted, or its trust policy does not let ecs-tasks.amazonaws.com assume it. Compare it with infra/fleet.yaml.';
   }
-  return 'Look at the findings above, quota and subnets first.';
+  return 'See the findings above, first those on quota and subnets.';
 }
 
 /** What the end of the task means. */
@@ -179,7 +179,7 @@ export function judgeOutcome(
   if (task !== undefined && task.heartbeat > 0) {
     return [
       failure(CHECK, {
-        message: `The task started, and gave no report within ${seconds} s.`,
+        message: `The task started, but did not report within ${seconds} s.`,
         advice: `Look at ${log}.`,
       }),
     ];
@@ -187,11 +187,11 @@ export function judgeOutcome(
   const state = observation?.state === 'alive' ? observation.lastStatus : 'unknown to ECS';
   return [
     failure(CHECK, {
-      message: `The task did not start within ${seconds} s: it is ${state}. It has been told to stop.`,
+      message: `The task did not start within ${seconds} s. ECS says that it is ${state}. This command has told ECS to stop it.`,
       advice:
         state === 'RUNNING'
-          ? `The container runs and reaches no control table: no route to DynamoDB, or a security group in the way. Look at ${log}.`
-          : 'PROVISIONING: no address or no network interface. PENDING: the image cannot be pulled; look at the route, and whether AssignPublicIp fits it.',
+          ? `The container runs but cannot reach the control table. It has no route to DynamoDB, or a security group blocks it. Look at ${log}.`
+          : 'PROVISIONING means that it gets no address or network interface. PENDING means that ECS cannot pull the image; check the route, and whether AssignPublicIp fits it.',
     }),
   ];
 }
@@ -203,18 +203,19 @@ function adviceForEnd(
   { controlTable }: Named,
 ): string {
   if (/exec format|descriptor matching platform|image.*platform/i.test(reason)) {
-    return "The image is built for another architecture than the task definition's. docs/deploy.md, step 2.";
+    return "The image is built for another architecture than the task definition's. Build it again: docs/deploy.md, step 2.";
   }
   if (/CannotPull|ResourceInitialization|pull image|registry/i.test(reason)) {
-    return 'No route from the subnets to ECR and S3, a wrong AssignPublicIp, no such image, or an execution role that may not pull it.';
+    return 'The subnets have no route to ECR and S3, AssignPublicIp is wrong, the image does not exist, or the execution role may not pull it.';
   }
-  if (stopCode === 'TaskFailedToStart') return 'Look at the findings above; ECS never started the container.';
+  if (stopCode === 'TaskFailedToStart') return 'ECS never started the container. See the findings above.';
   if (exitCode === 2) {
     return `The image refused its environment or found no record in ${controlTable}: it may be another version of Fleetfill than this one, or read another table. ${log} names what.`;
   }
-  if (exitCode === 137) return 'It was killed, most often for want of memory: TaskCpu of the stack.';
+  if (exitCode === 137)
+    return 'The task was killed, most often because it ran out of memory. Raise TaskCpu of the stack.';
   if (exitCode === 255 || exitCode === 126 || exitCode === 127) {
-    return `The container's command cannot be run: a wrong architecture or a wrong image. Look at ${log}.`;
+    return `The container's command cannot run, because the architecture or the image is wrong. Look at ${log}.`;
   }
   if (task === undefined || task.heartbeat === 0) {
     return `It could not use the control table ${controlTable}: a task role without the permission (KeepTheRecordsOfTheRun of the stack), or no route. Look at ${log}.`;
@@ -225,7 +226,7 @@ function adviceForEnd(
 function started(task: ProbedTask, waitedMs: number): Finding {
   return ok(
     CHECK,
-    `One task started and reported ${Math.round(waitedMs / 1_000)} s after its launch: image, command, route and control table are right (${task.runId}).`,
+    `One task started and reported ${Math.round(waitedMs / 1_000)} s after its launch: image, command, network and control table work (${task.runId}).`,
   );
 }
 
@@ -245,17 +246,17 @@ function judgeStep({ step, ok: succeeded, detail }: ProbeStep, { logGroup }: Nam
   if (/AccessDenied|not authorized/i.test(detail)) {
     return failure(check, {
       message: `The task's ${step} was denied: ${detail}`,
-      advice: `The task role lacks ${PERMISSION_OF_STEP[step]}. Do TableName, KeyAttributes, Attributes, SourceAttributes and Namespace of the stack fit? A customer-managed key needs TableKmsKeyArn.${log}`,
+      advice: `The task role lacks ${PERMISSION_OF_STEP[step]}. Check TableName, KeyAttributes, Attributes, SourceAttributes and Namespace of the stack. A customer-managed key also needs TableKmsKeyArn.${log}`,
     });
   }
   if (/Timeout|ENOTFOUND|ECONN|EAI_AGAIN/.test(detail)) {
     return failure(check, {
       message: `The task's ${step} was not answered: ${detail}`,
-      advice: `No route to that service from the subnets.${log}`,
+      advice: `The subnets have no route to that service.${log}`,
     });
   }
   return failure(check, {
-    message: `The task's ${step} went wrong: ${detail}`,
-    advice: `Run nothing before that is understood.${log}`,
+    message: `The task's ${step} failed: ${detail}`,
+    advice: `Do not start a run before you know why.${log}`,
   });
 }

@@ -28,8 +28,8 @@ export function valueFindings(targets: readonly Target[]): Finding[] {
     return [
       failure('dynamodb-json', {
         message: `The value of "${name}" looks like DynamoDB JSON: a map with the one member ${type}.`,
-        means: `Values are plain JSON here, so every item would be given a map, and not a value of type ${type}.`,
-        advice: `Write it plain: ${plainOf(content)}. If a map is meant: --accept dynamodb-json.`,
+        means: `Values are plain JSON here, so every item would get a map, not a value of type ${type}.`,
+        advice: `Give the plain value: ${plainOf(content)}. If you mean a map: --accept dynamodb-json.`,
       }),
     ];
   });
@@ -86,12 +86,17 @@ function dottedNameFindings({ name }: Target, attributes: AttributesSeen): Findi
   const { types } = attributes.of(parent);
   const nested = (types.get('M') ?? 0) + (types.get('L') ?? 0);
   if (nested === 0)
-    return [warning('dotted-name', { message, means: 'It is not read as a path into another one.' })];
+    return [
+      warning('dotted-name', {
+        message,
+        means: 'The run does not read it as a path into another attribute.',
+      }),
+    ];
   return [
     warning('dotted-name', {
       message,
-      means: `${nested} items of the sample have "${parent}" as a map or list; nothing in it would be set, and an attribute beside it would.`,
-      advice: 'A member of a map cannot be set by this tool.',
+      means: `${nested} items of the sample have "${parent}" as a map or list. The run would set an attribute beside it and nothing inside it.`,
+      advice: 'This tool cannot set an entry of a map. Choose another attribute.',
     }),
   ];
 }
@@ -105,8 +110,8 @@ function typeFindings({ name, values }: Target, attributes: AttributesSeen): Fin
   return [
     warning('other-type', {
       message: `"${name}" would be ${[...written].join(' or ')}, and is ${listTypes(others)} of the sample.`,
-      means: 'Mappers, filters and exports that know one type fail at the other.',
-      advice: 'If both types are not meant, give a value of the type that is there.',
+      means: 'Mappers, filters and exports that expect one type fail on the other.',
+      advice: 'If you do not want both types, give a value of the type that is there.',
     }),
   ];
 }
@@ -125,10 +130,10 @@ function signedItemFindings(targets: readonly Target[], attributes: AttributesSe
   const names = targets.map(({ name }) => `"${name}"`).join(', ');
   return [
     failure('signed-items', {
-      message: `Items of the sample are signed by a client library: they have ${signed.join(' and ')}.`,
-      means: `An attribute that the library does not know makes an item unreadable for the application, every item that gets ${names}.`,
+      message: `A client library has signed items of the sample: they have ${signed.join(' and ')}.`,
+      means: `An attribute that the library does not know makes an item unreadable for the application. This would happen to every item that gets ${names}.`,
       advice:
-        'First deploy code that names it among the attributes that are allowed and not signed. When that is live everywhere: --accept signed-items.',
+        'First deploy code that lists it among the allowed unsigned attributes. When that code is live everywhere: --accept signed-items.',
     }),
   ];
 }
@@ -162,8 +167,8 @@ export function indexKeyFindings(
       warning('index-key', {
         message: `"${name}" is a key of the index ${of.map(({ IndexName }) => IndexName).join(', ')}, of type ${wanted}, and in the sample it is ${counts.join(', ')} items.`,
         means:
-          'Such items are in no index, and this run leaves them so: they have the attribute. "Verified" says nothing of them.',
-        advice: `Remove the attribute from them first, and the run will set it: a REMOVE where it is NULL, empty or of another type.`,
+          'Such items are not in the index. They have the attribute, so this run does not change them, and "verified" does not cover them.',
+        advice: `First REMOVE the attribute where it is NULL, empty or of another type. Then the run will set it.`,
       }),
     ];
   });

@@ -45,8 +45,8 @@ export async function chooseRates(
   };
   const words =
     maxWriteRate !== undefined && maxReadRate !== undefined
-      ? 'as asked for'
-      : `as asked for; the other ${reason}`;
+      ? 'as given'
+      : `one as given; the other ${reason}`;
   if (!free) return { rates: asked, reason: words };
   const most = part(free, MOST_OF_WHAT_IS_FREE);
   const bounded: Rates = {
@@ -59,7 +59,7 @@ export async function chooseRates(
   return {
     rates: bounded,
     reason: lowered
-      ? `less than the ${describeRates(asked)} asked for: nine tenths of what live traffic leaves`
+      ? `less than the ${describeRates(asked)} given: nine tenths of what live traffic leaves`
       : words,
   };
 }
@@ -80,7 +80,7 @@ export async function defaultRates(
   } catch (error) {
     return {
       rates: part(provisioned, UNKNOWN_TRAFFIC_PART),
-      reason: `a quarter of the ${describeRates(provisioned)} provisioned, since the table's traffic is not known: ${describeError(error)}`,
+      reason: `a quarter of the ${describeRates(provisioned)} provisioned, because the table's traffic is not known: ${describeError(error)}`,
     };
   }
 }

@@ -127,7 +127,7 @@ function finding(name: string, found: AttributeMap | undefined, set: AttributeMa
       return `on a key without an item, the write left ${value}`;
     case 'present':
     case 'null':
-      return `on an item whose attribute is ${name}, the write left ${value}`;
+      return `on an item that has the attribute as ${name}, the write left ${value}`;
     default:
       return `with ${name}, the write left ${value}`;
   }

@@ -166,7 +166,7 @@ function tableSize(description: TableDescription, sample: TableSample | undefine
   }
   return {
     items: Math.round(value),
-    itemsBasis: 'the sample alone: DynamoDB’s count does not fit it',
+    itemsBasis: 'the sample only, because DynamoDB’s count does not fit it',
     itemBytes,
   };
 }

@@ -31,18 +31,19 @@ function writtenRows({ attribute, value, typedValue, recipe }: Plan): string[] {
   return [
     row(
       '',
-      `with ${attribute} = ${value}, which is ${typedValue} in DynamoDB; nothing else is ever written to this table`,
+      `with ${attribute} = ${value}, which is ${typedValue} in DynamoDB. The run writes nothing else to this table.`,
     ),
   ];
 }
 
 function modeRows({ dryRun, limit, table }: Plan): string[] {
-  if (dryRun) return [row('Dry run', `everything but the writes to ${table}; below is what a run would do`)];
+  if (dryRun)
+    return [row('Dry run', `does everything except the writes to ${table}. Below is what a run would do.`)];
   if (limit !== undefined)
     return [
       row(
         'Canary',
-        `${limit} items are written and verified, and then it stops; below is what a whole run would do`,
+        `${limit} items are written and verified, then the run stops. Below is what a whole run would do.`,
       ),
     ];
   return [];
@@ -50,12 +51,13 @@ function modeRows({ dryRun, limit, table }: Plan): string[] {
 
 function undoRows({ undoLog, undoDays, dryRun, forecast: f }: Plan): string[] {
   if (dryRun) return [];
-  if (!undoLog) return [row('Undo log', 'none: what this run writes can only be restored into a new table')];
+  if (!undoLog)
+    return [row('Undo log', 'none. Without it the only way back is to restore the table into a new one.')];
   const share = f.writeUnits.value === 0 ? '' : `, ${percent(undoLog.share)} of the writes' own at this rate`;
   return [
     row(
       'Undo log',
-      `${count(Math.ceil(undoLog.writeUnits))} write units to the control table${share}; for ${undoDays} days orchestrate undo takes the run back`,
+      `${count(Math.ceil(undoLog.writeUnits))} write units to the control table${share}. For ${undoDays} days orchestrate undo can undo the run.`,
     ),
   ];
 }
@@ -65,7 +67,10 @@ function sampleRows({ sample, sampleMissing, forecast: f, ...plan }: Plan): stri
   if (!sample || f.share === null) {
     return [
       row('Items', items),
-      row('Missing', `not known, taken to be all: ${sampleMissing ?? 'the sample held no item'}`),
+      row(
+        'Missing',
+        `not known, so the plan assumes all items: ${sampleMissing ?? 'the sample held no item'}`,
+      ),
     ];
   }
   const nulls =
@@ -74,7 +79,10 @@ function sampleRows({ sample, sampleMissing, forecast: f, ...plan }: Plan): stri
     sample.skew > 2 && sample.segments > 1
       ? `; uneven, the largest is ${sample.skew.toFixed(1)} times the average`
       : '';
-  const cut = sample.cutShort > 0 ? `; ${sample.cutShort} not read to the end: fat partition keys` : '';
+  const cut =
+    sample.cutShort > 0
+      ? `; ${sample.cutShort} segments were not read to the end, because of large partition keys`
+      : '';
   return [
     row('Items', `${items}, the largest seen ${bytes(sample.largestItemBytes)}`),
     row(
@@ -83,8 +91,8 @@ function sampleRows({ sample, sampleMissing, forecast: f, ...plan }: Plan): stri
     ),
     row(
       'Sample',
-      `${count(sample.items)} items in ${sample.segments} of ${count(sample.totalSegments)} segments at random${skew}${cut}; ` +
-        `it took ${count(sample.readUnits)} read units, ${dollars(f.cost.sample)}, ${span(sample.durationMs / 1_000)}`,
+      `${count(sample.items)} items in ${sample.segments} of ${count(sample.totalSegments)} segments, chosen at random${skew}${cut}; ` +
+        `the sample took ${count(sample.readUnits)} read units, ${dollars(f.cost.sample)}, ${span(sample.durationMs / 1_000)}`,
     ),
   ];
 }
@@ -118,7 +126,7 @@ function forecastRows(plan: Plan): string[] {
         )
         .join(', '),
     ),
-    row('', 'write units a second; on Fargate a minute more until the tasks run'),
+    row('', 'The rates are write units a second. On Fargate, add a minute until the tasks run.'),
     row('Cost', costLine(plan)),
     ...(maxCost === undefined
       ? []
@@ -126,8 +134,8 @@ function forecastRows(plan: Plan): string[] {
           row(
             '',
             f.cost.total > maxCost
-              ? `more than --max-cost ${dollars(maxCost)}: the run will stop midway`
-              : `it stops before it exceeds --max-cost ${dollars(maxCost)}`,
+              ? `more than --max-cost ${dollars(maxCost)}, so the run will stop before its end`
+              : `the run stops before it exceeds --max-cost ${dollars(maxCost)}`,
           ),
         ]),
     row('', `prices of ${prices.asOf}, ${prices.region}: ${prices.source}`),
@@ -138,14 +146,14 @@ function forecastRows(plan: Plan): string[] {
 export function costLine({ forecast: { cost }, taskSize }: Plan): string {
   const what = taskSize?.publicIpv4 ? 'Fargate with public IPv4 addresses' : 'Fargate';
   const fargate = cost.fargate === null ? `${what} not known` : `${what} ${dollars(cost.fargate)}`;
-  const range = cost.atMost - cost.total > 0.01 ? `, up to ${dollars(cost.atMost)} by the interval` : '';
+  const range = cost.atMost - cost.total > 0.01 ? `, up to ${dollars(cost.atMost)} within the interval` : '';
   return `${dollars(cost.total)}${range}: writes ${dollars(cost.writes)}, reads ${dollars(cost.reads)}, ${fargate}, CloudWatch ${dollars(cost.cloudWatch)}`;
 }
 
 function findingRows({ findings }: Plan): string[] {
   const good = findings.filter(({ level }) => level === 'ok').length;
   return [
-    row('Checks', `${good} of ${findings.length} in order`),
+    row('Checks', `${good} of ${findings.length} passed`),
     ...linesOf(findings, 'warning').map(line => `Warning: ${line}`),
     ...linesOf(findings, 'failure').map(line => `Refused: ${line}`),
   ];

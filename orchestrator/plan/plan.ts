@@ -163,13 +163,13 @@ function notCounted(
     'requests to the control table',
     'CloudWatch Logs and PutMetricData requests',
     'the image pull and data transfer, through a NAT gateway too',
-    'further passes, if the verification finds much missing',
+    'further passes, if the verification finds many missing items',
     ...(taskSize ? [] : ['Fargate: the size of a task is not known']),
     ...(stream ? ['stream consumers: one record for each item that is set'] : []),
     ...(replicas > 0 ? ['the difference in price between Regions, for replicas'] : []),
     ...(billing === 'provisioned'
       ? [
-          'that the table is provisioned: units within its capacity are paid for already, so this is a ceiling',
+          'that the table is provisioned. You already pay for its capacity, so the cost shown is the most it can be',
         ]
       : []),
     'the storage of point-in-time recovery, and discounts, taxes and other table classes',

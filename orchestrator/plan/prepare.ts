@@ -139,7 +139,7 @@ export async function prepare(session: PlanningSession): Promise<Prepared> {
       warning('sample', {
         message: `${sampled.because}.`,
         means:
-          'So it is not known how many items lack the attribute, how large they are, or whether live code sets it.',
+          'So the plan does not know how many items lack the attribute, how large they are, or whether live code sets it.',
       }),
     );
   }
@@ -209,7 +209,7 @@ export async function lookAtFleet({
       taskSize,
       finding: failure('task-definition', {
         message: `The task definition ${taskDefinition} has no container ${container}; it has ${names.join(', ')}.`,
-        advice: 'Name the one that runs the worker: --container.',
+        advice: 'Name the container that runs the worker with --container.',
       }),
     };
   } catch (error) {
@@ -217,7 +217,7 @@ export async function lookAtFleet({
       taskSize: undefined,
       finding: failure('task-definition', {
         message: `The task definition ${taskDefinition} cannot be used: ${describeError(error)}.`,
-        advice: 'infra/fleet.yaml makes one; --task-definition names another.',
+        advice: 'infra/fleet.yaml creates one. --task-definition names another.',
       }),
     };
   }

@@ -8,7 +8,7 @@ const fargate = z.strictObject({ perVcpuHour: price, perGbHour: price });
 
 const schema = z.strictObject({
   region: z.string(),
-  asOf: z.string().regex(/^\d{4}-\d\d-\d\d$/, 'is not a day, as in 2026-11-24'),
+  asOf: z.string().regex(/^\d{4}-\d\d-\d\d$/, 'is not a date such as 2026-11-24'),
   source: z.string(),
   perMillionWriteUnits: price.optional(),
   perMillionReadUnits: price.optional(),
@@ -35,7 +35,7 @@ export async function readPrices(file: string | undefined): Promise<Prices> {
     const problems = parsed.error.issues.map(
       ({ path, message }) => `${path.join('.') || 'the list'}: ${message}`,
     );
-    throw new ConfigurationError(`--prices ${file} is no price list: ${problems.join('; ')}`);
+    throw new ConfigurationError(`--prices ${file} is not a price list: ${problems.join('; ')}`);
   }
   const { fargate: sizes, ...list } = parsed.data;
   return {

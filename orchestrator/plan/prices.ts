@@ -6,7 +6,7 @@ export type Prices = PriceList;
 export const PRICES: Prices = {
   region: 'us-east-1',
   asOf: '2026-11-24',
-  source: 'the public price list for us-east-1, second-hand; other Regions differ',
+  source: 'the public price list for us-east-1, not read from AWS; other Regions differ',
   perMillionWriteUnits: 0.625,
   perMillionReadUnits: 0.125,
   fargate: {

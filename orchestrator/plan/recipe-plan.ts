@@ -66,8 +66,8 @@ export function recipeLines({ set, where, sample }: RecipePlan): string[] {
   return [
     ...set.map(({ name, expression }) => `Set        ${name} = ${expression}`),
     ...(where === undefined ? [] : [`Where      ${where}`]),
-    '           where it is missing, on condition that what the expressions read is as it was read; nothing else is ever written',
-    'Assumes    that writers who bring an item into scope set the targets too, and that writers who change what an expression reads change its target (docs/certainty.md)',
+    '           where it is missing, on condition that what the expressions read has not changed. The run writes nothing else.',
+    'Assumes    that writers who bring an item into scope also set the targets, and that writers who change what an expression reads also change its target (docs/certainty.md)',
     ...(sample ? sampleLines(sample) : []),
   ];
 }

@@ -23,7 +23,7 @@ export async function chooseWriteApi(session: PlanningSession, write: ItemWrite)
   const asked = session.settings.writeApi;
   const unfit = whyUnfit(write);
   if (asked === 'batch' && unfit !== undefined) {
-    throw new PreflightError(`${unfit}; in a batch it might mean something else. Use --write-api single.`);
+    throw new PreflightError(`${unfit}, so it might mean something else in a batch. Use --write-api single.`);
   }
   if (asked !== 'single' && unfit === undefined) {
     const { findings, forms } = await prove(session, write, 'batch');
@@ -38,13 +38,13 @@ export async function chooseWriteApi(session: PlanningSession, write: ItemWrite)
     }
     if (asked === 'batch') throw unproved('BatchExecuteStatement', findings);
     await requireSingle(session, write);
-    return { writeApi: 'single', writeApiReason: `since batches failed the proof: ${findings.join('; ')}` };
+    return { writeApi: 'single', writeApiReason: `because batches failed the proof: ${findings.join('; ')}` };
   }
   await requireSingle(session, write);
   return {
     writeApi: 'single',
     writeApiReason:
-      asked === 'single' ? 'as asked for, and proved' : `since ${lowerFirst(unfit ?? '')}, and proved`,
+      asked === 'single' ? 'as given, and proved' : `because ${lowerFirst(unfit ?? '')}, and proved`,
   };
 }
 
@@ -97,7 +97,7 @@ async function prove(
 
 function unproved(operation: string, findings: readonly string[]): PreflightError {
   return new PreflightError(
-    `${operation} does not do here what it must: ${findings.join('; ')}. Nothing was written to your table.`,
+    `${operation} does not behave here as it must: ${findings.join('; ')}. Nothing was written to your table.`,
   );
 }
 

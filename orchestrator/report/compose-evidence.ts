@@ -41,18 +41,19 @@ function conclusionOf({ run, verifications, quarantine }: Snapshot): string {
   const items = proof ? count(proof.scanned) : 'all';
   const missing = count(run.missing ?? 0);
   const sentences: Readonly<Record<RunStatus, string>> = {
-    running: 'The run goes on: this is how it stands, and it proves nothing yet.',
-    verifying: 'The verification goes on: this is how it stands, and it proves nothing yet.',
-    paused: 'The run is paused. What was written stays; nothing is proved yet.',
+    running: 'The run is not finished. This report shows its present state and proves nothing yet.',
+    verifying:
+      'The verification is not finished. This report shows its present state and proves nothing yet.',
+    paused: 'The run is paused. What was written stays. Nothing is proved yet.',
     failed: `The run was stopped: ${run.reason ?? 'no reason is recorded'}. Nothing is proved.`,
-    cancelled: 'The run was cancelled. What was written stays; nothing is proved.',
-    'dry-run': 'A dry run: nothing was written, and nothing is proved.',
-    canary: 'A canary: its items were written and verified, the others were not touched.',
+    cancelled: 'The run was cancelled. What was written stays. Nothing is proved.',
+    'dry-run': 'This was a dry run. It wrote nothing and proves nothing.',
+    canary: 'This was a canary. Its items were written and verified; the others were not touched.',
     verified:
       `Verified: in a strongly consistent scan of every segment, begun after every task had stopped or its authority had ` +
       `lapsed, none of ${items} items lacked ${run.targets} when its page was read.`,
     quarantined:
-      `${missing} of ${items} items lack ${run.targets}, and each of them is in quarantine, ${count(quarantine.open)} in all, ` +
+      `${missing} of ${items} items lack ${run.targets}, and each of them is in quarantine: ${count(quarantine.open)} in all, ` +
       'with its key and its reason.',
     incomplete: `${missing} of ${items} items lacked ${run.targets} after ${run.pass} passes.`,
   };
@@ -67,7 +68,7 @@ function optionsOf(record: RunRecord, { run, tasks, counters }: Snapshot): Evide
     ['Table', run.table],
     ['Table ARN', run.tableArn],
     ['Account and Region', `${run.account}, ${run.region}`],
-    ['Write', `${run.written}, where it is missing; nothing else`],
+    ['Write', `${run.written}, where it is missing, and nothing else`],
     ['Statement', statementOf(record)],
     ['Mode', modeOf(record)],
     ['Write API', `${run.writeApi}, ${run.writeApiReason}`],
@@ -100,7 +101,7 @@ function optionsOf(record: RunRecord, { run, tasks, counters }: Snapshot): Evide
 
 function statementOf({ table, keySchema, attribute, value, recipe, writeApi }: RunRecord): string {
   if (recipe || value === undefined) {
-    return 'sets what an item lacks, on condition that it is missing still and that what the expressions read is as it was read';
+    return 'sets what an item lacks, on condition that it is still missing and that what the expressions read has not changed';
   }
   return describeWrite({ table, keySchema, rule: constantRule(attribute, parseJsonValue(value)) }, writeApi);
 }
@@ -176,7 +177,7 @@ function consumptionOf({
       expected
         ? `Expected: ${expected.basis}.`
         : 'Nothing was expected: DynamoDB had no count of the items at the start.',
-      `Prices: ${cost.pricesSource}; put down on ${cost.pricesAsOf}.`,
+      `Prices: ${cost.pricesSource}, as of ${cost.pricesAsOf}.`,
       cost.notCounted,
     ],
   };

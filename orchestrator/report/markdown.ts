@@ -70,7 +70,7 @@ export function markdownReport({ snapshot, evidence, records }: RunReport): stri
     ),
     '## Quarantine',
     records.quarantine.length === 0
-      ? 'No item had to be set aside.'
+      ? 'No item is in quarantine.'
       : table(
           ['Key', 'Reason', 'Tries', 'Now'],
           records.quarantine.map(({ key, reason, attempts, resolved }) => [

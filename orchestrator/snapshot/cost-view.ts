@@ -30,7 +30,9 @@ export function costView(
     taskSeconds: Math.round(seconds.reduce((sum, value) => sum + value, 0)),
     expected: expectedCost(run),
     notCounted:
-      fargate === null ? `${NOT_COUNTED} Nor Fargate: the size of a task is not in the record.` : NOT_COUNTED,
+      fargate === null
+        ? `${NOT_COUNTED} Fargate is not counted either, because the record does not have the size of a task.`
+        : NOT_COUNTED,
     pricesAsOf: prices.asOf,
     pricesSource: prices.source,
   };
@@ -51,7 +53,7 @@ function expectedCost({ forecast, tableSize, prices = PRICES }: RunRecord): Expe
       ...figures,
       dollars: cost.writes + cost.reads,
       fargate: cost.fargate,
-      basis: `the plan, for one sweep and one verification; how many items: ${itemsBasis}`,
+      basis: `the plan, for one sweep and one verification. It took the number of items from: ${itemsBasis}`,
     };
   }
   if (!tableSize || tableSize.items === 0 || tableSize.bytes === 0) return null;

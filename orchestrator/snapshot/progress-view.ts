@@ -45,16 +45,18 @@ export function progressView(request: ProgressRequest): ProgressView {
     return { ...byComplete, remainingMs: null, remainingBasis: 'the run has ended' };
   if (complete === run.totalSegments)
     return { ...byComplete, remainingMs: null, remainingBasis: 'the sweep is complete' };
-  if (run.desired !== 'run' || run.status !== 'running') return noEstimate(byComplete, 'nobody works on it');
+  if (run.desired !== 'run' || run.status !== 'running') return noEstimate(byComplete, 'no task is at work');
   const scanned = scannedInSweep(request);
   const expected =
-    scanned === undefined ? 'an earlier sweep has no history' : expectItems(request, now, scanned);
+    scanned === undefined
+      ? 'the history of an earlier sweep is not kept'
+      : expectItems(request, now, scanned);
   if (typeof expected === 'string' || scanned === undefined) return noEstimate(byComplete, String(expected));
   const part = Math.min(MOST_BEFORE_THE_END, scanned / expected.items);
   const known = { part, basis: `of ${expected.basis}` };
   if (expected.unknown !== undefined) return noEstimate(known, expected.unknown);
   const perSecond = request.rate?.itemsPerSecond ?? 0;
-  if (perSecond <= 0) return noEstimate(known, 'no items were read in the last seconds');
+  if (perSecond <= 0) return noEstimate(known, 'no items were read in the last few seconds');
   const remainingMs = ((expected.items - scanned) / perSecond) * 1_000;
   return { ...known, remainingMs, remainingBasis: `${expected.basis}, at the present rate` };
 }
@@ -104,8 +106,7 @@ function expectFromSegments(run: RunRecord, now: readonly SegmentRecord[]): Expe
   const open = now.flatMap(({ status, counters }) =>
     status === 'complete' || status === 'failed' ? [] : [counters.scanned],
   );
-  if (open.some(size => size > largest * SKEWED))
-    return 'a segment is far larger than those that are complete';
+  if (open.some(size => size > largest * SKEWED)) return 'one segment is far larger than the complete ones';
   const failed = now.reduce(
     (total, { status, counters }) => total + (status === 'failed' ? counters.scanned : 0),
     0,
@@ -129,7 +130,7 @@ function verifying(
   const scanned = parts.reduce((sum, part) => sum + part.scanned, 0);
   const items = run.sweep === 1 ? segments.reduce((sum, { counters }) => sum + counters.scanned, 0) : 0;
   const perSecond = rate?.itemsPerSecond ?? 0;
-  if (items <= scanned || perSecond <= 0) return noEstimate(known, 'too little of it is known yet');
+  if (items <= scanned || perSecond <= 0) return noEstimate(known, 'too little has been read yet');
   const remainingMs = ((items - scanned) / perSecond) * 1_000;
   return {
     ...known,

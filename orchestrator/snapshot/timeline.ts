@@ -77,7 +77,7 @@ function taskMarks(tasks: readonly TaskRecord[]): Mark[] {
   const done = ended.flatMap(({ at, end }) => (isLoss(end.kind) ? [] : [{ at, what: '' }]));
   return [
     ...grouped(launches, 'launch', count => `${tasksIn(count)} launched`),
-    ...grouped(done, 'task-done', count => `${tasksIn(count)} ended as asked, or having nothing left to do`),
+    ...grouped(done, 'task-done', count => `${tasksIn(count)} ended as asked, or had nothing left to do`),
     ...grouped(lost, 'task-lost', (count, first) => `${tasksIn(count)} lost: ${first}`),
   ];
 }

@@ -11,24 +11,24 @@ export function wayBackOf(run: RunFacts): WayBack {
   const { table, attribute, value, createdAt, region, undoableUntil, undoes, runId } = run;
   return {
     paragraphs: [
-      `No other attribute was touched and no item was removed, so for most purposes there is nothing to go back to: code that does not know "${attribute}" ignores it.`,
+      `The run touched no other attribute and removed no item, so most applications need no way back: code that does not know "${attribute}" ignores it.`,
       ...(undoes
-        ? [`This run is an undo: it removed what run ${undoes} had set. A new run sets it again.`]
+        ? [`This run is an undo. It removed what run ${undoes} had set. A new run sets it again.`]
         : []),
       ...(undoableUntil
         ? [
-            `orchestrate undo ${runId} removes what this run wrote and nobody has changed since, until ${undoableUntil}. With --dry-run it counts and writes nothing.`,
+            `orchestrate undo ${runId} removes what this run wrote and nobody has changed since, until ${undoableUntil}. With --dry-run it only counts.`,
           ]
         : []),
-      `Point-in-time recovery restores the table as it was at ${createdAt}, the second in which this run began, always into a new table. Writes that the application made since are not in it; compare, and copy back only what you mean to.`,
+      `Point-in-time recovery restores the table as it was at ${createdAt}, the second in which this run began, always into a new table. The new table lacks what the application wrote since, so compare the two and copy back only what you need.`,
     ],
     command:
       `aws dynamodb restore-table-to-point-in-time --region ${region} \\\n` +
       `  --source-table-name ${table} --target-table-name ${nameOfCopy(table, run.runId)} \\\n` +
       `  --restore-date-time ${createdAt}`,
     warning:
-      `Never REMOVE "${attribute}" where it is ${value}: the application may have written the same value itself, on items of its own, ` +
-      'and nothing in an item says who did.',
+      `Never REMOVE "${attribute}" where it is ${value}. The application may have written the same value itself, ` +
+      'and an item does not show who wrote it.',
   };
 }
 

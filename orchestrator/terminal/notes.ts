@@ -11,7 +11,7 @@ const THROTTLING_ENDED_MS = 10_000;
 const ENDS: Readonly<Record<string, string>> = {
   done: 'nothing left to do',
   desired: 'as asked',
-  systemic: 'an error that holds for every item, so the run stops',
+  systemic: 'an error that affects every item, so the run stops',
 };
 
 type Fields = Readonly<Record<string, unknown>>;
@@ -36,13 +36,13 @@ export class Notes {
     else if (name === 'task.ended') this.#countEnd(fields);
     else if (name === 'warning') this.#warn(String(fields['message']), nowMs);
     else if (name === 'repair.started')
-      this.#lines.push(`Repairing the ${number(fields['items'])} items that lack it.`);
+      this.#lines.push(`Repairing the ${number(fields['items'])} items that lack the attribute.`);
     else if (name === 'verification.started')
       this.#lines.push(`Verification of pass ${fields['pass']} begins.`);
     else if (name === 'verification.finished') {
       const missing = number(fields['missing']);
       this.#lines.push(
-        `Verification: ${missing === '0' ? 'none' : missing} of ${number(fields['scanned'])} items lack it.`,
+        `Verification: ${missing === '0' ? 'none' : missing} of ${number(fields['scanned'])} items lack the attribute.`,
       );
     }
   }
@@ -54,7 +54,7 @@ export class Notes {
       this.#lines.push(`Pass ${this.#pass} has ended; pass ${run.pass} begins.`);
     this.#pass = run.pass;
     if (this.#status !== undefined && run.desired !== 'run' && this.#status === 'run') {
-      this.#lines.push(`The run is to ${run.desired}: tasks finish what they have in hand and end.`);
+      this.#lines.push(`Somebody asked the run to ${run.desired}. Tasks finish their current pages and end.`);
     }
     this.#status = run.desired;
     this.#followBudget(run.budget);
@@ -62,12 +62,12 @@ export class Notes {
     if (throttling) {
       if (this.#throttledSinceMs === undefined) {
         this.#throttledSinceMs = nowMs;
-        this.#lines.push(`The table throttles; the fleet slows down: ${throttling.reason}`);
+        this.#lines.push(`The table throttles, so the fleet slows down: ${throttling.reason}`);
       }
       this.#throttledAtMs = nowMs;
     } else if (this.#throttledSinceMs !== undefined && nowMs - this.#throttledAtMs >= THROTTLING_ENDED_MS) {
       const lasted = this.#throttledAtMs - this.#throttledSinceMs;
-      this.#lines.push(`The table has stopped throttling, after ${duration(lasted)}.`);
+      this.#lines.push(`The table has stopped throttling after ${duration(lasted)}.`);
       this.#throttledSinceMs = undefined;
     }
   }
@@ -85,7 +85,7 @@ export class Notes {
     const before = this.#budget;
     this.#budget = budget;
     const [now, old] = [describeBudget(budget), before && describeBudget(before)];
-    if (old !== undefined && now !== old) this.#lines.push(`The budget is ${now} now; it was ${old}.`);
+    if (old !== undefined && now !== old) this.#lines.push(`The budget is now ${now}. It was ${old}.`);
   }
 
   /** What grows is said once in a while, not with each item. */

@@ -133,7 +133,7 @@ describe('--value as JSON', () => {
     'refuses %s, which DynamoDB cannot hold',
     text => {
       expect(() => parseJsonValue(text)).toThrow(ConfigurationError);
-      expect(() => parseJsonValue(text)).toThrow(/outside of what DynamoDB can hold/);
+      expect(() => parseJsonValue(text)).toThrow(/outside the range of DynamoDB/);
     },
   );
 

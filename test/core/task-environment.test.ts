@@ -100,7 +100,7 @@ describe('a worker that cannot use its environment', () => {
     expect(encodeTaskEnvironment(parseTaskEnvironment(recipe)).map(({ name }) => name)).toEqual(
       Object.keys(recipe),
     );
-    const both = 'is not set, and the other one is: both are, or neither for a run with a recipe';
+    const both = 'is not set, but the other one is. Set both, or neither for a run with a recipe';
     for (const [name, value] of [
       ['FLEETFILL_ATTRIBUTE', 'test'],
       ['FLEETFILL_VALUE', '1'],
@@ -133,7 +133,7 @@ describe('a worker that cannot use its environment', () => {
     ['FLEETFILL_TOTAL_SEGMENTS', '0', 'is not between 1 and 1000000'],
     ['FLEETFILL_TOTAL_SEGMENTS', '1000001', 'is not between 1 and 1000000'],
     ['FLEETFILL_VALUE', 'one', 'is not JSON'],
-    ['FLEETFILL_VALUE', '1e126', 'cannot be set: The number 1e126 is outside of what DynamoDB can hold.'],
+    ['FLEETFILL_VALUE', '1e126', 'cannot be set: The number 1e126 is outside the range of DynamoDB.'],
   ])('%s=%s %s', (name, value, problem) => {
     expect(problemsOf({ ...GOOD, [name]: value })).toContain(`${name} ${problem}`);
   });

@@ -147,7 +147,7 @@ const USAGE: Case[] = [
   [['--value', '{"a":}'], /is not JSON/],
   [['--value', '9007199254740993'], /would become 9007199254740992/],
   [['--value', '[0.1234567890123456789]'], /would become/],
-  [['--value', '1e126'], /outside of what DynamoDB can hold/],
+  [['--value', '1e126'], /outside the range of DynamoDB/],
   [['--write-api', 'fast'], /write-api/],
   [['--account', '12'], /--account is not a 12-digit account: 12/],
   [['--subnets', 'a,,b'], /--subnets has an empty name in its list/],

@@ -126,7 +126,7 @@ test('where no task can take over, it is said why, and the first process goes on
   const run = stage.orchestrate(['run', '--segments', '2', '--yes', '--max-write-rate', '300', '--detach']);
   const told = await run.waitFor(({ event }) => event === 'detach.failed');
   expect(told['message']).toContain('CannotPullContainerError');
-  expect(told['advice']).toContain('no such image');
+  expect(told['advice']).toContain('image does not exist');
   expect(await run.exit, run.stderr).toBe(0);
   expect(run.last).toMatchObject({ event: 'run.finished', status: 'verified' });
   expect(run.stderr).toContain(`orchestrate resume ${run.runId} --detach`);

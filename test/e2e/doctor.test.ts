@@ -126,7 +126,7 @@ describe('doctor --task', () => {
     expect(findings.get('task')).toMatchObject({
       level: 'failure',
       message: expect.stringMatching(/did not start within \d+ s: it is PENDING/),
-      advice: expect.stringContaining('the image cannot be pulled'),
+      advice: expect.stringContaining('cannot pull the image'),
     });
     expect(stops).toEqual(['StopTask']);
     expect(exit).toBe(3);

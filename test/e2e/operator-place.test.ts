@@ -155,7 +155,7 @@ describe('the end of a pipe, a disk or a terminal', () => {
     });
     const words = await shell(`$O status ${runId}`);
     expect(words.out).toMatch(
-      /Nobody supervises it since \d{4}-.*: \S+@\S+ left \(detached\)\.\n {2}next {6}orchestrate resume/,
+      /Nobody has supervised it since \d{4}-.*: \S+@\S+ left \(detached\)\.\n {2}next {6}orchestrate resume/,
     );
     expect((await shell(`$O cancel ${runId}`)).code).toBe(0);
   }, 90_000);

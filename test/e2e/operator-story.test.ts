@@ -195,9 +195,11 @@ test('from a run that is refused for four reasons to a verified one, by help tex
   );
   expect(refused.text).toContain('"S":"by-a-forgotten-job"');
   await turnRecoveryOn(refused);
-  const [, oneRegion = ''] = /no other Region writes, say (--[\w-]+)/.exec(refused.text) ?? [];
+  const [, oneRegion = ''] = /no other Region writes to the table, use (--[\w-]+)/.exec(refused.text) ?? [];
   const [, container = ''] = /has no container worker; it has (\w+)\./.exec(refused.text) ?? [];
-  expect(refused.text).toMatch(/Deploy the code[^.]*with the time of that as --deployed-at/);
+  expect(refused.text).toMatch(
+    /First deploy code[^.]*\. Then run with the time of that deployment as --deployed-at/,
+  );
   await delay(10);
   const mended = commandAfter(refused, 'When it is fixed, check again:')
     .replace(deployedAt, new Date().toISOString())

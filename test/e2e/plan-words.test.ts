@@ -36,7 +36,7 @@ test('a plan says what is written where, from what it knows it, and what it take
     /^Table {6}stuff, account 000000000000, us-east-1, arn:aws:dynamodb:\S+:table\/stuff$/m,
     /^Write {6}UPDATE "stuff" SET "test" = \? WHERE "id" = \? AND "created" = \? AND "test" IS MISSING$/m,
     /^Missing {4}[\d,]+ items lack "test"/m,
-    /^Sample {5}200 items in 32 of 32 segments at random.*it took [\d.]+ read units, under \$0\.01/m,
+    /^Sample {5}200 items in 32 of 32 segments, chosen at random.*the sample took [\d.]+ read units, under \$0\.01/m,
     /^Units {6}[\d,]+ write units, 1 an item$/m,
     /read units to find them, [\d.]+ to verify with strong consistency$/m,
     /^Time {7}.+ at 25, .+ at 50, .+ at 100 \(chosen\), .+ at 200$/m,

@@ -228,7 +228,7 @@ describe('whoever waits for authority', () => {
 
 describe('authority is lost for good', () => {
   const fenced = async () => {
-    throw new AuthorityLostError('This launch has no authority any more: its record is lapsed.');
+    throw new AuthorityLostError('This launch has lost its authority: its record is lapsed.');
   };
 
   test('when the record refuses a heartbeat, even while the last one still counts', async () => {
@@ -255,6 +255,6 @@ describe('authority is lost for good', () => {
     expect(authority.lost.aborted).toBe(false);
     await clock.advance(2_000);
     expect(authority.lost.aborted).toBe(true);
-    expect(authority.lost.reason).toMatchObject({ message: expect.stringContaining('could not be reached') });
+    expect(authority.lost.reason).toMatchObject({ message: expect.stringContaining('could not reach') });
   });
 });

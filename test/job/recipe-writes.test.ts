@@ -149,7 +149,7 @@ describe.each(APIS)('a recipe by %s writes', writeApi => {
     expect(bench.counters()).toMatchObject({ matched: 3, updated: 1, quarantined: 2 });
     expect((await bench.quarantined()).map(({ reason }) => reason)).toEqual([
       expect.stringMatching(/^--set gsi1pk: found no matching overload/),
-      '--set gsi1pk: status: it is a map or a list, and an expression reads no whole maps and lists',
+      '--set gsi1pk: status: it is a map or a list, and an expression cannot read a whole map or list',
     ]);
   });
 

@@ -208,7 +208,7 @@ describe.each(APIS)('with %s writes', writeApi => {
   test('when the engine refuses every item that lacks the attribute, the work ends: the condition is not understood', async () => {
     const bench = await open({ writeApi });
     const ended = bench.run(refusing(writeApi, () => true));
-    await expect(ended).rejects.toThrow(/The condition does not mean here what it must mean/);
+    await expect(ended).rejects.toThrow(/The condition does not work here as it must/);
     expect(await bench.standing()).toEqual(filled());
     expect((await bench.quarantined()).length).toBe(0);
   });

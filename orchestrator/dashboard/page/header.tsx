@@ -6,7 +6,7 @@ import { toneOfStatus } from './tones.ts';
 const LINKS: Readonly<Record<Link, string>> = {
   connecting: 'connecting',
   live: 'live',
-  lost: 'connection lost, trying again',
+  lost: 'connection lost, reconnecting',
 };
 
 /** Which run this is, and how it stands. */

@@ -5,7 +5,7 @@ import { Scroll } from './scroll.tsx';
 /** Items that could not be written, with the reason for each. */
 export function Quarantine({ snapshot }: { snapshot: Snapshot }) {
   const { open, resolved, items } = snapshot.quarantine;
-  if (items.length === 0) return <p class="muted">No item had to be set aside.</p>;
+  if (items.length === 0) return <p class="muted">No item is in quarantine.</p>;
   return (
     <>
       <p class={open > 0 ? 'text-bad' : 'muted'}>

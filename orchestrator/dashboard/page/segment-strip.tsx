@@ -57,7 +57,7 @@ export function SegmentStrip({ snapshot }: { snapshot: Snapshot }) {
           class="strip-list"
           role="listbox"
           tabIndex={0}
-          aria-label={`${count(run.totalSegments)} segments, ${count(states.complete)} complete. Arrow keys move through them.`}
+          aria-label={`${count(run.totalSegments)} segments, ${count(states.complete)} complete. Use the arrow keys to move through them.`}
           aria-activedescendant={cell === undefined ? undefined : option}
           onKeyDown={move}
           onFocus={() => !pointed && setActive(active ?? 0)}
@@ -107,7 +107,7 @@ function Legend({ snapshot, perCell }: { snapshot: Snapshot; perCell: number }) 
   const stalled = segments.filter(segment => segment.stalled).length;
   const entries: readonly (readonly [tone: string, label: string, number: number])[] = [
     ['plain', 'waiting', states.pending + states.assigned],
-    ['busy', 'running, filled as far as the others', states.running - stalled],
+    ['busy', 'running; the filling shows progress', states.running - stalled],
     ['good', 'complete', states.complete],
     ['care', 'without progress', stalled],
     ['bad', 'given up', states.failed],

@@ -9,7 +9,7 @@ const SHOWN = 100;
 export function TaskTable({ snapshot, all = false }: { snapshot: Snapshot; all?: boolean }) {
   const sorted = [...snapshot.tasks].sort((a, b) => rank(a) - rank(b));
   const shown = all ? sorted : sorted.slice(0, SHOWN);
-  if (shown.length === 0) return <p class="muted">None has been launched yet.</p>;
+  if (shown.length === 0) return <p class="muted">No task has been launched yet.</p>;
   return (
     <Scroll label="Table of tasks">
       <table>

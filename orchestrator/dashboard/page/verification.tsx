@@ -8,8 +8,8 @@ export function Verification({ snapshot, all = false }: { snapshot: Snapshot; al
   if (verifications.length === 0) {
     return (
       <p class="muted">
-        Begins when every segment is complete and no task is at work: a strongly consistent scan of the whole
-        table, in other segments than the backfill's.
+        The verification begins when every segment is complete and no task is at work. It scans the whole
+        table with strong consistency, in other segments than the backfill.
       </p>
     );
   }

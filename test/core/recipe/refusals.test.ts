@@ -45,16 +45,16 @@ describe('an expression is refused, with a caret under the place', () => {
     ['"a" && true', /of type string, where bool is needed/],
     ['1 == "a"', /int and string are never equal/],
     ['"x" in "xyz"', /of type string, where list or map is needed/],
-    ['"X#" + type', /CEL has no string \+ type; a name of a type stands for the type, and item\.type/],
-    ['type == "SESSION"', /never equal; a name of a type/],
-    ['size + 1', /CEL has a meaning for "size"; write item\.size/],
-    ['item', /`item` by itself/],
-    ['size(item) > 1', /`item` by itself/],
+    ['"X#" + type', /CEL has no string \+ type; the name of a type means the type, so write item\.type/],
+    ['type == "SESSION"', /never equal; the name of a type/],
+    ['size + 1', /"size" has a meaning in CEL; write item\.size/],
+    ['item', /`item` alone/],
+    ['size(item) > 1', /`item` alone/],
     ['item[kind]', /computed index/],
     ['profile[kind]', /computed index/],
     ['tags[0]', /element of a list/],
-    ['tags.exists(t, t == "a")', /cannot go through the members/],
-    ['tags.map(t, t)', /cannot go through the members/],
+    ['tags.exists(t, t == "a")', /cannot iterate over an attribute/],
+    ['tags.map(t, t)', /cannot iterate over an attribute/],
     ['profile == profile.email', /profile is a map, since profile\.email is read too/],
     ['timestamp("2024-01-01T00:00:00Z")', /the result is a timestamp/],
     ['duration("1s")', /the result is a duration/],
@@ -73,10 +73,10 @@ describe('an expression is refused, with a caret under the place', () => {
   });
 
   test.each<[string, RegExp]>([
-    ['1', /of type int; it has to be true or false/],
+    ['1', /of type int; it must be true or false/],
     ['kind + "a"', /of type string/],
     ['target == 1', /is a target of this run/],
-    ['item.exists(x, true)', /`item` by itself/],
+    ['item.exists(x, true)', /`item` alone/],
   ])('a condition: %s', (where, message) => {
     expect(refusal('1', where)).toMatch(/^--where: /);
     expect(refusal('1', where)).toMatch(message);
@@ -94,7 +94,7 @@ test('a target that is a key, and the same target twice', () => {
 test('more targets and sources than a statement holds', () => {
   const many = (count: number) =>
     Array.from({ length: count }, (_, index) => ({ name: `t${index}`, expression: `s${index}` }));
-  expect(() => compileRecipe({ set: many(17) }, KEYS)).toThrow('16 targets are the most');
+  expect(() => compileRecipe({ set: many(17) }, KEYS)).toThrow('16 targets at most');
   const sources = Array.from({ length: 33 }, (_, index) => `s${index}`).join(' + ');
   expect(refusal(sources)).toMatch(/reads 33 attributes/);
 });

@@ -51,7 +51,7 @@ describe('the task definition', () => {
       'a variable of ours',
       'failure',
       definition({ environment: [{ name: 'FLEETFILL_RUN_ID', value: 'x' }] }),
-      /FLEETFILL_RUN_ID.*believe it belongs to a run/,
+      /FLEETFILL_RUN_ID.*take itself for part of a run/,
     ],
     [
       'an endpoint',
@@ -68,7 +68,7 @@ describe('the task definition', () => {
       definition({ command: ['sleep', '60'] }),
       /"sleep 60", not "node job.mjs"/,
     ],
-    ['no log', 'warning', definition({ logConfiguration: undefined }), /what a worker says is lost/],
+    ['no log', 'warning', definition({ logConfiguration: undefined }), /logs of the workers are lost/],
     [
       'a blocking log',
       'warning',
@@ -157,7 +157,7 @@ describe('subnets and security groups', () => {
     expect(judgeSubnets([subnet('a', 'z1', 9)], ['a'], 1)[0]?.level).toBe('warning');
   });
 
-  it('let HTTPS out and nothing in', () => {
+  it('allow outbound HTTPS and nothing inbound', () => {
     const group = {
       GroupId: 'sg',
       VpcId: 'vpc-1',
@@ -200,11 +200,11 @@ describe('the end of a task on trial', () => {
       'CannotPullContainerError: context canceled',
       undefined,
       'TaskFailedToStart',
-      /No route from the subnets/,
+      /The subnets have no route/,
     ],
     ['exec /usr/local/bin/node: exec format error', 255, 'EssentialContainerExited', /another architecture/],
     ['', 2, 'EssentialContainerExited', /another version of Fleetfill/],
-    ['OutOfMemoryError', 137, 'EssentialContainerExited', /want of memory/],
+    ['OutOfMemoryError', 137, 'EssentialContainerExited', /ran out of memory/],
     ['', 1, 'EssentialContainerExited', /could not use the control table control/],
   ] as const)('says what to do after "%s" and exit code %s', (reason, exitCode, stopCode, words) => {
     const finding = adviceFor(stopped(exitCode, reason, stopCode));
@@ -213,8 +213,8 @@ describe('the end of a task on trial', () => {
 
   it('tells a container that never ran from one that reaches nothing', () => {
     const advice = (lastStatus: string) => adviceFor({ state: 'alive', lastStatus })?.advice;
-    expect(advice('PENDING')).toContain('the image cannot be pulled');
-    expect(advice('RUNNING')).toContain('reaches no control table');
+    expect(advice('PENDING')).toContain('cannot pull the image');
+    expect(advice('RUNNING')).toContain('cannot reach the control table');
   });
 
   it('names the statement of the stack that should have allowed a step', () => {
@@ -227,7 +227,7 @@ describe('the end of a task on trial', () => {
     const findings = judgeOutcome({ task, observation: undefined, waitedMs: 1_000 }, named);
     expect(levels(findings)).toEqual(['ok', 'ok', 'failure', 'failure']);
     expect(findings[2]?.advice).toContain('SetItAndReadItBack');
-    expect(findings[3]?.advice).toContain('No route to that service');
+    expect(findings[3]?.advice).toContain('no route to that service');
   });
 });
 
@@ -243,6 +243,6 @@ test('a denial to ask about the key of the table says that the stack was not giv
     { level: 'warning', advice: expect.stringContaining(`TableKmsKeyArn=${arn}`) },
   ]);
   expect(await checkTableKey(denying, facts, stack({ TableKmsKey: arn }))).toMatchObject([
-    { level: 'warning', message: expect.stringContaining('It is not known') },
+    { level: 'warning', message: expect.stringContaining('could not find out') },
   ]);
 });

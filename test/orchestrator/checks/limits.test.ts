@@ -54,7 +54,7 @@ describe('a run that does not fit', () => {
     const found = of(100_000);
     expect(found?.level).toBe('failure');
     expect(found?.message).toMatch(
-      /asks for 100,000 tasks, and one run takes 10,000: at 100 heartbeats a second.*every 1,000 s/,
+      /asks for 100,000 tasks, and a run can have at most 10,000: at 100 heartbeats a second.*every 1,000 s/,
     );
     const [, from, to] = /between (\d+) and (\d+)/.exec(found?.advice ?? '') ?? [];
     expect(of(100_000, Number(from))?.level).toBe('ok');

@@ -97,7 +97,7 @@ test('where the operator stands: Region, credentials, clock, the way there and i
     'name ok',
   ]);
   expect(findings.map(({ message }) => message).join('\n')).toContain(
-    '127.0.0.1 is asked directly, though HTTPS_PROXY is set',
+    '127.0.0.1 is called directly, though HTTPS_PROXY is set',
   );
 });
 
@@ -106,7 +106,7 @@ test('behind a proxy its name is what must be known, and its password is not tol
   const findings = await checkOperatorPlace(client, 'control', environment, Date.now);
   const words = findings.map(({ message }) => message).join('\n');
   expect(words).toContain(
-    'dynamodb.eu-central-1.amazonaws.com is asked by the proxy http://proxy.invalid:3128/',
+    'dynamodb.eu-central-1.amazonaws.com is called through the proxy http://proxy.invalid:3128/',
   );
   expect(words).not.toContain('secret');
   expect(findings.at(-1)).toMatchObject({

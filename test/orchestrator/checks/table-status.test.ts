@@ -24,10 +24,10 @@ test('UPDATING is usable: a warning says what changes', () => {
 
 test.each([
   ['CREATING', /Wait until it is ACTIVE: aws dynamodb wait table-exists --table-name stuff/],
-  ['DELETING', /Is it the table that you mean/],
+  ['DELETING', /Check that it is the table that you mean/],
   ['INACCESSIBLE_ENCRYPTION_CREDENTIALS', /Enable the key/],
-  ['ARCHIVING', /Restore it from the backup/],
-  ['ARCHIVED', /Restore it from that backup/],
+  ['ARCHIVING', /Restore the table from the backup/],
+  ['ARCHIVED', /Restore the table from that backup/],
   ['SOMETHING_NEW', /Wait until it is ACTIVE/],
 ])('%s is refused, with what helps', (status, advice) => {
   const [finding] = found(status);

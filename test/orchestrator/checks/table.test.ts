@@ -71,7 +71,9 @@ describe('caused on the engine', () => {
   test('what the engine cannot answer is one line, and no refusal', async () => {
     const lines = linesOf(await findings(await engine.createTable()), 'warning');
     expect(lines).toHaveLength(1);
-    expect(lines[0]).toMatch(/^It is not known whether point-in-time recovery is on; nor whether changes go/);
+    expect(lines[0]).toMatch(
+      /^The checks could not find out whether point-in-time recovery is on, or whether changes go/,
+    );
   });
 
   test('a key as the attribute, and another account, are refused together', async () => {
@@ -333,7 +335,7 @@ describe('by answers built from the service model', () => {
     expect(many).toMatchObject([{ level: 'warning', message: expect.stringContaining('use 6 on Fargate') }]);
     expect(few).toMatchObject([{ level: 'ok' }]);
     expect(linesOf(unasked, 'warning')).toEqual([
-      'It is not known how many vCPUs this account may use on Fargate: UnknownOperationException: no such thing',
+      'The checks could not find out how many vCPUs this account may use on Fargate: UnknownOperationException: no such thing',
     ]);
   });
 

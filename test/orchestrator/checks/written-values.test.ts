@@ -156,7 +156,7 @@ describe('a key of an index', () => {
     const findings = indexKeyFindings([target('email', '"none"')], description, attributes);
     expect(checksOf(findings)).toEqual(['index-key warning']);
     expect(findings[0]?.message).toContain('NULL in 20, N in 18, empty in 19 items');
-    expect(findings[0]?.means).toContain('"Verified" says nothing of them');
+    expect(findings[0]?.means).toContain('"verified" does not cover them');
   });
 
   test('says nothing where all can be in it, or where the attribute is no key', () => {

@@ -222,7 +222,7 @@ describeInBrowser('the page of a run, in a browser', open => {
   test('lists items in quarantine as they come, each with its reason', async () => {
     const { url } = await serve();
     const { page: tab, complaints } = await open(url);
-    await tab.getByText('No item had to be set aside.').waitFor();
+    await tab.getByText('No item is in quarantine.').waitFor();
     const key = '{"id":{"S":"too-large"},"created":{"N":"1"}}';
     const reason = 'ValidationError: Item size to update has exceeded the maximum allowed size';
     await stored.stores.quarantine.add({

@@ -72,14 +72,14 @@ describe('of a provisioned table', () => {
     const asked = { maxWriteRate: 1_000, maxReadRate: 10 };
     const { rates: chosen, reason } = await choose(provisioned(100), cloudWatch([600]), asked);
     expect(chosen).toEqual(rates(81, 10));
-    expect(reason).toContain('less than the 1000 write and 10 read units a second asked for');
+    expect(reason).toContain('less than the 1000 write and 10 read units a second given');
   });
 
   test('what was asked for, within that', async () => {
     const asked = { maxWriteRate: 20, maxReadRate: 30 };
     const { rates: chosen, reason } = await choose(provisioned(100), cloudWatch([600]), asked);
     expect(chosen).toEqual(rates(20, 30));
-    expect(reason).toBe('as asked for');
+    expect(reason).toBe('as given');
   });
 });
 
@@ -101,6 +101,6 @@ describe('of an on-demand table', () => {
   test('what was asked for', async () => {
     const { rates: chosen, reason } = await choose(onDemand(), AWAY, { maxWriteRate: 77 });
     expect(chosen).toEqual(rates(77, 3_000));
-    expect(reason).toMatch(/^as asked for; the other a quarter of what the on-demand table takes/);
+    expect(reason).toMatch(/^one as given; the other a quarter of what the on-demand table takes/);
   });
 });

@@ -121,14 +121,14 @@ describe.each(APIS)('the proof of %s writes finds out an engine that', api => {
   test('overwrites a value', async () => {
     front.script = misbehaving('present', item => ({ ...item, test: { N: '1' } }));
     expect((await prove(api)).findings).toEqual([
-      'on an item whose attribute is present, the write left {"N":"1"}',
+      'on an item that has the attribute as present, the write left {"N":"1"}',
     ]);
   });
 
   test('takes NULL for missing', async () => {
     front.script = misbehaving('null', item => ({ ...item, test: { N: '1' } }));
     expect((await prove(api)).findings).toEqual([
-      'on an item whose attribute is null, the write left {"N":"1"}',
+      'on an item that has the attribute as null, the write left {"N":"1"}',
     ]);
   });
 

@@ -44,9 +44,7 @@ export async function storeRun(
       createdAt: at(120),
       controlTable: table.name,
       taskSize: { cpuUnits: 256, memoryMiB: 512, architecture: 'ARM64' },
-      changes: [
-        { id: 'a', at: at(120), by: 'someone@somewhere', what: 'start', detail: 'budget: as asked for' },
-      ],
+      changes: [{ id: 'a', at: at(120), by: 'someone@somewhere', what: 'start', detail: 'budget: as given' }],
     }),
   );
   const launchOf = (segment: number) => `launch-${segment % tasks}`;

@@ -105,8 +105,8 @@ test('many tasks that end for one reason are one line, and throttling has a begi
   notes.snapshot(snapshotOf(4, true), 14_000);
   notes.snapshot(snapshotOf(4, false), 25_000);
   expect(notes.take()).toEqual([
-    `The table throttles; the fleet slows down: ${THROTTLED.reason}`,
-    'The table has stopped throttling, after 4 s.',
+    `The table throttles, so the fleet slows down: ${THROTTLED.reason}`,
+    'The table has stopped throttling after 4 s.',
   ]);
 });
 
@@ -117,7 +117,7 @@ test('launches, another budget and items in quarantine each have a line', () => 
   expect(notes.take()).toEqual(['3 tasks launched.']);
   notes.snapshot(snapshotOf(4, false, { rates: rates(20, 100) }), 1_000);
   expect(notes.take()).toEqual([
-    'The budget is 20 write and 100 read units a second now; it was 100 write and 100 read units a second.',
+    'The budget is now 20 write and 100 read units a second. It was 100 write and 100 read units a second.',
   ]);
   const quarantined = (items: number) => ({
     rates: rates(20, 100),

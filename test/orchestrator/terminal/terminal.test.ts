@@ -89,8 +89,8 @@ describe('the view of a run in a pseudo-terminal', () => {
     expect(noted(/^3 tasks launched\./)).toBe(1);
     expect(noted(/^1 task ended: EssentialContainerExited, exit code 137/)).toBe(1);
     expect(noted(/^1 task launched\./)).toBe(1);
-    expect(noted(/^The table throttles; the fleet slows down: TableWriteKeyRange/)).toBe(1);
-    expect(noted(/^The table has stopped throttling, after \d+ s\./)).toBe(1);
+    expect(noted(/^The table throttles, so the fleet slows down: TableWriteKeyRange/)).toBe(1);
+    expect(noted(/^The table has stopped throttling after \d+ s\./)).toBe(1);
   }, 180_000);
 
   test('is plain lines where there is no terminal', async () => {

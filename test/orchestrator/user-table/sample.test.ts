@@ -176,7 +176,7 @@ describe('live writers', () => {
     expect(finding?.level).toBe('failure');
     expect(finding?.message).toContain('1 of 1 items');
     expect(finding?.message).toContain('{"created":{"N":"');
-    expect(finding?.advice).toContain('Deploy the code');
+    expect(finding?.advice).toContain('First deploy code');
   });
 
   test('are in order when every newer item has it, and unknown when there is none', async () => {
