@@ -8,6 +8,7 @@ const MODEL = { vitest: 'test/model/protocol.test.ts' };
 const modelAnd = file => ({ vitest: `test/model/protocol.test.ts ${file}` });
 
 const UNDO_LOG = { vitest: 'test/core/undo/log-writer.test.ts' };
+const RECIPE_WRITES = { vitest: 'test/job/recipe-writes.test.ts' };
 const UNDO_STAGES = { vitest: 'test/job/undo-stages.test.ts' };
 
 /** @param {number} number @param {string[]} more */
@@ -562,6 +563,61 @@ export const MUTATIONS = [
       },
     ],
     test: { vitest: 'test/orchestrator/undo/refusals.test.ts' },
+  },
+  {
+    name: 'what one launch does not know counts beside what another one knows',
+    edits: [
+      {
+        file: 'orchestrator/undo/log-standing.ts',
+        from: 'for (const value of set) found.isKnown(value);',
+        to: 'void set;',
+      },
+    ],
+    test: { vitest: 'test/orchestrator/undo/log-standing.test.ts' },
+  },
+  {
+    name: 'a recipe whose value is computed again without an entry',
+    edits: [
+      {
+        file: 'job/write-stage.ts',
+        from: 'this.#notSet(item);\n    item.assignment = assignment;\n    await logItems(this.#options.undoLog, item.work.segment, [item], signal);',
+        to: 'this.#notSet(item);\n    item.assignment = assignment;',
+      },
+    ],
+    test: UNDO_STAGES,
+  },
+  {
+    name: 'a recipe that writes from sources that have changed',
+    edits: [
+      {
+        file: 'core/recipe/compile.ts',
+        from: 'const sources = this.#conditionsOf(missing).map(source => stateOf(item, source));',
+        to: 'const sources = this.#conditionsOf(missing).slice(0, 0).map(source => stateOf(item, source));',
+      },
+    ],
+    test: RECIPE_WRITES,
+  },
+  {
+    name: 'a recipe whose write does not depend on the scope',
+    edits: [
+      {
+        file: 'core/recipe/compile.ts',
+        from: 'mergeSources([...this.#whereSources, ...targets.flatMap(target => target.sources)])',
+        to: 'mergeSources(targets.flatMap(target => target.sources))',
+      },
+    ],
+    test: RECIPE_WRITES,
+  },
+  {
+    name: 'a recipe that writes what it can of an item',
+    edits: [
+      {
+        file: 'core/recipe/compile.ts',
+        from: "if (typeof value === 'string') return notComputable(`--set ${name}: ${value}`);",
+        to: "if (typeof value === 'string') continue;",
+      },
+    ],
+    test: { vitest: 'test/core/recipe/decide.test.ts' },
   },
   {
     name: 'a verification checkpoint by an earlier supervisor',

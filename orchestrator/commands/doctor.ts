@@ -4,6 +4,7 @@ import { systemClock } from '../../core/clock.ts';
 import { ControlTable } from '../../core/control-table.ts';
 import { PreflightError } from '../../core/errors.ts';
 import { ProbeStore } from '../../core/probe-store.ts';
+import { loadRule } from '../../core/recipe/load.ts';
 import { checkServiceLinkedRole } from '../checks/account.ts';
 import { createDoctorClients } from '../checks/clients.ts';
 import { type Finding, failure, ok, warning } from '../checks/finding.ts';
@@ -13,6 +14,7 @@ import { checkImage } from '../checks/image.ts';
 import { checkNetwork } from '../checks/network.ts';
 import { checkOperatorPlace } from '../checks/operator-place.ts';
 import { checkQuota } from '../checks/quota.ts';
+import { sourceAttributeFindings } from '../checks/source-attributes.ts';
 import { judgeSupervisor, withoutSupervisor } from '../checks/supervisor.ts';
 import type { TableFacts } from '../checks/table.ts';
 import { checkControlTable, checkTable, checkTableKey } from '../checks/table-access.ts';
@@ -166,7 +168,12 @@ async function examine(
   const table = await checkTable(dynamodb, settings, surroundings.controlTable);
   tell(table.findings);
   tell(await checkControlTable(dynamodb, surroundings.controlTable));
-  if (table.facts) tell(await checkTableKey(clients.kms, table.facts, surroundings));
+  if (table.facts) {
+    tell(await checkTableKey(clients.kms, table.facts, surroundings));
+    const { keySchema } = table.facts;
+    const rule = await loadRule(writtenOf(settings), keySchema);
+    tell(sourceAttributeFindings(rule, keySchema, surroundings.stack));
+  }
   return table.facts;
 }
 

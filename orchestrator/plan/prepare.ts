@@ -12,6 +12,7 @@ import { limitFindings } from '../checks/limits.ts';
 import { liveWriterFindings, sizeFindings } from '../checks/live-writers.ts';
 import { checkClock, checkCredentials } from '../checks/operator-place.ts';
 import { checkQuotaOnAws } from '../checks/quota.ts';
+import { sourceAttributeFindings } from '../checks/source-attributes.ts';
 import { describeUserTable, examine, type TableFacts } from '../checks/table.ts';
 import { ttlAttributeAt } from '../checks/table-integrations.ts';
 import { accepting, indexKeyFindings, sampleFindings, valueFindings } from '../checks/written-values.ts';
@@ -77,6 +78,7 @@ export async function prepare(session: PlanningSession): Promise<Prepared> {
       facts,
     )),
     ...valueFindings(constants),
+    ...sourceAttributeFindings(write.rule, facts.keySchema, surroundings.stack),
     fleet.finding,
     ...limitFindings({
       segments: settings.segments,

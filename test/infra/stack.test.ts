@@ -27,6 +27,7 @@ import { SERVICE_LINKED_ROLE } from '../../orchestrator/checks/account.ts';
 import { FURTHER_STACK_OUTPUTS, STACK_OUTPUTS } from '../../orchestrator/fleet/location.ts';
 import { ORCHESTRATE, type OrchestratorEvent } from '../e2e/support/orchestrator-process.ts';
 import { Stage } from '../e2e/support/stage.ts';
+import { useEngine } from '../support/engine.ts';
 import { FLEET_OUTPUTS, OPTIONAL_FLEET_OUTPUTS } from './support/fleet-outputs.ts';
 import { MOTO, Moto, warnWithoutMoto } from './support/moto.ts';
 import { loadTemplate, Rendering } from './support/template.ts';
@@ -97,16 +98,19 @@ describe('a stack that cannot be used', () => {
       )
       .join('')}</Outputs>`;
 
-  const ask = (...args: string[]) =>
+  const ask = (...args: string[]) => askWith({}, ...args);
+  const askWith = (environment: Readonly<Record<string, string>>, ...args: string[]) =>
     orchestrate(
       {
         AWS_REGION: 'eu-west-1',
         AWS_ACCESS_KEY_ID: 'none',
         AWS_SECRET_ACCESS_KEY: 'none',
         AWS_ENDPOINT_URL: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
+        ...environment,
       },
       ...args,
     );
+  const engine = useEngine();
 
   const complete = {
     Cluster: 'c',
@@ -171,6 +175,23 @@ describe('a stack that cannot be used', () => {
     ]);
     expect(ended.exit).toBe(3);
   });
+
+  it.each([['run', '--yes', '--sample', '0'], ['plan', '--sample', '0'], ['doctor']])(
+    'is refused by %s where a recipe reads what its roles may not read',
+    async (command, ...further) => {
+      const table = await engine.createTable();
+      stacks = stackIn('CREATE_COMPLETE', { ...complete, Table: table, SourceAttributes: 'kind' });
+      const recipe = ['--set', 'test=created / 1000 + days', '--where', 'kind == "A"'];
+      const environment = { AWS_ENDPOINT_URL_DYNAMODB: engine.endpoint };
+      const ended = await askWith(environment, command, '--table', table, ...recipe, ...further);
+      const told = `${JSON.stringify(ended.events)}${ended.stderr}`;
+      expect(told).toMatch(
+        /The recipe reads ..?days..?, which the roles of the stack fleetfill may not read/,
+      );
+      expect(told).toContain('SourceAttributes=kind,days');
+      if (command !== 'plan') expect(ended.exit).toBe(3);
+    },
+  );
 
   it.each(['region', 'zone', 'test'])(
     'is taken for %s, where it is one of several attributes',
