@@ -5,6 +5,7 @@ import { constantRule } from '../../core/write-rule.ts';
 import type { Evidence } from '../snapshot/evidence.ts';
 import { count, dollars, duration } from '../snapshot/format.ts';
 import type { CutChange } from '../snapshot/history.ts';
+import { outcomesOf } from '../snapshot/outcomes.ts';
 import type { Snapshot } from '../snapshot/snapshot.ts';
 import { describeCut } from '../snapshot/timeline.ts';
 import { wayBackOf } from '../snapshot/way-back.ts';
@@ -88,10 +89,17 @@ function optionsOf(record: RunRecord, { run, tasks, counters }: Snapshot): Evide
     ['Started', `${run.createdAt} by ${run.createdBy}`],
     ['Ended', run.finishedAt ?? undefined],
     ['Took', took === undefined ? undefined : duration(took)],
-    ['Items', `${count(counters.scanned)} scanned, ${count(counters.matched)} lacked it when read`],
+    [
+      'Items',
+      run.undoes === null
+        ? `${count(counters.scanned)} scanned, ${count(counters.matched)} lacked it when read`
+        : `${count(counters.scanned)} values in the undo log, ${count(counters.matched)} known to have been set`,
+    ],
     [
       'of those',
-      `${count(counters.updated)} set, ${count(counters.alreadySet)} set by others meanwhile, ${count(counters.deleted)} deleted meanwhile, ${count(counters.quarantined)} in quarantine`,
+      [...outcomesOf(counters, run.undoes !== null), `${count(counters.quarantined)} in quarantine`].join(
+        ', ',
+      ),
     ],
     ['Control table', run.controlTable],
     ['Metrics', run.namespace],

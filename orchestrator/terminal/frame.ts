@@ -8,6 +8,7 @@ import {
   roughDuration,
   stageOf,
 } from '../snapshot/format.ts';
+import { outcomesOf } from '../snapshot/outcomes.ts';
 import type { Snapshot } from '../snapshot/snapshot.ts';
 import { drawStrip } from './segment-strip.ts';
 import { type Line, render, type Span, type Style } from './styled-text.ts';
@@ -170,12 +171,10 @@ function cutRow({ run: { budget, cut } }: Snapshot): Row[] {
   return [{ rank: 2, line: labelled('Cut', [text, ['bold', 'yellow']]) }];
 }
 
-function itemRow({ counters }: Snapshot): Row[] {
-  const { scanned, updated, alreadySet, deleted, quarantined } = counters;
+function itemRow({ counters, run: { undoes } }: Snapshot): Row[] {
+  const { scanned, quarantined } = counters;
   const spans: Span[] = [
-    [
-      `${count(scanned)} scanned, ${count(updated)} set, ${count(alreadySet)} set by others, ${count(deleted)} deleted`,
-    ],
+    [[`${count(scanned)} scanned`, ...outcomesOf(counters, undoes !== null)].join(', ')],
   ];
   if (quarantined > 0) spans.push([`, ${count(quarantined)} in quarantine`, 'red']);
   return [{ rank: 5, line: labelled('Items', ...spans) }];

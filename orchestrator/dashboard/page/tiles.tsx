@@ -1,5 +1,6 @@
 import type { ComponentChildren } from 'preact';
 import { count, dollars, duration, percent, rate, roughDuration } from '../../snapshot/format.ts';
+import { outcomesOf } from '../../snapshot/outcomes.ts';
 import type { Snapshot } from '../../snapshot/snapshot.ts';
 
 /** The figures of the moment. */
@@ -29,10 +30,17 @@ export function Tiles({ snapshot }: { snapshot: Snapshot }) {
         <br />
         {now ? rate(now.readUnitsPerSecond) : '–'} of {rate(run.budgetNow.readUnitsPerSecond)} read units
       </Tile>
-      <Tile name="items" label="Items set" value={count(counters.updated)}>
-        {count(counters.scanned)} scanned, {count(counters.matched)} lacked it
+      <Tile
+        name="items"
+        label={run.undoes === null ? 'Items set' : 'Values removed'}
+        value={count(counters.updated)}
+      >
+        {count(counters.scanned)} {run.undoes === null ? 'scanned' : 'in the undo log'},{' '}
+        {count(counters.matched)} {run.undoes === null ? 'lacked it' : 'known to be set'}
         <br />
-        {count(counters.alreadySet)} set by others meanwhile, {count(counters.deleted)} deleted
+        {outcomesOf(counters, run.undoes !== null)
+          .slice(1)
+          .join(', ')}
       </Tile>
       <Tile name="tasks" label="Tasks running" value={`${count(running)} of ${count(run.tasksWanted)}`}>
         {late > 0 ? (
