@@ -39,7 +39,7 @@ export function checkRecipeSettings(settings: Partial<RecipeSettings>, given: Re
   const replaced = ['attribute', 'value'].filter(name => given.has(name));
   if (replaced.length > 0) {
     throw new ConfigurationError(
-      `--set replaces --attribute and --value: leave out --${replaced.join(' and --')} out.`,
+      `--set replaces --attribute and --value: leave out --${replaced.join(' and --')}.`,
     );
   }
   recipeOf({ set, where });
