@@ -180,7 +180,9 @@ describe('a stack that cannot be used', () => {
     'is refused by %s where a recipe reads what its roles may not read',
     async (command, ...further) => {
       const table = await engine.createTable();
-      stacks = stackIn('CREATE_COMPLETE', { ...complete, Table: table, SourceAttributes: 'kind' });
+      const { name: ControlTable } = await engine.createControlTable();
+      const outputs = { ...complete, ControlTable, Table: table, SourceAttributes: 'kind' };
+      stacks = stackIn('CREATE_COMPLETE', outputs);
       const recipe = ['--set', 'test=created / 1000 + days', '--where', 'kind == "A"'];
       const environment = { AWS_ENDPOINT_URL_DYNAMODB: engine.endpoint };
       const ended = await askWith(environment, command, '--table', table, ...recipe, ...further);
