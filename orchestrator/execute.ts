@@ -7,7 +7,7 @@ import {
 import { DetachedError } from './cli/detached-error.ts';
 import { EXIT, type ExitCode } from './cli/exit-codes.ts';
 import { explainError } from './cli/explain-error.ts';
-import { FLEET_OPTIONS } from './cli/options.ts';
+import { FLEET_OPTIONS, TABLE_OPTIONS } from './cli/options.ts';
 import { createOutput } from './cli/output.ts';
 import { prepareClients } from './cli/prepare-environment.ts';
 import { checkExpressions } from './cli/recipe-options.ts';
@@ -50,7 +50,11 @@ export async function execute(
     await checkExpressions(settings as Partial<RecipeSettings>);
     if (settings.local === undefined || name === 'local') return await handler({ ...context, settings });
     const { withLocalStack } = await import('./commands/local.ts');
-    return await withLocalStack(settings.local, () => {
+    // Any other table is somebody's own, and must be there.
+    const { table } = settings as { readonly table?: string };
+    const demonstrated = table === TABLE_OPTIONS.table.default ? table : undefined;
+    const stack = { directory: settings.local, demonstrated };
+    return await withLocalStack(stack, output.say, () => {
       // The stack's endpoints and names have joined the environment.
       const named = { ...optionsFromEnvironment(process.env, FLEET_OPTIONS), ...definedOnly(given) };
       return handler({ ...context, settings: parseSettings(definition, named) });

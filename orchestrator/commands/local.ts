@@ -1,4 +1,5 @@
 import { fileURLToPath } from 'node:url';
+import { createDemonstrationTable, DEMONSTRATION_ITEMS } from '../../local/demonstration-table.ts';
 import { shellExports, startLocalStack } from '../../local/local-stack.ts';
 import { defineCommand, type Handler, type SettingsOf } from '../cli/command.ts';
 import { EXIT } from '../cli/exit-codes.ts';
@@ -65,11 +66,25 @@ function capacityOf({ writeCapacity, readCapacity, partitions, latency }: Settin
   };
 }
 
-/** Runs a command against a stack of its own on this machine, by the same endpoints that an SDK reads anyway. */
-export async function withLocalStack<T>(directory: string, command: () => Promise<T>): Promise<T> {
-  const stack = await startLocalStack({ jobBundle: jobBundle(), directory: directoryOf(directory) });
+/**
+ * Runs a command against a stack of its own on this machine, by the same endpoints that an SDK reads anyway.
+ * @param demonstrated a table to fill with items for a newcomer, where no folder keeps a database
+ */
+export async function withLocalStack<T>(
+  { directory, demonstrated }: { readonly directory: string; readonly demonstrated: string | undefined },
+  say: (message: string) => void,
+  command: () => Promise<T>,
+): Promise<T> {
+  const kept = directoryOf(directory);
+  const stack = await startLocalStack({ jobBundle: jobBundle(), directory: kept });
   Object.assign(process.env, stack.environment);
   try {
+    if (kept === undefined && demonstrated !== undefined) {
+      await createDemonstrationTable({ endpoint: stack.endpoints.engine }, demonstrated);
+      say(
+        `--local without a folder begins with an empty database, so it now has a table ${demonstrated} of ${DEMONSTRATION_ITEMS.toLocaleString('en')} items for demonstration. It ends with this command; --local DIR keeps a database.`,
+      );
+    }
     return await command();
   } finally {
     await stack.stop();

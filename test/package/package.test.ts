@@ -82,9 +82,26 @@ describe('npx --package ./fleetfill-*.tgz, in an empty folder', () => {
     expect(await npx('orchestrate', '--version')).toEqual({ code: 0, stdout: `${version}\n`, stderr: '' });
   });
 
-  test('orchestrate --local starts an AWS of its own; with an empty database the table is not there', async () => {
-    const { code, stderr } = await npx('orchestrate', '--local');
-    expect(stderr).toContain('The table stuff does not exist in us-east-1.');
+  test('orchestrate --local shows a newcomer a whole run, on an AWS and a table of its own', async () => {
+    const asked = await npx('orchestrate', '--local');
+    expect(asked.stderr).toContain('a table stuff of 1,000 items for demonstration');
+    // It is a run that writes: without a terminal it has to be told so, here as anywhere.
+    expect(asked.stderr).toMatch(/orchestrate .*--local .*--yes|orchestrate .*--yes .*--local/);
+    expect(asked.code).toBe(4);
+    const { code, stdout, stderr } = await npx('orchestrate', '--local', '--yes', '--json');
+    expect(code, stderr).toBe(0);
+    expect(JSON.parse(stdout.trimEnd().split('\n').at(-1) ?? '')).toMatchObject({
+      event: 'run.finished',
+      status: 'verified',
+      scanned: 1_000,
+      updated: 900,
+      missing: 0,
+    });
+  }, 120_000);
+
+  test('a table that is named is not made up', async () => {
+    const { code, stderr } = await npx('orchestrate', '--local', '--table', 'orders');
+    expect(stderr).toContain('The table orders does not exist in us-east-1.');
     expect(code).toBe(3);
   });
 
