@@ -31,6 +31,24 @@ describe('the Dockerfile', () => {
     expect(args.get('NODE_IMAGE')).toMatch(/^node:\d+\.\d+\.\d+-[a-z]+-slim(@sha256:[0-9a-f]{64})?$/);
   });
 
+  it('takes an LTS line of Node, the one whose memory is measured, not below the floor of package.json', () => {
+    const [major = 0, minor = 0] = (/^node:(\d+)\.(\d+)/.exec(args.get('NODE_IMAGE') ?? '') ?? [])
+      .slice(1)
+      .map(Number);
+    // Even lines become LTS, in October of their year, with a minor release of 10 or so.
+    expect(major % 2).toBe(0);
+    expect(minor).toBeGreaterThanOrEqual(9);
+    const read = (path: string) => readFileSync(join(repository, path), 'utf8');
+    expect(read('docs/performance.md')).toContain(`On the image's Node ${major} `);
+    const { engines, devDependencies } = JSON.parse(read('package.json'));
+    const floor = /^>=(\d+)\.(\d+)$/.exec(engines.node);
+    expect(major).toBeGreaterThan(Number(floor?.[1]));
+    // What develops, what is built for and what is promised are one floor.
+    expect(read('.nvmrc').trim()).toBe(floor?.[1]);
+    expect(read('scripts/bundle-settings.mjs')).toContain(`target: 'node${floor?.[1]}.${floor?.[2]}'`);
+    expect(devDependencies['@types/node']).toMatch(new RegExp(`^${floor?.[1]}\\.`));
+  });
+
   it('runs nothing in the last stage, so that it needs no emulation for another architecture', () => {
     expect(every(image, 'RUN')).toEqual([]);
   });
