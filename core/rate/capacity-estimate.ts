@@ -2,7 +2,7 @@ const KB = 1_024;
 
 /** Bytes behind one unit of an eventually consistent read: 4 KB cost half a unit [developer guide]. */
 const BYTES_PER_EVENTUAL_UNIT = 8 * KB;
-const BYTES_PER_CONSISTENT_UNIT = 4 * KB;
+export const BYTES_PER_CONSISTENT_UNIT = 4 * KB;
 
 /** A Scan page holds at most 1 MB. */
 const LARGEST_PAGE_BYTES = 1_024 * KB;

@@ -1,7 +1,5 @@
 import { randomUUID } from 'node:crypto';
 import type { AttributeMap } from '../../core/attribute-value.ts';
-import { backoffMs } from '../../core/backoff.ts';
-import type { Clock } from '../../core/clock.ts';
 import { type ItemWrite, keyOf } from '../../core/item-write.ts';
 import { REPAIR_SEGMENT } from '../../core/metrics.ts';
 import type { MetricsPublisher } from '../../core/metrics-publisher.ts';
@@ -12,34 +10,31 @@ import {
   isInAuthority,
   type RunRecord,
   type RunStatus,
+  type SegmentRecord,
   type VerificationFindings,
 } from '../../core/records.ts';
-import type { Supervision } from '../../core/run-store.ts';
-import { settleCall } from '../../core/settle.ts';
 import { verificationSegments } from '../../core/verification-segments.ts';
-import type { VerificationReader } from '../../core/verification-store.ts';
 import type { Output } from '../cli/output.ts';
 import type { RunObserver } from '../run-observer.ts';
-import type { Stores } from '../stores.ts';
+import {
+  beginVerification,
+  checkpointsOf,
+  UNSAVED_PART,
+  VerificationCount,
+  type VerificationOptions,
+} from './checkpoints.ts';
 import { diagnose } from './diagnosis.ts';
 import type { EndPhase } from './end-phase.ts';
 import { type RepairCounters, repair } from './repair.ts';
 import { lacksAttribute, missesByRule, type VerificationSubject } from './subject.ts';
 import { openSupervisorLog } from './supervisor-log.ts';
-import { type VerificationCheckpoints, type VerificationResult, verifyTable } from './verification.ts';
+import { type VerificationResult, verifyTable } from './verification.ts';
 import { VerificationTracker } from './verification-tracker.ts';
 
-/** A verification that nobody worked on for longer than this begins again: who wrote meanwhile is not known. */
-const LONGEST_PAUSE_MS = 3_600_000;
-
-/** Pages that a crash may cost, as a part of the table; and at the least, so that pages are not rounded away. */
-const UNSAVED_PART = 1 / 100;
+/** So few at the least, so that pages are not rounded away. */
 const LEAST_UNSAVED_UNITS = 4;
 
-export interface PassEndOptions {
-  readonly stores: Stores;
-  readonly clock: Clock;
-  readonly supervision: Supervision;
+export interface PassEndOptions extends VerificationOptions {
   readonly output: Output;
   readonly metrics: MetricsPublisher;
   readonly observer?: RunObserver | undefined;
@@ -70,7 +65,7 @@ export async function endPass(
 ): Promise<PassEnd | undefined> {
   const { stores, supervision } = options;
   const subject = await subjectOf(run);
-  const verification = await beginVerification(run, subject, options);
+  const verification = await beginVerification(run, subject.name, verificationSegmentsOf(run), options);
   if (verification === undefined) return undefined;
   // A retry may have joined until the run was verifying; from then on none can.
   if ((await stores.tasks.list(run.runId)).some(({ status }) => isInAuthority(status))) return undefined;
@@ -97,47 +92,15 @@ export async function endPass(
   return { next: 'repaired' };
 }
 
+function verificationSegmentsOf({ totalSegments, rates }: RunRecord): number {
+  return verificationSegments(totalSegments, rates.readUnitsPerSecond);
+}
+
 async function subjectOf(run: RunRecord): Promise<VerificationSubject> {
   const { keySchema, attribute, createdKey, recipe } = run;
   if (recipe === undefined) return lacksAttribute(keySchema, attribute, createdKey);
   const rule = await loadRule(run, keySchema);
   return missesByRule({ keySchema, rule }, recipeText(recipe), createdKey);
-}
-
-/** The verification to go on with, or a new one, as the run's record says it from now on. */
-async function beginVerification(
-  run: RunRecord,
-  subject: VerificationSubject,
-  { stores, supervision, clock }: PassEndOptions,
-): Promise<CurrentVerification | undefined> {
-  const at = clock.nowIso();
-  const fresh: CurrentVerification = {
-    id: `${String(run.pass).padStart(4, '0')}-${randomUUID().slice(0, 8)}`,
-    pass: run.pass,
-    totalSegments: verificationSegments(run.totalSegments, run.rates.readUnitsPerSecond),
-    subject: subject.name,
-    startedAt: at,
-    activeAt: at,
-  };
-  const record = await stores.runs.supervise(supervision, now => {
-    if (now.desired !== 'run') return undefined;
-    const current = now.verification;
-    const goesOn = current !== undefined && mayGoOn(current, now, subject, at);
-    return { status: 'verifying', verification: goesOn ? { ...current, activeAt: at } : fresh };
-  });
-  return record.desired === 'run' ? record.verification : undefined;
-}
-
-/** Whether what an earlier supervisor has read still counts. */
-function mayGoOn(
-  { pass, subject, startedAt, activeAt }: CurrentVerification,
-  run: Pick<RunRecord, 'pass' | 'deployedAt'>,
-  { name }: VerificationSubject,
-  at: string,
-): boolean {
-  if (pass !== run.pass || subject !== name) return false;
-  if (run.deployedAt !== undefined && Date.parse(run.deployedAt) > Date.parse(startedAt)) return false;
-  return Date.parse(at) - Date.parse(activeAt) <= LONGEST_PAUSE_MS;
 }
 
 async function verify(
@@ -150,18 +113,12 @@ async function verify(
   const { stores, clock, supervision, output, metrics, observer } = options;
   const { id, totalSegments, startedAt } = verification;
   const tracker = new VerificationTracker(run, totalSegments, startedAt);
-  const countedBefore = run.counted?.id === id ? run.counted.counters.readUnits : 0;
-  let readHere = 0;
-  let readBefore = 0;
-  const tell = () => {
-    // Pages that were counted, and whose checkpoint was lost with their reader, were read all the same.
-    phase.count(id, { readUnits: Math.max(countedBefore, readBefore) + readHere });
-    observer?.verification(tracker.progress(clock.nowIso()));
-  };
+  const count = new VerificationCount(id, run, phase);
+  const tell = () => observer?.verification(tracker.progress(clock.nowIso()));
   const reader = { runId: run.runId, id, epoch: supervision.epoch };
   const goOnFrom = (segment: number, findings: VerificationFindings, done: boolean) => {
     tracker.goOnFrom(segment, findings, done);
-    readBefore += findings.readUnits;
+    count.readBefore(findings.readUnits);
   };
   const goesOn = startedAt !== verification.activeAt;
   output.event('verification.started', {
@@ -181,15 +138,16 @@ async function verify(
     held: phase.held,
     checkpoints: checkpointsOf(reader, options, phase.signal, goOnFrom),
     isQuarantined: key => stores.quarantine.isOpen(run.runId, key),
-    mostUnsavedUnits: await mostUnsavedUnits(run, stores),
+    mostUnsavedUnits: mostUnsavedUnits(run, await stores.segments.list(run.runId)),
     onSlow: reason => output.event('warning', { message: `The table answers slowly: ${reason}.` }),
     onPage: page => {
-      readHere += page.readUnits;
+      count.read(page.readUnits);
       metrics.count(REPAIR_SEGMENT, { readUnits: page.readUnits });
       tracker.add(page);
       tell();
     },
   });
+  count.tell();
   tell();
   const { scanned, missing, quarantined, nulls, readUnits, sample } = result;
   const diagnosis = diagnose(run, result.open, missing - quarantined);
@@ -219,39 +177,8 @@ async function verify(
   return result;
 }
 
-/** Every segment's checkpoint in the control table, for as long as it takes to reach it. */
-function checkpointsOf(
-  reader: VerificationReader,
-  { stores, clock }: PassEndOptions,
-  signal: AbortSignal,
-  onClaimed: (segment: number, findings: VerificationFindings, done: boolean) => void,
-): VerificationCheckpoints {
-  const patiently = async <T>(call: () => Promise<T>): Promise<T> => {
-    for (let failures = 1; ; failures++) {
-      try {
-        return await call();
-      } catch (error) {
-        signal.throwIfAborted();
-        if (settleCall(error, 1).kind !== 'retry') throw error;
-        await clock.sleep(backoffMs(failures), signal);
-      }
-    }
-  };
-  return {
-    claim: async segment => {
-      const claimed = await patiently(() => stores.verifications.claim(reader, segment));
-      const { sequence, findings, lastEvaluatedKey, done = false, at = '' } = claimed;
-      if (sequence === undefined || findings === undefined) return undefined;
-      onClaimed(segment, findings, done);
-      return { segment, sequence, findings, lastEvaluatedKey, done, at };
-    },
-    save: position => patiently(() => stores.verifications.save(reader, position)),
-  };
-}
-
 /** A hundredth of what the sweep says that a verification will read. */
-async function mostUnsavedUnits(run: RunRecord, stores: Stores): Promise<number> {
-  const segments = await stores.segments.list(run.runId);
+function mostUnsavedUnits(run: RunRecord, segments: readonly SegmentRecord[]): number {
   const eventual = segments.reduce((sum, { counters }) => sum + counters.readUnits, 0);
   // Counters are cumulative over sweeps; a consistent read costs twice as much.
   const ofTable = (2 * eventual) / Math.max(1, run.pass);

@@ -2,6 +2,7 @@ import { type DynamoDBClient, ScanCommand, type ScanCommandOutput } from '@aws-s
 import { type AttributeMap, decodeKey, encodeAttributeMap } from '../../core/attribute-value.ts';
 import { type Clock, systemClock } from '../../core/clock.ts';
 import { keyOf } from '../../core/item-write.ts';
+import { BYTES_PER_CONSISTENT_UNIT } from '../../core/rate/capacity-estimate.ts';
 import { PageFit } from '../../core/rate/page-fit.ts';
 import { Patience } from '../../core/rate/patience.ts';
 import type { RateControl } from '../../core/rate/rate-control.ts';
@@ -128,9 +129,8 @@ class Verification {
       this.#signal.throwIfAborted();
       this.#segments.push({ ...(claimed ?? beginningOf(segment)), restarts: 0 });
       this.#open += claimed?.findings.open.length ?? 0;
-      // It has begun with small pages already.
-      if (claimed && this.#request.rate.estimate.known) this.#grownItems = MOST_PAGE_ITEMS;
     }
+    this.#goOn(resultOf(this.#segments.map(({ findings }) => findings)));
     this.#request.signal.addEventListener('abort', () => this.#wake(), { once: true });
     const waiting = this.#segments.filter(({ done }) => !done).map(({ segment }) => segment);
     const running = new Set<Promise<void>>();
@@ -159,6 +159,13 @@ class Verification {
     await Promise.all(running);
     this.#signal.throwIfAborted();
     return this.#result();
+  }
+
+  /** Whoever goes on with a verification knows the items, and need not begin with small pages again. */
+  #goOn({ scanned, readUnits }: VerificationResult): void {
+    if (scanned < FIRST_PAGE_ITEMS) return;
+    this.#request.rate.estimate.seed({ bytes: (readUnits * BYTES_PER_CONSISTENT_UNIT) / scanned });
+    this.#grownItems = MOST_PAGE_ITEMS;
   }
 
   #hasRoom(): boolean {

@@ -158,10 +158,10 @@ describe('the end of a pass', () => {
 
 describe('a verification that was interrupted', () => {
   /** As many pages as the budget makes of it, and the process dies after a few. */
-  async function interrupted(items = 400): Promise<Sweep> {
+  async function interrupted(given: Partial<NewRun> = { itemSize: { bytes: 1_100 } }): Promise<Sweep> {
     const sweep = await Sweep.over(
-      withTest(items, index => index === 7).map(item => ({ ...item, text: { S: 'x'.repeat(1_000) } })),
-      { rates: rates(20_000, 40), itemSize: { bytes: 1_100 } },
+      withTest(400, index => index === 7).map(item => ({ ...item, text: { S: 'x'.repeat(1_000) } })),
+      { rates: rates(20_000, 40), ...given },
     );
     await sweep.quarantine([7]);
     const stop = new AbortController();
@@ -198,6 +198,18 @@ describe('a verification that was interrupted', () => {
     const begunAgain = after.filter(({ body }) => body.ExclusiveStartKey === undefined).length;
     expect(begunAgain).toBeLessThan(3);
     expect(sweep.events.at(-1)?.fields).toMatchObject({ scanned: 400, missing: 1 });
+  });
+
+  test('goes on with pages of the size that the ones before had, though nobody knew the items', async () => {
+    const sweep = await interrupted({ itemSize: undefined as never });
+    const limits = () =>
+      sweep.front.calls.filter(({ operation }) => operation === 'Scan').map(({ body }) => body.Limit);
+    expect(limits()[0]).toBe(1);
+    const before = sweep.scans;
+    await takeOver(sweep);
+    await sweep.end({ epoch: 2 });
+    expect(limits()[before]).toBeGreaterThan(4);
+    expect(await scanned(sweep)).toEqual([400]);
   });
 
   test('counts what all its supervisors consumed', async () => {

@@ -1,0 +1,122 @@
+import { randomUUID } from 'node:crypto';
+import { backoffMs } from '../../core/backoff.ts';
+import type { Clock } from '../../core/clock.ts';
+import type { CurrentVerification, RunRecord, VerificationFindings } from '../../core/records.ts';
+import type { Supervision } from '../../core/run-store.ts';
+import { settleCall } from '../../core/settle.ts';
+import type { VerificationReader } from '../../core/verification-store.ts';
+import type { Stores } from '../stores.ts';
+import type { EndPhase } from './end-phase.ts';
+import type { VerificationCheckpoints } from './verification.ts';
+
+/** A verification that nobody worked on for longer than this begins again: who wrote meanwhile is not known. */
+const LONGEST_PAUSE_MS = 3_600_000;
+
+/** Pages that a crash may cost, as a part of what is read. */
+export const UNSAVED_PART = 1 / 100;
+
+export interface VerificationOptions {
+  readonly stores: Stores;
+  readonly supervision: Supervision;
+  readonly clock: Clock;
+}
+
+/**
+ * The verification to go on with, or a new one, as the run's record says it from now on; undefined where the run is not
+ * wanted any more. `subject`: what is looked for; an answer to another question is worth nothing.
+ */
+export async function beginVerification(
+  run: RunRecord,
+  subject: string,
+  totalSegments: number,
+  { stores, supervision, clock }: VerificationOptions,
+): Promise<CurrentVerification | undefined> {
+  const at = clock.nowIso();
+  const fresh: CurrentVerification = {
+    id: `${String(run.pass).padStart(4, '0')}-${randomUUID().slice(0, 8)}`,
+    pass: run.pass,
+    totalSegments,
+    subject,
+    startedAt: at,
+    activeAt: at,
+  };
+  const record = await stores.runs.supervise(supervision, now => {
+    if (now.desired !== 'run') return undefined;
+    const current = now.verification;
+    const goesOn = current !== undefined && mayGoOn(current, now, subject, at);
+    return { status: 'verifying', verification: goesOn ? { ...current, activeAt: at } : fresh };
+  });
+  return record.desired === 'run' ? record.verification : undefined;
+}
+
+/** Whether what an earlier supervisor has read still counts. */
+function mayGoOn(
+  { pass, subject, startedAt, activeAt }: CurrentVerification,
+  run: Pick<RunRecord, 'pass' | 'deployedAt'>,
+  wanted: string,
+  at: string,
+): boolean {
+  if (pass !== run.pass || subject !== wanted) return false;
+  if (run.deployedAt !== undefined && Date.parse(run.deployedAt) > Date.parse(startedAt)) return false;
+  return Date.parse(at) - Date.parse(activeAt) <= LONGEST_PAUSE_MS;
+}
+
+/** Every segment's checkpoint in the control table, for as long as it takes to reach it. */
+export function checkpointsOf(
+  reader: VerificationReader,
+  { stores, clock }: Pick<VerificationOptions, 'stores' | 'clock'>,
+  signal: AbortSignal,
+  onClaimed: (segment: number, findings: VerificationFindings, done: boolean) => void,
+): VerificationCheckpoints {
+  const patiently = async <T>(call: () => Promise<T>): Promise<T> => {
+    for (let failures = 1; ; failures++) {
+      try {
+        return await call();
+      } catch (error) {
+        signal.throwIfAborted();
+        if (settleCall(error, 1).kind !== 'retry') throw error;
+        await clock.sleep(backoffMs(failures), signal);
+      }
+    }
+  };
+  return {
+    claim: async segment => {
+      const claimed = await patiently(() => stores.verifications.claim(reader, segment));
+      const { sequence, findings, lastEvaluatedKey, done = false, at = '' } = claimed;
+      if (sequence === undefined || findings === undefined) return undefined;
+      onClaimed(segment, findings, done);
+      return { segment, sequence, findings, lastEvaluatedKey, done, at };
+    },
+    save: position => patiently(() => stores.verifications.save(reader, position)),
+  };
+}
+
+/** What all supervisors of one verification have read, saved as it grows. */
+export class VerificationCount {
+  readonly #id: string;
+  readonly #phase: Pick<EndPhase, 'count'>;
+  readonly #countedBefore: number;
+  #before = 0;
+  #here = 0;
+
+  constructor(id: string, { counted }: Pick<RunRecord, 'counted'>, phase: Pick<EndPhase, 'count'>) {
+    this.#id = id;
+    this.#phase = phase;
+    this.#countedBefore = counted?.id === id ? counted.counters.readUnits : 0;
+  }
+
+  /** By the checkpoint of an earlier supervisor. */
+  readBefore(readUnits: number): void {
+    this.#before += readUnits;
+  }
+
+  read(readUnits: number): void {
+    this.#here += readUnits;
+    this.tell();
+  }
+
+  tell(): void {
+    // Pages that were counted, and whose checkpoint was lost with their reader, were read all the same.
+    this.#phase.count(this.#id, { readUnits: Math.max(this.#countedBefore, this.#before) + this.#here });
+  }
+}
