@@ -397,6 +397,17 @@ export interface VerificationFindings {
   readonly open: readonly string[];
   /** Keys of missing items, in quarantine or not; ten at most. */
   readonly sample: readonly string[];
+  /** Of the verification of an undo. */
+  readonly log?: LogFindings | undefined;
+}
+
+/** How the values stand that a run set, or may have set, as far as its undo log was read; `missing` are still its own. */
+export interface LogFindings {
+  readonly removed: number;
+  readonly changed: number;
+  readonly deleted: number;
+  /** Values that the run may have set, and that stand: which value of which target it is, and the item's key. */
+  readonly unknown: readonly (readonly [identity: string, key: string])[];
 }
 
 /** Cumulative over passes and resumes. Capacity in units. */

@@ -1,6 +1,8 @@
 import { REPAIR_SEGMENT } from '../../core/metrics.ts';
 import type { RunRecord, UndoneRun } from '../../core/records.ts';
 import { layoutOf } from '../../core/undo/item-removal.ts';
+import { totals } from '../run-summary.ts';
+import { beginVerification, checkpointsOf, UNSAVED_PART, VerificationCount } from '../verify/checkpoints.ts';
 import type { EndPhase } from '../verify/end-phase.ts';
 import type { PassEnd, PassEndOptions } from '../verify/pass-end.ts';
 import { readLogStanding } from './log-standing.ts';
@@ -17,15 +19,22 @@ export async function endUndo(
   run: RunRecord,
   undoes: UndoneRun,
   { stores, supervision, clock, output, metrics }: PassEndOptions,
-  { client, reading, signal, held, count }: EndPhase,
+  phase: EndPhase,
 ): Promise<PassEnd | undefined> {
-  const now = await stores.runs.supervise(supervision, ({ status, desired }) =>
-    status === 'verifying' || desired !== 'run' ? undefined : { status: 'verifying' },
-  );
-  if (now.desired !== 'run') return undefined;
-  const startedAt = clock.nowIso();
-  output.event('verification.started', { pass: run.pass, segments: run.totalSegments });
-  let readUnits = 0;
+  const { client, reading, signal, held } = phase;
+  const options = { stores, supervision, clock };
+  const subject = JSON.stringify({ undoes: undoes.runId });
+  const verification = await beginVerification(run, subject, run.totalSegments, options);
+  if (verification === undefined) return undefined;
+  const { id, startedAt, activeAt } = verification;
+  output.event('verification.started', {
+    pass: run.pass,
+    segments: run.totalSegments,
+    ...(startedAt !== activeAt && { resumed: true, since: startedAt }),
+  });
+  const count = new VerificationCount(id, run, phase);
+  const reader = { runId: run.runId, id, epoch: supervision.epoch };
+  const { matched } = totals(run, await stores.segments.list(run.runId));
   const found = await readLogStanding({
     ...{ client, clock, signal, held, rate: reading },
     source: {
@@ -36,20 +45,22 @@ export async function endUndo(
     },
     table: run.table,
     undoRun: run.runId,
+    checkpoints: checkpointsOf(reader, options, signal, (_, { readUnits }) => count.readBefore(readUnits)),
+    mostUnsavedValues: matched * UNSAVED_PART,
     onRead: units => {
-      readUnits += units;
-      count(`undo-${supervision.epoch}`, { readUnits });
+      count.read(units);
       metrics.count(REPAIR_SEGMENT, { readUnits: units });
     },
   });
+  count.tell();
   const unresolved = (await stores.quarantine.list(run.runId)).filter(({ resolved }) => !resolved);
   const quarantined = new Set(unresolved.map(({ key }) => key));
   const open = found.oursKeys.filter(key => !quarantined.has(key));
   const keys = found.oursKeys.slice(0, KEYS_SHOWN);
-  const record = await stores.runs.supervise(supervision, ({ desired }) =>
-    desired === 'run' ? { missing: found.ours, unknown: found.unknown } : undefined,
+  const record = await stores.runs.supervise(supervision, ({ desired, verification: now }) =>
+    desired === 'run' && now?.id === id ? { missing: found.ours, unknown: found.unknown } : undefined,
   );
-  if (record.desired !== 'run') return undefined;
+  if (record.desired !== 'run' || record.verification?.id !== id) return undefined;
   await stores.runs.writeVerification({
     runId: run.runId,
     pass: run.pass,
@@ -73,8 +84,8 @@ export async function endUndo(
     unknown: found.unknown,
     unknownKeys: found.unknownKeys.slice(0, KEYS_SHOWN).map(key => JSON.parse(key) as unknown),
   });
-  if (found.ours === 0) return { next: 'finish', status: 'verified' };
+  if (found.ours === 0) return { next: 'finish', status: 'verified', verification: id };
   const allKnown = found.ours === found.oursKeys.length;
   const status = allKnown && open.length === 0 ? 'quarantined' : 'incomplete';
-  return { next: 'finish', status };
+  return { next: 'finish', status, verification: id };
 }

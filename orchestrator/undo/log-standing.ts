@@ -5,9 +5,12 @@ import type { Clock } from '../../core/clock.ts';
 import { keyOf } from '../../core/item-write.ts';
 import type { RateControl } from '../../core/rate/rate-control.ts';
 import { retryUntilAnswered } from '../../core/retry-until-answered.ts';
-import { readTargetsInput, type Standing, standingOf } from '../../core/undo/item-removal.ts';
+import { readTargetsInput, standingOf } from '../../core/undo/item-removal.ts';
 import { identityOf, type LoggedValue, type LogSource, readLog } from '../../core/undo/log-reader.ts';
 import { isDealtWith, supervisorLogSegment } from '../../core/undo/log-store.ts';
+import type { VerificationPosition } from '../../core/verification-store.ts';
+import type { VerificationCheckpoints } from '../verify/verification.ts';
+import { LogSegment, MOST_KEYS } from './log-segment.ts';
 
 /** Segments of the log read at the same time. */
 const CONCURRENCY = 8;
@@ -15,8 +18,8 @@ const CONCURRENCY = 8;
 /** Keys in one BatchGetItem at most [API reference]. */
 const KEYS_A_CALL = 100;
 
-/** Keys that are kept to be named. */
-const MOST_KEYS = 1_000;
+/** Fewer are asked for where a crash may cost so few only. */
+const LEAST_KEYS_A_CALL = 10;
 
 export interface LogStandingRequest {
   readonly client: Pick<DynamoDBClient, 'send'>;
@@ -30,6 +33,10 @@ export interface LogStandingRequest {
   /** Resolves when there is authority to send; without it, none is needed. */
   readonly held?: (signal: AbortSignal) => Promise<void>;
   readonly onRead?: (readUnits: number) => void;
+  /** Without them, what was read is lost with the process. */
+  readonly checkpoints?: VerificationCheckpoints;
+  /** Values that may be looked at again after a crash. */
+  readonly mostUnsavedValues?: number;
 }
 
 /** How what a run set stands now. Keys are DynamoDB JSON, {@link MOST_KEYS} at most. */
@@ -75,8 +82,14 @@ export async function readLogStanding(request: LogStandingRequest): Promise<LogS
       ),
     );
   };
-  await eachSegment(segment => readSegment(segment, { ...request, signal }, found));
-  if (found.hasUnknown) {
+  await eachSegment(async segment => {
+    const position = await request.checkpoints?.claim(segment);
+    signal.throwIfAborted();
+    const of = new LogSegment(segment, position);
+    found.segments.push(of);
+    if (!of.done) await readSegment(of, { ...request, signal });
+  });
+  if (found.collectUnknown()) {
     // An entry is unknown only if no other one says that the value was set: in any launch, any pass, any segment.
     await eachSegment(async segment => {
       for await (const { set } of readLog(source, segment)) {
@@ -88,23 +101,16 @@ export async function readLogStanding(request: LogStandingRequest): Promise<LogS
   return found.sum();
 }
 
-/** Adds up what is found. */
+/** Of all segments. */
 class Findings {
-  readonly #counts: Record<Standing, number> = { ours: 0, changed: 0, removed: 0, deleted: 0 };
-  readonly #ours: string[] = [];
+  readonly segments: LogSegment[] = [];
   readonly #unknown = new Map<string, string>();
-  #read = 0;
-  #readUnits = 0;
 
-  add(value: LoggedValue, known: boolean, standing: Standing): void {
-    this.#read += 1;
-    if (known) this.#counts[standing] += 1;
-    if (standing !== 'ours') return;
-    if (!known) this.#unknown.set(identityOf(value), encodeAttributeMap(value.key));
-    else if (this.#ours.length < MOST_KEYS) this.#ours.push(encodeAttributeMap(value.key));
-  }
-
-  get hasUnknown(): boolean {
+  /** Whether anything is unknown, once every segment was read. */
+  collectUnknown(): boolean {
+    for (const { unknown } of this.segments) {
+      for (const [identity, key] of unknown) this.#unknown.set(identity, key);
+    }
     return this.#unknown.size > 0;
   }
 
@@ -113,29 +119,34 @@ class Findings {
     this.#unknown.delete(identityOf(value));
   }
 
-  consumed(readUnits: number): void {
-    this.#readUnits += readUnits;
-  }
-
   sum(): LogStanding {
-    const { ours, removed, changed, deleted } = this.#counts;
+    const all = (of: (segment: LogSegment) => number) =>
+      this.segments.reduce((total, segment) => total + of(segment), 0);
     return {
-      read: this.#read,
-      ours,
-      oursKeys: this.#ours,
-      removed,
-      changed,
-      deleted,
+      read: all(({ read }) => read),
+      ours: all(({ counts }) => counts.ours),
+      oursKeys: this.segments.flatMap(({ ours }) => ours).slice(0, MOST_KEYS),
+      removed: all(({ counts }) => counts.removed),
+      changed: all(({ counts }) => counts.changed),
+      deleted: all(({ counts }) => counts.deleted),
       unknown: this.#unknown.size,
       unknownKeys: [...this.#unknown.values()].slice(0, MOST_KEYS),
-      readUnits: this.#readUnits,
+      readUnits: all(({ readUnits }) => readUnits),
     };
   }
 }
 
-async function readSegment(segment: number, request: LogStandingRequest, found: Findings): Promise<void> {
-  for await (const { set, unknown, undone } of readLog(request.source, segment)) {
+async function readSegment(found: LogSegment, request: LogStandingRequest): Promise<void> {
+  const { source, checkpoints, clock, mostUnsavedValues = Number.POSITIVE_INFINITY } = request;
+  const save = async (position: VerificationPosition | undefined) => {
+    if (position) await checkpoints?.save(position);
+  };
+  const ofCall = Math.max(LEAST_KEYS_A_CALL, Math.min(KEYS_A_CALL, mostUnsavedValues / CONCURRENCY));
+  for await (const chunk of readLog(source, found.segment)) {
     request.signal.throwIfAborted();
+    const looked = found.looked(chunk);
+    if (looked === undefined) continue;
+    const { set, unknown, undone } = chunk;
     // What another undo has brought to an end is none of this one's. It left alone what is unknown.
     const ended =
       undone !== undefined && undone.by !== request.undoRun && isDealtWith(undone, request.undoRun);
@@ -143,21 +154,24 @@ async function readSegment(segment: number, request: LogStandingRequest, found: 
       ...(ended ? [] : set.map(value => ({ value, known: true }))),
       ...unknown.map(value => ({ value, known: false })),
     ];
-    for (let from = 0; from < values.length; from += KEYS_A_CALL) {
-      await readValues(values.slice(from, from + KEYS_A_CALL), request, found);
+    for (let from = looked; from < values.length; from += Math.floor(ofCall)) {
+      const to = Math.min(values.length, from + Math.floor(ofCall));
+      await readValues(values.slice(from, to), request, found);
+      await save(found.position(chunk.name, to, clock.nowIso()));
     }
   }
+  await save(found.end(clock.nowIso()));
 }
 
 async function readValues(
   values: readonly { readonly value: LoggedValue; readonly known: boolean }[],
   request: LogStandingRequest,
-  found: Findings,
+  found: LogSegment,
 ): Promise<void> {
   // A call may name a key once only, and several targets of one item have the same.
   const keys = new Map(values.map(({ value: { key } }) => [encodeAttributeMap(key), key]));
   const { items, readUnits } = await readTargets([...keys.values()], request);
-  found.consumed(readUnits);
+  found.readUnits += readUnits;
   const { targets } = request.source.layout;
   for (const { value, known } of values) {
     const item = items.get(encodeAttributeMap(value.key));

@@ -1,8 +1,10 @@
+import type { BatchGetItemCommand } from '@aws-sdk/client-dynamodb';
 import { beforeEach, expect, test } from 'vitest';
 import { encodeChunks, type LogLayout } from '../../../core/undo/chunk.ts';
 import { LogStore, supervisorLogSegment } from '../../../core/undo/log-store.ts';
 import { encodeOutcomes } from '../../../core/undo/outcomes.ts';
-import { readLogStanding } from '../../../orchestrator/undo/log-standing.ts';
+import type { VerificationPosition } from '../../../core/verification-store.ts';
+import { type LogStandingRequest, readLogStanding } from '../../../orchestrator/undo/log-standing.ts';
 import { STUFF_KEY, useEngine } from '../../support/engine.ts';
 import { quickClock } from '../../support/quick-clock.ts';
 
@@ -41,7 +43,7 @@ async function put(launchId: string, segment: number, set: readonly number[]): P
   await store.putOutcomes(name, { number: 0, data }, EXPIRES_AT);
 }
 
-const standing = (undoRun = 'undo-1') =>
+const standing = (undoRun = 'undo-1', more: Partial<LogStandingRequest> = {}) =>
   readLogStanding({
     client: engine.client,
     table,
@@ -50,6 +52,7 @@ const standing = (undoRun = 'undo-1') =>
     rate: { reserveReads: async () => 0, settleReads: () => 0, throttled: () => {} },
     clock: quickClock(10),
     signal: new AbortController().signal,
+    ...more,
   });
 
 const all = Array.from({ length: ITEMS }, (_, index) => index);
@@ -78,4 +81,40 @@ test('an undo counts what is unknown also where another one has dealt with the r
   const found = await standing();
   expect(found).toMatchObject({ ours: 0, unknown: 5 });
   expect(found.unknownKeys).toHaveLength(5);
+});
+
+test('a reading that was cut off goes on where it was, and finds what one in a piece finds', async () => {
+  await put('launch-a', 0, all.slice(0, 700));
+  await put('launch-b', 1, all.slice(690));
+  const whole = await standing();
+  const saved = new Map<number, VerificationPosition>();
+  const read: string[] = [];
+  /** By one supervisor after another, each of which dies after so many calls. */
+  const readOn = async (calls: number) => {
+    const stop = new AbortController();
+    const send = async (command: BatchGetItemCommand) => {
+      if (calls-- === 0) stop.abort(new Error('killed'));
+      stop.signal.throwIfAborted();
+      const reply = await engine.client.send(command);
+      for (const key of command.input.RequestItems?.[table]?.Keys ?? []) read.push(String(key['id']?.S));
+      return reply;
+    };
+    return standing('undo-1', {
+      client: { send } as unknown as LogStandingRequest['client'],
+      signal: stop.signal,
+      checkpoints: {
+        claim: async segment => saved.get(segment),
+        // As they come back from the control table.
+        save: async position => void saved.set(position.segment, JSON.parse(JSON.stringify(position))),
+      },
+      mostUnsavedValues: 80,
+    });
+  };
+  for (const calls of [7, 30, 61]) await expect(readOn(calls)).rejects.toThrow('killed');
+  expect(await readOn(1_000)).toEqual(whole);
+  // Three kills, with two segments of ten values in flight each.
+  expect(read.length).toBeLessThanOrEqual(2 * ITEMS + 3 * 20);
+  const before = read.length;
+  expect(await readOn(0)).toEqual(whole);
+  expect(read).toHaveLength(before);
 });
