@@ -645,7 +645,7 @@ export const MUTATIONS = [
     name: 'a verification that takes the checkpoints of an older one',
     edits: [
       {
-        file: 'orchestrator/verify/pass-end.ts',
+        file: 'orchestrator/verify/checkpoints.ts',
         from: '-$' + '{randomUUID().slice(0, 8)}`,\n    pass: run.pass,',
         to: '-same`.slice(5),\n    pass: run.pass,',
       },
@@ -662,6 +662,17 @@ export const MUTATIONS = [
       },
     ],
     test: MODEL,
+  },
+  {
+    name: 'values of an undo log that are not counted with their place',
+    edits: [
+      {
+        file: 'orchestrator/undo/log-segment.ts',
+        from: 'this.#place = { chunk, values };',
+        to: 'this.#place ??= { chunk, values };',
+      },
+    ],
+    test: { vitest: 'test/orchestrator/undo/log-standing.test.ts' },
   },
   {
     name: 'repair without authority',

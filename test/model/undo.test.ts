@@ -95,7 +95,11 @@ class UndoScenario {
   }
 
   async #check(run: RunRecord, undo: RunRecord, counts: UndoCounts): Promise<void> {
-    const { set, unknown } = await this.#readLog(run);
+    const { set, unknown, values } = await this.#readLog(run);
+    const [proof] = await createStores(this.#control).runs.verifications(undo.runId);
+    if (proof?.scanned !== values) {
+      throw new Error(`an undo of ${values} values in the log says that it looked at ${proof?.scanned}`);
+    }
     const standing = this.#users.items.filter(({ attribute }) => attribute === '1');
     for (const { id, writer } of standing.filter(item => item.writer === 'run')) {
       if (set.has(id))
@@ -126,13 +130,15 @@ class UndoScenario {
     };
     const set = new Set<string>();
     const unknown = new Set<string>();
+    let values = 0;
     for (let segment = 0; segment <= supervisorLogSegment(run); segment++) {
       for await (const chunk of readLog(source, segment)) {
+        values += chunk.set.length + chunk.unknown.length;
         for (const { key } of chunk.set) set.add(key['id']?.S ?? '');
         for (const { key } of chunk.unknown) unknown.add(key['id']?.S ?? '');
       }
     }
-    return { set, unknown };
+    return { set, unknown, values };
   }
 }
 
