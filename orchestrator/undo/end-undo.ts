@@ -2,7 +2,12 @@ import { REPAIR_SEGMENT } from '../../core/metrics.ts';
 import type { RunRecord, UndoneRun } from '../../core/records.ts';
 import { layoutOf } from '../../core/undo/item-removal.ts';
 import { totals } from '../run-summary.ts';
-import { beginVerification, checkpointsOf, UNSAVED_PART, VerificationCount } from '../verify/checkpoints.ts';
+import {
+  beginVerification,
+  checkpointsOf,
+  MOST_UNSAVED_PART,
+  VerificationCount,
+} from '../verify/checkpoints.ts';
 import type { EndPhase } from '../verify/end-phase.ts';
 import type { PassEnd, PassEndOptions } from '../verify/pass-end.ts';
 import { readLogStanding } from './log-standing.ts';
@@ -46,7 +51,7 @@ export async function endUndo(
     table: run.table,
     undoRun: run.runId,
     checkpoints: checkpointsOf(reader, options, signal, (_, { readUnits }) => count.readBefore(readUnits)),
-    mostUnsavedValues: matched * UNSAVED_PART,
+    mostUnsavedValues: matched * MOST_UNSAVED_PART,
     onRead: units => {
       count.read(units);
       metrics.count(REPAIR_SEGMENT, { readUnits: units });

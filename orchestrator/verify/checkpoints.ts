@@ -12,8 +12,22 @@ import type { VerificationCheckpoints } from './verification.ts';
 /** A verification that nobody worked on for longer than this begins again: who wrote meanwhile is not known. */
 const LONGEST_PAUSE_MS = 3_600_000;
 
-/** Pages that a crash may cost, as a part of what is read. */
-export const UNSAVED_PART = 1 / 100;
+/** What a crash may cost of what is read. */
+export const MOST_UNSAVED_PART = 1 / 100;
+const UNSAVED_PART = 1 / 200;
+
+/** So few units at the least: smaller pages would be rounded away. */
+const LEAST_UNSAVED_UNITS = 4;
+
+/**
+ * Read units that may be in flight, or read and not saved, in a table of so many. Five kills cost five times that, and
+ * each page half a unit on average, since it is rounded up: for small tables the sum is least at the root of a tenth of
+ * the units [d/dp (U / 2p + 5p) = 0].
+ */
+export function mostUnsavedUnits(unitsOfTable: number): number {
+  const cheapest = Math.min(unitsOfTable * MOST_UNSAVED_PART, Math.sqrt(unitsOfTable / 10));
+  return Math.max(LEAST_UNSAVED_UNITS, unitsOfTable * UNSAVED_PART, cheapest);
+}
 
 export interface VerificationOptions {
   readonly stores: Stores;

@@ -19,7 +19,7 @@ import type { RunObserver } from '../run-observer.ts';
 import {
   beginVerification,
   checkpointsOf,
-  UNSAVED_PART,
+  mostUnsavedUnits,
   VerificationCount,
   type VerificationOptions,
 } from './checkpoints.ts';
@@ -30,9 +30,6 @@ import { lacksAttribute, missesByRule, type VerificationSubject } from './subjec
 import { openSupervisorLog } from './supervisor-log.ts';
 import { type VerificationResult, verifyTable } from './verification.ts';
 import { VerificationTracker } from './verification-tracker.ts';
-
-/** So few at the least, so that pages are not rounded away. */
-const LEAST_UNSAVED_UNITS = 4;
 
 export interface PassEndOptions extends VerificationOptions {
   readonly output: Output;
@@ -138,7 +135,7 @@ async function verify(
     held: phase.held,
     checkpoints: checkpointsOf(reader, options, phase.signal, goOnFrom),
     isQuarantined: key => stores.quarantine.isOpen(run.runId, key),
-    mostUnsavedUnits: mostUnsavedUnits(run, await stores.segments.list(run.runId)),
+    mostUnsavedUnits: mostUnsavedUnits(unitsOfTable(run, await stores.segments.list(run.runId))),
     onSlow: reason => output.event('warning', { message: `The table answers slowly: ${reason}.` }),
     onPage: page => {
       count.read(page.readUnits);
@@ -177,12 +174,11 @@ async function verify(
   return result;
 }
 
-/** A hundredth of what the sweep says that a verification will read. */
-function mostUnsavedUnits(run: RunRecord, segments: readonly SegmentRecord[]): number {
+/** What a verification will read, as the sweep says. */
+function unitsOfTable({ pass }: RunRecord, segments: readonly SegmentRecord[]): number {
   const eventual = segments.reduce((sum, { counters }) => sum + counters.readUnits, 0);
   // Counters are cumulative over sweeps; a consistent read costs twice as much.
-  const ofTable = (2 * eventual) / Math.max(1, run.pass);
-  return Math.max(LEAST_UNSAVED_UNITS, ofTable * UNSAVED_PART);
+  return (2 * eventual) / Math.max(1, pass);
 }
 
 /** The fields of `verification.finished`. */

@@ -2,6 +2,9 @@ import type { DynamoDBClient, ScanCommand } from '@aws-sdk/client-dynamodb';
 import { describe, expect, test } from 'vitest';
 import { RateControl } from '../../../core/rate/rate-control.ts';
 import { verificationSegments } from '../../../core/verification-segments.ts';
+import type { VerificationPosition } from '../../../core/verification-store.ts';
+import { draw } from '../../../demo/draw.ts';
+import { mostUnsavedUnits } from '../../../orchestrator/verify/checkpoints.ts';
 import { lacksAttribute } from '../../../orchestrator/verify/subject.ts';
 import { type VerificationRequest, verifyTable } from '../../../orchestrator/verify/verification.ts';
 import { FakeClock } from '../../support/fake-clock.ts';
@@ -101,6 +104,76 @@ describe('a verification', () => {
     expect(usedPart).toBeGreaterThan(0.6);
   });
 });
+
+/** Items of 60 to 320 bytes, in one process after another: each dies with what is in flight answered, and not saved. */
+async function readWithKills(items: number, kills: number) {
+  const totalSegments = 3;
+  const sizes = Array.from({ length: items }, (_, index) => 60 + 260 * draw('kills', String(index)));
+  const ofScan = Math.ceil(sizes.reduce((sum, size) => sum + size, 0) / 4_096);
+  const ofSegment = Math.ceil(items / totalSegments);
+  const saved = new Map<number, VerificationPosition>();
+  let [units, sincePages, scanned] = [0, 0, 0];
+  for (let life = 0; life <= kills; life++) {
+    const clock = new FakeClock();
+    const stop = new AbortController();
+    const dying = () => life < kills && sincePages > 12;
+    sincePages = 0;
+    const send = async ({ input }: ScanCommand) => {
+      const base = (input.Segment ?? 0) * ofSegment;
+      const most = Math.min(ofSegment, items - base);
+      const begun = Number(input.ExclusiveStartKey?.['id']?.S ?? 0);
+      const end = Math.min(most, begun + (input.Limit ?? most));
+      const bytes = sizes.slice(base + begun, base + end).reduce((sum, size) => sum + size, 0);
+      const CapacityUnits = Math.max(1, Math.ceil(bytes / 4_096));
+      units += CapacityUnits;
+      sincePages += 1;
+      await clock.sleep(20);
+      return {
+        ...{ Count: 0, ScannedCount: end - begun, Items: [], ConsumedCapacity: { CapacityUnits } },
+        ...(end < most && { LastEvaluatedKey: { id: { S: String(end) } } }),
+      };
+    };
+    const rate = new RateControl({ clock, paces: 'reads' });
+    rate.grant(rates(0, ofScan / 25), 1);
+    let ended = false;
+    const verifying = verifyTable({
+      client: { send } as unknown as DynamoDBClient,
+      table: 'stuff',
+      keySchema: [{ name: 'id', type: 'S' }],
+      subject: lacksAttribute([{ name: 'id', type: 'S' }], 'test'),
+      ...{ totalSegments, rate, clock, signal: stop.signal },
+      mostUnsavedUnits: mostUnsavedUnits(ofScan),
+      checkpoints: {
+        claim: async segment => saved.get(segment),
+        save: async position => {
+          if (dying()) stop.abort(new Error('killed'));
+          stop.signal.throwIfAborted();
+          saved.set(position.segment, position);
+        },
+      },
+    })
+      .then(result => {
+        scanned = result.scanned;
+      })
+      .catch(() => {})
+      .finally(() => {
+        ended = true;
+      });
+    while (!ended) await clock.advance(500);
+    await verifying;
+  }
+  return { units, ofScan, scanned };
+}
+
+test.each([100_000, 400_000])(
+  'of %d items, killed five times with its pages answered and not saved, reads one scan and five hundredths at most',
+  async items => {
+    const { units, ofScan, scanned } = await readWithKills(items, 5);
+    expect(scanned).toBe(items);
+    expect(units).toBeGreaterThan(ofScan);
+    expect(units).toBeLessThanOrEqual(ofScan * 1.05);
+  },
+);
 
 test('the limit of a page grows until it says nothing, and is never more than DynamoDB takes', async () => {
   const limits: (number | undefined)[] = [];

@@ -200,8 +200,8 @@ async function unitsOfOneScan(arena: Arena): Promise<number> {
 const KILLS = 5;
 
 async function interrupted({ open, report, either }: CaseContext): Promise<void> {
-  // Each page is a hundredth of the table, and its last unit is begun: in a smaller table that is more than the bound.
-  const arena = await open({ items: either(40_000, 120_000), faults: true, seed: '28' });
+  // Every page is rounded up: in a table of less than 4,000 units that alone may be more than the bound allows.
+  const arena = await open({ items: either(100_000, 200_000), faults: true, seed: '28' });
   const oneScan = await unitsOfOneScan(arena);
   const seen = meter(arena);
   let run = await untilVerifying(arena, readAt(Math.ceil(oneScan / 25)));
