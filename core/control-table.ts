@@ -65,15 +65,15 @@ export class ControlTable {
   }
 
   /** All items of a run whose sort key begins with the prefix, in order of the sort key. */
-  async query(run: string, prefix: string): Promise<ControlItem[]> {
+  async query(run: string, prefix: string, limit = PAGE_ITEMS): Promise<ControlItem[]> {
     const items: ControlItem[] = [];
-    for await (const page of this.queryPages(run, prefix)) items.push(...page);
+    for await (const page of this.queryPages(run, prefix, { limit })) items.push(...page);
     return items;
   }
 
   /**
    * The same, a page of at most 1 MB at a time, so that no more than one is in memory.
-   * @param order `descending` begins at the end; `after` is the sort key after which to begin.
+   * @param order `descending` begins at the end; `after` is the sort key after which to begin; `limit`: items of a page.
    */
   async *queryPages(
     run: string,
@@ -81,7 +81,12 @@ export class ControlTable {
     {
       descending = false,
       after,
-    }: { readonly descending?: boolean; readonly after?: string | undefined } = {},
+      limit = PAGE_ITEMS,
+    }: {
+      readonly descending?: boolean;
+      readonly after?: string | undefined;
+      readonly limit?: number;
+    } = {},
   ): AsyncGenerator<ControlItem[]> {
     let start: Record<string, unknown> | undefined = after === undefined ? undefined : { run, item: after };
     do {
@@ -92,7 +97,7 @@ export class ControlTable {
           ExpressionAttributeNames: { '#run': 'run', '#item': 'item' },
           ExpressionAttributeValues: { ':run': run, ':prefix': prefix },
           ConsistentRead: true,
-          Limit: PAGE_ITEMS,
+          Limit: limit,
           ...(descending && { ScanIndexForward: false }),
           ...(start && { ExclusiveStartKey: start }),
         }),

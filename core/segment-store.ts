@@ -71,6 +71,12 @@ export class SegmentStore {
     return (await this.#table.query(run, SEGMENT_PREFIX)).map(fromItem<SegmentRecord>);
   }
 
+  /** The same, a page at a time, for whoever keeps none of them. */
+  async *pages(run: string): AsyncGenerator<SegmentRecord[]> {
+    for await (const page of this.#table.queryPages(run, SEGMENT_PREFIX))
+      yield page.map(fromItem<SegmentRecord>);
+  }
+
   /** The records of the first segments from `from` to `to`, in order; as many as one short page holds. */
   async page(run: string, from: number, to: number): Promise<SegmentRecord[]> {
     return (await this.#table.page(run, segmentItem(from), segmentItem(to))).map(fromItem<SegmentRecord>);

@@ -23,6 +23,9 @@ const LATER_RENEWAL = '#renewal < :renewal';
 const OLDER_EPOCH = '#epoch < :epoch';
 const RUN_IS_WANTED = '#desired = :run';
 
+/** A task's record names its segments, a hundred or more: a short page is taken apart in a moment. */
+const TASKS_A_PAGE = 50;
+
 const AUTHORITY_STATUSES = { launching: 'launching', running: 'running' };
 
 export type NewLaunch = Pick<
@@ -128,7 +131,7 @@ export class TaskStore {
   }
 
   async list(run: string): Promise<TaskRecord[]> {
-    return (await this.#table.query(run, TASK_PREFIX)).map(fromItem<TaskRecord>);
+    return (await this.#table.query(run, TASK_PREFIX, TASKS_A_PAGE)).map(fromItem<TaskRecord>);
   }
 
   /**

@@ -6,30 +6,89 @@ import {
   type SegmentRecord,
   type SegmentStatus,
 } from '../core/records.ts';
+import type { SegmentStore } from '../core/segment-store.ts';
+
+const NONE: Readonly<Record<SegmentStatus, number>> = {
+  pending: 0,
+  assigned: 0,
+  running: 0,
+  complete: 0,
+  failed: 0,
+};
 
 const COUNTERS = Object.keys(NO_COUNTERS) as (keyof Counters)[];
 
-/** Sums over very many segments take some milliseconds, and a turn of the supervisor asks for them several times. */
-const sumsOf = new WeakMap<readonly SegmentRecord[], Counters>();
-
 /**
- * The counters of the whole run: what the segments did, and what repair and verification did.
- * @param segments not changed in place: their sum is remembered
+ * What the segments of a run are together. To count it takes some milliseconds where they are very many, and a turn of
+ * the supervisor asks for it several times.
  */
-export function totals(run: RunRecord, segments: readonly SegmentRecord[]): Counters {
-  let sums = sumsOf.get(segments);
-  if (!sums) {
-    sums = sumOf(segments);
-    sumsOf.set(segments, sums);
-  }
-  return addCounters(sums, run.supervisorCounters);
+export interface SegmentSums {
+  readonly counters: Counters;
+  /** How many are in which state, by the pass that their records are of. */
+  readonly states: ReadonlyMap<number, Readonly<Record<SegmentStatus, number>>>;
 }
 
-/** Not by addCounters: with very many segments, an object for each of them would be noticed. */
-function sumOf(segments: readonly SegmentRecord[]): Counters {
-  const sums = { ...NO_COUNTERS };
-  for (const { counters } of segments) for (const name of COUNTERS) sums[name] += counters[name] ?? 0;
-  return sums;
+const sumsOf = new WeakMap<readonly SegmentRecord[], SegmentSums>();
+
+/** Whoever keeps sums while records come and go gives them along with an array of the records. */
+export function rememberSums(segments: readonly SegmentRecord[], sums: SegmentSums): void {
+  sumsOf.set(segments, sums);
+}
+
+/** Sums that follow single records. */
+export class RunningSums implements SegmentSums {
+  readonly counters = { ...NO_COUNTERS };
+  readonly states = new Map<number, Record<SegmentStatus, number>>();
+
+  add(record: SegmentRecord): void {
+    this.#count(record, 1);
+  }
+
+  remove(record: SegmentRecord): void {
+    this.#count(record, -1);
+  }
+
+  /** As they are now. */
+  copy(): SegmentSums {
+    const states = new Map([...this.states].map(([pass, counts]) => [pass, { ...counts }]));
+    return { counters: { ...this.counters }, states };
+  }
+
+  #count({ pass, status, counters }: SegmentRecord, sign: 1 | -1): void {
+    for (const name of COUNTERS) this.counters[name] += sign * (counters[name] ?? 0);
+    let states = this.states.get(pass);
+    if (!states) {
+      states = { ...NONE };
+      this.states.set(pass, states);
+    }
+    states[status] += sign;
+  }
+}
+
+/** @param segments not changed in place: their sums are remembered */
+function sums(segments: readonly SegmentRecord[]): SegmentSums {
+  const known = sumsOf.get(segments);
+  if (known) return known;
+  const counted = new RunningSums();
+  for (const record of segments) counted.add(record);
+  sumsOf.set(segments, counted);
+  return counted;
+}
+
+/** Of a run's segments as they are stored, without keeping them. */
+export async function readSums(segments: Pick<SegmentStore, 'pages'>, runId: string): Promise<SegmentSums> {
+  const counted = new RunningSums();
+  for await (const page of segments.pages(runId)) for (const record of page) counted.add(record);
+  return counted;
+}
+
+/** The counters of the whole run: what the segments did, and what repair and verification did. */
+export function totals(
+  { supervisorCounters }: Pick<RunRecord, 'supervisorCounters'>,
+  segments: readonly SegmentRecord[] | SegmentSums,
+): Counters {
+  const { counters } = 'counters' in segments ? segments : sums(segments);
+  return addCounters(counters, supervisorCounters);
 }
 
 /** Read units of the verification under way that the run's counters contain already. */
@@ -37,19 +96,27 @@ export function countedOfVerification({ counted, verification }: RunRecord): num
   return verification && counted?.id === verification.id ? counted.counters.readUnits : 0;
 }
 
-/** How many segments are in which state; those without a record are pending. */
+/** How many segments are in which state; those without a record of this sweep are pending. */
 export function segmentStates(
   run: RunRecord,
   segments: readonly SegmentRecord[],
 ): Record<SegmentStatus, number> {
-  const states = { pending: 0, assigned: 0, running: 0, complete: 0, failed: 0 };
-  for (const { status, pass } of segments) states[pass === run.sweep ? status : 'pending'] += 1;
-  states.pending += run.totalSegments - segments.length;
-  return states;
+  const { assigned, running, complete, failed } = sums(segments).states.get(run.sweep) ?? NONE;
+  return {
+    pending: run.totalSegments - assigned - running - complete - failed,
+    assigned,
+    running,
+    complete,
+    failed,
+  };
 }
 
 /** The fields of `run.finished`. `launches`: every start of a task so far. */
-export function runFinished(run: RunRecord, segments: readonly SegmentRecord[], launches: number) {
+export function runFinished(
+  run: RunRecord,
+  segments: readonly SegmentRecord[] | SegmentSums,
+  launches: number,
+) {
   const { readUnits, writeUnits, outOfScope, recomputed, ...counted } = totals(run, segments);
   return {
     status: run.status,

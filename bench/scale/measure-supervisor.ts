@@ -1,9 +1,13 @@
-import { monitorEventLoopDelay } from 'node:perf_hooks';
+import { PerformanceObserver } from 'node:perf_hooks';
 import type { DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import { ControlTable } from '../../core/control-table.ts';
 import { NO_COUNTERS, type RunRecord } from '../../core/records.ts';
+import { observers } from '../../orchestrator/run-observer.ts';
 import { createStores } from '../../orchestrator/stores.ts';
+import { SampleRecorder } from '../../orchestrator/supervise/sample-recorder.ts';
 import { Supervisor } from '../../orchestrator/supervise/supervisor.ts';
+import { PlainDisplay } from '../../orchestrator/terminal/plain-display.ts';
+import { RunView } from '../../orchestrator/terminal/run-view.ts';
 import { type ScaleSize, scaleRun, silentMetrics } from './measure-scale.ts';
 import { SimControlTable } from './sim-control-table.ts';
 import { Actor, SimWorld } from './sim-world.ts';
@@ -11,7 +15,10 @@ import { Actor, SimWorld } from './sim-world.ts';
 export interface SupervisorCost {
   readonly turns: number;
   readonly cpuMsPerTurn: number;
+  /** CPU time of the longest round of the event loop, in which nothing else can happen. */
   readonly longestBlockMs: number;
+  /** The longest pause of the garbage collector, which may be part of it. */
+  readonly longestGcMs: number;
   readonly heapMb: number;
 }
 
@@ -26,6 +33,10 @@ export async function measureSupervisor(size: ScaleSize, turns: number): Promise
   await world.run(1_000);
   const run: RunRecord = await creating;
   fill(table, run);
+  // As in a process: with the view for a pipe, and with the samples for whoever looks later.
+  const view = new RunView(new PlainDisplay(() => {}, clock), clock);
+  const { samples } = stores;
+  const recorder = new SampleRecorder({ samples, clock, epoch: run.epoch, onFailure: () => {} });
   const supervisor = new Supervisor(
     {
       stores,
@@ -39,6 +50,7 @@ export async function measureSupervisor(size: ScaleSize, turns: number): Promise
       by: 'bench',
       output: { event: () => {}, say: () => {}, print: () => {} },
       metrics: silentMetrics(clock),
+      observer: observers(view, recorder),
       detach: new AbortController().signal,
     },
     run,
@@ -48,20 +60,40 @@ export async function measureSupervisor(size: ScaleSize, turns: number): Promise
   // The first turn reads everything once.
   await advance(world, table, run, 3, turnMs);
   globalThis.gc?.();
-  const delay = monitorEventLoopDelay({ resolution: 1 });
-  delay.enable();
-  const before = process.cpuUsage();
-  await advance(world, table, run, turns, turnMs);
-  const { user, system } = process.cpuUsage(before);
-  delay.disable();
+  let longestGcMs = 0;
+  const collector = new PerformanceObserver(list => {
+    for (const { duration } of list.getEntries()) longestGcMs = Math.max(longestGcMs, duration);
+  });
+  collector.observe({ entryTypes: ['gc'] });
+  const before = cpuMs();
+  let longestBlockMs = 0;
+  let roundBegan = before;
+  world.onRound = () => {
+    const now = cpuMs();
+    longestBlockMs = Math.max(longestBlockMs, now - roundBegan);
+    roundBegan = now;
+  };
+  await advance(world, table, run, turns, turnMs, () => {
+    roundBegan = cpuMs();
+  });
+  const cpuMsPerTurn = (cpuMs() - before) / turns;
+  world.onRound = undefined;
+  collector.disconnect();
   const heapMb = process.memoryUsage().heapUsed / 2 ** 20;
   world.stop();
   return {
     turns,
-    cpuMsPerTurn: (user + system) / 1_000 / turns,
-    longestBlockMs: delay.max / 1e6,
+    cpuMsPerTurn,
+    longestBlockMs,
+    longestGcMs,
     heapMb,
   };
+}
+
+/** Of this process, the threads of the garbage collector included. */
+function cpuMs(): number {
+  const { user, system } = process.cpuUsage();
+  return (user + system) / 1_000;
 }
 
 /** Time passes, and each task sends its heartbeats and moves its segments. */
@@ -71,6 +103,7 @@ async function advance(
   run: RunRecord,
   turns: number,
   turnMs: number,
+  begun: () => void = () => {},
 ): Promise<void> {
   for (let turn = 0; turn < turns; turn++) {
     for (const task of table.itemsOf(run.runId, 'TASK#')) {
@@ -80,6 +113,7 @@ async function advance(
         seenRenewal: task['renewal'],
       });
     }
+    begun();
     await world.run(world.nowMs + turnMs);
   }
 }

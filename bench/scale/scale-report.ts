@@ -98,13 +98,22 @@ export function scaleTable(rows: readonly ScaleRow[]): string {
 
 export function supervisorTable(rows: readonly ScaleRow[]): string {
   return table(
-    ['size', 'segments', 'tasks', 'CPU of a turn', 'longest block of the event loop', 'heap'],
+    [
+      'size',
+      'segments',
+      'tasks',
+      'CPU of a turn',
+      'longest block of the event loop',
+      'longest pause for garbage',
+      'heap',
+    ],
     rows.map(({ name, result: { size }, supervisor }) => [
       name,
       number(size.segments),
       number(size.tasks),
       `${number(supervisor.cpuMsPerTurn, 1)} ms`,
       `${number(supervisor.longestBlockMs, 1)} ms`,
+      `${number(supervisor.longestGcMs, 1)} ms`,
       `${number(supervisor.heapMb)} MB`,
     ]),
   );

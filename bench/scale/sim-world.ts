@@ -21,6 +21,8 @@ export class SimWorld {
   #orders = 0;
   readonly #heap: Timer[] = [];
   #stopped = false;
+  /** Called after each round of the event loop. */
+  onRound: (() => void) | undefined;
 
   get nowMs(): number {
     return this.#nowMs;
@@ -72,6 +74,7 @@ export class SimWorld {
         if (!due.actor.dead) due.fire();
       }
       await settled();
+      this.onRound?.();
     }
     if (!this.#stopped) this.#nowMs = untilMs;
   }

@@ -15,7 +15,7 @@ import {
   type RunSettings,
 } from '../cli/options.ts';
 import { operatorName } from '../operator-name.ts';
-import { totals } from '../run-summary.ts';
+import { readSums, totals } from '../run-summary.ts';
 import { openSession, readRun, type Session } from '../session.ts';
 import { requireSupervisor } from '../supervise/hand-over.ts';
 import { finish, superviseRun } from '../supervise/supervise-run.ts';
@@ -120,7 +120,7 @@ export const handler: Handler<typeof resume> = async context => {
   if (before.stopReason?.kind === 'cancelled') {
     throw new ConfigurationError(`Run ${before.runId} is being cancelled and cannot be resumed.`);
   }
-  const { matched, quarantined } = totals(before, await stores.segments.list(before.runId));
+  const { matched, quarantined } = totals(before, await readSums(stores.segments, before.runId));
   const change = {
     id: randomUUID(),
     at: clock.nowIso(),

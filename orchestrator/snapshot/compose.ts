@@ -14,9 +14,10 @@ import { undoableUntil } from '../../core/undo/item-removal.ts';
 import { countedOfVerification, segmentStates, totals } from '../run-summary.ts';
 import { costView } from './cost-view.ts';
 import type { History } from './history.ts';
-import { progressView } from './progress-view.ts';
+import { progressSlices } from './progress-view.ts';
 import { averageRate } from './rate-trail.ts';
 import { segmentViews } from './segment-views.ts';
+import { atOnce, type Slices, sliceBySlice } from './slices.ts';
 import type { QuarantineView, RateView, RunFacts, Snapshot, VerificationView } from './snapshot.ts';
 import { taskViews, throttlingOf } from './task-views.ts';
 import { marksOf } from './timeline.ts';
@@ -46,30 +47,38 @@ export interface Knowledge {
 }
 
 export function compose(records: Records, knowledge: Knowledge): Snapshot {
+  return atOnce(composeInSlices(records, knowledge));
+}
+
+/** The same, for whoever supervises the run meanwhile. */
+export function* composeInSlices(records: Records, knowledge: Knowledge): Slices<Snapshot> {
   const { run, segments, tasks } = records;
   const { nowMs, ages, history } = knowledge;
   const counters = totals(run, segments);
   const rate = isFinished(run.status) ? averageRate(run, counters) : knowledge.rate;
-  const shownTasks = taskViews(run, tasks, segments, ages);
+  const shownTasks = yield* taskViews(run, tasks, segments, ages);
   const byLaunch = new Map(shownTasks.map(task => [task.launchId, task]));
+  const shownSegments = yield* segmentViews(run, segments, byLaunch, nowMs);
+  const again = yield* relaunches(tasks, run.totalSegments);
+  const progress = yield* progressSlices({
+    run,
+    segments,
+    rate,
+    scannedBefore: knowledge.scannedBefore,
+    verification: records.verificationProgress.find(({ pass }) => pass === run.pass),
+    lastResult: records.verifications.at(-1),
+  });
   return {
     at: new Date(nowMs).toISOString(),
     run: factsOf(run, tasks.length, nowMs),
     counters,
     states: segmentStates(run, segments),
-    segments: segmentViews(run, segments, byLaunch, nowMs),
+    segments: shownSegments,
     tasks: shownTasks,
-    relaunches: relaunches(tasks),
+    relaunches: again,
     rate,
     throttling: throttlingOf(shownTasks),
-    progress: progressView({
-      run,
-      segments,
-      rate,
-      scannedBefore: knowledge.scannedBefore,
-      verification: records.verificationProgress.find(({ pass }) => pass === run.pass),
-      lastResult: records.verifications.at(-1),
-    }),
+    progress,
     cost: costView(run, counters, tasks, nowMs),
     marks: marksOf({ ...records, history }),
     // A snapshot is of its moment: the history goes on, and the next snapshot is compared with this one.
@@ -125,14 +134,16 @@ function factsOf(run: RunRecord, launches: number, nowMs: number): RunFacts {
 }
 
 /** A segment's first launch in a sweep is none; every later one is. */
-function relaunches(tasks: readonly TaskRecord[]): number {
-  const seen = new Set<string>();
+function* relaunches(tasks: readonly TaskRecord[], totalSegments: number): Slices<number> {
+  const launchedIn = new Map<number, Uint8Array>();
   let again = 0;
   const inOrder = [...tasks].sort((a, b) => Date.parse(a.launchedAt) - Date.parse(b.launchedAt));
-  for (const { pass, segments } of inOrder) {
-    if (segments.some(segment => seen.has(`${pass}/${segment}`))) again += 1;
-    for (const segment of segments) seen.add(`${pass}/${segment}`);
-  }
+  yield* sliceBySlice(inOrder, ({ pass, segments }) => {
+    const launched = launchedIn.get(pass) ?? new Uint8Array(totalSegments);
+    launchedIn.set(pass, launched);
+    if (segments.some(segment => launched[segment] === 1)) again += 1;
+    for (const segment of segments) launched[segment] = 1;
+  });
   return again;
 }
 

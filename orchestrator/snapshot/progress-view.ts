@@ -1,7 +1,9 @@
 import type { RunRecord, SegmentRecord, VerificationRecord } from '../../core/records.ts';
 import type { VerificationProgress } from '../../core/sample-store.ts';
 import { count } from './format.ts';
+import { atOnce, type Slices } from './slices.ts';
 import type { ProgressView, RateView } from './snapshot.ts';
+import { type SweepSizes, sizesInSlices } from './sweep-sizes.ts';
 
 /** What the sizes of complete segments say of the others counts from this many on, and from this part of all. */
 const LEAST_COMPLETE = 4;
@@ -36,21 +38,28 @@ interface Expectation {
  * hours old and can be 0. What contradicts the count ends it as a basis; it is never stretched.
  */
 export function progressView(request: ProgressRequest): ProgressView {
-  const { run, segments, verification } = request;
-  if (run.status === 'verifying' && verification) return verifying(request, verification);
-  const now = segments.filter(({ pass }) => pass === run.sweep);
-  const complete = now.filter(({ status }) => status === 'complete').length;
+  return atOnce(progressSlices(request));
+}
+
+export function* progressSlices(request: ProgressRequest): Slices<ProgressView> {
+  return viewOf(request, yield* sizesInSlices(request.run, request.segments));
+}
+
+function viewOf(request: ProgressRequest, sizes: SweepSizes): ProgressView {
+  const { run, verification } = request;
+  if (run.status === 'verifying' && verification) return verifying(request, verification, sizes);
+  const { complete } = sizes;
   const byComplete = { part: complete / run.totalSegments, basis: 'of the segments are complete' };
   if (run.finishedAt !== undefined)
     return { ...byComplete, remainingMs: null, remainingBasis: 'the run has ended' };
   if (complete === run.totalSegments)
     return { ...byComplete, remainingMs: null, remainingBasis: 'the sweep is complete' };
   if (run.desired !== 'run' || run.status !== 'running') return noEstimate(byComplete, 'no task is at work');
-  const scanned = scannedInSweep(request);
+  const scanned = scannedInSweep(request, sizes);
   const expected =
     scanned === undefined
       ? 'the history of an earlier sweep is not kept'
-      : expectItems(request, now, scanned);
+      : expectItems(request, sizes, scanned);
   if (typeof expected === 'string' || scanned === undefined) return noEstimate(byComplete, String(expected));
   const part = Math.min(MOST_BEFORE_THE_END, scanned / expected.items);
   const known = { part, basis: `of ${expected.basis}` };
@@ -65,18 +74,16 @@ function noEstimate(known: { part: number; basis: string }, why: string): Progre
   return { ...known, remainingMs: null, remainingBasis: `no estimate: ${why}` };
 }
 
-function scannedInSweep({ run, segments, scannedBefore }: ProgressRequest): number | undefined {
-  const all = segments.reduce((sum, { counters }) => sum + counters.scanned, 0);
-  if (run.sweep === 1) return all;
-  return scannedBefore === undefined ? undefined : Math.max(0, all - scannedBefore);
+function scannedInSweep(
+  { run, scannedBefore }: ProgressRequest,
+  { scanned }: SweepSizes,
+): number | undefined {
+  if (run.sweep === 1) return scanned;
+  return scannedBefore === undefined ? undefined : Math.max(0, scanned - scannedBefore);
 }
 
 /** @returns why nothing can be expected, where nothing can. */
-function expectItems(
-  request: ProgressRequest,
-  now: readonly SegmentRecord[],
-  scanned: number,
-): Expectation | string {
+function expectItems(request: ProgressRequest, sizes: SweepSizes, scanned: number): Expectation | string {
   const { run, lastResult } = request;
   if (run.sweep > 1) {
     if (!lastResult || lastResult.scanned <= scanned) return 'the last verification counted fewer items';
@@ -85,7 +92,7 @@ function expectItems(
       basis: `the ${lastResult.scanned.toLocaleString('en')} items that the last verification counted`,
     };
   }
-  const fromSegments = expectFromSegments(run, now);
+  const fromSegments = expectFromSegments(run, sizes);
   if (typeof fromSegments !== 'string') return fromSegments;
   const items = run.tableSize?.items ?? 0;
   if (items === 0) return `${fromSegments}, and DynamoDB has no count of the items`;
@@ -96,39 +103,42 @@ function expectItems(
   };
 }
 
-function expectFromSegments(run: RunRecord, now: readonly SegmentRecord[]): Expectation | string {
-  const sizes = now.flatMap(({ status, counters }) => (status === 'complete' ? [counters.scanned] : []));
+function expectFromSegments(
+  run: RunRecord,
+  {
+    records,
+    complete,
+    completeItems,
+    largestComplete,
+    open,
+    largestOpen,
+    smallestOpen,
+    ...sizes
+  }: SweepSizes,
+): Expectation | string {
   const needed = Math.max(LEAST_COMPLETE, Math.ceil(run.totalSegments * LEAST_COMPLETE_PART));
-  if (sizes.length < needed) return `${sizes.length} of ${needed} segments needed for one are complete`;
-  const sum = sizes.reduce((total, size) => total + size, 0);
-  const mean = sum / sizes.length;
-  const largest = sizes.reduce((most, size) => Math.max(most, size), 0);
-  const open = now.flatMap(({ status, counters }) =>
-    status === 'complete' || status === 'failed' ? [] : [counters.scanned],
-  );
-  if (open.some(size => size > largest * SKEWED)) return 'one segment is far larger than the complete ones';
-  const failed = now.reduce(
-    (total, { status, counters }) => total + (status === 'failed' ? counters.scanned : 0),
-    0,
-  );
-  const unseen = run.totalSegments - now.length;
-  const left = open.reduce((total, size) => total + Math.max(mean, size), 0) + unseen * mean;
+  if (complete < needed) return `${complete} of ${needed} segments needed for one are complete`;
+  const mean = completeItems / complete;
+  if (largestOpen > largestComplete * SKEWED) return 'one segment is far larger than the complete ones';
+  const unseen = run.totalSegments - records;
+  const left = sizes.openOfAtLeast(mean) + unseen * mean;
   return {
-    items: Math.round(sum + failed + left),
-    basis: `what ${count(sizes.length)} complete segments hold`,
+    items: Math.round(completeItems + sizes.failedItems + left),
+    basis: `what ${count(complete)} complete segments hold`,
     ...(unseen === 0 &&
-      open.every(size => size >= mean) && { unknown: 'the last segments are as large as the others' }),
+      (open === 0 || smallestOpen >= mean) && { unknown: 'the last segments are as large as the others' }),
   };
 }
 
 function verifying(
-  { segments, run, rate }: ProgressRequest,
+  { run, rate }: ProgressRequest,
   { segments: parts }: VerificationProgress,
+  { scanned: swept }: SweepSizes,
 ): ProgressView {
   const done = parts.filter(part => part.done).length;
   const known = { part: done / Math.max(1, parts.length), basis: 'of the verification segments are read' };
   const scanned = parts.reduce((sum, part) => sum + part.scanned, 0);
-  const items = run.sweep === 1 ? segments.reduce((sum, { counters }) => sum + counters.scanned, 0) : 0;
+  const items = run.sweep === 1 ? swept : 0;
   const perSecond = rate?.itemsPerSecond ?? 0;
   if (items <= scanned || perSecond <= 0) return noEstimate(known, 'too little has been read yet');
   const remainingMs = ((items - scanned) / perSecond) * 1_000;

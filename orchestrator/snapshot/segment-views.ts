@@ -1,4 +1,5 @@
 import type { RunRecord, SegmentRecord } from '../../core/records.ts';
+import { type Slices, sliceBySlice } from './slices.ts';
 import type { SegmentView, TaskView } from './snapshot.ts';
 
 /** Pages of a small share take some seconds each; this long without a checkpoint is no page any more. */
@@ -24,15 +25,15 @@ const PENDING: SegmentView = {
 };
 
 /** Every segment of the run, by number; those without a record are pending. */
-export function segmentViews(
+export function* segmentViews(
   run: RunRecord,
   segments: readonly SegmentRecord[],
   tasks: ReadonlyMap<string, TaskView>,
   nowMs: number,
-): SegmentView[] {
+): Slices<SegmentView[]> {
   const views: SegmentView[] = new Array(run.totalSegments).fill(PENDING);
-  const fill = fillOf(run, segments);
-  for (const record of segments) {
+  const fill = yield* fillOf(run, segments);
+  yield* sliceBySlice(segments, record => {
     const launch = record.launchId ?? record.progressedBy ?? null;
     const ofThisSweep = record.pass === run.sweep;
     const status = ofThisSweep ? record.status : 'pending';
@@ -51,7 +52,7 @@ export function segmentViews(
         status === 'running' &&
         isStalled(record, run, launch === null ? undefined : tasks.get(launch), nowMs),
     };
-  }
+  });
   return views;
 }
 
@@ -73,26 +74,28 @@ function isStalled(
  * which ones lag; it is no estimate of the work left. Counters go on over sweeps, so the share of the sweeps before
  * is taken off.
  */
-function fillOf(run: RunRecord, segments: readonly SegmentRecord[]): (record: SegmentRecord) => number {
-  const base = run.sweep === 1 ? 0 : least(segments.map(({ counters }) => counters.scanned));
+function* fillOf(
+  run: RunRecord,
+  segments: readonly SegmentRecord[],
+): Slices<(record: SegmentRecord) => number> {
+  let base = run.sweep === 1 ? 0 : Number.POSITIVE_INFINITY;
+  yield* sliceBySlice(segments, ({ counters }) => {
+    base = Math.min(base, counters.scanned);
+  });
   const own = ({ counters }: SegmentRecord) => Math.max(0, counters.scanned - base);
   let furthest = 0;
   let complete = 0;
   let scannedByComplete = 0;
-  for (const record of segments) {
-    if (record.pass !== run.sweep) continue;
+  yield* sliceBySlice(segments, record => {
+    if (record.pass !== run.sweep) return;
     furthest = Math.max(furthest, own(record));
-    if (record.status !== 'complete') continue;
+    if (record.status !== 'complete') return;
     complete += 1;
     scannedByComplete += own(record);
-  }
+  });
   const reference = complete > 0 ? scannedByComplete / complete : furthest / FURTHEST_RUNNING;
   return record => {
     if (record.status === 'complete') return 1;
     return reference > 0 ? Math.min(FULLEST_RUNNING, own(record) / reference) : 0;
   };
-}
-
-function least(values: readonly number[]): number {
-  return values.reduce((smallest, value) => Math.min(smallest, value), Number.POSITIVE_INFINITY);
 }

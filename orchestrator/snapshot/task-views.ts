@@ -1,21 +1,22 @@
 import { isInAuthority, type RunRecord, type SegmentRecord, type TaskRecord } from '../../core/records.ts';
+import { type Slices, sliceBySlice } from './slices.ts';
 import type { TaskView, ThrottlingView } from './snapshot.ts';
 
 /** A heartbeat that is this many intervals old is overdue. */
 const LATE_AFTER_INTERVALS = 1.7;
 
 /** Every launch of the run, youngest first. `ages`: of their heartbeats, in milliseconds by launch. */
-export function taskViews(
+export function* taskViews(
   run: RunRecord,
   tasks: readonly TaskRecord[],
   segments: readonly SegmentRecord[],
   ages: ReadonlyMap<string, number>,
-): TaskView[] {
+): Slices<TaskView[]> {
   const complete = new Map<string, number>();
-  for (const { status, pass, launchId: launch } of segments) {
-    if (launch === undefined || status !== 'complete' || pass !== run.sweep) continue;
+  yield* sliceBySlice(segments, ({ status, pass, launchId: launch }) => {
+    if (launch === undefined || status !== 'complete' || pass !== run.sweep) return;
     complete.set(launch, (complete.get(launch) ?? 0) + 1);
-  }
+  });
   return tasks
     .map(task => viewOf(task, run, complete.get(task.launchId) ?? 0, ages.get(task.launchId)))
     .sort((a, b) => (a.launchedAt < b.launchedAt ? 1 : a.launchedAt > b.launchedAt ? -1 : 0));

@@ -7,6 +7,7 @@ import {
   type VerificationRecord,
 } from '../../core/records.ts';
 import type { VerificationProgress } from '../../core/sample-store.ts';
+import { segmentStates } from '../run-summary.ts';
 import { percent } from './format.ts';
 import type { CutChange, History, ThrottlingEpisode } from './history.ts';
 import type { Mark, MarkKind } from './snapshot.ts';
@@ -62,10 +63,15 @@ export function describeCut({ factor, reason }: Omit<CutChange, 'at'>): string {
 
 /** A segment is given up when the last of its launches has ended. */
 function segmentMarks({ run, segments, tasks }: MarksRequest): Mark[] {
-  return segments.flatMap(({ segment, status, pass, reason }) => {
-    if (status !== 'failed' || pass !== run.sweep) return [];
-    const ends = tasks.flatMap(task => (task.segments.includes(segment) && task.endedAt) || []);
-    const at = ends.toSorted().at(-1);
+  if (segmentStates(run, segments).failed === 0) return [];
+  const failed = segments.filter(({ status, pass }) => status === 'failed' && pass === run.sweep);
+  const lastEnds = new Map<number, string>();
+  for (const { segments: had, endedAt } of tasks) {
+    if (!endedAt) continue;
+    for (const segment of had) if (endedAt > (lastEnds.get(segment) ?? '')) lastEnds.set(segment, endedAt);
+  }
+  return failed.flatMap(({ segment, reason }) => {
+    const at = lastEnds.get(segment);
     return at === undefined ? [] : [mark(at, 'segment-failed', `Segment ${segment} was given up: ${reason}`)];
   });
 }

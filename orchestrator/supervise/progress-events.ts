@@ -16,7 +16,6 @@ export class Progress {
   readonly #output: Output;
   readonly #clock: Clock;
   #lastEventMs = Number.NEGATIVE_INFINITY;
-  #complete = new Set<number>();
   #sample: Sample | undefined;
 
   constructor(output: Output, clock: Clock) {
@@ -24,17 +23,17 @@ export class Progress {
     this.#clock = clock;
   }
 
-  report(run: RunRecord, segments: readonly SegmentRecord[], tasks: readonly TaskRecord[]): void {
-    const now = this.#clock.monotonicMs();
-    for (const { segment, status, pass, launchId: launch } of segments) {
-      if (status !== 'complete' || pass !== run.sweep || this.#complete.has(segment)) continue;
-      this.#complete.add(segment);
+  completed(segments: readonly SegmentRecord[]): void {
+    for (const { segment, pass, launchId: launch } of segments) {
       this.#output.event('segment.completed', { segment, pass, launch });
     }
+  }
+
+  report(run: RunRecord, segments: readonly SegmentRecord[], tasks: readonly TaskRecord[]): void {
+    const now = this.#clock.monotonicMs();
     if (now - this.#lastEventMs < EVENT_INTERVAL_MS) return;
     this.#lastEventMs = now;
     const states = segmentStates(run, segments);
-    if (states.complete === 0) this.#complete = new Set();
     const { writeUnits, ...sums } = totals(run, segments);
     const rate = this.#rate(now, writeUnits);
     const running = tasks.filter(({ status }) => status === 'running').length;

@@ -1,6 +1,8 @@
 import pMap from 'p-map';
 import type { RunRecord, SegmentRecord } from '../../core/records.ts';
 import type { SegmentStore } from '../../core/segment-store.ts';
+import { RunningSums, rememberSums } from '../run-summary.ts';
+import { CompactRecords } from './compact-record.ts';
 
 /** So many segments are read in a turn, in order; with fewer, a turn reads all of them. */
 const READ_A_TURN = 2_000;
@@ -20,6 +22,11 @@ export class SegmentBook {
   readonly #open = new Set<number>();
   /** By owner: what it holds and has not completed. */
   readonly #held = new Map<string, Set<number>>();
+  readonly #sums = new RunningSums();
+  /** Completed since somebody asked. */
+  #completed: SegmentRecord[] = [];
+  #taken = 0;
+  readonly #compact = new CompactRecords();
   #list: readonly SegmentRecord[] | undefined;
   #sweep: number;
   #next = 0;
@@ -34,8 +41,22 @@ export class SegmentBook {
 
   /** Every record there is, in order: the same array until one of them changes, so that sums of it are made once. */
   get records(): readonly SegmentRecord[] {
-    this.#list ??= this.#records.filter(record => record !== undefined);
+    if (!this.#list) {
+      this.#list = this.#records.filter(record => record !== undefined);
+      rememberSums(this.#list, this.#sums.copy());
+    }
     return this.#list;
+  }
+
+  /** So many at most of the segments that were completed in this sweep, and have not been taken; none when all were. */
+  takeCompleted(most: number): SegmentRecord[] {
+    const taken = this.#completed.slice(this.#taken, this.#taken + most);
+    this.#taken += taken.length;
+    if (taken.length === 0) {
+      this.#completed = [];
+      this.#taken = 0;
+    }
+    return taken;
   }
 
   /** What a launch needs: each segment without an owner, with its record where it has one. */
@@ -43,6 +64,12 @@ export class SegmentBook {
     return [...this.#open]
       .sort((a, b) => a - b)
       .map(segment => ({ segment, record: this.#records[segment] }));
+  }
+
+  /** Given up, in whatever sweep. */
+  failed(): SegmentRecord[] {
+    const some = [...this.#sums.states.values()].some(({ failed }) => failed > 0);
+    return some ? this.records.filter(({ status }) => status === 'failed') : [];
   }
 
   record(segment: number): SegmentRecord | undefined {
@@ -87,13 +114,19 @@ export class SegmentBook {
   }
 
   /** A record as it was just read or written. */
-  put(record: SegmentRecord): void {
+  put(given: SegmentRecord): void {
+    const record = this.#compact.of(given);
     const { segment, launchId, status, pass } = record;
-    const before = this.#records[segment]?.launchId;
+    const old = this.#records[segment];
+    const before = old?.launchId;
     if (before !== undefined && before !== launchId) this.#letGo(before, segment);
+    if (old) this.#sums.remove(old);
+    this.#sums.add(record);
     this.#records[segment] = record;
     this.#list = undefined;
     const earlier = pass < this.#sweep;
+    const completes = status === 'complete' && (old?.status !== 'complete' || old.pass !== pass);
+    if (completes && !earlier) this.#completed.push(record);
     const held = launchId !== undefined && !earlier && (status === 'assigned' || status === 'running');
     if (held) this.#hold(launchId, segment);
     else if (launchId !== undefined) this.#letGo(launchId, segment);

@@ -13,7 +13,7 @@ import { Fleet } from '../fleet/fleet.ts';
 import { mostSegmentsInOverrides } from '../fleet/overrides.ts';
 import { operatorName } from '../operator-name.ts';
 import { observers } from '../run-observer.ts';
-import { runFinished } from '../run-summary.ts';
+import { readSums, runFinished } from '../run-summary.ts';
 import { createMetrics, type Session } from '../session.ts';
 import { openView } from '../terminal/open-view.ts';
 import { describeUndoEnd } from '../undo/undo-end.ts';
@@ -162,7 +162,7 @@ export async function finish(
   run: RunRecord,
 ): Promise<ExitCode> {
   const launches = (await stores.tasks.list(run.runId)).length;
-  const summary = runFinished(run, await stores.segments.list(run.runId), launches);
+  const summary = runFinished(run, await readSums(stores.segments, run.runId), launches);
   output.say(run.undoes ? describeUndoEnd(run, run.undoes, summary) : describeEnd(run, summary));
   output.event('run.finished', summary);
   return exitCodeOfStatus(run.status);

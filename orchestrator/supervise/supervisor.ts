@@ -43,6 +43,9 @@ const TICK_MS = 1_000;
 const WRITES_AT_A_TIME = 16;
 const GRANTS_A_TURN = 400;
 
+/** Events of completed segments at a time: who resumes a long run finds very many at once. */
+const COMPLETIONS_AT_A_TIME = 500;
+
 /** What slows tasks down is told again after this long. */
 const SLOW_INTERVAL_MS = 60_000;
 
@@ -163,7 +166,7 @@ export class Supervisor {
   async #adopt(): Promise<true> {
     const { stores, supervision, continues } = this.#options;
     await this.#book.readAll();
-    const failed = continues ? [] : this.#book.records.filter(({ status }) => status === 'failed');
+    const failed = continues ? [] : this.#book.failed();
     const reopen = async (segment: SegmentRecord) => {
       const standing = await stores.segments.reopen(segment);
       if (standing) this.#book.put(standing);
@@ -209,6 +212,7 @@ export class Supervisor {
       return true;
     }
     this.#staffing.tellShort(run, tasks);
+    await this.#tellCompleted();
     this.#progress.report(run, segments, tasks);
     await this.#saveActiveTime(run);
     this.#tellSlow(tasks);
@@ -224,6 +228,15 @@ export class Supervisor {
     else if (run.dryRun) await this.#end('dry-run');
     else return this.#endPass(run, now, tasks);
     return true;
+  }
+
+  async #tellCompleted(): Promise<void> {
+    for (;;) {
+      const completed = this.#book.takeCompleted(COMPLETIONS_AT_A_TIME);
+      if (completed.length === 0) return;
+      this.#progress.completed(completed);
+      await this.#options.clock.sleep(0);
+    }
   }
 
   /** Someone else may end the run, so how long it was worked on must not be known to this process alone. */

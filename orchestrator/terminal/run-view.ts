@@ -4,9 +4,16 @@ import type { VerificationProgress } from '../../core/sample-store.ts';
 import type { Output } from '../cli/output.ts';
 import type { RunObserver } from '../run-observer.ts';
 import { totals } from '../run-summary.ts';
-import { compose, countersForRate, type Records } from '../snapshot/compose.ts';
+import {
+  compose,
+  composeInSlices,
+  countersForRate,
+  type Knowledge,
+  type Records,
+} from '../snapshot/compose.ts';
 import { HeartbeatAges } from '../snapshot/heartbeat-ages.ts';
 import { RateTrail } from '../snapshot/rate-trail.ts';
+import { betweenOthers } from '../snapshot/slices.ts';
 import type { Snapshot } from '../snapshot/snapshot.ts';
 import type { Display } from './display.ts';
 import { Notes } from './notes.ts';
@@ -27,6 +34,9 @@ export class RunView implements RunObserver {
   #records: Records | undefined;
   #scannedBefore: number | undefined;
   #verifiedAtMs = Number.NEGATIVE_INFINITY;
+  /** A snapshot of very many segments is being composed; the next one is of a later turn. */
+  #composing = false;
+  #closed = false;
 
   constructor(display: Display, clock: Clock) {
     this.#display = display;
@@ -83,9 +93,10 @@ export class RunView implements RunObserver {
 
   /** The last snapshot, of the run as it ended where it did, and the end of the view. */
   close(ended?: RunRecord): void {
+    this.#closed = true;
     if (ended && this.#records) {
-      this.#records = { ...this.#records, run: ended };
-      this.#show();
+      const records = { ...this.#records, run: ended };
+      this.shows(compose(records, this.#look(records)));
     }
     for (const line of this.#notes.take()) this.#display.note(line);
     this.#display.close();
@@ -93,18 +104,25 @@ export class RunView implements RunObserver {
 
   #show(): void {
     const records = this.#records;
-    if (!records) return;
+    if (!records || this.#composing) return;
+    this.#composing = true;
+    betweenOthers(composeInSlices(records, this.#look(records)), snapshot => {
+      this.#composing = false;
+      if (!this.#closed) this.shows(snapshot);
+    });
+  }
+
+  #look(records: Records): Knowledge {
     const now = this.#clock.monotonicMs();
     const nowMs = Date.parse(this.#clock.nowIso());
     this.#trail.add(countersForRate(records), now);
-    const snapshot = compose(records, {
+    return {
       nowMs,
       ages: this.#ages.look(records.tasks, now, nowMs),
       rate: this.#trail.rate(),
       history: NO_HISTORY,
       scannedBefore: this.#scannedBefore,
       orchestratorAgeMs: 0,
-    });
-    this.shows(snapshot);
+    };
   }
 }

@@ -1,6 +1,7 @@
 import { beforeEach, describe, expect, test } from 'vitest';
-import type { SegmentRecord } from '../../../core/records.ts';
+import { NO_COUNTERS, type SegmentRecord } from '../../../core/records.ts';
 import type { SegmentStore } from '../../../core/segment-store.ts';
+import { segmentStates, totals } from '../../../orchestrator/run-summary.ts';
 import { SegmentBook } from '../../../orchestrator/supervise/segment-book.ts';
 import { runRecord, segmentRecord } from '../../support/records.ts';
 
@@ -87,6 +88,54 @@ describe('a book of 100,000 segments', () => {
       expect(book.records).toHaveLength(100_000);
     }
     expect((performance.now() - startedAt) / 10).toBeLessThan(50);
+  });
+});
+
+describe('the sums of a book', () => {
+  const counters = { ...NO_COUNTERS, scanned: 10, readUnits: 1.5 };
+
+  test('follow each record, and are those of the records themselves', async () => {
+    fill(5, { counters, status: 'running' });
+    const book = bookOf(6);
+    await book.readAll();
+    book.put(segmentRecord({ segment: 1, status: 'complete', counters: { ...counters, scanned: 25 } }));
+    book.put(segmentRecord({ segment: 2, status: 'failed', counters }));
+    const run = runRecord({ totalSegments: 6 });
+    expect(totals(run, book.records)).toEqual(totals(run, [...book.records]));
+    expect(totals(run, book.records)).toMatchObject({ scanned: 65, readUnits: 7.5 });
+    expect(segmentStates(run, book.records)).toEqual(segmentStates(run, [...book.records]));
+    expect(segmentStates(run, book.records)).toMatchObject({
+      pending: 1,
+      running: 3,
+      complete: 1,
+      failed: 1,
+    });
+  });
+
+  test('of an earlier moment stay as they were', () => {
+    const book = bookOf(2);
+    book.put(segmentRecord({ segment: 0, counters }));
+    const before = book.records;
+    book.put(segmentRecord({ segment: 1, counters }));
+    const run = runRecord({ totalSegments: 2 });
+    expect(totals(run, before).scanned).toBe(10);
+    expect(totals(run, book.records).scanned).toBe(20);
+  });
+});
+
+describe('completed segments', () => {
+  test('are told once, in parts, and again in the next sweep', async () => {
+    fill(5, { status: 'complete' });
+    const book = bookOf(5);
+    await book.readAll();
+    await book.refresh({ sweep: 1 });
+    expect(book.takeCompleted(3).map(({ segment }) => segment)).toEqual([0, 1, 2]);
+    expect(book.takeCompleted(3).map(({ segment }) => segment)).toEqual([3, 4]);
+    expect(book.takeCompleted(3)).toEqual([]);
+    await book.refresh({ sweep: 2 });
+    expect(book.takeCompleted(3)).toEqual([]);
+    book.put(segmentRecord({ segment: 4, status: 'complete', pass: 2 }));
+    expect(book.takeCompleted(3).map(({ segment }) => segment)).toEqual([4]);
   });
 });
 

@@ -1,0 +1,43 @@
+import { addCounters, NO_COUNTERS, type SegmentRecord } from '../../core/records.ts';
+
+/** What the supervisor needs of a segment: where it is to go on is its worker's to know. */
+type Kept = Omit<SegmentRecord, 'lastEvaluatedKey' | 'itemSize'>;
+
+/**
+ * Segments' records as many of them are kept for a long time: one shape for all, and words that many have in common
+ * once. As they come from the control table, a hundred thousand of them take several hundred megabytes, and each round
+ * of the garbage collector keeps everything else waiting.
+ */
+export class CompactRecords {
+  readonly #words = new Map<string, string>();
+
+  of(record: SegmentRecord): SegmentRecord {
+    const kept: { [Name in keyof Required<Kept>]: Kept[Name] | undefined } = {
+      runId: this.#once(record.runId),
+      segment: record.segment,
+      totalSegments: record.totalSegments,
+      pass: record.pass,
+      status: this.#once(record.status),
+      launchId: this.#once(record.launchId),
+      progressedBy: this.#once(record.progressedBy),
+      sequence: record.sequence,
+      counters: addCounters(record.counters, NO_COUNTERS),
+      undoChunks: record.undoChunks,
+      attempts: record.attempts,
+      retryAt: record.retryAt,
+      progressAt: record.progressAt,
+      completedAt: record.completedAt,
+      reason: this.#once(record.reason),
+    };
+    // A field without a value is as good as none.
+    return kept as SegmentRecord;
+  }
+
+  #once<Word extends string | undefined>(word: Word): Word {
+    if (word === undefined) return word;
+    const known = this.#words.get(word);
+    if (known !== undefined) return known as Word;
+    this.#words.set(word, word);
+    return word;
+  }
+}
