@@ -44,9 +44,14 @@ export function heartbeatPace(
   tasks: number,
   segmentsPerTask = 1,
 ): { heartbeatMs: number; authorityMs: number } {
-  const units = Math.ceil((TASK_RECORD_BYTES + segmentsPerTask * BYTES_PER_SEGMENT_NAMED) / 1_024);
-  const heartbeatMs = Math.max(HEARTBEAT_MS, ((tasks * units) / HEARTBEATS_PER_SECOND) * 1_000);
+  const units = tasks * taskRecordUnits(segmentsPerTask);
+  const heartbeatMs = Math.max(HEARTBEAT_MS, (units / HEARTBEATS_PER_SECOND) * 1_000);
   return { heartbeatMs, authorityMs: heartbeatMs * AUTHORITY_PER_HEARTBEAT };
+}
+
+/** What a write to the record of a launch of so many segments costs. */
+export function taskRecordUnits(segments: number): number {
+  return Math.ceil((TASK_RECORD_BYTES + segments * BYTES_PER_SEGMENT_NAMED) / 1_024);
 }
 
 /** How far apart the checkpoints of one segment are, when so many tasks read {@link SEGMENTS_AT_A_TIME} each. */

@@ -185,6 +185,11 @@ export const RUN_OPTIONS = {
   yes: flag('Do not ask for confirmation', how),
 };
 
+/** For commands that write something and never ask: a script can give it to every command. */
+export const YES_OPTION = {
+  yes: flag('Accepted as by every command that writes; this one never asks', how),
+};
+
 /** `run` and `resume` take it. */
 export const DETACH_OPTION = {
   detach: flag('Start a task that supervises the run, and return when it has taken over', how),

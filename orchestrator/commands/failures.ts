@@ -8,6 +8,7 @@ import { defineCommand, type Handler, RUN_POSITIONAL } from '../cli/command.ts';
 import { EXIT } from '../cli/exit-codes.ts';
 import { nextCommand } from '../cli/next-command.ts';
 import { flag, GROUP } from '../cli/option.ts';
+import { YES_OPTION } from '../cli/options.ts';
 import { operatorName } from '../operator-name.ts';
 import { openStores, readRun } from '../session.ts';
 import { retryQuarantined } from '../verify/retry.ts';
@@ -16,7 +17,7 @@ export const failures = defineCommand({
   usage: 'failures <run>',
   describe: 'List the items in quarantine: those that could not be written',
   positionals: RUN_POSITIONAL,
-  options: { retry: flag('Try to write each of them again', GROUP.how) },
+  options: { retry: flag('Try to write each of them again', GROUP.how), ...YES_OPTION },
   examples: [
     ['$0 failures 20261124071218-1a2b3c', 'list them, with the reasons'],
     ['$0 failures 20261124071218-1a2b3c --retry', 'try them again, when the cause is fixed'],

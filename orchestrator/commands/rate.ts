@@ -5,7 +5,7 @@ import { isInAuthority, type RunRecord } from '../../core/records.ts';
 import { defineCommand, type Handler, RUN_POSITIONAL } from '../cli/command.ts';
 import { EXIT } from '../cli/exit-codes.ts';
 import { nextCommand } from '../cli/next-command.ts';
-import { RATE_OPTIONS } from '../cli/options.ts';
+import { RATE_OPTIONS, YES_OPTION } from '../cli/options.ts';
 import { openStores } from '../session.ts';
 import type { Stores } from '../stores.ts';
 import { operatorChange, readUnfinished } from '../supervise/end-tasks.ts';
@@ -19,7 +19,7 @@ export const rate = defineCommand({
   usage: 'rate <run>',
   describe: 'Change the budget of a run',
   positionals: RUN_POSITIONAL,
-  options: RATE_OPTIONS,
+  options: { ...RATE_OPTIONS, ...YES_OPTION },
   examples: [
     [
       '$0 rate 20261124071218-1a2b3c --max-write-rate 200',

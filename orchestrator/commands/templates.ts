@@ -3,6 +3,7 @@ import { join, resolve } from 'node:path';
 import { ConfigurationError, describeError } from '../../core/errors.ts';
 import { defineCommand, type Handler } from '../cli/command.ts';
 import { EXIT } from '../cli/exit-codes.ts';
+import { YES_OPTION } from '../cli/options.ts';
 
 /** By file name; put in by scripts/build.mjs from infra/, since the bundle has to run alone. */
 declare const FLEETFILL_TEMPLATES: Readonly<Record<string, string>>;
@@ -11,7 +12,7 @@ export const templates = defineCommand({
   usage: 'templates <directory>',
   describe: 'Write out the CloudFormation templates for fleet, network, repository and table',
   positionals: { directory: 'Folder to write them to; the command creates it if needed' },
-  options: {},
+  options: YES_OPTION,
   examples: [['$0 templates ./infra', 'then: aws cloudformation deploy --template-file infra/fleet.yaml …']],
 });
 

@@ -59,7 +59,7 @@ export class Launcher {
   readonly #starting = new Map<string, Promise<void>>();
   /** Launches whose task's ARN is recorded, though a list read before may not show it. */
   readonly #started = new Set<string>();
-  /** Keeps launches, assignments and what is taken back below what the partition has for the supervisor. */
+  /** Keeps launches, assignments, grants and what is taken back below what the partition has for the supervisor. */
   readonly pace: CapacityLimiter;
   /** Creations whose reply was lost: they may take effect, and are repeated until it is known. */
   #unsettled: Creation[] = [];

@@ -96,6 +96,11 @@ export class Staffing {
     return this.#launcher.idle();
   }
 
+  /** Resolves when the supervisor may write so many units to the control table: everything it writes is paced as one. */
+  async mayWrite(units: number): Promise<void> {
+    await this.#launcher.pace.reserve(units, NEVER);
+  }
+
   /** A task has ended: where there was no room for another, there is now. */
   roomMade(): void {
     this.#launcher.roomMade();
@@ -150,7 +155,7 @@ export class Staffing {
   async #write({ record, attempts, retryAt, failed }: TakenBack): Promise<void> {
     const { stores, book, output } = this.#options;
     const { segment } = record;
-    await this.#launcher.pace.reserve(1, NEVER);
+    await this.mayWrite(1);
     const standing =
       failed === undefined
         ? await stores.segments.takeBack(record, { attempts, ...(retryAt && { retryAt }) })

@@ -1,7 +1,7 @@
 import type { DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import pMap from 'p-map';
 import type { Clock } from '../../core/clock.ts';
-import { turnMs } from '../../core/control-pace.ts';
+import { taskRecordUnits, turnMs } from '../../core/control-pace.ts';
 import { describeError, SupersededError, SystemicError } from '../../core/errors.ts';
 import type { MetricsPublisher } from '../../core/metrics-publisher.ts';
 import {
@@ -364,6 +364,7 @@ export class Supervisor {
     await pMap(
       inOrder,
       async change => {
+        await this.#staffing.mayWrite(taskRecordUnits(change.task.segments.length));
         this.#budget.sending(change, clock.monotonicMs());
         if (await stores.tasks.grant(change.task, change, supervision)) {
           this.#budget.confirm(change, clock.monotonicMs());

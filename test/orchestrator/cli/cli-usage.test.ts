@@ -40,6 +40,29 @@ function orchestrateWith(environment: Readonly<Record<string, string>>, ...words
   });
 }
 
+/** Commands that only look: there is nothing to confirm. */
+const LOOKING = ['status', 'wait', 'verify', 'report', 'dashboard', 'doctor', 'local'];
+
+test('every command that writes takes --yes, whether or not it asks', () => {
+  const without = Object.values(definitions)
+    .filter(({ options }) => !('yes' in options))
+    .map(nameOf);
+  expect(without.filter(name => !LOOKING.includes(name))).toEqual([]);
+});
+
+test('--yes is no mistake for a command that asks nothing', async () => {
+  const directory = await mkdtemp(join(tmpdir(), 'fleetfill-yes-'));
+  expect(await orchestrate('templates', directory, '--yes')).toMatchObject({ code: 0 });
+  await rm(directory, { recursive: true });
+  // Without a place to ask, each of them gets as far as its first question to AWS, and not into its usage.
+  for (const command of ['pause', 'cancel', 'rate', 'failures']) {
+    const { code, err } = await orchestrate(command, 'no-run', '--yes', '--max-write-rat');
+    expect([command, code]).toEqual([command, 2]);
+    expect(err).toMatch(/max-write-rat/);
+    expect(err).not.toMatch(/yes/);
+  }
+});
+
 test('help and usage errors reach nothing of the AWS SDK and of the local stack', async () => {
   const directory = await mkdtemp(join(tmpdir(), 'fleetfill-front-'));
   const { front, program } = await bundleOrchestrate({
