@@ -13,7 +13,7 @@
  */
 export const HEARTBEATS_PER_SECOND = 100;
 export const SEGMENT_WRITES_PER_SECOND = 150;
-export const SUPERVISOR_WRITES_PER_SECOND = 200;
+export const SUPERVISOR_WRITES_PER_SECOND = 170;
 
 /** Segments that a worker reads at the same time: while one ends, the other keeps the writers busy. */
 export const SEGMENTS_AT_A_TIME = 2;

@@ -1,4 +1,6 @@
 import { PerformanceObserver } from 'node:perf_hooks';
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
 import type { DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import { ControlTable } from '../../core/control-table.ts';
 import { NO_COUNTERS, type RunRecord } from '../../core/records.ts';
@@ -19,6 +21,7 @@ export interface SupervisorCost {
   readonly longestBlockMs: number;
   /** The longest pause of the garbage collector, which may be part of it. */
   readonly longestGcMs: number;
+  /** In use: the simulated table is part of it. */
   readonly heapMb: number;
 }
 
@@ -59,7 +62,7 @@ export async function measureSupervisor(size: ScaleSize, turns: number): Promise
   const turnMs = Math.max(1_000, run.heartbeatMs / 4);
   // The first turn reads everything once.
   await advance(world, table, run, 3, turnMs);
-  globalThis.gc?.();
+  collectGarbage();
   let longestGcMs = 0;
   const collector = new PerformanceObserver(list => {
     for (const { duration } of list.getEntries()) longestGcMs = Math.max(longestGcMs, duration);
@@ -79,6 +82,7 @@ export async function measureSupervisor(size: ScaleSize, turns: number): Promise
   const cpuMsPerTurn = (cpuMs() - before) / turns;
   world.onRound = undefined;
   collector.disconnect();
+  collectGarbage();
   const heapMb = process.memoryUsage().heapUsed / 2 ** 20;
   world.stop();
   return {
@@ -89,6 +93,12 @@ export async function measureSupervisor(size: ScaleSize, turns: number): Promise
     heapMb,
   };
 }
+
+/** What is left afterwards is in use. */
+const collectGarbage = (() => {
+  setFlagsFromString('--expose-gc');
+  return runInNewContext('gc') as () => void;
+})();
 
 /** Of this process, the threads of the garbage collector included. */
 function cpuMs(): number {

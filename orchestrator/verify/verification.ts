@@ -1,3 +1,4 @@
+import { setMaxListeners } from 'node:events';
 import { type DynamoDBClient, ScanCommand, type ScanCommandOutput } from '@aws-sdk/client-dynamodb';
 import { type AttributeMap, decodeKey, encodeAttributeMap } from '../../core/attribute-value.ts';
 import { type Clock, systemClock } from '../../core/clock.ts';
@@ -120,6 +121,8 @@ class Verification {
     // A request takes real time, whatever the clock of the retries is.
     this.#patience = new Patience({ clock: systemClock, what: 'verification Scan', onSlow });
     this.#signal = AbortSignal.any([request.signal, this.#failed.signal]);
+    // Every segment's wait listens to it: no leak, and Node's warning about one would be in the operator's words.
+    setMaxListeners(0, this.#signal);
     this.#grownItems = request.rate.estimate.known ? FIRST_PAGE_ITEMS : 1;
   }
 
