@@ -1,4 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises';
+import { isDeepStrictEqual } from 'node:util';
 import { Application } from '../../../demo/application.ts';
 import { fillWithPlaces } from '../../../demo/fill-places.ts';
 import { type Item, keyText } from '../../../demo/item.ts';
@@ -10,7 +11,7 @@ import type { FaultRule } from '../../../local/fault/rules.ts';
 import type { OrchestratorProcess } from '../../e2e/support/orchestrator-process.ts';
 import { type Arena, connect, TABLE } from '../support/arena.ts';
 import type { CaseContext, ReliabilityCase } from '../support/case.ts';
-import { BACKFILL, changingHabits, RECIPE, withScopes } from '../support/changing-recipe.ts';
+import { BACKFILL, changingHabits, isOwnValue, RECIPE, withScopes } from '../support/changing-recipe.ts';
 import { killAt, momentsOfRun } from '../support/killing.ts';
 import type { Report } from '../support/report.ts';
 import { atRate, countOf, UNLIMITED } from '../support/steps.ts';
@@ -34,6 +35,7 @@ async function changingSources({ open, report, seed, either }: CaseContext): Pro
   const arena = await open({ items: 0, faults: true, itemAt: places.itemAt });
   const journal = new RecipeJournal(BACKFILL);
   await fillWithPlaces(arena.client, TABLE, places, either(4_000, 20_000), journal);
+  const filled = new Set(journal.keys());
   for (const rule of LOST) {
     arena.faults.add({ ...rule, service: 'dynamodb', clients: ['fleet'], tables: [TABLE] });
   }
@@ -73,7 +75,9 @@ async function changingSources({ open, report, seed, either }: CaseContext): Pro
   const judged = await judge(arena, journal, report, new Set(named.map(({ text }) => text)));
   report.atLeast('set, by the journal; by the tool at most', judged.filled, countOf(last, 'updated'));
 
-  await judgeRetry(arena, journal, report, runId);
+  const retried = await judgeRetry(arena, journal, report, runId);
+  for (const { name } of LOST) arena.faults.switch(name, false);
+  await judgeUndo(arena, report, runId, { journal, filled, retried });
 }
 
 /** Killed between log, write, outcome and checkpoint, and once together with its orchestrator. */
@@ -139,19 +143,67 @@ async function judgeRetry(
   journal: RecipeJournal,
   report: Report,
   runId: string,
-): Promise<void> {
+): Promise<string[]> {
   const before = await failuresOf(arena, journal, runId);
   const stuck = before.filter(({ text }) => {
     const item = journal.itemOf(text);
     return item !== undefined && BACKFILL.isInScope(item) && !canBeSet(item);
   });
-  await arena.command(['failures', runId, '--retry']);
+  const { process } = await arena.command(['failures', runId, '--retry']);
   const left = await failuresOf(arena, journal, runId);
   report.figure('in quarantine, before and after a retry', `${before.length}, ${left.length}`);
   const cannot = new Set(stuck.map(({ text }) => text));
   report.equal('after a retry: as many as cannot be computed', left.length, cannot.size);
   report.equal('and no others', left.filter(({ text }) => !cannot.has(text)).length, 0);
   await judge(arena, journal, report, new Set(left.map(({ text }) => text)));
+  return process.events
+    .filter(({ event, outcome }) => event === 'failure.resolved' && outcome === 'updated')
+    .map(({ key }) => keyText(key as Item, journal.key));
+}
+
+interface WrittenItems {
+  readonly journal: RecipeJournal;
+  /** Items from before the run; the others are the application's, with all that they have. */
+  readonly filled: ReadonlySet<string>;
+  /** Items that a retry has set. */
+  readonly retried: readonly string[];
+}
+
+/** All of it is taken back, value by value, what a retry set included, and nothing else changes. */
+async function judgeUndo(
+  arena: Arena,
+  report: Report,
+  runId: string,
+  { journal, filled, retried }: WrittenItems,
+): Promise<void> {
+  const read = async () =>
+    new Map((await arena.control.itemsOf(TABLE)).map(item => [keyText(item, journal.key), item]));
+  const before = await read();
+  const { code, process } = await arena.command(['undo', runId, '--yes', ...UNLIMITED]);
+  const after = await read();
+  report.equal('undo: exit code', code, 0);
+  let [removed, elsewhere, ofApplication] = [0, 0, 0];
+  for (const [text, item] of before) {
+    const now = after.get(text);
+    const gone = BACKFILL.targets.filter(target => item[target] && !now?.[target]);
+    removed += gone.length;
+    const rest = Object.fromEntries(Object.entries(item).filter(([name]) => !gone.includes(name)));
+    if (!now || !isDeepStrictEqual(rest, now)) elsewhere += 1;
+    if (gone.some(target => !filled.has(text) || isOwnValue(item[target]))) ofApplication += 1;
+  }
+  report.equal('undo: values removed, by the table', removed, countOf(process.last, 'removed'));
+  report.atLeast('undo: removed', removed, 1);
+  report.equal('undo: items that changed in anything else', elsewhere, 0);
+  report.equal("undo: values of the application's that went", ofApplication, 0);
+  const standing = retried.filter(text =>
+    BACKFILL.targets.every(target => after.get(text)?.[target] !== undefined),
+  );
+  report.equal(
+    `undo: of ${retried.length} items that the retry set, those that have it all`,
+    standing.length,
+    0,
+  );
+  report.figure('undo: values of which nobody knows', countOf(process.last, 'unknown'));
 }
 
 /** Only the targets that an item lacks are computed. */

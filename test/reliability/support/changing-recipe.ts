@@ -1,3 +1,4 @@
+import type { AttributeValue } from '@aws-sdk/client-dynamodb';
 import { draw } from '../../../demo/draw.ts';
 import type { Item } from '../../../demo/item.ts';
 import type { Backfill } from '../../../demo/recipe/backfill.ts';
@@ -30,6 +31,12 @@ export const BACKFILL: Backfill = {
 };
 
 /** Whether every target of an item can be computed. */
+/** Values that the application gave to a target, which the recipe never gives. */
+const OWN_VALUES = ['set by hand', 'set by the application'];
+
+export const isOwnValue = (value: AttributeValue | undefined): boolean =>
+  value?.NULL === true || OWN_VALUES.some(own => own === value?.S);
+
 const isComputable = (item: Item): boolean =>
   BACKFILL.targets.every(target => BACKFILL.valuesOf(item)[target] !== undefined);
 
