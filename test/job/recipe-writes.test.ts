@@ -113,6 +113,15 @@ describe.each(APIS)('a recipe by %s writes', writeApi => {
     expect(await engine.read(bench.table, stuffKey(0))).toEqual(item(0, { status: S('CLOSED') }));
   });
 
+  test('leaves it alone also where nothing that its values are computed from has changed', async () => {
+    const kind = (name: string) => ({ kind: S(name) });
+    const items = [item(0, kind('ORDER')), item(1, kind('ORDER'))];
+    const bench = await open(items, { writeApi, where: 'kind == "ORDER"' });
+    await bench.run(meanwhile(put(item(0, kind('DRAFT')))));
+    expect(bench.recipeCounters()).toEqual({ outOfScope: 1, recomputed: 0 });
+    expect(await engine.read(bench.table, stuffKey(0))).toEqual(item(0, kind('DRAFT')));
+  });
+
   test('does not mind a source that changed and changed back', async () => {
     const bench = await open([item(0)], { writeApi });
     await bench.run(

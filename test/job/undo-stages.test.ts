@@ -7,7 +7,7 @@ import { SegmentStore } from '../../core/segment-store.ts';
 import { constantTarget, layoutOf } from '../../core/undo/item-removal.ts';
 import { readLog } from '../../core/undo/log-reader.ts';
 import { LogStore, undoPartition } from '../../core/undo/log-store.ts';
-import { constantRule, type Decision, type WriteRule } from '../../core/write-rule.ts';
+import { constantRule, type Decision, type SourceState, type WriteRule } from '../../core/write-rule.ts';
 import { SegmentWork } from '../../job/segment-work.ts';
 import { backfillStages, openUndoLog, type Stages, undoStages } from '../../job/stages.ts';
 import { UserTable } from '../../job/user-table.ts';
@@ -240,6 +240,45 @@ test('what only a consistent read made computable is in the log before it is wri
   expect(await work(record(), 'a', rule)).toMatchObject({ updated: ITEMS });
   expect(entries).toBe(ITEMS);
   expect((await logged()).set).toContain(late);
+});
+
+test('a value that is computed again has an entry of its own, and is the one that is taken back', async () => {
+  const log: UndoLogRecord = { targets: [{ name: 'label' }], expiresAt: undoLog.expiresAt };
+  const rule: WriteRule = {
+    targets: ['label'],
+    sources: [['days']],
+    decide: item => {
+      if (item['label'] !== undefined) return { kind: 'has-targets' };
+      const label = { S: `of ${item['days']?.N ?? 'no'} days` };
+      const source: SourceState = item['days']
+        ? { path: ['days'], is: 'equal', value: item['days'] }
+        : { path: ['days'], is: 'absent' };
+      return { kind: 'write', assignment: { set: { label }, sources: [source] } };
+    },
+  };
+  const changed = items[7] as Item;
+  let done = false;
+  front.script = async (call, answer) => {
+    const isItsWrite =
+      call.operation === 'UpdateItem' && JSON.stringify(call.body).includes(String(changed['id']?.S));
+    if (!isItsWrite || done) return answer.pass();
+    done = true;
+    await engine.client.send(
+      new UpdateItemCommand({
+        TableName: table,
+        Key: keyOf(changed),
+        UpdateExpression: 'SET #days = :days',
+        ExpressionAttributeNames: { '#days': 'days' },
+        ExpressionAttributeValues: { ':days': { N: '3' } },
+      }),
+    );
+    return answer.pass();
+  };
+  const run = record({ undoLog: log, writeApi: 'single' });
+  expect(await work(run, 'a', rule)).toMatchObject({ updated: ITEMS, recomputed: 1 });
+  expect(await engine.read(table, keyOf(changed))).toMatchObject({ label: { S: 'of 3 days' } });
+  expect(await work(undoRecord('undo', log), 'u')).toMatchObject({ matched: ITEMS, updated: ITEMS });
+  expect((await engine.items(table)).filter(({ label }) => label !== undefined)).toEqual([]);
 });
 
 test('values of a recipe are taken back target by target, each where it still stands', async () => {
