@@ -1,3 +1,4 @@
+import { keepHeapSmall } from '../core/heap.ts';
 import {
   type CommandDefinition,
   type Handler,
@@ -31,6 +32,8 @@ export async function execute(
 ): Promise<ExitCode> {
   const { handler, [name]: definition }: CommandModule = await import(`./commands/${name}.ts`);
   if (!definition) throw new Error(`commands/${name}.ts does not define ${name}.`);
+  // A verification reads a table of any size.
+  keepHeapSmall();
   const settings = parseSettings(definition, given);
   const detach = new AbortController();
   const output = createOutput(settings.json);

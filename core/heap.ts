@@ -4,7 +4,7 @@ import { setFlagsFromString } from 'node:v8';
 const GROWTH_PERCENT = 30;
 
 /**
- * Keeps the worker's heap close to what it holds. A page lives just long enough to leave the young generation, so
+ * Keeps the heap of a worker or an orchestrator close to what it holds. A page lives just long enough to leave the young generation, so
  * that all of a table passes through the old one, and V8 lets that reach a hundred megabytes before it collects 20 MB
  * of live objects. Both settings are numbers that V8 reads whenever it sizes a heap; one that a later V8 does not
  * know has no effect beyond a line on stderr. To be called when all modules are loaded: the young generation keeps
