@@ -1,4 +1,6 @@
+import { randomBytes } from 'node:crypto';
 import type { ControlTable } from './control-table.ts';
+import { describeError } from './errors.ts';
 import type { Recipe } from './recipe/recipe.ts';
 import { fromItem, toItem } from './record-item.ts';
 import { type KeySchema, type Rates, type TaskRecord, taskItem, type WriteApi } from './records.ts';
@@ -11,9 +13,22 @@ const SAME_PROCESS = '#instance = :instance';
 
 const PROBE_ITEM = 'PROBE';
 const NOTE_ITEM = 'NOTE';
+const SUPERVISOR_ITEM = 'SUPERVISOR';
+
+/** By it a command tells the id of a probe from that of a run, before it reads anything. */
+const PROBE_PREFIX = 'probe-';
 
 /** Nobody needs the records of a probe after a day. */
 const LIFETIME_SECONDS = 86_400;
+
+/** @returns a run id that no run has. */
+export function newProbeId(at: string): string {
+  return `${PROBE_PREFIX}${at.replace(/\D/g, '').slice(0, 14)}-${randomBytes(3).toString('hex')}`;
+}
+
+export function isProbeId(runId: string): boolean {
+  return runId.startsWith(PROBE_PREFIX);
+}
 
 /**
  * One task on trial: what the worker reads in place of a run's record, and by which it knows that it is to prove
@@ -35,13 +50,42 @@ export interface ProbeRecord {
   readonly rates: Rates;
   readonly createdAt: string;
   readonly createdBy: string;
+  /** The launch of a worker, where a supervisor is on trial: it starts the worker and stops it. */
+  readonly launchId?: string;
 }
 
 /** One thing that the task tried, in the order in which it did. */
-export interface ProbeStep {
-  readonly step: 'scan' | 'read-back' | 'write-batch' | 'write-single' | 'metric' | 'record';
+export interface ProbeStep<Name = WorkerStep> {
+  readonly step: Name;
   readonly ok: boolean;
   readonly detail: string;
+}
+
+type WorkerStep = 'scan' | 'read-back' | 'write-batch' | 'write-single' | 'metric' | 'record';
+
+/** What a supervisor on trial tries: what it does with records, table, fleet and metrics. */
+export type SupervisorStep =
+  | 'records'
+  | 'lock'
+  | 'table'
+  | 'scan'
+  | 'repair'
+  | 'launch'
+  | 'traffic'
+  | 'metric';
+
+/** Tries one thing after the other, whatever became of the one before, so that one task shows all that is missing. */
+export class ProbeSteps<Name> {
+  readonly taken: ProbeStep<Name>[] = [];
+
+  async take(step: Name, attempt: () => Promise<string>): Promise<void> {
+    this.taken.push(
+      await attempt().then(
+        detail => ({ step, ok: true, detail }),
+        error => ({ step, ok: false, detail: describeError(error) }),
+      ),
+    );
+  }
 }
 
 /** The task's record, with what it tried once it has. */
@@ -52,6 +96,8 @@ export type ProbedTask = TaskRecord & { readonly probe?: readonly ProbeStep[] };
  *
  *     orchestrator ── transaction: PROBE + TASK#<launch>, launching ── RunTask ──►
  *     worker           reads PROBE, heartbeats like any other, puts NOTE, writes its steps into TASK#<launch>, finishes
+ *     supervisor       reads PROBE, starts and stops the worker of TASK#<launch>, puts and deletes NOTE, puts its steps
+ *                      into SUPERVISOR
  */
 export class ProbeStore {
   readonly #table: ControlTable;
@@ -106,5 +152,34 @@ export class ProbeStore {
     await this.#table.update({ run, item: taskItem(launch) }, { set: { probe: steps } }, [SAME_PROCESS], {
       instance,
     });
+  }
+
+  /** Every way in which a supervisor uses the control table, once. */
+  async tryRecords(run: string, at: string): Promise<void> {
+    const note = { run, item: NOTE_ITEM };
+    const expiresAt = Math.floor(Date.parse(at) / 1_000) + LIFETIME_SECONDS;
+    const probe = { run, item: PROBE_ITEM };
+    await this.#table.transact([
+      this.#table.conditionCheck(probe, ['attribute_exists(#run)'], {}),
+      this.#table.conditionalPut({ ...note, at, [EXPIRES_AT]: expiresAt }, []),
+    ]);
+    await this.#table.update(note, { set: { at } }, [], {});
+    await this.#table.query(run, NOTE_ITEM);
+    await this.#table.transact([this.#table.conditionalDelete(note, [])]);
+  }
+
+  async reportSupervisor(
+    run: string,
+    at: string,
+    steps: readonly ProbeStep<SupervisorStep>[],
+  ): Promise<void> {
+    const expiresAt = Math.floor(Date.parse(at) / 1_000) + LIFETIME_SECONDS;
+    await this.#table.put({ run, item: SUPERVISOR_ITEM, steps, [EXPIRES_AT]: expiresAt }, []);
+  }
+
+  /** What the supervisor on trial has tried, once it has tried everything. */
+  async readSupervisor(run: string): Promise<readonly ProbeStep<SupervisorStep>[] | undefined> {
+    const item = await this.#table.get({ run, item: SUPERVISOR_ITEM });
+    return item?.['steps'] as readonly ProbeStep<SupervisorStep>[] | undefined;
   }
 }

@@ -381,7 +381,7 @@ const OPERATOR: readonly Omit<Permission, 'principal'>[] = [
     conditions: THIS_CLUSTER,
     calledBy: 'orchestrate run, resume, with --detach',
     reason: 'Starts the supervisor in a task of its own.',
-    evidence: 'reviewed',
+    evidence: 'seen',
   },
   {
     action: 'iam:PassRole',

@@ -1,13 +1,13 @@
-import { randomBytes, randomUUID } from 'node:crypto';
-import type { AttributeValue } from '@aws-sdk/client-dynamodb';
+import { randomUUID } from 'node:crypto';
 import { type AttributeMap, encodeAttributeMap } from '../core/attribute-value.ts';
 import { describeError } from '../core/errors.ts';
 import { exampleAssignment, type ItemWrite } from '../core/item-write.ts';
 import { MetricsPublisher } from '../core/metrics-publisher.ts';
-import { type ProbeRecord, type ProbeStep, ProbeStore } from '../core/probe-store.ts';
+import { keyOfNoItem } from '../core/probe-key.ts';
+import { type ProbeRecord, type ProbeStep, ProbeSteps, ProbeStore } from '../core/probe-store.ts';
 import { RateControl } from '../core/rate/rate-control.ts';
 import { loadRule } from '../core/recipe/load.ts';
-import type { KeyType, WriteApi } from '../core/records.ts';
+import type { WriteApi } from '../core/records.ts';
 import { settleStatement } from '../core/settle.ts';
 import { TaskStore } from '../core/task-store.ts';
 import { Authority } from './authority.ts';
@@ -92,19 +92,11 @@ async function tryEverything(
     rate,
     onWriteLatency: () => {},
   });
-  const key = Object.fromEntries(keySchema.map(({ name, type }) => [name, randomValue(type)]));
+  const key = keyOfNoItem(keySchema);
   const absent = async () => (await table.readBack([key], NOBODY, signal)).get(key) === 'absent';
 
-  const steps: ProbeStep[] = [];
-  const step = async (name: ProbeStep['step'], attempt: () => Promise<string>) => {
-    steps.push(
-      await attempt().then(
-        detail => ({ step: name, ok: true, detail }),
-        error => ({ step: name, ok: false, detail: describeError(error) }),
-      ),
-    );
-  };
-  await step('scan', async () => {
+  const steps = new ProbeSteps<ProbeStep['step']>();
+  await steps.take('scan', async () => {
     const position = {
       segment: task.segments[0] ?? 0,
       totalSegments: task.totalSegments,
@@ -114,22 +106,22 @@ async function tryEverything(
     const { ScannedCount = 0, Count = 0 } = await table.scan(position, NOBODY, signal);
     return `${ScannedCount} items read in segment ${position.segment} of ${position.totalSegments}, ${Count} without "${write.rule.targets.join('" or "')}"`;
   });
-  await step('read-back', async () => {
+  await steps.take('read-back', async () => {
     if (!(await absent()))
       throw new Error(`An item has the random key ${encodeAttributeMap(key)}; try again.`);
     return `no item has the key ${encodeAttributeMap(key)}`;
   });
   // Only a key known to have no item is ever written to.
-  const known = steps.at(-1)?.ok === true;
+  const known = steps.taken.at(-1)?.ok === true;
   for (const api of probe.writeApis) {
-    await step(`write-${api}`, async () => {
+    await steps.take(`write-${api}`, async () => {
       if (!known) throw new Error('Not tried: the key could not be read back before.');
       await refusedWrite(table, api, key, signal);
       if (!(await absent())) throw new Error('The write created an item. Do not run Fleetfill here.');
       return 'refused, as it must be for a key without an item, and nothing was created';
     });
   }
-  await step('metric', async () => {
+  await steps.take('metric', async () => {
     let failed: unknown;
     const onFailure = (error: unknown) => {
       failed = error;
@@ -144,11 +136,11 @@ async function tryEverything(
     if (failed !== undefined) throw failed;
     return `zeros published in ${task.namespace}`;
   });
-  await step('record', async () => {
+  await steps.take('record', async () => {
     await store.putNote(task.runId, task.launchId, clock.nowIso());
     return 'a record kept in the control table';
   });
-  return steps;
+  return steps.taken;
 }
 
 /** @throws when the write is not refused, or for another reason than its condition. */
@@ -173,20 +165,4 @@ async function refusedWrite(
     throw error;
   }
   throw new Error(wrong);
-}
-
-/** A key value that no item has, but by a chance of one in 10^30 or less. */
-function randomValue(type: KeyType): AttributeValue {
-  switch (type) {
-    case 'S':
-      return { S: `fleetfill-probe-${randomUUID()}` };
-    case 'N':
-      return {
-        N: `-1${BigInt(`0x${randomBytes(14).toString('hex')}`)
-          .toString()
-          .padStart(34, '0')}`,
-      };
-    case 'B':
-      return { B: randomBytes(16) };
-  }
 }

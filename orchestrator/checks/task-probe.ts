@@ -1,8 +1,14 @@
-import { randomBytes, randomUUID } from 'node:crypto';
+import { randomUUID } from 'node:crypto';
 import type { Clock } from '../../core/clock.ts';
 import { describeError } from '../../core/errors.ts';
 import { nameUnfitForBatch } from '../../core/item-write.ts';
-import type { ProbedTask, ProbeRecord, ProbeStep, ProbeStore } from '../../core/probe-store.ts';
+import {
+  newProbeId,
+  type ProbedTask,
+  type ProbeRecord,
+  type ProbeStep,
+  type ProbeStore,
+} from '../../core/probe-store.ts';
 import { loadRule } from '../../core/recipe/load.ts';
 import type { Recipe } from '../../core/recipe/recipe.ts';
 import type { KeySchema, WriteApi } from '../../core/records.ts';
@@ -45,6 +51,11 @@ export interface TaskProbeRequest {
   readonly onStatus: (status: string) => void;
 }
 
+export type NewProbeRequest = Pick<
+  TaskProbeRequest,
+  'clock' | 'table' | 'attribute' | 'value' | 'recipe' | 'keySchema' | 'by' | 'writeApi'
+>;
+
 /**
  * Starts one real task that tries each of a worker's calls once, waits for its report and says what it means. Whatever
  * happens, the task is stopped if it has not ended by itself.
@@ -84,14 +95,14 @@ export async function probeTask(request: TaskProbeRequest): Promise<readonly Fin
   }
 }
 
-async function newProbe(request: TaskProbeRequest): Promise<ProbeRecord> {
+export async function newProbe(request: NewProbeRequest): Promise<ProbeRecord> {
   const { clock, table, attribute, value, recipe, keySchema, by, writeApi } = request;
   const at = clock.nowIso();
   const rule = await loadRule({ attribute, value, recipe }, keySchema);
   const plain = nameUnfitForBatch({ table, keySchema, rule }) === undefined;
   const writeApis: WriteApi[] = writeApi === 'auto' ? (plain ? ['batch', 'single'] : ['single']) : [writeApi];
   return {
-    runId: `probe-${at.replace(/\D/g, '').slice(0, 14)}-${randomBytes(3).toString('hex')}`,
+    runId: newProbeId(at),
     table,
     attribute: rule.targets[0],
     ...(recipe && { recipe }),

@@ -16,6 +16,7 @@ import { checkOperatorPlace } from '../checks/operator-place.ts';
 import { checkQuota } from '../checks/quota.ts';
 import { sourceAttributeFindings } from '../checks/source-attributes.ts';
 import { judgeSupervisor, withoutSupervisor } from '../checks/supervisor.ts';
+import { probeSupervisor } from '../checks/supervisor-probe.ts';
 import type { TableFacts } from '../checks/table.ts';
 import { checkControlTable, checkTable, checkTableKey } from '../checks/table-access.ts';
 import { probeTask } from '../checks/task-probe.ts';
@@ -33,11 +34,12 @@ import {
   type Surroundings,
 } from '../fleet/location.ts';
 import { operatorName } from '../operator-name.ts';
+import { supervisorCommand } from '../supervise/hand-over.ts';
 import { writtenOf } from '../written-settings.ts';
 
 export const doctor = defineCommand({
   usage: 'doctor',
-  describe: 'Check everything that a run needs; --task also starts one harmless task',
+  describe: 'Check everything that a run needs; --task also starts two harmless tasks',
   options: {
     ...TABLE_OPTIONS,
     value: RUN_OPTIONS.value,
@@ -49,9 +51,12 @@ export const doctor = defineCommand({
     'write-api': RUN_OPTIONS['write-api'],
     'allow-no-pitr': RUN_OPTIONS['allow-no-pitr'],
     'single-writer-region': RUN_OPTIONS['single-writer-region'],
-    task: flag('Start one task that tries each call of a worker once; it changes no item', GROUP.how),
+    task: flag(
+      'Start a worker and a supervisor that try each of their calls once; no item changes',
+      GROUP.how,
+    ),
     patience: value(
-      'Seconds to wait for the task of --task',
+      'Seconds to wait for each task of --task',
       GROUP.how,
       () => wholeNumber(5, 3_600).default(600),
       {
@@ -61,14 +66,14 @@ export const doctor = defineCommand({
   },
   examples: [
     ['$0 doctor', 'check everything that a run needs'],
-    ['$0 doctor --task', 'also start one task, with the role of the workers'],
+    ['$0 doctor --task', 'also start a worker and a supervisor, each with its own role'],
   ],
   check: checkRunSettings,
 });
 
 /**
- * `orchestrate doctor`: whether all that a run needs is there and fits; with `--task`, one real task on trial. It
- * changes nothing but, with `--task`, records of its own in the control table.
+ * `orchestrate doctor`: whether all that a run needs is there and fits; with `--task`, a real worker and supervisor on
+ * trial. It changes nothing but, with `--task`, records of its own in the control table.
  */
 export const handler: Handler<typeof doctor> = async context => {
   const { settings, output } = context;
@@ -208,11 +213,10 @@ async function tryTask(
   surroundings: Surroundings,
   { keySchema }: TableFacts,
 ): Promise<readonly Finding[]> {
-  const { controlTable, namespace, stack } = surroundings;
+  const { controlTable, namespace, stack, supervisor } = surroundings;
   const { table, segments, writeApi, spot, patience } = settings;
   output.say(`Starting one task, which changes no item. This may take up to ${patience} s.`);
-  return probeTask({
-    fleet: new Fleet(surroundings),
+  const trial = {
     probes: new ProbeStore(new ControlTable(createControlTableClient(), controlTable)),
     clock: systemClock,
     signal: detach,
@@ -228,8 +232,17 @@ async function tryTask(
     patienceMs: patience * 1_000,
     logGroup: stack?.outputs['LogGroup'],
     operatorPolicy: stack?.outputs['OperatorPolicy'],
-    onStatus: status => output.say(status),
+    onStatus: (status: string) => output.say(status),
+  };
+  const ofWorker = await probeTask({ ...trial, fleet: new Fleet(surroundings) });
+  if (!supervisor) return ofWorker;
+  output.say('Starting the task of --detach, which supervises no run here.');
+  const ofSupervisor = await probeSupervisor({
+    ...trial,
+    fleet: new Fleet({ ...surroundings, ...supervisor }),
+    commandFor: runId => supervisorCommand({ runId, epoch: 1 }, surroundings),
   });
+  return [...ofWorker, ...ofSupervisor];
 }
 
 function conclude(
@@ -261,7 +274,7 @@ function nextOf(failures: number, withTask: boolean): string {
   const again = ['doctor', ...(withTask ? ['--task'] : [])];
   if (failures > 0) return `When they are fixed, check again: ${nextCommand(...again)}`;
   if (withTask) return `Next: ${nextCommand('plan')}`;
-  return `Next: ${nextCommand('doctor', '--task')}, which tests role, image and network with one task.`;
+  return `Next: ${nextCommand('doctor', '--task')}, which tests roles, image and network with two tasks.`;
 }
 
 const LABELS = { ok: 'ok     ', warning: 'WARNING', failure: 'FAILURE' };

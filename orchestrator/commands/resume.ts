@@ -1,9 +1,14 @@
 import { randomUUID } from 'node:crypto';
+import { createControlTableClient, createMetricsClient } from '../../core/aws-clients.ts';
+import { ControlTable } from '../../core/control-table.ts';
 import { ConfigurationError } from '../../core/errors.ts';
+import { LockStore } from '../../core/lock-store.ts';
+import { MetricsPublisher } from '../../core/metrics-publisher.ts';
+import { isProbeId, ProbeStore } from '../../core/probe-store.ts';
 import { sameRecipe, writtenText } from '../../core/recipe/recipe.ts';
 import { isFinished, type RunRecord } from '../../core/records.ts';
 import { defineCommand, type Handler, RUN_POSITIONAL, type SettingsOf } from '../cli/command.ts';
-import type { ExitCode } from '../cli/exit-codes.ts';
+import { EXIT, type ExitCode } from '../cli/exit-codes.ts';
 import { nextCommand } from '../cli/next-command.ts';
 import { GROUP, type Option, optionName, value, wholeNumber } from '../cli/option.ts';
 import {
@@ -16,9 +21,10 @@ import {
 } from '../cli/options.ts';
 import { operatorName } from '../operator-name.ts';
 import { readSums, totals } from '../run-summary.ts';
-import { openSession, readRun, type Session } from '../session.ts';
+import { look, openSession, readRun, type Session } from '../session.ts';
 import { requireSupervisor } from '../supervise/hand-over.ts';
 import { finish, superviseRun } from '../supervise/supervise-run.ts';
+import { runSupervisorProbe } from '../supervise/supervisor-probe.ts';
 import { writtenOf } from '../written-settings.ts';
 import { describeRun } from './run.ts';
 
@@ -112,6 +118,7 @@ export const handler: Handler<typeof resume> = async context => {
   const session = await openSession(context, 'of a run');
   if (settings.detach) requireSupervisor(session.surroundings);
   const { stores, clock } = session;
+  if (isProbeId(settings.run ?? '')) return tryItself(session, settings.run ?? '');
   const before = await readRun(stores, settings.run ?? '');
   output.setRun(before.runId);
   refuseChangedOptions(settings, before);
@@ -139,6 +146,26 @@ export const handler: Handler<typeof resume> = async context => {
   output.event('run.started', { resumed: true, ...describeRun(run) });
   return superviseRun(session, run, { detach: settings.detach });
 };
+
+/** The task of `doctor --task`: a supervisor on trial, by the command that a real one has. */
+async function tryItself(session: Session, probeId: string): Promise<ExitCode> {
+  const { clock, client, fleet, output, detach, surroundings } = session;
+  const { controlTable, namespace } = surroundings;
+  const probes = new ProbeStore(new ControlTable(createControlTableClient(), controlTable));
+  const probe = await look(() => probes.read(probeId));
+  if (!probe) throw new ConfigurationError(`There is no probe ${probeId}.`);
+  const steps = await runSupervisorProbe({
+    ...{ probe, probes, fleet, client, clock, controlTable, namespace, signal: detach },
+    cloudWatch: createMetricsClient(),
+    locks: onUnavailable => new LockStore({ client: createControlTableClient(), clock, onUnavailable }),
+    metrics: onFailure =>
+      new MetricsPublisher({
+        ...{ client: createMetricsClient(), clock, namespace, table: probe.table, onFailure },
+      }),
+  });
+  for (const step of steps) output.event('probe.step', { ...step });
+  return steps.every(({ ok }) => ok) ? EXIT.ok : EXIT.preflight;
+}
 
 /** Takes the place of the process that supervises the run at this epoch. */
 async function goOn(session: Session, runId: string, expectedEpoch: number): Promise<ExitCode> {

@@ -1,13 +1,20 @@
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { copyFile, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { ScanCommand } from '@aws-sdk/client-dynamodb';
 import { afterEach, describe, expect, test } from 'vitest';
 import { faultsOf } from '../../local/fault/fault-proxy.ts';
 import type { LocalStackOptions } from '../../local/local-stack.ts';
 import { Stage } from './support/stage.ts';
 
+const JOB = fileURLToPath(new URL('../../dist/job.mjs', import.meta.url));
+
 const stages: Stage[] = [];
+
+/** The supervisor asks for one segment of one, doctor for one of four. */
+const isLaunchOfSupervisor = ({ body }: { readonly body: unknown }) =>
+  JSON.stringify(body).includes('{"name":"FLEETFILL_TOTAL_SEGMENTS","value":"1"}');
 
 afterEach(async () => {
   for (const stage of stages.splice(0)) await stage.close();
@@ -44,6 +51,13 @@ describe('doctor --task', () => {
     for (const step of ['scan', 'read-back', 'write-batch', 'write-single', 'metric', 'record']) {
       expect(findings.get(`task:${step}`)).toMatchObject({ level: 'ok' });
     }
+    expect(findings.get('supervisor')).toMatchObject({
+      level: 'ok',
+      message: expect.stringContaining('--detach'),
+    });
+    for (const step of ['records', 'table', 'lock', 'scan', 'repair', 'launch', 'traffic', 'metric']) {
+      expect(findings.get(`supervisor:${step}`)).toMatchObject({ level: 'ok' });
+    }
     expect(last).toMatchObject({ event: 'doctor.finished', failures: 0 });
     expect(exit).toBe(0);
     expect(await itemsOf(stage)).toEqual(before);
@@ -71,6 +85,39 @@ describe('doctor --task', () => {
       advice: expect.stringContaining(statement),
     });
     expect(exit).toBe(3);
+  });
+
+  test.each([
+    [{ operations: ['GetMetricData'] }, 'supervisor:traffic', 'SeeTheTraffic'],
+    [{ operations: ['UpdateItem'], tables: ['stuff'] }, 'supervisor:repair', 'RepairWhatVerificationFound'],
+    [{ operations: ['StopTask'] }, 'supervisor:launch', 'WatchAndStopTasks'],
+    [{ operations: ['RunTask'], where: isLaunchOfSupervisor }, 'supervisor:launch', 'GiveTasksTheirRoles'],
+  ])('names the statement that the supervisor lacks when %j is denied', async (calls, check, statement) => {
+    const stage = await open();
+    stage.stack.faults?.add({ name: 'denied', clients: ['orchestrator'], ...calls, fault: { kind: 'deny' } });
+    const { exit, findings } = await doctorTask(stage);
+    expect(findings.get('task')).toMatchObject({ level: 'ok' });
+    expect(findings.get(check)).toMatchObject({
+      level: 'failure',
+      advice: expect.stringContaining(statement),
+    });
+    expect([...findings.values()].filter(({ level }) => level === 'failure')).toHaveLength(1);
+    expect(exit).toBe(3);
+  });
+
+  test('says that the supervisor is another image when it does not know what it is asked', async () => {
+    const folder = await mkdtemp(join(tmpdir(), 'fleetfill-other-supervisor-'));
+    await copyFile(JOB, join(folder, 'job.mjs'));
+    await writeFile(join(folder, 'orchestrate.mjs'), 'process.exit(2);');
+    const stage = await open({ jobBundle: join(folder, 'job.mjs') });
+    const { findings, exit } = await doctorTask(stage);
+    expect(findings.get('supervisor')).toMatchObject({
+      level: 'failure',
+      message: expect.stringContaining('exit code 2'),
+      advice: expect.stringContaining('older version'),
+    });
+    expect(exit).toBe(3);
+    await rm(folder, { recursive: true });
   });
 
   test('says that the control table is out of reach when the task may not use it', async () => {
