@@ -11,6 +11,8 @@ interface Operation {
   readonly table?: 'user' | 'control';
   readonly kinds?: readonly string[];
   readonly context?: ObservedCall['context'];
+  /** Of RunTask, where it starts no worker. */
+  readonly on?: 'task definition of the supervisor';
 }
 
 const ONE_ATTRIBUTE = { 'dynamodb:Attributes': ['created', 'id', 'test'] };
@@ -66,6 +68,10 @@ const OPERATIONS: readonly Operation[] = [
 
   { principal: 'operator', service: 'STS', operation: 'GetCallerIdentity' },
   { principal: 'operator', service: 'ECS', operation: 'RunTask', context: ONE_FLEET },
+  {
+    ...{ principal: 'operator', service: 'ECS', operation: 'RunTask', context: ONE_FLEET },
+    on: 'task definition of the supervisor',
+  },
   { principal: 'operator', service: 'ECS', operation: 'DescribeTasks' },
   { principal: 'operator', service: 'ECS', operation: 'StopTask' },
   { principal: 'operator', service: 'ECS', operation: 'DescribeClusters' },
@@ -115,12 +121,12 @@ const OPERATIONS: readonly Operation[] = [
 ];
 
 export const DESIGNED_CALLS: readonly ObservedCall[] = OPERATIONS.flatMap(
-  ({ principal, service, operation, table, kinds, context }) =>
+  ({ principal, service, operation, table, kinds, context, on = 'task definition' as const }) =>
     actionsOf(service, operation, kinds).map(action => ({
       principal,
       action,
       ...(table && { table }),
-      ...(action === 'ecs:RunTask' && { on: 'task definition' as const }),
+      ...(action === 'ecs:RunTask' && { on }),
       ...(context && { context }),
     })),
 );
