@@ -25,6 +25,7 @@ const LONG = [
   'doctor',
   'local-directory',
   'stack-update',
+  'wait',
 ].map(name => `test/e2e/${name}.test.ts`);
 
 export default defineConfig({
