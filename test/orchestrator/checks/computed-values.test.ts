@@ -42,7 +42,7 @@ describe('a computed time to live', () => {
   test('that is over is counted, and refused without --allow-expiry', () => {
     const values = seconds(NOW - DAY, NOW - 2 * DAY, NOW + DAY);
     expect(ttl(values)).toEqual([
-      expect.stringMatching(/^failure: .*2 of the 3 values .* are over already.*--allow-expiry/),
+      expect.stringMatching(/^failure: .*2 of the 3 values .* are already in the past.*--allow-expiry/),
     ]);
     expect(ttl(values, { allowExpiry: true })).toEqual([expect.stringMatching(/^warning: .*2 of the 3/)]);
     expect(ttl(values, { on: false })).toEqual([expect.stringMatching(/^warning: .*2 of the 3/)]);
@@ -55,7 +55,7 @@ describe('a computed time to live', () => {
   });
 
   test('that is no number is refused where it is switched on', () => {
-    expect(ttl([{ S: '2026-01-01' }])).toEqual([expect.stringMatching(/^failure: .*are no numbers/)]);
+    expect(ttl([{ S: '2026-01-01' }])).toEqual([expect.stringMatching(/^failure: .*are not numbers/)]);
     expect(ttl([{ S: '2026-01-01' }], { on: false })).toEqual([expect.stringMatching(/^warning: /)]);
   });
 
@@ -118,7 +118,7 @@ describe('computed keys of an index', () => {
 
   test('are told where one of them is hot, and not where none is', () => {
     const hot = of('pk', ...texts(20, index => (index < 5 ? 'STATUS#OPEN' : `STATUS#${index}`)));
-    expect(hot[0]).toMatch(/^warning: .*25 % are \{"S":"STATUS#OPEN"\}.*it fills/);
+    expect(hot[0]).toMatch(/^warning: .*25 % are \{"S":"STATUS#OPEN"\}.*The index grows/);
     expect(of('pk', ...texts(20, index => `STATUS#${index}`))[0]).toMatch(/^ok: .*5 % of the sample/);
   });
 });
