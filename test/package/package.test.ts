@@ -117,7 +117,7 @@ describe('npx --package ./fleetfill-*.tgz, in an empty folder', () => {
     writeFileSync(join(folder, 'aws/table.yaml'), 'mine');
     const refused = await npx('orchestrate', 'templates', 'aws');
     expect(refused.code).toBe(2);
-    expect(refused.stderr).toContain('aws/table.yaml would be overwritten');
+    expect(refused.stderr).toContain('aws/table.yaml exists and differs');
     expect(readFileSync(join(folder, 'aws/table.yaml'), 'utf8')).toBe('mine');
   });
 });
