@@ -172,10 +172,14 @@ describe('doctor --task', () => {
     const { exit, findings } = await doctorTask(stage, '--patience', '5');
     expect(findings.get('task')).toMatchObject({
       level: 'failure',
-      message: expect.stringMatching(/did not start within \d+ s: it is PENDING/),
+      message: expect.stringMatching(/did not start within \d+ s\. ECS says that it is PENDING/),
       advice: expect.stringContaining('cannot pull the image'),
     });
-    expect(stops).toEqual(['StopTask']);
+    expect(findings.get('supervisor')).toMatchObject({
+      level: 'failure',
+      message: expect.stringMatching(/gave no report within \d+ s: it is PENDING/),
+    });
+    expect(stops).toEqual(['StopTask', 'StopTask']);
     expect(exit).toBe(3);
   });
 
