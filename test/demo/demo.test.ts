@@ -60,31 +60,6 @@ describe('the demo', () => {
     expect(finished).toMatchObject({ status: 'verified', missing: 0, segments: 32, tasks: 2 });
   });
 
-  test('with --detach a task supervises to the end, and what is counted agrees as well', async () => {
-    const { exitCode, stdout, stderr } = await runBundle('demo', [
-      ...[
-        '--items',
-        '2000',
-        '--segments',
-        '4',
-        '--tasks',
-        '2',
-        '--max-write-rate',
-        '150',
-        '--detach',
-        '--json',
-      ],
-    ]);
-    const events = eventsOf(stdout);
-    expect(exitCode, stderr).toBe(0);
-    expect(events.find(({ event }) => event === 'run.detached')).toMatchObject({
-      taskArn: expect.stringContaining(':task/'),
-    });
-    expect(events.slice(-2).map(({ event }) => event)).toStrictEqual(['journal.compared', 'run.finished']);
-    expect(events.at(-2)).toMatchObject({ clean: true, disagreements: [] });
-    expect(events.at(-1)).toMatchObject({ status: 'verified', missing: 0 });
-  }, 90_000);
-
   test('without it tells a person what happened', async () => {
     const { exitCode, stdout, stderr } = await runBundle('demo', ['--items', '500', '--tasks', '2'], {
       TMPDIR: scratch,
