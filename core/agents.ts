@@ -11,6 +11,8 @@ import type { Destination } from './proxy-choice.ts';
 export interface AgentRules {
   /** Throws when nothing may be sent; the request then fails with what it threw. */
   readonly assertMaySend?: (() => void) | undefined;
+  /** Certificates of authorities to believe, instead of those that Node knows. */
+  readonly certificates?: readonly string[] | undefined;
   /** The proxy for a destination, as a URL; undefined for none. */
   readonly proxyFor?: ((destination: Destination) => string | undefined) | undefined;
 }
@@ -53,7 +55,10 @@ class RoutingAgent extends Agent {
     const { host = 'localhost', port } = options;
     const proxy = this.#rules.proxyFor?.({ protocol: this.#protocol, host, port: Number(port) });
     if (proxy !== undefined) return this.#proxy(proxy);
-    const socket = this.#protocol === 'https:' ? connectTls(options as never) : connectTcp(options as never);
+    const socket =
+      this.#protocol === 'https:'
+        ? connectTls(believing(options, this.#rules) as never)
+        : connectTcp(options as never);
     return guarded(await connected(socket), this.#rules);
   }
 
@@ -89,7 +94,7 @@ class TunnelAgent extends HttpsProxyAgent<string> {
   }
 
   override async connect(request: ClientRequest, options: AgentConnectOpts): Promise<Socket> {
-    const socket = await super.connect(request, options as never);
+    const socket = await super.connect(request, believing(options, this.#rules) as never);
     // What the proxy says instead of connecting comes from a socket that was never connected.
     return socket.writable ? guarded(await connected(socket), this.#rules) : socket;
   }
@@ -111,6 +116,10 @@ class ForwardAgent extends HttpProxyAgent<string> {
   override async connect(request: never, options: AgentConnectOpts): Promise<Socket> {
     return guarded(await super.connect(request, options), this.#rules);
   }
+}
+
+function believing(options: AgentConnectOpts, { certificates }: AgentRules): AgentConnectOpts {
+  return certificates === undefined ? options : ({ ...options, ca: [...certificates] } as AgentConnectOpts);
 }
 
 /** @throws what kept the socket from connecting, or from agreeing on TLS. */

@@ -30,13 +30,13 @@ const AGENT_OPTIONS = { keepAlive: true, maxSockets: 256 };
  * @param assertMaySend asked at the last moment before each write to a socket; what it throws fails the request
  */
 export function requestHandler(replyMs: number, assertMaySend?: () => void) {
-  const { connectTimeoutMs, proxyFor } = clientSettings();
+  const { connectTimeoutMs, proxyFor, certificates } = clientSettings();
   return {
     connectionTimeout: connectTimeoutMs,
     requestTimeout: replyMs + Math.max(0, connectTimeoutMs - USUAL_CONNECT_MS),
     throwOnRequestTimeout: true,
     socketTimeout: replyMs,
-    ...createAgents({ assertMaySend, proxyFor }, AGENT_OPTIONS),
+    ...createAgents({ assertMaySend, proxyFor, certificates }, AGENT_OPTIONS),
   };
 }
 

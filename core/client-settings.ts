@@ -9,6 +9,8 @@ export interface ClientSettings {
   readonly connectTimeoutMs: number;
   /** The proxy for a destination, as a URL; undefined for none. */
   readonly proxyFor: (destination: Destination) => string | undefined;
+  /** Certificates of authorities to believe; undefined for those that Node knows. */
+  readonly certificates: readonly string[] | undefined;
   /** For calls that a client repeats by itself. */
   readonly patience: Patience;
   /** For calls on the user's table, which their callers repeat. */
@@ -26,6 +28,7 @@ export const WORKER_CLIENTS: ClientSettings = {
   clock: systemClock,
   connectTimeoutMs: 1_000,
   proxyFor: () => undefined,
+  certificates: undefined,
   // Of the control table, transport is repeated by the heartbeat's own loop, whose time is the authority's.
   patience: { credentials: 40_000, transport: 0 },
   dataPlanePatience: { credentials: TWO_MINUTES_MS, transport: TWO_MINUTES_MS },

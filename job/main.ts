@@ -1,4 +1,5 @@
 import { createControlTableClient, createDataPlaneClient, createMetricsClient } from '../core/aws-clients.ts';
+import { certificatesOf } from '../core/ca-bundle.ts';
 import { useClientSettings, WORKER_CLIENTS } from '../core/client-settings.ts';
 import { systemClock } from '../core/clock.ts';
 import { ControlTable } from '../core/control-table.ts';
@@ -21,8 +22,10 @@ async function main(): Promise<number> {
   // The SDK's notice about the Node version is for whoever builds the image, not for every task's log.
   process.env['AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED'] ??= 'true';
   let task: TaskEnvironment;
+  let certificates: readonly string[] | undefined;
   try {
     task = parseTaskEnvironment(process.env);
+    certificates = certificatesOf(process.env);
   } catch (error) {
     process.stderr.write(`${describeError(error)}\n`);
     return USAGE_EXIT_CODE;
@@ -32,6 +35,7 @@ async function main(): Promise<number> {
   useClientSettings({
     ...WORKER_CLIENTS,
     proxyFor: destination => proxyFor(process.env, destination),
+    certificates,
   });
   const log = createLog({ run: task.runId, launch: task.launchId });
   try {

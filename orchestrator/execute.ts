@@ -48,8 +48,8 @@ export async function execute(
     output.event('warning', { message });
     output.say(message);
   };
-  prepareClients(process.env, { tell, signal: detach.signal });
   try {
+    prepareClients(process.env, { tell, signal: detach.signal });
     await checkExpressions(settings as Partial<RecipeSettings>);
     if (settings.local === undefined || name === 'local') return await handler({ ...context, settings });
     const { withLocalStack } = await import('./commands/local.ts');

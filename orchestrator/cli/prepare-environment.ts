@@ -1,4 +1,5 @@
 import { homedir } from 'node:os';
+import { certificatesOf } from '../../core/ca-bundle.ts';
 import { type ClientSettings, OPERATOR_CLIENTS, useClientSettings } from '../../core/client-settings.ts';
 import { proxyFor } from '../../core/proxy-choice.ts';
 
@@ -32,6 +33,7 @@ export function prepareClients(
   useClientSettings({
     ...OPERATOR_CLIENTS,
     proxyFor: destination => proxyFor(environment, destination),
+    certificates: certificatesOf(environment),
     tell,
     signal,
   });

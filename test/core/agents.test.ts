@@ -3,6 +3,7 @@ import { createServer as createHttpServer, request as httpRequest, type Incoming
 import { createServer as createHttpsServer, request as httpsRequest } from 'node:https';
 import { type AddressInfo, connect as connectTcp, type Socket } from 'node:net';
 import { text } from 'node:stream/consumers';
+import { rootCertificates } from 'node:tls';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { createAgents } from '../../core/agents.ts';
 import { AuthorityLostError } from '../../core/errors.ts';
@@ -152,7 +153,11 @@ describe.each(['http', 'https'] as const)('an agent for %s behind a proxy', prot
 
   const port = () => (server.address() as AddressInfo).port;
 
-  function send(agents: ReturnType<typeof createAgents>, body: string): Promise<IncomingMessage> {
+  function send(
+    agents: ReturnType<typeof createAgents>,
+    body: string,
+    tls: object = CLIENT_TLS,
+  ): Promise<IncomingMessage> {
     const options = {
       host: '127.0.0.1',
       port: port(),
@@ -163,7 +168,7 @@ describe.each(['http', 'https'] as const)('an agent for %s behind a proxy', prot
     const call =
       protocol === 'http'
         ? httpRequest({ ...options, agent: agents.httpAgent })
-        : httpsRequest({ ...options, ...CLIENT_TLS, agent: agents.httpsAgent });
+        : httpsRequest({ ...options, ...tls, agent: agents.httpsAgent });
     call.end(body);
     return once(call, 'response').then(([reply]) => reply as IncomingMessage);
   }
@@ -195,6 +200,20 @@ describe.each(['http', 'https'] as const)('an agent for %s behind a proxy', prot
     expect(bodies).toEqual(['before']);
     agents.httpAgent.destroy();
     agents.httpsAgent.destroy();
+    proxy.close();
+  });
+
+  test('believes the certificates that it is given, directly and by the proxy', async () => {
+    const proxy = await startProxy();
+    // The certificate's name is not this machine's, which is another question.
+    const anyName = { checkServerIdentity: () => undefined };
+    for (const proxyFor of [() => undefined, () => proxy.url]) {
+      const believing = createAgents({ proxyFor, certificates: [SERVER_TLS.cert] }, {});
+      expect(await text(await send(believing, 'known', anyName))).toBe('done');
+      if (protocol === 'http') continue;
+      const others = createAgents({ proxyFor, certificates: [...rootCertificates] }, {});
+      await expect(send(others, 'unknown', anyName)).rejects.toThrow(/self-signed|self signed/);
+    }
     proxy.close();
   });
 
