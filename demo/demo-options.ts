@@ -6,7 +6,7 @@ export interface DemoOptions {
   readonly items: number;
   readonly segments: number;
   readonly tasks: number;
-  /** Writes a second of the simulated application. */
+  /** Writes a second that the simulated application sends. */
   readonly rate: number;
   /** Capacity units a second for the whole fleet. */
   readonly maxWriteRate: number;
@@ -36,7 +36,7 @@ export async function readDemoOptions(args: readonly string[]): Promise<DemoOpti
       number: true,
       default: 50_000,
       requiresArg: true,
-      describe: 'Items to fill the table with',
+      describe: 'Items to put into the table',
     })
     .option('segments', {
       number: true,
@@ -49,35 +49,34 @@ export async function readDemoOptions(args: readonly string[]): Promise<DemoOpti
       number: true,
       default: 120,
       requiresArg: true,
-      describe: 'Writes a second of the simulated application',
+      describe: 'Writes a second that the simulated application sends',
     })
     .option('max-write-rate', {
       number: true,
       default: 20_000,
       requiresArg: true,
-      describe:
-        'Write units a second for the whole fleet: no limit in effect here, and far too high for a live table',
+      describe: 'Write units a second for the whole fleet; the default is far too high for a live table',
     })
     .option('max-read-rate', {
       number: true,
       default: 20_000,
       requiresArg: true,
-      describe: 'Read units a second for the whole fleet, likewise',
+      describe: 'Read units a second for the whole fleet; the default is far too high for a live table',
     })
     .option('seed', {
       string: true,
       requiresArg: true,
-      describe: 'Repeats the items and the choices of the application; without it they are new each time',
+      describe: 'Text that makes the items and the application repeatable; without it they are new each time',
     })
     .option('json', {
       boolean: true,
       default: false,
-      describe: 'Only events on stdout, one JSON object a line, run.finished last',
+      describe: 'Print only events on stdout, one JSON object a line; run.finished is the last',
     })
     .option('dashboard', {
       boolean: true,
       default: false,
-      describe: 'Serve a page that shows the run; on a terminal it stays until Ctrl-C',
+      describe: 'Serve a page that shows the run; on a terminal, until Ctrl-C',
     })
     .option('recipe', {
       boolean: true,
@@ -87,7 +86,7 @@ export async function readDemoOptions(args: readonly string[]): Promise<DemoOpti
     .option('detach', {
       boolean: true,
       default: false,
-      describe: 'Hand the supervision to a task of its own, and wait for the end of the run',
+      describe: 'Let a task supervise the run, and wait for its end',
     })
     .check(given => {
       requireWholeNumber('items', given.items, 1);

@@ -32,23 +32,28 @@ async function readOptions(args: readonly string[]): Promise<SeedOptions> {
   return strictOptions(yargs([...args]))
     .scriptName('npm run seed --')
     .usage(ABOUT)
-    .option('table', { string: true, default: 'stuff', requiresArg: true, describe: 'Where to put them' })
+    .option('table', {
+      string: true,
+      default: 'stuff',
+      requiresArg: true,
+      describe: 'Table to put the items into',
+    })
     .option('items', {
       number: true,
       default: 25,
       requiresArg: true,
-      describe: 'How many; there are 135,233 records, beyond that they repeat under new keys',
+      describe: 'Number of items; beyond 135,233 records they repeat under new keys',
     })
     .option('create', {
       boolean: true,
       default: false,
-      describe: 'Create the table, on demand, if there is none',
+      describe: 'Create the table (on demand) if it does not exist',
     })
-    .option('append', { boolean: true, default: false, describe: 'Take a table that is not empty too' })
+    .option('append', { boolean: true, default: false, describe: 'Add to a table that is not empty' })
     .option('seed', {
       string: true,
       requiresArg: true,
-      describe: 'The same text gives the same items; without it they are new each time',
+      describe: 'Text that makes the items repeatable; without it they are new each time',
     })
     .check(({ items, table, append, seed }) => {
       requireWholeNumber('items', items, 1);

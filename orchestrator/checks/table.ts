@@ -57,7 +57,7 @@ async function describeTable(client: DynamoDBClient, table: string, what: string
     const region = await client.config.region();
     throw new PreflightError(
       absent
-        ? `The ${what} ${table} does not exist in ${region}.`
+        ? `The ${what} ${table} does not exist in ${region}. Check its name, the account and the Region.`
         : `The ${what} ${table} cannot be described: ${describeError(cause)}`,
       { cause },
     );

@@ -32,7 +32,7 @@ export const local = defineCommand({
     latency: value('Milliseconds to add to each call', GROUP.how, () => wholeNumber(0, 60_000).optional()),
   },
   examples: [
-    ['$0 local > stack.env', 'then, in another terminal: . ./stack.env'],
+    ['$0 local > stack.env', 'write its settings to a file; then, in another terminal: . ./stack.env'],
     ['$0 local ./database --write-capacity 500', 'keep the database, and limit the tables'],
   ],
 });

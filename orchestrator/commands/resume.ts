@@ -96,7 +96,7 @@ export const resume = defineCommand({
   },
   examples: [
     ['$0 resume 20261124071218-1a2b3c', 'continue after Ctrl-C, a pause, a stop or a crash'],
-    ['$0 resume 20261124071218-1a2b3c --detach', 'let a task supervise it from then on'],
+    ['$0 resume 20261124071218-1a2b3c --detach', 'let a task supervise the run'],
     ['$0 resume 20261124071218-1a2b3c --max-cost 40', 'continue with a higher cost limit'],
   ],
   // `orchestrate rate` may have changed the rates: a variable set before the start must not keep the run from going on.

@@ -26,7 +26,7 @@ export const run = defineCommand({
     ['$0 --table orders --attribute version --value 2 --max-write-rate 500', 'limit the write rate'],
     ['$0 --table orders --attribute version --dry-run', 'do everything except the writes'],
     ['$0 --table orders --attribute version --limit 100', 'canary: write 100 items and verify them'],
-    ['$0 --table orders --attribute version --detach', 'let a task supervise it from then on'],
+    ['$0 --table orders --attribute version --detach', 'let a task supervise the run'],
     ['$0 --table orders --attribute version --max-cost 20', 'stop before it has cost more than $20'],
   ],
   check: (settings, given) => {

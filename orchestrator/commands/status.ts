@@ -68,14 +68,14 @@ export function statusText(
     `  segments  ${Object.entries(segments)
       .map(([state, count]) => `${count} ${state}`)
       .join(', ')}`,
-    `  tasks     ${live.length} of ${run.tasks} in authority`,
+    `  tasks     ${live.length} of ${run.tasks} at work`,
     `  items     ${scanned} scanned, ${updated} updated, ${alreadySet} set by others, ${deleted} deleted, ${quarantined} in quarantine${run.recipe ? `, ${outOfScope} out of scope, ${recomputed} computed again` : ''}`,
     `  budget    ${writeUnitsPerSecond} write and ${readUnitsPerSecond} read units a second${cut}`,
     ...throttled
       .slice(0, 1)
       .map(
         ({ reason }) =>
-          `  throttled ${throttled.length} of the tasks in authority, at the last heartbeat: ${reason}`,
+          `  throttled ${throttled.length} of the tasks at work at their last heartbeat: ${reason}`,
       ),
   ].join('\n');
 }

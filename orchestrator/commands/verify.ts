@@ -24,7 +24,7 @@ export const verify = defineCommand({
   options: { ...TABLE_OPTIONS, ...RECIPE_OPTIONS, ...READ_RATE_OPTION },
   examples: [
     ['$0 verify --table orders --attribute version', 'verify at any time; writes nothing'],
-    ['$0 verify --table orders --max-read-rate 200', 'slowly'],
+    ['$0 verify --table orders --max-read-rate 200', 'read slowly'],
     [
       `$0 verify --table app --set 'gsi1pk = "STATUS#" + status' --where 'kind == "ORDER"'`,
       'verify a recipe',

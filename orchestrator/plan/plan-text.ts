@@ -53,7 +53,8 @@ function undoRows({ undoLog, undoDays, dryRun, forecast: f }: Plan): string[] {
   if (dryRun) return [];
   if (!undoLog)
     return [row('Undo log', 'none. Without it the only way back is to restore the table into a new one.')];
-  const share = f.writeUnits.value === 0 ? '' : `, ${percent(undoLog.share)} of the writes' own at this rate`;
+  const share =
+    f.writeUnits.value === 0 ? '' : `, ${percent(undoLog.share)} of what the writes take at this rate`;
   return [
     row(
       'Undo log',

@@ -54,7 +54,7 @@ function conclusionOf({ run, verifications, quarantine }: Snapshot): string {
       `Verified: in a strongly consistent scan of every segment, begun after every task had stopped or its authority had ` +
       `lapsed, none of ${items} items lacked ${run.targets} when its page was read.`,
     quarantined:
-      `${missing} of ${items} items lack ${run.targets}, and each of them is in quarantine: ${count(quarantine.open)} in all, ` +
+      `${missing} of ${items} items lack ${run.targets}, and each of them is in quarantine, ${count(quarantine.open)} in all, ` +
       'with its key and its reason.',
     incomplete: `${missing} of ${items} items lacked ${run.targets} after ${run.pass} passes.`,
   };

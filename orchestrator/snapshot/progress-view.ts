@@ -136,7 +136,7 @@ function verifying(
   { scanned: swept }: SweepSizes,
 ): ProgressView {
   const done = parts.filter(part => part.done).length;
-  const known = { part: done / Math.max(1, parts.length), basis: 'of the verification segments are read' };
+  const known = { part: done / Math.max(1, parts.length), basis: 'of the verification is done' };
   const scanned = parts.reduce((sum, part) => sum + part.scanned, 0);
   const items = run.sweep === 1 ? swept : 0;
   const perSecond = rate?.itemsPerSecond ?? 0;

@@ -42,7 +42,7 @@ export class Notes {
     else if (name === 'verification.finished') {
       const missing = number(fields['missing']);
       this.#lines.push(
-        `Verification: ${missing === '0' ? 'none' : missing} of ${number(fields['scanned'])} items lack the attribute.`,
+        `Verification: ${missing === '0' ? 'none' : missing} of ${number(fields['scanned'])} items ${Number(fields['missing']) < 2 ? 'lacks' : 'lack'} the attribute.`,
       );
     }
   }

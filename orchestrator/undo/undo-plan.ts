@@ -67,7 +67,7 @@ export function undoPlanText(input: UndoPlanInput): string {
     ),
     row('Run', `${original.runId}, begun ${createdAt}, ${status}`),
     row('Table', `${table}, account ${account}, ${region}`),
-    row('Removes', `${targets.join(', ')}from items that exist and still have exactly this value`),
+    row('Removes', `${targets.join(', ')} from items that exist and still have exactly this value`),
     row('Items', `${count(f.toRemove)} at most, according to the undo log${alreadyUndone(log)}`),
     row('Not known', notKnown(log)),
     row(
@@ -79,12 +79,12 @@ export function undoPlanText(input: UndoPlanInput): string {
       `${count(f.writeUnits)} write and ${count(f.readUnits)} read units, ${dollars(f.cost)} and Fargate; ${span(f.seconds)}`,
     ),
     row(
-      'Cannot know',
+      'Beware',
       'If the application has since set the very same value on an item, the undo removes it too.',
     ),
     row(
       '',
-      'So it does if the application sets the value again between a crash of the undo and its resumption.',
+      'The undo also removes a value that the application sets again between a crash of the undo and its resumption.',
     ),
     row('', 'Before you begin, stop the writers that set it, or deploy code that does not set it.'),
     ...input.warnings.map(line => row('Warning', line)),

@@ -18,14 +18,14 @@ test('says which limit throttles the tasks, as long as one of those in authority
     taskRecord({ launchId: 'b', status: 'running', throttled }),
     taskRecord({ launchId: 'c', status: 'running' }),
   ]);
-  expect(lines).toContain('  tasks     3 of 3 in authority');
+  expect(lines).toContain('  tasks     3 of 3 at work');
   expect(lines.at(-1)).toBe(
-    `  throttled 2 of the tasks in authority, at the last heartbeat: ${throttled.reason}`,
+    `  throttled 2 of the tasks at work at their last heartbeat: ${throttled.reason}`,
   );
 });
 
 test('what a task said before it ended is over', async () => {
   const lines = await textOf([taskRecord({ launchId: 'a', status: 'finished', throttled })]);
-  expect(lines).toContain('  tasks     0 of 3 in authority');
+  expect(lines).toContain('  tasks     0 of 3 at work');
   expect(lines.join('\n')).not.toContain('throttled');
 });
