@@ -96,7 +96,7 @@ test('a price list that is none is refused, with every problem', async () => {
   const file = await prices({ asOf: 'today', source: 'x', perMillionWriteUnits: -1, perMillionReads: 1 });
   const { code, words } = await planned('--prices', file);
   expect(code).toBe(2);
-  for (const part of ['region', 'asOf: is not a day', 'perMillionWriteUnits', 'perMillionReads']) {
+  for (const part of ['region', 'asOf: is not a date', 'perMillionWriteUnits', 'perMillionReads']) {
     expect(words).toContain(part);
   }
 });
