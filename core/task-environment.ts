@@ -75,6 +75,10 @@ const variables = z
     }
   });
 
+/** Said beside other problems only: by itself it is what a run with a recipe looks like. */
+const NO_CONSTANT =
+  'FLEETFILL_ATTRIBUTE and FLEETFILL_VALUE are not set, which is right only for a run with a recipe';
+
 /** The names, for the task definition's documentation and the tests that hold infra/ against them. */
 export const TASK_ENVIRONMENT_VARIABLES = Object.keys(variables.shape);
 
@@ -103,6 +107,8 @@ export function parseTaskEnvironment(
   const parsed = variables.safeParse(environment);
   if (!parsed.success) {
     const problems = parsed.error.issues.map(issue => `${issue.path.join('.')} ${issue.message}`);
+    const neither = environment['FLEETFILL_ATTRIBUTE'] ?? environment['FLEETFILL_VALUE'];
+    if (neither === undefined) problems.push(NO_CONSTANT);
     throw new ConfigurationError(`The environment of this task is not usable:\n${problems.join('\n')}`);
   }
   const given = parsed.data;
