@@ -14,11 +14,11 @@ const CONCURRENCY = 16;
  * | run  | item         | what it is                                    | who puts it                             |
  * |------|--------------|-----------------------------------------------|-----------------------------------------|
  * | RUNS | LISTED#<run> | a run of this control table                   | the transaction that creates the run    |
- * | RUNS | COMPLETE     | every run of this control table has its entry | the first list, after a scan that added |
- * |      |              |                                               | the runs from before there was an index |
+ * | RUNS | COMPLETE     | every run of this control table has its entry | whoever creates a run first, after a    |
+ * |      |              |                                               | scan that adds the runs without entry   |
  *
- * Until COMPLETE stands, a list scans the whole table. So a table from before lists its runs as ever, also for somebody
- * who may not write to it.
+ * Until COMPLETE stands, a list scans the whole table. A list never writes: commands that only read, and commands that
+ * are refused, leave the control table as it is.
  */
 export class RunIndex {
   readonly #table: ControlTable;
@@ -34,7 +34,7 @@ export class RunIndex {
 
   /** The record of every run, in no order. */
   async records(): Promise<Awaited<ReturnType<ControlTable['scanItems']>>> {
-    if ((await this.#table.get({ run: RUNS, item: COMPLETE })) === undefined) return this.#scan();
+    if (!(await this.#isComplete())) return this.#table.scanItems(RUN_ITEM);
     const entries = await this.#table.query(RUNS, ENTRY_PREFIX);
     const found = await inTurn(entries, ({ item }) =>
       this.#table.get({ run: item.slice(ENTRY_PREFIX.length), item: RUN_ITEM }),
@@ -42,15 +42,20 @@ export class RunIndex {
     return found.flatMap(record => record ?? []);
   }
 
-  async #scan(): ReturnType<ControlTable['scanItems']> {
-    const records = await this.#table.scanItems(RUN_ITEM);
+  /** Adds the runs of a table from before there was an index. Only who creates a run calls it. */
+  async complete(): Promise<void> {
     try {
+      if (await this.#isComplete()) return;
+      const records = await this.#table.scanItems(RUN_ITEM);
       await inTurn(records, ({ run }) => this.#table.put({ run: RUNS, item: `${ENTRY_PREFIX}${run}` }, []));
       await this.#table.put({ run: RUNS, item: COMPLETE }, []);
     } catch {
-      // The list is right without it; the next one scans again.
+      // A list is right without it, by a scan. The next run tries again.
     }
-    return records;
+  }
+
+  async #isComplete(): Promise<boolean> {
+    return (await this.#table.get({ run: RUNS, item: COMPLETE })) !== undefined;
   }
 }
 

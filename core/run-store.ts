@@ -105,6 +105,7 @@ export class RunStore {
       epoch: 1,
       supervisorWrite: randomUUID(),
     };
+    await this.#index.complete();
     const lock = { run: lockRun(run), item: LOCK_ITEM };
     const held = await this.#table.get(lock);
     const released = held && (await this.#isReleased(held)) ? String(held['holder']) : '';

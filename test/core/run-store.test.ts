@@ -506,7 +506,6 @@ describe('lists', () => {
     });
     const listed = new RunStore(own);
     await listed.create(newRun());
-    await listed.list();
     expect(asked).toContain('ScanCommand');
     asked.length = 0;
     await listed.create(newRun({ runId: 'run-2', tableArn: `${ARN}-2` }));
@@ -514,18 +513,24 @@ describe('lists', () => {
     expect(asked).not.toContain('ScanCommand');
   });
 
-  test('find the runs of a control table from before there was a list', async () => {
-    const old = await runs.create(newRun());
-    await table.put(toItem({ ...old, runId: 'run-old' }, RUN_ITEM), []);
-    expect((await runs.list()).map(({ runId }) => runId).sort()).toEqual(['run-1', 'run-old']);
-    // From the list, which the first look has completed.
-    expect((await runs.list()).map(({ runId }) => runId).sort()).toEqual(['run-1', 'run-old']);
+  test('find the runs of a control table from before there was a list, and write nothing', async () => {
+    const other = new RunStore(await engine.createControlTable());
+    await table.put(toItem(await other.create(newRun({ runId: 'run-old' })), RUN_ITEM), []);
+    const ids = async () => (await runs.list()).map(({ runId }) => runId).sort();
+    expect(await ids()).toEqual(['run-old']);
+    expect(await table.query('RUNS', '')).toEqual([]);
+    await runs.create(newRun({ runId: 'run-2', tableArn: `${ARN}-2` }));
+    expect((await table.query('RUNS', '')).map(({ item }) => item)).toEqual([
+      'COMPLETE',
+      'LISTED#run-2',
+      'LISTED#run-old',
+    ]);
+    expect(await ids()).toEqual(['run-2', 'run-old']);
   });
 
-  test('are right for somebody who may not write', async () => {
-    await runs.create(newRun());
+  test('are right after a run that could not complete the list of older ones', async () => {
     table.put = () => Promise.reject(new Error('AccessDeniedException'));
-    expect(await runs.list()).toHaveLength(1);
+    await runs.create(newRun());
     expect(await runs.list()).toHaveLength(1);
   });
 

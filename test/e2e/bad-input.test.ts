@@ -292,7 +292,10 @@ describe.concurrent('the worker', () => {
     expect(stdout).toBe('');
     // Both of these are absent where a recipe stands in the run's record.
     const needed = Object.keys(GOOD).filter(name => !/_(ATTRIBUTE|VALUE)$/.test(name));
-    expect(stderr.trim().split('\n').slice(1)).toEqual(needed.map(name => `${name} is not set`));
+    expect(stderr.trim().split('\n').slice(1)).toEqual([
+      ...needed.map(name => `${name} is not set`),
+      'FLEETFILL_ATTRIBUTE and FLEETFILL_VALUE are not set, which is right only for a run with a recipe',
+    ]);
   });
 
   test('names problems of all kinds at once', async ({ expect }) => {

@@ -240,7 +240,7 @@ describe.concurrent('a run over a table whose keys are', () => {
     });
     expect(options['writeApi']).toBe(chooses);
     if (because !== undefined) {
-      const reason = `since the name "${because}" is not made of letters, digits, - and _ alone, and proved`;
+      const reason = `because the name "${because}" is not made of letters, digits, - and _ alone, and proved`;
       expect(options['writeApiReason']).toBe(reason);
       expect(stderr).toContain(`Writes: single, ${reason}.`);
     }

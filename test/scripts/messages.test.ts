@@ -12,7 +12,7 @@ test.each([
   ['finding: what follows', 'DynamoDB would refuse every write.'],
   ['finding: advice', 'Choose another attribute.'],
   ['finding: question', 'whether point-in-time recovery is on'],
-  ['plan', '{good} of {length} in order'],
+  ['plan', '{good} of {length} passed'],
   ['terminal', 'Verification of pass {pass} begins.'],
   ['terminal, page and report', '{by} started the run'],
   ['page and report', 'Rate against budget'],

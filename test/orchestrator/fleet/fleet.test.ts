@@ -257,7 +257,7 @@ describe('starting a task after an update of the stack', () => {
       ecs.script = inactive('InvalidParameterException');
       const starting = new Fleet(LOCATION, client, async () => current).start(TASK, false);
       await expect(starting).rejects.toThrow(InactiveTaskDefinitionError);
-      await expect(starting).rejects.toThrow(/is INACTIVE.*--task-definition fleetfill-job is the newest/);
+      await expect(starting).rejects.toThrow(/is INACTIVE.*--task-definition fleetfill-job names the newest/);
     },
   );
 
