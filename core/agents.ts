@@ -18,11 +18,11 @@ export interface AgentRules {
 }
 
 /**
- * Agents that reach a destination directly or by its proxy, and whose sockets ask before each write whether they may:
- * the last moment before the bytes are the kernel's, after serialising, signing and connecting. What was on its way
- * there when a process was frozen is not sent when it wakes.
+ * Agents that reach a destination directly or through its proxy. Their sockets ask before each write whether they may
+ * send. They ask at the last moment before the kernel takes the bytes, after serialising, signing and connecting, so a
+ * process that was frozen on the way sends nothing when it wakes.
  *
- * A request gets its socket only when that is connected, so nothing waits in it past the question.
+ * A request gets its socket only once that socket is connected, so no request waits in a socket after the question.
  */
 export function createAgents(rules: AgentRules, options: AgentOptions) {
   return {

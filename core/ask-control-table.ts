@@ -16,7 +16,8 @@ export interface Asking {
  * Repeats a call to the control table with backoff while it is throttled, fails inside, or gets no reply. A throttled
  * call says nothing about the run, so it must not end a worker. Every step of the protocol may be repeated: each
  * recognizes its own earlier write.
- * @throws at once what another try cannot change, AuthorityLostError included; the last error when patience is over
+ * @throws at once any error that another try cannot change, AuthorityLostError included; the last error when patience
+ * is over
  */
 export async function askControlTable<T>(
   { clock, signal, patienceMs, onRetry }: Asking,

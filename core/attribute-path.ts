@@ -4,7 +4,7 @@ import type { AttributeMap } from './attribute-value.ts';
 /** The names that lead to an attribute, or to an entry of a map inside of it. */
 export type AttributePath = readonly [string, ...string[]];
 
-/** What stands at a path; undefined where nothing does. */
+/** The value at a path; undefined when there is none. */
 export function valueAt(item: AttributeMap, path: AttributePath): AttributeValue | undefined {
   let map: AttributeMap | undefined = item;
   let value: AttributeValue | undefined;

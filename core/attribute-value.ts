@@ -76,6 +76,6 @@ function bytesOf(base64: unknown): Uint8Array {
  * @throws ConfigurationError when the text is not JSON, or holds a number that JSON parsing would change.
  */
 export function parseJsonValue(text: string): AttributeValue {
-  // What a double does not hold exactly was refused before, so no number is imprecise.
+  // Numbers that a double does not hold exactly were refused before, so no number is imprecise here.
   return convertToAttr(readJsonValue(text), { convertEmptyValues: false, allowImpreciseNumbers: true });
 }

@@ -2,7 +2,7 @@ import { EventEmitter, once } from 'node:events';
 import type { Clock } from './clock.ts';
 import { AuthorityLostError } from './errors.ts';
 
-/** After a renewal that failed the next one comes sooner. */
+/** After a failed renewal the next one comes sooner. */
 const RETRY_AFTER_MS = 400;
 
 export interface RenewalOptions {
@@ -10,8 +10,8 @@ export interface RenewalOptions {
   readonly renewEveryMs: number;
   readonly authorityMs: number;
   /**
-   * Asks the control table once. False where the authority is not to be had now.
-   * @throws AuthorityLostError where it is lost for good; anything else where nobody could say.
+   * Asks the control table once. Returns false when the authority cannot be had now.
+   * @throws AuthorityLostError when it is lost for good; any other error when the control table gave no answer.
    */
   readonly renew: () => Promise<boolean>;
   /** Decides whether an error of a renewal ends the authority for good; by default only AuthorityLostError does. */
@@ -19,9 +19,9 @@ export interface RenewalOptions {
 }
 
 /**
- * The right to send requests to the user's table, of a worker and of a supervisor alike. It lasts for `authorityMs`
- * from the *start* of the last renewal that succeeded, on this process's monotonic clock, and is asked for before every
- * HTTP attempt. When it has lapsed, requests wait; when it is lost, they must not be sent any more:
+ * The right of a worker or a supervisor to send requests to the user's table. It lasts for `authorityMs` from the
+ * *start* of the last renewal that succeeded, on this process's monotonic clock, and every HTTP attempt asks for it
+ * first. When it has lapsed, requests wait; when it is lost, none may be sent any more:
  *
  *     this process   ├─ renewal ─┤ reply                              ┃ no request after this
  *                    ├────────────────── authority ──────────────────►┃
@@ -44,7 +44,7 @@ export class Authority {
     return this.#lost.signal;
   }
 
-  /** Renews for the first time, and goes on renewing. @throws what the first renewal throws. */
+  /** Renews for the first time and keeps renewing. @throws what the first renewal throws. */
   async begin(): Promise<void> {
     await this.#renewOnce();
     this.#loop = this.#renew();

@@ -18,15 +18,15 @@ const CONTROL_TABLE_TIMEOUT_MS = 2_800;
 /** Metrics are of use only while they are new. */
 const METRICS_TIMEOUT_MS = 5_000;
 
-/** A reply's time has room for connecting within this. */
+/** The time for a reply includes connecting within this. */
 const USUAL_CONNECT_MS = 1_000;
 
-/** How many requests are in flight is the in-flight limit's business; the agent shall not queue any. */
+/** The in-flight limit decides how many requests are in flight; the agent must not queue any. */
 const AGENT_OPTIONS = { keepAlive: true, maxSockets: 256 };
 
 /**
- * How a client sends: by the proxy where there is one, and how long it waits for a reply: to its first byte, and from
- * then on for each next one. The SDK by itself waits for ever for a body whose headers have come.
+ * How a client sends: through the proxy if there is one. And how long it waits for a reply: for its first byte, and
+ * then for each next one. Without this the SDK waits forever for a body whose headers have arrived.
  * @param assertMaySend asked at the last moment before each write to a socket; what it throws fails the request
  */
 export function requestHandler(replyMs: number, assertMaySend?: () => void) {
@@ -57,9 +57,9 @@ interface CallContext {
 }
 
 /**
- * The same client, which believes what AWS says of credentials, and that it does not answer, only when that lasts.
+ * The same client, which believes an error about credentials, or a missing answer, only when it lasts.
  * @param service for words, as in "ECS"
- * @param repeats whether a call is repeated here; of others its caller repeats each attempt
+ * @param repeats whether a call is repeated here; otherwise its caller repeats each attempt
  */
 export function doubting<C extends AnyClient>(
   client: C,
@@ -98,7 +98,7 @@ export function createDataPlaneClient(
   const client = new DynamoDBClient({
     maxAttempts: 1,
     logger: NO_COPIES_LOGGER,
-    // To put the middleware together anew for each call is a tenth of what a batch costs.
+    // Building the middleware for each call would cost a tenth of what a batch costs.
     cacheMiddleware: true,
     requestHandler: requestHandler(replyMs, assertMaySend),
   });
@@ -106,8 +106,8 @@ export function createDataPlaneClient(
 }
 
 /**
- * A client for items of the tool's own, which repeats its calls by itself: no budget counts them, and nobody else
- * would.
+ * A client for the tool's own items. It repeats its calls by itself, since no budget counts them and no caller repeats
+ * them.
  */
 export function createOwnItemsClient(): DynamoDBClient {
   const client = new DynamoDBClient({
@@ -119,8 +119,8 @@ export function createOwnItemsClient(): DynamoDBClient {
 }
 
 /**
- * The client for the control table. The SDK retries; a reply that was lost on the way makes the retried
- * condition fail, which every protocol step tells apart by its nonce or sequence number.
+ * The client for the control table. The SDK retries. When a reply is lost, the condition of the retried write fails;
+ * every protocol step recognizes its own earlier write by its nonce or sequence number.
  */
 export function createControlTableClient(): DynamoDBDocumentClient {
   const client = new DynamoDBClient({

@@ -12,7 +12,7 @@ export function certificatesOf(
   const file = environment['AWS_CA_BUNDLE'];
   if (!file) return undefined;
   try {
-    // Loaded only here: whoever asks for help shall not wait for it.
+    // Loaded only here, so that printing help does not wait for it.
     const { rootCertificates } = process.getBuiltinModule('node:tls');
     return [...rootCertificates, readFileSync(file, 'utf8')];
   } catch (cause) {

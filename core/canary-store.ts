@@ -6,8 +6,8 @@ const CANARY_PREFIX = 'CANARY#';
 const KEYS_A_RECORD = 100;
 
 /**
- * The items that a canary may write, by segment: named before it begins, so that whatever crashes and is repeated, it
- * never writes another one. Keys are DynamoDB JSON.
+ * The items that a canary may write, by segment. They are recorded before it begins, so that it never writes another
+ * item, whatever crashes and is repeated. Keys are DynamoDB JSON.
  */
 export class CanaryStore {
   readonly #table: ControlTable;

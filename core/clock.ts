@@ -14,8 +14,8 @@ export interface Clock {
 export const systemClock: Clock = {
   monotonicMs: () => performance.now(),
   nowIso: () => new Date().toISOString(),
-  // Each request to the user's table has such a wait, which its reply cuts short: `timers/promises` would make an error
-  // with a stack for each of them.
+  // Each request to the user's table has such a wait, and its reply ends the wait early. `timers/promises` would create
+  // an error with a stack for each of them.
   sleep: (ms, signal) =>
     new Promise(resolve => {
       if (signal?.aborted) return resolve();

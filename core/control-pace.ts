@@ -9,7 +9,7 @@
  * | checkpoints, claims and markers of all tasks    | {@link SEGMENT_WRITES_PER_SECOND}          |
  * | launches, assignments, grants of the supervisor | {@link SUPERVISOR_WRITES_PER_SECOND}       |
  *
- * With few tasks all of them come as often as they are useful; with many they stretch.
+ * With few tasks, each write comes as often as it is useful; with many, the intervals grow.
  */
 export const HEARTBEATS_PER_SECOND = 100;
 export const SEGMENT_WRITES_PER_SECOND = 150;
@@ -37,8 +37,8 @@ const LONGEST_RENEWAL_INTERVAL_MS = 60_000;
 const LONGEST_FAREWELL_MS = 8_000;
 
 /**
- * How often each of so many tasks sends a heartbeat, and how long one lasts. A write costs a unit for each KB begun of
- * the record, and the record of a launch names its segments.
+ * How often each of this many tasks sends a heartbeat, and how long its authority lasts. A write costs a unit for each
+ * KB begun of the record, and the record of a launch names its segments.
  */
 export function heartbeatPace(
   tasks: number,
@@ -49,30 +49,32 @@ export function heartbeatPace(
   return { heartbeatMs, authorityMs: heartbeatMs * AUTHORITY_PER_HEARTBEAT };
 }
 
-/** What a write to the record of a launch of so many segments costs. */
+/** What a write to the record of a launch with this many segments costs. */
 export function taskRecordUnits(segments: number): number {
   return Math.ceil((TASK_RECORD_BYTES + segments * BYTES_PER_SEGMENT_NAMED) / 1_024);
 }
 
-/** How far apart the checkpoints of one segment are, when so many tasks read {@link SEGMENTS_AT_A_TIME} each. */
+/** The time between checkpoints of one segment, when this many tasks read {@link SEGMENTS_AT_A_TIME} each. */
 export function checkpointIntervalMs(tasks: number): number {
   return Math.max(CHECKPOINT_INTERVAL_MS, ((tasks * SEGMENTS_AT_A_TIME) / SEGMENT_WRITES_PER_SECOND) * 1_000);
 }
 
-/** How often each of so many grants is renewed. */
+/** How often each of this many grants is renewed. */
 export function renewalIntervalMs(tasks: number): number {
   const halfOfTheSupervisors = (tasks / (SUPERVISOR_WRITES_PER_SECOND / 2)) * 1_000;
   return Math.min(LONGEST_RENEWAL_INTERVAL_MS, Math.max(RENEWAL_INTERVAL_MS, halfOfTheSupervisors));
 }
 
-/** Over how long the last writes of so many tasks are spread, when all of them end at once. */
+/** The time over which the last writes of this many tasks are spread, when all of them end at once. */
 export function farewellMs(tasks: number): number {
   const writes = tasks * (SEGMENTS_AT_A_TIME + 1);
   const perSecond = SEGMENT_WRITES_PER_SECOND + SUPERVISOR_WRITES_PER_SECOND;
   return Math.min(LONGEST_FAREWELL_MS, Math.max(0, writes / perSecond - 1) * 1_000);
 }
 
-/** How long the supervisor waits between two looks at the tasks: their records change no faster than they beat. */
+/**
+ * How long the supervisor waits between two looks at the tasks: their records change no faster than their heartbeats.
+ */
 export function turnMs(heartbeatMs: number): number {
   return Math.max(1_000, heartbeatMs / 4);
 }

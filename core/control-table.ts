@@ -31,7 +31,7 @@ export interface Change {
   readonly remove?: readonly string[];
 }
 
-/** A condition that did not hold, with the item that stands there, if one does. */
+/** A condition that did not hold, with the item that made it fail, if there is one. */
 export interface Refused {
   readonly refused: true;
   readonly existing?: ControlItem;
@@ -39,7 +39,7 @@ export interface Refused {
 
 export type Outcome = { readonly refused: false; readonly item: ControlItem } | Refused;
 
-/** A page of a list is so short that taking it apart does not keep heartbeats and grants waiting. */
+/** A page of a list is short, so that parsing it does not delay heartbeats and grants. */
 const PAGE_ITEMS = 250;
 
 export type TransactItem = NonNullable<TransactWriteCommandInput['TransactItems']>[number];
@@ -107,7 +107,7 @@ export class ControlTable {
     } while (start);
   }
 
-  /** The first items of a run whose sort keys lie between two, in order; as many as one short page holds. */
+  /** The first items of a run whose sort keys lie between two, in order; at most one short page. */
   async page(run: string, from: string, to: string): Promise<ControlItem[]> {
     const { Items = [] } = await this.#client.send(
       new QueryCommand({
@@ -122,7 +122,7 @@ export class ControlTable {
     return Items as ControlItem[];
   }
 
-  /** All items with this sort key, over all runs: only for lists that a person asks for. */
+  /** All items with this sort key, over all runs. Only for lists that a person asks for. */
   async scanItems(item: string): Promise<ControlItem[]> {
     const items: ControlItem[] = [];
     let start: Record<string, unknown> | undefined;
@@ -232,7 +232,7 @@ export class ControlTable {
     }
   }
 
-  /** The DocumentClient translates replies, and not what an error carries. */
+  /** The DocumentClient translates replies, but not the item that an error carries. */
   #refusal({ Item }: Error & { Item?: Record<string, AttributeValue> }): Refused {
     return Item ? { refused: true, existing: unmarshall(Item) as ControlItem } : { refused: true };
   }

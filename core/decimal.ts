@@ -13,7 +13,7 @@ export function decimalValue(literal: string): string {
 const SMALLEST_NUMBER = 1e-130;
 const NUMBERS_END = 1e126;
 
-/** Whether DynamoDB's number type has room for this one. */
+/** Whether DynamoDB's number type can hold this number. */
 export function isDynamoNumber(number: number): boolean {
   const magnitude = Math.abs(number);
   return magnitude < NUMBERS_END && (magnitude === 0 || magnitude >= SMALLEST_NUMBER);

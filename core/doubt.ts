@@ -3,32 +3,32 @@ import type { Clock } from './clock.ts';
 import { CredentialsError, describeError, SystemicError, UnreachableError } from './errors.ts';
 import { kindOfFailure } from './failure.ts';
 
-/** So long it is waited in silence. */
+/** A wait is not reported until it has lasted this long. */
 const TELL_AFTER_MS = 10_000;
 
-/** Failures further apart than this are not one trouble: between them the process was frozen, or asked nothing. */
+/** Failures further apart than this are not one trouble: in between, the process was frozen or sent no request. */
 const LONGEST_GAP_MS = 30_000;
 
 type Doubted = 'credentials' | 'transport';
 
-/** Milliseconds after which a trouble that has lasted without a break is believed. */
+/** A trouble that has lasted this many milliseconds without a break is believed. */
 export type Patience = Readonly<Record<Doubted, number>>;
 
 export interface DoubtOptions {
   readonly clock: Clock;
-  /** Whom it concerns, as in "DynamoDB". */
+  /** The service that the words name, as in "DynamoDB". */
   readonly service: string;
   readonly patience: Patience;
-  /** Hears what is waited for when that takes long, and that it is over. */
+  /** Called with what is waited for when that takes long, and again when the wait is over. */
   readonly tell?: ((words: string) => void) | undefined;
-  /** Ends the waiting: the trouble is believed at once. */
+  /** Ends the waiting: the trouble is then believed at once. */
   readonly signal?: AbortSignal | undefined;
 }
 
 /**
- * A reply that speaks of credentials or signatures once says nothing about rights, and a service that did not answer
- * once says nothing about the service: a role was just made, a token is being renewed, the process was frozen and its
- * clock is behind, a connection was cut. Only what lasts is believed.
+ * One reply about credentials or signatures says nothing about rights, and one missing answer says nothing about the
+ * service: a role may be new, a token is being renewed, a frozen process has a clock that is behind, a connection was
+ * cut. Only an error that lasts is believed.
  */
 export class Doubt {
   readonly #options: DoubtOptions;
@@ -36,7 +36,7 @@ export class Doubt {
   #lastAtMs = Number.NEGATIVE_INFINITY;
   #over = new AbortController();
   #told = false;
-  /** Of a trouble that was believed once, nothing is waited for again until there is an answer. */
+  /** Once a trouble was believed, it is not waited for again until the service has answered. */
   #believed = false;
 
   constructor(options: DoubtOptions) {
@@ -44,8 +44,8 @@ export class Doubt {
   }
 
   /**
-   * Sends the call, again and again while what it says is doubted.
-   * @throws CredentialsError or UnreachableError when that has lasted too long; any other error as it comes.
+   * Sends the call, and repeats it while its error is doubted.
+   * @throws CredentialsError or UnreachableError when the error has lasted too long; any other error as it comes.
    */
   async repeat<T>(call: () => Promise<T>, endpoint: () => string | undefined): Promise<T> {
     const { clock, signal } = this.#options;
@@ -69,8 +69,8 @@ export class Doubt {
   }
 
   /**
-   * Sends the call once: its caller repeats it, behind the limiter and with authority.
-   * @throws SystemicError when what is doubted has lasted too long; any other error as it comes.
+   * Sends the call once; its caller repeats it, behind the limiter and with authority.
+   * @throws SystemicError when a doubted error has lasted too long; any other error as it comes.
    */
   async count<T>(call: () => Promise<T>, endpoint: () => string | undefined): Promise<T> {
     const startedAtMs = this.#options.clock.monotonicMs();
@@ -86,13 +86,13 @@ export class Doubt {
     }
   }
 
-  /** @returns what is doubted of this error; undefined when there is nothing to doubt, which is an answer. */
+  /** @returns what is doubted of this error; undefined when nothing is: the error then counts as an answer */
   #failed(error: unknown, startedAtMs: number, endpoint: string | undefined): Doubted | undefined {
     const kind = kindOfFailure(error);
-    // The caller gave up, and nobody else.
+    // The caller gave up; this says nothing about the service.
     if (error instanceof Error && error.name === 'AbortError') return undefined;
     if (kind !== 'credentials' && kind !== 'transport') {
-      // A certificate that is not trusted is no answer, but nothing to wait for either.
+      // An untrusted certificate is no answer, but waiting does not help either.
       this.#answered();
       return undefined;
     }
@@ -117,7 +117,7 @@ export class Doubt {
     this.#told = false;
   }
 
-  /** `pauseMs`: until the next attempt, which must not come too late. */
+  /** `pauseMs`: the time until the next attempt, which must not come too late. */
   #isBelieved(kind: Doubted, pauseMs = 0): boolean {
     this.#believed ||= this.#lastedMs + pauseMs >= this.#options.patience[kind];
     return this.#believed;
@@ -143,7 +143,10 @@ export class Doubt {
     });
   }
 
-  /** Of a call that says nothing at all, since the SDK repeats it or its time is long. @returns to be called at its end */
+  /**
+   * For a call that is silent for long, since the SDK repeats it or it may take long. @returns a function to call at
+   * its end
+   */
   #tellOfSilence(endpoint: () => string | undefined): () => void {
     const { clock, tell } = this.#options;
     if (!tell) return () => {};

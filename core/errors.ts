@@ -12,7 +12,7 @@ export class FleetfillError extends Error {
   }
 }
 
-/** What a person or the orchestrator passed in is not usable: an option, a value, an environment variable. */
+/** The input of a person or of the orchestrator cannot be used: an option, a value, an environment variable. */
 export class ConfigurationError extends FleetfillError {
   constructor(message: string, options?: ErrorOptions) {
     super('Configuration', message, options);
@@ -36,7 +36,7 @@ export class NotConfirmedError extends FleetfillError {
 /** Another unfinished run holds the table. */
 export class TableLockedError extends FleetfillError {
   readonly holder: string;
-  /** The holder's control table, its starter and its start, where that is another control table. */
+  /** The holder's control table, who started it and when, if it is another control table. */
   readonly elsewhere:
     | { readonly controlTable: string; readonly holder: string; readonly at: string }
     | undefined;
@@ -48,14 +48,14 @@ export class TableLockedError extends FleetfillError {
   }
 }
 
-/** Another orchestrator has taken this run's supervision over; this one must leave without another write. */
+/** Another orchestrator has taken over supervision of this run. This one must leave and not write again. */
 export class SupersededError extends FleetfillError {
   constructor(message: string, options?: ErrorOptions) {
     super('Superseded', message, options);
   }
 }
 
-/** The record of a run was written by a later version, and this one would not know what it reads. */
+/** A later version wrote the record of the run, so this version cannot read it safely. */
 export class UnknownFormatError extends PreflightError {
   constructor(run: string, format: unknown, known: number) {
     super(
@@ -65,31 +65,31 @@ export class UnknownFormatError extends PreflightError {
   }
 }
 
-/** Someone has cancelled the run; nobody may go on with it. */
+/** Someone has cancelled the run; it cannot be continued. */
 export class RunCancelledError extends ConfigurationError {}
 
-/** This launch no longer owns its task record or a segment; whatever it would write next is not its to write. */
+/** This launch no longer owns its task record or a segment. It must not write again. */
 export class AuthorityLostError extends FleetfillError {
   constructor(message: string, options?: ErrorOptions) {
     super('AuthorityLost', message, options);
   }
 }
 
-/** Something that retrying cannot mend and that holds for every item: no permission, no table, unknown. */
+/** An error that holds for every item and that retrying cannot fix: no permission, no table, or an unknown error. */
 export class SystemicError extends FleetfillError {
   constructor(message: string, options?: ErrorOptions) {
     super('Systemic', message, options);
   }
 }
 
-/** AWS has not accepted the credentials for so long that it is believed. */
+/** AWS has rejected the credentials for so long that the rejection is believed. */
 export class CredentialsError extends FleetfillError {
   constructor(message: string, options?: ErrorOptions) {
     super('Credentials', message, options);
   }
 }
 
-/** A service has not answered for so long that whoever asked must know. */
+/** A service has not answered for so long that the caller must know. */
 export class UnreachableError extends FleetfillError {
   constructor(message: string, options?: ErrorOptions) {
     super('Unreachable', message, options);

@@ -1,8 +1,8 @@
 import { CredentialsError, FleetfillError, UnreachableError } from './errors.ts';
 
 /**
- * What a failed call of any AWS service says, by the names of its error and not by its texts. Nothing is decided here:
- * core/settle.ts says what it means for an item, core/doubt.ts how long it is doubted.
+ * What a failed call of any AWS service says, judged by the name of its error and not by its text. Nothing is decided
+ * here: core/settle.ts says what it means for an item, core/doubt.ts how long it is doubted.
  *
  * | kind          | what happened                                                                                |
  * |---------------|----------------------------------------------------------------------------------------------|
@@ -17,8 +17,8 @@ import { CredentialsError, FleetfillError, UnreachableError } from './errors.ts'
  * | certificate   | there is no connection, since the other side cannot prove who it is                          |
  * | final         | anything else: no permission, no table, an error of this program                             |
  *
- * The list for `transport` is open: a name that nobody has thought of is a lost reply. What is known not to be one is
- * listed instead: certificates, errors of this program, and mistakes in its settings.
+ * The list for `transport` is open: an error with an unknown name counts as a lost reply. The errors that are known to
+ * be something else are listed: certificates, errors of this program, and mistakes in its settings.
  */
 export type FailureKind =
   | 'refused'
@@ -68,8 +68,8 @@ const INVALID = ['Validation', 'ValidationError'];
 const TOO_LARGE = ['ItemCollectionSizeLimitExceeded'];
 
 /**
- * Said of who asks, not of what is asked. Each of them is also said for some seconds of credentials that are good: of a
- * role or a key that was just made, of a token that is just being renewed, of a clock that was frozen.
+ * These errors concern the caller, not the request. AWS also returns each of them for some seconds when the credentials
+ * are good: for a role or a key that was just made, a token that is being renewed, a clock that was frozen.
  */
 const CREDENTIALS = [
   'InvalidSignature',
@@ -97,17 +97,17 @@ const CREDENTIALS = [
 /** `sts:AssumeRole` is denied for some seconds after its role was made. */
 const ASSUMING_A_ROLE = /sts:AssumeRole/;
 
-/** Timeouts that come with a status: the service waited for the request, and it never came whole. */
+/** Timeouts with a status: the service waited for the request, and it never arrived whole. */
 const REQUEST_TIMEOUT = ['RequestTimeout'];
 
-/** Codes by which a reply was cut off after its status had come; a service's own code has another form. */
+/** Codes of a reply that was cut off after its status had arrived; a service's own code has another form. */
 const CONNECTION = /^(E[A-Z]+|ERR_|HPE_|UND_|Z_)/;
 
 /** By the codes of OpenSSL and Node [Node.js, TLS: x509 certificate error codes]. */
 const CERTIFICATE =
   /^(CERT_|ERR_TLS_CERT|UNABLE_TO_|SELF_SIGNED_|DEPTH_ZERO_|HOSTNAME_MISMATCH|INVALID_CA|INVALID_PURPOSE|PATH_LENGTH_EXCEEDED|CRL_|ERROR_IN_C)/;
 
-/** Node's codes for what a program has asked wrongly: no byte was sent. */
+/** Node's codes for a mistake of the program: no byte was sent. */
 const ASKED_WRONGLY = /^ERR_(INVALID_|UNESCAPED_|HTTP_INVALID_|MISSING_|UNKNOWN_|METHOD_NOT)/;
 
 /** The fields that the SDK's errors, and Node's, carry beside name and message. */
@@ -132,12 +132,12 @@ export function kindOfFailure(error: unknown): FailureKind {
   if (status === 408 || isOneOf(REQUEST_TIMEOUT, fields.name)) return 'transport';
   if (status !== undefined && status >= 500) return 'internal';
   if (status === undefined) return kindWithoutStatus(error, fields);
-  // A reply that says it is good, and cannot be read to its end: cut off, or a page of a proxy.
+  // A reply with a status of success that cannot be read to its end: it was cut off, or it is a proxy's page.
   if (status < 400) return 'transport';
   return typeof fields.code === 'string' && CONNECTION.test(fields.code) ? 'transport' : 'final';
 }
 
-/** The same by a code alone, as a statement inside a successful call has it. */
+/** The same, from a code alone, as a statement inside a successful call has it. */
 export function kindOfCode(code: string, message = ''): FailureKind {
   const name = withoutSuffix(code);
   if (REFUSED.includes(name)) return 'refused';
@@ -169,7 +169,7 @@ function kindWithoutStatus(error: Error, { name, message, code, $metadata }: Err
   if (codes.some(said => ASKED_WRONGLY.test(said))) return 'final';
   // Our own errors have codes too.
   if (error instanceof FleetfillError) return 'final';
-  // Node and its libraries give a code to what befell a connection; the SDK counts the attempts of what it has sent.
+  // Node and its libraries set a code when a connection failed; the SDK counts the attempts of what it has sent.
   const sent = codes.length > 0 || $metadata !== undefined;
   if (error instanceof SyntaxError) return 'transport';
   if (isProgramError(error)) return codes.length > 0 ? 'transport' : 'final';

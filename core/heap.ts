@@ -4,11 +4,11 @@ import { setFlagsFromString } from 'node:v8';
 const GROWTH_PERCENT = 30;
 
 /**
- * Keeps the heap of a worker or an orchestrator close to what it holds. A page lives just long enough to leave the young generation, so
- * that all of a table passes through the old one, and V8 lets that reach a hundred megabytes before it collects 20 MB
- * of live objects. Both settings are numbers that V8 reads whenever it sizes a heap; one that a later V8 does not
- * know has no effect beyond a line on stderr. To be called when all modules are loaded: the young generation keeps
- * the size that it has by then.
+ * Keeps the heap of a worker or an orchestrator close to what it holds. A page lives just long enough to leave the
+ * young generation, so the whole table passes through the old one. V8 lets that grow to a hundred megabytes before it
+ * collects, with 20 MB of live objects. V8 reads both settings whenever it sizes a heap; a later V8 that does not know
+ * one prints a line on stderr and ignores it. Call this when all modules are loaded: the young generation then keeps
+ * its size.
  */
 export function keepHeapSmall(): void {
   setFlagsFromString(`--heap-growing-percent=${GROWTH_PERCENT}`);

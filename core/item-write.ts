@@ -27,7 +27,7 @@ export const MAX_BATCH_STATEMENTS = 25;
  */
 const PLAIN_NAME = /^[A-Za-z0-9_-]+$/;
 
-/** A statement has at most 8,192 characters [API reference]; what is longer goes through UpdateItem. */
+/** A statement has at most 8,192 characters [API reference]; a longer one goes through UpdateItem. */
 const MAX_STATEMENT_LENGTH = 8_192;
 
 export const SOURCE_TYPES: readonly SourceType[] = ['S', 'N', 'B', 'BOOL', 'SS', 'NS', 'BS'];
@@ -35,7 +35,7 @@ export const SOURCE_TYPES: readonly SourceType[] = ['S', 'N', 'B', 'BOOL', 'SS',
 /** The forms that every engine is asked for first: one target, no sources. */
 export const PLAIN_FORMS: BatchForms = { sources: [] };
 
-/** The names for which batch statements mean what they say, or the first that does not. */
+/** The names in batch statements that have their plain meaning, or the first name that does not. */
 export function nameUnfitForBatch({ table, keySchema, rule }: ItemWrite): string | undefined {
   const [target] = rule.targets;
   const names = [table, ...rule.targets, ...keySchema.map(key => key.name)];
@@ -104,7 +104,7 @@ const CONDITIONS: Readonly<Record<SourceState['is'], string>> = {
   equal: '= ?',
 };
 
-/** Builds the statements of a batch; of one form the text is the same for every item, only the parameters differ. */
+/** Builds the statements of a batch. For one form the text is the same for every item; only the parameters differ. */
 export function batchStatementFactory(
   table: KeyedTable,
   forms: BatchForms = PLAIN_FORMS,
@@ -113,7 +113,7 @@ export function batchStatementFactory(
   const texts = new Map<string, string>();
   const textOf = ({ set, sources }: Assignment): string => {
     const targets = Object.keys(set);
-    // Only plain names come here, so nothing runs together.
+    // Only plain names come here, so joined names cannot be confused.
     let form = targets.join();
     for (const { path, is } of sources) form += ` ${is} ${path[0]}`;
     const known = texts.get(form);
@@ -147,8 +147,8 @@ function valuesOf(sources: readonly SourceState[]): AttributeValue[] {
 }
 
 /**
- * One conditional UpdateItem. Its refusal brings no item along: that would be the whole item, which the roles need not
- * be allowed to read. What stands there is read back by a projection.
+ * One conditional UpdateItem. A refusal does not return the item: that would be the whole item, which the roles may not
+ * be allowed to read. A projection reads the needed part back.
  */
 export function updateItemInput(
   { table, keySchema }: KeyedTable,
@@ -231,7 +231,7 @@ function isAtOrBelow(path: readonly string[], other: readonly string[]): boolean
   return path.length >= other.length && other.every((name, index) => path[index] === name);
 }
 
-/** What a Scan sends only items by that lack a target; its names are added to those of a projection. */
+/** What a Scan needs in order to send only items that lack a target; its names are added to those of a projection. */
 export function lackingFilter(
   { rule }: Pick<ItemWrite, 'rule'>,
   projection: Projection,

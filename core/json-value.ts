@@ -4,7 +4,8 @@ import { ConfigurationError } from './errors.ts';
 const JSON_NUMBER_OR_STRING = /"(?:[^"\\]|\\.)*"|-?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?/g;
 
 /**
- * What the JSON of a value says, maps as Map. It needs nothing of the AWS SDK, so that a wrong value is told at once.
+ * What the JSON of a value says, with maps as Map. It needs nothing of the AWS SDK, so a wrong value is reported at
+ * once.
  * @throws ConfigurationError when the text is not JSON, or holds a number that JSON parsing would change.
  */
 export function readJsonValue(text: string): unknown {
@@ -25,7 +26,7 @@ export function readJsonValue(text: string): unknown {
 }
 
 /**
- * Of a plain object the library takes an entry `constructor` for its class; a Map has no such name.
+ * For a plain object the library takes an entry `constructor` as its class; a Map has no such problem.
  * @throws ConfigurationError for the one name that no object of the SDK can hold.
  */
 function asMap(name: string, value: unknown): unknown {

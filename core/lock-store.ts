@@ -5,16 +5,16 @@ import type { ControlTableClient, TransactItem } from './control-table.ts';
 import { FleetfillError } from './errors.ts';
 import { isFinished, RUN_ITEM, type RunStatus } from './records.ts';
 
-/** One table for all control tables of an account and Region: by it they know of each other's runs. */
+/** One table for all control tables of an account and Region. It shows each of them the runs of the others. */
 export const LOCK_TABLE = 'fleetfill-locks';
 
-/** A new table is there within seconds. */
+/** A new table is active within seconds. */
 const CREATION_PATIENCE_MS = 60_000;
 const CREATION_LOOK_MS = 500;
 
 /** Who holds a user's table. */
 export interface TableLock {
-  /** The table's ARN, as DynamoDB describes it: names and ARNs of a table are one table. */
+  /** The table's ARN, as DynamoDB describes it, so that a name and an ARN of one table give the same lock. */
   readonly table: string;
   readonly runId: string;
   /** Where that run's record is. */
@@ -24,13 +24,13 @@ export interface TableLock {
   readonly at: string;
 }
 
-/** Answers that mean: these credentials, or this endpoint, have no lock table. */
+/** Errors that mean: these credentials, or this endpoint, cannot use a lock table. */
 const UNAVAILABLE = ['AccessDeniedException', 'UnknownOperationException'];
 
 export interface LockStoreOptions {
   readonly client: ControlTableClient;
   readonly clock: Clock;
-  /** Hears, once, why the lock table cannot be used; the control table's own lock is all that there is then. */
+  /** Called once, with why the lock table cannot be used; then only the control table's own lock protects the table. */
   readonly onUnavailable: (reason: string) => void;
 }
 
@@ -52,7 +52,7 @@ export class LockStore {
     this.#options = options;
   }
 
-  /** The lock of a table, undefined when it is free; `unavailable` when nobody can say. Creates nothing. */
+  /** The lock of a table; undefined when it is free, `unavailable` when it cannot be read. Creates nothing. */
   async read(table: string): Promise<TableLock | undefined | 'unavailable'> {
     try {
       return await this.#get(table);
@@ -104,8 +104,8 @@ export class LockStore {
   }
 
   /**
-   * Whether the run that holds the lock is seen to have ended, by its own record. A control table that is gone, or that
-   * may not be read, shows nothing.
+   * Whether the record of the run that holds the lock says that it has ended. A control table that is gone, or that may
+   * not be read, proves nothing.
    */
   async hasEnded({ runId, controlTable }: TableLock): Promise<boolean> {
     try {
@@ -124,7 +124,7 @@ export class LockStore {
     }
   }
 
-  /** @throws what does not mean that there is no lock table for us */
+  /** @throws every error that does not mean that no lock table can be used */
   unavailable(error: unknown): 'unavailable' {
     if (!(error instanceof Error) || !UNAVAILABLE.includes(error.name)) throw error;
     if (!this.#told) this.#options.onUnavailable(error.message || error.name);
@@ -141,7 +141,7 @@ export class LockStore {
     return { ...rest, runId: run } as TableLock;
   }
 
-  /** Of several that create it at once one does, and the others wait with it. */
+  /** When several processes create the table at once, one succeeds and the others wait with it. */
   async #create(table: string): Promise<TableLock | undefined> {
     const { client, clock } = this.#options;
     try {

@@ -12,7 +12,7 @@ import {
 import type { Counters } from './records.ts';
 import { tableNameOf } from './table-name.ts';
 
-/** The last attempt to publish, when the worker ends, must not hold it up. */
+/** The last attempt to publish must not delay the end of the worker. */
 const LAST_PUBLISH_MS = 4_000;
 
 /** PutMetricData takes up to 150 distinct values a metric [API reference]. */
@@ -56,7 +56,7 @@ export interface MetricsPublisherOptions {
 
 /**
  * Sums what happens and publishes it every {@link METRICS_INTERVAL_MS}, zeros included. What could not be published
- * stays and goes with the next call: a failing CloudWatch costs the picture, never the work.
+ * goes with the next call: a failing CloudWatch costs metrics, never the work.
  */
 export class MetricsPublisher {
   readonly #options: MetricsPublisherOptions;
@@ -112,7 +112,7 @@ export class MetricsPublisher {
           new PutMetricDataCommand({ Namespace: namespace, MetricData: part.map(({ datum }) => datum) }),
           abortSignal && { abortSignal },
         );
-        // What is counted meanwhile stays: only what this very call has brought is taken off.
+        // Counts that arrived meanwhile stay: only what this call has published is subtracted.
         for (const { published } of part) published();
       }
     } catch (error) {

@@ -14,7 +14,7 @@ export const METRIC_UNITS = {
   WriteLatency: 'Milliseconds',
   SegmentsComplete: 'Count',
   WriteRateShare: 'Count/Second',
-  /** 1 while a run is open, 0 at its end: by it the alarm on a stalled run knows that there is one. */
+  /** 1 while a run is open, 0 at its end. The alarm on a stalled run needs it to know that there is a run. */
   RunOpen: 'None',
   /** 1 in each minute in which somebody supervises an open run, on a terminal or in the fleet; nothing otherwise. */
   Supervised: 'None',

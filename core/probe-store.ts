@@ -15,7 +15,7 @@ const PROBE_ITEM = 'PROBE';
 const NOTE_ITEM = 'NOTE';
 const SUPERVISOR_ITEM = 'SUPERVISOR';
 
-/** By it a command tells the id of a probe from that of a run, before it reads anything. */
+/** Marks the id of a probe, so that a command knows it from a run's id before it reads anything. */
 const PROBE_PREFIX = 'probe-';
 
 /** Nobody needs the records of a probe after a day. */
@@ -31,8 +31,8 @@ export function isProbeId(runId: string): boolean {
 }
 
 /**
- * One task on trial: what the worker reads in place of a run's record, and by which it knows that it is to prove
- * itself and to fill nothing. It has no lock and no segment records, so it can never be taken for a run.
+ * One task on trial. The worker reads it in place of a run's record, and then knows that it must run its checks and
+ * fill nothing. It has no lock and no segment records, so it can never be taken for a run.
  */
 export interface ProbeRecord {
   /** A run id that no run has. */
@@ -54,7 +54,7 @@ export interface ProbeRecord {
   readonly launchId?: string;
 }
 
-/** One thing that the task tried, in the order in which it did. */
+/** One thing that the task tried, in the order of trying. */
 export interface ProbeStep<Name = WorkerStep> {
   readonly step: Name;
   readonly ok: boolean;
@@ -63,7 +63,7 @@ export interface ProbeStep<Name = WorkerStep> {
 
 type WorkerStep = 'scan' | 'read-back' | 'write-batch' | 'write-single' | 'metric' | 'record';
 
-/** What a supervisor on trial tries: what it does with records, table, fleet and metrics. */
+/** What a supervisor on trial tries: its work with records, table, fleet and metrics. */
 export type SupervisorStep =
   | 'records'
   | 'lock'
@@ -74,7 +74,7 @@ export type SupervisorStep =
   | 'traffic'
   | 'metric';
 
-/** Tries one thing after the other, whatever became of the one before, so that one task shows all that is missing. */
+/** Tries one thing after the other, even when one fails, so that one task shows everything that is missing. */
 export class ProbeSteps<Name> {
   readonly taken: ProbeStep<Name>[] = [];
 
@@ -88,7 +88,7 @@ export class ProbeSteps<Name> {
   }
 }
 
-/** The task's record, with what it tried once it has. */
+/** The task's record, with its results once it has tried everything. */
 export type ProbedTask = TaskRecord & { readonly probe?: readonly ProbeStep[] };
 
 /**
@@ -142,7 +142,7 @@ export class ProbeStore {
     return item && fromItem<ProbedTask>(item);
   }
 
-  /** The one PutItem of a worker, which otherwise only an item in quarantine would need. */
+  /** The one PutItem of a worker. Outside a probe, only an item in quarantine needs it. */
   async putNote(run: string, launch: string, at: string): Promise<void> {
     const expiresAt = Math.floor(Date.parse(at) / 1_000) + LIFETIME_SECONDS;
     await this.#table.put({ run, item: NOTE_ITEM, launch, at, [EXPIRES_AT]: expiresAt }, []);
@@ -177,7 +177,7 @@ export class ProbeStore {
     await this.#table.put({ run, item: SUPERVISOR_ITEM, steps, [EXPIRES_AT]: expiresAt }, []);
   }
 
-  /** What the supervisor on trial has tried, once it has tried everything. */
+  /** What the supervisor on trial has found, once it has tried everything. */
   async readSupervisor(run: string): Promise<readonly ProbeStep<SupervisorStep>[] | undefined> {
     const item = await this.#table.get({ run, item: SUPERVISOR_ITEM });
     return item?.['steps'] as readonly ProbeStep<SupervisorStep>[] | undefined;

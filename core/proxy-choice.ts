@@ -1,7 +1,10 @@
 /** The variables that name a proxy, as the AWS CLI reads them; each is looked for in lower case first. */
 const PROXY_VARIABLES = { 'http:': 'http_proxy', 'https:': 'https_proxy' } as const;
 
-/** Names of this machine. What listens here is reached directly, whatever the proxy: a stack on this machine, a test. */
+/**
+ * Names of this machine. A service that listens here, such as a local stack or a test, is reached directly, whatever
+ * the proxy.
+ */
 const LOOPBACK = /^(localhost|127(\.\d{1,3}){3}|\[?::1\]?)$/i;
 
 type Environment = Readonly<Record<string, string | undefined>>;
@@ -33,7 +36,7 @@ export function proxyFor(
   return proxy.includes('://') ? proxy : `http://${proxy}`;
 }
 
-/** The proxy variables that are set, for whoever wonders where requests go. */
+/** The proxy variables that are set, to explain where requests go. */
 export function proxyVariables(environment: Environment): string[] {
   return [...Object.values(PROXY_VARIABLES), 'no_proxy'].flatMap(name =>
     [name, name.toUpperCase()].filter(spelling => (environment[spelling] ?? '') !== ''),
