@@ -23,13 +23,13 @@ export class QuarantineStore {
     return items.map(fromItem<QuarantineRecord>);
   }
 
-  /** Whether the item with this key, as DynamoDB JSON, is in quarantine and was not resolved. */
+  /** Whether the item with this key, as DynamoDB JSON, is in quarantine and not resolved. */
   async isOpen(run: string, key: string): Promise<boolean> {
     const item = await this.#table.get({ run, item: quarantineItem(key) });
     return item !== undefined && item['resolved'] === undefined;
   }
 
-  /** The item was written after all, or is gone. The record stays, as evidence. */
+  /** The item was written later, or no longer exists. The record stays, as evidence. */
   async resolve(
     run: string,
     key: string,

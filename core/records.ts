@@ -70,12 +70,12 @@ const FINISHED: ReadonlySet<RunStatus> = new Set<RunStatus>([
   'canary',
 ]);
 
-/** A finished run holds no table. `paused` and `failed` are not finished: they can be resumed. */
+/** A finished run holds no table. `paused` and `failed` are not finished: such runs can be resumed. */
 export function isFinished(status: RunStatus): boolean {
   return FINISHED.has(status);
 }
 
-/** What the operator, or a guardrail, wants of the tasks. */
+/** What the operator, or a guardrail, wants the tasks to do. */
 export type DesiredState = 'run' | 'pause' | 'stop';
 
 export type KeyType = 'S' | 'N' | 'B';
@@ -94,17 +94,17 @@ export type WriteApi = 'batch' | 'single';
 export type SourceType = 'S' | 'N' | 'B' | 'BOOL' | 'SS' | 'NS' | 'BS';
 
 /**
- * What the engine proof has shown of batch statements beyond one target and no source. What it has not shown is written
- * by UpdateItem, item by item.
+ * What the engine proof has shown of batch statements with more than one target or with sources. UpdateItem writes
+ * everything else, item by item.
  */
 export interface BatchForms {
-  /** How several targets are spelled: `SET "a" = ?, "b" = ?`, or a SET for each. */
+  /** How several targets are written: `SET "a" = ?, "b" = ?`, or a SET for each. */
   readonly several?: 'commas' | 'clauses';
-  /** Types of a source that has to be as it was read. */
+  /** Types of a source that must be unchanged. */
   readonly sources: readonly SourceType[];
-  /** A source that has to be missing still. */
+  /** A source that must still be missing. */
   readonly absent?: boolean;
-  /** A source that has to be there still, with whatever value. */
+  /** A source that must still exist, with any value. */
   readonly present?: boolean;
 }
 
@@ -114,7 +114,7 @@ export interface Rates {
   readonly readUnitsPerSecond: number;
 }
 
-/** One change of a run by a person, kept for the report. `id` is the nonce by which its writer knows it again. */
+/** One change of a run by a person, kept for the report. `id` is the nonce by which its writer recognizes it. */
 export interface OperatorChange {
   readonly id: string;
   readonly at: string;
@@ -127,20 +127,20 @@ export interface OperatorChange {
 export interface SupervisorSeen {
   /** As in {@link OperatorChange}. */
   readonly by: string;
-  /** Its last word, ISO 8601; a supervisor that lives says one at least every {@link SUPERVISOR_SEEN_EVERY_MS}. */
+  /** When it last wrote, ISO 8601; a live supervisor writes at least every {@link SUPERVISOR_SEEN_EVERY_MS}. */
   readonly seenAt: string;
-  /** Why it left an unfinished run, where it could still say so. */
+  /** Why it left an unfinished run, if it could still say so. */
   readonly left?: string;
 }
 
 export const SUPERVISOR_SEEN_EVERY_MS = 10_000;
 
-/** A supervisor that has been silent for so long is gone, for whatever reason. */
+/** A supervisor that has been silent for this long is gone, for whatever reason. */
 const SUPERVISOR_GONE_AFTER_MS = 60_000;
 
 /**
- * In words, that an unfinished run has no supervisor, since when, who was the last and why that one left, if known;
- * undefined while it has one, needs none, or is of an older version that did not say.
+ * Says in words that an unfinished run has no supervisor, since when, who the last one was and why it left, if known.
+ * Undefined when the run has one, needs none, or is of an older version that did not record it.
  */
 export function lostSupervisor(
   { status, supervisor }: Pick<RunRecord, 'status' | 'supervisor'>,
@@ -153,24 +153,24 @@ export function lostSupervisor(
   return `Nobody has supervised it since ${seenAt}: ${by} was the last, and did not say why it left.`;
 }
 
-/** What live traffic leaves of the budget: the part that the fleet may use, and why it is not all of it. */
+/** What live traffic leaves of the budget: the part that the fleet may use, and why it is less than the whole. */
 export interface TrafficCut {
   readonly factor: number;
   readonly reason: string;
 }
 
-/** Why a run is to stop, if not because someone paused it. */
+/** Why a run must stop, if nobody paused it. */
 export interface StopReason {
   readonly kind: 'cancelled' | 'failed';
   readonly message: string;
-  /** Options of `resume` without which it would stop at once again. */
+  /** Options of `resume` without which it would stop again at once. */
   readonly resumeWith?: readonly string[];
 }
 
 /** What AWS charges, in US dollars. */
 export interface PriceList {
   readonly region: string;
-  /** The day on which the figures were put down. */
+  /** The day on which the prices were recorded. */
   readonly asOf: string;
   readonly source: string;
   /** On-demand request units of the standard table class. */
@@ -179,7 +179,7 @@ export interface PriceList {
   readonly fargate: Readonly<
     Record<TaskSize['architecture'], { readonly perVcpuHour: number; readonly perGbHour: number }>
   >;
-  /** A custom metric costs by the hour in which it reported. */
+  /** A custom metric costs money for each hour in which it reported. */
   readonly perMetricMonth: number;
   /** Absent in the record of a run that was begun before it was counted. */
   readonly perPublicIpv4Hour?: number | undefined;
@@ -194,7 +194,7 @@ export interface TaskSize {
   readonly publicIpv4?: boolean;
 }
 
-/** What the plan expected of a run, to be held against what it took. */
+/** What the plan expected of a run, to compare with what it took. */
 export interface RunForecast {
   readonly items: number;
   readonly itemsBasis: string;
@@ -214,35 +214,35 @@ export interface TargetRecord {
   readonly value?: string;
 }
 
-/** That a run keeps an undo log, and what is needed to read it. */
+/** Marks that a run keeps an undo log, with what is needed to read it. */
 export interface UndoLogRecord {
   readonly targets: readonly TargetRecord[];
-  /** Seconds since 1970: when DynamoDB may delete the log, the whole of it. */
+  /** Seconds since 1970: when DynamoDB may delete the whole log. */
   readonly expiresAt: number;
 }
 
-/** Of an undo: the run that it takes back, and what is needed to read that run's log. */
+/** In an undo: the run that it takes back, and what is needed to read that run's log. */
 export interface UndoneRun extends UndoLogRecord {
   readonly runId: string;
   readonly totalSegments: number;
 }
 
 /**
- * What this version writes into a run's record and reads from it. It is raised whenever an older version would take a
- * record for something else, or leave out what the run depends on.
+ * The format that this version writes into a run's record and reads from it. It is raised whenever an older version
+ * would misread a record, or leave out something that the run depends on.
  */
 export const RUN_FORMAT = 1;
 
 export interface RunRecord {
   readonly runId: string;
-  /** {@link RUN_FORMAT} of the version that began the run; absent in the first records of all. */
+  /** {@link RUN_FORMAT} of the version that began the run; absent in the earliest records. */
   readonly format?: number;
   readonly status: RunStatus;
   readonly desired: DesiredState;
   readonly stopReason?: StopReason;
   /** Raised by every write. */
   readonly version: number;
-  /** Raised by every orchestrator that takes the supervision over; the highest one supervises. */
+  /** Raised by every orchestrator that takes over supervision; the one with the highest epoch supervises. */
   readonly epoch: number;
   /** The nonce of the supervisor's last write. */
   readonly supervisorWrite: string;
@@ -276,7 +276,7 @@ export interface RunRecord {
   readonly spot: boolean;
   /** A canary writes this many items and no more. */
   readonly limit?: number;
-  /** US dollars: the run stops before it has cost more. */
+  /** US dollars: the run stops before it has cost more than this. */
   readonly maxCostUsd?: number;
   /** The operator's own price list, where one was given. */
   readonly prices?: PriceList;
@@ -299,7 +299,10 @@ export interface RunRecord {
   readonly passes: number;
   readonly maxAttempts: number;
   readonly maxQuarantine?: number;
-  /** What had been tried, and was in quarantine, when someone resumed a stopped run: its limit counts from there. */
+  /**
+   * When someone resumed a stopped run: the items that had been tried and were in quarantine. Its limit counts from
+   * there.
+   */
   readonly acceptedQuarantine?: Pick<Counters, 'matched' | 'quarantined'>;
   readonly heartbeatMs: number;
   readonly authorityMs: number;
@@ -308,7 +311,7 @@ export interface RunRecord {
   /** The run holds the table in the lock table of the account too: see lock-store.ts. */
   readonly accountLock?: boolean;
 
-  /** Who supervises, or did last. Absent in runs of older versions. */
+  /** Who supervises, or was the last to do so. Absent in runs of older versions. */
   readonly supervisor?: SupervisorSeen;
   /** Counts sweeps and repairs: each is followed by a verification. */
   readonly pass: number;
@@ -316,47 +319,47 @@ export interface RunRecord {
   readonly sweep: number;
   readonly createdAt: string;
   readonly createdBy: string;
-  /** Version of the orchestrator that began the run; absent in a record of one that did not say. */
+  /** Version of the orchestrator that began the run; absent in a record that did not store it. */
   readonly toolVersion?: string;
   readonly finishedAt?: string;
-  /** What DynamoDB said of the table at the start: up to six hours old by then, and 0 does not mean empty. */
+  /** DynamoDB's figures for the table at the start: up to six hours old by then, and 0 does not mean empty. */
   readonly tableSize?: { readonly items: number; readonly bytes: number };
   readonly forecast?: RunForecast;
-  /** By the task definition at the start: what a task is paid by. */
+  /** The task size by the task definition at the start, which decides the price of a task. */
   readonly taskSize?: TaskSize;
   /** Milliseconds of supervised work, summed over resumes. */
   readonly activeMs: number;
   readonly changes: readonly OperatorChange[];
   /** What repair and verification consumed and wrote; segments carry the backfill's own counters. */
   readonly supervisorCounters: Counters;
-  /** What of a verification, or of a repair, is contained in these counters, so that nothing is counted twice. */
+  /** The part of a verification, or of a repair, that these counters contain, so that nothing is counted twice. */
   readonly counted?: CountedWork | undefined;
-  /** The verification that goes on, or that was the last one. A sweep, a repair and a retry end it. */
+  /** The present or the last verification. A sweep, a repair and a retry end it. */
   readonly verification?: CurrentVerification | undefined;
   /**
-   * By which rates the supervisor's own requests go at the end of a pass, and the last of the changes above that it had
-   * seen by then: its echo of the budget.
+   * The rates of the supervisor's own requests at the end of a pass, and the last of the changes above that it had seen
+   * by then: its echo of the budget.
    */
   readonly supervisorEcho?: { readonly lastChange: string; readonly rates: Rates } | undefined;
   /** Items that lacked the attribute in the last verification. */
   readonly missing?: number;
-  /** Of an undo: values that the run may have set, and that stand. */
+  /** In an undo: values that the run may have set, and that are still there. */
   readonly unknown?: number;
-  /** What the missing items say of live writers, in words. */
+  /** What the missing items show about live writers, in words. */
   readonly diagnosis?: string | undefined;
 }
 
 /**
- * A verification under way. Whoever supervises goes on with it: its checkpoints carry its id, and those of any other
- * are worth nothing.
+ * A verification under way. The next supervisor continues it: its checkpoints carry its id, and checkpoints with any
+ * other id are ignored.
  */
 export interface CurrentVerification {
   readonly id: string;
   readonly pass: number;
   readonly totalSegments: number;
-  /** Of what is looked for: checkpoints of another question are worth nothing. */
+  /** Identifies what is looked for: checkpoints of another question are ignored. */
   readonly subject: string;
-  /** When its first page was read: the assumptions about writers must hold from here. */
+  /** When its first page was read: the assumptions about writers must hold from then on. */
   readonly startedAt: string;
   /** When somebody last worked on it. */
   readonly activeAt: string;
@@ -393,7 +396,10 @@ export interface VerificationFindings {
   /** Items whose attribute is there and is NULL; they count as having it. */
   readonly nulls: number;
   readonly readUnits: number;
-  /** Missing items that are not in quarantine, as DynamoDB JSON: their keys and what was read beside. Not all, if many. */
+  /**
+   * Missing items that are not in quarantine, as DynamoDB JSON: their keys and what was read with them. If there are
+   * many, only a part.
+   */
   readonly open: readonly string[];
   /** Keys of missing items, in quarantine or not; ten at most. */
   readonly sample: readonly string[];
@@ -401,12 +407,17 @@ export interface VerificationFindings {
   readonly log?: LogFindings | undefined;
 }
 
-/** How the values stand that a run set, or may have set, as far as its undo log was read; `missing` are still its own. */
+/**
+ * The state of the values that a run set, or may have set, as far as its undo log was read; `missing` are still its
+ * own.
+ */
 export interface LogFindings {
   readonly removed: number;
   readonly changed: number;
   readonly deleted: number;
-  /** Values that the run may have set, and that stand: which value of which target it is, and the item's key. */
+  /**
+   * Values that the run may have set and that are still there: which value of which target it is, and the item's key.
+   */
   readonly unknown: readonly (readonly [identity: string, key: string])[];
 }
 
@@ -418,9 +429,9 @@ export interface Counters {
   readonly alreadySet: number;
   readonly deleted: number;
   readonly quarantined: number;
-  /** Lacked a target when read, or when it was to be written, and was not in scope; not part of `matched`. */
+  /** Items that lacked a target when they were read or written and were not in scope; not part of `matched`. */
   readonly outOfScope: number;
-  /** How often an item's values were computed again, since its sources had changed before its write. */
+  /** How often an item's values were computed again because its sources had changed before its write. */
   readonly recomputed: number;
   readonly readUnits: number;
   readonly writeUnits: number;
@@ -447,7 +458,7 @@ export function addCounters(a: Counters, b: Counters): Counters {
     alreadySet: a.alreadySet + b.alreadySet,
     deleted: a.deleted + b.deleted,
     quarantined: a.quarantined + b.quarantined,
-    // Records of runs before recipes have neither.
+    // Records of runs from before recipes have neither.
     outOfScope: (a.outOfScope ?? 0) + (b.outOfScope ?? 0),
     recomputed: (a.recomputed ?? 0) + (b.recomputed ?? 0),
     readUnits: a.readUnits + b.readUnits,
@@ -481,12 +492,12 @@ export const TASK_TRANSITIONS: Readonly<Record<TaskStatus, Partial<Record<TaskSt
   stopped: {},
 };
 
-/** A launch in authority may have a request on its way to the user's table. */
+/** A launch with authority may have a request on its way to the user's table. */
 export function isInAuthority(status: TaskStatus): boolean {
   return status === 'launching' || status === 'running';
 }
 
-/** How a launch ended, in the worker's own words or in ECS's. `not-started`: RunTask refused it. */
+/** How a launch ended, in the worker's own words or in those of ECS. `not-started`: RunTask refused it. */
 export interface TaskEnd {
   readonly kind: 'done' | 'desired' | 'sigterm' | 'not-started' | 'systemic' | 'error' | 'authority-lost';
   readonly message: string;
@@ -503,13 +514,13 @@ export interface TaskRecord {
   readonly desired: DesiredState;
   /** The share that the supervisor grants. */
   readonly granted: Rates;
-  /** The number of the grant; raised also without a change, to say that the supervisor is still there. */
+  /** The number of the grant. It is also raised without a change, to show that the supervisor is still there. */
   readonly renewal: number;
-  /** The number of the grant that the worker said it goes by, in its last heartbeat. */
+  /** The number of the grant that the worker reported in its last heartbeat. */
   readonly seenRenewal: number;
   /**
-   * The most that the worker may be using until it has seen the present grant: the reply to a heartbeat may bring it
-   * an older one at any time before.
+   * The most that the worker may be using until it has seen the present grant. Until then, the reply to a heartbeat may
+   * bring it an older one at any time.
    */
   readonly held: Rates;
   /** Which desired state the worker has seen. */
@@ -523,9 +534,9 @@ export interface TaskRecord {
   readonly heartbeatAt?: string;
   readonly endedAt?: string;
   readonly end?: TaskEnd;
-  /** Why the worker was throttled last, and how often within the last heartbeat interval. */
+  /** Why the worker was last throttled, and how often within the last heartbeat interval. */
   readonly throttled?: { readonly count: number; readonly reason: string };
-  /** How often a reply did not come in time within the last heartbeat interval, and which one last. */
+  /** How often a reply did not come in time within the last heartbeat interval, and which one was the last. */
   readonly slow?: { readonly count: number; readonly reason: string };
 }
 
@@ -576,13 +587,15 @@ export interface SegmentRecord {
    */
   readonly lastEvaluatedKey?: string;
   readonly counters: Counters;
-  /** So many chunks of the undo log stand, at least; an undo refuses a log that has fewer. */
+  /** At least this many chunks of the undo log exist; an undo refuses a log that has fewer. */
   readonly undoChunks?: number;
-  /** What its last launch had learned of the items: the next one begins with it. */
+  /** What its last launch had learned of the items; the next one begins with it. */
   readonly itemSize?: ItemSize;
   /** Launches in a row that ended without moving the checkpoint. */
   readonly attempts: number;
-  /** When the next launch may have it, after one that made no progress; for pacing alone, by the wall clock. */
+  /**
+   * After a launch without progress: when the next launch may have the segment. For pacing alone, by the wall clock.
+   */
   readonly retryAt?: string;
   readonly progressAt?: string;
   readonly completedAt?: string;

@@ -11,10 +11,10 @@ export interface Persistence {
 }
 
 /**
- * A call that is sent until it is answered, however often it takes. One that had no authority is sent again at once:
- * it waits for that itself.
+ * Sends a call until it is answered, however often that takes. A call that had no authority is sent again at once: it
+ * waits for the authority itself.
  * @param what for the message, as in "Reading the items back"
- * @throws SystemicError when it is refused for good; the signal's reason when it aborts.
+ * @throws SystemicError when it is refused for good; the signal's reason when the signal aborts.
  */
 export async function retryUntilAnswered<T>(
   what: string,

@@ -5,7 +5,7 @@ const RUNS = 'RUNS';
 const ENTRY_PREFIX = 'LISTED#';
 const COMPLETE = 'COMPLETE';
 
-/** Reads or writes on their way at the same time. */
+/** How many reads or writes are in flight at the same time. */
 const CONCURRENCY = 16;
 
 /**
@@ -17,7 +17,7 @@ const CONCURRENCY = 16;
  * | RUNS | COMPLETE     | every run of this control table has its entry | whoever creates a run first, after a    |
  * |      |              |                                               | scan that adds the runs without entry   |
  *
- * Until COMPLETE stands, a list scans the whole table. A list never writes: commands that only read, and commands that
+ * Until COMPLETE exists, a list scans the whole table. A list never writes: commands that only read, and commands that
  * are refused, leave the control table as it is.
  */
 export class RunIndex {
@@ -59,7 +59,7 @@ export class RunIndex {
   }
 }
 
-/** As Promise.all over all of them, a few at a time. */
+/** Like Promise.all over all of them, but only a few at a time. */
 async function inTurn<T, R>(all: readonly T[], work: (one: T) => Promise<R>): Promise<R[]> {
   const results: R[] = [];
   for (let from = 0; from < all.length; from += CONCURRENCY) {

@@ -34,7 +34,7 @@ const LOCK_IS_MINE = '#holder = :holder';
 const SAME_VERSION = '#version = :version';
 const SAME_EPOCH = '#epoch = :epoch';
 
-/** So many changes by people are kept after the first, each with so many characters of its detail. */
+/** This many changes by people are kept after the first, each with at most this many characters of its detail. */
 const MOST_CHANGES = 200;
 const MOST_DETAIL = 500;
 
@@ -90,9 +90,10 @@ export class RunStore {
   }
 
   /**
-   * Takes the table's locks and creates the run, with epoch 1 for its creator. A dry run writes nothing to the table and
-   * takes no lock of the account.
-   * @param override a run that holds the table from a control table that is gone: whoever types it says that it has ended
+   * Takes the table's locks and creates the run, with epoch 1 for its creator. A dry run writes nothing to the table
+   * and takes no lock of the account.
+   * @param override a run that holds the table from a control table that is gone; the person who names it asserts that
+   * it has ended
    * @throws TableLockedError when an unfinished run holds the table.
    */
   async create(run: NewRun, override?: string): Promise<RunRecord> {
@@ -123,7 +124,7 @@ export class RunStore {
       ]);
     } catch (error) {
       if (!this.#locks || account === 'unavailable') throw error;
-      // May read locks and not write them: from now on there is no lock table for this process.
+      // The process may read locks but not write them: from now on it works without a lock table.
       this.#locks.unavailable(error);
       return new RunStore(this.#table).create(run);
     }
@@ -142,7 +143,7 @@ export class RunStore {
     try {
       await this.#accountLock(tableArn, override, false);
     } catch (error) {
-      // The control table's own runs are the business of its own lock.
+      // The control table's own lock covers its own runs.
       if (error instanceof TableLockedError && error.elsewhere === undefined) return;
       throw error;
     }
@@ -163,7 +164,7 @@ export class RunStore {
     if (lock === undefined) return { released: '' };
     const { runId, controlTable, holder, at } = lock;
     const own = controlTable === this.#table.name;
-    // A run of this control table can be resumed and cancelled here: there is nothing to override.
+    // A run of this control table can be resumed and cancelled here, so there is nothing to override.
     if ((!own && runId === override) || (await this.#locks.hasEnded(lock))) return { released: runId };
     throw new TableLockedError(
       runId,
@@ -225,7 +226,7 @@ export class RunStore {
     throw new TableLockedError(now?.holder ?? '', `${describeHolder(now)} holds the table.`);
   }
 
-  /** The retry has ended. A lock that is not its own is left alone. */
+  /** The retry has ended. A lock that belongs to someone else is left alone. */
   async unlockRetry({ tableArn }: RunRecord, launchId: string): Promise<void> {
     await this.#table.transact([
       this.#table.conditionalDelete(
@@ -237,9 +238,9 @@ export class RunStore {
   }
 
   /**
-   * Takes the supervision over, from a dead or a living supervisor, and records who did.
+   * Takes over supervision, from a dead or a living supervisor, and records who did so.
    * A finished run is returned as it is: nothing is written.
-   * @throws RunCancelledError when someone has cancelled it, also between two tries: nothing undoes a cancel.
+   * @throws RunCancelledError when someone has cancelled it, even between two tries: a cancel cannot be undone.
    */
   async takeOver(run: string, change: OperatorChange, edit: OperatorEdit): Promise<RunRecord | undefined> {
     const nonce = randomUUID();
@@ -264,15 +265,15 @@ export class RunStore {
   }
 
   /**
-   * Goes on with the supervision in place of whoever has it, if the epoch is still the expected one, and changes
-   * nothing else: a pause, a cancel or a guardrail's stop made meanwhile is there for the new supervisor as for the old.
+   * Continues supervision in place of the present supervisor, if the epoch is still the expected one, and changes
+   * nothing else: the new supervisor sees a pause, a cancel or a guardrail's stop made meanwhile, as the old one would.
    * A finished run is returned as it is: nothing is written.
    *
    *     starting process (epoch 1)  ── RunTask, expecting 1 ──►      supervises ──────────── read: epoch 2 ── leaves
    *     task                                      write v9, epoch 2 if v8 and epoch 1 ✓     supervises
    *     somebody's resume in between              write v9, epoch 2 ✓, with a change;  the task: ✗ ── leaves
    *
-   * @throws SupersededError when the epoch is another one.
+   * @throws SupersededError when the epoch has changed.
    */
   async takeOverAt(run: string, expectedEpoch: number): Promise<RunRecord | undefined> {
     const nonce = randomUUID();
@@ -294,7 +295,7 @@ export class RunStore {
     }
   }
 
-  /** A person's change. It is applied once, whatever happens to the replies. */
+  /** A person's change. It is applied once, even when replies are lost. */
   async operate(
     run: string,
     change: OperatorChange,
@@ -333,7 +334,7 @@ export class RunStore {
 
   /**
    * A supervisor's write. `edit` sees the record as it is now, with every operator's change in it, and may return
-   * undefined to leave it alone.
+   * undefined to leave it unchanged.
    * @throws SupersededError when another orchestrator supervises the run.
    */
   async supervise(
@@ -387,10 +388,10 @@ export class RunStore {
     return outcome.refused ? undefined : record;
   }
 
-  /** The end and the lock's release are one: no crash between them can leave the table locked. */
+  /** The run ends and the lock is released in one transaction: no crash between them can leave the table locked. */
   async #finish(old: RunRecord, next: RunRecord): Promise<RunRecord | undefined> {
     const record = { ...next, version: old.version + 1 };
-    // A lock that is not this run's any more is not its to release, and must not keep it from ending.
+    // The lock may belong to another run by now. This run then leaves it alone, and still ends.
     const lock = await this.#table.get({ run: lockRun(old), item: LOCK_ITEM });
     const account = old.accountLock ? await this.#locks?.read(old.tableArn) : undefined;
     const ofAccount = account !== undefined && account !== 'unavailable' && account.runId === old.runId;
@@ -440,7 +441,7 @@ function describeHolder(lock: { holder: string; retryOf?: string } | undefined):
   return `A retry of what run ${lock.retryOf} has in quarantine`;
 }
 
-/** What a run becomes that is to pause or stop, once all its tasks have ended. */
+/** The state of a run that must pause or stop, once all its tasks have ended. */
 export function statusWhenEnded({ desired, stopReason }: RunRecord): RunStatus {
   if (desired === 'pause') return 'paused';
   return stopReason?.kind ?? 'cancelled';

@@ -6,8 +6,8 @@ const SAMPLE_PREFIX = 'SAMPLE#';
 const VERIFICATION_SEGMENTS_PREFIX = 'VERIFICATION-SEGMENTS#';
 
 /**
- * How far a run was at a moment. The sums are cumulative, so that a rate is the difference of any two samples and
- * nothing is lost when some are left out.
+ * How far a run was at a moment. The sums are cumulative, so a rate is the difference of any two samples, and nothing
+ * is lost when some are left out.
  */
 export interface SampleRecord {
   readonly runId: string;
@@ -22,20 +22,22 @@ export interface SampleRecord {
   /** In authority. */
   readonly tasks: number;
   readonly budget: Rates;
-  /** What live traffic left of the budget; absent while that is all of it. */
+  /** What live traffic left of the budget; absent while that is the whole budget. */
   readonly cut?: TrafficCut;
   /** How often tasks were throttled since the sample before this one. */
   readonly throttled: number;
   readonly throttledReason?: string;
 }
 
-/** How far each segment of a verification scan is. What it proved stands in VERIFICATION#<pass>, and nowhere else. */
+/**
+ * How far each segment of a verification scan is. The result of the verification is stored in VERIFICATION#<pass> only.
+ */
 export interface VerificationProgress {
   readonly runId: string;
   readonly pass: number;
   readonly startedAt: string;
   readonly at: string;
-  /** By verification segment, whose number and bounds are not those of the backfill's. */
+  /** Counted in verification segments, whose number and bounds differ from those of the backfill. */
   readonly segments: readonly VerificationSegment[];
   readonly readUnits: number;
 }
@@ -46,7 +48,7 @@ export interface VerificationSegment {
   readonly done: boolean;
 }
 
-/** Where a sample stands: supervisors number their own, so that one who was superseded overwrites nothing. */
+/** The place of a sample. Supervisors number their own samples, so a superseded one overwrites nothing. */
 export interface SamplePosition {
   readonly epoch: number;
   readonly number: number;
@@ -60,7 +62,7 @@ export class SampleStore {
     this.#table = table;
   }
 
-  /** Puts a sample in its place, over the one that stands there: the youngest is moved on until it is old enough. */
+  /** Puts a sample in its place and replaces an earlier one: the latest sample is updated until it is old enough. */
   async write(record: SampleRecord, position: SamplePosition): Promise<void> {
     await this.#table.put(toItem(record, sampleItem(position)), []);
   }
@@ -69,7 +71,7 @@ export class SampleStore {
     return (await this.#table.query(run, SAMPLE_PREFIX)).map(fromItem<SampleRecord>);
   }
 
-  /** The youngest sample of a supervisor, from a position on at which it was seen before. */
+  /** The latest sample of a supervisor, from a position at which one was seen before. */
   async youngest(
     run: string,
     from: SamplePosition,

@@ -27,7 +27,7 @@ const STATUSES = {
   failed: 'failed',
 };
 
-/** What a checkpoint says: every page up to and with the one that ended at this key has settled. */
+/** What a checkpoint says: every page up to and including the one that ended at this key has settled. */
 export interface Checkpoint {
   readonly sequence: number;
   readonly lastEvaluatedKey?: string;
@@ -71,7 +71,7 @@ export class SegmentStore {
     return (await this.#table.query(run, SEGMENT_PREFIX)).map(fromItem<SegmentRecord>);
   }
 
-  /** The same, a page at a time, for whoever keeps none of them. */
+  /** The same, a page at a time, for a caller that keeps none of them. */
   async *pages(run: string): AsyncGenerator<SegmentRecord[]> {
     for await (const page of this.#table.queryPages(run, SEGMENT_PREFIX))
       yield page.map(fromItem<SegmentRecord>);
@@ -133,7 +133,7 @@ export class SegmentStore {
   /**
    * Takes a segment back from a launch that the caller knows to be without authority, and records how many launches in
    * a row made no progress with it and when the next one may have it.
-   * @returns the record as it is then, whether or not it was as it was seen
+   * @returns the record as it is then, whether or not it had changed
    */
   async takeBack(
     seen: SegmentRecord,
@@ -188,7 +188,7 @@ export class SegmentStore {
 
   /**
    * Too many launches in a row made no progress with it.
-   * @returns the record as it is then, whether or not it was as it was seen
+   * @returns the record as it is then, whether or not it had changed
    */
   async fail(seen: SegmentRecord, attempts: number, reason: string): Promise<SegmentRecord | undefined> {
     const outcome = await this.#table.update(
@@ -200,7 +200,7 @@ export class SegmentStore {
     return standing(outcome);
   }
 
-  /** Opens a failed segment again, for a resumed run: where its last launch left it, and with all of its attempts. */
+  /** Opens a failed segment again for a resumed run: from its last checkpoint, and with all its attempts available. */
   async reopen(seen: SegmentRecord): Promise<SegmentRecord | undefined> {
     const outcome = await this.#table.update(
       { run: seen.runId, item: segmentItem(seen.segment) },

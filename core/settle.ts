@@ -2,8 +2,8 @@ import { inspect } from 'node:util';
 import { type FailureKind, httpStatusOf, kindOfCode, kindOfFailure, withoutSuffix } from './failure.ts';
 
 /**
- * The settle table: what every outcome of a call or a statement means. Total: what it does not know is systemic,
- * because continuing on an unknown answer is how items get lost.
+ * The settle table: what every outcome of a call or a statement means. It is total: an unknown outcome is systemic,
+ * because continuing after an unknown answer is how items get lost.
  *
  * | outcome                                             | call            | statement in a batch  |
  * |-----------------------------------------------------|-----------------|-----------------------|
@@ -18,7 +18,7 @@ import { type FailureKind, httpStatusOf, kindOfCode, kindOfFailure, withoutSuffi
  * | item or collection too large                        | quarantine      | quarantine            |
  * | no permission, no table, anything else              | systemic        | systemic              |
  *
- * Which error is which stands in core/failure.ts; how long the retries of a whole client go on, in core/doubt.ts.
+ * core/failure.ts says which error is which; core/doubt.ts says how long the retries of a whole client continue.
  * A refused item is read back and becomes already set, deleted, or refused but still missing.
  */
 export type Verdict =
@@ -28,7 +28,7 @@ export type Verdict =
   | { readonly kind: 'bisect'; readonly reason: string }
   | { readonly kind: 'systemic'; readonly reason: string };
 
-/** Throttling asks for a lower rate; the others only for another try. */
+/** Throttling asks for a lower rate; the other outcomes only for another try. */
 type RetryCause = 'throttled' | 'internal' | 'conflict' | 'credentials' | 'transport';
 
 /** The fields by which the service says which limit was hit. */
@@ -42,7 +42,7 @@ interface ThrottlingReason {
   readonly resource?: string;
 }
 
-/** The request was not refused, and its answer did not come or did not say whether it took effect. */
+/** The request was not refused, but its answer did not come or did not say whether the write took effect. */
 export function mayHaveWritten(verdict: Verdict): boolean {
   return verdict.kind === 'retry' && (verdict.cause === 'transport' || verdict.cause === 'internal');
 }
@@ -54,7 +54,7 @@ export function settleCall(error: unknown, items: number): Verdict {
   const status = httpStatusOf(error);
   const name = status !== undefined && status >= 500 ? `HTTP ${status} ${error.name}` : error.name;
   const verdict = verdictOf(kind, withoutSuffix(name), error.message, throttlingReason(error));
-  // One item of the batch is bad, and nobody says which.
+  // One item of the batch is bad, and the service does not say which.
   return kind === 'invalid' && items > 1 ? { kind: 'bisect', reason: reasonOf(verdict) } : verdict;
 }
 

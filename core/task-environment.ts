@@ -14,7 +14,7 @@ export interface TaskEnvironment {
   readonly segments: readonly number[];
   readonly totalSegments: number;
   readonly table: string;
-  /** Absent, as the value is, when the run has a recipe: that stands in the run record. */
+  /** Absent, as the value is, when the run has a recipe; the recipe is in the run record. */
   readonly attribute?: string;
   /** The value to set, as the JSON text that the operator gave. */
   readonly value?: string;
@@ -61,7 +61,7 @@ const variables = z
     }
   })
   .check(({ value, issues }) => {
-    // Called for a list that could not be read too, which is then still text.
+    // Also called for a list that could not be parsed and is still text.
     const segments: unknown = value.FLEETFILL_SEGMENTS;
     if (!Array.isArray(segments)) return;
     const beyond = segments.filter(segment => segment >= value.FLEETFILL_TOTAL_SEGMENTS);
@@ -75,7 +75,7 @@ const variables = z
     }
   });
 
-/** Said beside other problems only: by itself it is what a run with a recipe looks like. */
+/** Reported only together with other problems: by itself it is normal for a run with a recipe. */
 const NO_CONSTANT =
   'FLEETFILL_ATTRIBUTE and FLEETFILL_VALUE are not set, which is right only for a run with a recipe';
 

@@ -23,7 +23,7 @@ const LATER_RENEWAL = '#renewal < :renewal';
 const OLDER_EPOCH = '#epoch < :epoch';
 const RUN_IS_WANTED = '#desired = :run';
 
-/** A task's record names its segments, a hundred or more: a short page is taken apart in a moment. */
+/** A task's record names a hundred segments or more; a short page is parsed quickly. */
 const TASKS_A_PAGE = 50;
 
 const AUTHORITY_STATUSES = { launching: 'launching', running: 'running' };
@@ -38,10 +38,10 @@ export interface Heartbeat {
   readonly launchId: string;
   /** Of the process, so that a second process of the same launch is refused. */
   readonly instance: string;
-  /** One more than in the last heartbeat that was sent, whether or not its reply came. */
+  /** One more than the last heartbeat that was sent, whether or not its reply came. */
   readonly number: number;
   readonly at: string;
-  /** The number of the grant that this worker goes by. */
+  /** The number of the grant that this worker applies. */
   readonly seenRenewal: number;
   readonly seen: DesiredState;
   readonly throttled?: TaskRecord['throttled'];
@@ -82,7 +82,7 @@ export class TaskStore {
     this.#table = table;
   }
 
-  /** False when this supervisor was superseded, or the run is not wanted any more. */
+  /** False when this supervisor was superseded, or the run is no longer wanted. */
   async createLaunch(launch: NewLaunch, { epoch }: Supervision): Promise<boolean> {
     const record: TaskRecord = {
       ...launch,
@@ -102,14 +102,14 @@ export class TaskStore {
       }),
       this.#table.conditionalPut(toItem(record, taskItem(launch.launchId)), [NEW]),
     ]);
-    // The launch is a nonce: if its record is there, the lost reply was a yes.
+    // The launch is a nonce: if its record exists, the write had succeeded and only its reply was lost.
     return created || (await this.read(launch.runId, launch.launchId)) !== undefined;
   }
 
   /**
-   * Takes part in a run without being one of its tasks: a record like theirs, with no segments, so that the supervisor
-   * grants it a share, everyone who ends the run ends it too, and no verification begins beside it. Its heartbeats have
-   * begun, so that nobody starts a task for it. False when the run's record is not as it was seen any more.
+   * Takes part in a run without being one of its tasks: its record is like theirs, with no segments. So the supervisor
+   * grants it a share, a command that ends the run ends it too, and no verification begins beside it. Its heartbeats
+   * have begun, so nobody starts a task for it. False when the run's record has changed.
    */
   async join(
     launch: NewLaunch,

@@ -1,7 +1,7 @@
-/** More segments than this buy nothing when one process reads them. */
+/** More segments than this gain nothing when one process reads them. */
 const MAX_SEGMENTS = 64;
 
-/** As many segments as keep the read budget used, at 150 ms a page of 256 units, with some in reserve. */
+/** Enough segments to keep the read budget used, at 150 ms a page of 256 units, with some in reserve. */
 const UNITS_A_SECOND_OF_A_SEGMENT = 650;
 
 /**

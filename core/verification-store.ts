@@ -20,7 +20,7 @@ export interface VerificationReader {
   readonly epoch: number;
 }
 
-/** How far it is now: without a key, and not done, it begins at its beginning. */
+/** How far it is now. Without a key, and not done, it starts from its beginning. */
 export interface VerificationPosition {
   readonly segment: number;
   readonly sequence: number;

@@ -53,12 +53,12 @@ export async function execute(
     await checkExpressions(settings as Partial<RecipeSettings>);
     if (settings.local === undefined || name === 'local') return await handler({ ...context, settings });
     const { withLocalStack } = await import('./commands/local.ts');
-    // Any other table is somebody's own, and must be there.
+    // Any other table belongs to somebody and must exist.
     const { table } = settings as { readonly table?: string };
     const demonstrated = table === TABLE_OPTIONS.table.default ? table : undefined;
     const stack = { directory: settings.local, demonstrated };
     return await withLocalStack(stack, output.say, () => {
-      // The stack's endpoints and names have joined the environment.
+      // The stack's endpoints and names are now in the environment.
       const named = { ...optionsFromEnvironment(process.env, FLEET_OPTIONS), ...definedOnly(given) };
       return handler({ ...context, settings: parseSettings(definition, named) });
     });

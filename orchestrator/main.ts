@@ -21,8 +21,8 @@ const COMMANDS: readonly CommandDefinition[] = [...Object.values(commands)];
 const DEFAULT_COMMAND = 'run';
 
 /**
- * The front door: turns the command line into one call. What a command needs is loaded when its options are known to
- * be right, so that help and usage errors need nothing of AWS.
+ * The front door: turns the command line into one call. A command's modules are loaded once its options are known to be
+ * right, so that help and usage errors need nothing of AWS.
  */
 async function main(words: string[], streams: OutputStreams): Promise<ExitCode> {
   let exitCode: ExitCode = EXIT.ok;
@@ -57,7 +57,7 @@ async function main(words: string[], streams: OutputStreams): Promise<ExitCode> 
       command.describe,
       builder => describeCommand(builder, command),
       async given => {
-        // Wrong values are told before anything is loaded.
+        // Wrong values are reported before anything is loaded.
         parseSettings(command, given);
         const { execute } = await import('./execute.ts');
         exitCode = await execute(name, given, streams);
@@ -82,5 +82,5 @@ const streams = new OutputStreams([process.stdout, process.stderr], () => proces
 prepareEnvironment(process.env);
 process.exitCode = await main(hideBin(process.argv), streams);
 await streams.drain();
-// Idle keep-alive sockets would hold the process for a while.
+// Idle keep-alive sockets would keep the process running for a while.
 process.exit();

@@ -1,7 +1,7 @@
 import type { RunRecord, SegmentRecord, TaskRecord } from '../core/records.ts';
 import type { VerificationProgress } from '../core/sample-store.ts';
 
-/** Whoever wants to see a run while it is supervised. None of these may throw, or take long. */
+/** A party that wants to see a run while it is supervised. None of these methods may throw, or take long. */
 export interface RunObserver {
   /** Once a supervisor's turn, with the records as they were just read. */
   turn(run: RunRecord, segments: readonly SegmentRecord[], tasks: readonly TaskRecord[]): void;

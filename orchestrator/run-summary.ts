@@ -19,18 +19,18 @@ const NONE: Readonly<Record<SegmentStatus, number>> = {
 const COUNTERS = Object.keys(NO_COUNTERS) as (keyof Counters)[];
 
 /**
- * What the segments of a run are together. To count it takes some milliseconds where they are very many, and a turn of
- * the supervisor asks for it several times.
+ * The totals of a run's segments. Counting takes some milliseconds for very many segments, and a turn of the supervisor
+ * asks for the totals several times.
  */
 export interface SegmentSums {
   readonly counters: Counters;
-  /** How many are in which state, by the pass that their records are of. */
+  /** How many are in which state, by the pass of their records. */
   readonly states: ReadonlyMap<number, Readonly<Record<SegmentStatus, number>>>;
 }
 
 const sumsOf = new WeakMap<readonly SegmentRecord[], SegmentSums>();
 
-/** Whoever keeps sums while records come and go gives them along with an array of the records. */
+/** A caller that keeps sums while records come and go passes them together with an array of the records. */
 export function rememberSums(segments: readonly SegmentRecord[], sums: SegmentSums): void {
   sumsOf.set(segments, sums);
 }
@@ -91,7 +91,7 @@ export function totals(
   return addCounters(counters, supervisorCounters);
 }
 
-/** Read units of the verification under way that the run's counters contain already. */
+/** Read units of the verification under way that the run's counters already contain. */
 export function countedOfVerification({ counted, verification }: RunRecord): number {
   return verification && counted?.id === verification.id ? counted.counters.readUnits : 0;
 }
@@ -147,7 +147,7 @@ function undoFields(
   return { undoes: undoes.runId, removed: updated, changed: alreadySet, unknown: unknown ?? null };
 }
 
-/** Half units are exact; what sums of estimates leave behind the comma is not information. */
+/** Half units are exact; further decimals come from summing estimates and carry no information. */
 function round(units: number): number {
   return Math.round(units * 100) / 100;
 }

@@ -71,7 +71,7 @@ function openStoresOf(controlTable: string, { output }: CommandContext): Stores 
   return createStores(openControlTable(controlTable), locks);
 }
 
-/** Every command that reads records says in words that there is no such table. */
+/** Every command that reads records says clearly when there is no such table. */
 function openControlTable(name: string): ControlTable {
   const client = createControlTableClient();
   const send = async (command: Parameters<typeof client.send>[0]) => {
@@ -87,9 +87,9 @@ function openControlTable(name: string): ControlTable {
 }
 
 /**
- * A look into the control table, before there is anything to lose: no connection, no credentials and no permission are
- * what an operator can mend.
- * @throws PreflightError in words, whatever kept it from an answer.
+ * A look into the control table, before there is anything to lose: an operator can fix a missing connection, missing
+ * credentials or a missing permission.
+ * @throws PreflightError with an explanation, whatever prevented an answer.
  */
 export async function look<T>(read: () => Promise<T>): Promise<T> {
   try {
@@ -101,7 +101,7 @@ export async function look<T>(read: () => Promise<T>): Promise<T> {
   }
 }
 
-/** @throws ConfigurationError when there is no such run; PreflightError when nobody can say. */
+/** @throws ConfigurationError when there is no such run; PreflightError when the control table cannot answer. */
 export async function readRun(stores: Stores, run: string): Promise<RunRecord> {
   const record = await look(() => stores.runs.read(run));
   if (record) return record;

@@ -7,7 +7,7 @@ export interface RecipeSettings {
   readonly where?: string | undefined;
 }
 
-/** What the options say is set, in place of what stands in a run's record. */
+/** The settings that the options give, in place of those in a run's record. */
 export interface WrittenSettings extends RecipeSettings {
   readonly attribute: string;
   /** JSON. */

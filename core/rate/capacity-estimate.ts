@@ -7,10 +7,10 @@ export const BYTES_PER_CONSISTENT_UNIT = 4 * KB;
 /** A Scan page holds at most 1 MB. */
 const LARGEST_PAGE_BYTES = 1_024 * KB;
 
-/** What was learned from this many items stays worth as much as what the next ones say. */
+/** The first items count for at most this many: later items can always change the estimate. */
 const ITEMS_TO_REMEMBER = 200;
 
-/** Items of a page, and what DynamoDB says it read. */
+/** Items of a page, and the capacity that DynamoDB reports for it. */
 export interface PageConsumption {
   readonly readUnits: number;
   readonly scanned: number;
@@ -19,19 +19,19 @@ export interface PageConsumption {
   readonly consistent: boolean;
 }
 
-/** What is known of the table's items: it goes into records, so that nobody begins without it. */
+/** What is known of the table's items. Records keep it, so that every launch begins with it. */
 export interface ItemSize {
   /** Of an average item. */
   readonly bytes: number;
-  /** Of one write, with all indexes; absent where none was reported yet. */
+  /** Of one write, with all indexes; absent when none was reported yet. */
   readonly writeUnits?: number | undefined;
 }
 
 /**
- * What the next request will consume, learned from what the last ones did. It is never too low for long: what is larger
- * than expected counts at once and in full, what is smaller counts by how many items said so. An estimate that is too
- * high costs a moment's wait, since a reply gives back what was not consumed; one that is too low is spent before
- * anybody knows. Where an engine reports no write units, the average item of the pages read stands in, rounded up: a
+ * What the next request will consume, learned from earlier ones. It is never too low for long: a value above the
+ * estimate counts at once and in full, a lower one counts by the number of items behind it. An estimate that is too
+ * high costs a short wait, since a reply gives back what was not consumed; one that is too low spends capacity before
+ * anybody knows. When an engine reports no write units, the average item of the pages read stands in, rounded up: a
  * Scan reports what it read on every engine.
  */
 export class CapacityEstimate {
@@ -40,13 +40,13 @@ export class CapacityEstimate {
   #itemsOfBytes = 0;
   #writeUnits: number | undefined;
   #itemsOfWrites = 0;
-  /** By the pages read when a write was last reported: later ones tell of larger items before they are written. */
+  /** By the pages read when a write was last reported: later pages show larger items before they are written. */
   #refusalUnitsOfWrites = 1;
   #density = 1;
   #itemsOfDensity = 0;
 
   /**
-   * `indexes`: global secondary indexes into which the attribute is projected; each costs a write of its own.
+   * `indexes`: global secondary indexes into which the attribute is projected; each costs an additional write.
    * `seed`: what an earlier launch, or the plan's sample, has learned.
    */
   constructor(indexes: number, seed?: ItemSize) {
@@ -54,12 +54,12 @@ export class CapacityEstimate {
     this.seed(seed);
   }
 
-  /** Whether anything was read, written or remembered: else the first request should be for one item. */
+  /** Whether anything was read, written or remembered. Otherwise the first request should be for one item. */
   get known(): boolean {
     return this.#itemBytes !== undefined;
   }
 
-  /** Takes what was remembered, unless more is known already. */
+  /** Takes what was remembered, unless more is already known. */
   seed(size: ItemSize | undefined): void {
     if (size === undefined || this.known || !(size.bytes > 0)) return;
     this.#itemBytes = size.bytes;
@@ -85,7 +85,7 @@ export class CapacityEstimate {
     return this.#writeUnits * Math.max(1, this.writeUnitsPerRefusal / this.#refusalUnitsOfWrites);
   }
 
-  /** Units of a write whose condition failed: it consumes what the table's item would, and no index's. */
+  /** Units of a write whose condition failed: it costs what the table's item would, and nothing for indexes. */
   get writeUnitsPerRefusal(): number {
     return Math.max(1, Math.ceil((this.#itemBytes ?? 0) / KB));
   }
@@ -127,7 +127,7 @@ export class CapacityEstimate {
   learnFromConsistentRead(readUnits: number, items: number): void {
     if (items === 0) return;
     const bytes = (readUnits / items) * BYTES_PER_CONSISTENT_UNIT;
-    // A read of one item says its size to 4 KB only: it may raise what is known, and lowers nothing.
+    // A read of one item gives its size only to 4 KB: it may raise the estimate but never lowers it.
     if (readUnits / items > this.readUnitsPerConsistentRead) {
       this.#itemBytes = Math.max(this.#itemBytes ?? 0, bytes);
     }
@@ -148,7 +148,7 @@ export function largestPageUnits(consistent: boolean): number {
   return LARGEST_PAGE_BYTES / (consistent ? BYTES_PER_CONSISTENT_UNIT : BYTES_PER_EVENTUAL_UNIT);
 }
 
-/** More counts at once; less counts by the number of items that say it, beside those that said otherwise. */
+/** A higher value counts at once. A lower one counts by the number of items behind it, beside the earlier ones. */
 function raised(old: number | undefined, seen: number, items: number, itemsBefore: number): number {
   if (old === undefined || seen >= old) return seen;
   return old + (items / (items + itemsBefore)) * (seen - old);

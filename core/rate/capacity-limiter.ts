@@ -12,21 +12,21 @@ interface Waiter {
   readonly admit: () => void;
 }
 
-/** Resolves when a request that has its part of the budget may be sent: authority, the undo log. */
+/** Resolves when neither authority nor the undo log holds back a request that has its part of the budget. */
 export type Held = (signal: AbortSignal) => Promise<void>;
 
 /**
- * A token bucket in capacity units a second. Callers reserve what a request is expected to consume before they
- * send it, in order of arrival, and settle the difference when the reply says what it did consume; a debt delays
- * the next ones. It starts empty, and saves up at most {@link SAVED_MS}, or one request where that is more, however
- * long nothing was sent: a frozen process cannot catch up.
+ * A token bucket in capacity units a second. Callers reserve what a request is expected to consume before they send it,
+ * in order of arrival. When the reply reports what it did consume, they settle the difference; a debt delays the next
+ * requests. The bucket starts empty and saves up at most {@link SAVED_MS}, or one request if that is more, however long
+ * nothing was sent: a frozen process cannot catch up.
  */
 export class CapacityLimiter {
   readonly #clock: Clock;
   readonly #waiters: Waiter[] = [];
   #unitsPerSecond: number;
   #credit = 0;
-  /** The largest request admitted at this rate or a lower one: so much may come back from one that cost less. */
+  /** The largest request admitted at this rate or a lower one: a reply may give back at most this much. */
   #largest = 0;
   /** How often the rate has fallen. */
   #falls = 0;
@@ -45,8 +45,8 @@ export class CapacityLimiter {
   }
 
   /**
-   * Takes effect at once, for waiting callers too. At 0 nobody is admitted. Credit is time at the rate in force: at half
-   * the rate it is half as many units, for the first in line too. A debt stays what it is.
+   * Takes effect at once, for waiting callers too. At 0 nobody is admitted. Credit is time at the rate in force: half
+   * the rate gives half as many units, for the first in line too. A debt stays as it is.
    */
   setRate(unitsPerSecond: number): void {
     const before = this.#unitsPerSecond;
@@ -58,8 +58,9 @@ export class CapacityLimiter {
   }
 
   /**
-   * Resolves, with what it reserved, when so many units have been earned and `held` has resolved. `unitsNow` says what
-   * the request costs, and is asked again when the rate falls before it is sent: what waits was chosen at the higher rate.
+   * Resolves, with what it reserved, when this many units have been earned and `held` has resolved. `unitsNow` gives
+   * the cost of the request, and is called again when the rate falls before the request is sent, since its size was
+   * chosen at the higher rate.
    * @throws the signal's reason when it aborts first.
    */
   async reserve(unitsNow: number | (() => number), signal: AbortSignal, held?: Held): Promise<number> {
@@ -69,13 +70,13 @@ export class CapacityLimiter {
       if (held === undefined) return units;
       await held(signal);
       if (falls === this.#falls) return units;
-      // It was earned at the higher rate, and is not given back: it would be spent as if that still held.
+      // It was earned at the higher rate and is not given back: it would be spent as if that rate still held.
     }
   }
 
   /**
-   * Corrects a reservation by what was consumed in fact. What comes back is there for the next request, and is no more
-   * than one of those that this rate has admitted: replies that come late, or after the rate fell, make no burst.
+   * Corrects a reservation by what was really consumed. The next request may use what comes back. That is at most one
+   * of the requests that this rate has admitted, so replies that come late, or after the rate fell, make no burst.
    */
   settle(reserved: number, consumed: number): void {
     this.#accrue(this.#waiters[0]?.units);

@@ -3,16 +3,16 @@ const REPLIES_TO_REMEMBER = 2_000;
 
 const FIRST_LIMIT = 2;
 
-/** Waiting requests that are no reason to hold back. */
+/** This many waiting requests are no reason to hold back. */
 const MAY_WAIT = 3;
 
 /**
- * How many write requests are in flight: as many as make the table busy, not as many as make it queue. TCP Vegas's
- * rule: with L requests in flight, a reply that takes `rtt` where the fastest took `base` says that
- * `L × (1 − base / rtt)` of them were waiting. Below `alpha` there is room for one more; above `beta` there is one too
- * many [Brakmo, O'Malley, Peterson: TCP Vegas, 1994]. Whatever else uses the table waits behind our queue, so a short
- * one is part of not harming it. Three may always wait: the fastest reply of a table whose replies vary says little, and
- * at a limit of two half of its replies would look like a queue for ever.
+ * How many write requests are in flight: enough to keep the table busy, not so many that they queue. It follows TCP
+ * Vegas: with L requests in flight, a reply that takes `rtt` where the fastest took `base` shows that `L × (1 − base /
+ * rtt)` of them were waiting. Below `alpha` there is room for one more; above `beta` there is one too many [Brakmo,
+ * O'Malley, Peterson: TCP Vegas, 1994]. All other users of the table wait behind our queue, so it is kept short. Three
+ * requests may always wait: when replies vary, the fastest one says little, and at a limit of two, half of the replies
+ * would always look like a queue.
  */
 export class InFlightLimit {
   readonly #most: number;
@@ -22,7 +22,7 @@ export class InFlightLimit {
   #replies = 0;
   readonly #waiting: (() => void)[] = [];
 
-  /** `most`: requests in flight at most, whatever the latency says. */
+  /** `most`: requests in flight at most, whatever the latency is. */
   constructor(most: number) {
     this.#most = most;
   }
@@ -54,7 +54,7 @@ export class InFlightLimit {
     this.#wake();
   }
 
-  /** Lets everyone who waits look again: at the end, and when there is room. */
+  /** Lets every waiting caller look again: at the end, and when there is room. */
   #wake(): void {
     const room = Math.floor(this.#limit) - this.#inFlight;
     for (const resolve of this.#waiting.splice(0, Math.max(0, room))) resolve();

@@ -6,19 +6,18 @@ const MORE = 0.05;
 const LESS = 0.35;
 
 export interface FittedPage {
-  /** Units that the page was to cost. */
+  /** Units that the page was meant to cost. */
   readonly aimed: number;
   readonly readUnits: number;
   readonly scanned: number;
-  /** It ended at its limit, and not at the end of the segment. */
+  /** It ended at its limit, not at the end of the segment. */
   readonly full: boolean;
 }
 
 /**
- * How many items of a strongly consistent page cost just so many units. A page is rounded up to whole units: of a
- * hundred small pages, each with half a unit unused, that makes fifty. No reply says how much of the last unit was used,
- * so pages grow a little until one costs more than it should, and then shrink by more: one in eight is one unit too
- * large.
+ * How many items of a strongly consistent page cost this many units. Each page is rounded up to whole units: a hundred
+ * small pages, each with half a unit unused, waste fifty. No reply says how much of the last unit was used. So pages
+ * grow a little until one costs too much, and then shrink by more: one page in eight is one unit too large.
  */
 export class PageFit {
   #itemsPerUnit: number | undefined;
@@ -35,7 +34,7 @@ export class PageFit {
     const before = this.#itemsPerUnit ?? scanned / readUnits;
     if (readUnits > aimed) {
       this.#more = MORE;
-      // More than all units but the last were used: so many items fit at most.
+      // More than all units but the last were used, so at most this many items fit.
       const most = scanned / Math.max(1, readUnits - 1);
       this.#itemsPerUnit = Math.min(before * (1 - LESS / aimed), most);
     } else if (full) {

@@ -6,17 +6,17 @@ export const FIRST_PATIENCE_MS = 5_000;
 /** However slow the table is, a reply that has not come by then was lost. */
 export const LONGEST_PATIENCE_MS = 60_000;
 
-/** A reply within this part of the patience says that the table has become faster again. */
+/** A reply within this part of the patience shows that the table has become faster again. */
 const QUICK_REPLY = 1 / 8;
 
-/** Without a reason, each abort would make an error with a stack: one for every request that is answered. */
+/** Without a given reason, each abort would create an error with a stack, one for every answered request. */
 const DONE = 'answered';
 
 export interface PatienceOptions {
   readonly clock: Clock;
-  /** What is asked for, for the words: "Scan", "write". */
+  /** The request's name for the message: "Scan", "write". */
   readonly what: string;
-  /** Hears in words that a reply did not come in time. */
+  /** Called with words that say that a reply did not come in time. */
   readonly onSlow: (reason: string) => void;
 }
 
@@ -45,8 +45,8 @@ export class Patience {
   }
 
   /**
-   * Sends one request, whose `abortSignal` ends it when the patience is over. `admit` comes last before it: what it
-   * waits for, the budget and the authority, does not count.
+   * Sends one request; its `abortSignal` ends it when the patience is over. `admit` comes last before the request. The
+   * time that it waits, for the budget and the authority, does not count.
    * @throws what `admit` and the request throw
    */
   async send<T>(admit: () => Promise<void>, request: (abortSignal: AbortSignal) => Promise<T>): Promise<T> {
@@ -81,7 +81,7 @@ export class Patience {
       return reply;
     } catch (error) {
       if (given.signal.aborted) {
-        // Of several that were given up together the first one doubles the wait.
+        // When several requests were given up together, only the first one doubles the wait.
         this.#patienceMs = Math.max(this.#patienceMs, Math.min(LONGEST_PATIENCE_MS, patienceMs * 2));
         const next = Math.round(this.#patienceMs / 1_000);
         onSlow(

@@ -10,7 +10,7 @@ import { CapacityLimiter, type Held } from './capacity-limiter.ts';
 import { InFlightLimit } from './in-flight-limit.ts';
 import { ThrottleResponse } from './throttle-response.ts';
 
-/** Nobody renewed the grant for this long: nobody watches live traffic. */
+/** When nobody has renewed the grant for this long, nobody watches live traffic. */
 const UNATTENDED_AFTER_MS = 120_000;
 
 /** From then on the rate falls to the floor over this long. */
@@ -19,16 +19,19 @@ const DECAY_MS = 30_000;
 /** A batch is at most what the share earns in this time, so that a small share is used evenly. */
 const BATCH_SECONDS = 0.1;
 
-/** A page costs at most what the share earns in this time: more would show in a window of ten seconds. */
+/** A page costs at most what the share earns in this time: a larger one would show in a window of ten seconds. */
 const PAGE_SECONDS = 0.4;
 
-/** Pages are kept this much beyond what the latency asks for: a page that comes late must not leave the budget unused. */
+/**
+ * Pages in flight exceed what the latency asks for by this factor, so that a late page does not leave the budget
+ * unused.
+ */
 const PAGES_IN_RESERVE = 1.3;
 
 /** At 150 ms a page and 256 units each, 24 pages keep 40,000 units a second busy; a busy machine is slower. */
 const MOST_PAGES_IN_FLIGHT = 64;
 
-/** A page that had its part of the budget sooner than this did not wait for it. */
+/** A page that got its part of the budget sooner than this did not wait for it. */
 const NO_WAIT_MS = 1;
 
 /** How quickly the latency of a page is followed. */
@@ -36,26 +39,29 @@ const LATENCY_WEIGHT = 0.2;
 
 export interface RateControlOptions {
   readonly clock: Clock;
-  /** What may be used, write units a second, when nobody renews the grant. By default, nobody has to. */
+  /**
+   * The rate that may be used, in write units a second, when nobody renews the grant. By default nobody has to renew
+   * it.
+   */
   readonly floorWriteUnitsPerSecond?: number;
   /** Global secondary indexes into which the attribute is projected. */
   readonly indexes?: number;
   /** What is known of the items. */
   readonly seed?: ItemSize | undefined;
-  /** Write requests in flight at most, whatever the latency says. */
+  /** Write requests in flight at most, whatever the latency is. */
   readonly mostWritesInFlight?: number;
-  /** By which rate throughput is measured when the table throttles. */
+  /** The rate by which throughput is measured when the table throttles. */
   readonly paces?: 'writes' | 'reads';
   /**
-   * 0 to below 1, another one for each of several that begin together with equal shares. Where one item costs more than
-   * a share earns in a moment, they would otherwise all send at the same moment, again and again.
+   * From 0 to below 1, and different for each of several that begin together with equal shares. When one item costs
+   * more than a share earns in a moment, they would otherwise all send at the same moment, again and again.
    */
   readonly phase?: number;
 }
 
 /**
- * The one rate control of whoever sends requests to the user's table: worker, verification and repair. It answers
- * whether a request may be sent now, how large it may be, and how many may be in flight; and it learns from each reply.
+ * The rate control of every sender to the user's table: worker, verification and repair. It decides whether a request
+ * may be sent now, how large it may be, and how many may be in flight; and it learns from each reply.
  *
  *     grant ──► share × response to throttling × attendance ──► two limiters ──► a request may be sent
  *     page or write settled ──► estimate ──► the size of the next one, and what it reserves
@@ -91,12 +97,12 @@ export class RateControl {
     this.#inPhase = phase === 0;
   }
 
-  /** The number of the grant that this process goes by; 0 is the one that its launch was created with. */
+  /** The number of the grant that this process applies; 0 is the one that its launch was created with. */
   get seenRenewal(): number {
     return Math.max(0, this.#renewal);
   }
 
-  /** Takes what the fleet's budget grants, at once. A number that was seen before renews nothing. */
+  /** Applies what the fleet's budget grants, at once. A number that was seen before renews nothing. */
   grant(granted: Rates, renewal: number): void {
     if (renewal !== this.#renewal) {
       this.#renewal = renewal;
@@ -122,7 +128,7 @@ export class RateControl {
     return seen;
   }
 
-  /** Climbs back after throttling and decays without a supervisor; to be called a few times a second. */
+  /** Raises the rate again after throttling and lowers it without a supervisor. Call it a few times a second. */
   adjust(): void {
     this.#throttling.climb();
     const factor = this.#throttling.factor * this.#attendance(this.#options.clock.monotonicMs());
@@ -144,15 +150,17 @@ export class RateControl {
     return Math.min(most, Math.max(1, Math.floor(earned)));
   }
 
-  /** How many units a strongly consistent page should cost now, `most` at most: whole ones, since a part costs as much. */
+  /**
+   * How many units a strongly consistent page should cost now, `most` at most. Whole units, since a part costs as much.
+   */
   pageUnits(most = Number.POSITIVE_INFINITY): number {
     const earned = Math.min(largestPageUnits(true), this.read.unitsPerSecond * PAGE_SECONDS, most);
     return Math.max(1, Math.floor(earned));
   }
 
   /**
-   * How many pages of so many units should be in flight to use the read budget at the latency seen [Little's law], and
-   * more for as long as pages need not wait for their part of it: then something else takes the time.
+   * How many pages of this many units should be in flight to use the read budget at the latency seen [Little's law].
+   * When pages need not wait for their part of the budget, something else takes the time, and more pages are allowed.
    */
   pagesInFlight(pageUnits: number): number {
     const seconds = (this.#pageMs ?? 0) / 1_000;
@@ -161,8 +169,8 @@ export class RateControl {
   }
 
   /**
-   * Resolves, with what it reserved, when so many writes may be sent and `held` has resolved. `itemsNow` is asked again
-   * when the rate falls before that.
+   * Resolves, with what it reserved, when this many writes may be sent and `held` has resolved. `itemsNow` is called
+   * again when the rate falls before that.
    * @throws the signal's reason when it aborts first.
    */
   async reserveWrites(itemsNow: number | (() => number), signal: AbortSignal, held?: Held): Promise<number> {
@@ -172,7 +180,7 @@ export class RateControl {
     return this.write.reserve(unitsNow, signal, held);
   }
 
-  /** `reported`: what the reply says was consumed. Returns what to count. */
+  /** `reported`: the consumption that the reply reports. Returns what to count. */
   settleWrites(reserved: number, reported: number | undefined, items: number): number {
     if (reported !== undefined) this.estimate.learnFromWrite(reported, items);
     const units = reported ?? this.estimate.writeUnitsPerItem * items;
@@ -181,7 +189,7 @@ export class RateControl {
     return units;
   }
 
-  /** A single write that was refused by its condition: no reply says what it consumed. Returns what to count. */
+  /** A single write that its condition refused: no reply says what it consumed. Returns what to count. */
   settleRefusal(reserved: number): number {
     const units = Math.min(reserved, this.estimate.writeUnitsPerRefusal);
     this.write.settle(reserved, units);
@@ -190,7 +198,7 @@ export class RateControl {
 
   /**
    * Resolves, with its limit and what it reserved, when a page may be read and `held` has resolved. `itemsNow` chooses
-   * how many items, by the rate of the moment; undefined for a whole page of 1 MB.
+   * the number of items by the rate of the moment; undefined means a whole page of 1 MB.
    */
   async reservePage(
     itemsNow: () => number | undefined,
@@ -221,12 +229,12 @@ export class RateControl {
     if (this.#paced === 'readUnitsPerSecond') this.#throttling.took(page.readUnits);
   }
 
-  /** A page was in flight for so long, from sending to the moment at which the next one may follow it. */
+  /** How long a page was in flight, from sending to the moment at which the next one may follow it. */
   observePage(ms: number): void {
     this.#pageMs = this.#pageMs === undefined ? ms : this.#pageMs + LATENCY_WEIGHT * (ms - this.#pageMs);
   }
 
-  /** Resolves, with what it reserved, when so many items may be read back and `held` has resolved. */
+  /** Resolves, with what it reserved, when this many items may be read back and `held` has resolved. */
   async reserveReads(items: number, signal: AbortSignal, held?: Held): Promise<number> {
     return this.read.reserve(this.estimate.readUnitsPerConsistentRead * items, signal, held);
   }
@@ -239,14 +247,16 @@ export class RateControl {
     return units;
   }
 
-  /** Begins as late as its place among the others says, once it is known that one item takes a while to earn. */
+  /**
+   * Once one item is known to take a while to earn, delays the first request by this worker's place among the others.
+   */
   #stagger(unitsPerItem: number): void {
     this.#inPhase = true;
     if (unitsPerItem < this.write.unitsPerSecond * BATCH_SECONDS) return;
     this.write.settle(0, unitsPerItem * (this.#options.phase ?? 0));
   }
 
-  /** 1 while a supervisor renews the grant; falls to the part of the grant that the floor is. */
+  /** 1 while a supervisor renews the grant; falls to the ratio of the floor to the grant. */
   #attendance(now: number): number {
     const { floorWriteUnitsPerSecond = Number.POSITIVE_INFINITY } = this.#options;
     const aloneMs = now - this.#renewedAtMs - UNATTENDED_AFTER_MS;

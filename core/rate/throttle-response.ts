@@ -6,13 +6,15 @@ const HALVING_INTERVAL_MS = 1_000;
 /** Throttling that comes again within this time belongs to the same episode. */
 const EPISODE_GAP_MS = 5_000;
 
-/** Up to this part of what went through when throttling began, the way back is quick; beyond it, it is a probe. */
+/** The rate returns quickly up to this part of the throughput at the first throttling; above that it probes. */
 const KNOWN_GOOD = 0.95;
 
-/** Of the share, a second. */
+/** Part of the share, per second. */
 const QUICK_CLIMB = 0.04;
 
-/** A probe begins this slowly and doubles its speed as long as nothing is throttled: a limit that stays is met softly. */
+/**
+ * A probe begins this slowly and doubles its speed while nothing is throttled, so it reaches a lasting limit gently.
+ */
 const PROBING_CLIMB = 0.0025;
 const PROBING_DOUBLES_MS = 5_000;
 
@@ -23,11 +25,10 @@ const THROUGHPUT_MS = 1_000;
 const LOWEST_FACTOR = 1 / 64;
 
 /**
- * What throttling does to a worker's share: a factor that halves at once and climbs back additively, quickly to just
- * below what went through when throttling began and slowly from there, so that a limit that stays is met seldom and
- * softly, and one that goes away is forgotten within a minute. It is a part of the share and not a rate: when the
- * supervisor cuts the budget because somebody else suffers, what is really used must fall at once, also where that was
- * far below the share.
+ * What throttling does to a worker's share: a factor that halves at once and climbs back additively. It climbs quickly
+ * to just below the throughput at the first throttling, and slowly from there. So it meets a lasting limit seldom and
+ * gently, and forgets one that goes away within a minute. It is a part of the share and not a rate: when the supervisor
+ * cuts the budget because other traffic suffers, the real use must fall at once, even if it was far below the share.
  */
 export class ThrottleResponse {
   readonly #clock: Clock;
@@ -50,7 +51,7 @@ export class ThrottleResponse {
     return this.#factor;
   }
 
-  /** The table took so many units. */
+  /** The table accepted this many units. */
   took(units: number): void {
     const now = this.#clock.monotonicMs();
     this.#unitsPerSecond *= Math.exp((this.#tookAtMs - now) / THROUGHPUT_MS);
@@ -73,7 +74,7 @@ export class ThrottleResponse {
     this.#factor = Math.max(LOWEST_FACTOR, this.#factor / 2);
   }
 
-  /** To be called a few times a second. */
+  /** Call it a few times a second. */
   climb(): void {
     const now = this.#clock.monotonicMs();
     const seconds = (now - this.#climbedAtMs) / 1_000;

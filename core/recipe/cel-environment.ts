@@ -19,10 +19,10 @@ const WHOLE_NUMBER = /^[+-]?\d{1,19}$/;
 const DECIMAL_NUMBER = /^[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d+)?$/;
 
 /**
- * Where the library's own conversions would give a wrong number without a word, these fail instead: `int("")` is 0
- * there, `double("none")` is NaN, `timestamp(seconds)` takes milliseconds, and `double(int)` may lose digits. The
- * parts of a time are those in UTC: the library goes through this machine's time zone, and an expression has to give
- * the same value in the worker, in the plan and in the verification.
+ * Functions that fail where the library's own conversions would silently give a wrong number: there, `int("")` is 0,
+ * `double("none")` is NaN, `timestamp(seconds)` takes milliseconds, and `double(int)` may lose digits. The parts of a
+ * time are those in UTC: the library uses this machine's time zone, but an expression must give the same value in the
+ * worker, in the plan and in the verification.
  */
 const CORRECTIONS: CelFunc[] = [
   celFunc('int', [STRING], INT, text => int64(wholeNumber(text))),

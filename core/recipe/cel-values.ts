@@ -3,7 +3,7 @@ import { type CelInput, type CelValue, isCelList, isCelMap, isCelUint } from '@b
 import { decimalValue, isDynamoNumber } from '../decimal.ts';
 import type { SourceUse } from './syntax.ts';
 
-/** What an expression may read is at most this large: a condition's operand has to be small [design]. */
+/** A value that an expression reads is at most this large: a condition's operand has to be small [design]. */
 export const LARGEST_SOURCE_BYTES = 4_096;
 
 const LEAST_INT = -(2n ** 63n);
@@ -12,13 +12,13 @@ const GREATEST_INT = 2n ** 63n - 1n;
 /** DynamoDB nests lists and maps up to this deep [developer guide, Limits]. */
 const DEEPEST_NESTING = 32;
 
-/** A value that has no equal on the other side. The message completes "cannot be computed: …". */
+/** A value that the other side cannot represent. The message completes "cannot be computed: …". */
 export class UnmappableValueError extends Error {}
 
 /**
- * What an expression sees of an attribute. A set has no order: it is only given to who asks for its members.
- * @throws UnmappableValueError for maps, lists, what is too large, numbers that would lose a digit, and sets of which
- * the expression wants more than their members.
+ * What an expression sees of an attribute. A set has no order, so an expression gets it only to look at its members.
+ * @throws UnmappableValueError for maps, lists, values that are too large, numbers that would lose a digit, and sets of
+ * which the expression wants more than the members.
  */
 export function celFromAttribute(value: AttributeValue, use: SourceUse): CelInput {
   refuseLarge(value);
@@ -45,7 +45,7 @@ function membersOf(value: AttributeValue): readonly CelInput[] | undefined {
   return value.BS;
 }
 
-/** An int where the number is whole and has 64 bits, else the double whose shortest decimal is that number. */
+/** An int when the number is whole and fits 64 bits; otherwise the double whose shortest decimal is that number. */
 function celNumber(literal: string): CelInput {
   if (/^-?\d{1,18}$/.test(literal)) return BigInt(literal);
   const decimal = decimalValue(literal);
@@ -64,8 +64,8 @@ function wholeOf(decimal: string): bigint | undefined {
 }
 
 /**
- * The attribute that an expression's result becomes.
- * @throws UnmappableValueError for NaN, infinities, what DynamoDB's types do not hold, times and types.
+ * The attribute for an expression's result.
+ * @throws UnmappableValueError for NaN, infinities, values that DynamoDB's types cannot hold, times and types.
  */
 export function attributeFromCel(value: CelValue, depth = 0): AttributeValue {
   switch (typeof value) {

@@ -14,27 +14,27 @@ import { type BoundSource, distinctUses, mergeSources, refuseWholeMaps, type Sou
 import { type ReadExpression, readExpression } from './syntax.ts';
 import { requireCondition, requireStorable, typeOfExpression } from './type-check.ts';
 
-/** More targets or sources than these fit neither into a statement nor into a person's head. */
+/** More targets or sources than these do not fit a statement and are hard to follow. */
 const MOST_TARGETS = 16;
 const MOST_SOURCES = 32;
 
 /** A recipe whose expressions are ready to be evaluated. */
 export interface CompiledRecipe extends WriteRule {
-  /** The sources of one target's expression, as they are written; without those of the condition. */
+  /** The sources of one target's expression, as written, without those of the condition. */
   sourcesOf(target: string): readonly AttributePath[];
 }
 
 interface Target {
   readonly name: string;
   readonly expression: Expression;
-  /** What has to be as it was read if this target is written, beside the sources of `--where`. */
+  /** The sources that must be unchanged when this target is written, in addition to those of `--where`. */
   readonly sources: readonly Source[];
 }
 
 /**
  * Parses and type-checks a recipe, once.
- * @throws ConfigurationError with one message that names the option, and the place where there is one: an expression
- * that does not parse, an unknown function, a type that cannot be, a target that is a source or a key, a target twice.
+ * @throws ConfigurationError with one message that names the option, and the place if there is one: an expression that
+ * does not parse, an unknown function, an impossible type, a target that is a source or a key, a target twice.
  */
 export function compileRecipe(recipe: Recipe, keySchema: KeySchema | undefined): CompiledRecipe {
   const environment = recipeEnvironment();
@@ -90,7 +90,7 @@ class PlannedRecipe implements CompiledRecipe {
   readonly #where: Expression | undefined;
   readonly #whereSources: readonly Source[];
   readonly #uses: readonly BoundSource[];
-  /** By which targets are missing, as bits: what their write depends on. */
+  /** By the set of missing targets, as bits: what their write depends on. */
   readonly #sourcesOfMissing = new Map<number, readonly Source[]>();
 
   constructor(
@@ -160,7 +160,7 @@ function notComputable(reason: string): Decision {
   return { kind: 'not-computable', reason };
 }
 
-/** The value, or in words why there is none. */
+/** The value, or words that say why there is none. */
 function attributeOf(expression: Expression, bindings: Bindings): AttributeValue | string {
   const result = expression.evaluate(bindings);
   if (isCelError(result)) return result.message;

@@ -6,12 +6,12 @@ import { celFromAttribute, UnmappableValueError } from './cel-values.ts';
 import { type BoundSource, distinctUses, type Source } from './sources.ts';
 import type { ReadExpression } from './syntax.ts';
 
-/** The values of an item's sources, under the names that expressions were rewritten to. */
+/** The values of an item's sources, under the names that replace them in the expressions. */
 export type Bindings = Record<string, CelInput>;
 
 /** An expression that was parsed and checked once and is evaluated for each item. */
 export interface Expression {
-  /** What it reads, each use of a path by itself. */
+  /** What it reads; each use of a path is listed separately. */
   readonly sources: readonly BoundSource[];
   evaluate(bindings: Bindings): CelResult;
 }
@@ -22,9 +22,9 @@ export function planExpression(read: ReadExpression, environment: CelEnv): Expre
 }
 
 /**
- * Binds what an item has at these sources. What an expression cannot have is bound as an error with its reason, so that
- * it counts only where the expression comes to it: `has(item.a) ? item.a : ""` never asks for an absent `a`, and CEL's
- * `||` is true where one side is, whatever became of the other.
+ * Binds an item's values at these sources. A value that an expression cannot have is bound as an error with its reason,
+ * so it matters only if the expression reads it: `has(item.a) ? item.a : ""` never reads an absent `a`, and CEL's `||`
+ * is true when one side is, whatever the other gives.
  */
 export function bindSources(item: AttributeMap, sources: readonly BoundSource[]): Bindings {
   const bindings: Bindings = {};
@@ -45,7 +45,7 @@ function celOf(value: AttributeValue | undefined, path: Source['path'], use: Sou
   }
 }
 
-/** The library hands an error that is bound to a variable on as the outcome; its type of an input does not say so. */
+/** The library returns an error that is bound to a variable as the outcome; its type for inputs does not say so. */
 function unavailable(reason: string): CelInput {
   return celError(reason) as unknown as CelInput;
 }

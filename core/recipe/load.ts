@@ -7,7 +7,7 @@ import type { Recipe, Written } from './recipe.ts';
 
 /**
  * The rule that a run writes by. CEL is loaded here, and only for a run that has a recipe.
- * @throws ConfigurationError for a recipe that cannot be, or when there is neither.
+ * @throws ConfigurationError for an invalid recipe, or when there is neither a recipe nor a value.
  */
 export async function loadRule(
   written: Partial<Written>,

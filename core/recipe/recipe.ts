@@ -16,7 +16,7 @@ export interface Recipe {
   readonly where?: string;
 }
 
-/** A recipe as one text: equal where nothing of two recipes differs. */
+/** A recipe as one text: two recipes have the same text only if nothing differs. */
 export function recipeText({ set, where }: Recipe): string {
   return JSON.stringify([set.map(({ name, expression }) => [name, expression]), where ?? null]);
 }
@@ -40,7 +40,7 @@ export function targetsOf({ attribute, recipe }: Written): readonly [string, ...
   return [first, ...rest];
 }
 
-/** The options by which another command means the same items and the same attributes. */
+/** The options that make another command use the same items and the same attributes. */
 export function writtenOptions({ attribute, recipe }: Written): string[] {
   if (!recipe) return ['--attribute', attribute];
   const set = recipe.set.flatMap(({ name, expression }) => ['--set', `${name}=${expression}`]);

@@ -2,13 +2,13 @@ import { type AttributePath, pathText } from '../attribute-path.ts';
 import { ExpressionError } from './expression-error.ts';
 import { type SourceReference, type SourceUse, sourceVariable } from './syntax.ts';
 
-/** An attribute, or an entry of a map, that expressions read, and all that they want of it. */
+/** An attribute, or an entry of a map, that expressions read, and everything that they use of it. */
 export interface Source {
   readonly path: AttributePath;
   readonly use: SourceUse;
 }
 
-/** The strongest use wins: who wants the value needs more than who wants the members, or the presence. */
+/** The strongest use wins: a use of the value covers a use of the members or of the presence. */
 const STRENGTH: Readonly<Record<SourceUse, number>> = { presence: 0, members: 1, value: 2 };
 
 /** A source in one of its uses, with the variable that stands for it. */
@@ -34,7 +34,8 @@ export function mergeSources(references: readonly Pick<SourceReference, 'path' |
 }
 
 /**
- * A path whose value is read must not have another one below it: then it is a map, and no expression reads a whole map.
+ * A path whose value is read must not have another path below it: its value is then a map, and no expression reads a
+ * whole map.
  * @throws ExpressionError at the place of the first one.
  */
 export function refuseWholeMaps(

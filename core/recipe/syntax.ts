@@ -5,13 +5,13 @@ import { ExpressionError } from './expression-error.ts';
 export type ParsedExpression = ReturnType<typeof parse>;
 export type Expr = ParsedExpression['expr'];
 
-/** One longer than this is no expression that somebody reads before a run. */
+/** Nobody reads an expression that is longer than this before a run. */
 const LONGEST_EXPRESSION = 4_096;
 
-/** The whole item, under the one name that CEL has for it here: `item.kind` and `kind` are the same attribute. */
+/** The whole item, under its name in CEL: `item.kind` and `kind` are the same attribute. */
 const WHOLE_ITEM = 'item';
 
-/** What CEL means by these names where they stand alone. */
+/** What CEL itself means by these names. */
 export const TYPE_NAMES: ReadonlySet<string> = new Set([
   'bool',
   'bytes',
@@ -26,11 +26,11 @@ export const TYPE_NAMES: ReadonlySet<string> = new Set([
 ]);
 
 /**
- * What an expression wants of a source: its value; only its members, by `in` and `size`; or only whether it is there.
+ * What an expression uses of a source: its value; only its members, by `in` and `size`; or only whether it exists.
  */
 export type SourceUse = 'value' | 'members' | 'presence';
 
-/** A place where an expression reads the item: the node is rewritten to a variable of its own. */
+/** A place where an expression reads the item. The node is rewritten to a variable of its own. */
 export interface SourceReference {
   readonly path: AttributePath;
   readonly use: SourceUse;
@@ -49,10 +49,10 @@ export const sourceVariable = (path: AttributePath, use: SourceUse): string =>
   `@${use}${JSON.stringify(path)}`;
 
 /**
- * Parses an expression and takes the paths out of it that it reads: each becomes one variable, and `has(path)` another,
- * so that what an expression reads is known before the first item, and nothing else can be read.
- * @throws ExpressionError for what does not parse, `item` by itself, computed indexes, elements of lists, and for
- * going through a source's members.
+ * Parses an expression and extracts the paths that it reads: each becomes one variable, and `has(path)` another. So
+ * what an expression reads is known before the first item, and it can read nothing else.
+ * @throws ExpressionError for a text that does not parse, `item` by itself, computed indexes, elements of lists, and
+ * paths through a source's members.
  */
 export function readExpression(text: string, functions: Iterable<CelFunc>): ReadExpression {
   if (text.trim() === '') throw new ExpressionError(0, 'the expression is empty');
@@ -192,7 +192,7 @@ class SourceReader {
     return exprKind.case === 'identExpr' && exprKind.value.name === WHOLE_ITEM && !bound.has(WHOLE_ITEM);
   }
 
-  /** The path that a chain of names is, if it begins at an attribute. */
+  /** The path that a chain of names stands for, if it begins at an attribute. */
   #pathOf(expr: Expr, bound: ReadonlySet<string>): AttributePath | undefined {
     const { exprKind } = expr;
     switch (exprKind.case) {

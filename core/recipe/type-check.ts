@@ -2,13 +2,13 @@ import type { CelEnv, CelFunc } from '@bufbuild/cel';
 import { ExpressionError } from './expression-error.ts';
 import { type Expr, type ReadExpression, TYPE_NAMES } from './syntax.ts';
 
-/** The name of a CEL type; `dyn` for what is only known once there is an item. */
+/** The name of a CEL type; `dyn` when the type is only known once there is an item. */
 export type TypeName = string;
 
 const DYN = 'dyn';
 const NUMBERS = new Set(['int', 'uint', 'double']);
 
-/** What no attribute can hold. */
+/** Types that no attribute can hold. */
 const NOT_STORABLE = new Set(['google.protobuf.Timestamp', 'google.protobuf.Duration', 'type']);
 
 const CONSTANT_TYPES: Readonly<Record<string, TypeName>> = {
@@ -22,9 +22,9 @@ const CONSTANT_TYPES: Readonly<Record<string, TypeName>> = {
 };
 
 /**
- * The type of an expression whose sources may have any type. What can be told before the first item is refused here:
- * functions that do not exist, and operands for which no function of that name has an overload. The overloads are those
- * that the library declares and evaluates by, so that this check and the evaluation cannot differ.
+ * The type of an expression whose sources may have any type. Whatever can be found before the first item is refused
+ * here: functions that do not exist, and operands for which a function has no overload. The overloads are those that
+ * the library declares and evaluates by, so this check and the evaluation cannot differ.
  *
  * @throws ExpressionError with the place of the first such call.
  */
@@ -195,7 +195,7 @@ function fits(candidate: CelFunc, receiver: TypeName | undefined, types: readonl
 }
 
 function qualifiedName(target: Expr | undefined, name: string): string | undefined {
-  // A source stands for an attribute by now, so what is still a plain name may be the first part of a function's.
+  // Sources are attributes by now, so a remaining plain name may be the first part of a function's name.
   if (target?.exprKind.case !== 'identExpr') return undefined;
   return `${target.exprKind.value.name}.${name}`;
 }

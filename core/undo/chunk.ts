@@ -23,7 +23,7 @@ export interface LogLayout {
   readonly targets: readonly LogTarget[];
 }
 
-/** A chunk is an item of at most 64 KB, its names and keys included. One entry that is larger has its own. */
+/** A chunk is an item of at most 64 KB, its names and keys included. A larger entry has a chunk of its own. */
 export const MAX_CHUNK_BYTES = 64 * 1_024 - 512;
 
 const VERSION = 1;
@@ -34,7 +34,7 @@ const NONE = 0;
 const ALL = 1;
 const SOME = 2;
 
-/** What one chunk holds: the entries from `from` up to, and without, `to`. */
+/** What one chunk holds: the entries from `from` up to but not including `to`. */
 export interface EncodedChunk {
   readonly from: number;
   readonly to: number;
@@ -42,8 +42,8 @@ export interface EncodedChunk {
 }
 
 /**
- * Entries as chunks, in their order: columns rather than rows, each in the smallest exact form (see column.ts), then
- * deflated where that helps. A constant value costs nothing an item, since it stands in the run's record.
+ * Entries as chunks, in their order. They are stored as columns rather than rows, each in the smallest exact form (see
+ * column.ts), and deflated when that helps. A constant value costs nothing per item, since it is in the run's record.
  */
 export function encodeChunks(layout: LogLayout, entries: readonly LogEntry[]): EncodedChunk[] {
   const encode = (from: number, to: number): EncodedChunk[] => {
@@ -85,7 +85,7 @@ function encodeEntries({ keySchema, targets }: LogLayout, entries: readonly LogE
 
 /**
  * The entries of a chunk, as they were put.
- * @throws RangeError when these bytes are no chunk of this version.
+ * @throws RangeError when these bytes are not a chunk of this version.
  */
 export function decodeChunk({ keySchema, targets }: LogLayout, data: Uint8Array): LogEntry[] {
   const [version, packing] = data;

@@ -20,7 +20,7 @@ const GUID_BYTES = 16;
 const GUID_LENGTH = 36;
 const DASH = 0x2d;
 
-/** The value of a hexadecimal digit by its character code; 16 and more for what is none. */
+/** The value of a hexadecimal digit by its character code; 16 or more for any other character. */
 const LOWER_DIGITS = digitsOf('0123456789abcdef');
 const UPPER_DIGITS = digitsOf('0123456789ABCDEF');
 
@@ -30,7 +30,7 @@ function digitsOf(digits: string): Uint8Array {
   return values;
 }
 
-/** @returns whether the column is compact as it is, so that deflating it would gain nothing */
+/** @returns whether the column is already compact, so that deflating it would gain nothing */
 export function writeColumn(to: ByteWriter, values: readonly AttributeValue[]): boolean {
   const texts = allOf(values, ({ S }) => S);
   if (texts) return writeTexts(to, texts);
@@ -47,7 +47,7 @@ export function writeColumn(to: ByteWriter, values: readonly AttributeValue[]): 
   return false;
 }
 
-/** Of every value the same part; undefined when one of them has none. */
+/** The same part of every value; undefined when a value has no such part. */
 function allOf<T>(
   values: readonly AttributeValue[],
   part: (value: AttributeValue) => T | undefined,
@@ -108,7 +108,7 @@ function writeNumbers(to: ByteWriter, texts: readonly string[]): boolean {
     most = Math.max(most, number);
   }
   const range = most - least;
-  // Not a number, if one of them was none.
+  // Not a number, if one of the digits was none.
   if (!Number.isSafeInteger(range)) {
     to.byte(FORMS.N);
     for (const text of texts) to.sized(Buffer.from(text, 'utf8'));
@@ -127,10 +127,10 @@ function writeNumbers(to: ByteWriter, texts: readonly string[]): boolean {
 const MINUS = 0x2d;
 const ZERO = 0x30;
 
-/** As many digits are a safe integer whatever they are. */
+/** Any number with this many digits is a safe integer. */
 const SAFE_DIGITS = 15;
 
-/** The whole number that is written as `String` would write it; NaN for every other text. */
+/** The whole number that `String` would write in the same way; NaN for every other text. */
 function wholeOf(text: string): number {
   const start = text.charCodeAt(0) === MINUS ? 1 : 0;
   const digits = text.length - start;
@@ -149,7 +149,7 @@ function wholeOf(text: string): number {
   return start === 1 ? -number : number;
 }
 
-/** What each number is above the least one, in `width` bytes, the low ones first. */
+/** The difference of each number from the smallest, in `width` bytes, the low ones first. */
 function differences(numbers: Float64Array, least: number, width: number): Uint8Array {
   const bytes = new Uint8Array(numbers.length * width);
   let end = 0;

@@ -7,7 +7,7 @@ import { type AttributeMap, decodeAttributeValue, encodeAttributeMap } from '../
 import type { KeySchema, TargetRecord, UndoLogRecord } from '../records.ts';
 import type { LogLayout, LogTarget } from './chunk.ts';
 
-/** DynamoDB deletes what has expired item by item within about two days; an undo must not lose its log while it reads. */
+/** DynamoDB deletes expired items one by one within about two days; an undo must not lose its log while it reads. */
 const LEAST_LIFE_MS = 48 * 3_600_000;
 
 /** The last moment at which a run with this log can be undone, ISO 8601. */
@@ -21,7 +21,7 @@ export interface RemovalTable {
   readonly keySchema: KeySchema;
 }
 
-/** How the log of a run is laid out, from what its record says. */
+/** The layout of a run's log, from the run's record. */
 export function layoutOf(keySchema: KeySchema, { targets }: Pick<UndoLogRecord, 'targets'>): LogLayout {
   return { keySchema, targets: targets.map(targetOf) };
 }
@@ -30,7 +30,7 @@ function targetOf({ name, value }: TargetRecord): LogTarget {
   return value === undefined ? { name } : { name, constant: decodeAttributeValue(JSON.parse(value)) };
 }
 
-/** What a run's record says of an attribute that gets the same value everywhere. */
+/** The entry in a run's record for an attribute that gets the same value everywhere. */
 export function constantTarget(name: string, value: AttributeValue): TargetRecord {
   const { value: json } = JSON.parse(encodeAttributeMap({ value })) as { value: unknown };
   return { name, value: JSON.stringify(json) };
@@ -57,7 +57,7 @@ export function removeItemInput(
   };
 }
 
-/** What stands at these keys of the targets, read with strong consistency; nothing else of an item travels. */
+/** The values of the targets at these keys, read with strong consistency; nothing else of an item is read. */
 export function readTargetsInput(
   { table, keySchema }: RemovalTable,
   targets: readonly LogTarget[],
@@ -77,10 +77,10 @@ export function readTargetsInput(
   };
 }
 
-/** How an entry of the log stands: the run's value, another one or none, or no item. */
+/** The state of a log entry: the item has the run's value, another one or none, or there is no item. */
 export type Standing = 'ours' | 'changed' | 'removed' | 'deleted';
 
-/** `item`: the one that was read, undefined where there is none. */
+/** `item`: the item that was read; undefined if there is none. */
 export function standingOf(
   item: AttributeMap | undefined,
   attribute: string,

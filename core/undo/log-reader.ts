@@ -14,11 +14,11 @@ export interface LoggedValue {
 
 export interface LoggedChunk {
   readonly name: string;
-  /** What the run is known to have set, each value of each item once in the whole log. */
+  /** What the run is known to have set. Each value of each item appears once in the whole log. */
   readonly set: readonly LoggedValue[];
-  /** What it may have set, and nobody knows. The same may be set in another chunk. */
+  /** What the run may have set; nobody knows. Another chunk may hold the same entry. */
   readonly unknown: readonly LoggedValue[];
-  /** What an undo has said of this chunk. */
+  /** What an undo has recorded for this chunk. */
   readonly undone: UndoneMark | undefined;
 }
 
@@ -30,7 +30,7 @@ export interface LogSource {
   readonly totalSegments: number;
 }
 
-/** The first sweep is most of the log, and the last to be read. */
+/** The first sweep makes up most of the log and is read last. */
 const FIRST_PASS = 1;
 
 /** Equal for the same value of the same target of the same item. */
@@ -39,10 +39,10 @@ export function identityOf({ key, target, value }: LoggedValue): string {
 }
 
 /**
- * The chunks of one segment with what is known of them, the latest pass first. Where a run set the same value of an
- * item more than once (somebody had removed it in between), it is named once: what the supervisor wrote after a
- * verification before what any sweep wrote, and a later sweep before an earlier one. Only the keys of those few are
- * kept in memory.
+ * The chunks of one segment with what is known of them, the latest pass first. If a run set the same value of an item
+ * more than once (because somebody had removed it in between), it is reported once: what the supervisor wrote after a
+ * verification comes before what any sweep wrote, and a later sweep before an earlier one. Only the keys of those few
+ * are kept in memory.
  */
 export async function* readLog(source: LogSource, segment: number): AsyncGenerator<LoggedChunk> {
   const { store, runId } = source;
@@ -70,14 +70,14 @@ export async function* readLog(source: LogSource, segment: number): AsyncGenerat
   }
 }
 
-/** How many entries a segment's log has in which state, without a look at the keys. */
+/** How many entries of a segment's log have which state, without reading the keys. */
 export interface LogCount {
   readonly chunks: number;
   readonly entries: number;
   readonly set: number;
   /** Entries that have no outcome. */
   readonly unknown: number;
-  /** Of `set`, in chunks that an undo has dealt with. */
+  /** Entries of `set` in chunks that an undo has finished. */
   readonly undone: number;
   readonly undoneBy: ReadonlySet<string>;
 }
@@ -118,7 +118,7 @@ class OutcomesOfChunk {
       larger.set(this.#bytes);
       this.#bytes = larger;
     }
-    // 0 is no outcome, so each is stored one higher; `set` is the highest, and stays.
+    // 0 means no outcome, so each outcome is stored one higher; `set` is the highest and is never replaced.
     this.#bytes[place] = Math.max(this.#bytes[place] ?? 0, outcome + 1);
   }
 

@@ -8,17 +8,17 @@ const CHUNK_PREFIX = 'CHUNK#';
 const OUTCOME_PREFIX = 'OUTCOME#';
 const UNDONE_PREFIX = 'UNDONE#';
 
-/** Where a launch writes: the log has a partition of its own for each segment, so that it does not crowd the run's. */
+/** Where a launch writes. The log has its own partition for each segment, so that it does not fill the run's. */
 export interface LogWriterName {
   readonly runId: string;
   readonly segment: number;
   readonly pass: number;
-  /** The launch, or whoever else writes; it never repeats. */
+  /** The launch, or another writer; it is never reused. */
   readonly launchId: string;
 }
 
 export interface StoredChunk {
-  /** What stands after `CHUNK#`: pass, launch and number. Passes that come later have names that are greater. */
+  /** The part after `CHUNK#`: pass, launch and number. Names of later passes sort higher. */
   readonly name: string;
   readonly pass: number;
   readonly launchId: string;
@@ -27,13 +27,13 @@ export interface StoredChunk {
   readonly data: Uint8Array;
 }
 
-/** Which undo brought the entries of a chunk to an end, and to which. */
+/** Which undo finished the entries of a chunk, and with which result. */
 export interface UndoneMark {
   readonly by: string;
   readonly ended: Pick<Counters, 'updated' | 'alreadySet' | 'deleted' | 'quarantined'>;
 }
 
-/** Whether an undo may pass over a chunk: what another one had to leave in quarantine gets another try. */
+/** Whether an undo may skip a chunk. Items that another undo left in quarantine get another try. */
 export function isDealtWith({ by, ended }: UndoneMark, undoRun: string): boolean {
   return by === undoRun || ended.quarantined === 0;
 }
@@ -48,8 +48,8 @@ export const undoPartition = (runId: string, segment: number): string =>
   `${runId}#UNDO#${String(segment).padStart(7, '0')}`;
 
 /**
- * What the supervisor itself writes (repair, `failures --retry`) belongs to no segment; it has the place after the
- * last one.
+ * What the supervisor itself writes (repair, `failures --retry`) belongs to no segment; its place comes after the last
+ * one.
  */
 export const supervisorLogSegment = ({ totalSegments }: { readonly totalSegments: number }): number =>
   totalSegments;
@@ -95,7 +95,7 @@ export class LogStore {
     });
   }
 
-  /** Says of a chunk that an undo has brought each of its entries to an end; the first undo that says so stays. */
+  /** Records that an undo has finished each entry of a chunk; the first undo to record it stays. */
   async markUndone(
     { runId, segment }: Pick<LogWriterName, 'runId' | 'segment'>,
     chunkName: string,
@@ -133,7 +133,7 @@ export class LogStore {
     }
   }
 
-  /** By the name of each chunk that was undone, what the undo said of it. */
+  /** What the undo recorded for each chunk that was undone, by the name of the chunk. */
   async undone(runId: string, segment: number): Promise<Map<string, UndoneMark>> {
     const marks = await this.#table.query(undoPartition(runId, segment), UNDONE_PREFIX);
     return new Map(

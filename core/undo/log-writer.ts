@@ -6,13 +6,13 @@ import { encodeChunks, type LogEntry, type LogLayout } from './chunk.ts';
 import type { LogStore } from './log-store.ts';
 import { encodeOutcomes } from './outcomes.ts';
 
-/** An outcome is written down at the latest after this time. */
+/** An outcome is recorded after this time at the latest. */
 const RECORD_AFTER_MS = 2_000;
 
-/** While an outcome is older than this and not written down, nothing more is written to the user's table. */
+/** While an outcome is older than this and not recorded, nothing more is written to the user's table. */
 const STOP_AFTER_MS = 4_000;
 
-/** A writer that is closing tries this often to write down what it knows. */
+/** A writer that is closing tries this often to record what it knows. */
 const LAST_TRIES = 3;
 
 /** Which entry of the log a write belongs to. */
@@ -43,8 +43,8 @@ export interface UndoLogOptions {
  * Four rules hold, and undo's proof rests on them (docs/certainty.md):
  *
  * 1. No write is sent before the chunk that holds its entry stands. ({@link put} resolves after that.)
- * 2. `set` is said only of a write whose own reply said so; `not set` only of an item none of whose requests went
- *    without an answer. Of anything else nothing is said, and that is what `unknown` is.
+ * 2. `set` is recorded only for a write whose own reply said so; `not set` only for an item whose requests were all
+ * answered. For anything else nothing is recorded, and that means `unknown`.
  * 3. No checkpoint passes a page before its outcomes stand. ({@link recorded})
  * 4. Nothing is written while the oldest outcome without a record is 4 s old. ({@link mayWrite})
  */
@@ -72,7 +72,7 @@ export class UndoLogWriter {
   }
 
   /**
-   * Puts entries, and resolves when all of them stand, however often it takes.
+   * Puts entries, and resolves when all of them are stored, however many tries that takes.
    * @returns a reference for each, in order
    * @throws SystemicError when the control table refuses them for good; the signal's reason when it aborts.
    */
@@ -87,7 +87,7 @@ export class UndoLogWriter {
     return this.put(segment, entries, signal);
   }
 
-  /** The write of this entry is known to have taken effect, or known to have had none. */
+  /** The write of this entry is known to have taken effect, or known to have had no effect. */
   settled({ segment, chunk, place }: LogReference, outcome: 'set' | 'notSet'): void {
     this.#of(segment).settled(chunk, place, outcome);
   }
@@ -112,7 +112,7 @@ export class UndoLogWriter {
   }
 
   /**
-   * Resolves when every outcome of the segment that is known at this moment stands. `urgent`: now, rather than with
+   * Resolves when every outcome of the segment that is known at this moment is stored. `urgent`: now, rather than with
    * the next record.
    * @throws what kept them from it, once the writer is closing.
    */
@@ -120,12 +120,12 @@ export class UndoLogWriter {
     return this.#of(segment).recorded(urgent);
   }
 
-  /** How many chunks of the segment stand, at least: those of launches that died unheard are not counted. */
+  /** At least this many chunks of the segment exist: those of launches that died before reporting are not counted. */
   chunks(segment: number): number {
     return this.#of(segment).chunks;
   }
 
-  /** Writes down what is known, with a few tries; afterwards nothing is tried for ever. */
+  /** Records what is known, with a few tries, so that closing always ends. */
   async close(): Promise<void> {
     this.#closing.abort();
     await Promise.allSettled([...this.#segments.values()].map(segment => segment.recorded(true)));
@@ -157,11 +157,11 @@ interface OutcomeRecord {
   readonly number: number;
   readonly data: Uint8Array;
   readonly count: number;
-  /** When the oldest of its outcomes came. */
+  /** When the oldest of its outcomes arrived. */
   readonly sinceMs: number;
 }
 
-/** What one segment has put and what it knows. One record of outcomes is on its way at a time. */
+/** What one segment has put and what it knows. Only one record of outcomes is in flight at a time. */
 class SegmentLog {
   readonly #segment: number;
   readonly #options: UndoLogOptions;
@@ -172,7 +172,7 @@ class SegmentLog {
   #chunksStanding = 0;
   #records = 0;
   #known = new Map<number, Known>();
-  /** When the oldest outcome in #known came. */
+  /** When the oldest outcome in #known arrived. */
   #knownSinceMs = Number.POSITIVE_INFINITY;
   #sending: OutcomeRecord | undefined;
   #outcomes = 0;
@@ -249,7 +249,7 @@ class SegmentLog {
     }
   }
 
-  /** Writes down what is known, a little later; there is nothing to do when that is about to happen already. */
+  /** Records what is known after a short delay; does nothing when that is already due. */
   #record(): void {
     if (this.#recording || this.#outcomes === this.#outcomesRecorded) return;
     this.#recording = this.#recordLater().finally(() => {
@@ -257,7 +257,7 @@ class SegmentLog {
       this.#onRecorded();
       if (!this.#closing.aborted) this.#record();
     });
-    // Whoever waits for the record hears of a failure; nobody else has to.
+    // A caller that waits for the record gets the error; nobody else needs it.
     this.#recording.catch(() => {});
   }
 
@@ -266,7 +266,7 @@ class SegmentLog {
     const dueInMs = this.oldestMs + RECORD_AFTER_MS - clock.monotonicMs();
     if (dueInMs > 0) await clock.sleep(dueInMs, AbortSignal.any([this.#hurry.signal, this.#closing]));
     this.#hurry = new AbortController();
-    // A record that was not answered is sent again as it was: it may stand already.
+    // A record that was not answered is sent again unchanged: it may already be stored.
     this.#sending ??= this.#takeKnown();
     const { number, data, count } = this.#sending;
     let lastTries = 0;

@@ -1,16 +1,16 @@
 import { ByteReader, ByteWriter } from './bytes.ts';
 
 /**
- * How the write of an entry ended. Its order is the order of certainty: of several entries for one item, the one that
- * says most decides. `unknown` is never written down; it is what an entry without an outcome is.
+ * How the write of an entry ended, in the order of certainty: of several entries for one item, the most certain one
+ * decides. `unknown` is never stored; an entry without an outcome is unknown.
  */
 export const OUTCOME = { notSet: 0, unknown: 1, set: 2 } as const;
 
 export type LogOutcome = (typeof OUTCOME)[keyof typeof OUTCOME];
 
-/** Of one chunk: which of its entries ended how, as places from 0. */
+/** For one chunk: which of its entries ended how, as places from 0. */
 export interface ChunkOutcomes {
-  /** The number of the chunk, of the launch that put it. */
+  /** The number of the chunk, counted by the launch that put it. */
   readonly chunk: number;
   readonly set: readonly number[];
   readonly notSet: readonly number[];

@@ -5,14 +5,14 @@ import { provisionedRates } from '../user-table/provisioned-rates.ts';
 import { chargedIndexes } from '../user-table/write-units.ts';
 import { ask, type Finding, ok, unanswered, warning } from './finding.ts';
 
-/** A question of the plan is not worth more. */
+/** A question of the plan is not worth a longer wait. */
 const REPLY_TIMEOUT_MS = 5_000;
 
 const WHAT = "how far autoscaling raises the table's capacity";
 
 /**
- * The ceilings of a provisioned table's autoscaling, and of the indexes that hold the attribute: a budget below them
- * makes it grow, one above cannot be met.
+ * The ceilings of a provisioned table's autoscaling, and of the indexes that hold the attribute. A budget below a
+ * ceiling makes the capacity grow; a budget above it cannot be met.
  */
 export async function autoscalingFindings(
   table: TableDescription,
@@ -20,7 +20,7 @@ export async function autoscalingFindings(
   budget: Rates,
 ): Promise<Finding[]> {
   if (!provisionedRates(table)) return [];
-  // DynamoDB somewhere else than on AWS: what AWS would answer is about another table.
+  // DynamoDB elsewhere than on AWS: AWS's answer would be about another table.
   const elsewhere = process.env['AWS_ENDPOINT_URL_DYNAMODB'] ?? process.env['AWS_ENDPOINT_URL'];
   const own = process.env['AWS_ENDPOINT_URL_APPLICATION_AUTO_SCALING'] ?? process.env['AWS_ENDPOINT_URL'];
   if (elsewhere !== undefined && own === undefined) {
@@ -57,7 +57,7 @@ export async function autoscalingFindings(
         ResourceId === `table/${table.TableName}/index/${name}` &&
         ScalableDimension === 'dynamodb:index:WriteCapacityUnits',
     )?.MaxCapacity;
-    // Of each write to the table and its indexes, each of them takes as many units.
+    // Each write to the table costs this many units in each of its indexes.
     const share = budget.writeUnitsPerSecond / (1 + indexes.length);
     if (most === undefined || share <= most) return [];
     return [

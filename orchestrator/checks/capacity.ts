@@ -4,7 +4,7 @@ import { provisionedRates } from '../user-table/provisioned-rates.ts';
 import { chargedIndexes } from '../user-table/write-units.ts';
 import { type Finding, ok, warning } from './finding.ts';
 
-/** Within this part of the capacity a budget leaves live traffic too little to grow. */
+/** A budget above this part of the capacity leaves live traffic too little room to grow. */
 const MUCH_OF_CAPACITY = 0.8;
 
 /** Whether the table and its indexes can take the budget. */
@@ -72,7 +72,7 @@ function tableCapacity(table: TableDescription, budget: Rates): Finding[] {
   ];
 }
 
-/** An index that cannot follow throttles the table [developer guide, global secondary indexes: write capacity]. */
+/** An index that cannot keep up throttles the table [developer guide, global secondary indexes: write capacity]. */
 function indexCapacity(table: TableDescription, attributes: readonly string[], budget: Rates): Finding[] {
   const charged = chargedIndexes(attributes, table).filter(({ kind }) => kind === 'global');
   return charged.map(({ name }) => {
@@ -80,7 +80,7 @@ function indexCapacity(table: TableDescription, attributes: readonly string[], b
     const limit = provisionedRates(table)
       ? index?.ProvisionedThroughput?.WriteCapacityUnits
       : index?.OnDemandThroughput?.MaxWriteRequestUnits;
-    // Of each write to the table and this index, the index takes half of the units.
+    // For each write to the table and this index, the index takes half of the units.
     const share = budget.writeUnitsPerSecond / (1 + charged.length);
     if (limit === undefined || limit <= 0 || share <= MUCH_OF_CAPACITY * limit) {
       return ok('index-capacity', `The index ${name} has the capacity for its part of the budget.`);

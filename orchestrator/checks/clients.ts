@@ -6,7 +6,7 @@ import { KMSClient } from '@aws-sdk/client-kms';
 import { ServiceQuotasClient } from '@aws-sdk/client-service-quotas';
 import { doubting, requestHandler } from '../../core/aws-clients.ts';
 
-/** Each question is asked twice at most, and soon given up: its finding is then a warning. */
+/** Each question is asked at most twice and given up soon: its finding is then a warning. */
 const ATTEMPTS = 2;
 const REPLY_TIMEOUT_MS = 8_000;
 

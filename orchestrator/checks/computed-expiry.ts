@@ -6,10 +6,10 @@ const CHECK = 'ttl-values';
 /** Seconds since 1970 reach this in the year 5138; milliseconds did in 1973. */
 const MILLISECONDS_FROM = 100_000_000_000;
 
-/** What expired longer ago is never deleted [developer guide, time to live: formatting]. */
+/** DynamoDB never deletes items that expired longer ago than this [developer guide, time to live: formatting]. */
 const TOO_OLD_SECONDS = 5 * 365 * 86_400;
 
-/** A name by which people mean a time to live, before it is switched on. */
+/** A name that people give to a time-to-live attribute before they switch it on. */
 const MEANS_EXPIRY = /ttl|expir|time_?to_?live/i;
 
 export interface ComputedExpiryQuestion {
@@ -18,7 +18,7 @@ export interface ComputedExpiryQuestion {
   readonly nowMs: number;
 }
 
-/** What the computed values of a time to live would bring about, counted over those of the sample. */
+/** What happens if the computed values are a time to live, counted over those of the sample. */
 export function computedExpiryFindings(
   targets: readonly Target[],
   { ttlAttribute, allowExpiry, nowMs }: ComputedExpiryQuestion,

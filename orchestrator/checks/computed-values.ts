@@ -10,7 +10,7 @@ export interface ComputedValuesQuestion extends ComputedExpiryQuestion {
   readonly description: TableDescription;
 }
 
-/** What the values that a recipe gives for the sample say of the run: whether they can be, and what they would do. */
+/** What the recipe's values for the sample show about the run: whether they can be written, and what they would do. */
 export function computedValueFindings(
   targets: readonly Target[],
   computed: ComputedSample,
@@ -23,7 +23,7 @@ export function computedValueFindings(
   ];
 }
 
-/** Amplify DataStore's clients learn of a change by the version that its resolvers count up. */
+/** Amplify DataStore's clients notice a change by the version that its resolvers increment. */
 export function amplifyFindings(attributes: AttributesSeen): Finding[] {
   if (!['_version', '_lastChangedAt'].every(name => attributes.has(name))) return [];
   return [

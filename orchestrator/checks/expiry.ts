@@ -3,29 +3,29 @@ import type { Target } from './written-values.ts';
 
 const CHECK = 'ttl';
 
-/** The findings that only a name leads to. */
+/** The findings that rest on a name alone. */
 const NAME_CHECK = 'expiry-name';
 
 /** Seconds since 1970 reach this in the year 5138; milliseconds did in 1973. */
 const MILLISECONDS_FROM = 100_000_000_000;
 
-/** What expired longer ago is never deleted [developer guide, time to live: formatting]. */
+/** DynamoDB never deletes items that expired longer ago than this [developer guide, time to live: formatting]. */
 const TOO_OLD_SECONDS = 5 * 365 * 86_400;
 
-/** A name by which people mean a time to live, before it is switched on. */
+/** A name that people give to a time-to-live attribute before they switch it on. */
 const MEANS_EXPIRY = /ttl|expir|time_?to_?live/i;
 
 export interface ExpiryQuestion {
   readonly table: string;
-  /** The time-to-live attribute of the table, where that is on or being switched on. */
+  /** The time-to-live attribute of the table, if time to live is on or being switched on. */
   readonly ttlAttribute: string | undefined;
   readonly allowExpiry: boolean;
   readonly nowMs: number;
 }
 
 /**
- * What a target that says when an item expires would bring about: DynamoDB reads it as seconds since 1970, of type N,
- * and deletes the item within days of that moment; of another type or size it is never read at all.
+ * What happens when a target says when an item expires. DynamoDB reads a value of type N as seconds since 1970 and
+ * deletes the item within days of that moment; it never reads a value of another type or size.
  */
 export function expiryFindings(targets: readonly Target[], question: ExpiryQuestion): Finding[] {
   const { table, ttlAttribute, allowExpiry, nowMs } = question;

@@ -1,8 +1,8 @@
 import { describeError } from '../../core/errors.ts';
 
 /**
- * What one check found. A failure refuses a run, or would stop its tasks; a warning is told. `message` is what was
- * found, `means` what follows from it, `advice` what to do.
+ * What one check found. A failure refuses a run, or would stop its tasks; a warning is only reported. `message` is what
+ * was found, `means` what follows from it, `advice` what to do.
  */
 export interface Finding {
   readonly check: string;
@@ -10,7 +10,7 @@ export interface Finding {
   readonly message: string;
   readonly means?: string;
   readonly advice?: string;
-  /** A question that the endpoint cannot answer, or that this role may not ask: what, and why. */
+  /** A question that the endpoint cannot answer, or that this role may not ask: which one, and why. */
   readonly unanswered?: { readonly what: string; readonly because: string };
 }
 
@@ -28,7 +28,7 @@ export function failure(check: string, words: Words): Finding {
   return { check, level: 'failure', ...words };
 }
 
-/** A question without an answer is a warning: nothing is known of what it is about. */
+/** A question without an answer is a warning: its subject stays unknown. */
 export function unanswered(check: string, what: string, error: unknown): Finding {
   const because = reasonOf(error);
   const advice = adviceFor(error);
@@ -55,8 +55,8 @@ export async function ask<T extends object>(
 }
 
 /**
- * The findings of questions that may have no answer; then what they are about is not known. Where the answer is an
- * error that says something, `explain` turns it into a finding.
+ * The findings of questions that may have no answer; their subject then stays unknown. When the answer is an error that
+ * says something, `explain` turns it into a finding.
  */
 export async function asking(
   check: string,
@@ -77,7 +77,7 @@ export function wordsOf({ message, means, advice }: Finding): string {
   return [message, means, advice].filter(part => part !== undefined).join(' ');
 }
 
-/** Findings of one level as lines; what could not be answered for the same reason is one of them. */
+/** Findings of one level as lines. Questions that had no answer for the same reason share one line. */
 export function linesOf(findings: readonly Finding[], level: Finding['level']): string[] {
   const chosen = findings.filter(finding => finding.level === level);
   const open = new Map<string, string[]>();
@@ -92,7 +92,7 @@ export function linesOf(findings: readonly Finding[], level: Finding['level']): 
   ];
 }
 
-/** An endpoint of another service answers in a form that the client cannot read, and at length. */
+/** The endpoint of another service answers at length, and in a form that the client cannot read. */
 function reasonOf(error: unknown): string {
   const unreadable = error instanceof Error && /Deserialization error/.test(error.message);
   return unreadable

@@ -12,10 +12,10 @@ import { asking, type Finding, failure, ok, warning } from './finding.ts';
 const CLUSTER = 'cluster';
 const DEFINITION = 'task-definition';
 
-/** The worker is out within 25 seconds of SIGTERM. */
+/** The worker exits within 25 seconds of SIGTERM. */
 const LEAST_STOP_TIMEOUT_SECONDS = 30;
 
-/** The cluster is there and takes tasks. */
+/** Whether the cluster exists and accepts tasks. */
 export async function checkCluster(
   ecs: ECSClient,
   cluster: string,
@@ -56,7 +56,7 @@ export async function checkCluster(
   );
 }
 
-/** @returns the definition, if there is one, and what is wrong when there is none. */
+/** @returns the definition, if there is one, and what is wrong otherwise. */
 export async function readTaskDefinition(
   ecs: ECSClient,
   taskDefinition: string,
@@ -81,7 +81,7 @@ export async function readTaskDefinition(
   return definition ? { definition, findings } : { findings };
 }
 
-/** What of a task definition would keep the worker from starting, from working, or from ending in time. */
+/** What in a task definition would keep the worker from starting, from working, or from ending in time. */
 export function judgeTaskDefinition(
   definition: TaskDefinition,
   { container: name }: Pick<FleetLocation, 'container'>,

@@ -8,7 +8,7 @@ const CHECK = 'image';
 const ECR_IMAGE =
   /^(?<registryId>\d{12})\.dkr\.ecr\.[a-z0-9-]+\.amazonaws\.com(?:\.cn)?\/(?<repositoryName>[^:@]+)(?::(?<imageTag>[^@]+))?(?:@(?<imageDigest>sha256:[0-9a-f]{64}))?$/;
 
-/** An image index names a platform for each of its manifests; a single manifest's config blob says it. */
+/** An image index names a platform for each of its manifests; for a single manifest, its config blob names it. */
 const manifestSchema = z.object({
   manifests: z
     .array(z.object({ platform: z.object({ architecture: z.string(), os: z.string() }).optional() }))
@@ -24,10 +24,10 @@ const MEDIA_TYPES = [
   'application/vnd.docker.distribution.manifest.v2+json',
 ];
 
-/** What an image calls the architecture that ECS calls so. */
+/** ECS's name of an architecture, to the name that images use. */
 const IN_IMAGES: Readonly<Record<string, string>> = { ARM64: 'arm64', X86_64: 'amd64' };
 
-/** The image is in its repository, and is built for the architecture that the task definition asks for. */
+/** Whether the image is in its repository and is built for the architecture that the task definition asks for. */
 export async function checkImage(
   ecr: ECRClient,
   definition: TaskDefinition,

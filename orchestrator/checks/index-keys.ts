@@ -18,8 +18,8 @@ interface IndexKey {
 }
 
 /**
- * What the computed values would be as keys of indexes: DynamoDB refuses a write whose value is of another type than the
- * key, empty, or too long; and the index fills and is billed.
+ * What the computed values would do as keys of indexes. DynamoDB refuses a write whose value is empty, too long, or of
+ * another type than the key; and the index fills and costs money.
  */
 export function indexValueFindings(targets: readonly Target[], description: TableDescription): Finding[] {
   return targets.flatMap(({ name, values }) =>

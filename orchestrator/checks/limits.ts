@@ -8,14 +8,14 @@ export interface FleetShape {
   readonly segments: number;
   /** Undefined: one for each segment. */
   readonly tasks: number | undefined;
-  /** What every launch of the run would say, without its segments. */
+  /** The part of every launch's overrides that does not depend on its segments. */
   readonly launch: Parameters<typeof mostSegmentsInOverrides>[0];
   readonly container: string;
 }
 
 /**
- * Whether the run fits what AWS takes of it, by arithmetic alone: before there is a run, and a lock, that would end at
- * its first launch. docs/scale.md has these limits in one table.
+ * Whether the run fits AWS's limits, by arithmetic alone. Otherwise a run would begin, take the lock, and end at its
+ * first launch. docs/scale.md has these limits in one table.
  */
 export function limitFindings({ segments, tasks, launch, container }: FleetShape): Finding[] {
   const wanted = tasks ?? segments;

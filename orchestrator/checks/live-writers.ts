@@ -4,7 +4,7 @@ import type { TableSample } from '../user-table/sample.ts';
 import type { SeenItem } from '../user-table/sample-tally.ts';
 import { type Finding, failure, ok, warning } from './finding.ts';
 
-/** Without --deployed-at, items of this age are asked whether live code sets the attribute. */
+/** Without --deployed-at, items up to this age show whether live code sets the attribute. */
 const RECENT_MS = 3_600_000;
 
 const MOST_EXAMPLES = 3;
@@ -19,7 +19,7 @@ export interface LiveWritersQuestion {
   readonly nowMs: number;
 }
 
-/** The attribute by which the items of a sample say when they were created; undefined when none does. */
+/** The attribute that says when an item of the sample was created; undefined when none does. */
 export function createdKeyOf(
   { keySchema, createdKey }: Pick<LiveWritersQuestion, 'keySchema' | 'createdKey'>,
   sample: TableSample,
@@ -28,7 +28,7 @@ export function createdKeyOf(
   return detectCreatedKey(keySchema, keys, createdKey);
 }
 
-/** Do live writers set the attribute already? Judged by the sample's items that are newer than the deployment. */
+/** Whether live writers already set the attribute, judged by the sample's items that are newer than the deployment. */
 export function liveWriterFindings(question: LiveWritersQuestion, sample: TableSample): Finding[] {
   const { attribute, deployedAt, nowMs, createdKey } = question;
   const by = createdKeyOf(question, sample);
@@ -79,7 +79,7 @@ export function liveWriterFindings(question: LiveWritersQuestion, sample: TableS
   ];
 }
 
-/** Items without room for the attribute, as far as the sample saw any. */
+/** Items without room for the attribute, if the sample saw any. */
 export function sizeFindings({ tally, contents }: TableSample): Finding[] {
   if (contents === 'keys') {
     return [

@@ -114,7 +114,7 @@ function judgeAddresses(subnets: readonly Subnet[], tasks: number): Finding {
   return ok('addresses', `${sum} free addresses for ${tasks} tasks.`);
 }
 
-/** Every subnet has a way to all that a task calls, and the tasks' addresses fit it. */
+/** Whether every subnet has a route to everything that a task calls, and has room for the tasks' addresses. */
 export function judgeRoutes(
   subnets: readonly Subnet[],
   tables: readonly RouteTable[],
@@ -170,7 +170,7 @@ function wayOut(table: RouteTable | undefined) {
   return route.GatewayId?.startsWith('igw-') ? 'internet gateway' : 'address translation';
 }
 
-/** The services, by the last words of their names, that tasks in subnets of this route table reach by endpoints. */
+/** The services that tasks in subnets of this route table reach by endpoints, by the last words of their names. */
 function endpointServices(
   endpoints: readonly VpcEndpoint[],
   table: RouteTable | undefined,

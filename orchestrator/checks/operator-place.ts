@@ -6,16 +6,16 @@ import { type Finding, failure, ok, warning } from './finding.ts';
 
 type Environment = Readonly<Record<string, string | undefined>>;
 
-/** A signature is good for this time around the service's clock [IAM user guide, signing AWS API requests]. */
+/** A signature is valid for this time around the service's clock [IAM user guide, signing AWS API requests]. */
 const SIGNATURE_MS = 5 * 60_000;
 
-/** The guard over live traffic asks for minutes by the clock. */
+/** The traffic guard asks CloudWatch for minutes by this machine's clock. */
 const NOTED_MS = 30_000;
 
-/** Credentials that end sooner are told, though nobody knows how long the run will take. */
+/** Credentials that end sooner are reported, though nobody knows how long the run will take. */
 const SHORT_CREDENTIALS_MS = 2 * 3_600_000;
 
-/** What doctor looks at on this side: where the operator stands, before anything of the fleet. */
+/** What doctor checks on the operator's side, before anything of the fleet. */
 export async function checkOperatorPlace(
   client: DynamoDBClient,
   controlTable: string,
@@ -48,7 +48,7 @@ export async function checkCredentials(
   }
 }
 
-/** `neededMs`: how long the run will take, where that is known. */
+/** `neededMs`: how long the run will take, if that is known. */
 export function judgeCredentials(
   accessKeyId: string,
   expiration: Date | undefined,
@@ -74,7 +74,7 @@ export function judgeCredentials(
   });
 }
 
-/** The clock of this machine against the service's, by the Date of a reply, whatever the reply says. */
+/** Compares the clock of this machine with the service's, by the Date of a reply, whatever the reply says. */
 export async function checkClock(
   client: DynamoDBClient,
   table: string,
@@ -92,7 +92,7 @@ export async function checkClock(
   return judgeClock((askedAtMs + answeredAtMs) / 2 - serviceMs);
 }
 
-/** `aheadMs`: by how much this machine is ahead of the service, whose Date has whole seconds. */
+/** `aheadMs`: how far this machine is ahead of the service, whose Date has whole seconds. */
 export function judgeClock(aheadMs: number): Finding {
   const off = Math.abs(aheadMs);
   const seconds = Math.round(off / 1_000);
@@ -129,12 +129,12 @@ async function dateOfReply(client: DynamoDBClient, table: string): Promise<strin
   try {
     await client.send(command);
   } catch {
-    // A refusal has a date as well.
+    // A refusal has a Date as well.
   }
   return date;
 }
 
-/** Which way requests go, and whether the names are known on it. */
+/** Which way requests go, and whether names can be resolved on it. */
 async function checkWay(
   client: DynamoDBClient,
   region: string,

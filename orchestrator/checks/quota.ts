@@ -4,7 +4,7 @@ import { asking, type Finding, ok, warning } from './finding.ts';
 
 const CHECK = 'quota';
 
-/** A question of the plan is not worth more. */
+/** A question of the plan is not worth a longer wait. */
 const REPLY_TIMEOUT_MS = 5_000;
 
 /** Quotas of vCPUs that run at the same time [Service Quotas, AWS Fargate]. */
@@ -12,7 +12,7 @@ const QUOTA_CODES = { onDemand: 'L-3032A538', spot: 'L-36FBB829' } as const;
 
 const CPU_UNITS_PER_VCPU = 1_024;
 
-/** What the account's quota must hold; `cpuUnits` are those of one task, where its definition gives them. */
+/** What the account's quota must hold; `cpuUnits` are those of one task, if its definition gives them. */
 export interface FleetSize {
   readonly tasks: number;
   readonly cpuUnits: number | undefined;
@@ -34,7 +34,7 @@ export async function checkQuota(
   });
 }
 
-/** ECS in another place than AWS has no quota. */
+/** ECS elsewhere than on AWS has no quota. */
 export async function checkQuotaOnAws(size: FleetSize): Promise<readonly Finding[]> {
   const environment = process.env;
   const elsewhere = environment['AWS_ENDPOINT_URL_ECS'] ?? environment['AWS_ENDPOINT_URL'];
@@ -52,7 +52,7 @@ export async function checkQuotaOnAws(size: FleetSize): Promise<readonly Finding
   }
 }
 
-/** Too small a quota is a warning: the run goes on with fewer tasks, and starts the others when some have ended. */
+/** Too small a quota is a warning: the run continues with fewer tasks and starts the others when some have ended. */
 export function judgeQuota(vcpus: number, tasks: number, cpuUnits: number, quotaCode: string): Finding {
   const needed = (tasks * cpuUnits) / CPU_UNITS_PER_VCPU;
   const sum = `${tasks} tasks of ${cpuUnits / CPU_UNITS_PER_VCPU} vCPU need ${needed}; the account may use ${vcpus} on Fargate at the same time`;

@@ -4,8 +4,8 @@ import type { TableSample } from '../user-table/sample.ts';
 import { type Finding, warning } from './finding.ts';
 
 /**
- * What argues against an undo now: live code that sets the target. Items that were created after the run and have it
- * are a sign; what such code writes to an item of the run cannot be told from the run's own value.
+ * What argues against an undo now: live code that sets the target. Items that were created after the run and have the
+ * target are a sign. What such code writes to an item of the run cannot be told from the run's own value.
  */
 export function settingWriterFindings(
   { attribute, keySchema, createdKey, finishedAt }: RunRecord,

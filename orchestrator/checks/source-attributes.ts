@@ -6,8 +6,8 @@ import { type Finding, failure, ok } from './finding.ts';
 const SOURCES = 'source-attributes';
 
 /**
- * Whether the roles of a stack may read what a recipe reads. What it sets is held against the stack before anything
- * else; its sources are known only when its expressions have been read. Without a stack, nothing is known.
+ * Whether a stack's roles may read the sources of a recipe. The targets are compared with the stack earlier; the
+ * sources are known only once the expressions have been parsed. Without a stack, nothing is known.
  */
 export function sourceAttributeFindings(
   { sources, targets }: Pick<WriteRule, 'sources' | 'targets'>,

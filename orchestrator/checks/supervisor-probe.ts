@@ -17,8 +17,8 @@ export interface SupervisorTrial extends Omit<TaskProbeRequest, 'fleet'> {
 }
 
 /**
- * Starts the task of `--detach` with its own command, for a probe in place of a run: it tries what a supervisor does,
- * each once, and reports. Whatever happens, the task is stopped if it has not ended by itself.
+ * Starts the task of `--detach` with its own command, for a probe in place of a run: it tries each thing that a
+ * supervisor does once, and reports. Whatever happens, the task is stopped if it has not ended by itself.
  */
 export async function probeSupervisor(request: SupervisorTrial): Promise<readonly Finding[]> {
   const { fleet, probes, clock, signal, patienceMs, onStatus, commandFor } = request;
@@ -46,7 +46,7 @@ export async function probeSupervisor(request: SupervisorTrial): Promise<readonl
     for (;;) {
       signal.throwIfAborted();
       observation = (await fleet.describe([taskArn])).get(taskArn);
-      // Read after ECS was asked: a task that had stopped by then had written all that it ever will.
+      // Read after ECS answered: a task that had stopped by then had written everything that it ever will.
       steps = await probes.readSupervisor(runId);
       const waitedMs = clock.monotonicMs() - startedAtMs;
       if (steps) return [started(waitedMs), ...steps.map(step => judgeStep(step, request.logGroup))];

@@ -26,16 +26,16 @@ export interface PreflightRequest {
   readonly table: string;
   /** The attributes that are set. */
   readonly targets: readonly [string, ...string[]];
-  /** Of the only target; undefined where values are computed. */
+  /** The value of the only target; undefined when values are computed. */
   readonly value: AttributeValue | undefined;
   readonly controlTable: string;
   /** The only account in which the run may take place. */
   readonly account: string | undefined;
   readonly allowNoPitr: boolean;
-  /** Items are meant to expire by what is written. */
+  /** The values are meant to make items expire. */
   readonly allowExpiry?: boolean;
   readonly singleWriterRegion: boolean;
-  /** The fleet's, where it has been chosen. */
+  /** The fleet's budget, once it has been chosen. */
   readonly budget?: Rates;
 }
 
@@ -79,7 +79,7 @@ function keySchemaOf(table: TableDescription): KeySchema {
   return sort ? [partition, sort] : [partition];
 }
 
-/** What speaks against a run, each in one piece of words. */
+/** What argues against a run, each point as one text. */
 export async function preflight(request: PreflightRequest, facts: TableFacts): Promise<Finding[]> {
   const findings = await examine(request, facts);
   return findings
@@ -87,7 +87,7 @@ export async function preflight(request: PreflightRequest, facts: TableFacts): P
     .map(({ level, check, ...words }) => ({ level, check, message: wordsOf({ level, check, ...words }) }));
 }
 
-/** Everything that was looked at before the run, all of it at once. */
+/** Everything that is checked before the run, all at once. */
 export async function examine(request: PreflightRequest, facts: TableFacts): Promise<Finding[]> {
   const { client, controlTable, targets, budget } = request;
   return [
@@ -163,7 +163,7 @@ function indexFindings(
   { targets: [attribute], value }: PreflightRequest,
   { description }: TableFacts,
 ): Finding[] {
-  // Computed values are judged by those that the sample gives.
+  // Computed values are judged by the values for the sample.
   if (value === undefined) return [];
   const indexes = [
     ...(description.GlobalSecondaryIndexes ?? []),

@@ -19,7 +19,7 @@ const CHECK = 'task';
 
 const LOOK_INTERVAL_MS = 500;
 
-/** A second of this is more than the whole probe takes. */
+/** One second of capacity is more than the whole probe uses. */
 const RATES = { writeUnitsPerSecond: 10, readUnitsPerSecond: 200 };
 
 const HEARTBEAT_MS = 2_000;
@@ -44,10 +44,10 @@ export interface TaskProbeRequest {
   readonly by: string;
   /** How long the task may take from RunTask to its report. */
   readonly patienceMs: number;
-  /** Named in messages, where the stack says it. */
+  /** Named in messages, if the stack gives it. */
   readonly logGroup: string | undefined;
   readonly operatorPolicy: string | undefined;
-  /** A word for whoever waits, whenever what ECS says of the task changes. */
+  /** Called with a word for the waiting operator whenever ECS reports a change of the task. */
   readonly onStatus: (status: string) => void;
 }
 
@@ -74,7 +74,7 @@ export async function probeTask(request: TaskProbeRequest): Promise<readonly Fin
         segments: [0],
         totalSegments: request.totalSegments,
         table: request.table,
-        // A recipe stands in the probe's record.
+        // A recipe is in the probe's record.
         ...(probe.value !== undefined && { attribute: probe.attribute, value: probe.value }),
         controlTable: request.controlTable,
         namespace: request.namespace,
@@ -123,7 +123,7 @@ interface ProbeOutcome {
   readonly waitedMs: number;
 }
 
-/** Until the task has reported or stopped, or patience is over. */
+/** Waits until the task has reported or stopped, or patience is over. */
 async function untilReported(
   { fleet, probes, clock, signal, patienceMs, onStatus }: TaskProbeRequest,
   run: string,
@@ -135,7 +135,7 @@ async function untilReported(
   for (;;) {
     signal.throwIfAborted();
     const observation = (await fleet.describe([taskArn])).get(taskArn);
-    // Read after ECS was asked: a task that had stopped by then had written all that it ever will.
+    // Read after ECS answered: a task that had stopped by then had written everything that it ever will.
     const task = await probes.readTask(run, launch);
     const waitedMs = clock.monotonicMs() - startedAtMs;
     const over = task?.status === 'finished' || observation?.state === 'stopped' || waitedMs > patienceMs;

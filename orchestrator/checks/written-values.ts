@@ -3,13 +3,13 @@ import { ACCEPTABLE } from '../acceptable.ts';
 import { type AttributesSeen, type AttributeType, typeOf } from '../user-table/attributes-seen.ts';
 import { type Finding, failure, warning } from './finding.ts';
 
-/** An attribute that a run sets, and values that it would set: the constant, or those of the sample. */
+/** An attribute that a run sets, and the values that it would set: the constant, or those for the sample. */
 export interface Target {
   readonly name: string;
   readonly values: readonly AttributeValue[];
 }
 
-/** What was accepted becomes a warning: it is told, and refuses nothing. */
+/** An accepted refusal becomes a warning: it is reported but refuses nothing. */
 export function accepting(findings: readonly Finding[], accepted: readonly string[]): Finding[] {
   return findings.map(finding => {
     const isAccepted = accepted.includes(finding.check) && ACCEPTABLE.some(check => check === finding.check);
@@ -19,7 +19,7 @@ export function accepting(findings: readonly Finding[], accepted: readonly strin
   });
 }
 
-/** What the targets, by their names and the form of their values, are likely to be mistakes of. */
+/** Likely mistakes in the targets, by their names and the form of their values. */
 export function valueFindings(targets: readonly Target[]): Finding[] {
   return targets.flatMap(({ name, values }) => {
     const typed = values.find(isDynamoDbJson);
@@ -35,7 +35,7 @@ export function valueFindings(targets: readonly Target[]): Finding[] {
   });
 }
 
-/** What the items of the sample say of the targets; `attributes` are those of whole items. */
+/** What the items of the sample show about the targets; `attributes` are those of whole items. */
 export function sampleFindings(targets: readonly Target[], attributes: AttributesSeen): Finding[] {
   return [
     ...signedItemFindings(targets, attributes),
@@ -48,7 +48,7 @@ export function sampleFindings(targets: readonly Target[], attributes: Attribute
 
 const TYPE_NAMES: ReadonlySet<string> = new Set(['S', 'N', 'B', 'BOOL', 'NULL', 'SS', 'NS', 'BS', 'L', 'M']);
 
-/** A map with one member that is named like a type and holds what such a type is written with. */
+/** A map with one member whose name and content look like a DynamoDB type. */
 function isDynamoDbJson({ M }: AttributeValue): boolean {
   const members = Object.entries(M ?? {});
   const [[type, content] = ['', undefined]] = members;
@@ -78,7 +78,7 @@ function plainOf(content: AttributeValue | undefined): string {
     : `--value '${JSON.stringify(content.S)}'`;
 }
 
-/** `settings.theme` is one name, of an attribute beside `settings`; it is no path into it. */
+/** `settings.theme` is one name, of an attribute beside `settings`; it is not a path into it. */
 function dottedNameFindings({ name }: Target, attributes: AttributesSeen): Finding[] {
   const [parent = ''] = name.split(/[.[]/, 1);
   if (parent === name || parent === '') return [];
@@ -101,7 +101,10 @@ function dottedNameFindings({ name }: Target, attributes: AttributesSeen): Findi
   ];
 }
 
-/** An attribute that is N here and S there breaks whoever reads it with a type in mind. NULL is told by the plan itself. */
+/**
+ * An attribute that is N in one item and S in another breaks readers that expect one type. The plan itself reports
+ * NULL.
+ */
 function typeFindings({ name, values }: Target, attributes: AttributesSeen): Finding[] {
   const written = new Set(values.map(typeOf));
   if (written.size === 0) return [];
@@ -123,7 +126,7 @@ function listTypes(types: readonly (readonly [AttributeType, number])[]): string
 /** Attributes in which the client libraries of AWS for encryption keep their headers and signatures. */
 const SIGNATURES = ['aws_dbe_head', 'aws_dbe_foot', '*amzn-ddb-map-desc*', '*amzn-ddb-map-sig*'];
 
-/** Such an item cannot be read any more once it has an attribute that its signature does not know. */
+/** Such an item can no longer be read once it has an attribute that its signature does not cover. */
 function signedItemFindings(targets: readonly Target[], attributes: AttributesSeen): Finding[] {
   const signed = SIGNATURES.filter(name => attributes.has(name));
   if (signed.length === 0) return [];
@@ -138,7 +141,7 @@ function signedItemFindings(targets: readonly Target[], attributes: AttributesSe
   ];
 }
 
-/** Items that a run on an index key leaves out of that index, since what they have there cannot be its key. */
+/** Items that a run on an index key leaves out of that index, since their present value cannot be its key. */
 export function indexKeyFindings(
   targets: readonly Target[],
   description: TableDescription,

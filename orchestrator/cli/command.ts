@@ -9,17 +9,17 @@ import type { Output } from './output.ts';
 /** A line to type, with `$0` for the program, and what it does. */
 export type Example = readonly [line: string, meaning: string];
 
-/** What yargs needs of one command; its handler stands in the same file, as `handler`. */
+/** What yargs needs of one command; its handler is in the same file, as `handler`. */
 export interface CommandDefinition<Set extends OptionSet = OptionSet> {
   /** As yargs writes it: `resume <run>`; the first word is the name. */
   readonly usage: string;
   readonly describe: string;
   readonly positionals?: Readonly<Record<string, string>>;
   readonly options: Set;
-  /** Options that no variable stands for. */
+  /** Options that have no environment variable. */
   readonly notFromEnvironment?: readonly string[];
   readonly examples: readonly Example[];
-  /** @throws ConfigurationError for settings that do not go together. */
+  /** @throws ConfigurationError for settings that conflict. */
   check?(settings: ValuesOf<Set>, given: ReadonlySet<string>): void;
 }
 
@@ -36,18 +36,21 @@ export type SettingsOf<Definition extends { readonly options: OptionSet }> = Fle
 interface Given {
   /** The names of the settings that were given, as opposed to defaults. */
   readonly given: ReadonlySet<string>;
-  /** The run that is named, where the command takes one. */
+  /** The run that is named, if the command takes one. */
   readonly run?: string | undefined;
-  /** The folder that is named, where the command takes one. */
+  /** The folder that is named, if the command takes one. */
   readonly directory?: string | undefined;
 }
 
-/** What a handler is given: its settings, where to write, and a signal that aborts when the operator detaches. */
+/** What a handler receives: its settings, where to write, and a signal that aborts when the operator detaches. */
 export interface CommandContext<Settings = FleetSettings & Given> {
   readonly settings: Settings;
   readonly output: Output & { setRun(runId: string): void };
   readonly detach: AbortSignal;
-  /** To be called before a run depends on this process: from then on it needs no reader of its words. */
+  /**
+   * Must be called before a run depends on this process: from then on the process works even if nobody reads its
+   * output.
+   */
   readonly onSupervise: () => void;
 }
 
@@ -76,7 +79,7 @@ export function describeCommand<T>(parser: Argv<T>, command: CommandDefinition):
     .epilogue(['Examples:', ...lines].join('\n')) as Argv<T>;
 }
 
-/** `--max-write-rate` is `FLEETFILL_MAX_WRITE_RATE`. A variable that names no option is none of ours. */
+/** `--max-write-rate` is `FLEETFILL_MAX_WRITE_RATE`. A variable that names no option is ignored. */
 export function optionsFromEnvironment(
   environment: Readonly<Record<string, string | undefined>>,
   options: Readonly<Record<string, Options>>,
@@ -94,7 +97,7 @@ export function optionsFromEnvironment(
 /**
  * Reads what was given for a command.
  * @param given by settings' names, as yargs gives them
- * @throws ConfigurationError with every problem, a line each; then for options that do not go together.
+ * @throws ConfigurationError with every problem, a line each; then for options that conflict.
  */
 export function parseSettings<Set extends OptionSet>(
   { options, check, positionals = {} }: CommandDefinition<Set>,

@@ -13,7 +13,7 @@ interface Terminal {
 
 /**
  * Asks on the terminal for the table, account and Region by name, so that nobody confirms out of habit.
- * @throws NotConfirmedError when the answer is another one, or there is no terminal to ask on.
+ * @throws NotConfirmedError when the answer differs, or there is no terminal to ask on.
  */
 export async function confirm(table: string, answer: string, signal: AbortSignal): Promise<void> {
   const terminal = openTerminal();
@@ -25,7 +25,7 @@ export async function confirm(table: string, answer: string, signal: AbortSignal
   const lines = createInterface(terminal);
   try {
     const given = await lines.question(`To begin, type ${answer}: `, { signal }).catch((cause: unknown) => {
-      // Ctrl-C or Ctrl-D instead of an answer; the signal is the operator's as well.
+      // Ctrl-C or Ctrl-D instead of an answer; the signal may also be the operator's.
       throw new NotConfirmedError('\nNot confirmed. Nothing was written.', { cause });
     });
     if (given.trim() !== answer)
@@ -37,8 +37,8 @@ export async function confirm(table: string, answer: string, signal: AbortSignal
 }
 
 /**
- * A person who types at a terminal can be asked, wherever the words go: with `2>&1 | tee run.log` the question stands on
- * the terminal itself.
+ * A person who types at a terminal can be asked, wherever the output goes: with `2>&1 | tee run.log` the question
+ * appears on the terminal itself.
  */
 function openTerminal(): Terminal | undefined {
   const { stdin, stderr } = process;

@@ -1,4 +1,4 @@
-/** The operator pressed Ctrl-C: the orchestrator leaves, the fleet goes on. */
+/** The operator pressed Ctrl-C: the orchestrator leaves and the fleet continues. */
 export class DetachedError extends Error {
   constructor() {
     super('detached');

@@ -3,7 +3,7 @@ import { type FailureKind, httpStatusOf, kindOfFailure } from '../../core/failur
 import { proxyVariables } from '../../core/proxy-choice.ts';
 import { EXIT, type ExitCode, exitCodeOfError } from './exit-codes.ts';
 
-/** How the SDK says that no Region is set anywhere; it gives the error no name of its own. */
+/** The SDK's message when no Region is set anywhere; the error has no name of its own. */
 const NO_REGION = /Region is missing/;
 
 export interface Explanation {
@@ -12,8 +12,8 @@ export interface Explanation {
 }
 
 /**
- * What a person reads of an error that ends a command, and its exit code. What AWS, the network or the operator's own
- * place brings about is never called an internal error.
+ * What a person reads about an error that ends a command, and its exit code. An error that comes from AWS, the network
+ * or the operator's machine is never called an internal error.
  */
 export function explainError(error: unknown, environment: NodeJS.ProcessEnv, debug: boolean): Explanation {
   const explanation = explain(error, environment);
@@ -38,7 +38,7 @@ function explain(error: unknown, environment: NodeJS.ProcessEnv): Explanation {
   if (exitCode !== EXIT.internal) return { words, exitCode };
   const expected = error instanceof Error && (error instanceof FleetfillError || isOfAws(error));
   if (expected) {
-    // Somebody deleted the record of a run that was going on: nothing was refused.
+    // Somebody deleted the record of a run in progress: nothing was refused.
     const vanished = error instanceof FleetfillError && error.code === 'RunVanished';
     return { words, exitCode: vanished ? EXIT.internal : EXIT.preflight };
   }
@@ -54,7 +54,7 @@ function causesOf(error: unknown): Error[] {
   return chain;
 }
 
-/** It came from a service, or from the way there. */
+/** The error came from a service, or from the way there. */
 function isOfAws(error: Error): boolean {
   const kind: FailureKind = kindOfFailure(error);
   return kind !== 'final' || httpStatusOf(error) !== undefined;

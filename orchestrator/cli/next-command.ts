@@ -5,7 +5,7 @@ import { DEFAULT_VALUE, DETACH_OPTION, FLEET_OPTIONS, RUN_OPTIONS } from './opti
 /** Options that say where the fleet runs: without them a command would look elsewhere. */
 const PLACE = Object.keys(FLEET_OPTIONS).filter(name => name !== 'json' && name !== 'debug');
 
-/** What an operator said once of this table and need not find out again; the run's record does not hold it. */
+/** Options that an operator gave once for this table and need not find again; the run's record does not hold them. */
 const SAID = ['account', 'unattended-rate', 'write-api', 'prices', 'allow-no-pitr', 'allow-expiry', 'accept'];
 
 const FLAGS = new Set(
@@ -15,8 +15,8 @@ const FLAGS = new Set(
 );
 
 /**
- * The command to type next, for a shell, with the options of the present one that say where the fleet runs, unless the
- * words name them.
+ * The command to type next, for a shell, with the options of the present command that say where the fleet runs, unless
+ * the words name them.
  */
 export function nextCommand(...words: readonly string[]): string {
   const place = PLACE.filter(name => !words.includes(`--${name}`));
@@ -24,8 +24,8 @@ export function nextCommand(...words: readonly string[]): string {
 }
 
 /**
- * The command that starts another run as this one was: same table, attribute, value, segments, and the rates in force
- * at its end. Confirmation is asked for again, so `--yes` is not in it.
+ * The command that starts another run like this one: same table, attribute, value, segments, and the rates in force at
+ * its end. Confirmation is asked for again, so `--yes` is not in it.
  */
 export function nextRun(run: RunRecord, more: readonly string[] = []): string {
   const { rates } = run;
@@ -47,14 +47,14 @@ export function nextRun(run: RunRecord, more: readonly string[] = []): string {
       value === undefined || String(value) === String(usual) ? [] : [`--${name}`, String(value)],
     ),
     ...(run.spot ? ['--spot'] : []),
-    // Without it a replicated table has no run.
+    // Without it a replicated table refuses the run.
     ...((run.replicas ?? 0) > 0 ? ['--single-writer-region'] : []),
     ...wordsOf(process.argv.slice(2), SAID),
     ...more,
   );
 }
 
-/** The present command line as another command, without the options named, nor those that are about its output. */
+/** The present command line as another command, without the options named and without those about its output. */
 export function sameOptions(command: 'run' | 'plan', without: readonly string[] = []): string {
   const words = process.argv.slice(2);
   const given = words[0] === 'run' || words[0] === 'plan' ? words.slice(1) : words;
@@ -80,7 +80,7 @@ function wordsOf(line: readonly string[], names: readonly string[]): string[] {
   return optionsIn(line).flatMap(({ name, words }) => (names.includes(name) ? words : []));
 }
 
-/** The options of a command line, each with its words as they were typed. What is no option is left out. */
+/** The options of a command line, each with its words as they were typed. Other words are left out. */
 function optionsIn(line: readonly string[]): { readonly name: string; readonly words: readonly string[] }[] {
   return line.flatMap((word, index) => {
     const [, name] = /^--([^=]+)/.exec(word) ?? [];

@@ -4,7 +4,7 @@ import { MAX_TOTAL_SEGMENTS } from '../../core/records.ts';
 
 /**
  * One option: how it is given and shown (yargs), and what its value may be (zod, on the text as it was typed). The
- * schema is made when it is asked for: help needs none.
+ * schema is made only when it is asked for: help needs none.
  */
 export interface Option<T = unknown> extends Options {
   /** It may be given more than once. */
@@ -19,7 +19,7 @@ type CamelCase<Name extends string> = Name extends `${infer Head}-${infer Tail}`
   ? `${Head}${Capitalize<CamelCase<Tail>>}`
   : Name;
 
-/** The values of options, named as programs name them: `maxWriteRate`. */
+/** The values of options, under the names that programs use: `maxWriteRate`. */
 export type ValuesOf<Set extends OptionSet> = {
   readonly [Name in keyof Set & string as CamelCase<Name>]: z.output<ReturnType<Set[Name]['schema']>>;
 };
@@ -33,7 +33,7 @@ export const GROUP = {
 
 type Group = (typeof GROUP)[keyof typeof GROUP];
 
-/** An option with a value. To yargs every value is a string: what it may be stands in the schema alone. */
+/** An option with a value. For yargs every value is a string; only the schema says what it may be. */
 export function value<T>(
   describe: string,
   group: Group,
@@ -102,7 +102,7 @@ export const nameList = () =>
 export const tableName = () =>
   z.string().regex(/^(arn:[^\s]+|[A-Za-z0-9_.-]{3,255})$/, 'is not a table name');
 
-/** Attribute names have at most 64 KB [developer guide, Limits]; nobody means one longer than a key's 255 bytes. */
+/** Attribute names have at most 64 KB [developer guide, Limits]; a name longer than a key's 255 bytes is a mistake. */
 export const attributeName = () => nonEmpty().max(255, 'is longer than 255 characters');
 
 export const accountId = () => z.string().regex(/^\d{12}$/, 'is not a 12-digit account');

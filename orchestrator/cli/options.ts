@@ -21,7 +21,7 @@ import {
 } from './option.ts';
 import { checkRecipeSettings, RECIPE_OPTIONS } from './recipe-options.ts';
 
-/** Options that several commands share. Those of one command stand in its file. */
+/** Options that several commands share. Options of one command are in its file. */
 
 const { what, how, where, output } = GROUP;
 
@@ -71,7 +71,7 @@ export const FLEET_OPTIONS = {
 
 export const TABLE_OPTIONS = {
   table: value('DynamoDB table', what, () => tableName().default('stuff'), { default: 'stuff' }),
-  // Without a default for yargs: a recipe stands in its place, and what was typed has to be told from what was not.
+  // No default for yargs: a recipe may take its place, and a typed value must be told from a default.
   attribute: value('Attribute to set where it is missing (default: test)', what, () =>
     attributeName().default('test'),
   ),
@@ -90,10 +90,10 @@ export const RATE_OPTIONS = {
   ...READ_RATE_OPTION,
 };
 
-/** The items of a canary are named in the control table, so that never more are written. */
+/** The control table lists the items of a canary, so that it never writes more. */
 const MOST_CANARY_ITEMS = 10_000;
 
-/** The value that is set where neither a value nor a recipe is given, as JSON. */
+/** The value that is set when neither a value nor a recipe is given, as JSON. */
 export const DEFAULT_VALUE = '1';
 
 /** Segments of a run that names no number. */
@@ -102,7 +102,7 @@ export const DEFAULT_SEGMENTS = 32;
 /** As long as point-in-time recovery goes back [developer guide]. */
 const DEFAULT_UNDO_DAYS = 35;
 
-/** What a run is started with; `plan`, `doctor` and `resume` take all or some of them. */
+/** The options that start a run; `plan`, `doctor` and `resume` take all or some of them. */
 export const RUN_OPTIONS = {
   ...TABLE_OPTIONS,
   value: value(`Value to set, as JSON (default: ${DEFAULT_VALUE})`, what, () =>
@@ -195,7 +195,7 @@ export const DETACH_OPTION = {
   detach: flag('Start a task that supervises the run, and return when it has taken over', how),
 };
 
-/** @throws ConfigurationError where nothing would be left of the supervisor when the command returns. */
+/** @throws ConfigurationError when no supervisor would be left once the command returns. */
 export function checkDetach({ detach }: { readonly detach: boolean }, given: ReadonlySet<string>): void {
   if (!detach || !given.has('local')) return;
   throw new ConfigurationError(
@@ -206,7 +206,7 @@ export function checkDetach({ detach }: { readonly detach: boolean }, given: Rea
 export type FleetSettings = ValuesOf<typeof FLEET_OPTIONS>;
 export type RunSettings = ValuesOf<typeof RUN_OPTIONS>;
 
-/** @throws ConfigurationError for a value that is no JSON, and for options that do not go together. */
+/** @throws ConfigurationError for a value that is not JSON, and for options that conflict. */
 export function checkRunSettings(
   settings: Partial<Pick<RunSettings, 'value' | 'set' | 'where' | 'tasks' | 'segments' | 'dryRun' | 'limit'>>,
   given: ReadonlySet<string>,
@@ -214,7 +214,7 @@ export function checkRunSettings(
   const { value: json, tasks = 0, segments = Number.POSITIVE_INFINITY, dryRun, limit } = settings;
   if (json !== undefined) readJsonValue(json);
   checkRecipeSettings(settings, given);
-  // A command that takes segments without naming their number has them from the run's record.
+  // A command that takes segments without naming their number gets the number from the run's record.
   if (given.has('segments') && tasks > segments) {
     throw new ConfigurationError(
       `--tasks ${tasks} is more than --segments ${segments}: each task needs at least one segment.`,

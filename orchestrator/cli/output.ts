@@ -1,6 +1,6 @@
 import { lineWriter } from './streams.ts';
 
-/** What a command tells: events for programs, words for people. */
+/** What a command prints: events for programs, words for people. */
 export interface Output {
   /** One JSON object on stdout, with `--json`; nothing otherwise. */
   event(name: string, fields: Readonly<Record<string, unknown>>): void;

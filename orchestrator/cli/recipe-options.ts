@@ -10,7 +10,7 @@ const severalTexts = (): z.ZodType<readonly string[]> =>
     .transform(given => [given].flat())
     .default([]);
 
-/** What is computed from each item, where it is not one value on every item. */
+/** What is computed from each item, if a run does not set one value on every item. */
 export const RECIPE_OPTIONS = {
   set: {
     ...value(
@@ -24,8 +24,7 @@ export const RECIPE_OPTIONS = {
 };
 
 /**
- * Whether the options of a recipe go together with each other and with the others. Whether its expressions are right is
- * for core/recipe/.
+ * Whether the options of a recipe fit each other and the other options. core/recipe/ checks the expressions.
  * @throws ConfigurationError
  */
 export function checkRecipeSettings(settings: Partial<RecipeSettings>, given: ReadonlySet<string>): void {
@@ -46,8 +45,8 @@ export function checkRecipeSettings(settings: Partial<RecipeSettings>, given: Re
 }
 
 /**
- * A recipe that cannot be is told before AWS is asked for anything.
- * @throws ConfigurationError as core/recipe/ has it
+ * An invalid recipe is reported before any call to AWS.
+ * @throws ConfigurationError as in core/recipe/
  */
 export async function checkExpressions({ set = [], where }: Partial<RecipeSettings>): Promise<void> {
   const recipe = recipeOf({ set, where });

@@ -1,17 +1,17 @@
 import { DetachedError } from './detached-error.ts';
 import { EXIT } from './exit-codes.ts';
 
-/** A command ends by itself within this time when it is asked to: a run says how to come back, a stack stops its tasks. */
+/** A command that is asked to end does so within this time: a run says how to come back, a stack stops its tasks. */
 const GRACE_MS = { supervising: 10_000, 'holding a stack': 30_000, other: 2_000 } as const;
 
 export type Occupation = keyof typeof GRACE_MS;
 
-/** What asks a command to end: Ctrl-C, a service manager, and a terminal or a connection that is gone. */
+/** What asks a command to end: Ctrl-C, a service manager, or a terminal or connection that is gone. */
 const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
 
 /**
- * The first signal asks the command to end, and ends it when it does not; the second ends it at once. SIGHUP is one of
- * them under `nohup` too: Node gives each signal its usual meaning again when it starts.
+ * The first signal asks the command to end, and forces it when it does not; the second ends it at once. SIGHUP counts
+ * even under `nohup`: Node resets each signal to its usual meaning when it starts.
  * @param occupation what the process is doing at that moment
  */
 export function listenForSignals(detach: AbortController, occupation: () => Occupation): void {

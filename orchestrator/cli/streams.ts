@@ -3,8 +3,8 @@ import { fstatSync, writeSync } from 'node:fs';
 type Stream = NodeJS.WriteStream & { readonly fd?: number };
 
 /**
- * What happens when nobody reads any more, the disk is full, or the terminal is gone. Whoever supervises a run ignores
- * it, since the fleet needs a supervisor more than the words need a reader; every other command ends quietly, as
+ * What happens when nobody reads any longer, the disk is full, or the terminal is gone. A supervisor of a run ignores
+ * it, since the fleet needs a supervisor more than the output needs a reader. Every other command ends quietly, as
  * programs in a pipe do.
  */
 export class OutputStreams {
@@ -22,12 +22,12 @@ export class OutputStreams {
     }
   }
 
-  /** From now on the process has something to do that no reader is needed for. */
+  /** From now on the process continues without a reader. */
   doWithout(): void {
     this.#needed = false;
   }
 
-  /** Resolves when everything written has been taken, or cannot be any more. */
+  /** Resolves when everything written has been accepted, or can no longer be. */
   async drain(): Promise<void> {
     await Promise.all(this.#streams.map(drained));
   }
@@ -43,8 +43,8 @@ function drained(stream: Stream): Promise<void> {
 }
 
 /**
- * Writes lines to a stream. Into a file they go one by one, so that a disk that is full for a while costs the lines of
- * that while: a stream that has failed once takes no more.
+ * Writes lines to a stream. Lines go into a file one by one, so that a disk that is full for a while loses only the
+ * lines of that time: a stream that has failed once accepts no more.
  */
 export function lineWriter(stream: Stream): (line: string) => void {
   const { fd } = stream;
@@ -55,7 +55,7 @@ export function lineWriter(stream: Stream): (line: string) => void {
     try {
       torn = writeSync(fd, bytes) < bytes.length;
     } catch {
-      // Nobody can be told: this is where words go.
+      // The error cannot be reported: this is the stream for reports.
     }
   };
 }

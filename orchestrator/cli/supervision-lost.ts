@@ -1,7 +1,7 @@
 import { describeError, FleetfillError } from '../../core/errors.ts';
 import { nextCommand } from './next-command.ts';
 
-/** An error has ended the supervision of a run that goes on. */
+/** An error has ended the supervision of a run that continues. */
 export class SupervisionLostError extends FleetfillError {
   constructor(run: string, cause: unknown) {
     super(

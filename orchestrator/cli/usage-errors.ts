@@ -1,5 +1,5 @@
 /**
- * What the parser says of a command line that it does not understand, in words that help.
+ * Explains a command line that the parser does not understand.
  * @param message the parser's
  * @param words the command line
  * @param commands names of all commands
@@ -49,7 +49,7 @@ function nameOf(word: string): string {
   return word.replace(/^--?(no-)?/, '').replace(/=.*$/s, '');
 }
 
-/** The one that takes the fewest changes, if that is few for its length. */
+/** The name that takes the fewest changes, if that is few for its length. */
 function nearest(name: string, candidates: readonly string[]): string | undefined {
   const ranked = candidates
     .map(candidate => ({ candidate, changes: distance(name, candidate) }))

@@ -11,7 +11,7 @@ export const cancel = defineCommand({
   examples: [['$0 cancel 20261124071218-1a2b3c', 'end it; what was written stays']],
 });
 
-/** `orchestrate cancel RUN`: as pause, and the run ends for good and releases the table. */
+/** `orchestrate cancel RUN`: like pause, but the run ends for good and releases the table. */
 export const handler: Handler<typeof cancel> = context => {
   const message = `cancelled by ${operatorName()}`;
   return endTasks(context, context.settings.run ?? '', 'cancel', () => ({

@@ -72,8 +72,8 @@ export const doctor = defineCommand({
 });
 
 /**
- * `orchestrate doctor`: whether all that a run needs is there and fits; with `--task`, a real worker and supervisor on
- * trial. It changes nothing but, with `--task`, records of its own in the control table.
+ * `orchestrate doctor`: whether everything that a run needs exists and fits; with `--task`, it also tries a real worker
+ * and a real supervisor. It changes nothing except, with `--task`, records of its own in the control table.
  */
 export const handler: Handler<typeof doctor> = async context => {
   const { settings, output } = context;
@@ -85,7 +85,7 @@ export const handler: Handler<typeof doctor> = async context => {
       output.print(describe(finding));
     }
   };
-  // First, and with or without a stack: where it is missing, the stack could not be created.
+  // First, and with or without a stack: if it is missing, the stack could not be created.
   tell(await checkServiceLinkedRole(createDoctorClients().iam));
   try {
     const surroundings = await locateFleet(settings);
@@ -182,7 +182,7 @@ async function examine(
   return table.facts;
 }
 
-/** The task of `--detach`: its definition, its role and, where it is not the workers', its image. */
+/** The task of `--detach`: its definition, its role and, if it differs from the workers', its image. */
 async function examineSupervisor(
   { ecs, ecr }: Pick<ReturnType<typeof createDoctorClients>, 'ecs' | 'ecr'>,
   { supervisor, container }: Surroundings,

@@ -36,7 +36,7 @@ export const plan = defineCommand({
 });
 
 /**
- * `orchestrate plan`: what a run with these options would do, take and cost, and what speaks against it. It reads a
+ * `orchestrate plan`: what a run with these options would do, take and cost, and what argues against it. It reads a
  * sample of the table and writes nothing. Exit code 3 when a run would be refused.
  */
 export const handler: Handler<typeof plan> = async context => {

@@ -28,7 +28,7 @@ import { runSupervisorProbe } from '../supervise/supervisor-probe.ts';
 import { writtenOf } from '../written-settings.ts';
 import { describeRun } from './run.ts';
 
-/** What a run was started with and keeps, by the option that set it. */
+/** The settings that a run keeps from its start, by the option that set each. */
 const KEPT = {
   table: (run: RunRecord) => run.table,
   attribute: (run: RunRecord) => run.attribute,
@@ -76,7 +76,7 @@ function refuseChangedOptions(settings: SettingsOf<typeof resume>, run: RunRecor
   );
 }
 
-/** The run's options as `resume` takes them: to be compared, so none has a default. */
+/** The run's options as `resume` takes them. They are compared with the record, so none has a default. */
 const RESUME_OPTIONS = Object.fromEntries(
   Object.entries(RUN_OPTIONS).map(([name, { default: _, ...option }]: [string, Option]) => [name, option]),
 ) as typeof RUN_OPTIONS;
@@ -99,7 +99,7 @@ export const resume = defineCommand({
     ['$0 resume 20261124071218-1a2b3c --detach', 'let a task supervise the run'],
     ['$0 resume 20261124071218-1a2b3c --max-cost 40', 'continue with a higher cost limit'],
   ],
-  // `orchestrate rate` may have changed the rates: a variable set before the start must not keep the run from going on.
+  // `orchestrate rate` may have changed the rates: a variable set before the start must not keep the run from resuming.
   notFromEnvironment: [...Object.keys(RATE_OPTIONS), 'expect-epoch'],
   check: (settings, given) => {
     checkRunSettings(settings, given);
@@ -112,7 +112,7 @@ export const resume = defineCommand({
   },
 });
 
-/** `orchestrate resume RUN`: takes the supervision over and goes on; of a finished run it prints the end. */
+/** `orchestrate resume RUN`: takes over supervision and continues; for a finished run it prints the end. */
 export const handler: Handler<typeof resume> = async context => {
   const { settings, output } = context;
   const session = await openSession(context, 'of a run');
@@ -147,7 +147,7 @@ export const handler: Handler<typeof resume> = async context => {
   return superviseRun(session, run, { detach: settings.detach });
 };
 
-/** The task of `doctor --task`: a supervisor on trial, by the command that a real one has. */
+/** The task of `doctor --task`: a supervisor on trial, started with a real supervisor's command. */
 async function tryItself(session: Session, probeId: string): Promise<ExitCode> {
   const { clock, client, fleet, output, detach, surroundings } = session;
   const { controlTable, namespace } = surroundings;

@@ -59,7 +59,7 @@ export const handler: Handler<typeof run> = async context => {
   return superviseRun(session, record, { detach: settings.detach });
 };
 
-/** The run, and before it, of a canary, the items that it may write. */
+/** The run; for a canary, the items that it may write are recorded first. */
 async function createRun(session: PlanningSession, run: NewRun, write: ItemWrite): Promise<RunRecord> {
   const { client, clock, stores, detach, output, settings } = session;
   if (run.limit !== undefined) {
@@ -89,7 +89,7 @@ async function createRun(session: PlanningSession, run: NewRun, write: ItemWrite
 
 /**
  * @throws PreflightError with every failure, and TableLockedError when an unfinished run holds the table. A dry run
- * writes nothing to it, and may go beside one.
+ * writes nothing to the table and may run beside one.
  */
 async function requireReady(
   { settings, output, stores }: PlanningSession,

@@ -23,7 +23,7 @@ export const status = defineCommand({
   ],
 });
 
-/** `orchestrate status [RUN]`: one run, the newest where none is named. */
+/** `orchestrate status [RUN]`: one run, the newest if none is named. */
 export const handler: Handler<typeof status> = async context => {
   const { settings, output, detach } = context;
   const stores = await openStores(context);
@@ -86,7 +86,7 @@ function unsupervised(run: RunRecord): string[] {
   return [`  ${words}`, `  next      ${nextCommand('resume', run.runId)}`];
 }
 
-/** What to type next, where it depends on nothing but the status. */
+/** What to type next, if that depends only on the status. */
 function next({ runId: run, status, stopReason }: RunRecord): string[] {
   if (status === 'paused' || status === 'failed') {
     return [`  next      ${nextCommand('resume', run, ...(stopReason?.resumeWith ?? []))}`];

@@ -5,7 +5,7 @@ import { defineCommand, type Handler } from '../cli/command.ts';
 import { EXIT } from '../cli/exit-codes.ts';
 import { YES_OPTION } from '../cli/options.ts';
 
-/** By file name; put in by scripts/build.mjs from infra/, since the bundle has to run alone. */
+/** By file name; scripts/build.mjs inserts them from infra/, since the bundle must run alone. */
 declare const FLEETFILL_TEMPLATES: Readonly<Record<string, string>>;
 
 export const templates = defineCommand({
@@ -17,8 +17,8 @@ export const templates = defineCommand({
 });
 
 /**
- * `orchestrate templates DIR`: the templates that belong to this version. A file that is there with another content
- * is somebody's work, so then none is written.
+ * `orchestrate templates DIR`: the templates that belong to this version. A file that exists with other content is
+ * somebody's work, so then none is written.
  */
 export const handler: Handler<typeof templates> = async ({ settings, output }) => {
   const directory = resolve(settings.directory ?? '.');

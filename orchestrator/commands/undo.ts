@@ -144,7 +144,7 @@ function sourceOf({ undoLog: store }: Stores, run: RunRecord, undoLog: UndoLogRe
   return { store, layout: layoutOf(keySchema, undoLog), runId, totalSegments };
 }
 
-/** @throws PreflightError when it is another table by now; TableLockedError when an unfinished run holds it. */
+/** @throws PreflightError when the table is another one now; TableLockedError when an unfinished run holds it. */
 async function requireSameTable(
   { client, stores, settings }: UndoSession,
   run: RunRecord,
@@ -180,7 +180,7 @@ async function planUndo(
   const chosen = await chooseRates(settings, facts.description, createMetricsClient());
   const segments = await stores.segments.list(original.runId);
   const rule = await loadRule(original, original.keySchema);
-  // The sample says what argues against the undo; where it cannot be had, the plan says the rest.
+  // The sample shows what argues against the undo; if there is no sample, the plan says the rest.
   const sample = await sampleTable({
     client,
     write: { table: original.table, keySchema: original.keySchema, rule },
@@ -257,7 +257,7 @@ async function countOnly(
   return EXIT.ok;
 }
 
-/** One line a key: what the run set and nobody has undone, or what it may have set. */
+/** One line for each key: what the run set and nobody has undone, or what it may have set. */
 async function listKeys(
   source: LogSource,
   state: 'set' | 'unknown',
@@ -274,7 +274,7 @@ async function listKeys(
         }
         continue;
       }
-      // An undo leaves alone what is unknown, so that it is told of afterwards, too.
+      // An undo leaves alone what is unknown, so that is reported afterwards, too.
       for (const entry of chunk.set) known.add(identityOf(entry));
       for (const entry of chunk.unknown) unknown.set(identityOf(entry), encodeAttributeMap(entry.key));
     }

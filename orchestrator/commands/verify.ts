@@ -84,7 +84,7 @@ export const handler: Handler<typeof verify> = async ({ settings, output, detach
   return missing === 0 ? EXIT.ok : EXIT.missing;
 };
 
-/** By DynamoDB's own account, up to six hours old. */
+/** DynamoDB's own figure, up to six hours old. */
 function itemSizeOf({ description }: TableFacts): ItemSize | undefined {
   const { ItemCount = 0, TableSizeBytes = 0 } = description;
   return ItemCount > 0 ? { bytes: Math.ceil(TableSizeBytes / ItemCount) } : undefined;

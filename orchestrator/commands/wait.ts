@@ -83,7 +83,7 @@ async function tellEnd(
   }
 }
 
-/** What keeps the control table from being read, told once each time, and its end. */
+/** Reports once each time when the control table cannot be read, and when it can be read again. */
 class Trouble {
   readonly #output: Output;
   readonly #runId: string;

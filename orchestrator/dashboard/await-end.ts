@@ -4,10 +4,12 @@ import type { Snapshot } from '../snapshot/snapshot.ts';
 import type { Stores } from '../stores.ts';
 import { Watch } from './watch.ts';
 
-/** Nobody has supervised for so long: somebody has to come. As long as the alarm takes, see docs/dashboard.md. */
+/** When nobody has supervised for this long, a person must act. The alarm takes as long, see docs/dashboard.md. */
 export const UNSUPERVISED_MS = 10 * 60_000;
 
-/** Whoever has just resumed writes the first sign of it within seconds; before that nothing is said of old ones. */
+/**
+ * A process that has just resumed writes its first sign of life within seconds; until then old ones are not reported.
+ */
 const LEAST_WATCHED_MS = 20_000;
 
 export interface AwaitEndOptions {
@@ -15,13 +17,13 @@ export interface AwaitEndOptions {
   readonly clock: Clock;
   readonly run: Pick<RunRecord, 'runId' | 'createdAt'>;
   readonly onSnapshot: (snapshot: Snapshot) => void;
-  /** Hears each look that failed; looking goes on. */
+  /** Called for each look that failed; looking continues. */
   readonly onUnreadable: (error: unknown) => void;
 }
 
 /**
- * Looks at a run that is supervised elsewhere, until it has ended or is paused, until nobody supervises it any more, or
- * until the signal aborts. It reads the control table and writes nothing.
+ * Looks at a run that is supervised elsewhere, until it has ended or is paused, until nobody supervises it any longer,
+ * or until the signal aborts. It reads the control table and writes nothing.
  */
 export async function awaitEnd(
   { stores, clock, run, onSnapshot, onUnreadable }: AwaitEndOptions,
@@ -41,7 +43,7 @@ export async function awaitEnd(
     onUnreadable,
     onSnapshot: snapshot => {
       onSnapshot(snapshot);
-      // What cannot be read says nothing about who supervises.
+      // A failed read says nothing about who supervises.
       if (snapshot.unreadable) return;
       const { status } = snapshot.run;
       if (isFinished(status) || status === 'paused' || status === 'failed') return conclude('ended');

@@ -32,13 +32,13 @@ export interface StoppedTask {
   readonly exitCode: number | undefined;
 }
 
-/** What ECS knows of a task: `gone` when it does not know it any more. */
+/** What ECS knows of a task: `gone` when it no longer knows it. */
 export type TaskObservation =
   | { readonly state: 'alive'; readonly lastStatus: string }
   | { readonly state: 'gone' }
   | ({ readonly state: 'stopped' } & StoppedTask);
 
-/** RunTask answered, and did not start the task: its reasons. */
+/** RunTask answered but did not start the task: its reasons. */
 export class LaunchRefusedError extends Error {
   readonly reasons: readonly string[];
 
@@ -68,29 +68,31 @@ export class InactiveTaskDefinitionError extends PreflightError {
 /** DescribeTasks takes at most 100 tasks [API reference]. */
 const DESCRIBE_AT_A_TIME = 100;
 
-/** DescribeTasks and StopTask calls on their way at once: well below the 20 a second that ECS takes for long. */
+/** DescribeTasks and StopTask calls in flight at once: well below the 20 a second that ECS accepts for long. */
 const CALLS_AT_A_TIME = 4;
 
-/** A turn of the supervisor waits no longer than this for what ECS knows; the next turn asks again. */
+/** A turn of the supervisor waits no longer than this for an answer of ECS; the next turn asks again. */
 const LOOK_PATIENCE_MS = 10_000;
 
-/** A supervisor that waits for ECS for ever renews no grant and fences no task. */
+/** A supervisor that waits forever for ECS renews no grant and fences no task. */
 const REPLY_TIMEOUT_MS = 10_000;
 
 const RETRIES = { retries: 5, minTimeout: 200, maxTimeout: 5_000, randomize: true };
 
-/** Errors of the control plane that another try may mend. What the client doubts it has tried again by itself. */
+/** Errors of the control plane that another try may fix. The client itself has already retried those that it doubts. */
 const TRANSIENT: readonly FailureKind[] = ['throttled', 'internal', 'conflict'];
 
-/** By their texts, since the names are those of other errors too: no room for a task now, perhaps later. */
+/** Recognized by their texts, since other errors have the same names: no room for a task now, perhaps later. */
 const NO_ROOM = /capacity is unavailable|limit on the number of|run concurrently/i;
 
-/** Said for some seconds after a role was made, and for ever of one that does not trust ECS. */
+/** ECS says this for some seconds after a role was made, and always for a role that does not trust ECS. */
 const ROLE_UNUSABLE = /unable to assume the role|iam:PassRole/i;
 
-/** So long a role is taken for a new one. */
+/** A role counts as new for this long. */
 const NEW_ROLE_MS = 60_000;
-/** By its text: "TaskDefinition is inactive" comes as a ClientException and as an InvalidParameterException. */
+/**
+ * Recognized by its text: "TaskDefinition is inactive" comes as a ClientException and as an InvalidParameterException.
+ */
 const INACTIVE = /TaskDefinition is inactive/i;
 
 /** The task definition of the stack as it is now; undefined without a stack. */
@@ -106,7 +108,7 @@ export class Fleet {
   #roleUnusableSinceMs: number | undefined;
 
   /**
-   * @param currentTaskDefinition is asked when the one of `location` is INACTIVE
+   * @param currentTaskDefinition is called when the one of `location` is INACTIVE
    * @param nowMs a monotonic clock
    */
   constructor(
@@ -123,7 +125,7 @@ export class Fleet {
   }
 
   /**
-   * Starts the task of a launch. The launch is the clientToken: repeating the call returns the task that is there.
+   * Starts the task of a launch. The launch is the clientToken: repeating the call returns the existing task.
    * @returns the task's ARN
    * @throws LaunchRefusedError when ECS answers that it did not start it; InactiveTaskDefinitionError when the task
    * definition was deregistered and no stack names another.
@@ -141,7 +143,7 @@ export class Fleet {
     }
   }
 
-  /** After an update of the stack: the definition that it names now. Several launches may find this out at once. */
+  /** After an update of the stack: the definition that it now names. Several launches may find this out at once. */
   async #replaceDefinition(inactive: string, cause: unknown): Promise<void> {
     if (this.#taskDefinition !== inactive) return;
     const current = await this.#currentTaskDefinition();
@@ -152,8 +154,8 @@ export class Fleet {
   }
 
   /**
-   * Starts a task with a command of its own, on demand: it shall not be taken away.
-   * @param clientToken repeating the call with it returns the task that is there
+   * Starts a task with a command of its own, on demand, so that it is not interrupted.
+   * @param clientToken repeating the call with it returns the existing task
    * @returns the task's ARN
    * @throws LaunchRefusedError when ECS answers that it did not start it.
    */
@@ -201,7 +203,7 @@ export class Fleet {
           count: 1,
           clientToken,
           startedBy,
-          // So that the tasks stand in the bill with the tags of their stack.
+          // Gives the tasks the tags of their stack in the bill.
           propagateTags: 'TASK_DEFINITION',
           enableECSManagedTags: true,
           networkConfiguration: {
@@ -230,7 +232,7 @@ export class Fleet {
     );
   }
 
-  /** Whether this is said of a role that may only be new. */
+  /** Whether this error may mean only that a role is new. */
   #isNewRole(message: string): boolean {
     if (!ROLE_UNUSABLE.test(message)) return false;
     this.#roleUnusableSinceMs ??= this.#nowMs();
@@ -238,8 +240,8 @@ export class Fleet {
   }
 
   /**
-   * What ECS knows of these tasks. One that is not in the result was not answered for, which says nothing about it.
-   * @param onUnanswered hears why a call failed; each covers up to 100 tasks
+   * What ECS knows of these tasks. A task that is not in the result had no answer, which says nothing about it.
+   * @param onUnanswered called with why a call failed; each call covers up to 100 tasks
    */
   async describe(
     taskArns: readonly string[],
@@ -291,8 +293,8 @@ export class Fleet {
 }
 
 /**
- * The task that a client token stands for, where ECS knows the token with other parameters: the launch was started
- * before, and the stack was updated since.
+ * The task of a client token that ECS knows with other parameters: the launch was started before, and the stack was
+ * updated since.
  */
 function taskOfToken(error: unknown): string | undefined {
   return error instanceof ConflictException ? error.resourceIds?.[0] : undefined;

@@ -4,13 +4,13 @@ import { describeError, PreflightError } from '../../core/errors.ts';
 import { DEFAULT_NAMESPACE } from '../../core/metrics.ts';
 import type { FleetLocation } from './fleet.ts';
 
-/** Everything that a command must know beside what to do. */
+/** What every command must know in addition to its task. */
 export interface Surroundings extends FleetLocation {
   readonly controlTable: string;
   readonly namespace: string;
-  /** Of `--detach`; absent where neither an option nor the stack names one. */
+  /** Of `--detach`; absent when neither an option nor the stack names one. */
   readonly supervisor?: { readonly taskDefinition: string; readonly container: string };
-  /** The stack that was read; absent where options named all that matters. */
+  /** The stack that was read; absent when options named everything needed. */
   readonly stack?: StackFacts;
 }
 
@@ -21,7 +21,7 @@ export interface StackFacts {
   readonly outputs: Readonly<Record<string, string>>;
 }
 
-/** Outputs of infra/fleet.yaml without which nothing runs; a test holds the template against this list. */
+/** Outputs of infra/fleet.yaml without which nothing runs; a test compares the template with this list. */
 export const STACK_OUTPUTS = [
   'Cluster',
   'TaskDefinition',
@@ -33,7 +33,7 @@ export const STACK_OUTPUTS = [
   'Namespace',
 ] as const;
 
-/** Those that words for people name, and by which a stack is refused for another table than its own. */
+/** The outputs that messages name; a stack is refused by them when it is for another table. */
 export const FURTHER_STACK_OUTPUTS = [
   'LogGroup',
   'SupervisorTaskDefinition',
@@ -46,19 +46,19 @@ export const FURTHER_STACK_OUTPUTS = [
   'TableKmsKey',
 ] as const;
 
-/** There only where the stack was given what they name: sources of a recipe, the key of the table. */
+/** Present only if the stack was given what they name: sources of a recipe, the key of the table. */
 export const OPTIONAL_OUTPUTS: readonly string[] = ['SourceAttributes', 'OperatorKeyPolicy', 'TableKmsKey'];
 
 /**
- * States in which a stack's outputs name what is there. While it is being updated they name what was there before:
- * whoever wants to pause a run must be able to.
+ * States in which a stack's outputs name what exists. During an update they name what existed before: a person must be
+ * able to pause a run then.
  */
 const USABLE_STATUS = /^(CREATE_COMPLETE|IMPORT_COMPLETE|UPDATE_.+)$/;
 
-/** Whoever asks for a run's status waits no longer for the stack. */
+/** A person who asks for a run's status waits no longer than this for the stack. */
 const REPLY_TIMEOUT_MS = 5_000;
 
-/** What the options say of where the fleet runs; what they leave open, the stack's outputs say. */
+/** What the options say of where the fleet runs; the stack's outputs fill in the rest. */
 export interface FleetChoice {
   readonly stack: string;
   readonly cluster?: string | undefined;
@@ -83,8 +83,8 @@ export interface FleetChoice {
 export type TableMeant = 'of the options' | 'of a run';
 
 /**
- * Where the fleet runs: by options where all that matters is given, otherwise by the stack's outputs with options
- * over them.
+ * Where the fleet runs: by options if they give everything needed, otherwise by the stack's outputs, which options
+ * override.
  * @throws PreflightError when the stack is needed and cannot be read, is not complete, lacks an output, or is for
  * another table or attribute.
  */
@@ -123,7 +123,7 @@ export async function locateFleet(
   };
 }
 
-/** The task definition that the stack names by now; undefined where an option names one. */
+/** The task definition that the stack names now; undefined when an option names one. */
 export async function currentTaskDefinition(settings: FleetChoice): Promise<string | undefined> {
   if (settings.taskDefinition !== undefined) return undefined;
   return (await readStack(settings.stack)).outputs['TaskDefinition'];
@@ -150,13 +150,13 @@ function listOf(text: string | undefined): string[] {
   return text === undefined ? [] : text.split(',').map(name => name.trim());
 }
 
-/** A stack's roles are for one table and the attributes it was given: with another, each call would be denied. */
+/** A stack's roles are for one table and the attributes it was given: for another one, each call would be denied. */
 function refuseOtherTable(
   { table, attribute, set = [], given }: FleetChoice,
   { name, outputs }: StackFacts,
   meant: TableMeant,
 ): void {
-  // A stack that was made before there could be several attributes has the output Attribute.
+  // A stack from before runs could set several attributes has the output Attribute.
   const its = { table: outputs['Table'], attribute: outputs['Attributes'] ?? outputs['Attribute'] };
   const targets = set.map(text => text.split('=', 1).join('').trim());
   const asked = {

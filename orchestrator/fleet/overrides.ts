@@ -3,14 +3,14 @@ import { encodeTaskEnvironment, type TaskEnvironment } from '../../core/task-env
 /** RunTask refuses overrides whose JSON is longer [API reference, TaskOverride]. */
 export const MAX_OVERRIDES_LENGTH = 8_192;
 
-/** What a launch tells its container, as RunTask takes it. */
+/** What a launch passes to its container, as RunTask takes it. */
 export function containerOverrides(container: string, environment: TaskEnvironment) {
   return { containerOverrides: [{ name: container, environment: encodeTaskEnvironment(environment) }] };
 }
 
 /**
- * How many segments one launch can be told, whichever they are; below 1 when the rest is too long already. `launch` may
- * have an id of any kind: those of launches are 36 characters long.
+ * How many segments one launch can be given, whatever their numbers; below 1 when the rest is already too long.
+ * `launch` may have an id of any kind: those of launches are 36 characters long.
  */
 export function mostSegmentsInOverrides(
   launch: Omit<TaskEnvironment, 'segments' | 'launchId'>,
@@ -19,6 +19,6 @@ export function mostSegmentsInOverrides(
   const without = containerOverrides(container, { ...launch, launchId: 'x'.repeat(36), segments: [] });
   const left = MAX_OVERRIDES_LENGTH - JSON.stringify(without).length;
   const longest = String(launch.totalSegments - 1).length;
-  // A comma before each but the first.
+  // A comma before each segment except the first.
   return Math.floor((left + 1) / (longest + 1));
 }

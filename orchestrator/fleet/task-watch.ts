@@ -4,13 +4,13 @@ import { isInAuthority, type TaskEnd, type TaskRecord } from '../../core/records
 import type { TaskStore } from '../../core/task-store.ts';
 import type { Fleet, StoppedTask, TaskObservation } from './fleet.ts';
 
-/** Beyond the authority time: for clocks that run at slightly different speeds, and a loop that comes late. */
+/** In addition to the authority time: for clocks that run at slightly different speeds, and a late loop. */
 const SLACK_MS = 1_000;
 
-/** A task that ECS lists as alive may need this long from RunTask to its first heartbeat: image pull included. */
+/** A task that ECS lists as alive may need this long from RunTask to its first heartbeat, including the image pull. */
 const START_LIMIT_MS = 600_000;
 
-/** A launch of which ECS answers that it knows no task, or that nobody starts, gets this long to show itself. */
+/** A launch for which ECS knows no task, or that nobody starts, gets this long to send a heartbeat. */
 const UNKNOWN_START_LIMIT_MS = 15_000;
 
 /** Tasks that are fenced and stopped at the same time. */
@@ -26,21 +26,21 @@ export interface TaskWatchOptions {
   readonly fleet: Pick<Fleet, 'describe' | 'stop'>;
   readonly clock: Clock;
   readonly authorityMs: number;
-  /** This process is about to start the launch: its record comes before its task. */
+  /** This process is about to start the launch: its record is written before its task starts. */
   readonly isStarting?: (launch: string) => boolean;
   readonly onEnd: (task: TaskRecord, end: TaskEnd) => void;
-  /** ECS could not be asked; the control table alone decides until it can. */
+  /** ECS did not answer; until it does, the control table alone decides. */
   readonly onUnobserved: (error: unknown) => void;
 }
 
 /**
- * Finds out which tasks have no authority any more, in whichever way comes first: the worker said so, ECS says
- * STOPPED, or its heartbeat stood still for longer than its authority and the fence held.
+ * Finds out which tasks no longer have authority, by whichever sign comes first: the worker said so, ECS says STOPPED,
+ * or its heartbeat stood still for longer than its authority and the fence held.
  */
 export class TaskWatch {
   readonly #options: TaskWatchOptions;
   readonly #seen = new Map<string, Seen>();
-  /** Since when a launch without a heartbeat has had no task, so far as anybody knows. */
+  /** Since when a launch without a heartbeat has had no task, as far as anybody knows. */
   readonly #taskless = new Map<string, number>();
   readonly #finishedSinceMs = new Map<string, number>();
   readonly #stopped = new Set<string>();
@@ -49,7 +49,7 @@ export class TaskWatch {
     this.#options = options;
   }
 
-  /** Judges every task by records just read. */
+  /** Judges every task by records that were just read. */
   async observe(tasks: readonly TaskRecord[]): Promise<void> {
     const now = this.#options.clock.monotonicMs();
     const open = tasks.filter(task => isInAuthority(task.status) || this.#mayStillBeClosing(task, now));
@@ -66,8 +66,8 @@ export class TaskWatch {
   }
 
   /**
-   * Whether every task has ended for certain. A worker that said it has finished sends nothing more, but its process
-   * is given until ECS says STOPPED, or its authority is over, to be gone.
+   * Whether every task has certainly ended. A worker that said it has finished sends nothing more, but its process has
+   * until ECS says STOPPED, or its authority is over, to exit.
    */
   allEnded(tasks: readonly TaskRecord[]): boolean {
     const now = this.#options.clock.monotonicMs();
@@ -121,7 +121,10 @@ export class TaskWatch {
     await this.fence(task, end);
   }
 
-  /** Ends a task's authority, if no heartbeat came since its record was read, and has ECS stop what is left of it. */
+  /**
+   * Ends a task's authority, if no heartbeat came since its record was read, and has ECS stop the task if it still
+   * runs.
+   */
   async fence(task: TaskRecord, end: TaskEnd): Promise<void> {
     const { tasks, fleet, clock, onEnd, onUnobserved } = this.#options;
     if (!(await tasks.fence(task, end, clock.nowIso()))) return;
@@ -131,8 +134,8 @@ export class TaskWatch {
   }
 
   /**
-   * How long a launch that has not begun is known to have no task. ECS that did not answer is no answer: only its "I do
-   * not know it" counts, and a launch that has no ARN and that this process is not starting.
+   * How long a launch that has not begun is known to have no task. No answer of ECS proves nothing: only its "I do not
+   * know it" counts, and a launch that has no ARN and that this process is not starting.
    */
   #tasklessMs(task: TaskRecord, observation: TaskObservation | undefined, now: number): number {
     const starting = this.#options.isStarting?.(task.launchId) === true;
@@ -148,7 +151,7 @@ export class TaskWatch {
   }
 }
 
-/** Exit codes by which a worker says that it was told to end: see job/shutdown.ts. */
+/** Exit codes by which a worker reports that it was told to end: see job/shutdown.ts. */
 const SIGTERM_EXIT_CODE = 143;
 
 function endOf({ stopCode, reason, exitCode }: StoppedTask): TaskEnd {
