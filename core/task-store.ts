@@ -102,7 +102,7 @@ export class TaskStore {
       }),
       this.#table.conditionalPut(toItem(record, taskItem(launch.launchId)), [NEW]),
     ]);
-    // The launch is a nonce: if its record exists, the write had succeeded and only its reply was lost.
+    // The launch is a nonce: if its record is there, the lost reply was a yes.
     return created || (await this.read(launch.runId, launch.launchId)) !== undefined;
   }
 
