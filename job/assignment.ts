@@ -6,7 +6,7 @@ import { RunStore } from '../core/run-store.ts';
 import { START_PATIENCE_MS } from './authority.ts';
 import type { TaskContext } from './task-context.ts';
 
-/** What a task is for: a run, or a trial of its own role and route. */
+/** The purpose of a task: a run, or a trial of the task's own role and route. */
 export type Assignment =
   | { readonly run: RunRecord; readonly probe?: undefined }
   | { readonly probe: ProbeRecord; readonly run?: undefined };

@@ -5,7 +5,7 @@ import { AuthorityLostError } from '../core/errors.ts';
 import type { DesiredState, TaskRecord } from '../core/records.ts';
 import type { TaskStore } from '../core/task-store.ts';
 
-/** Without a heartbeat for this many authority times a worker gives up for good. */
+/** A worker without a successful heartbeat for this many authority times gives up for good. */
 const GIVE_UP_AFTER_AUTHORITIES = 6;
 
 /** How long a worker tries to begin: a control table that throttles for minutes is no reason to start the task again. */
@@ -32,8 +32,8 @@ export interface AuthorityOptions {
 }
 
 /**
- * The authority of a launch: each heartbeat renews it. When the record refuses a heartbeat it is lost, and this process
- * must end.
+ * The authority of a launch, which each heartbeat renews. When the record refuses a heartbeat, the authority is lost
+ * and this process must end.
  */
 export class Authority extends RenewedAuthority {
   readonly #options: AuthorityOptions;
@@ -56,7 +56,7 @@ export class Authority extends RenewedAuthority {
   }
 
   /**
-   * Sends the first heartbeat, for some minutes if need be, and keeps on sending.
+   * Sends the first heartbeat, for some minutes if needed, and keeps sending.
    * @throws AuthorityLostError when the launch was fenced off before it started; the signal's reason when it aborts
    */
   async start(signal?: AbortSignal, onRetry?: (reason: string) => void): Promise<TaskRecord> {

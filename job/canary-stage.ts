@@ -29,7 +29,7 @@ export async function writeCanary(
   if (items.length === 0) return;
   const { rule } = options.table.write;
   const decided = items.map(key => {
-    // Of a constant the key says enough; a recipe's items are read by their writers first.
+    // For a constant the key is enough; a recipe's writers read their items first.
     const decision = rule.sources.length === 0 ? rule.decide(key) : undefined;
     return { key, assignment: decision?.kind === 'write' ? decision.assignment : undefined };
   });

@@ -19,7 +19,7 @@ const USAGE_EXIT_CODE = 2;
 
 async function main(): Promise<number> {
   keepHeapSmall();
-  // The SDK's notice about the Node version is for whoever builds the image, not for every task's log.
+  // The SDK's notice about the Node version is meant for the person who builds the image, not for every task's log.
   process.env['AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED'] ??= 'true';
   let task: TaskEnvironment;
   let certificates: readonly string[] | undefined;
@@ -60,5 +60,5 @@ async function main(): Promise<number> {
 }
 
 process.exitCode = await main();
-// Keep-alive sockets and a reader of stdin that is no more must not keep a finished worker alive.
+// Keep-alive sockets and a closed stdin must not keep a finished worker alive.
 process.exit();

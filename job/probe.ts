@@ -18,12 +18,12 @@ import { UserTable } from './user-table.ts';
 /** A page of a few items proves the permission as well as a whole one. */
 const PAGE_ITEMS = 25;
 
-/** Whoever pays for requests of a segment; a probe has none. */
+/** The segment that pays for requests; a probe has none. */
 const NOBODY = { tally: { add: () => {} } };
 
 /**
- * A task on trial: the calls of a worker, each once, by the same code, roles and route, and none that changes an item.
- * Each step is tried whatever became of the one before, so that one task shows all that is missing.
+ * A task on trial: each call of a worker once, by the same code, roles and route, without a change to any item. Each
+ * step is tried even when an earlier one failed, so that one task shows everything that is missing.
  *
  * @returns the exit code: 0 when every step was as it must be; 143 after SIGTERM; 1 otherwise.
  */
@@ -111,7 +111,7 @@ async function tryEverything(
       throw new Error(`An item has the random key ${encodeAttributeMap(key)}; try again.`);
     return `no item has the key ${encodeAttributeMap(key)}`;
   });
-  // Only a key known to have no item is ever written to.
+  // The probe writes only to a key that is known to have no item.
   const known = steps.taken.at(-1)?.ok === true;
   for (const api of probe.writeApis) {
     await steps.take(`write-${api}`, async () => {
@@ -143,7 +143,7 @@ async function tryEverything(
   return steps.taken;
 }
 
-/** @throws when the write is not refused, or for another reason than its condition. */
+/** @throws when the write is not refused, or is refused for another reason than its condition. */
 async function refusedWrite(
   table: UserTable,
   api: WriteApi,

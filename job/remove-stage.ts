@@ -13,18 +13,18 @@ import type { SegmentWork } from './segment-work.ts';
 import type { UserTable } from './user-table.ts';
 import type { WriteQueue } from './write-queue.ts';
 
-/** A value whose own removal fails with an internal error this often, over a minute of backoff, is in quarantine. */
+/** A value whose own removal fails with an internal error this often, over a minute of backoff, goes to quarantine. */
 const MAX_INTERNAL_ERRORS = 15;
 
-/** A value that is there, is the run's, and is not removed this often does not get another try. */
+/** A value that is still there, is the run's, and was not removed after this many tries gets no further try. */
 const MAX_UNEXPLAINED_REFUSALS = 4;
 
-/** One value that a run set, on its way to its end. */
+/** One value that a run set, on its way to its outcome. */
 export interface Removal {
   readonly value: LoggedValue;
   readonly attribute: string;
   readonly work: SegmentWork;
-  /** An earlier launch may have removed it: that it is gone says nothing about the application. */
+  /** An earlier launch may have removed it: a missing value says nothing about the application. */
   readonly repeated: boolean;
   readonly onEnd: (outcome: ItemOutcome) => void;
   tries: number;
@@ -43,13 +43,13 @@ export interface RemoveStageOptions {
   readonly runId: string;
   /** Requests in flight at most. */
   readonly writers: number;
-  /** Hears why an item's record could not be written to the quarantine. */
+  /** Called with why an item's record could not be written to the quarantine. */
   readonly onUnrecorded?: (reason: string) => void;
 }
 
 /**
- * Takes the values that a run set from the queue, and removes each where it still stands as it was written. The
- * counters of a run say how each ended: `updated` removed, `alreadySet` changed, `deleted`, `quarantined`.
+ * Takes the values that a run set from the queue and removes each one that is still as it was written. The counters of
+ * a run say how each ended: `updated` removed, `alreadySet` changed, `deleted`, `quarantined`.
  */
 export class RemoveStage {
   readonly #options: RemoveStageOptions;
@@ -61,7 +61,7 @@ export class RemoveStage {
 
   /**
    * Works until the queue is closed or the signal aborts.
-   * @throws SystemicError for what holds for every item.
+   * @throws SystemicError for an error that holds for every item.
    */
   async run(signal: AbortSignal): Promise<void> {
     setMaxListeners(0, signal);
@@ -89,7 +89,7 @@ export class RemoveStage {
     try {
       await table.remove(value, attribute, work, signal);
     } catch (error) {
-      // Not sent, or the stage is ending: it has no outcome, and its page stays open.
+      // It was not sent, or the stage is ending: it has no outcome, and its page stays open.
       if (signal.aborted) return;
       if (error instanceof AuthorityLostError) return queue.addAgain([removal]);
       const verdict = settleCall(error, 1);
@@ -114,7 +114,7 @@ export class RemoveStage {
     removal.onEnd('updated');
   }
 
-  /** What stands there instead, and whether this undo has removed it with a request that was never answered. */
+  /** What the item has instead, and whether an unanswered request of this undo has removed the value. */
   async #settleRefused(removal: Removal, signal: AbortSignal): Promise<void> {
     const { table, queue, rate } = this.#options;
     let standing: Standing | undefined;
@@ -174,7 +174,7 @@ export class RemoveStage {
         throw new SystemicError(why, { cause: error });
       }
       this.#options.onUnrecorded?.(verdict.reason);
-      // It is settled only once its record stands; until then its page stays open.
+      // It is settled only once its record is stored; until then its page stays open.
       return this.#tryAgain(removal, signal);
     }
     removal.onEnd('quarantined');

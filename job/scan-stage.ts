@@ -15,8 +15,8 @@ import { type WriteQueue, workItem } from './write-queue.ts';
 const OPEN_PAGES = 2;
 
 /**
- * The first page of a launch is small: the sooner it has settled, the sooner there is a checkpoint, by which a launch
- * that dies young has made progress. Each further page may be larger by {@link PAGE_GROWTH}.
+ * The first page of a launch is small. It settles soon, so there is soon a checkpoint, and even a launch that dies
+ * young has made progress. Each further page may be larger by {@link PAGE_GROWTH}.
  */
 export const FIRST_PAGE_ITEMS = 25;
 const PAGE_GROWTH = 4;
@@ -24,7 +24,7 @@ const PAGE_GROWTH = 4;
 /** A page should settle within about this time at the worker's share, so that checkpoints keep coming. */
 const PAGE_SECONDS = 3;
 
-/** From this many items on, a page of 1 MB is the smaller one. */
+/** From this many items on, the page limit of 1 MB is reached first. */
 const WHOLE_PAGE_ITEMS = 10_000;
 
 export interface ScanStageOptions {
@@ -69,7 +69,7 @@ export async function scanSegment(
       (await isGone(options, exclusiveStartKey, work, signal))
     ) {
       restarts += 1;
-      // What is on its way would be found, and counted, once more.
+      // Items in flight would be found, and counted, once more.
       await work.belowOpenPages(1, signal);
       position = { ...position, exclusiveStartKey: undefined };
       continue;
@@ -91,8 +91,8 @@ export async function scanSegment(
 }
 
 /**
- * Hands the items of a page to the writers, once the undo log holds them. The page before it is written meanwhile, so
- * nobody waits for the log but the first page.
+ * Hands the items of a page to the writers once the undo log holds them. Meanwhile the writers work on the page before
+ * it, so only the first page has to wait for the log.
  */
 export async function queueItems(
   { queue, undoLog }: Pick<ScanStageOptions, 'queue' | 'undoLog'>,
@@ -107,7 +107,7 @@ export async function queueItems(
   queue.add(found);
 }
 
-/** One page, however often it takes. */
+/** Reads one page, however many tries it takes. */
 export function scanPage(
   options: ScanStageOptions,
   position: ScanPosition,
@@ -139,7 +139,7 @@ function persistence(
   return { clock, signal, onThrottled: reason => rate.throttled(reason) };
 }
 
-/** One item, as long as nothing is known of how large items are: then its reply says it. */
+/** One item, as long as the size of items is unknown: the reply to it tells the size. */
 export function firstPageItems({ rate }: Pick<ScanStageOptions, 'rate'>): number {
   return rate.estimate.known ? Math.min(FIRST_PAGE_ITEMS, pageItems({ rate })) : 1;
 }

@@ -6,8 +6,8 @@ export type ItemOutcome = 'updated' | 'alreadySet' | 'deleted' | 'quarantined';
 type Mutable<T> = { -readonly [K in keyof T]: T[K] };
 
 /**
- * The absolute counters of one segment, and every change passed on to the metrics. An item is counted as matched at
- * the moment it is settled, so `matched` is the sum of the outcomes at any time, also when the work stops midway.
+ * The absolute counters of one segment; every change also goes to the metrics. An item counts as matched when it is
+ * settled, so `matched` is always the sum of the outcomes, even when the work stops midway.
  */
 export class SegmentCounters {
   readonly #counters: Mutable<Counters>;

@@ -15,9 +15,9 @@ export interface SegmentWorkOptions {
   readonly claimed: SegmentRecord;
   readonly segments: SegmentStore;
   readonly clock: Clock;
-  /** Checkpoints of a segment are at least this far apart, the first and the last one excepted. */
+  /** Checkpoints of a segment are at least this far apart, except the first and the last one. */
   readonly checkpointIntervalMs?: number;
-  /** Hears why a checkpoint has to be repeated. */
+  /** Called with why a checkpoint has to be repeated. */
   readonly onRetry?: ((reason: string) => void) | undefined;
   /** What the launch has learned of the items, for the next one. */
   readonly itemSize?: () => ItemSize | undefined;
@@ -25,18 +25,18 @@ export interface SegmentWorkOptions {
   readonly records?: CheckpointRecords | undefined;
 }
 
-/** What must stand before a checkpoint may pass the pages that it is about. */
+/** What must be stored before a checkpoint may pass the pages concerned. */
 export interface CheckpointRecords {
-  /** Resolves when it stands. `urgent`: rather now than together with what is written down next anyway. */
+  /** Resolves when it is stored. `urgent`: now, rather than together with the next record. */
   recorded(urgent: boolean): Promise<void>;
-  /** How many chunks of the undo log stand. */
+  /** How many chunks of the undo log are stored. */
   chunks?(): number;
 }
 
 /**
- * One segment in the hands of this worker: its pages, its counters and its checkpoints, of which only one is on its
- * way at a time. The first checkpoint is written as soon as there is something to say, so that even a launch that
- * lives for a moment makes progress.
+ * One segment in the hands of this worker: its pages, its counters and its checkpoints, of which only one is in flight
+ * at a time. The first checkpoint is written as soon as there is something to say, so that even a launch that lives
+ * only a moment makes progress.
  */
 export class SegmentWork {
   readonly segment: number;
@@ -50,7 +50,7 @@ export class SegmentWork {
   #closed = false;
   #failure: unknown;
   readonly #ended = new AbortController();
-  /** Ends the wait for the next checkpoint: the last one waits for nothing. */
+  /** Ends the wait for the next checkpoint: the last one must not wait. */
   #hurry: AbortController | undefined;
   readonly #waiting: (() => void)[] = [];
 
@@ -63,30 +63,30 @@ export class SegmentWork {
     this.tally = new SegmentCounters(claimed.counters, change => onCounters(owner.segment, change));
   }
 
-  /** Adds the page that was just read, and with it what is open. */
+  /** Adds the page that was just read, with its open items. */
   append(page: Page): void {
     this.#prefix.append(page);
     this.#progressed();
   }
 
-  /** `items` of the page have come to this end. */
+  /** `items` of the page have reached this outcome. */
   settle(page: Page, outcome: ItemOutcome, items: number): void {
     this.tally.settled(outcome, items);
     if (this.#prefix.settle(page, items)) this.#progressed();
   }
 
-  /** `items` of the page have come to an end that its owner counts. */
+  /** `items` of the page have reached an outcome that its owner counts. */
   settleUncounted(page: Page, items: number): void {
     if (this.#prefix.settle(page, items)) this.#progressed();
   }
 
-  /** An item of the page was to be written and is out of scope by now. */
+  /** An item of the page was to be written but is now out of scope. */
   leaveScope(page: Page): void {
     this.tally.add({ outOfScope: 1 });
     if (this.#prefix.settle(page, 1)) this.#progressed();
   }
 
-  /** Items that nothing was to be done with, in a dry run. */
+  /** Items that a dry run leaves alone. */
   pass(page: Page, items: number): void {
     this.tally.add({ matched: items });
     if (this.#prefix.settle(page, items)) this.#progressed();
@@ -112,9 +112,9 @@ export class SegmentWork {
   }
 
   /**
-   * Writes the last checkpoint of work that stops midway, with the counters of everything that has settled, and
-   * gives the segment up. A launch that `failed` keeps it, and says nothing where it made no progress: by that the
-   * supervisor counts it against the segment's attempts, and has it back as soon, since the launch has ended.
+   * Writes the last checkpoint of work that stops midway, with the counters of everything that has settled, and gives
+   * the segment up. A launch that `failed` keeps the segment and writes nothing if it made no progress: the supervisor
+   * then counts it against the segment's attempts. It gets the segment back just as soon, since the launch has ended.
    */
   async giveUp({ failed = false }: { failed?: boolean } = {}): Promise<void> {
     this.#closed = true;
@@ -146,7 +146,7 @@ export class SegmentWork {
   #progressed(): void {
     this.#wakeAll();
     if (this.#prefix.read().complete) {
-      // The last checkpoint waits for nothing that it can have at once; who saves hears of a failure.
+      // The last checkpoint takes what is ready without waiting; the caller that saves gets the error.
       this.#hurry?.abort();
       this.#options.records?.recorded(true).catch(() => {});
     }
@@ -200,7 +200,7 @@ export class SegmentWork {
   async #save(): Promise<void> {
     const { segments, owner, clock, itemSize, records } = this.#options;
     const prefix = this.#prefix.read();
-    // Of the same moment: what is counted later belongs to pages that this checkpoint does not pass.
+    // Counters of the same moment: what is counted later belongs to pages that this checkpoint does not pass.
     const counters = this.tally.snapshot();
     await records?.recorded(this.#savedPages === 0 || prefix.complete || this.#closed);
     this.#sequence += 1;

@@ -2,13 +2,13 @@
 export interface Page {
   /** Items that have not settled yet. */
   unsettled: number;
-  /** Where the Scan goes on; undefined after the segment's last page. */
+  /** Where the Scan continues; undefined after the segment's last page. */
   readonly lastEvaluatedKey: string | undefined;
-  /** Called when it has settled, and every page before it. */
+  /** Called when this page and every page before it have settled. */
   readonly passed?: () => void;
 }
 
-/** How far a segment may say that it is. */
+/** How far a segment may claim to be. */
 export interface Prefix {
   /** Pages settled in a row since the claim. */
   readonly pages: number;

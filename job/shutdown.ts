@@ -1,4 +1,4 @@
-/** Fargate sends SIGKILL after stopTimeout; a worker promises to be gone well before. */
+/** Fargate sends SIGKILL after stopTimeout; a worker promises to exit well before that. */
 const SIGTERM_LIMIT_MS = 24_000;
 
 export const SIGTERM_EXIT_CODE = 143;

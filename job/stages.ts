@@ -19,11 +19,11 @@ import { MOST_IN_FLIGHT, WriteStage } from './write-stage.ts';
 /** What a worker does with its segments: a backfill's stages, or an undo's. */
 export interface Stages {
   readonly writing: {
-    /** @throws SystemicError for what holds for every item. */
+    /** @throws SystemicError for an error that holds for every item. */
     run(signal: AbortSignal): Promise<void>;
     close(): void;
   };
-  /** @throws SystemicError for what holds for every item; the signal's reason when it aborts. */
+  /** @throws SystemicError for an error that holds for every item; the signal's reason when it aborts. */
   readonly doSegment: (work: SegmentWork, claimed: SegmentRecord) => Promise<void>;
   readonly recordsOf: (segment: number) => CheckpointRecords | undefined;
 }
@@ -36,11 +36,11 @@ interface StagesOptions {
   readonly clock: Clock;
   /** Repeats a call to the control table until it is answered. */
   readonly ask: <T>(call: () => Promise<T>) => Promise<T>;
-  /** Hears why an item's record could not be written to the quarantine. */
+  /** Called with why an item's record could not be written to the quarantine. */
   readonly onUnrecorded: (reason: string) => void;
 }
 
-/** The undo log of a launch, where its run keeps one. */
+/** The undo log of a launch, if its run keeps one. */
 export function openUndoLog({
   run: { runId, keySchema, undoLog },
   controlTable,

@@ -5,7 +5,7 @@ import type { ControlTable } from '../core/control-table.ts';
 import type { TaskEnvironment } from '../core/task-environment.ts';
 import type { Logger } from './log.ts';
 
-/** What a task has from its process: a worker and a probe take the same. */
+/** What a process gives its task; a worker and a probe take the same. */
 export interface TaskContext {
   readonly task: TaskEnvironment;
   /** The client for the user's table; `assertMaySend` throws when the authority is over. */

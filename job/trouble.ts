@@ -1,12 +1,12 @@
 import type { Clock } from '../core/clock.ts';
 import type { Logger } from './log.ts';
 
-/** The same words are not logged more often than this. */
+/** The same message is not logged more often than this. */
 const LOG_INTERVAL_MS = 10_000;
 
 /**
- * What slows this worker down without being an error: replies that do not come in time, a control table that
- * throttles. It goes into the log, and with the next heartbeat to the supervisor.
+ * What slows this worker down without being an error: replies that do not come in time, or a control table that
+ * throttles. It goes into the log, and to the supervisor with the next heartbeat.
  */
 export class Trouble {
   readonly #clock: Clock;
@@ -30,7 +30,7 @@ export class Trouble {
     this.#log.warn({ reason, count: this.#count }, 'slowed down');
   }
 
-  /** How often, and what last, since the last call of this method. */
+  /** How often, and what was the last, since the last call of this method. */
   take(): { count: number; reason: string } | undefined {
     if (this.#count === 0) return undefined;
     const seen = { count: this.#count, reason: this.#reason };

@@ -24,12 +24,13 @@ type Ended = Record<keyof UndoneMark['ended'], number>;
 
 /**
  * One segment of an undo: its pages are the chunks of the log, its items the values that the run is known to have set.
- * A chunk whose values have all come to their end gets a mark that says to which; the checkpoint passes it afterwards.
+ * When all values of a chunk have reached their outcome, the chunk gets a mark with these outcomes; the checkpoint
+ * passes it afterwards.
  *
  *     chunk is read ─► removals ─► all ended, and those of every chunk before it ─► mark ─► checkpoint
  *                      ✗ a crash here: the chunk again                              ✗ here: the mark is believed
  *
- * So a chunk that is marked is never looked at again, and what it counted is counted once.
+ * So a marked chunk is never read again, and its counts are counted once.
  */
 export class UndoSegment implements CheckpointRecords {
   readonly #options: UndoStageOptions;
@@ -44,7 +45,7 @@ export class UndoSegment implements CheckpointRecords {
 
   /** Marks every chunk that has been passed. */
   recorded(): Promise<void> {
-    // One after another: the last call's end says that every mark stands.
+    // One after another, so the end of the last call means that every mark is stored.
     this.#marking = this.#marking.catch(() => {}).then(() => this.#mark());
     return this.#marking;
   }
@@ -64,12 +65,12 @@ export class UndoSegment implements CheckpointRecords {
     let mayRepeat = startedBefore ? OPEN_CHUNKS : 0;
     for await (const chunk of readLog(source, this.#segment)) {
       signal.throwIfAborted();
-      // The order is descending, so what was passed has a greater name.
+      // The order is descending, so chunks that were passed have greater names.
       if (after !== undefined && chunk.name >= after) continue;
       await work.belowOpenPages(OPEN_CHUNKS, signal);
       const { undone } = chunk;
       if (undone !== undefined && isDealtWith(undone, runId)) {
-        // Of an earlier undo it is none of this one's; of an earlier launch of this one, it was not yet counted.
+        // A mark of an earlier undo does not count here; a mark of an earlier launch of this undo was not yet counted.
         const ended = undone.by === runId ? { ...undone.ended } : nothing();
         work.append(this.#page(work, chunk.name, ended, 0, true));
         continue;

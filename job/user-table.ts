@@ -29,7 +29,7 @@ import type { Assignment } from '../core/write-rule.ts';
 import type { Authority } from './authority.ts';
 import type { SegmentCounters } from './segment-counters.ts';
 
-/** What a segment's Scan needs beside the table. */
+/** What a segment's Scan needs in addition to the table. */
 export interface ScanPosition {
   readonly segment: number;
   readonly totalSegments: number;
@@ -38,10 +38,10 @@ export interface ScanPosition {
   readonly itemsNow: () => number | undefined;
 }
 
-/** What stands at a key: the item as far as the run's rule reads it. */
+/** What is stored at a key: the item, as far as the run's rule reads it. */
 export type ReadBack = AttributeMap | 'absent';
 
-/** One item, and what is to be done with it. */
+/** One item, and what to do with it. */
 export interface ItemAssignment {
   readonly key: AttributeMap;
   readonly assignment: Assignment;
@@ -50,7 +50,7 @@ export interface ItemAssignment {
 export interface UserTableOptions {
   readonly client: DynamoDBClient;
   readonly write: ItemWrite;
-  /** The forms of a batch statement that were proved; one target without sources where there is nothing more. */
+  /** The forms of a batch statement that were proved; without them only one target without sources goes in a batch. */
   readonly batchForms?: BatchForms | undefined;
   readonly authority: Authority;
   readonly rate: RateControl;
@@ -58,7 +58,7 @@ export interface UserTableOptions {
   readonly onWriteLatency: (ms: number) => void;
   /** Resolves when a write may be sent, as far as the undo log is concerned. */
   readonly mayWrite?: ((signal: AbortSignal) => Promise<void>) | undefined;
-  /** Hears that the table answers slowly, in words. */
+  /** Called with words that say that the table answers slowly. */
   readonly onSlow?: (reason: string) => void;
 }
 
@@ -69,8 +69,8 @@ export interface ConsumptionOwner {
 
 /**
  * The only way to the user's table. Each method is one HTTP attempt: it waits for its part of the budget, then for
- * authority, sends, and settles what the reply says was consumed. What fails is thrown as it came, and keeps what it
- * reserved, since a failed condition consumes too; what it means is for core/settle.ts and the caller.
+ * authority, sends, and settles what the reply says was consumed. It throws a failure as it came. The failure keeps its
+ * reservation, since a failed condition consumes too; core/settle.ts and the caller decide what it means.
  */
 export class UserTable {
   readonly #options: UserTableOptions;
@@ -99,7 +99,7 @@ export class UserTable {
   ): Promise<ScanCommandOutput> {
     const { client, write, rate, authority } = this.#options;
     const { rule } = write;
-    // The key is all that a constant needs of an item.
+    // A constant needs only the key of an item.
     const onlyKeys = rule.sources.length === 0 && rule.targets.length === 1;
     const projection = onlyKeys ? keyProjection(write) : itemProjection(write);
     let limit: number | undefined;
@@ -132,8 +132,8 @@ export class UserTable {
   }
 
   /**
-   * The error of each statement, in order; undefined where the item was set. What is more than a batch may have when its
-   * turn comes, since the rate fell while it waited, is taken out of `items` and given to `tooMany`.
+   * The error of each statement, in order; undefined when the item was set. If the rate fell while the batch waited,
+   * the batch may hold fewer items: the surplus is removed from `items` and given to `tooMany`.
    */
   async writeBatch<T extends ItemAssignment>(
     items: T[],
@@ -164,7 +164,7 @@ export class UserTable {
     return (reply.Responses ?? []).map(response => response.Error);
   }
 
-  /** Sets one item. A refusal is thrown; {@link readBack} says what stands there. */
+  /** Sets one item. A refusal is thrown; {@link readBack} says what the item has. */
   async writeSingle(
     { key, assignment }: ItemAssignment,
     owner: ConsumptionOwner,
@@ -189,7 +189,7 @@ export class UserTable {
     this.#written(startedAt, reserved, 1, reply.ConsumedCapacity && [reply.ConsumedCapacity], owner);
   }
 
-  /** What stands at these keys, read with strong consistency; undefined for keys that were not answered. */
+  /** What is stored at these keys, read with strong consistency; undefined for keys that were not answered. */
   async readBack(
     keys: readonly AttributeMap[],
     owner: ConsumptionOwner,
@@ -224,7 +224,7 @@ export class UserTable {
     );
   }
 
-  /** Removes one attribute, where it has exactly this value. A refusal is thrown. */
+  /** Removes one attribute if it has exactly this value. A refusal is thrown. */
   async remove(
     { key, value }: LoggedValue,
     attribute: string,
@@ -250,7 +250,7 @@ export class UserTable {
     this.#written(startedAt, reserved, 1, reply.ConsumedCapacity && [reply.ConsumedCapacity], owner);
   }
 
-  /** How an entry of an undo log stands, read with strong consistency; undefined when it was not answered. */
+  /** The state of an undo log's entry, read with strong consistency; undefined when it was not answered. */
   async standing(
     { key, value }: LoggedValue,
     attribute: string,
@@ -268,7 +268,7 @@ export class UserTable {
     return standingOf(reply.Responses?.[write.table]?.[0], attribute, value);
   }
 
-  /** A key as text, to find an item in a reply that keeps no order. */
+  /** A key as text, to find an item in a reply without order. */
   #identity(item: AttributeMap): string {
     const key = keyOf(this.#options.write.keySchema, item);
     return Object.values(key)
@@ -305,7 +305,7 @@ export class UserTable {
   }
 }
 
-/** A failed condition consumes what the write would have, and the error says nothing of it [developer guide]. */
+/** A failed condition consumes what the write would have, and the error does not report it [developer guide]. */
 function isRefusal(error: unknown): boolean {
   return error instanceof Error && error.name === 'ConditionalCheckFailedException';
 }

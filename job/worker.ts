@@ -22,12 +22,12 @@ import { Trouble } from './trouble.ts';
 import { UserTable } from './user-table.ts';
 import { MOST_IN_FLIGHT } from './write-stage.ts';
 
-/** How often throttling and decay are looked at again. */
+/** How often throttling and decay are checked again. */
 const ADJUST_INTERVAL_MS = 250;
 
 /**
- * How long the last writes of a worker are repeated. With the time that their last tries may take, all of it ends
- * within the 25 s that a task has after SIGTERM.
+ * How long the last writes of a worker are repeated. Together with the time of their last tries, everything ends within
+ * the 25 s that a task has after SIGTERM.
  */
 const GIVE_UP_PATIENCE_MS = 4_000;
 const FINISH_PATIENCE_MS = 3_000;
@@ -146,7 +146,7 @@ class Worker {
       await this.#ask(FINISH_PATIENCE_MS, () =>
         this.#tasks.finish(task.runId, task.launchId, this.#instance, end, clock.nowIso()),
       ).catch(error => {
-        // The supervisor finds out by ECS, or by the heartbeats that do not come any more.
+        // The supervisor notices through ECS, or because the heartbeats stop.
         this.#log.warn({ reason: describeError(error) }, 'the end could not be recorded');
       });
     }
@@ -178,7 +178,7 @@ class Worker {
     ended.throwIfAborted();
   }
 
-  /** What the worker writes with, and how it brings one segment to its end. */
+  /** The parts with which the worker writes and completes one segment. */
   #stages({ pass }: TaskRecord, signal: AbortSignal): Stages {
     const { controlTable, clock, task } = this.#options;
     const common = {
@@ -266,9 +266,9 @@ class Worker {
   async #giveUp(end: TaskEnd): Promise<void> {
     if (end.kind === 'authority-lost') return;
     await Promise.all([
-      // What is known of the writes comes first: a checkpoint may only pass what the undo log has.
+      // The outcomes of writes are recorded first: a checkpoint may only pass what the undo log has.
       this.#undoLog?.close(),
-      // A whole fleet that is told to end at once would meet the limit of the partition that all its records share.
+      // If a whole fleet ends at once, its writes would meet the limit of the partition that all its records share.
       end.kind !== 'done' && this.#options.clock.sleep(Math.random() * farewellMs(this.#run.tasks)),
     ]);
     const failed = end.kind === 'error';

@@ -9,23 +9,23 @@ export interface WorkItem {
   readonly key: AttributeMap;
   readonly page: Page;
   readonly work: SegmentWork;
-  /** What is to be written; undefined where the item, as it was read, has no values that could be. */
+  /** What is to be written; undefined when no values can be computed from the item as it was read. */
   assignment: Assignment | undefined;
-  /** Tries so far that ended without an outcome, for the backoff. */
+  /** Tries so far without an outcome, for the backoff. */
   tries: number;
-  /** Of these, the ones that ended in an internal error of this very item. */
+  /** How many of them ended in an internal error of this very item. */
   internalErrors: number;
   /** Tries that were refused although the item was there and lacked the attribute. */
   unexplainedRefusals: number;
   /** How often its values were computed again, since its sources had changed. */
   recomputations: number;
-  /** Its entry in the undo log, where the run keeps one and there is something to write. */
+  /** Its entry in the undo log, if the run keeps one and there is something to write. */
   entry?: LogReference | undefined;
   /** A request that may have set what the entry says was never answered. */
   unanswered?: boolean;
 }
 
-/** An item as it begins its way. */
+/** A new item at the start of its way. */
 export function workItem({
   key,
   page,
@@ -35,15 +35,15 @@ export function workItem({
   return {
     ...{ key, page, work, assignment },
     ...{ tries: 0, internalErrors: 0, unexplainedRefusals: 0, recomputations: 0 },
-    // Fields that come later would make of each item an object of another shape.
+    // Fields that are added later would give each item another object shape.
     ...{ entry: undefined, unanswered: false },
   };
 }
 
-/** Items that wait for a writer, first come first served; those to be tried again go first. */
+/** Items that wait for a writer, first come first served; items for another try go first. */
 export class WriteQueue<T = WorkItem> {
   #items: T[] = [];
-  /** Of #items, those that were taken: moving the rest forward for every batch would cost as much as the batch. */
+  /** How many of #items were taken: moving the rest forward for every batch would cost as much as the batch. */
   #taken = 0;
   #again: T[] = [];
   #closed = false;
@@ -58,7 +58,7 @@ export class WriteQueue<T = WorkItem> {
   }
 
   add(items: readonly T[]): void {
-    // A queue that is never empty must still let go of what was taken: else it holds the whole table in the end.
+    // A queue that is never empty must still drop what was taken, or it holds the whole table in the end.
     this.#items = this.#items.slice(this.#taken);
     this.#taken = 0;
     for (const item of items) this.#items.push(item);
@@ -84,7 +84,7 @@ export class WriteQueue<T = WorkItem> {
     }
   }
 
-  /** Nothing more is to be taken; whoever waits is woken. */
+  /** No more items may be taken; waiting writers are woken. */
   close(): void {
     this.#closed = true;
     this.#wakeAll();

@@ -22,16 +22,18 @@ export const MOST_IN_FLIGHT: Readonly<Record<WriteApi, number>> = { batch: 16, s
 /** After throttling the lower rate is the pause; an item that waited longer would only keep its page open. */
 const THROTTLED_PAUSE_MS = 100;
 
-/** An item whose own statement fails with an internal error this often, over a minute of backoff, is set aside. */
+/**
+ * An item whose own statement fails with an internal error this often, over a minute of backoff, goes to quarantine.
+ */
 const MAX_INTERNAL_ERRORS = 15;
 
-/** An item that is there, lacks the attribute, and is refused this often does not get another try. */
+/** An item that is there, lacks the attribute, and is refused this often gets no further try. */
 const MAX_UNEXPLAINED_REFUSALS = 4;
 
-/** So many of those without one success between them are not about the items. */
+/** This many refusals without a success in between do not come from the items. */
 const SYSTEMIC_REFUSALS = 25;
 
-/** An item whose sources have changed before each of so many writes, with backoff between them, never rests. */
+/** The sources of an item changed before each of this many writes, with backoff in between: it gets no further try. */
 const MOST_RECOMPUTATIONS = 20;
 
 export interface WriteStageOptions {
@@ -42,10 +44,10 @@ export interface WriteStageOptions {
   readonly clock: Clock;
   readonly runId: string;
   readonly writeApi: WriteApi;
-  /** With `batch`: what else than one target without sources may go in one. */
+  /** With `batch`: what a batch may contain beyond one target without sources. */
   readonly batchForms?: BatchForms | undefined;
   readonly undoLog?: UndoLogWriter | undefined;
-  /** Hears why an item's record could not be written to the quarantine. */
+  /** Called with why an item's record could not be written to the quarantine. */
   readonly onUnrecorded?: (reason: string, tries: number) => void;
 }
 
@@ -53,8 +55,8 @@ export interface WriteStageOptions {
 type ComputedItem = WorkItem & { readonly assignment: Assignment };
 
 /**
- * Takes items from the queue and brings each to an outcome: updated, already set, deleted, or quarantined. What
- * each reply means stands in core/settle.ts.
+ * Takes items from the queue and brings each to an outcome: updated, already set, deleted, or quarantined.
+ * core/settle.ts says what each reply means.
  */
 export class WriteStage {
   readonly #options: WriteStageOptions;
@@ -66,13 +68,13 @@ export class WriteStage {
   }
 
   /**
-   * Works until the queue is closed or the signal aborts; what is on its way then is still settled.
-   * @throws SystemicError for what holds for every item.
+   * Works until the queue is closed or the signal aborts; requests in flight are still settled.
+   * @throws SystemicError for an error that holds for every item.
    */
   async run(signal: AbortSignal): Promise<void> {
     const writers = MOST_IN_FLIGHT[this.#options.writeApi];
     // Every writer that waits for the budget listens, and every item that waits for its next try; Node takes more than
-    // ten for a leak.
+    // ten listeners for a leak.
     setMaxListeners(0, signal);
     await Promise.all(Array.from({ length: writers }, () => this.#write(signal)));
   }
@@ -92,7 +94,7 @@ export class WriteStage {
     }
   }
 
-  /** Each item by the form of its write: in one batch, alone, or not yet where there is nothing to write. */
+  /** Sorts items by the form of their write: in one batch, alone, or not yet when there is nothing to write. */
   async #writeItems(items: readonly WorkItem[], signal: AbortSignal): Promise<void> {
     const { writeApi, batchForms = PLAIN_FORMS } = this.#options;
     const batch: ComputedItem[] = [];
@@ -192,8 +194,8 @@ export class WriteStage {
   }
 
   /**
-   * Which of the refused items have every target by now, which are gone or out of scope, which have other sources, and
-   * which were refused for no reason.
+   * Which of the refused items have every target now, which are gone or out of scope, which have other sources, and
+   * which were refused without a reason.
    */
   async #settleRefused(refused: readonly WorkItem[], signal: AbortSignal): Promise<void> {
     const [head] = refused;
@@ -218,8 +220,8 @@ export class WriteStage {
   }
 
   /**
-   * Asks again for what a reply left out, which is how DynamoDB throttles a part of a BatchGetItem. The items are not
-   * written again meanwhile: that would be refused as before, and consume as before.
+   * Asks again for what a reply left out: DynamoDB throttles a part of a BatchGetItem in this way. The items are not
+   * written again meanwhile: that write would be refused, and consume, as before.
    */
   async #readBackAll(
     refused: readonly WorkItem[],
@@ -264,10 +266,10 @@ export class WriteStage {
     }
   }
 
-  /** The item's sources are not what they were: it gets its new values, as long as it rests at some time. */
+  /** The item's sources have changed: it gets new values, until its changes exceed the limit. */
   async #writeRecomputed(item: WorkItem, assignment: Assignment, signal: AbortSignal): Promise<void> {
     if (item.assignment === undefined) {
-      // The first time that its values could be computed, by what a consistent read brought.
+      // A consistent read made its values computable for the first time.
       item.assignment = assignment;
       await logItems(this.#options.undoLog, item.work.segment, [item], signal);
       return this.#tryAgain([item], signal, 0);
@@ -282,7 +284,7 @@ export class WriteStage {
     this.#notSet(item);
     item.assignment = assignment;
     await logItems(this.#options.undoLog, item.work.segment, [item], signal);
-    // The first time there is nothing to wait for.
+    // The first try has nothing to wait for.
     this.#tryAgain([item], signal, item.recomputations === 1 ? 0 : backoffMs(item.recomputations));
   }
 
@@ -329,7 +331,7 @@ export class WriteStage {
       }
       item.tries += 1;
       this.#options.onUnrecorded?.(verdict.reason, item.tries);
-      // An item is settled as quarantined only once its record stands; until then its page stays open.
+      // An item is settled as quarantined only once its record is stored; until then its page stays open.
       return this.#tryAgain([item], signal);
     }
     this.#notSet(item);
@@ -337,8 +339,8 @@ export class WriteStage {
   }
 
   /**
-   * Not by this launch, if each of its requests was answered. Otherwise nobody can say whose the value is that stands
-   * there, and the undo log says nothing.
+   * This launch did not set it, if each of its requests was answered. Otherwise nobody can say who set the present
+   * value, and the undo log records nothing.
    */
   #notSet({ entry, unanswered }: WorkItem): void {
     if (entry && !unanswered) this.#options.undoLog?.settled(entry, 'notSet');
