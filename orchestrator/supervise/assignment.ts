@@ -6,14 +6,14 @@ export interface OpenSegment {
   readonly record: SegmentRecord | undefined;
 }
 
-/** What becomes of a segment whose launch has ended. */
+/** What happens to a segment whose launch has ended. */
 export interface TakenBack {
   readonly record: SegmentRecord;
   /** Launches in a row that ended without progress. */
   readonly attempts: number;
-  /** When the next launch may have it; at once where it is absent. */
+  /** When the next launch may have it; absent means at once. */
   readonly retryAt?: string;
-  /** Why there is no next one. */
+  /** Why there is no next launch. */
   readonly failed?: string;
 }
 
@@ -21,7 +21,7 @@ export interface TakenBack {
 const FIRST_PAUSE_MS = 1_000;
 const LONGEST_PAUSE_MS = 30_000;
 
-/** A wait for which a share of the budget is kept, rather than given to others and taken back from them. */
+/** A share of the budget is kept for a wait this short, rather than given to others and taken back from them. */
 const MOMENT_MS = 2_000;
 
 /**

@@ -8,11 +8,11 @@ const LOOK_INTERVAL_MS = 250;
 
 const TOLD_AT_A_TIME = 10;
 
-/** Beyond the authority time, for clocks that run at slightly different speeds. */
+/** In addition to the authority time, for clocks that run at slightly different speeds. */
 const SLACK_MS = 1_000;
 
 /**
- * Resolves when nothing can write to the user's table for this run any more, whether or not a supervisor lives.
+ * Resolves when nothing can write to the user's table for this run any longer, whether or not a supervisor lives.
  * @param told the run's record as it was when it was told to pause or stop, just now
  */
 export async function untilNobodyWrites(

@@ -93,7 +93,7 @@ export class Budget {
     });
   }
 
-  /** The grant stands in the record: no earlier one can take effect any more. */
+  /** The grant is in the record: no earlier grant can take effect any longer. */
   confirm({ task, granted, renewal }: GrantChange, nowMs: number): void {
     this.#sent.set(task.launchId, { granted, renewal, atMs: nowMs });
   }

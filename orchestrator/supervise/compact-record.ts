@@ -1,12 +1,12 @@
 import { addCounters, NO_COUNTERS, type SegmentRecord } from '../../core/records.ts';
 
-/** What the supervisor needs of a segment: where it is to go on is its worker's to know. */
+/** What the supervisor needs of a segment. Only its worker needs to know where to continue. */
 type Kept = Omit<SegmentRecord, 'lastEvaluatedKey' | 'itemSize'>;
 
 /**
- * Segments' records as many of them are kept for a long time: one shape for all, and words that many have in common
- * once. As they come from the control table, a hundred thousand of them take several hundred megabytes, and each round
- * of the garbage collector keeps everything else waiting.
+ * Segments' records in a form in which many can be kept for a long time: all have one shape, and repeated words are
+ * stored once. As they come from the control table, a hundred thousand of them take several hundred megabytes, and each
+ * round of the garbage collector blocks everything else.
  */
 export class CompactRecords {
   readonly #words = new Map<string, string>();
@@ -29,7 +29,7 @@ export class CompactRecords {
       completedAt: record.completedAt,
       reason: this.#once(record.reason),
     };
-    // A field without a value is as good as none.
+    // A field without a value is treated as absent.
     return kept as SegmentRecord;
   }
 

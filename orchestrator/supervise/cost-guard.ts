@@ -9,15 +9,15 @@ import { fargateCost, PRICES, unitsCost } from '../plan/prices.ts';
 import { costView } from '../snapshot/cost-view.ts';
 
 /**
- * Counters come with checkpoints, seconds after what they count, and tasks need a heartbeat to hear that they are to
- * stop: so long the fleet may go on spending at its whole budget, unseen.
+ * Counters arrive with checkpoints, seconds after what they count, and tasks need a heartbeat to learn that they must
+ * stop. For this long the fleet may spend its whole budget unseen.
  */
 const UNSEEN_SECONDS = 12;
 
 /** A strongly consistent scan reads twice the units of the eventually consistent sweep. */
 const VERIFICATION_BY_SWEEP = 2;
 
-/** A second of a task, apart from the minute that each one costs at least. */
+/** A second of a task, in addition to the minute that each task costs at least. */
 const HOUR_SECONDS = 3_600;
 
 export interface CostNow {
@@ -25,11 +25,11 @@ export interface CostNow {
   readonly counters: Counters;
   readonly tasks: readonly TaskRecord[];
   readonly nowMs: number;
-  /** Every segment is complete: the next thing is the verification, which pays for itself as it goes on. */
+  /** Every segment is complete: the verification comes next, and its cost is counted as it goes. */
   readonly sweepComplete: boolean;
 }
 
-/** Why a run with `--max-cost` is to stop now, before it has cost more than that. */
+/** Why a run with `--max-cost` must stop now, before it has cost more than that. */
 export function costStop({ run, counters, tasks, nowMs, sweepComplete }: CostNow): StopReason | undefined {
   const { maxCostUsd, prices = PRICES, rates, taskSize } = run;
   if (maxCostUsd === undefined) return undefined;
@@ -55,7 +55,7 @@ export function costStop({ run, counters, tasks, nowMs, sweepComplete }: CostNow
   };
 }
 
-/** What the verification will still read, by what the sweep has read. */
+/** What the verification will still read, judged by what the sweep has read. */
 function verificationUnitsLeft(run: RunRecord, counters: Counters): number {
   const swept = counters.readUnits - run.supervisorCounters.readUnits;
   const { counted, verification } = run;

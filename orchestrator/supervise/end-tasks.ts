@@ -14,7 +14,7 @@ import { untilNobodyWrites } from './await-end.ts';
 import { RunOpenMetric } from './run-open-metric.ts';
 
 /**
- * Ends the tasks of a run that is to pause or to end for good, and returns when none has authority any more.
+ * Ends the tasks of a run that must pause or end for good, and returns when none has authority any longer.
  * @param run its id
  */
 export async function endTasks(
@@ -47,7 +47,7 @@ export async function endTasks(
   return EXIT.ok;
 }
 
-/** What the run is now, which need not be what was asked for: it may have ended first, or been cancelled. */
+/** The state of the run now. It may differ from what was asked for: the run may have ended first, or been cancelled. */
 function describeEnded(run: RunRecord, status: RunRecord['status'] | 'gone'): string {
   const is = `Run ${run.runId} is ${status}. No task can write any more.`;
   if (status === 'paused' || status === 'failed')

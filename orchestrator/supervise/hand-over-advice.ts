@@ -43,7 +43,7 @@ export function adviceOnRefusal(error: unknown, { taskDefinition }: SupervisorTa
   }
 }
 
-/** The task has stopped, and had not taken the run over. */
+/** The task has stopped without taking over the run. */
 export function adviceOnEnd(
   { stopCode, reason, exitCode }: Extract<TaskObservation, { state: 'stopped' }>,
   { taskDefinition, logGroup }: SupervisorTask,
@@ -85,7 +85,7 @@ export function adviceOnEnd(
   }
 }
 
-/** The task is there, and has not taken the run over in time. */
+/** The task runs but has not taken over the run in time. */
 export function adviceOnSilence(
   observation: TaskObservation | undefined,
   waitedMs: number,

@@ -27,8 +27,8 @@ export interface HandOverOptions {
 }
 
 /**
- * Hands the supervision to a task. The process that starts it supervises until its epoch is taken, and goes on where
- * that does not come about: a run is never left alone for want of an image or a role.
+ * Hands supervision to a task. The process that starts the task supervises until the task has taken its epoch, and
+ * continues if that does not happen: a missing image or role never leaves a run without a supervisor.
  */
 export class HandOver {
   readonly #options: HandOverOptions;
@@ -38,10 +38,10 @@ export class HandOver {
     this.#options = options;
   }
 
-  /** Starts the task and watches it, until the signal aborts. Says why when it comes to nothing; never rejects. */
+  /** Starts the task and watches it until the signal aborts. Says why when it fails; never rejects. */
   async attempt(signal: AbortSignal): Promise<void> {
     const { fleet, run, command, output, task } = this.#options;
-    // Run and epoch: however often it is asked for, there is one such task.
+    // Run and epoch: however often it is requested, there is one such task.
     this.#started = fleet
       .startCommand(command, `${run.runId}-${run.epoch}`, run.runId)
       .catch((error: unknown) => {
@@ -58,13 +58,13 @@ export class HandOver {
     await this.#watch(taskArn, signal);
   }
 
-  /** @returns the task's ARN when it is what took the epoch from this process, and nobody else. */
+  /** @returns the task's ARN, if this task and nobody else took the epoch from this process. */
   async takenOverBy(): Promise<string | undefined> {
     const { runs, run } = this.#options;
     const taskArn = await this.#started;
     const now = taskArn === undefined ? undefined : await runs.read(run.runId);
     if (!now) return undefined;
-    // Whoever resumes a run leaves a change for each epoch; the task, which changes nothing, leaves none.
+    // Every person who resumes a run leaves a change for each epoch; the task changes nothing and leaves none.
     return now.epoch - run.epoch > resumesSince(run.changes, now.changes) ? taskArn : undefined;
   }
 
@@ -74,7 +74,7 @@ export class HandOver {
     let observation: TaskObservation | undefined;
     while (!signal.aborted) {
       observation = (await fleet.describe([taskArn])).get(taskArn) ?? observation;
-      // It may have taken over and ended already: the supervisor of this process sees that by the epoch.
+      // It may already have taken over and ended: the supervisor of this process notices that by the epoch.
       if (observation?.state === 'stopped' && (await this.#hasNotTakenOver())) {
         const { message, advice } = adviceOnEnd(observation, task);
         return this.#tellFailure(message, advice, taskArn);
@@ -82,14 +82,14 @@ export class HandOver {
       if (clock.monotonicMs() - startedAtMs > PATIENCE_MS) {
         const { message, advice } = adviceOnSilence(observation, PATIENCE_MS, task);
         this.#tellFailure(message, advice, taskArn);
-        // Should it take over after all, it is welcome.
+        // If it takes over after all, that does no harm.
         return fleet.stop(taskArn, 'fleetfill: it did not take over the run in time').catch(() => {});
       }
       await clock.sleep(LOOK_INTERVAL_MS, signal);
     }
   }
 
-  /** False also while nobody can say. */
+  /** Also false while the record cannot be read. */
   async #hasNotTakenOver(): Promise<boolean> {
     try {
       return (await this.takenOverBy()) === undefined;

@@ -30,7 +30,7 @@ export interface LauncherOptions {
   readonly onBroken: (error: unknown) => void;
 }
 
-/** A segment that was given to a launch, or has another owner by now. */
+/** A segment that was given to a launch, or now has another owner. */
 export interface AssignedSegment extends OpenSegment {
   readonly launchId: string;
   readonly assigned: boolean;
@@ -51,8 +51,8 @@ const NEVER = new AbortController().signal;
 setMaxListeners(0, NEVER);
 
 /**
- * Launches: record, then segments, then RunTask, in this order, so that whatever crashes in between leaves a record
- * behind by which the next supervisor goes on, with the same clientToken.
+ * Launches: record, then segments, then RunTask, in this order. So a crash in between leaves a record by which the next
+ * supervisor continues, with the same clientToken.
  */
 export class Launcher {
   readonly #options: LauncherOptions;
@@ -61,7 +61,7 @@ export class Launcher {
   readonly #started = new Set<string>();
   /** Keeps launches, assignments, grants and what is taken back below what the partition has for the supervisor. */
   readonly pace: CapacityLimiter;
-  /** Creations whose reply was lost: they may take effect, and are repeated until it is known. */
+  /** Creations whose reply was lost. They may take effect, and are repeated until the outcome is known. */
   #unsettled: Creation[] = [];
   #nextStartAtMs = 0;
   #refusals = 0;
@@ -72,32 +72,32 @@ export class Launcher {
     this.pace = new CapacityLimiter(options.clock, SUPERVISOR_WRITES_PER_SECOND);
   }
 
-  /** No new launch for now: the last one was refused, or it is not known yet what became of it. */
+  /** No new launch for now: the last one was refused, or its outcome is not known yet. */
   get paused(): boolean {
     return this.#pauseMs > 0 || this.#unsettled.length > 0;
   }
 
-  /** The last launch was refused: the next one is a try, and a single one. */
+  /** The last launch was refused: the next one is a single try. */
   get trying(): boolean {
     return this.#refusals > 0;
   }
 
-  /** RunTask calls on their way. */
+  /** RunTask calls in flight. */
   get inFlight(): number {
     return this.#starting.size;
   }
 
-  /** A RunTask call is on its way. */
+  /** A RunTask call is in flight. */
   get busy(): boolean {
     return this.#starting.size > 0;
   }
 
-  /** Its RunTask call is on its way, or is about to be. */
+  /** Its RunTask call is in flight, or is about to be sent. */
   isStarting(launch: string): boolean {
     return this.#starting.has(launch);
   }
 
-  /** A task has ended: where there was no room for another, there is now. */
+  /** A task has ended: there may be room for another one now. */
   roomMade(): void {
     this.#pausedUntilMs = 0;
   }
@@ -132,7 +132,7 @@ export class Launcher {
     return this.settle(run);
   }
 
-  /** Goes on with creations whose outcome is not known. */
+  /** Continues creations whose outcome is not known. */
   async settle(run: RunRecord): Promise<AssignedSegment[]> {
     const { stores, supervision } = this.#options;
     const assigned: AssignedSegment[] = [];
@@ -155,14 +155,14 @@ export class Launcher {
     return assigned;
   }
 
-  /** Starts the ECS task of a launch, again if need be: the launch is the clientToken. */
+  /** Starts the ECS task of a launch, again if needed: the launch is the clientToken. */
   start(run: RunRecord, task: Pick<TaskRecord, 'launchId' | 'segments'>): void {
     if (this.#starting.has(task.launchId) || this.#started.has(task.launchId)) return;
     const starting = this.#start(run, task).finally(() => this.#starting.delete(task.launchId));
     this.#starting.set(task.launchId, starting);
   }
 
-  /** Resolves when no RunTask call is on its way. */
+  /** Resolves when no RunTask call is in flight. */
   async idle(): Promise<void> {
     await Promise.all(this.#starting.values());
   }
@@ -204,7 +204,7 @@ export class Launcher {
       if (!(error instanceof LaunchRefusedError)) return onBroken(error);
       const end = { kind: 'not-started' as const, message: describeError(error) };
       await stores.tasks.markStopped(run.runId, task.launchId, end, clock.nowIso()).catch(onBroken);
-      // Of several calls in a row the first refusal says it for all.
+      // Of several refusals in a row only the first is reported.
       if (this.#pauseMs === 0) {
         const pauseMs = Math.min(LONGEST_REFUSAL_PAUSE_MS, REFUSAL_PAUSE_MS * 2 ** this.#refusals);
         this.#refusals += 1;

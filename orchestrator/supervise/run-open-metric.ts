@@ -36,7 +36,7 @@ export class RunOpenMetric {
     this.#renewing.unref();
   }
 
-  /** Nobody supervises any more, and the run goes on being open. */
+  /** Nobody supervises any longer, and the run stays open. */
   leave(): void {
     clearInterval(this.#renewing);
   }

@@ -6,10 +6,10 @@ import { countedOfVerification, segmentStates, totals } from '../run-summary.ts'
 import { ThrottleCount } from '../snapshot/throttle-count.ts';
 import { inForce } from '../snapshot/traffic-cut.ts';
 
-/** Between two writes at the most: so long may the orchestrator be silent before a reader wonders. */
+/** The longest time between two writes: after it a reader may wonder whether the orchestrator lives. */
 const LONGEST_INTERVAL_MS = 10_000;
 
-/** And at the least. */
+/** The shortest time between two writes. */
 const SHORTEST_INTERVAL_MS = 2_000;
 
 /** A young run is sampled more often, or a short one would leave nothing to look at. */

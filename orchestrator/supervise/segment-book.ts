@@ -4,7 +4,7 @@ import type { SegmentStore } from '../../core/segment-store.ts';
 import { RunningSums, rememberSums } from '../run-summary.ts';
 import { CompactRecords } from './compact-record.ts';
 
-/** So many segments are read in a turn, in order; with fewer, a turn reads all of them. */
+/** This many segments are read in a turn, in order; with fewer, a turn reads all of them. */
 const READ_A_TURN = 2_000;
 
 const READS_AT_A_TIME = 16;
@@ -20,10 +20,10 @@ export class SegmentBook {
   readonly #records: (SegmentRecord | undefined)[];
   /** Segments that have no owner, or that an earlier sweep left. */
   readonly #open = new Set<number>();
-  /** By owner: what it holds and has not completed. */
+  /** By owner: the segments that it holds and has not completed. */
   readonly #held = new Map<string, Set<number>>();
   readonly #sums = new RunningSums();
-  /** Completed since somebody asked. */
+  /** Completed since the last call that asked. */
   #completed: SegmentRecord[] = [];
   #taken = 0;
   readonly #compact = new CompactRecords();
@@ -39,7 +39,9 @@ export class SegmentBook {
     for (let segment = 0; segment < run.totalSegments; segment++) this.#open.add(segment);
   }
 
-  /** Every record there is, in order: the same array until one of them changes, so that sums of it are made once. */
+  /**
+   * Every record there is, in order. The array stays the same until a record changes, so its sums are computed once.
+   */
   get records(): readonly SegmentRecord[] {
     if (!this.#list) {
       this.#list = this.#records.filter(record => record !== undefined);
@@ -66,7 +68,7 @@ export class SegmentBook {
       .map(segment => ({ segment, record: this.#records[segment] }));
   }
 
-  /** Given up, in whatever sweep. */
+  /** Given up, in any sweep. */
   failed(): SegmentRecord[] {
     const some = [...this.#sums.states.values()].some(({ failed }) => failed > 0);
     return some ? this.records.filter(({ status }) => status === 'failed') : [];

@@ -27,20 +27,20 @@ export interface StaffingOptions {
   readonly output: Output;
   readonly budget: Pick<Budget, 'shareForNew'>;
   readonly book: SegmentBook;
-  /** RunTask takes no more of them in its overrides. */
+  /** RunTask accepts no more of them in its overrides. */
   readonly mostSegmentsALaunch: number;
 }
 
 const WRITES_AT_A_TIME = 16;
 
-/** What an ended launch held is taken back whatever happens meanwhile. */
+/** What an ended launch held is taken back, whatever happens meanwhile. */
 const NEVER = new AbortController().signal;
 setMaxListeners(0, NEVER);
 
 /** RunTask calls that wait for each other, at about 20 a second. */
 const STARTS_IN_FLIGHT = 40;
 
-/** What the control table takes within some seconds, beside heartbeats and checkpoints. */
+/** What the control table accepts within some seconds, in addition to heartbeats and checkpoints. */
 const ASSIGNMENTS_A_TURN = 400;
 
 /** What a step of {@link Staffing} did. */
@@ -57,7 +57,7 @@ export interface Launched {
 export class Staffing {
   readonly #options: StaffingOptions;
   readonly #launcher: Launcher;
-  /** Why ECS did not start a task, until it is told. */
+  /** Why ECS did not start a task, until it is reported. */
   #refused: string | undefined;
   #toldShort = '';
   #broken: unknown;
@@ -91,22 +91,22 @@ export class Staffing {
     return this.#launcher.isStarting(launch);
   }
 
-  /** Resolves when no RunTask call is on its way. */
+  /** Resolves when no RunTask call is in flight. */
   idle(): Promise<void> {
     return this.#launcher.idle();
   }
 
-  /** Resolves when the supervisor may write so many units to the control table: everything it writes is paced as one. */
+  /** Resolves when the supervisor may write this many units to the control table: all its writes are paced together. */
   async mayWrite(units: number): Promise<void> {
     await this.#launcher.pace.reserve(units, NEVER);
   }
 
-  /** A task has ended: where there was no room for another, there is now. */
+  /** A task has ended: there may be room for another one now. */
   roomMade(): void {
     this.#launcher.roomMade();
   }
 
-  /** What made RunTask fail for good since the last time; undefined when nothing did. */
+  /** What made RunTask fail for good since the last call; undefined when nothing did. */
   takeBroken(): unknown {
     const broken = this.#broken;
     this.#broken = undefined;
@@ -198,7 +198,7 @@ export class Staffing {
   }
 }
 
-/** So many launches that the turn in which they are recorded and get their segments stays short. */
+/** The number of launches is limited, so that the turn that records them and assigns their segments stays short. */
 function firstOf(batches: readonly OpenSegment[][], starts: number): OpenSegment[][] {
   let writes = 0;
   return batches.slice(0, Math.max(0, starts)).filter((batch, index) => {

@@ -10,12 +10,12 @@ export interface RunNow {
   readonly run: RunRecord;
   readonly segments: readonly SegmentRecord[];
   readonly tasks: readonly TaskRecord[];
-  /** Those of this session: how earlier ones ended has been dealt with. */
+  /** Launches of this session: the ends of earlier ones have been handled. */
   readonly news: readonly TaskRecord[];
   readonly nowMs: number;
 }
 
-/** Why the run is to stop now, for good or until someone resumes it; undefined while it may go on. */
+/** Why the run must stop now, for good or until someone resumes it; undefined while it may continue. */
 export function reasonToStop(now: RunNow): StopReason | undefined {
   const systemic = now.news.find(({ end }) => end?.kind === 'systemic');
   if (systemic?.end) return { kind: 'failed', message: systemic.end.message };
@@ -40,7 +40,7 @@ function tooDear({ run, segments, tasks, nowMs }: RunNow): StopReason | undefine
 
 function tooManyInQuarantine({ run, segments }: RunNow): StopReason | undefined {
   const counters = totals(run, segments);
-  // Whoever resumes a run that was stopped has seen what is in quarantine.
+  // A person who resumes a stopped run has seen what is in quarantine.
   const matched = counters.matched - (run.acceptedQuarantine?.matched ?? 0);
   const quarantined = counters.quarantined - (run.acceptedQuarantine?.quarantined ?? 0);
   const most = run.maxQuarantine ?? Math.max(QUARANTINE_LEAST, QUARANTINE_PART * matched);

@@ -23,11 +23,11 @@ import { SampleRecorder } from './sample-recorder.ts';
 import { Supervisor } from './supervisor.ts';
 import { TrafficGuard } from './traffic-guard.ts';
 
-/** The record of a run whose supervisor leaves is written within this time, or not. */
+/** The record of a run whose supervisor leaves is written within this time, or not at all. */
 const LAST_WORD_MS = 3_000;
 
 export interface SupervisionChoice {
-  /** Hand the supervision to a task of its own, and return when that has taken over. */
+  /** Hand supervision to a task of its own, and return when the task has taken over. */
   readonly detach?: boolean;
   /** This process goes on in place of another one, which had a session of its own: nothing gets another chance by it. */
   readonly continues?: boolean;
@@ -115,7 +115,7 @@ export async function superviseRun(
         cause: error,
       });
     }
-    // There is nothing left to come back to.
+    // There is nothing left to resume.
     if (error instanceof FleetfillError && error.code === 'RunVanished') throw error;
     const why = detach.aborted ? 'detached' : describeError(error);
     const recorded = await Promise.race([

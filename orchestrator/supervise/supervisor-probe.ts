@@ -40,8 +40,8 @@ export interface SupervisorProbeOptions {
 }
 
 /**
- * A supervisor on trial: what it does for a run, each once, by the same code, role and route, and nothing that changes
- * an item. The one worker that it starts is stopped at once.
+ * A supervisor on trial: everything that it does for a run, each once, by the same code, role and route, without a
+ * change to any item. The one worker that it starts is stopped at once.
  * @returns what it tried, which it also reports in the control table.
  */
 export async function runSupervisorProbe(
@@ -94,7 +94,7 @@ async function writeOf({ probe }: SupervisorProbeOptions): Promise<ItemWrite> {
   return { table, keySchema, rule: await loadRule(probe, keySchema) };
 }
 
-/** As a verification reads. */
+/** Reads as a verification does. */
 async function scanOnePage(options: SupervisorProbeOptions): Promise<string> {
   const write = await writeOf(options);
   const { ScannedCount = 0 } = await options.client.send(

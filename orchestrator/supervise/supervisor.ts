@@ -46,7 +46,7 @@ const GRANTS_A_TURN = 400;
 /** Events of completed segments at a time: who resumes a long run finds very many at once. */
 const COMPLETIONS_AT_A_TIME = 500;
 
-/** What slows tasks down is told again after this long. */
+/** What slows tasks down is reported again after this long. */
 const SLOW_INTERVAL_MS = 60_000;
 
 /** A picture of very many segments takes a moment to compose: it is then composed less often. */
@@ -54,7 +54,7 @@ const SEGMENTS_OBSERVED_A_SECOND = 5_000;
 
 const SAVE_ACTIVE_TIME_MS = 5_000;
 
-/** Beyond the authority time, for clocks that run at slightly different speeds. */
+/** In addition to the authority time, for clocks that run at slightly different speeds. */
 const SLACK_MS = 1_000;
 
 export interface SupervisorOptions {
@@ -69,11 +69,11 @@ export interface SupervisorOptions {
   readonly by: string;
   readonly output: Output;
   readonly metrics: MetricsPublisher;
-  /** Aborts when the operator detaches; the fleet goes on. */
+  /** Aborts when the operator detaches; the fleet continues. */
   readonly detach: AbortSignal;
   /** Sees every turn. */
   readonly observer?: RunObserver | undefined;
-  /** RunTask takes no more segments in the overrides of one launch. */
+  /** RunTask accepts no more segments in the overrides of one launch. */
   readonly mostSegmentsALaunch?: number;
   /** Watches live traffic; without it the whole budget is used. */
   readonly guard?: Pick<TrafficGuard, 'look' | 'blindBecause'> | undefined;
@@ -93,7 +93,7 @@ export class Supervisor {
   readonly #budget: Budget;
   readonly #book: SegmentBook;
   readonly #progress: Progress;
-  /** Launches of earlier sessions: how they ended has been dealt with. */
+  /** Launches of earlier sessions: their ends have been handled. */
   readonly #known = new Set<string>();
   readonly #startedAtMs: number;
   readonly #activeBeforeMs: number;
@@ -162,7 +162,9 @@ export class Supervisor {
     }
   }
 
-  /** Puts this epoch on every task in authority, and gives failed segments another chance where somebody resumed. */
+  /**
+   * Puts this epoch on every task in authority, and gives failed segments another chance if somebody resumed the run.
+   */
   async #adopt(): Promise<true> {
     const { stores, supervision, continues } = this.#options;
     await this.#book.readAll();
@@ -196,7 +198,7 @@ export class Supervisor {
   /** @returns whether there is something to do at once, without waiting for the next turn. */
   async #turn(run: RunRecord): Promise<boolean> {
     const { stores, clock } = this.#options;
-    // A launch that may exist holds a share: nothing is granted before it is known.
+    // A launch that may exist holds a share: nothing is granted until that is known.
     await this.#staffing.settle(run);
     // Segments first: whatever launch owns one has its record by then, so the list of tasks after it is complete.
     await this.#book.refresh(run);
@@ -217,7 +219,7 @@ export class Supervisor {
     await this.#saveActiveTime(run);
     this.#tellSlow(tasks);
     const rates = await this.#ratesLeft(run, totals(run, segments).writeUnits);
-    // Launches first: what a task left behind when it ended is for the one that replaces it.
+    // Launches first: the replacement of an ended task gets what that task left.
     const { launched, soon } = await this.#staffing.reconcile(run, rates, tasks);
     await this.#grant(rates, launched ? await stores.tasks.list(run.runId) : tasks, soon);
     const now = this.#book.records;
@@ -266,7 +268,7 @@ export class Supervisor {
     return { by, seenAt: clock.nowIso() };
   }
 
-  /** Says in the run's record why nobody supervises it any more, if it can still be said. */
+  /** Records why nobody supervises the run any longer, if that can still be written. */
   async leave(why: string): Promise<void> {
     const { stores, supervision } = this.#options;
     await stores.runs.supervise(supervision, ({ status }) =>
@@ -357,7 +359,7 @@ export class Supervisor {
   async #grant(rates: Rates, tasks: readonly TaskRecord[], soon: number): Promise<void> {
     const { stores, clock, supervision } = this.#options;
     const changes = this.#budget.changes(rates, tasks, clock.monotonicMs(), soon);
-    // Lower ones first: what they free is what the others wait for.
+    // Lower grants first: the others wait for what they free.
     const raise = ({ granted, task }: (typeof changes)[number]) =>
       granted.writeUnitsPerSecond - task.granted.writeUnitsPerSecond;
     const inOrder = [...changes].sort((a, b) => raise(a) - raise(b)).slice(0, GRANTS_A_TURN);
@@ -396,7 +398,7 @@ export class Supervisor {
       },
       phase => endOf(run)({ stores, clock, supervision, output, metrics, observer }, phase),
     ).catch(async (error: unknown) => {
-      // What AWS says of the operator's credentials is no reason to stop the fleet.
+      // A problem with the operator's credentials is no reason to stop the fleet.
       if (!(error instanceof SystemicError) || isExpiredCredentials(error)) throw error;
       await this.#requestStop({ kind: 'failed', message: error.message });
       return undefined;
@@ -410,7 +412,7 @@ export class Supervisor {
     return end !== undefined;
   }
 
-  /** What each turn does for the sweep, the end of a pass needs as well: guards, and what live traffic leaves. */
+  /** Does for the end of a pass what each turn does for the sweep: guards, and what live traffic leaves. */
   async #lookDuringEnd(
     run: RunRecord,
     segments: readonly SegmentRecord[],

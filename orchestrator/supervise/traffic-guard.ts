@@ -14,10 +14,10 @@ import {
 /** DynamoDB publishes by the minute. */
 const LOOK_INTERVAL_MS = 20_000;
 
-/** Its minutes come late and grow for a while; one that is this old will not change any more. */
+/** Its minutes arrive late and grow for a while; a minute that is this old no longer changes. */
 const SETTLED_AFTER_MS = 120_000;
 
-/** However long the table suffers, the fleet keeps this part of its budget: a stop is the operator's to order. */
+/** However long the table suffers, the fleet keeps this part of its budget: only the operator stops it. */
 const LOWEST_FACTOR = 1 / 16;
 
 /** After a cut, this much of the budget comes back with each minute in which nobody was throttled. */
@@ -78,7 +78,7 @@ export class TrafficGuard {
     this.#recoveredUntil = options.now();
   }
 
-  /** Why the table's own metrics cannot be read, while they cannot. */
+  /** Why the table's own metrics cannot be read at present. */
   get blindBecause(): string | undefined {
     return this.#blindBecause;
   }

@@ -4,13 +4,13 @@ import type { Standing } from '../../core/undo/item-removal.ts';
 import { identityOf, type LoggedChunk, type LoggedValue } from '../../core/undo/log-reader.ts';
 import type { VerificationPosition } from '../../core/verification-store.ts';
 
-/** Keys that are kept to be named. */
+/** How many keys are kept for the report. */
 export const MOST_KEYS = 1_000;
 
 /** An item of the control table has 400 KB at most, and each checkpoint pays for all of it. */
 const MOST_NAMED_BYTES = 200_000;
 
-/** Behind which value of which chunk the reading goes on. */
+/** The chunk and the value after which reading continues. */
 interface Place {
   readonly chunk: string;
   readonly values: number;
@@ -74,7 +74,7 @@ export class LogSegment {
     return this.#position(JSON.stringify(this.#place), false, at);
   }
 
-  /** @throws RangeError when the chunk is not there any more behind which it was to go on. */
+  /** @throws RangeError when the chunk after which it was to continue no longer exists. */
   end(at: string): VerificationPosition | undefined {
     if (!this.#behind) throw new RangeError(`The undo log has no chunk ${this.#place?.chunk} any more.`);
     this.#done = true;

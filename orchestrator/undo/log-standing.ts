@@ -25,7 +25,7 @@ export interface LogStandingRequest {
   readonly client: Pick<DynamoDBClient, 'send'>;
   readonly table: string;
   readonly source: LogSource;
-  /** Chunks that an undo of another name has dealt with are left out. */
+  /** Chunks that another undo has handled are left out. */
   readonly undoRun: string;
   readonly rate: Pick<RateControl, 'reserveReads' | 'settleReads' | 'throttled'>;
   readonly clock: Clock;
@@ -39,18 +39,18 @@ export interface LogStandingRequest {
   readonly mostUnsavedValues?: number;
 }
 
-/** How what a run set stands now. Keys are DynamoDB JSON, {@link MOST_KEYS} at most. */
+/** The present state of what a run set. Keys are DynamoDB JSON, {@link MOST_KEYS} at most. */
 export interface LogStanding {
   /** Values of the log that were looked at. */
   readonly read: number;
   /** Known to have been set by the run, and still its value. */
   readonly ours: number;
   readonly oursKeys: readonly string[];
-  /** Known to have been set by the run: not there any more, another value, no item. */
+  /** Known to have been set by the run, and no longer there: another value, none, or no item. */
   readonly removed: number;
   readonly changed: number;
   readonly deleted: number;
-  /** Perhaps set by the run, and that value stands. */
+  /** Perhaps set by the run, and still its value. */
   readonly unknown: number;
   readonly unknownKeys: readonly string[];
   readonly readUnits: number;

@@ -6,22 +6,22 @@ import { supervisorLogSegment } from '../../core/undo/log-store.ts';
 /** Segments of the log counted at the same time. */
 const CONCURRENCY = 8;
 
-/** What a run's undo log holds, before anything is read of the table. */
+/** What a run's undo log holds, before the table is read. */
 export interface LogSummary {
   readonly chunks: number;
   /** Items that the run is known to have set, those that were undone since included. */
   readonly set: number;
-  /** Items of which it is not known whether the run set them. */
+  /** Items for which it is not known whether the run set them. */
   readonly unknown: number;
-  /** Of `set`, those that an earlier undo has dealt with. */
+  /** Of `set`: those that an earlier undo has handled. */
   readonly undone: number;
   /** The undos that did. */
   readonly undoneBy: readonly string[];
 }
 
 /**
- * Counts a run's log, and holds it against what its segments say of it.
- * @throws PreflightError when a part of the log is not there any more.
+ * Counts a run's log and compares it with what its segments report.
+ * @throws PreflightError when a part of the log no longer exists.
  */
 export async function summariseLog(
   source: Omit<LogSource, 'layout'>,

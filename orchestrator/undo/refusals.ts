@@ -4,11 +4,11 @@ import { isFinished, type RunRecord, type RunStatus, type UndoLogRecord } from '
 import { undoableUntil } from '../../core/undo/item-removal.ts';
 import { nextCommand } from '../cli/next-command.ts';
 
-/** An undo that ended so has dealt with every value of the log; what it left is named. */
+/** An undo that ended in one of these states has handled every value of the log; what it left is named. */
 const BROUGHT_TO_AN_END: ReadonlySet<RunStatus> = new Set(['verified', 'quarantined', 'incomplete']);
 
 /**
- * Whether a run can be taken back, as far as records say. Each answer says what to do instead.
+ * Whether a run can be taken back, according to the records. Each refusal says what to do instead.
  * @param others every run of the control table
  * @returns what is needed to read the run's log
  * @throws TableLockedError when the run has not ended; PreflightError for everything else.

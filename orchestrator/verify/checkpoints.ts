@@ -9,14 +9,14 @@ import type { Stores } from '../stores.ts';
 import type { EndPhase } from './end-phase.ts';
 import type { VerificationCheckpoints } from './verification.ts';
 
-/** A verification that nobody worked on for longer than this begins again: who wrote meanwhile is not known. */
+/** A verification that nobody worked on for longer than this begins again: nobody knows what was written meanwhile. */
 const LONGEST_PAUSE_MS = 3_600_000;
 
-/** What a crash may cost of what is read. */
+/** How much of the reading a crash may cost. */
 export const MOST_UNSAVED_PART = 1 / 100;
 const UNSAVED_PART = 1 / 200;
 
-/** So few units at the least: smaller pages would be rounded away. */
+/** At least this many units: with smaller pages, too much is lost by rounding. */
 const LEAST_UNSAVED_UNITS = 4;
 
 /**
@@ -63,7 +63,7 @@ export async function beginVerification(
   return record.desired === 'run' ? record.verification : undefined;
 }
 
-/** Whether what an earlier supervisor has read still counts. */
+/** Whether what an earlier supervisor has read is still valid. */
 function mayGoOn(
   { pass, subject, startedAt, activeAt }: CurrentVerification,
   run: Pick<RunRecord, 'pass' | 'deployedAt'>,
@@ -119,7 +119,7 @@ export class VerificationCount {
     this.#countedBefore = counted?.id === id ? counted.counters.readUnits : 0;
   }
 
-  /** By the checkpoint of an earlier supervisor. */
+  /** From the checkpoint of an earlier supervisor. */
   readBefore(readUnits: number): void {
     this.#before += readUnits;
   }

@@ -3,7 +3,7 @@ import { keyOf } from '../../core/item-write.ts';
 import type { RunRecord } from '../../core/records.ts';
 import { createdAtMs, detectCreatedKey } from '../user-table/created-at.ts';
 
-/** What the items that a verification found without the attribute say of live writers. */
+/** What the items that a verification found without the attribute show about live writers. */
 export interface Diagnosis {
   /** Created since the code that sets it is said to be live, or since the run began. */
   readonly createdSince: number;

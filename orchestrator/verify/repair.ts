@@ -22,7 +22,7 @@ export interface RepairRequest {
   readonly held: (signal: AbortSignal) => Promise<void>;
   readonly onQuarantine: (key: string, reason: string, attempts: number) => Promise<void>;
   readonly undoLog?: UndoLogWriter | undefined;
-  /** Hears what was done and consumed so far. */
+  /** Called with what was done and consumed so far. */
   readonly onProgress?: (done: RepairCounters) => void;
 }
 
@@ -39,7 +39,7 @@ export interface RepairedItem {
   readonly recomputed: number;
 }
 
-/** Lanes of a repair; the rate control says how many of them may send. */
+/** Lanes of a repair; the rate control decides how many of them may send. */
 const LANES = 8;
 
 /**
@@ -86,15 +86,15 @@ type Consumed = Partial<Pick<Counters, 'readUnits' | 'writeUnits'>>;
 /** An item that is refused, though it lacks what is to be set, gets this many tries before it goes to quarantine. */
 const MAX_TRIES = 5;
 
-/** An item whose sources change before each of so many writes never rests. */
+/** The sources of an item changed before each of this many writes: it gets no further try. */
 const MOST_RECOMPUTATIONS = 20;
 
 export interface ItemRepairRequest extends Omit<RepairRequest, 'keys' | 'onProgress'> {
-  /** Hears what each try consumed. */
+  /** Called with what each try consumed. */
   readonly onConsumed: (units: Consumed) => void;
 }
 
-/** One of them, from what it has now to its outcome. */
+/** Brings one item from its present state to its outcome. */
 export async function repairItem(key: AttributeMap, request: ItemRepairRequest): Promise<RepairedItem> {
   return new ItemRepair(key, request).run();
 }
@@ -194,7 +194,7 @@ class ItemRepair {
     }
   }
 
-  /** What is to be done with the item as it stands, read with strong consistency. */
+  /** What to do with the item as it is now, read with strong consistency. */
   async #decide(): Promise<Decision | 'deleted'> {
     const { client, write, rate, clock, signal, held, onConsumed } = this.#request;
     const [item] = await readItems('Reading an item that lacks what is to be set', {
@@ -209,7 +209,7 @@ class ItemRepair {
     return this.#end('quarantined');
   }
 
-  /** What is about to be written stands in the undo log before it is. */
+  /** What is about to be written is first stored in the undo log. */
   async #log(assignment: Assignment): Promise<void> {
     const { undoLog, signal } = this.#request;
     if (!undoLog || this.#entry?.assignment === assignment) return;

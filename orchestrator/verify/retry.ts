@@ -28,7 +28,7 @@ const LANES = 8;
 /** A supervisor grants within a few seconds. */
 const GRANT_PATIENCE_MS = 30_000;
 
-/** An earlier retry that shows no heartbeat for its authority and this much longer is gone. */
+/** An earlier retry whose heartbeat is older than its authority and this much more is gone. */
 const SLACK_MS = 1_000;
 
 export interface RetryRequest {
@@ -62,7 +62,7 @@ export async function retryQuarantined(request: RetryRequest): Promise<void> {
     indexes: run.indexes,
     seed: run.itemSize,
     mostWritesInFlight: LANES,
-    // Nobody renews a share where nobody supervises.
+    // Nobody renews a share while nobody supervises.
     ...(live && { floorWriteUnitsPerSecond: run.unattendedRate / Math.max(1, run.tasks) }),
   });
   const ended = new AbortController();
@@ -209,7 +209,7 @@ async function join(request: RetryRequest, launchId: string, instance: string): 
   }
 }
 
-/** Of this run: one that was killed leaves a record in authority, which ends when its heartbeats stand still. */
+/** A retry of this run that was killed leaves a record in authority, which ends when its heartbeats stand still. */
 async function untilEarlierRetryEnded({ stores, run, clock }: RetryRequest): Promise<void> {
   const sinceMs = clock.monotonicMs();
   const seen = new Map<string, number>();
@@ -236,7 +236,7 @@ async function untilEarlierRetryEnded({ stores, run, clock }: RetryRequest): Pro
   }
 }
 
-/** A retry takes part in a run, and is none of its tasks. */
+/** A retry takes part in a run but is not one of its tasks. */
 export function isRetry({ launchId }: Pick<TaskRecord, 'launchId'>): boolean {
   return launchId.startsWith('retry-');
 }

@@ -4,7 +4,7 @@ import { type ItemWrite, itemProjection, lackingFilter } from '../../core/item-w
 import type { KeySchema } from '../../core/records.ts';
 import { isMissing } from '../../core/write-rule.ts';
 
-/** What a page's item is to a verification. */
+/** What one item of a page means to a verification. */
 export type Judgement = 'missing' | 'null' | 'present';
 
 /**

@@ -35,9 +35,9 @@ const ONE_TOO_MANY = 1;
 /** Looked up in quarantine at the same time. */
 const LOOKUPS = 8;
 
-/** Where a verification keeps how far it is. */
+/** Where a verification stores its progress. */
 export interface VerificationCheckpoints {
-  /** Where the segment stands; undefined at its beginning. */
+  /** How far the segment is; undefined at its beginning. */
   readonly claim: (segment: number) => Promise<VerificationPosition | undefined>;
   readonly save: (position: VerificationPosition) => Promise<void>;
 }
@@ -60,7 +60,7 @@ export interface VerificationRequest {
   /** Read units that may be in flight, or read and not saved: so many are read again after a crash. */
   readonly mostUnsavedUnits?: number;
   readonly onPage?: (page: VerifiedPage) => void;
-  /** Hears that the table answers slowly, in words. */
+  /** Called with words that say that the table answers slowly. */
   readonly onSlow?: (reason: string) => void;
 }
 
@@ -177,12 +177,12 @@ class Verification {
     const grown = this.#grownItems * rate.estimate.readUnitsPerScannedItem(true);
     const pageUnits = Math.min(this.#pageUnits(), Math.max(1, grown));
     const affordable = Math.max(1, Math.floor(mostUnsavedUnits / (pageUnits + ONE_TOO_MANY)));
-    // Until the first page tells how large the items are, one is enough to learn from.
+    // Until the first page shows how large the items are, one item is enough to learn from.
     const wanted = rate.estimate.known ? rate.pagesInFlight(pageUnits) : 1;
     return this.#inFlight < Math.min(wanted, affordable);
   }
 
-  /** What the next page is to cost. */
+  /** What the next page should cost. */
   #pageUnits(): number {
     const { rate, mostUnsavedUnits = Number.POSITIVE_INFINITY } = this.#request;
     return rate.pageUnits(mostUnsavedUnits - ONE_TOO_MANY);
@@ -227,7 +227,7 @@ class Verification {
     return done;
   }
 
-  /** One page, however often it takes. */
+  /** Reads one page, however many tries it takes. */
   async #readPage(
     { segment }: Segment,
     start: AttributeMap | undefined,
