@@ -69,7 +69,7 @@ async function runOnLocalStack(options: DemoOptions, output: DemoOutput): Promis
       await stack.stop();
     }
   } catch (error) {
-    // Whatever broke because of it, the reason is that someone ended the demo.
+    // Whatever failed because of it, the reason is that someone ended the demo.
     throw signal.aborted ? signal.reason : error;
   } finally {
     await rm(logDirectory, { recursive: true, force: true });
@@ -86,7 +86,7 @@ try {
   const options = await readDemoOptions(hideBin(process.argv));
   process.exitCode = await runOnLocalStack(options, new DemoOutput(options.json));
 } catch (error) {
-  // What can be done about it takes more than one line.
+  // The remedy takes more than one line.
   console.error(`demo: ${error instanceof ConfigurationError ? error.message : oneLine(error)}`);
   process.exitCode = exitCodeFor(error);
 }

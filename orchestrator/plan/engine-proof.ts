@@ -14,7 +14,7 @@ import type { BatchForms, WriteApi } from '../../core/records.ts';
 import type { Assignment, WriteRule } from '../../core/write-rule.ts';
 import { batchFeatures, CONTROL_KEYS, type ProofCase, singleCases, targetCases } from './proof-cases.ts';
 
-/** Should a proof be cut off, DynamoDB removes its items after a day. */
+/** If a proof is cut off, DynamoDB removes its items after a day. */
 const LIFETIME_SECONDS = 86_400;
 
 export interface ProofResult {
@@ -58,7 +58,7 @@ class Proof {
     this.#table = { table, keySchema: CONTROL_KEYS };
   }
 
-  /** What these cases left that they should not have. */
+  /** What these cases changed or left against expectation. */
   async findingsOf(cases: readonly ProofCase[], api: WriteApi, forms: BatchForms): Promise<string[]> {
     const run = `PROOF#${randomUUID()}`;
     const expiresAt = { N: String(Math.floor(Date.now() / 1_000) + LIFETIME_SECONDS) };

@@ -24,7 +24,7 @@ const METRICS_OF_TABLE = 13;
 const METRICS_OF_SEGMENT = 2;
 const HOURS_A_MONTH = 730;
 
-/** By so much the rates of the table of times differ from the chosen one. */
+/** The rates in the table of times differ from the chosen one by these factors. */
 const RATE_STEPS = [0.25, 0.5, 1, 2];
 
 export interface ForecastRequest {
@@ -37,7 +37,7 @@ export interface ForecastRequest {
   readonly tasks: number;
   readonly taskSize: TaskSize | undefined;
   readonly prices: Prices;
-  /** The sample's own reads are stated with the rest. */
+  /** The sample's own reads are part of the statement. */
   readonly replicas: number;
 }
 

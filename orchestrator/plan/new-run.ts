@@ -95,7 +95,7 @@ function itemSizeOf({ itemBytes, writeUnitsPerItem }: Forecast): Pick<RunRecord,
 }
 
 /**
- * What the undo log holds beside the keys. One value for all items stands here alone.
+ * What the undo log needs besides the keys. One value for all items is stored here only.
  * `value` is JSON, and undefined where it is computed from each item.
  */
 function undoLogOf(
@@ -111,7 +111,7 @@ function undoLogOf(
   };
 }
 
-/** Nothing of an estimate without an end: a record holds no infinity. */
+/** Stores nothing of an estimate without an end: a record cannot hold infinity. */
 function forecastOf(plan: Forecast): { forecast?: RunForecast } {
   const { items, itemsBasis, missing, writeUnits, scanReadUnits, verificationReadUnits, seconds, cost } =
     plan;

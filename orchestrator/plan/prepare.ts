@@ -28,10 +28,10 @@ import { tableSizeOf, taskSizeOf } from './run-sizes.ts';
 /** As long as the id of a run. */
 const RUN_ID_LIKE = '20260101000000000-000000';
 
-/** A plan is to be had within this time, whatever the budget for its reads. */
+/** A plan must be ready within this time, whatever the budget for its reads. */
 const LONGEST_SAMPLE_MS = 15_000;
 
-/** All that `plan` shows and `run` begins with. */
+/** Everything that `plan` shows and `run` starts from. */
 export interface Prepared {
   readonly facts: TableFacts;
   readonly region: string;
@@ -177,7 +177,7 @@ export async function prepare(session: PlanningSession): Promise<Prepared> {
   };
 }
 
-/** What of the operator's own place speaks against the run; where nothing does, nothing is said. */
+/** What on the operator's side argues against the run; nothing is reported if nothing does. */
 async function operatorFindings(
   { client, surroundings }: PlanningSession,
   { forecast: { times } }: Plan,

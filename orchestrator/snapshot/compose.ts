@@ -33,7 +33,7 @@ export interface Records {
   readonly verificationProgress: readonly VerificationProgress[];
 }
 
-/** What a reader knows from having looked before. */
+/** What a reader knows from earlier looks. */
 export interface Knowledge {
   /** Wall-clock time of the look, in milliseconds. */
   readonly nowMs: number;

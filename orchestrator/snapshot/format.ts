@@ -30,7 +30,7 @@ function joined(large: number, unit: string, small: number, smallUnit: string): 
   return small === 0 ? `${large} ${unit}` : `${large} ${unit} ${small} ${smallUnit}`;
 }
 
-/** An estimate is not said to the second. */
+/** An estimate is not given to the second. */
 export function roughDuration(ms: number): string {
   if (ms < 10_000) return 'a few seconds';
   if (ms < 90_000) return `about ${Math.round(ms / 10_000) * 10} s`;

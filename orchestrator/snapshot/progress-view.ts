@@ -12,7 +12,7 @@ const LEAST_COMPLETE_PART = 0.1;
 /** A running segment that is this many times as large as the largest complete one: the sizes are skewed. */
 const SKEWED = 1.5;
 
-/** Nothing is nearly done before it is done. */
+/** Nothing counts as nearly done before it is done. */
 const MOST_BEFORE_THE_END = 0.99;
 
 export interface ProgressRequest {

@@ -19,7 +19,7 @@ export interface FrameSize {
 }
 
 const LABEL_COLUMNS = 11;
-/** Wider than this a bar says no more. */
+/** A bar wider than this shows no more. */
 const MOST_BAR_COLUMNS = 40;
 const MOST_STRIP_ROWS = 4;
 

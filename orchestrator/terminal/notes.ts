@@ -88,7 +88,7 @@ export class Notes {
     if (old !== undefined && now !== old) this.#lines.push(`The budget is now ${now}. It was ${old}.`);
   }
 
-  /** What grows is said once in a while, not with each item. */
+  /** A growing number is reported once in a while, not with each item. */
   #followQuarantine({ run, counters: { quarantined } }: Snapshot, nowMs: number): void {
     if (quarantined <= this.#quarantined || nowMs - this.#quarantineToldAtMs < REPEAT_WARNING_MS) return;
     this.#quarantined = quarantined;

@@ -121,7 +121,7 @@ class Sampling {
     return new SampleTally(write, indexes, createdKey);
   }
 
-  /** Different segments, in the order of chance. */
+  /** Different segments, in random order. */
   #draw(): number[] {
     const { segments, random } = this.#request;
     const drawn = new Set<number>();
