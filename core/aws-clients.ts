@@ -4,6 +4,7 @@ import { DynamoDBDocumentClient } from '@aws-sdk/lib-dynamodb';
 import { createAgents } from './agents.ts';
 import { clientSettings } from './client-settings.ts';
 import { Doubt } from './doubt.ts';
+import { abortable } from './request-abort.ts';
 import { NO_COPIES_LOGGER } from './sdk-logger.ts';
 
 /**
@@ -98,11 +99,11 @@ export function createDataPlaneClient(
   const client = new DynamoDBClient({
     maxAttempts: 1,
     logger: NO_COPIES_LOGGER,
-    // Building the middleware for each call would cost a tenth of what a batch costs.
+    // A `send` with options drops this cache: requests that can be aborted go by request-abort.ts.
     cacheMiddleware: true,
     requestHandler: requestHandler(replyMs, assertMaySend),
   });
-  return doubting(client, 'DynamoDB', commandName => !ON_ITEMS.test(commandName));
+  return doubting(abortable(client), 'DynamoDB', commandName => !ON_ITEMS.test(commandName));
 }
 
 /**

@@ -23,6 +23,7 @@ import {
 import { Patience } from '../core/rate/patience.ts';
 import type { RateControl } from '../core/rate/rate-control.ts';
 import type { BatchForms } from '../core/records.ts';
+import { endedBy } from '../core/request-abort.ts';
 import { readTargetsInput, removeItemInput, type Standing, standingOf } from '../core/undo/item-removal.ts';
 import type { LoggedValue } from '../core/undo/log-reader.ts';
 import type { Assignment } from '../core/write-rule.ts';
@@ -121,7 +122,7 @@ export class UserTable {
           ...lackingFilter(write, projection),
           ReturnConsumedCapacity: 'TOTAL',
         });
-        return client.send(command, { abortSignal });
+        return client.send(endedBy(command, abortSignal));
       },
     );
     const readUnits = page.ConsumedCapacity?.CapacityUnits ?? reserved;
@@ -157,7 +158,7 @@ export class UserTable {
       abortSignal => {
         const Statements = items.map(({ key, assignment }) => this.#statement(key, assignment));
         const command = new BatchExecuteStatementCommand({ Statements, ReturnConsumedCapacity: 'TOTAL' });
-        return client.send(command, { abortSignal });
+        return client.send(endedBy(command, abortSignal));
       },
     );
     this.#written(startedAt, reserved, items.length, reply.ConsumedCapacity, owner);
@@ -180,7 +181,7 @@ export class UserTable {
           startedAt = performance.now();
         },
         abortSignal =>
-          client.send(new UpdateItemCommand(updateItemInput(write, key, assignment)), { abortSignal }),
+          client.send(endedBy(new UpdateItemCommand(updateItemInput(write, key, assignment)), abortSignal)),
       )
       .catch((error: unknown) => {
         if (isRefusal(error)) owner.tally.add({ writeUnits: rate.settleRefusal(reserved) });
@@ -207,7 +208,7 @@ export class UserTable {
       async () => {
         reserved = await this.#admitReads(keys.length, signal);
       },
-      abortSignal => client.send(command, { abortSignal }),
+      abortSignal => client.send(endedBy(command, abortSignal)),
     );
     const answered = keys.length - (reply.UnprocessedKeys?.[write.table]?.Keys?.length ?? 0);
     owner.tally.add({ readUnits: rate.settleReads(reserved, sumOf(reply.ConsumedCapacity), answered) });
@@ -241,7 +242,7 @@ export class UserTable {
           reserved = await this.#admitWrites(1, signal);
           startedAt = performance.now();
         },
-        abortSignal => client.send(command, { abortSignal }),
+        abortSignal => client.send(endedBy(command, abortSignal)),
       )
       .catch((error: unknown) => {
         if (isRefusal(error)) owner.tally.add({ writeUnits: rate.settleRefusal(reserved) });

@@ -8,6 +8,7 @@ import { PageFit } from '../../core/rate/page-fit.ts';
 import { Patience } from '../../core/rate/patience.ts';
 import type { RateControl } from '../../core/rate/rate-control.ts';
 import type { KeySchema, VerificationFindings } from '../../core/records.ts';
+import { endedBy } from '../../core/request-abort.ts';
 import { retryUntilAnswered } from '../../core/retry-until-answered.ts';
 import { endsInDoubt, MOST_RESTARTS } from '../../core/scan-end.ts';
 import type { VerificationPosition } from '../../core/verification-store.ts';
@@ -257,18 +258,20 @@ class Verification {
         },
         abortSignal =>
           client.send(
-            new ScanCommand({
-              TableName: table,
-              Segment: segment,
-              TotalSegments: totalSegments,
-              ConsistentRead: true,
-              ExclusiveStartKey: start,
-              Limit: limit,
-              Select: 'SPECIFIC_ATTRIBUTES',
-              ...subject.scan,
-              ReturnConsumedCapacity: 'TOTAL',
-            }),
-            { abortSignal },
+            endedBy(
+              new ScanCommand({
+                TableName: table,
+                Segment: segment,
+                TotalSegments: totalSegments,
+                ConsistentRead: true,
+                ExclusiveStartKey: start,
+                Limit: limit,
+                Select: 'SPECIFIC_ATTRIBUTES',
+                ...subject.scan,
+                ReturnConsumedCapacity: 'TOTAL',
+              }),
+              abortSignal,
+            ),
           ),
       );
       const { ConsumedCapacity, ScannedCount: scanned = 0, Count: matched = 0 } = page;

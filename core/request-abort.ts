@@ -1,0 +1,34 @@
+import type { DynamoDBClient } from '@aws-sdk/client-dynamodb';
+
+/** The signal that ends a request, by its command's input first, and then by the request that is made of it. */
+const signals = new WeakMap<object, AbortSignal>();
+
+/**
+ * The same command, whose next request ends when the signal aborts. The client must be {@link abortable}.
+ *
+ * The SDK takes a signal in the options of `send`, but a `send` with options puts all of the client's middleware
+ * together anew, even where `cacheMiddleware` is set. That costs the worker a quarter of its CPU.
+ */
+export function endedBy<C extends { readonly input: object }>(command: C, signal: AbortSignal): C {
+  signals.set(command.input, signal);
+  return command;
+}
+
+/** The same client, which ends the requests of {@link endedBy}. */
+export function abortable(client: DynamoDBClient): DynamoDBClient {
+  client.middlewareStack.add(
+    next => async call => {
+      const signal = signals.get(call.input);
+      if (signal !== undefined) signals.set(call.request as object, signal);
+      return next(call);
+    },
+    { step: 'deserialize', name: 'abort' },
+  );
+  const { requestHandler } = client.config;
+  const handle = requestHandler.handle.bind(requestHandler);
+  requestHandler.handle = (request, options) => {
+    const abortSignal = signals.get(request);
+    return handle(request, abortSignal === undefined ? options : { ...options, abortSignal });
+  };
+  return client;
+}
