@@ -306,7 +306,9 @@ test('a proxy is used for what is not this machine, and NO_PROXY goes past it', 
     expect(new Set(through)).toEqual(new Set(['http://dynamodb.invalid/']));
     const past = await shell('$O verify --attribute closed', { ...elsewhere, NO_PROXY: '.invalid' });
     expect(past.code).toBe(3);
-    expect(past.err).toMatch(/dynamodb\.invalid has not answered[\s\S]*These proxy settings are in force: HTTP_PROXY, NO_PROXY/);
+    expect(past.err).toMatch(
+      /dynamodb\.invalid has not answered[\s\S]*These proxy settings are in force: HTTP_PROXY, NO_PROXY/,
+    );
     expect(past.ms).toBeLessThan(20_000);
   } finally {
     proxy.closeAllConnections();
