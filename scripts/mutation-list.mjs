@@ -613,6 +613,7 @@ export const MUTATIONS = [
     edits: [
       {
         file: 'core/recipe/compile.ts',
+        // biome-ignore lint/suspicious/noTemplateCurlyInString: it is the source as it stands there
         from: "if (typeof value === 'string') return notComputable(`--set ${name}: ${value}`);",
         to: "if (typeof value === 'string') continue;",
       },

@@ -152,8 +152,8 @@ function replicaFindings({ table, singleWriterRegion }: PreflightRequest, facts:
     failure('replicas', {
       message,
       means:
-        'With replication the last write to an item wins, so a write here can undo a change that another Region makes to the ' +
-        `same item. ${billed}`,
+        'Replication is last-writer-wins by item, so a write here can undo a change that another Region makes to the same ' +
+        `item. ${billed}`,
       advice: 'If no other Region writes to the table, use --single-writer-region.',
     }),
   ];
