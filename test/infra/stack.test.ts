@@ -488,7 +488,7 @@ describe.skipIf(!MOTO)('doctor, on moto', () => {
     it('names the policy that opens it, where the stack was given the key', async () => {
       expect(await keyOf('fleetfill-own')).toMatchObject({
         level: 'ok',
-        message: expect.stringMatching(/is enabled\. Whoever runs orchestrate needs arn:aws:iam::.+ too/),
+        message: expect.stringMatching(/is enabled\. Your role needs arn:aws:iam::.+ too/),
       });
     });
 
@@ -498,7 +498,7 @@ describe.skipIf(!MOTO)('doctor, on moto', () => {
     ])('says that the stack was given %s', async (_, stack, given) => {
       expect(await keyOf(stack)).toMatchObject({
         level: 'failure',
-        message: expect.stringContaining(`under ${own}, and the stack ${stack} was given ${given()}`),
+        message: expect.stringContaining(`with ${own}, and the stack ${stack} was given ${given()}`),
         advice: expect.stringContaining(`TableKmsKeyArn=${own}`),
       });
     });
