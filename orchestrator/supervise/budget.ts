@@ -65,7 +65,9 @@ export class Budget {
       const granted = eachRate(rate => {
         const share = budget[rate] / (live.length + soon);
         const usable = this.#usable(task)[rate];
-        if (share <= usable) return share;
+        if (share <= task.granted[rate]) return share;
+        // What is usable includes grants whose fate is unknown. To grant that much anew needs room, like any raise.
+        if (share <= usable) return Math.min(share, Math.max(task.granted[rate], usable + free[rate]));
         const raise = Math.max(0, Math.min(share - usable, remaining[rate]));
         remaining[rate] -= raise;
         return usable + raise;

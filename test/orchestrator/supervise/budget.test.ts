@@ -336,6 +336,26 @@ describe('writing grants', () => {
       return { ...task, granted, held, renewal, seenRenewal: renewal };
     });
 
+  test('of a lowered budget gives no more to one whose raise was lost than the other leaves', () => {
+    const model = new FleetModel(rates(3));
+    model.launch();
+    model.launch();
+    model.tick(() => 'arrives');
+    const [first, second] = model.live;
+    if (!first || !second) throw new Error('Two tasks were launched.');
+    for (const task of [first, second, first, second]) model.heartbeat(task, 'arrives');
+    model.tick(() => 'is lost');
+    model.setBudget(rates(2));
+    model.check();
+    model.tick(() => 'arrives');
+    model.heartbeat(second, 'arrives');
+    expect(first.worker.granted[WRITE]).toBe(1.5);
+    expect(second.worker.granted[WRITE]).toBe(0.5);
+    model.check();
+    comeToRest(model);
+    expect(model.live.map(({ worker }) => worker.granted[WRITE])).toEqual([1, 1]);
+  });
+
   test('is done once at the start, and then only when something changed or a renewal is due', () => {
     const budget = new Budget();
     let tasks = [running, other];
