@@ -21,6 +21,11 @@ const PROBE_PREFIX = 'probe-';
 /** Nobody needs the records of a probe after a day. */
 const LIFETIME_SECONDS = 86_400;
 
+/** When a record of this time is deleted. */
+function expiryFrom(at: string): { [EXPIRES_AT]: number } {
+  return { [EXPIRES_AT]: Math.floor(Date.parse(at) / 1_000) + LIFETIME_SECONDS };
+}
+
 /** @returns a run id that no run has. */
 export function newProbeId(at: string): string {
   return `${PROBE_PREFIX}${at.replace(/\D/g, '').slice(0, 14)}-${randomBytes(3).toString('hex')}`;
@@ -108,7 +113,7 @@ export class ProbeStore {
 
   /** @returns false when there is such a probe already. */
   create(probe: ProbeRecord, launch: string): Promise<boolean> {
-    const expires = { [EXPIRES_AT]: Math.floor(Date.parse(probe.createdAt) / 1_000) + LIFETIME_SECONDS };
+    const expires = expiryFrom(probe.createdAt);
     const task: TaskRecord = {
       runId: probe.runId,
       launchId: launch,
@@ -144,8 +149,7 @@ export class ProbeStore {
 
   /** The one PutItem of a worker. Outside a probe, only an item in quarantine needs it. */
   async putNote(run: string, launch: string, at: string): Promise<void> {
-    const expiresAt = Math.floor(Date.parse(at) / 1_000) + LIFETIME_SECONDS;
-    await this.#table.put({ run, item: NOTE_ITEM, launch, at, [EXPIRES_AT]: expiresAt }, []);
+    await this.#table.put({ run, item: NOTE_ITEM, launch, at, ...expiryFrom(at) }, []);
   }
 
   async report(run: string, launch: string, instance: string, steps: readonly ProbeStep[]): Promise<void> {
@@ -157,11 +161,10 @@ export class ProbeStore {
   /** Every way in which a supervisor uses the control table, once. */
   async tryRecords(run: string, at: string): Promise<void> {
     const note = { run, item: NOTE_ITEM };
-    const expiresAt = Math.floor(Date.parse(at) / 1_000) + LIFETIME_SECONDS;
     const probe = { run, item: PROBE_ITEM };
     await this.#table.transact([
       this.#table.conditionCheck(probe, ['attribute_exists(#run)'], {}),
-      this.#table.conditionalPut({ ...note, at, [EXPIRES_AT]: expiresAt }, []),
+      this.#table.conditionalPut({ ...note, at, ...expiryFrom(at) }, []),
     ]);
     await this.#table.update(note, { set: { at } }, [], {});
     await this.#table.query(run, NOTE_ITEM);
@@ -173,8 +176,7 @@ export class ProbeStore {
     at: string,
     steps: readonly ProbeStep<SupervisorStep>[],
   ): Promise<void> {
-    const expiresAt = Math.floor(Date.parse(at) / 1_000) + LIFETIME_SECONDS;
-    await this.#table.put({ run, item: SUPERVISOR_ITEM, steps, [EXPIRES_AT]: expiresAt }, []);
+    await this.#table.put({ run, item: SUPERVISOR_ITEM, steps, ...expiryFrom(at) }, []);
   }
 
   /** What the supervisor on trial has found, once it has tried everything. */

@@ -6,8 +6,8 @@ const signals = new WeakMap<object, AbortSignal>();
 /**
  * The same command, whose next request ends when the signal aborts. The client must be {@link abortable}.
  *
- * The SDK takes a signal in the options of `send`, but a `send` with options puts all of the client's middleware
- * together anew, even where `cacheMiddleware` is set. That costs the worker a quarter of its CPU.
+ * The SDK takes a signal in the options of `send`. But a `send` with options rebuilds all of the client's middleware,
+ * even where `cacheMiddleware` is set, which costs the worker a fifth of its CPU.
  */
 export function endedBy<C extends { readonly input: object }>(command: C, signal: AbortSignal): C {
   signals.set(command.input, signal);

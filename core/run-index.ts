@@ -1,3 +1,4 @@
+import pMap from 'p-map';
 import type { ControlTable, TransactItem } from './control-table.ts';
 import { RUN_ITEM } from './records.ts';
 
@@ -36,9 +37,9 @@ export class RunIndex {
   async records(): Promise<Awaited<ReturnType<ControlTable['scanItems']>>> {
     if (!(await this.#isComplete())) return this.#table.scanItems(RUN_ITEM);
     const entries = await this.#table.query(RUNS, ENTRY_PREFIX);
-    const found = await inTurn(entries, ({ item }) =>
-      this.#table.get({ run: item.slice(ENTRY_PREFIX.length), item: RUN_ITEM }),
-    );
+    const read = ({ item }: { item: string }) =>
+      this.#table.get({ run: item.slice(ENTRY_PREFIX.length), item: RUN_ITEM });
+    const found = await pMap(entries, read, { concurrency: CONCURRENCY });
     return found.flatMap(record => record ?? []);
   }
 
@@ -47,7 +48,9 @@ export class RunIndex {
     try {
       if (await this.#isComplete()) return;
       const records = await this.#table.scanItems(RUN_ITEM);
-      await inTurn(records, ({ run }) => this.#table.put({ run: RUNS, item: `${ENTRY_PREFIX}${run}` }, []));
+      const list = ({ run }: { run: string }) =>
+        this.#table.put({ run: RUNS, item: `${ENTRY_PREFIX}${run}` }, []);
+      await pMap(records, list, { concurrency: CONCURRENCY });
       await this.#table.put({ run: RUNS, item: COMPLETE }, []);
     } catch {
       // A list is right without it, by a scan. The next run tries again.
@@ -57,13 +60,4 @@ export class RunIndex {
   async #isComplete(): Promise<boolean> {
     return (await this.#table.get({ run: RUNS, item: COMPLETE })) !== undefined;
   }
-}
-
-/** Like Promise.all over all of them, but only a few at a time. */
-async function inTurn<T, R>(all: readonly T[], work: (one: T) => Promise<R>): Promise<R[]> {
-  const results: R[] = [];
-  for (let from = 0; from < all.length; from += CONCURRENCY) {
-    results.push(...(await Promise.all(all.slice(from, from + CONCURRENCY).map(work))));
-  }
-  return results;
 }

@@ -35,7 +35,7 @@ interface Expectation {
 /**
  * How far the present stage is, and how long it will take. There is an estimate only where something is known of the
  * items left: from the segments that are complete, from the last verification, or from DynamoDB's own count, which is
- * hours old and can be 0. What contradicts the count ends it as a basis; it is never stretched.
+ * hours old and can be 0. A count that turns out too low is dropped as a basis and never raised.
  */
 export function progressView(request: ProgressRequest): ProgressView {
   return atOnce(progressSlices(request));

@@ -5,7 +5,7 @@ import { tableNameOf } from '../../core/table-name.ts';
 
 const MINUTE_MS = 60_000;
 
-/** So many minutes are announced when a run opens: PutMetricData takes timestamps up to two hours ahead. */
+/** How many minutes ahead `RunOpen` is published. PutMetricData accepts timestamps up to two hours ahead. */
 const ANNOUNCED_MINUTES = 10;
 
 /**

@@ -24,8 +24,7 @@ export class SegmentBook {
   readonly #held = new Map<string, Set<number>>();
   readonly #sums = new RunningSums();
   /** Completed since the last call that asked. */
-  #completed: SegmentRecord[] = [];
-  #taken = 0;
+  readonly #completed: SegmentRecord[] = [];
   readonly #compact = new CompactRecords();
   #list: readonly SegmentRecord[] | undefined;
   #sweep: number;
@@ -52,13 +51,7 @@ export class SegmentBook {
 
   /** So many at most of the segments that were completed in this sweep, and have not been taken; none when all were. */
   takeCompleted(most: number): SegmentRecord[] {
-    const taken = this.#completed.slice(this.#taken, this.#taken + most);
-    this.#taken += taken.length;
-    if (taken.length === 0) {
-      this.#completed = [];
-      this.#taken = 0;
-    }
-    return taken;
+    return this.#completed.splice(0, most);
   }
 
   /** What a launch needs: each segment without an owner, with its record where it has one. */
