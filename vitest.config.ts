@@ -44,7 +44,7 @@ export default defineConfig({
     coverage: { include: ['core/**', 'job/**', 'orchestrator/**'], reporter: ['text-summary'] },
     projects: [
       // One part, in this process.
-      project('unit', unit),
+      project('unit', unit, { isolate: false }),
       // One part, against a real engine.
       project('engine', engine),
       // The protocols, explored.

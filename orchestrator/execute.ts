@@ -5,14 +5,13 @@ import {
   optionsFromEnvironment,
   parseSettings,
 } from './cli/command.ts';
-import { DetachedError } from './cli/detached-error.ts';
 import { EXIT, type ExitCode } from './cli/exit-codes.ts';
 import { explainError } from './cli/explain-error.ts';
 import { FLEET_OPTIONS, TABLE_OPTIONS } from './cli/options.ts';
 import { createOutput } from './cli/output.ts';
 import { prepareClients } from './cli/prepare-environment.ts';
 import { checkExpressions } from './cli/recipe-options.ts';
-import { listenForSignals, type Occupation } from './cli/signals.ts';
+import { DetachedError, listenForSignals, type Occupation } from './cli/signals.ts';
 import type { OutputStreams } from './cli/streams.ts';
 import type { RecipeSettings } from './written-settings.ts';
 

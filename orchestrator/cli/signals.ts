@@ -1,5 +1,12 @@
-import { DetachedError } from './detached-error.ts';
 import { EXIT } from './exit-codes.ts';
+
+/** A signal asked the command to end: the orchestrator leaves, and the fleet continues. */
+export class DetachedError extends Error {
+  constructor() {
+    super('detached');
+    this.name = 'DetachedError';
+  }
+}
 
 /** A command that is asked to end does so within this time: a run says how to come back, a stack stops its tasks. */
 const GRACE_MS = { supervising: 10_000, 'holding a stack': 30_000, other: 2_000 } as const;

@@ -62,6 +62,7 @@ try {
   const units = chosen.flatMap(one =>
     seedsOf(one).map(seed => ({
       load: one.load,
+      seconds: one.seconds,
       run: async () => {
         const outcome = await attempt(one, seed);
         if (outcome.passed || !values.retry) outcomes.push(outcome);

@@ -157,9 +157,10 @@ export const CAPACITY: readonly ReliabilityCase[] = [
     number: 8,
     title: 'half of all statements throttled for a while; one partition far slower',
     load: 'waits',
+    seconds: 120,
     seeds: 1,
     run: halfThrottled,
   },
-  { number: 9, title: 'table metrics unavailable', load: 'waits', seeds: 1, run: metricsAway },
+  { number: 9, title: 'table metrics unavailable', load: 'waits', seconds: 75, seeds: 1, run: metricsAway },
   { number: 21, title: 'the budget from the first second', load: 'measures', seeds: 1, run: budgets },
 ];

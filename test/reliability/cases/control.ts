@@ -153,6 +153,7 @@ export const CONTROL: readonly ReliabilityCase[] = [
     number: 15,
     title: 'pause, resume, cancel and rate in every state, and two at once',
     load: 'works',
+    seconds: 100,
     seeds: 1,
     run: everyState,
   },

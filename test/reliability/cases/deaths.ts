@@ -214,6 +214,7 @@ export const DEATHS: readonly ReliabilityCase[] = [
     number: 3,
     title: 'kill -9 of random tasks and of the orchestrator',
     load: 'works',
+    seconds: 65,
     seeds: 1,
     run: kill,
   },

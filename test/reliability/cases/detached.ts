@@ -180,6 +180,7 @@ export const DETACHED: readonly ReliabilityCase[] = [
     title:
       "the supervisor's task killed, interrupted and frozen; a task and a terminal in each other's place",
     load: 'works',
+    seconds: 185,
     seeds: 1,
     // The second part takes its minutes, whatever the machine.
     run: async context => {

@@ -139,6 +139,7 @@ export const DOUBTED_REPLIES: readonly ReliabilityCase[] = [
     title:
       'replies about signatures and credentials, and socket errors: once, and for longer than two minutes',
     load: 'waits',
+    seconds: 235,
     seeds: 1,
     run: async context => {
       await once(context);

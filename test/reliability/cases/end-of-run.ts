@@ -358,6 +358,7 @@ export const END_OF_RUN: readonly ReliabilityCase[] = [
     number: 27,
     title: 'rate, cut, throttling and pause during verification and repair',
     load: 'waits',
+    seconds: 120,
     seeds: 1,
     run: controls,
   },
@@ -365,6 +366,7 @@ export const END_OF_RUN: readonly ReliabilityCase[] = [
     number: 28,
     title: 'the orchestrator killed five times, and the control table away, during one verification',
     load: 'waits',
+    seconds: 170,
     seeds: 1,
     run: interrupted,
   },
@@ -372,6 +374,7 @@ export const END_OF_RUN: readonly ReliabilityCase[] = [
     number: 29,
     title: 'more in quarantine than a repair would take; resolved ones; a retry beside a run',
     load: 'works',
+    seconds: 130,
     seeds: 1,
     run: async context => {
       await manyInQuarantine(context);
@@ -383,6 +386,7 @@ export const END_OF_RUN: readonly ReliabilityCase[] = [
     number: 30,
     title: 'items of 200 KB and of 400 KB at a budget that earns one in seconds, relaunch included',
     load: 'measures',
+    seconds: 90,
     seeds: 1,
     run: largeItems,
   },

@@ -81,10 +81,10 @@ async function clocksApart({ open, report, seed }: CaseContext): Promise<void> {
       },
     });
     const run = arena.orchestrate(
-      ['--segments', '4', '--yes', ...atRate(800)],
+      ['--segments', '4', '--yes', ...atRate(400)],
       skew.orchestrator === 0 ? {} : shiftedClock(skew.orchestrator),
     );
-    await untilUpdated(run, 800);
+    await untilUpdated(run, 400);
     const [victim] = arena.running();
     if (victim) arena.tasks.kill(victim.launch);
     judgeEnd(report, await run.exit, run.last);
@@ -106,8 +106,16 @@ export const FROZEN: readonly ReliabilityCase[] = [
     number: 10,
     title: 'a task frozen past its authority, continued after another run',
     load: 'waits',
+    seconds: 60,
     seeds: 2,
     run: wakeTooLate,
   },
-  { number: 11, title: 'clocks ten minutes apart, both ways', load: 'waits', seeds: 1, run: clocksApart },
+  {
+    number: 11,
+    title: 'clocks ten minutes apart, both ways',
+    load: 'waits',
+    seconds: 60,
+    seeds: 1,
+    run: clocksApart,
+  },
 ];

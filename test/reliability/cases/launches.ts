@@ -142,6 +142,7 @@ export const LAUNCHES: readonly ReliabilityCase[] = [
     number: 18,
     title: 'RunTask refused, throttled, short of capacity or quota; tasks that never start',
     load: 'waits',
+    seconds: 155,
     seeds: 1,
     run: refusedLaunches,
   },

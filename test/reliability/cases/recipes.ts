@@ -221,6 +221,7 @@ export const RECIPES: readonly ReliabilityCase[] = [
     number: 36,
     title: 'a recipe whose sources change all the time, whose expressions fail, and whose scope moves',
     load: 'works',
+    seconds: 55,
     seeds: 2,
     run: changingSources,
   },

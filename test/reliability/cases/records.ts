@@ -163,6 +163,7 @@ export const RECORDS: readonly ReliabilityCase[] = [
     number: 6,
     title: 'control table unreachable at start, at resume, mid-run',
     load: 'waits',
+    seconds: 60,
     seeds: 1,
     run: controlTableAway,
   },

@@ -206,7 +206,14 @@ async function expiredCredentials({ open, report, either }: CaseContext): Promis
 }
 
 export const REFUSALS: readonly ReliabilityCase[] = [
-  { number: 12, title: 'poison items: 0.1 %, then 7 %', load: 'waits', seeds: 2, run: poisonItems },
+  {
+    number: 12,
+    title: 'poison items: 0.1 %, then 7 %',
+    load: 'waits',
+    seconds: 100,
+    seeds: 2,
+    run: poisonItems,
+  },
   {
     number: 20,
     title: 'AccessDenied on the table after half of the segments',
@@ -218,6 +225,7 @@ export const REFUSALS: readonly ReliabilityCase[] = [
     number: 24,
     title: "the operator's credentials expire mid-run",
     load: 'waits',
+    seconds: 120,
     seeds: 1,
     run: expiredCredentials,
   },

@@ -117,6 +117,7 @@ export const SCALE: readonly ReliabilityCase[] = [
     number: 31,
     title: 'ECS cannot be asked and the control table throttles while the fleet starts',
     load: 'waits',
+    seconds: 330,
     seeds: 1,
     // Each on a stack of its own; the second waits most of its time.
     run: async context => {

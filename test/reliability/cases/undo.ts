@@ -223,6 +223,7 @@ export const UNDO: readonly ReliabilityCase[] = [
     number: 37,
     title: 'a crash at any point between undo log, write, outcome and checkpoint; then undo',
     load: 'works',
+    seconds: 95,
     seeds: 2,
     run: takeBack,
   },

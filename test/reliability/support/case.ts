@@ -13,6 +13,8 @@ export interface ReliabilityCase {
   /** How many seeds the full form takes; the short form takes `shortSeeds`, 1 when not given. */
   readonly seeds: number;
   readonly shortSeeds?: number;
+  /** About how long the short form takes, of a case that takes a minute or more: the longest start first. */
+  readonly seconds?: number;
   readonly run: (context: CaseContext) => Promise<void>;
 }
 

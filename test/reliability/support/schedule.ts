@@ -2,6 +2,7 @@ import type { Load } from './case.ts';
 
 export interface Unit {
   readonly load: Load;
+  readonly seconds?: number | undefined;
   readonly run: () => Promise<void>;
 }
 
@@ -11,10 +12,11 @@ function weightOf(load: Load, lanes: number): number {
   return load === 'works' ? Math.min(2, lanes) : 1;
 }
 
-/** Runs all, the heaviest first, as many at a time as fit into so many lanes. */
+/** Runs all, those that need every lane and then the longest first, as many at a time as fit into so many lanes. */
 export async function runAll(units: readonly Unit[], lanes: number): Promise<void> {
   const weight = (unit: Unit) => weightOf(unit.load, lanes);
-  const waiting = units.toSorted((a, b) => weight(b) - weight(a));
+  const length = ({ load, seconds = 0 }: Unit) => (load === 'measures' ? Number.POSITIVE_INFINITY : seconds);
+  const waiting = units.toSorted((a, b) => (length(a) === length(b) ? 0 : length(b) - length(a)));
   let free = lanes;
   await new Promise<void>((resolve, reject) => {
     const next = () => {
