@@ -5,19 +5,23 @@ import type { Rates } from '../../core/records.ts';
 import { provisionedRates } from '../user-table/provisioned-rates.ts';
 import { readTraffic, type TrafficMinute } from '../user-table/traffic.ts';
 
-/** Half of what live traffic leaves of a provisioned table is left to its growth. */
+/**
+ * Takes half of the capacity that live traffic leaves free on a provisioned table; the other half is room for growth.
+ */
 const PROVISIONED_PART = 0.5;
 
-/** When nobody knows what live traffic uses, a quarter of a provisioned table. */
+/** Takes a quarter of a provisioned table's capacity when nobody knows how much live traffic uses. */
 const UNKNOWN_TRAFFIC_PART = 0.25;
 
-/** A quarter of what an on-demand table takes at once leaves room for live traffic and its growth. */
+/** Takes a quarter of an on-demand table's warm throughput, which leaves room for live traffic and its growth. */
 const WARM_PART = 0.25;
 
-/** What a new on-demand table takes at once [developer guide, warm throughput]. */
+/** The throughput that a new on-demand table serves at once [developer guide, warm throughput]. */
 const NEW_ON_DEMAND: Rates = { writeUnitsPerSecond: 4_000, readUnitsPerSecond: 12_000 };
 
-/** However much was asked for, a tenth of what live traffic leaves of a provisioned table is not touched. */
+/**
+ * A run never takes more than this part of the free capacity of a provisioned table, whatever the operator asks for.
+ */
 const MOST_OF_WHAT_IS_FREE = 0.9;
 
 export interface ChosenRates {
@@ -25,13 +29,13 @@ export interface ChosenRates {
   readonly reason: string;
 }
 
-/** What the operator asked for, units a second. */
+/** The rates that the operator asked for, in units a second. */
 export interface AskedRates {
   readonly maxWriteRate?: number | undefined;
   readonly maxReadRate?: number | undefined;
 }
 
-/** The budget of a run, and why it is what it is. */
+/** Chooses the budget of a run, and says why it is this budget. */
 export async function chooseRates(
   { maxWriteRate, maxReadRate }: AskedRates,
   table: TableDescription,
@@ -65,8 +69,9 @@ export async function chooseRates(
 }
 
 /**
- * The budget when the operator names none: of a provisioned table half of what is free now, by what the table itself
- * reported of its busiest minute of the last five; of an on-demand table a quarter of what it takes at once.
+ * The budget if the operator names none. For a provisioned table it is half of the free capacity, measured by the
+ * busiest of the last five minutes in the table's own metrics. For an on-demand table it is a quarter of the warm
+ * throughput.
  */
 export async function defaultRates(
   table: TableDescription,

@@ -14,22 +14,22 @@ import type { BatchForms, WriteApi } from '../../core/records.ts';
 import type { Assignment, WriteRule } from '../../core/write-rule.ts';
 import { batchFeatures, CONTROL_KEYS, type ProofCase, singleCases, targetCases } from './proof-cases.ts';
 
-/** If a proof is cut off, DynamoDB removes its items after a day. */
+/** DynamoDB deletes the items of an interrupted proof after a day. */
 const LIFETIME_SECONDS = 86_400;
 
 export interface ProofResult {
   readonly holds: boolean;
-  /** What was found where something else was expected. */
+  /** Where the result differed from what the write must do. */
   readonly findings: readonly string[];
-  /** Of batches: what else a statement may do, beside setting one target. */
+  /** With batches: what a statement may do besides setting one target. */
   readonly forms: BatchForms;
 }
 
 /**
- * Tries the run's write on items of its own in the control table before the first item of a user is touched: on one
- * that lacks the attribute, one that has it, one where it is NULL, and one that does not exist; and, for a recipe, on
- * items whose sources are as they were read, changed, and gone. It judges by the whole items afterwards, not by what
- * the replies say.
+ * Tries the run's write on test items in the control table before the run touches the first item of a user. The items
+ * are one that lacks the attribute, one that has it, one where it is NULL, and one that does not exist. For a recipe
+ * there are also items whose sources are unchanged, changed and removed. It compares whole items afterwards and does
+ * not rely on the replies.
  */
 export async function proveEngine(
   client: DynamoDBClient,
@@ -58,7 +58,7 @@ class Proof {
     this.#table = { table, keySchema: CONTROL_KEYS };
   }
 
-  /** What these cases changed or left against expectation. */
+  /** @returns where the items differ from what these cases expect. */
   async findingsOf(cases: readonly ProofCase[], api: WriteApi, forms: BatchForms): Promise<string[]> {
     const run = `PROOF#${randomUUID()}`;
     const expiresAt = { N: String(Math.floor(Date.now() / 1_000) + LIFETIME_SECONDS) };
@@ -133,7 +133,7 @@ function finding(name: string, found: AttributeMap | undefined, set: AttributeMa
   }
 }
 
-/** Numbers are compared by value: an engine may write 1e21 in another way than it was sent. */
+/** Compares numbers by value, because an engine may return 1e21 in another notation. */
 function sameItem(a: AttributeMap | undefined, b: AttributeMap | undefined): boolean {
   return isDeepStrictEqual(normalised(a), normalised(b));
 }
@@ -154,7 +154,7 @@ function normalised(value: unknown): unknown {
   );
 }
 
-/** A set comes back in any order. */
+/** DynamoDB returns the members of a set in any order. */
 function isSet(name: string, value: unknown): value is readonly unknown[] {
   return ['SS', 'NS', 'BS'].includes(name) && Array.isArray(value);
 }

@@ -5,26 +5,26 @@ import { type Estimate, itemsInterval, shareInterval } from '../user-table/share
 import { type ChargedIndex, writeUnitsOfBytes } from '../user-table/write-units.ts';
 import { fargateCost, type Prices, unitsCost } from './prices.ts';
 
-/** Bytes behind a unit of a read [developer guide]. */
+/** Bytes that one read unit covers [developer guide]. */
 const BYTES_PER_EVENTUAL_UNIT = 8_192;
 const BYTES_PER_CONSISTENT_UNIT = 4_096;
 
-/** A segment that holds nothing costs a Scan all the same: half a unit, or one when it is strongly consistent. */
+/** The Scan of an empty segment costs half a unit, or one unit if it is strongly consistent. */
 const LEAST_EVENTUAL_UNITS = 0.5;
 const LEAST_CONSISTENT_UNITS = 1;
 
-/** Launching, the last heartbeats, waiting for every task's end: beside what the capacity takes. */
+/** Time that no rate shortens: launching tasks, their last heartbeats, and waiting for them to stop. */
 const SUPERVISION_SECONDS = 5;
 
-/** Fargate fetches the image and starts the container, and charges for most of it. */
+/** Time in which Fargate pulls the image and starts the container. Fargate bills most of it. */
 const TASK_START_SECONDS = 45;
 
-/** The worker's own metrics, RunOpen and Supervised, and two for each segment: see core/metrics.ts. */
+/** The worker's own metrics with RunOpen and Supervised, and two for each segment: see core/metrics.ts. */
 const METRICS_OF_TABLE = 13;
 const METRICS_OF_SEGMENT = 2;
 const HOURS_A_MONTH = 730;
 
-/** The rates in the table of times differ from the chosen one by these factors. */
+/** The table of times shows the chosen write rate multiplied by these factors. */
 const RATE_STEPS = [0.25, 0.5, 1, 2];
 
 export interface ForecastRequest {
@@ -37,7 +37,7 @@ export interface ForecastRequest {
   readonly tasks: number;
   readonly taskSize: TaskSize | undefined;
   readonly prices: Prices;
-  /** The sample's own reads are part of the statement. */
+  /** Replicas in other regions. Each one is charged for every write as well. */
   readonly replicas: number;
 }
 
@@ -45,7 +45,7 @@ export interface Forecast {
   readonly items: number;
   readonly itemsBasis: string;
   readonly itemBytes: number;
-  /** Of the items, the part that lacks the attribute; null when no item was looked at. */
+  /** The share of the items that lack the attribute; null when no item was sampled. */
   readonly share: Estimate | null;
   /** Items that lack the attribute. */
   readonly missing: Estimate;
@@ -68,17 +68,17 @@ export interface Forecast {
   readonly cost: {
     readonly writes: number;
     readonly reads: number;
-    /** null when the size of a task is not known. */
+    /** null when the task size is unknown. */
     readonly fargate: number | null;
     readonly cloudWatch: number;
     readonly sample: number;
     readonly total: number;
-    /** With as many items as the interval allows. */
+    /** The total if as many items lack the attribute as the interval allows. */
     readonly atMost: number;
   };
 }
 
-/** What one sweep and one verification take, by the sample and what DynamoDB says of the table. */
+/** Forecasts one sweep and one verification from the sample and DynamoDB's own figures for the table. */
 export function forecast(request: ForecastRequest): Forecast {
   const { description, indexes, sample, rates, segments, prices, replicas } = request;
   const size = tableSize(description, sample);
@@ -145,7 +145,10 @@ export function forecast(request: ForecastRequest): Forecast {
   };
 }
 
-/** How many items and how large: a sample of the whole table knows; else the count that fits the sample. */
+/**
+ * The number of items and their size. A sample of the whole table gives both. Otherwise DynamoDB's count is used if it
+ * fits the sample.
+ */
 function tableSize(description: TableDescription, sample: TableSample | undefined) {
   const { ItemCount = 0, TableSizeBytes = 0 } = description;
   if (!sample || sample.tally.items === 0) {

@@ -17,7 +17,7 @@ import type { Prepared } from './prepare.ts';
 import { tableSizeOf } from './run-sizes.ts';
 import type { ChosenWriteApi } from './write-api-choice.ts';
 
-/** A run's record as it begins. */
+/** The record of a run at its start. */
 export function newRun(
   { settings, clock, surroundings }: PlanningSession,
   { facts, region, write, chosen: { rates, reason }, taskSize, plan }: Prepared,
@@ -88,15 +88,18 @@ export function newRun(
   };
 }
 
-/** What every task and the verification begin with, so that their first requests reserve what they consume. */
+/**
+ * The item size that every task and the verification assume at first, so that their first requests reserve about as
+ * many units as they consume.
+ */
 function itemSizeOf({ itemBytes, writeUnitsPerItem }: Forecast): Pick<RunRecord, 'itemSize'> {
   if (!(itemBytes > 0) || !Number.isFinite(itemBytes)) return {};
   return { itemSize: { bytes: Math.ceil(itemBytes), writeUnits: writeUnitsPerItem.total } };
 }
 
 /**
- * What the undo log needs besides the keys. One value for all items is stored here only.
- * `value` is JSON, and undefined where it is computed from each item.
+ * What an undo needs besides the keys. A constant value is stored only here.
+ * `value` is JSON; it is undefined if the value is computed for each item.
  */
 function undoLogOf(
   { targets }: WriteRule,
@@ -111,7 +114,7 @@ function undoLogOf(
   };
 }
 
-/** Stores nothing of an estimate without an end: a record cannot hold infinity. */
+/** Leaves out an unbounded estimate, because a record cannot hold infinity. */
 function forecastOf(plan: Forecast): { forecast?: RunForecast } {
   const { items, itemsBasis, missing, writeUnits, scanReadUnits, verificationReadUnits, seconds, cost } =
     plan;

@@ -1,6 +1,6 @@
 import type { Estimate } from '../user-table/share-interval.ts';
 
-/** 1,234 or 12.3: as many digits as say something. */
+/** `1,234` or `12.3`: decimals only where they matter. */
 export function count(value: number): string {
   if (!Number.isFinite(value)) return '∞';
   return value < 100 && !Number.isInteger(value)
@@ -18,7 +18,7 @@ export function percent(part: number): string {
   return `${value === 0 || value === 100 || value >= 10 ? value.toFixed(value % 1 === 0 ? 0 : 1) : value.toPrecision(2)} %`;
 }
 
-/** `25.0 % (22.1 to 28.3)`: with its interval where it has one. */
+/** `25.0 % (95 %: 22.1 % to 28.3 %)`; without the interval if the value is exact. */
 export function percentRange({ value, low, high }: Estimate): string {
   if (low === high) return percent(value);
   return `${percent(value)} (95 %: ${percent(low)} to ${percent(high)})`;

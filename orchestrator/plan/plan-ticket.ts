@@ -5,7 +5,7 @@ import { count, countRange, percentRange, span } from './plan-figures.ts';
 import { costLine } from './plan-text.ts';
 import { recipeLines } from './recipe-plan.ts';
 
-/** The plan as a change ticket of one page, in Markdown. `command`: what starts the run. */
+/** The plan as a change ticket of one page, in Markdown. `command` is the command that starts the run. */
 export function planTicket(plan: Plan, command: string, at: string): string {
   const { table, attribute, recipe, rates, forecast: f } = plan;
   const targets = targetsOf(plan)

@@ -12,7 +12,9 @@ import type { Prices } from './prices.ts';
 import { type RecipePlan, recipePlan } from './recipe-plan.ts';
 import { type UndoLogCost, undoLogCost } from './undo-log-cost.ts';
 
-/** What is decided and known before a run: from this the words, the change ticket and the event are made. */
+/**
+ * Everything known and decided before a run. The text of the plan, the change ticket and the event are made from it.
+ */
 export interface PlanInput {
   readonly facts: TableFacts;
   readonly region: string;
@@ -37,24 +39,24 @@ export interface PlanInput {
   /** Why there is no sample. */
   readonly sampleMissing: string | undefined;
   readonly findings: readonly Finding[];
-  /** For how long the run can be undone; null when it keeps no log. */
+  /** How long the run can be undone; null if it keeps no log. */
   readonly undoDays: number | null;
 }
 
 export interface Plan
   extends Omit<PlanInput, 'facts' | 'write' | 'written' | 'indexes' | 'sample' | 'writeApi'> {
   readonly table: string;
-  /** With a recipe its first target. */
+  /** With a recipe, its first target. */
   readonly attribute: string;
   /** JSON; absent with a recipe. */
   readonly value?: string;
   readonly account: string;
   readonly tableArn: string;
   readonly writeApi: WriteApi;
-  /** DynamoDB JSON of the value. */
+  /** The value as DynamoDB JSON. */
   readonly typedValue?: string;
   readonly recipe?: RecipePlan;
-  /** The one write of the run, with its condition. */
+  /** The write of the run with its condition, as text. */
   readonly statement: string;
   readonly billing: 'on-demand' | 'provisioned';
   readonly replicas: number;
@@ -74,7 +76,7 @@ export interface SampleSummary {
   readonly nulls: number;
   readonly meanItemBytes: number;
   readonly largestItemBytes: number;
-  /** The largest sampled segment, in times of the average one. */
+  /** The size of the largest sampled segment divided by the average. */
   readonly skew: number;
   readonly cutShort: number;
   readonly readUnits: number;

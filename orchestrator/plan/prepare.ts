@@ -25,13 +25,13 @@ import { composePlan, type Plan } from './plan.ts';
 import { readPrices } from './prices-file.ts';
 import { tableSizeOf, taskSizeOf } from './run-sizes.ts';
 
-/** As long as the id of a run. */
+/** A placeholder as long as a real run id. */
 const RUN_ID_LIKE = '20260101000000000-000000';
 
-/** A plan must be ready within this time, whatever the budget for its reads. */
+/** The sample must end within this time, even if the budget for its reads is small. */
 const LONGEST_SAMPLE_MS = 15_000;
 
-/** Everything that `plan` shows and `run` starts from. */
+/** Everything that `plan` shows and that `run` starts from. */
 export interface Prepared {
   readonly facts: TableFacts;
   readonly region: string;
@@ -42,9 +42,9 @@ export interface Prepared {
 }
 
 /**
- * Looks at everything that a run depends on and changes nothing. Findings that would refuse the run are in the plan,
- * all of them. A table of another account than was meant is not sampled.
- * @throws PreflightError when a table is not there; ConfigurationError when `--prices` names no price list.
+ * Looks at everything that a run depends on and changes nothing. The plan lists every finding that would refuse the
+ * run. A table in another account than the intended one is not sampled.
+ * @throws PreflightError when a table does not exist; ConfigurationError when `--prices` names no price list.
  */
 export async function prepare(session: PlanningSession): Promise<Prepared> {
   const { settings, client, surroundings } = session;
@@ -177,7 +177,7 @@ export async function prepare(session: PlanningSession): Promise<Prepared> {
   };
 }
 
-/** What on the operator's side argues against the run; nothing is reported if nothing does. */
+/** Findings about the place where the operator runs the command; empty if nothing argues against the run. */
 async function operatorFindings(
   { client, surroundings }: PlanningSession,
   { forecast: { times } }: Plan,
@@ -190,7 +190,7 @@ async function operatorFindings(
   return found.filter(({ level }) => level !== 'ok');
 }
 
-/** The size of a task, where the definition says it, and whether it can be used. */
+/** The task size if the task definition states it, and findings about whether the fleet can be used. */
 export async function lookAtFleet({
   fleet,
   surroundings: { taskDefinition, container, assignPublicIp },

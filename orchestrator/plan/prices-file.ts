@@ -18,9 +18,9 @@ const schema = z.strictObject({
 });
 
 /**
- * The price list of `--prices FILE`: JSON with region, asOf (a day), source, and the prices that differ, in US dollars,
- * named as in orchestrator/plan/prices.ts.
- * @throws ConfigurationError when the file cannot be read or is not such a list.
+ * Reads the price list of `--prices FILE`: JSON with `region`, `asOf` (a day), `source`, and the prices that differ, in
+ * US dollars. The prices have the names used in orchestrator/plan/prices.ts.
+ * @throws ConfigurationError when the file cannot be read or is not a price list.
  */
 export async function readPrices(file: string | undefined): Promise<Prices> {
   if (file === undefined) return PRICES;

@@ -1,6 +1,9 @@
 import type { PriceList, TaskSize } from '../../core/records.ts';
 
-/** Second-hand figures: in one place, to be held against the bill, and shown with their date wherever they are used. */
+/**
+ * These prices are second-hand. They stand in one place, so that they can be compared with a bill, and every output
+ * that uses them shows their date.
+ */
 export type Prices = PriceList;
 
 export const PRICES: Prices = {
@@ -17,10 +20,10 @@ export const PRICES: Prices = {
   perPublicIpv4Hour: 0.005,
 };
 
-/** Fargate charges by the second, and no less than a minute for a task [Fargate pricing]. */
+/** Fargate bills by the second, with a minimum of one minute for a task [Fargate pricing]. */
 const LEAST_TASK_SECONDS = 60;
 
-/** Dollars for the requests to the table. */
+/** US dollars for the requests to the table. */
 export function unitsCost(units: { writeUnits: number; readUnits: number }, prices = PRICES) {
   return {
     writes: (units.writeUnits / 1e6) * prices.perMillionWriteUnits,
@@ -28,7 +31,10 @@ export function unitsCost(units: { writeUnits: number; readUnits: number }, pric
   };
 }
 
-/** Dollars for tasks of one size that ran for these times, at the price without Spot, with their public addresses. */
+/**
+ * US dollars for tasks of one size that ran for `taskSeconds`, at on-demand (not Spot) prices, with their public IPv4
+ * addresses.
+ */
 export function fargateCost(taskSeconds: readonly number[], size: TaskSize, prices = PRICES): number {
   const { perVcpuHour, perGbHour } = prices.fargate[size.architecture];
   const perAddressHour = size.publicIpv4 ? (prices.perPublicIpv4Hour ?? 0) : 0;

@@ -5,7 +5,7 @@ import { SOURCE_TYPES } from '../../core/item-write.ts';
 import type { BatchForms, SourceType } from '../../core/records.ts';
 import type { Assignment, SourceState, WriteRule } from '../../core/write-rule.ts';
 
-/** The control table's keys; beside them, its items have an attribute by which they expire, and ours one more. */
+/** The keys of the control table. Its items also have `expiresAt`, and the proof's items have one attribute more. */
 export const CONTROL_KEYS = [
   { name: 'run', type: 'S' },
   { name: 'item', type: 'S' },
@@ -15,27 +15,27 @@ const TAKEN_NAMES = new Set(['run', 'item', 'expiresAt', 'other']);
 /** One item, one write, and whether the write may change the item. */
 export interface ProofCase {
   readonly name: string;
-  /** What the item has beside its key; undefined where there is no item. */
+  /** The item's attributes besides its key; undefined if there is no item. */
   readonly before: AttributeMap | undefined;
   readonly assignment: Assignment;
   readonly writes: boolean;
 }
 
-/** Cases that together show one thing. */
+/** Cases that prove one feature together. */
 export interface ProofFeature {
-  /** What a batch statement may do once this has been shown. */
+  /** Adds what a batch statement may do once the cases hold. */
   readonly grants: (forms: BatchForms) => BatchForms;
-  /** The spelling of several targets in which the cases are tried. */
+  /** The statement forms that the cases use. */
   readonly forms: BatchForms;
   readonly cases: readonly ProofCase[];
 }
 
-/** A name of the same kind of characters that no item of the control table has. */
+/** The name itself, or a similar name if the control table's items already use it. */
 function probed(name: string): string {
   return TAKEN_NAMES.has(name) ? `${name}_` : name;
 }
 
-/** Values of every type, for targets whose values are not known before there is an item. */
+/** Stand-in values of several types. A recipe's values are unknown until there is an item. */
 const STAND_INS: readonly AttributeValue[] = [
   { S: 'value' },
   { N: '19.99' },
@@ -46,7 +46,7 @@ const STAND_INS: readonly AttributeValue[] = [
   { M: { a: { S: 'b' } } },
 ];
 
-/** What the run sets: a constant's own value, or a stand-in for each target of a recipe. */
+/** The values that the cases set: a constant's own value, or a stand-in for each target of a recipe. */
 function setOf(rule: WriteRule): AttributeMap {
   const decision = rule.sources.length === 0 ? rule.decide({}) : undefined;
   const constant = decision?.kind === 'write' ? decision.assignment.set : undefined;
@@ -58,7 +58,7 @@ function setOf(rule: WriteRule): AttributeMap {
   );
 }
 
-/** The founding case: set what is missing, touch nothing that is there, create nothing. */
+/** The founding case: set a missing attribute, change nothing that exists, create no item. */
 export function targetCases(rule: WriteRule, targets: number): ProofCase[] {
   const entries = Object.entries(setOf(rule)).slice(0, targets);
   const assignment: Assignment = { set: Object.fromEntries(entries), sources: [] };
@@ -80,7 +80,7 @@ export function targetCases(rule: WriteRule, targets: number): ProofCase[] {
 
 const bytes = (...of: number[]) => new Uint8Array(of);
 
-/** A value of each type, the same once more as an engine may send it, and another one. */
+/** For each type: a stored value, an equal value as an engine may send it, and a different value. */
 const SOURCE_VALUES: Readonly<
   Record<SourceType | 'NULL', readonly [AttributeValue, AttributeValue, AttributeValue]>
 > = {
@@ -94,7 +94,10 @@ const SOURCE_VALUES: Readonly<
   NULL: [{ NULL: true }, { NULL: true }, { S: '' }],
 };
 
-/** A source has to be as it was read: of this type, and missing or of another value it holds the write back. */
+/**
+ * The write may happen only if a source of this type still has the value that was read. It must not happen if the
+ * source has changed or is gone.
+ */
 export function sourceCases(rule: WriteRule, type: SourceType | 'NULL'): ProofCase[] {
   const [stored, sent, other] = SOURCE_VALUES[type];
   const path = sourcePath(rule);
@@ -107,7 +110,7 @@ export function sourceCases(rule: WriteRule, type: SourceType | 'NULL'): ProofCa
   ];
 }
 
-/** A source that was missing has to be missing still; one whose presence was asked for has to be there. */
+/** `absent`: the write may happen only if the source is still missing. `present`: only if the source still exists. */
 export function presenceCases(rule: WriteRule, is: 'absent' | 'present'): ProofCase[] {
   const path = sourcePath(rule);
   const assignment = assignmentWith(rule, { path, is });
@@ -124,7 +127,7 @@ export function presenceCases(rule: WriteRule, is: 'absent' | 'present'): ProofC
   ];
 }
 
-/** Everything that is proved of batches beyond the founding case, each by itself. */
+/** Every feature of batches beyond the founding case. Each one is proved on its own. */
 export function batchFeatures(rule: WriteRule): ProofFeature[] {
   const spellings = rule.targets.length > 1 ? (['commas', 'clauses'] as const) : [];
   return [
@@ -156,7 +159,7 @@ export function batchFeatures(rule: WriteRule): ProofFeature[] {
   ];
 }
 
-/** Everything that UpdateItem has to do for the run. */
+/** Everything that UpdateItem must do for the run. */
 export function singleCases(rule: WriteRule): ProofCase[] {
   const targets = targetCases(rule, rule.targets.length);
   if (rule.sources.length === 0) return targets;
@@ -169,7 +172,7 @@ export function singleCases(rule: WriteRule): ProofCase[] {
   ];
 }
 
-/** One of the run's own: the deepest, since what holds for an entry of a map holds for an attribute too. */
+/** The deepest source path of the run, because what holds for a map entry holds for a top-level attribute too. */
 function sourcePath(rule: WriteRule): AttributePath {
   const [first = 'source', ...rest] = [...rule.sources].sort((a, b) => b.length - a.length)[0] ?? [];
   return [probed(first), ...rest];

@@ -9,25 +9,25 @@ import { count } from './plan-figures.ts';
 /** Longer cells of the table are cut. */
 const WIDEST_CELL = 40;
 
-/** What a recipe would do with the items of the sample. */
+/** What a recipe would do to the sampled items. */
 export interface RecipePlan extends Recipe {
   /** Absent without a sample. */
   readonly sample?: RecipeSample;
 }
 
 export interface RecipeSample {
-  /** Of the items that lack a target; those that cannot be computed are among them. */
+  /** Sampled items in scope that lack a target, including those whose values cannot be computed. */
   readonly inScope: number;
   readonly outOfScope: number;
   readonly notComputable: number;
   readonly reasons: readonly { readonly key: unknown; readonly reason: string }[];
-  /** The types of what would be written to each target, and of what is there already, with counts. */
+  /** For each target, the types of the values to write and of the existing values, with counts. */
   readonly types: readonly {
     readonly target: string;
     readonly written: Readonly<Record<string, number>>;
     readonly there: Readonly<Record<string, number>>;
   }[];
-  /** Items with their sources and what would be written; values as DynamoDB JSON, null where there is none. */
+  /** Items with their sources and the values to write, as DynamoDB JSON; null where there is no value. */
   readonly examples: readonly {
     readonly key: unknown;
     readonly sources: Readonly<Record<string, unknown>>;
@@ -61,7 +61,7 @@ export function recipePlan(recipe: Recipe, tally: SampleTally | undefined): Reci
   };
 }
 
-/** The lines of the plan that are about the recipe: what is set where, the counts, and the table of the examples. */
+/** The lines of the plan about the recipe: what it sets and where, the counts, and the table of examples. */
 export function recipeLines({ set, where, sample }: RecipePlan): string[] {
   return [
     ...set.map(({ name, expression }) => `Set        ${name} = ${expression}`),
@@ -94,7 +94,7 @@ function listOf(counts: Readonly<Record<string, number>>): string {
   return entries.length === 0 ? 'nothing' : entries.map(([type, items]) => `${items} ${type}`).join(', ');
 }
 
-/** Ten items at most: the key, what is read, what would be written. */
+/** At most ten items: the key, the sources, and the values to write. */
 function tableOf({ examples }: RecipeSample): string[] {
   const [first] = examples;
   if (!first) return [];

@@ -2,7 +2,10 @@ import type { TableDescription } from '@aws-sdk/client-dynamodb';
 import type { TaskDefinition } from '@aws-sdk/client-ecs';
 import type { RunRecord } from '../../core/records.ts';
 
-/** The size of a task, where its definition says it: on Fargate it must. `publicIpv4`: whether it has an address. */
+/**
+ * The task size if the task definition states it. On Fargate it must. `publicIpv4`: whether tasks have a public
+ * address.
+ */
 export function taskSizeOf(
   definition: TaskDefinition | undefined,
   publicIpv4: boolean,
@@ -14,7 +17,7 @@ export function taskSizeOf(
   return { cpuUnits, memoryMiB, architecture: arm ? 'ARM64' : 'X86_64', ...(publicIpv4 && { publicIpv4 }) };
 }
 
-/** DynamoDB's own count and size of a table, where it gives them. */
+/** DynamoDB's own count and size of a table; undefined if it gives none. */
 export function tableSizeOf(table: TableDescription): RunRecord['tableSize'] | undefined {
   const { ItemCount, TableSizeBytes } = table;
   if (ItemCount === undefined || TableSizeBytes === undefined) return undefined;

@@ -3,45 +3,45 @@ import type { AttributeMap } from '../../core/attribute-value.ts';
 import type { KeySchema } from '../../core/records.ts';
 import { encodeChunks } from '../../core/undo/chunk.ts';
 
-/** A page is what a worker writes in about this time, and 1 MB at most: see job/scan-stage.ts. */
+/** A page holds about as many items as a worker writes in this time, and at most 1 MB: see job/scan-stage.ts. */
 const PAGE_SECONDS = 3;
 const PAGE_BYTES = 1_024 * 1_024;
 
-/** Outcomes of an active segment are recorded once in this time: see core/undo/log-writer.ts. */
+/** An active segment records its outcomes once in this time: see core/undo/log-writer.ts. */
 const OUTCOME_SECONDS = 2;
 
-/** Names, keys and numbers of a chunk's item beside its data. */
+/** The names, keys and numbers in a chunk's item, besides its data. */
 const CHUNK_OVERHEAD_BYTES = 150;
 
-/** An item whose keys are not known: a GUID, a time, and a little. */
+/** Assumed size of a key that was not sampled: a GUID, a timestamp and some overhead. */
 const UNKNOWN_KEY_BYTES = 30;
 
 const WRITE_UNIT_BYTES = 1_024;
 
 export interface UndoLogQuestion {
   readonly keySchema: KeySchema;
-  /** Keys from the sample; none when there was no sample. */
+  /** Keys from the sample; empty without a sample. */
   readonly keys: readonly AttributeMap[];
-  /** For each target that is computed, values from the sample. */
+  /** Sampled values of each computed target. */
   readonly values: readonly (readonly AttributeValue[])[];
   readonly itemBytes: number;
-  /** Write units of one write to the table. */
+  /** Write units of one write to the user's table. */
   readonly writeUnitsPerItem: number;
-  /** Of one task, write units a second. */
+  /** The rate of one task, in write units a second. */
   readonly taskUnitsPerSecond: number;
-  /** Write units of all writes of the run. */
+  /** Write units of all writes of the run to the user's table. */
   readonly writeUnits: number;
 }
 
 export interface UndoLogCost {
   readonly bytesPerItem: number;
-  /** To the control table. */
+  /** Write units of the control table. */
   readonly writeUnits: number;
-  /** Of the writes' own units. */
+  /** The log's write units divided by those of the run's writes. */
   readonly share: number;
 }
 
-/** What the undo log takes at the chosen rate, by its own encoding of what the sample holds. */
+/** The cost of the undo log at the chosen rate. It encodes the sampled keys and values as the log itself does. */
 export function undoLogCost(question: UndoLogQuestion): UndoLogCost {
   const { keySchema, keys, values, itemBytes, writeUnitsPerItem, taskUnitsPerSecond, writeUnits } = question;
   const itemsPerSecond = taskUnitsPerSecond / Math.max(1, writeUnitsPerItem);

@@ -14,11 +14,11 @@ import { type ProofResult, proveEngine } from './engine-proof.ts';
 export interface ChosenWriteApi {
   readonly writeApi: WriteApi;
   readonly writeApiReason: string;
-  /** With a recipe and `batch`: the forms that were proved. */
+  /** With a recipe and `batch`: the proven statement forms. */
   readonly batchForms?: BatchForms;
 }
 
-/** @throws PreflightError when the engine does not do what the write must mean. */
+/** @throws PreflightError when the engine does not do what the write must do. */
 export async function chooseWriteApi(session: PlanningSession, write: ItemWrite): Promise<ChosenWriteApi> {
   const asked = session.settings.writeApi;
   const unfit = whyUnfit(write);
@@ -28,7 +28,8 @@ export async function chooseWriteApi(session: PlanningSession, write: ItemWrite)
   if (asked !== 'single' && unfit === undefined) {
     const { findings, forms } = await prove(session, write, 'batch');
     if (findings.length === 0) {
-      // What batches cannot do, or items with NULL sources, goes by UpdateItem, which has to hold as well.
+      // A recipe's run writes some items with UpdateItem: those beyond the proven forms, and those with a NULL source.
+      // So UpdateItem must pass the proof too.
       if (write.rule.sources.length > 0) await requireSingle(session, write);
       return {
         writeApi: 'batch',
@@ -48,7 +49,7 @@ export async function chooseWriteApi(session: PlanningSession, write: ItemWrite)
   };
 }
 
-/** Why no batch statement is written for this run, in a clause. */
+/** Why this run cannot use batch statements, as a clause; undefined if it can. */
 function whyUnfit(write: ItemWrite): string | undefined {
   const name = nameUnfitForBatch(write);
   if (name !== undefined) return `The name "${name}" is not made of letters, digits, - and _ alone`;
@@ -59,7 +60,7 @@ function whyUnfit(write: ItemWrite): string | undefined {
     : `The name "${source[0]}" is not made of letters, digits, - and _ alone`;
 }
 
-/** What was tried of batches and is written by UpdateItem instead. */
+/** The forms that failed the proof with batches, so that UpdateItem writes them. */
 function exceptionsOf({ rule }: ItemWrite, forms: BatchForms): string {
   const without = [
     ...(rule.targets.length > 1 && forms.several === undefined ? ['several targets'] : []),

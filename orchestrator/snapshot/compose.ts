@@ -23,7 +23,7 @@ import { taskViews, throttlingOf } from './task-views.ts';
 import { marksOf } from './timeline.ts';
 import { cutRates, inForce } from './traffic-cut.ts';
 
-/** The records of one run, as they were just read. */
+/** The records of one run, just read. */
 export interface Records {
   readonly run: RunRecord;
   readonly segments: readonly SegmentRecord[];
@@ -33,15 +33,15 @@ export interface Records {
   readonly verificationProgress: readonly VerificationProgress[];
 }
 
-/** What a reader knows from earlier looks. */
+/** What the reader knows besides the records, mostly from earlier looks. */
 export interface Knowledge {
   /** Wall-clock time of the look, in milliseconds. */
   readonly nowMs: number;
-  /** Of heartbeats, in milliseconds by launch. */
+  /** Age of the last heartbeat in milliseconds, by launch. */
   readonly ages: ReadonlyMap<string, number>;
   readonly rate: RateView | null;
   readonly history: Pick<History, 'points' | 'throttling' | 'cuts' | 'passes'>;
-  /** Items that earlier sweeps scanned, where that is known. */
+  /** Items that earlier sweeps scanned; undefined when unknown. */
   readonly scannedBefore: number | undefined;
   readonly orchestratorAgeMs: number | null;
 }
@@ -50,7 +50,7 @@ export function compose(records: Records, knowledge: Knowledge): Snapshot {
   return atOnce(composeInSlices(records, knowledge));
 }
 
-/** The same, for whoever supervises the run meanwhile. */
+/** Like `compose`, for a process that supervises the run at the same time. */
 export function* composeInSlices(records: Records, knowledge: Knowledge): Slices<Snapshot> {
   const { run, segments, tasks } = records;
   const { nowMs, ages, history } = knowledge;
@@ -81,7 +81,7 @@ export function* composeInSlices(records: Records, knowledge: Knowledge): Slices
     progress,
     cost: costView(run, counters, tasks, nowMs),
     marks: marksOf({ ...records, history }),
-    // A snapshot is of its moment: the history goes on, and the next snapshot is compared with this one.
+    // A copy, because the history grows and the next snapshot is compared with this one.
     history: [...history.points],
     verifications: verificationViews(records),
     quarantine: quarantineView(records.quarantine),
@@ -133,7 +133,7 @@ function factsOf(run: RunRecord, launches: number, nowMs: number): RunFacts {
   };
 }
 
-/** A segment's first launch in a sweep is none; every later one is. */
+/** Counts launches with a segment that was already launched in the same sweep. */
 function* relaunches(tasks: readonly TaskRecord[], totalSegments: number): Slices<number> {
   const launchedIn = new Map<number, Uint8Array>();
   let again = 0;
@@ -161,7 +161,7 @@ function verificationViews({ verifications, verificationProgress }: Records): Ve
   return [...views.values()].sort((a, b) => a.pass - b.pass);
 }
 
-/** The page and the report's page show this many; all of them are in `orchestrate failures` and in the JSON report. */
+/** The page and the HTML report show this many. `orchestrate failures` and the JSON report have all of them. */
 const SHOWN_QUARANTINED = 200;
 
 function quarantineView(records: readonly QuarantineRecord[]): QuarantineView {
@@ -181,12 +181,15 @@ function quarantineView(records: readonly QuarantineRecord[]): QuarantineView {
   };
 }
 
-/** Tasks in authority: a point of the history. */
+/** The number of tasks in authority, for a point of the history. */
 export function tasksInAuthority(tasks: readonly TaskRecord[]): number {
   return tasks.filter(({ status }) => isInAuthority(status)).length;
 }
 
-/** Cumulative, with what verification has read so far: by this a rate is counted in every stage of a run. */
+/**
+ * Cumulative counters that include the verification's reads so far. Rates in every stage of a run are computed from
+ * them.
+ */
 export function countersForRate({ run, segments, verificationProgress }: Records) {
   const sums = totals(run, segments);
   let { scanned, readUnits } = sums;

@@ -5,7 +5,7 @@ import type { CostView, ExpectedCost } from './snapshot.ts';
 const NOT_COUNTED =
   'Not counted: requests to the control table, CloudWatch metrics and logs, data transfer, stream consumers, and what the backup costs.';
 
-/** What was spent so far, by the price list. */
+/** What the run has cost so far, by the price list. */
 export function costView(
   run: RunRecord,
   counters: Counters,
@@ -38,13 +38,17 @@ export function costView(
   };
 }
 
-/** A strongly consistent read of 4 KB is a unit, an eventually consistent one half; a write of 1 KB is one. */
+/**
+ * One unit pays for a write of 1 KB, or for a strongly consistent read of 4 KB; an eventually consistent read costs
+ * half.
+ */
 const READ_UNIT_BYTES = 4_096;
 const WRITE_UNIT_BYTES = 1_024;
 
 /**
- * What a sweep and a verification take: as the plan had it, or else by DynamoDB's own figures at the start, if every
- * item lacks the attribute and no index projects it. Items are taken to be of one size then.
+ * The expected cost of one sweep and one verification: the plan's forecast, if the run has one. Otherwise it is
+ * computed from DynamoDB's figures at the start. That assumes that every item lacks the attribute, no index projects it
+ * and all items have the same size.
  */
 function expectedCost({ forecast, tableSize, prices = PRICES }: RunRecord): ExpectedCost | null {
   if (forecast) {

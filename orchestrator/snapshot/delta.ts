@@ -1,6 +1,6 @@
 /**
- * What changed from one JSON object to the next: properties whose value changed, and of arrays the elements that did,
- * so that a second's news of a thousand segments is a few of them.
+ * The difference between two JSON objects: the properties that changed, and for arrays the elements that changed. So a
+ * second's update of a run with a thousand segments carries only a few of them.
  */
 export interface Delta {
   readonly set?: Readonly<Record<string, unknown>>;
@@ -14,7 +14,7 @@ export interface ArrayDelta {
 
 type JsonObject = Readonly<Record<string, unknown>>;
 
-/** @returns what makes `after` of `before`; both are plain JSON, with the same properties. */
+/** @returns the delta that turns `before` into `after`. Both are plain JSON with the same properties. */
 export function difference(before: JsonObject, after: JsonObject): Delta {
   const set: Record<string, unknown> = {};
   const arrays: Record<string, ArrayDelta> = {};
@@ -30,7 +30,7 @@ export function difference(before: JsonObject, after: JsonObject): Delta {
   return { set, arrays };
 }
 
-/** Makes the later object of the earlier one; what did not change is shared between the two. */
+/** Applies a delta. The result shares the unchanged parts with `before`. */
 export function applied<T extends object>(before: T, { set = {}, arrays = {} }: Delta): T {
   const after: Record<string, unknown> = { ...before, ...set };
   for (const [name, { length, changed }] of Object.entries(arrays)) {

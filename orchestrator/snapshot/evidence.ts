@@ -1,10 +1,10 @@
 import type { OperatorChange } from '../../core/records.ts';
 import type { WayBack } from './way-back.ts';
 
-/** What a report says beside the snapshot of the run: in words, for who was not there. */
+/** What a report adds to the snapshot: sentences for a reader who was not there. */
 export interface Evidence {
   readonly writtenAt: string;
-  /** Whether the run's end is a proof that no item lacks the attribute. */
+  /** Whether the run ended with proof that no item lacks the attribute. */
   readonly proved: boolean;
   readonly conclusion: string;
   readonly options: readonly { readonly name: string; readonly value: string }[];

@@ -1,12 +1,12 @@
 import type { Snapshot } from './snapshot.ts';
 
-/** Numbers, times and states as people read them; the terminal, the page and the report say them alike. */
+/** Formats numbers, times and states for people. The terminal, the page and the report share it. */
 
 export function count(value: number): string {
   return Math.round(value).toLocaleString('en');
 }
 
-/** A rate: with one digit behind the point while it is small. */
+/** Small rates have one decimal. */
 export function rate(value: number): string {
   return value < 10 && !Number.isInteger(value) ? value.toFixed(1) : count(value);
 }
@@ -15,7 +15,7 @@ export function percent(part: number): string {
   return `${Math.floor(part * 100)} %`;
 }
 
-/** `4 s`, `3 min 20 s`, `2 h 5 min`, `3 d 4 h`: two units at most. */
+/** `4 s`, `3 min 20 s`, `2 h 5 min`, `3 d 4 h`: at most two units. */
 export function duration(ms: number): string {
   const seconds = Math.max(0, Math.round(ms / 1_000));
   if (seconds < 60) return `${seconds} s`;
@@ -30,7 +30,7 @@ function joined(large: number, unit: string, small: number, smallUnit: string): 
   return small === 0 ? `${large} ${unit}` : `${large} ${unit} ${small} ${smallUnit}`;
 }
 
-/** An estimate is not given to the second. */
+/** A rounded duration, because an estimate is not exact to the second. */
 export function roughDuration(ms: number): string {
   if (ms < 10_000) return 'a few seconds';
   if (ms < 90_000) return `about ${Math.round(ms / 10_000) * 10} s`;
@@ -43,17 +43,17 @@ export function dollars(value: number): string {
   return value < 0.01 ? '<$0.01' : `$${value.toFixed(2)}`;
 }
 
-/** The first part of a launch id tells launches apart for the eye. */
+/** The start of a launch id is enough for people to tell launches apart. */
 export function shortLaunch(launch: string): string {
   return launch.slice(0, 8);
 }
 
-/** `14:03:59`, UTC. */
+/** `14:03:59`, in UTC. */
 export function clockTime(iso: string): string {
   return iso.slice(11, 19);
 }
 
-/** What a run does now, in one phrase. */
+/** What the run is doing now, in one phrase. */
 export function stageOf({ run, states }: Pick<Snapshot, 'run' | 'states'>): string {
   if (run.status === 'running' && run.desired === 'pause') return 'pausing: tasks are stopping';
   if (run.status === 'running' && run.desired === 'stop') return 'stopping: tasks are stopping';
@@ -62,7 +62,7 @@ export function stageOf({ run, states }: Pick<Snapshot, 'run' | 'states'>): stri
   return run.status;
 }
 
-/** Milliseconds since the run began, up to its end. */
+/** Milliseconds since the run began; for a finished run, until its end. */
 export function elapsedMs({ at, run }: Pick<Snapshot, 'at' | 'run'>): number {
   return Date.parse(run.finishedAt ?? at) - Date.parse(run.createdAt);
 }

@@ -6,15 +6,15 @@ interface Seen {
 }
 
 /**
- * How old each task's last heartbeat is. The time in a record is by the clock of another machine, so it counts only
- * for the first look; from then on the age runs from the moment at which the heartbeat was seen to change.
+ * Tracks the age of each task's last heartbeat. The timestamp in a record comes from another machine's clock, so it is
+ * used only at the first look. After that, the age counts from the moment when this reader saw the heartbeat change.
  */
 export class HeartbeatAges {
   readonly #seen = new Map<string, Seen>();
 
   /**
-   * Takes records just read, at this moment of the monotonic clock and of the wall clock, both in milliseconds.
-   * @returns milliseconds by launch, for tasks that have sent a heartbeat.
+   * Takes records that were read at this moment of the monotonic clock and of the wall clock, both in milliseconds.
+   * @returns ages in milliseconds by launch, for tasks that have sent a heartbeat.
    */
   look(tasks: readonly TaskRecord[], monotonicMs: number, wallMs: number): Map<string, number> {
     const ages = new Map<string, number>();

@@ -2,19 +2,19 @@ import type { SampleRecord } from '../../core/sample-store.ts';
 import type { HistoryPoint, RateView } from './snapshot.ts';
 import { cutRates } from './traffic-cut.ts';
 
-/** Throttling that comes back within this time has not ended. */
+/** Throttling that returns within this time belongs to the same episode. */
 const EPISODE_GAP_MS = 15_000;
 
 /**
- * A rate over less than this would jump with each checkpoint, and seem to be above a budget that was kept. Samples of an
- * old run are ten seconds apart, or a little less.
+ * Over a shorter time, a rate would jump with each checkpoint and seem to exceed a budget that was kept. Samples of an
+ * old run are about ten seconds apart, or slightly less.
  */
 const RATE_OVER_MS = 9_500;
 
-/** Longer than samples are apart in the first hour: what lies between is known as an average only. */
+/** Samples of a run's first hour are closer than this. Across a longer gap, only the average rate is known. */
 const GAP_MS = 60_000;
 
-/** A page that is open for hours keeps this many points a second apart; of older ones it keeps every tenth. */
+/** A page that stays open for hours keeps this many points, one second apart. Of older points it keeps every tenth. */
 const MOST_FINE_POINTS = 1_800;
 const THINNING = 10;
 
@@ -25,14 +25,14 @@ export interface ThrottlingEpisode {
   readonly reason: string;
 }
 
-/** From when on live traffic left so much of the budget, and why. */
+/** From this time on the fleet used this part of its budget, for this reason. */
 export interface CutChange {
   readonly at: string;
   readonly factor: number;
   readonly reason: string;
 }
 
-/** What is known of a moment beside its rate. */
+/** What is known of a moment besides its rate. */
 export type Moment = Pick<
   SampleRecord,
   | 'at'
@@ -47,7 +47,7 @@ export type Moment = Pick<
   | 'throttledReason'
 >;
 
-/** The course of a run: first what the supervisor stored, then what its reader saw itself. */
+/** The history of a run: first the supervisor's stored samples, then what this reader saw. */
 export class History {
   readonly #points: HistoryPoint[] = [];
   readonly #episodes: ThrottlingEpisode[] = [];
@@ -64,17 +64,17 @@ export class History {
     return this.#episodes;
   }
 
-  /** Every change of what live traffic leaves of the budget. */
+  /** Each time live traffic changed the part of the budget that the fleet may use. */
   get cuts(): readonly CutChange[] {
     return this.#cuts;
   }
 
-  /** When passes after the first were seen to begin. */
+  /** When this history first saw each pass after the first. */
   get passes(): readonly { readonly pass: number; readonly at: string }[] {
     return this.#passes;
   }
 
-  /** Takes the stored samples, in their order; a rate is the difference of two. */
+  /** Takes the stored samples, oldest first. A rate is the difference between two samples. */
   addSamples(samples: readonly SampleRecord[]): void {
     this.#samples = samples;
     for (const [index, sample] of samples.entries()) {
@@ -89,7 +89,7 @@ export class History {
     }
   }
 
-  /** Over the time since the sample before, or since an older one where samples stand close. */
+  /** The rate since the previous sample, or since an older one if samples are close together. */
   #rateAt(index: number): { write: number; read: number } | null {
     const sample = this.#samples[index];
     let from = index - 1;
@@ -108,10 +108,10 @@ export class History {
     return Date.parse(this.#samples[to]?.at ?? '') - Date.parse(this.#samples[from]?.at ?? '');
   }
 
-  /** Takes what was just read, with the rate over the last seconds. */
+  /** Takes what this reader has just read, with the rate over the last seconds. */
   addLook(moment: Moment, rate: RateView | null): void {
     this.#follow(moment);
-    // The first look has no rate yet; leaving it out joins what was stored to what comes.
+    // The first look has no rate yet. Without a point for it, the line joins the stored samples to the next look.
     if (!rate && this.#points.length > 0) return;
     this.#add(moment, rate && { write: rate.writeUnitsPerSecond, read: rate.readUnitsPerSecond });
     this.#seen += 1;
@@ -159,7 +159,7 @@ export class History {
   }
 }
 
-/** One of ten points, with the throttling of all ten. */
+/** Keeps one of ten points and adds up the throttling of all ten. */
 function merged(points: readonly HistoryPoint[]): HistoryPoint[] {
   const kept: HistoryPoint[] = [];
   for (let from = 0; from < points.length; from += THINNING) {

@@ -1,7 +1,7 @@
 import type { Counters } from '../../core/records.ts';
 import { count } from './format.ts';
 
-/** What became of the items that a run has dealt with, apart from quarantine; of an undo, of its values. */
+/** The outcomes of the items that a run has processed, without quarantine. For an undo, the outcomes of the values. */
 export function outcomesOf(
   { updated, alreadySet, deleted, outOfScope, recomputed }: Counters,
   isUndo: boolean,
@@ -17,7 +17,7 @@ export function outcomesOf(
     `${count(updated)} set`,
     `${count(alreadySet)} set by others`,
     `${count(deleted)} deleted`,
-    // Only a recipe has these.
+    // Only a recipe produces these.
     ...(outOfScope > 0 ? [`${count(outOfScope)} out of scope`] : []),
     ...(recomputed > 0 ? [`${count(recomputed)} computed again`] : []),
   ];

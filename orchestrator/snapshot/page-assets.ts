@@ -1,20 +1,20 @@
-/** Put in by scripts/build.mjs, so that the bundle needs no file beside it. */
+/** scripts/build.mjs inserts this, so that the bundle needs no other file. */
 declare const FLEETFILL_PAGE: PageAssets | undefined;
 
 export interface PageAssets {
-  /** The page's program, as a classic script. */
+  /** The page's code, as a classic script. */
   readonly script: string;
   readonly style: string;
 }
 
-/** @throws Error outside of a bundle: sources have no built page. */
+/** @throws Error when it runs from source: only a bundle contains the built page. */
 export function pageAssets(): PageAssets {
   if (typeof FLEETFILL_PAGE === 'undefined')
     throw new Error('The page exists only in the bundle that scripts/build.mjs builds.');
   return FLEETFILL_PAGE;
 }
 
-/** The page of the dashboard; everything it needs lies beside it. */
+/** The HTML of the dashboard's page. It loads its script and style from the same server. */
 export function pageHtml(): string {
   return `<!doctype html>
 <html lang="en">

@@ -5,21 +5,21 @@ import { atOnce, type Slices } from './slices.ts';
 import type { ProgressView, RateView } from './snapshot.ts';
 import { type SweepSizes, sizesInSlices } from './sweep-sizes.ts';
 
-/** What the sizes of complete segments say of the others counts from this many on, and from this part of all. */
+/** The sizes of complete segments count as a basis once so many segments, and this part of all, are complete. */
 const LEAST_COMPLETE = 4;
 const LEAST_COMPLETE_PART = 0.1;
 
-/** A running segment that is this many times as large as the largest complete one: the sizes are skewed. */
+/** Sizes are skewed if a running segment has scanned this many times as much as the largest complete one. */
 const SKEWED = 1.5;
 
-/** Nothing counts as nearly done before it is done. */
+/** A stage shows at most this much until it ends. */
 const MOST_BEFORE_THE_END = 0.99;
 
 export interface ProgressRequest {
   readonly run: RunRecord;
   readonly segments: readonly SegmentRecord[];
   readonly rate: RateView | null;
-  /** Items that earlier sweeps scanned; undefined when that is not known. */
+  /** Items that earlier sweeps scanned; undefined when unknown. */
   readonly scannedBefore: number | undefined;
   readonly verification: VerificationProgress | undefined;
   readonly lastResult: VerificationRecord | undefined;
@@ -28,14 +28,14 @@ export interface ProgressRequest {
 interface Expectation {
   readonly items: number;
   readonly basis: string;
-  /** Why it says nothing of the time that is left. */
+  /** Why the expectation gives no remaining time. */
   readonly unknown?: string;
 }
 
 /**
- * How far the present stage is, and how long it will take. There is an estimate only where something is known of the
- * items left: from the segments that are complete, from the last verification, or from DynamoDB's own count, which is
- * hours old and can be 0. A count that turns out too low is dropped as a basis and never raised.
+ * How far the current stage is, and how long it will take. An estimate needs a basis for the remaining items: the
+ * complete segments, the last verification, or DynamoDB's own count, which can be hours old or 0. A count that turns
+ * out too low is dropped, not raised.
  */
 export function progressView(request: ProgressRequest): ProgressView {
   return atOnce(progressSlices(request));
@@ -82,7 +82,7 @@ function scannedInSweep(
   return scannedBefore === undefined ? undefined : Math.max(0, scanned - scannedBefore);
 }
 
-/** @returns why nothing can be expected, where nothing can. */
+/** @returns the expected number of items, or the reason why there is none. */
 function expectItems(request: ProgressRequest, sizes: SweepSizes, scanned: number): Expectation | string {
   const { run, lastResult } = request;
   if (run.sweep > 1) {

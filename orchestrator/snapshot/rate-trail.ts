@@ -2,23 +2,23 @@ import type { Counters, RunRecord } from '../../core/records.ts';
 import type { RateView } from './snapshot.ts';
 
 /**
- * Checkpoints bring a segment's counters a second late, or as late as its pages are long: over less than this the
- * rate would jump, and seem to be above a budget that was kept.
+ * A segment's counters arrive with its checkpoints, so they are late by a second or by the length of a page. Over a
+ * shorter window the rate would jump and seem to exceed a budget that was kept.
  */
 const WINDOW_MS = 10_000;
 
-/** A rate over less than this says nothing. */
+/** Over a shorter time a rate means nothing. */
 const LEAST_MS = 1_500;
 
 interface Look extends Pick<Counters, 'scanned' | 'readUnits' | 'writeUnits'> {
   readonly atMs: number;
 }
 
-/** The rate over the last ten seconds, from cumulative counters. */
+/** Computes the rate over the last ten seconds from cumulative counters. */
 export class RateTrail {
   readonly #looks: Look[] = [];
 
-  /** Counters as of this moment, in milliseconds on any clock that does not go back. */
+  /** Takes the counters at this moment, in milliseconds of any clock that never goes back. */
   add(counters: Counters, atMs: number): void {
     const { scanned, readUnits, writeUnits } = counters;
     this.#looks.push({ atMs, scanned, readUnits, writeUnits });
@@ -40,7 +40,7 @@ export class RateTrail {
   }
 }
 
-/** Over the time in which a run was supervised: what is said of one that has ended. */
+/** The average rate over the time in which the run was supervised. Shown once the run has ended. */
 export function averageRate(run: RunRecord, { scanned, readUnits, writeUnits }: Counters): RateView | null {
   if (run.activeMs < LEAST_MS) return null;
   const perSecond = (total: number) => (total / run.activeMs) * 1_000;

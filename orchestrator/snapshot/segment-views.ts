@@ -2,13 +2,13 @@ import type { RunRecord, SegmentRecord } from '../../core/records.ts';
 import { type Slices, sliceBySlice } from './slices.ts';
 import type { SegmentView, TaskView } from './snapshot.ts';
 
-/** Pages of a small share take some seconds each; this long without a checkpoint is no page any more. */
+/** With a small share, one page can take several seconds. A segment without a checkpoint for this long has stalled. */
 const STALLED_AFTER_MS = 30_000;
 
-/** Only a complete segment is full. */
+/** Only a complete segment is shown as full. */
 const FULLEST_RUNNING = 0.97;
 
-/** Before any segment is complete, the furthest one is shown as this full: nobody knows how much is left of it. */
+/** Until a segment is complete, nobody knows how much is left. The furthest one is then shown this full. */
 const FURTHEST_RUNNING = 0.8;
 
 const PENDING: SegmentView = {
@@ -24,7 +24,7 @@ const PENDING: SegmentView = {
   stalled: false,
 };
 
-/** Every segment of the run, by number; those without a record are pending. */
+/** Every segment of the run, indexed by its number. Segments without a record are pending. */
 export function* segmentViews(
   run: RunRecord,
   segments: readonly SegmentRecord[],
@@ -56,7 +56,11 @@ export function* segmentViews(
   return views;
 }
 
-/** By its owner's end or silence; or by its checkpoint, once its owner has moved it: when it was claimed nobody wrote. */
+/**
+ * A running segment has stalled if its owner ended or is late with a heartbeat, or if its checkpoint is too old. The
+ * age of the checkpoint counts only after the current owner has moved it, because the time of the claim is not
+ * recorded.
+ */
 function isStalled(
   { progressAt, progressedBy, launchId: launch }: SegmentRecord,
   run: RunRecord,
@@ -70,9 +74,9 @@ function isStalled(
 }
 
 /**
- * How full a segment is shown: compared with the complete ones, or with the furthest while there are none. It says
- * which ones lag; it is no estimate of the work left. Counters go on over sweeps, so the share of the sweeps before
- * is taken off.
+ * How full a segment is shown, relative to the complete segments, or to the furthest one until any is complete. It
+ * shows which segments lag and does not estimate the remaining work. Counters add up over sweeps, so the part of
+ * earlier sweeps is subtracted.
  */
 function* fillOf(
   run: RunRecord,

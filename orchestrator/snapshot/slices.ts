@@ -1,13 +1,13 @@
 /**
- * Work over very many segments, in slices: it yields after each of them, so that whoever supervises a run meanwhile can
- * let heartbeats and grants through. With few segments it never yields.
+ * Work over very many segments, done in slices. The generator yields between slices, so that a supervising process can
+ * handle heartbeats and grants. With few segments it never yields.
  */
 export type Slices<T> = Generator<undefined, T, undefined>;
 
-/** Looked at between two yields: some milliseconds at the most. */
+/** Elements between two yields: a few milliseconds of work at most. */
 const SEGMENTS_A_SLICE = 2_000;
 
-/** The elements in slices of an array, and a yield between two of them. */
+/** Calls `each` for every element and yields between slices of the array. */
 export function* sliceBySlice<T>(elements: readonly T[], each: (element: T) => void): Slices<void> {
   for (let from = 0; from < elements.length; from += SEGMENTS_A_SLICE) {
     if (from > 0) yield;
@@ -16,7 +16,7 @@ export function* sliceBySlice<T>(elements: readonly T[], each: (element: T) => v
   }
 }
 
-/** All of it in one go, for a process that has nothing else to do. */
+/** Runs all slices at once, for a process that has nothing else to do. */
 export function atOnce<T>(slices: Slices<T>): T {
   for (;;) {
     const { done, value } = slices.next();
@@ -24,7 +24,9 @@ export function atOnce<T>(slices: Slices<T>): T {
   }
 }
 
-/** Other work of this process comes between two slices. Little work is done before this returns. */
+/**
+ * Runs the slices with other work of this process in between. If one slice is enough, `then` runs before this returns.
+ */
 export function betweenOthers<T>(slices: Slices<T>, then: (result: T) => void): void {
   const { done, value } = slices.next();
   if (done) then(value);

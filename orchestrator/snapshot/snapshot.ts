@@ -13,8 +13,8 @@ import type {
 import type { VerificationProgress } from '../../core/sample-store.ts';
 
 /**
- * A run as people see it: the terminal view, the page and the report are all drawn from this. It is plain JSON, and
- * everything in it is read from the control table; what is not known is null, and never guessed.
+ * A run as people see it. The terminal, the page and the report all draw from it. It is plain JSON, composed from the
+ * records of the control table. An unknown value is null; nothing is guessed.
  */
 export interface Snapshot {
   /** When the records were read, by the reader's clock. */
@@ -22,15 +22,15 @@ export interface Snapshot {
   readonly run: RunFacts;
   readonly counters: Counters;
   readonly states: Readonly<Record<SegmentStatus, number>>;
-  /** By segment: the index is its number. */
+  /** Indexed by segment number. */
   readonly segments: readonly SegmentView[];
   /** Youngest first. */
   readonly tasks: readonly TaskView[];
-  /** Launches of segments that had had one before. */
+  /** Launches with a segment that had been launched before in the same sweep. */
   readonly relaunches: number;
-  /** Over the last seconds, or over the whole run once it has ended; null until there are two looks to compare. */
+  /** Over the last seconds, or over the whole run once it has ended; null until two looks can be compared. */
   readonly rate: RateView | null;
-  /** What throttles now; null when nothing does. */
+  /** Current throttling; null when there is none. */
   readonly throttling: ThrottlingView | null;
   readonly progress: ProgressView;
   readonly cost: CostView;
@@ -38,9 +38,9 @@ export interface Snapshot {
   readonly history: readonly HistoryPoint[];
   readonly verifications: readonly VerificationView[];
   readonly quarantine: QuarantineView;
-  /** How long ago the orchestrator was last heard of; null when that is not known. */
+  /** Time since the orchestrator's last sign of life; null when unknown. */
   readonly orchestratorAgeMs: number | null;
-  /** Why the control table cannot be read at present, and since when; then all the rest is as of `at`. */
+  /** Why the control table cannot be read, and since when. Everything else is then as of `at`. */
   readonly unreadable: { readonly since: string; readonly message: string } | null;
 }
 
@@ -54,20 +54,20 @@ export interface RunFacts {
   readonly account: string;
   readonly region: string;
   readonly attribute: string;
-  /** JSON; of a recipe the expression of its first target. */
+  /** JSON; for a recipe, the expression of its first target. */
   readonly value: string;
-  /** What is set, as people read it: `test = 1`. */
+  /** What the run sets, for people: `test = 1`. */
   readonly written: string;
-  /** `"a" or "b"`: what an item may lack. */
+  /** The attributes that an item may lack: `"a" or "b"`. */
   readonly targets: string;
   readonly totalSegments: number;
   readonly tasksWanted: number;
   readonly writeApi: string;
   readonly writeApiReason: string;
   readonly budget: Rates;
-  /** What of the budget the fleet may use now: less than all of it while live traffic needs the rest. */
+  /** The rates that the fleet may use now. They are below the budget while live traffic needs the rest. */
   readonly budgetNow: Rates;
-  /** Why that is less than all; null while it is not. */
+  /** Why the fleet may use only a part of the budget; null while it may use all of it. */
   readonly cut: TrafficCut | null;
   readonly unattendedRate: number;
   readonly pass: number;
@@ -84,18 +84,21 @@ export interface RunFacts {
   readonly launches: number;
   readonly controlTable: string;
   readonly namespace: string;
-  /** Until when the run can be undone; null when it keeps no undo log. */
+  /** The run can be undone until then; null if it keeps no undo log. */
   readonly undoableUntil: string | null;
-  /** The run that it takes back; null when it is no undo. */
+  /** The run that this run undoes; null if it is not an undo. */
   readonly undoes: string | null;
   readonly changes: readonly OperatorChange[];
-  /** That nobody supervises it, since when, who was the last and why that one left; null while somebody does. */
+  /**
+   * A sentence that says since when nobody supervises the run, who did last, and why that process left; null while
+   * somebody supervises it.
+   */
   readonly unsupervised: string | null;
 }
 
 export interface SegmentView {
   readonly status: SegmentStatus;
-  /** The launch that owns it, or the last one that moved its checkpoint; null before the first. */
+  /** The owner, or the last launch that moved the checkpoint; null before the first. */
   readonly launchId: string | null;
   readonly scanned: number;
   readonly updated: number;
@@ -104,9 +107,9 @@ export interface SegmentView {
   readonly progressAt: string | null;
   readonly completedAt: string | null;
   readonly reason: string | null;
-  /** 0 to 1, of what the segments of this run hold; 1 only when complete. */
+  /** From 0 to 1, relative to the other segments of the run; 1 only when complete. */
   readonly filled: number;
-  /** Without a checkpoint for so long that someone should look. */
+  /** It has had no checkpoint for so long that someone should look. */
   readonly stalled: boolean;
 }
 
@@ -123,9 +126,9 @@ export interface TaskView {
   readonly launchedAt: string;
   readonly endedAt: string | null;
   readonly end: TaskEnd | null;
-  /** Since its last heartbeat was seen; null before the first, and after its end. */
+  /** Time since this reader saw the last heartbeat; null before the first heartbeat and after the task's end. */
   readonly heartbeatAgeMs: number | null;
-  /** In authority by its record, but its heartbeat is overdue. */
+  /** Its record says that it is in authority, but its heartbeat is overdue. */
   readonly late: boolean;
   readonly throttled: { readonly count: number; readonly reason: string } | null;
 }
@@ -134,36 +137,36 @@ export interface RateView {
   readonly writeUnitsPerSecond: number;
   readonly readUnitsPerSecond: number;
   readonly itemsPerSecond: number;
-  /** Over how long. */
+  /** The period that the rate covers. */
   readonly overMs: number;
 }
 
 export interface ThrottlingView {
-  /** Tasks that were throttled within their last heartbeat interval. */
+  /** Tasks that were throttled during their last heartbeat interval. */
   readonly tasks: number;
   readonly count: number;
   readonly reason: string;
 }
 
 export interface ProgressView {
-  /** 0 to 1 of the present stage, by `basis`. */
+  /** From 0 to 1 of the current stage, as counted by `basis`. */
   readonly part: number;
   /** What `part` counts. */
   readonly basis: string;
-  /** Milliseconds until this stage ends; null without a basis. */
+  /** Milliseconds until this stage ends; null without an estimate. */
   readonly remainingMs: number | null;
-  /** What the estimate rests on, or why there is none. */
+  /** The basis of the estimate, or why there is none. */
   readonly remainingBasis: string;
 }
 
 export interface CostView {
   readonly writes: number;
   readonly reads: number;
-  /** null when the size of a task is not known. */
+  /** null when the task size is unknown. */
   readonly fargate: number | null;
   readonly total: number;
   readonly taskSeconds: number;
-  /** What the run was expected to take, by DynamoDB's count of the items at its start; null when it had none. */
+  /** The expected cost of the run, from the plan or from DynamoDB's count at the start; null without either. */
   readonly expected: ExpectedCost | null;
   readonly notCounted: string;
   readonly pricesAsOf: string;
@@ -172,13 +175,13 @@ export interface CostView {
 
 export interface ExpectedCost {
   readonly items: number;
-  /** Items that lack the attribute; null when nobody looked. */
+  /** Items that lack the attribute; null when there was no forecast. */
   readonly missing: number | null;
   readonly writeUnits: number;
   readonly readUnits: number;
-  /** For writes and reads. */
+  /** US dollars for writes and reads. */
   readonly dollars: number;
-  /** Dollars; null when it was not estimated. */
+  /** US dollars; null when it was not estimated. */
   readonly fargate: number | null;
   readonly seconds: number | null;
   readonly basis: string;
@@ -196,20 +199,20 @@ export type MarkKind =
   | 'verification'
   | 'end';
 
-/** Something that happened, for the time line. */
+/** An event on the timeline. */
 export interface Mark {
   readonly at: string;
   readonly kind: MarkKind;
   readonly text: string;
 }
 
-/** A point of the charts. Rates are over the time since the point before. */
+/** A point of the charts. Rates cover the time since the previous point, and at least about ten seconds. */
 export interface HistoryPoint {
   /** Unix time in seconds. */
   readonly t: number;
   readonly write: number | null;
   readonly read: number | null;
-  /** In force: less what live traffic needed of it. */
+  /** The part of the budget that the fleet could use, without what live traffic needed. */
   readonly budgetWrite: number;
   readonly budgetRead: number;
   readonly tasks: number;
@@ -220,12 +223,12 @@ export interface HistoryPoint {
 }
 
 export interface VerificationView extends Omit<VerificationProgress, 'runId'> {
-  /** The proof; null while it goes on, or when it was broken off. */
+  /** The result; null while the verification is under way, or if it was interrupted. */
   readonly result: Omit<VerificationRecord, 'runId'> | null;
 }
 
 export interface QuarantineView {
-  /** Items that lack the attribute still. */
+  /** Items that still lack the attribute. */
   readonly open: number;
   readonly resolved: number;
   readonly items: readonly QuarantineItemView[];

@@ -1,21 +1,21 @@
 import type { RunRecord, SegmentRecord } from '../../core/records.ts';
 import { type Slices, sliceBySlice } from './slices.ts';
 
-/** What is known of the sizes of a sweep's segments, in items scanned. */
+/** What the records tell about the sizes of a sweep's segments, in items scanned. */
 export interface SweepSizes {
-  /** By every segment, over all sweeps. */
+  /** Items that all segments scanned, over all sweeps. */
   readonly scanned: number;
   /** Segments that have a record of this sweep. */
   readonly records: number;
   readonly complete: number;
   readonly completeItems: number;
   readonly largestComplete: number;
-  /** Begun, or given to a task, and neither complete nor given up. */
+  /** Segments with a record that are neither complete nor given up. */
   readonly open: number;
   readonly largestOpen: number;
   readonly smallestOpen: number;
   readonly failedItems: number;
-  /** The items of the open segments, each taken to have so many at least. */
+  /** The items of all open segments, if each one holds at least so many. */
   readonly openOfAtLeast: (items: number) => number;
 }
 

@@ -1,6 +1,6 @@
 import type { SampleRecord } from '../../core/sample-store.ts';
 
-/** What had been scanned when the latest sweep but the first began, by the samples. */
+/** The items scanned before the current sweep began, from the samples; undefined in the first sweep. */
 export function sweepStart(samples: readonly SampleRecord[]): { sweep: number; scanned: number } | undefined {
   const latest = samples.at(-1)?.sweep ?? 1;
   if (latest === 1) return undefined;

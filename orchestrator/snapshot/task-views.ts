@@ -5,7 +5,7 @@ import type { TaskView, ThrottlingView } from './snapshot.ts';
 /** A heartbeat that is this many intervals old is overdue. */
 const LATE_AFTER_INTERVALS = 1.7;
 
-/** Every launch of the run, youngest first. `ages`: of their heartbeats, in milliseconds by launch. */
+/** Every launch of the run, youngest first. `ages`: heartbeat ages in milliseconds by launch. */
 export function* taskViews(
   run: RunRecord,
   tasks: readonly TaskRecord[],
@@ -48,7 +48,9 @@ function viewOf(
   };
 }
 
-/** A task says in each heartbeat whether it was throttled since the last; what an old one said is over. */
+/**
+ * Each heartbeat says whether the task was throttled since the one before. An overdue heartbeat says nothing about now.
+ */
 export function throttlingOf(tasks: readonly TaskView[]): ThrottlingView | null {
   const throttled = tasks.flatMap(task => (task.throttled && !task.late ? [task.throttled] : []));
   if (throttled.length === 0) return null;

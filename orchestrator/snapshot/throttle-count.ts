@@ -1,10 +1,10 @@
 import type { TaskRecord } from '../../core/records.ts';
 
-/** Counts throttled calls once: a task's record keeps what its last heartbeat said until the next one. */
+/** Counts throttled calls once, although a task's record repeats them until its next heartbeat. */
 export class ThrottleCount {
   readonly #counted = new Map<string, number>();
 
-  /** What is new in these records: how often, and why most. */
+  /** @returns the throttled calls that these records newly report, and the reason of the task with the most. */
   take(tasks: readonly TaskRecord[]): { count: number; reason?: string } {
     let count = 0;
     let worst = 0;

@@ -12,7 +12,7 @@ import { percent } from './format.ts';
 import type { CutChange, History, ThrottlingEpisode } from './history.ts';
 import type { Mark, MarkKind } from './snapshot.ts';
 
-/** What happened to many tasks within this time is one mark. */
+/** Events of many tasks within this time become one mark. */
 const SAME_MOMENT_MS = 2_500;
 
 export interface MarksRequest {
@@ -24,7 +24,7 @@ export interface MarksRequest {
   readonly history: Pick<History, 'throttling' | 'cuts' | 'passes'>;
 }
 
-/** What happened in a run, oldest first: all of it follows from its records. */
+/** What happened in a run, oldest first, all from its records. */
 export function marksOf(request: MarksRequest): Mark[] {
   const { run, history } = request;
   const marks = [
@@ -54,14 +54,14 @@ function changeMark({ at, by, what, detail }: RunRecord['changes'][number]): Mar
     : mark(at, 'change', `${by}: ${what}${detail ? `, ${detail}` : ''}`);
 }
 
-/** What live traffic leaves of the budget, in words. */
+/** Says how much of the budget live traffic leaves. */
 export function describeCut({ factor, reason }: Omit<CutChange, 'at'>): string {
   return factor < 1
     ? `The fleet uses ${percent(factor)} of its budget: ${reason}`
     : 'The fleet uses its whole budget again';
 }
 
-/** A segment is given up when the last of its launches has ended. */
+/** A segment was given up when the last of its launches ended. */
 function segmentMarks({ run, segments, tasks }: MarksRequest): Mark[] {
   if (segmentStates(run, segments).failed === 0) return [];
   const failed = segments.filter(({ status, pass }) => status === 'failed' && pass === run.sweep);

@@ -1,6 +1,6 @@
 import type { Rates, TrafficCut } from '../../core/records.ts';
 
-/** What a cut leaves of a budget. */
+/** The rates that a cut leaves of a budget. */
 export function cutRates(rates: Rates, cut: TrafficCut | undefined): Rates {
   const factor = cut?.factor ?? 1;
   return {
@@ -9,7 +9,7 @@ export function cutRates(rates: Rates, cut: TrafficCut | undefined): Rates {
   };
 }
 
-/** A cut that has healed stays in the record, with a factor of 1. */
+/** A cut that is over stays in the record, with a factor of 1. */
 export function inForce(cut: TrafficCut | undefined): TrafficCut | undefined {
   return cut && cut.factor < 1 ? cut : undefined;
 }

@@ -6,7 +6,7 @@ export interface WayBack {
   readonly warning: string;
 }
 
-/** How to see, or have again, what the table held before the run. */
+/** How to see or restore what the table held before the run. */
 export function wayBackOf(run: RunFacts): WayBack {
   const { table, attribute, value, createdAt, region, undoableUntil, undoes, runId } = run;
   return {
