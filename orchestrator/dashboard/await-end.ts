@@ -4,11 +4,15 @@ import type { Snapshot } from '../snapshot/snapshot.ts';
 import type { Stores } from '../stores.ts';
 import { Watch } from './watch.ts';
 
-/** When nobody has supervised for this long, a person must act. The alarm takes as long, see docs/dashboard.md. */
+/**
+ * A person must act once nobody has supervised the run for this long. The alarm uses the same time, see
+ * docs/dashboard.md.
+ */
 export const UNSUPERVISED_MS = 10 * 60_000;
 
 /**
- * A process that has just resumed writes its first sign of life within seconds; until then old ones are not reported.
+ * A process that just resumed a run writes its first sign of life within seconds. Until then an old one is not
+ * reported.
  */
 const LEAST_WATCHED_MS = 20_000;
 
@@ -17,13 +21,13 @@ export interface AwaitEndOptions {
   readonly clock: Clock;
   readonly run: Pick<RunRecord, 'runId' | 'createdAt'>;
   readonly onSnapshot: (snapshot: Snapshot) => void;
-  /** Called for each look that failed; looking continues. */
+  /** Called for each failed look. Looking continues. */
   readonly onUnreadable: (error: unknown) => void;
 }
 
 /**
- * Looks at a run that is supervised elsewhere, until it has ended or is paused, until nobody supervises it any longer,
- * or until the signal aborts. It reads the control table and writes nothing.
+ * Watches a run that another process supervises. It ends when the run has ended or is paused, when nobody supervises it
+ * any longer, or when the signal aborts. It only reads the control table.
  */
 export async function awaitEnd(
   { stores, clock, run, onSnapshot, onUnreadable }: AwaitEndOptions,
@@ -43,7 +47,7 @@ export async function awaitEnd(
     onUnreadable,
     onSnapshot: snapshot => {
       onSnapshot(snapshot);
-      // A failed read says nothing about who supervises.
+      // A failed read does not tell whether anybody supervises.
       if (snapshot.unreadable) return;
       const { status } = snapshot.run;
       if (isFinished(status) || status === 'paused' || status === 'failed') return conclude('ended');

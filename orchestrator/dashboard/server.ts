@@ -7,12 +7,12 @@ import type { Snapshot } from '../snapshot/snapshot.ts';
 
 const LOOPBACK = '127.0.0.1';
 
-/** A browser comes back this long after it lost the connection. */
+/** A browser reconnects this long after it lost the connection. */
 const RECONNECT_MS = 1_000;
 
 /**
- * The page may load what this server has, and nothing else; no other page may frame or embed it [CSP Level 3].
- * uPlot and the components set styles by script only, which needs no exception.
+ * The page may load only what this server serves, and no other page may frame or embed it [CSP Level 3]. uPlot and the
+ * components set styles only by script, which needs no exception.
  */
 const HEADERS = {
   'Content-Security-Policy':
@@ -33,14 +33,14 @@ const FILES: Readonly<Record<string, { readonly type: string; readonly text: () 
 export interface DashboardAddress {
   /** 0 takes any free port. */
   readonly port: number;
-  /** Of the URL; 192 random bits where not given. */
+  /** The token in the URL; 192 random bits by default. */
   readonly token?: string | undefined;
 }
 
 /**
- * The page on the loopback interface, and its events. Whoever can open the URL can read the run, and nobody else:
- * the token keeps other users of this machine out, the Host header other names that lead to it [DNS rebinding], the
- * origin other pages in the same browser. Nothing here changes anything.
+ * Serves the page and its events on the loopback interface. Only someone with the URL can read the run. The token keeps
+ * out other users of this machine, the check of the Host header keeps out other names that resolve to it [DNS
+ * rebinding], and the check of the origin keeps out other pages in the same browser. Nothing here changes a run.
  */
 export class DashboardServer {
   readonly url: string;
@@ -69,14 +69,15 @@ export class DashboardServer {
     return new DashboardServer(server, token ?? randomBytes(24).toString('base64url'));
   }
 
-  /** Pushes a snapshot to every page that is open: what changed since the last one. */
+  /** Pushes a snapshot to every open page, as the difference from the previous one. */
   push(snapshot: Snapshot): void {
     const before = this.#latest;
     this.#latest = snapshot;
     if (this.#listeners.size === 0) return;
     const delta = before && difference({ ...before }, { ...snapshot });
     for (const response of this.#listeners) {
-      // A page that does not read is sent everything once it does, not all that it missed.
+      // A page that stops reading is disconnected. It reconnects and gets one whole snapshot instead of all missed
+      // deltas.
       if (response.writableNeedDrain) response.destroy();
       else if (delta) send(response, 'delta', delta);
       else send(response, 'snapshot', snapshot);

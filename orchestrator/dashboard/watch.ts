@@ -12,13 +12,15 @@ import { sweepStart } from '../snapshot/sweep-start.ts';
 import { ThrottleCount } from '../snapshot/throttle-count.ts';
 import type { Stores } from '../stores.ts';
 
-/** Between two looks at the control table: with the reads in between, a look a second at the least. */
+/**
+ * Pause between two looks at the control table. With the time for the reads, there is at least about one look a second.
+ */
 const LOOK_INTERVAL_MS = 700;
 
-/** A look at the segments reads all of them, so with very many it comes more seldom. */
+/** A look at the segments reads all of them, so with very many segments it happens less often. */
 const SEGMENTS_A_SECOND = 2_000;
 
-/** Quarantine and the orchestrator's own sign of life change seldom. */
+/** Quarantine and the orchestrator's sign of life change rarely. */
 const SLOW_INTERVAL_MS = 3_000;
 
 export interface WatchOptions {
@@ -26,13 +28,13 @@ export interface WatchOptions {
   readonly clock: Clock;
   readonly runId: string;
   readonly onSnapshot: (snapshot: Snapshot) => void;
-  /** Hears each look that failed. */
+  /** Called for each failed look. */
   readonly onUnreadable?: (error: unknown) => void;
 }
 
 /**
- * Looks at the control table again and again and composes what it finds: it needs neither the orchestrator nor the
- * fleet. While the table cannot be read, the last snapshot is shown, with the reason.
+ * Reads the control table repeatedly and composes snapshots. It needs neither the orchestrator nor the fleet. While the
+ * table cannot be read, it shows the last snapshot with the reason.
  */
 export class Watch {
   readonly #options: WatchOptions;
@@ -55,7 +57,7 @@ export class Watch {
     this.#options = options;
   }
 
-  /** Looks until the signal aborts. */
+  /** Repeats looks until the signal aborts. */
   async run(signal: AbortSignal): Promise<void> {
     const { clock, onSnapshot } = this.#options;
     while (!signal.aborted) {
@@ -71,7 +73,10 @@ export class Watch {
     }
   }
 
-  /** One look. @throws what made the control table unreadable. */
+  /**
+   * Takes one look.
+   * @throws what made the control table unreadable.
+   */
   async look(): Promise<Snapshot> {
     const { clock } = this.#options;
     if (!this.#begun) await this.#begin();
@@ -153,7 +158,8 @@ export class Watch {
       this.#beforeSweep = { sweep: run.sweep, scanned: this.#last.counters.scanned };
     }
     const { count, reason } = this.#throttles.take(tasks);
-    // A run that has ended has no more history; it is told by what was stored.
+    // The history of a run stops at its end. The history of a run that ended earlier comes only from its stored
+    // samples.
     if (run.finishedAt !== undefined && this.#last?.run.finishedAt === run.finishedAt) return;
     if (run.finishedAt !== undefined && this.#last === undefined) return;
     this.#history.addLook(

@@ -10,7 +10,7 @@ import type { Snapshot } from '../snapshot/snapshot.ts';
 import { describeCut } from '../snapshot/timeline.ts';
 import { wayBackOf } from '../snapshot/way-back.ts';
 
-/** `cuts`: every change of what live traffic left of the budget. */
+/** `cuts`: each time live traffic changed the part of the budget that the fleet may use. */
 export function evidenceOf(
   record: RunRecord,
   snapshot: Snapshot,

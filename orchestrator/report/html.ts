@@ -4,9 +4,9 @@ import { markdownReport } from './markdown.ts';
 import type { RunReport } from './read-report.ts';
 
 /**
- * One file that needs no other and no network: the page's program and style, and the run as data. The policy names
- * the two by their hashes, so that nothing that the data may contain can be run or fetched. Without scripts the file
- * shows the Markdown report.
+ * Writes one file that needs no other file and no network. It holds the page's script and style, and the run as data.
+ * Its content security policy allows only these two, by their hashes, so nothing in the data can run or fetch anything.
+ * Without scripts the file shows the Markdown report.
  */
 export function htmlReport(report: RunReport): string {
   const { script, style } = pageAssets();
@@ -45,7 +45,10 @@ function escapeHtml(text: string): string {
     .replaceAll('"', '&quot;');
 }
 
-/** Inside a script element only these can end it or change how it is read [HTML: restrictions for contents of script]. */
+/**
+ * In a script element, only these characters can end it or change how it is parsed [HTML: restrictions for contents of
+ * script].
+ */
 function escapeJson(json: string): string {
   return json.replaceAll('<', '\\u003c').replaceAll('\u2028', '\\u2028').replaceAll('\u2029', '\\u2029');
 }

@@ -1,6 +1,6 @@
 import type { RunReport } from './read-report.ts';
 
-/** Everything that the control table knows of a run, for programs. The shape is that of the records. */
+/** Everything that the control table holds of a run, for programs. The records keep their own shape. */
 export function jsonReport({ records, snapshot, evidence }: RunReport): string {
   const { run, segments, tasks, quarantine, verifications, verificationProgress } = records;
   const { counters, states, cost, marks, history } = snapshot;

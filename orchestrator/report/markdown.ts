@@ -97,7 +97,7 @@ function table(head: readonly string[], rows: readonly (readonly string[])[]): s
   return [row(head), `|${head.map(() => '---').join('|')}|`, ...rows.map(row)].join('\n');
 }
 
-/** No ticket takes more rows; a program reads them from the JSON report. */
+/** A ticket takes no more rows. Programs read them from the JSON report. */
 const MOST_ROWS = 500;
 
 function longTable(head: readonly string[], rows: readonly (readonly string[])[]): string {
@@ -106,7 +106,7 @@ function longTable(head: readonly string[], rows: readonly (readonly string[])[]
   return more > 0 ? `${shown}\n\nand ${count(more)} more: --format json` : shown;
 }
 
-/** A cell ends at a bar and at a line's end, whatever the text was. */
+/** A bar or a line break would end the cell. */
 function cell(text: string): string {
   return line(text).replaceAll('|', '\\|');
 }

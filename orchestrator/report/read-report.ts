@@ -13,7 +13,10 @@ export interface RunReport {
   readonly evidence: Evidence;
 }
 
-/** Reads everything that the control table knows of a run. @returns undefined when there is no such run. */
+/**
+ * Reads everything that the control table holds of a run.
+ * @returns undefined if the run does not exist.
+ */
 export async function readReport(stores: Stores, run: string, at: string): Promise<RunReport | undefined> {
   const record = await stores.runs.read(run);
   if (!record) return undefined;

@@ -3,18 +3,18 @@ import type { AttributeMap } from '../../core/attribute-value.ts';
 
 export type AttributeType = 'S' | 'N' | 'B' | 'BOOL' | 'NULL' | 'SS' | 'NS' | 'BS' | 'L' | 'M';
 
-/** So many names are told apart; a table with more has names that are data. */
+/** Counts at most this many different names. In a table with more, the names are data. */
 const MOST_NAMES = 2_000;
 
-/** What the attribute of one name was seen to hold. */
+/** What the sampled items hold under one attribute name. */
 export interface SeenAttribute {
-  /** Items by the type that it has in them. */
+  /** The number of items by the attribute's type. */
   readonly types: ReadonlyMap<AttributeType, number>;
-  /** Of these, strings and binaries without a byte. */
+  /** How many of these are empty strings or binaries. */
   readonly empty: number;
 }
 
-/** Which attributes the items of a sample have, and of which types. */
+/** Collects which attributes the sampled items have, and their types. */
 export class AttributesSeen {
   readonly #seen = new Map<string, { types: Map<AttributeType, number>; empty: number }>();
 

@@ -4,30 +4,30 @@ import { type AttributeMap, encodeAttributeMap } from '../../core/attribute-valu
 import { type ItemWrite, keyOf } from '../../core/item-write.ts';
 import type { Decision } from '../../core/write-rule.ts';
 
-/** A plan shows this many items, and this many reasons why items cannot be computed. */
+/** A plan shows at most this many items, and this many reasons why values cannot be computed. */
 const MOST_EXAMPLES = 10;
 const MOST_REASONS = 3;
 
-/** So many values of a target are kept, to be looked at. */
+/** Keeps at most this many values of a target, for the checks and the size of the undo log. */
 const MOST_VALUES = 20_000;
 
-/** An item of the sample with what a recipe reads of it and would write. */
+/** A sampled item with what the recipe reads of it and would write. */
 export interface ComputedExample {
   readonly key: AttributeMap;
-  /** What stands at each source; undefined where nothing does. */
+  /** The value at each source; undefined if there is none. */
   readonly sources: readonly { readonly path: AttributePath; readonly value: AttributeValue | undefined }[];
-  /** The targets that the item lacks, with their values. */
+  /** The missing targets with the values that the recipe would write. */
   readonly set: AttributeMap;
 }
 
-/** What a recipe would do with the items of a sample. */
+/** What a recipe would do to the sampled items. */
 export class ComputedSample {
-  /** Items that lack a target and are in scope, those that cannot be computed among them. */
+  /** Items in scope that lack a target, including those whose values cannot be computed. */
   inScope = 0;
   outOfScope = 0;
   notComputable = 0;
   readonly examples: ComputedExample[] = [];
-  /** Keys as DynamoDB JSON, each with the reason. */
+  /** Keys as DynamoDB JSON, each with its reason. */
   readonly reasons: { readonly key: string; readonly reason: string }[] = [];
   readonly #write: Pick<ItemWrite, 'keySchema' | 'rule'>;
   readonly #values = new Map<string, AttributeValue[]>();
@@ -65,7 +65,7 @@ export class ComputedSample {
     }
   }
 
-  /** The values that would be written to a target, as many as were kept. */
+  /** The values that the recipe would write to a target, up to a limit. */
   valuesOf(target: string): readonly AttributeValue[] {
     return this.#values.get(target) ?? [];
   }

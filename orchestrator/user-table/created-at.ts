@@ -2,14 +2,14 @@ import type { AttributeValue } from '@aws-sdk/client-dynamodb';
 import type { AttributeMap } from '../../core/attribute-value.ts';
 import type { KeySchema } from '../../core/records.ts';
 
-/** Epoch seconds and milliseconds of 1973 and later do not overlap until the year 5138. */
+/** From 1973 on, epoch seconds and epoch milliseconds do not overlap until the year 5138. */
 const FIRST_SECOND = 1e8;
 const FIRST_MILLISECOND = 1e11;
 const END_OF_MILLISECONDS = 1e14;
 
 const ISO_DATE = /^\d{4}-\d\d-\d\d([T ]\d\d:\d\d|$)/;
 
-/** When an item was created, by this value: N in epoch seconds or milliseconds, or S in ISO 8601; else undefined. */
+/** Reads a creation time from a value: N in epoch seconds or milliseconds, or S in ISO 8601. Otherwise undefined. */
 export function createdAtMs(value: AttributeValue | undefined): number | undefined {
   if (value?.N !== undefined) {
     const number = Number(value.N);
@@ -24,8 +24,8 @@ export function createdAtMs(value: AttributeValue | undefined): number | undefin
 }
 
 /**
- * The attribute that says when an item was created: the one that was named, or a key of which nine in ten of these
- * items hold a time, the sort key before the partition key.
+ * Finds the attribute that tells when an item was created. It is the attribute that the operator named, or a key that
+ * holds a time in nine of ten of these items. The sort key is tried before the partition key.
  */
 export function detectCreatedKey(
   keySchema: KeySchema,

@@ -1,14 +1,14 @@
 import type { AttributeValue } from '@aws-sdk/client-dynamodb';
 import type { AttributeMap } from '../../core/attribute-value.ts';
 
-/** What a list or map costs beside its elements, and each element of it. */
+/** Bytes of a list or map besides its elements, and bytes added by each element. */
 const COLLECTION_BYTES = 3;
 const ELEMENT_BYTES = 1;
 
 /**
- * Bytes of an item, by which its capacity units are counted: the lengths of names and values [developer guide,
- * DynamoDB item sizes and formats]. The guide's figure for numbers is approximate: a byte for each two significant
- * digits, and one more.
+ * The size of an item in bytes, from which capacity units follow: the lengths of names and values [developer guide,
+ * DynamoDB item sizes and formats]. The guide's figure for numbers is approximate: one byte for each two significant
+ * digits, plus one.
  */
 export function itemBytes(item: AttributeMap): number {
   return Object.entries(item).reduce((sum, [name, value]) => sum + attributeBytes(name, value), 0);
@@ -32,7 +32,7 @@ function valueBytes(value: AttributeValue): number {
   return 1;
 }
 
-/** Leading and trailing zeroes do not count. */
+/** Leading and trailing zeros do not count. */
 function numberBytes(text: string): number {
   const digits = text
     .replace(/e.*$/i, '')

@@ -1,7 +1,7 @@
 import type { TableDescription } from '@aws-sdk/client-dynamodb';
 import type { Rates } from '../../core/records.ts';
 
-/** Write and read units a second that a table is provisioned for; undefined on demand. */
+/** The provisioned write and read units a second of a table; undefined for an on-demand table. */
 export function provisionedRates({
   BillingModeSummary,
   ProvisionedThroughput,

@@ -10,19 +10,19 @@ export interface ReadItemsRequest {
   readonly client: Pick<DynamoDBClient, 'send'>;
   /** Without a rule, only keys are read. */
   readonly table: Pick<ItemWrite, 'table' | 'keySchema'> & Partial<Pick<ItemWrite, 'rule'>>;
-  /** 100 at most [API reference, BatchGetItem]. */
+  /** At most 100 [API reference, BatchGetItem]. */
   readonly keys: readonly AttributeMap[];
   readonly rate: RateControl;
   readonly clock: Clock;
   readonly signal: AbortSignal;
-  /** Resolves when there is authority to send. */
+  /** Resolves once the caller has authority to send requests. */
   readonly held?: ((signal: AbortSignal) => Promise<void>) | undefined;
-  /** Hears what each call consumed. */
+  /** Called with the consumed read units of each call. */
   readonly onConsumed?: ((readUnits: number) => void) | undefined;
 }
 
 /**
- * The items that stand at these keys, read with strong consistency: their keys, and what the rule reads of them.
+ * Reads the items with these keys, with strong consistency. It returns their keys and what the rule reads of them.
  * @throws as {@link retryUntilAnswered}
  */
 export async function readItems(what: string, request: ReadItemsRequest): Promise<AttributeMap[]> {

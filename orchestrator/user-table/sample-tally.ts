@@ -8,13 +8,16 @@ import { itemBytes } from './item-size.ts';
 import type { Cluster } from './share-interval.ts';
 import { type ChargedIndex, type WriteUnits, writeUnitsOf, writeUnitsOfBytes } from './write-units.ts';
 
-/** An item has at most 400 KB [developer guide]; from here on, an attribute more may be one too many. */
+/** An item has at most 400 KB [developer guide]. Above this size, one more attribute may not fit. */
 const NEARLY_FULL_BYTES = 400 * 1_024 - 1_024;
 
-/** So many items are kept, to be asked when they were created. */
+/** Keeps at most this many items, for the checks of live writers and the size of the undo log. */
 const MOST_KEPT = 50_000;
 
-/** An item of the sample as far as the plan asks: its key, the time attribute that was named, and whether it lacks. */
+/**
+ * What the plan needs of a sampled item: its key, the value of the named creation attribute, and whether it lacks a
+ * target.
+ */
 export interface SeenItem {
   readonly key: AttributeMap;
   readonly named: AttributeValue | undefined;
@@ -23,21 +26,21 @@ export interface SeenItem {
 
 export interface SampledSegment extends Cluster {
   readonly segment: number;
-  /** False when its end was not reached. */
+  /** False if its end was not reached. */
   readonly whole: boolean;
 }
 
 type WriteWithoutTable = Pick<ItemWrite, 'keySchema' | 'rule'>;
 
-/** What the sampled items come to. Of items whose contents may not be read, sizes are averages of their pages. */
+/** Totals of the sampled items. If the role may not read whole items, sizes are averages of their pages. */
 export class SampleTally {
   readonly segments: SampledSegment[] = [];
   readonly seen: SeenItem[] = [];
-  /** Keys of items that have no room for the attribute, or hardly any; ten at most. */
+  /** Keys of items that have little or no room for the attribute; at most ten. */
   readonly nearlyFull: string[] = [];
-  /** What the items hold, as far as they were read. */
+  /** What the sample read of the items' contents. */
   readonly attributes = new AttributesSeen();
-  /** What the rule would do with them. */
+  /** What the rule would do to them. */
   readonly computed: ComputedSample;
   items = 0;
   missing = 0;
@@ -62,15 +65,15 @@ export class SampleTally {
   }
 
   /**
-   * Items of one partition key stay together and are often alike, so keys are what is independent of each other: as
-   * many of one size as would say as much as those that were seen [Kish, Survey Sampling, 1965].
+   * The effective number of partition keys [Kish, Survey Sampling, 1965]. Items of one partition key are stored
+   * together and are often alike, so the keys are the independent observations. Keys of many items count for less.
    */
   get independent(): number {
     const squares = [...this.#partitionKeys.values()].reduce((sum, items) => sum + items ** 2, 0);
     return this.items ** 2 / Math.max(1, squares);
   }
 
-  /** Units of one write, on average over the items that lack the attribute; undefined when none does. */
+  /** Average units of one write, over the items that lack the attribute; undefined if none does. */
   get writeUnits(): WriteUnits | undefined {
     if (this.#writes === 0) return undefined;
     return {
@@ -79,7 +82,10 @@ export class SampleTally {
     };
   }
 
-  /** A page of whole items; returns how many lack the attribute. */
+  /**
+   * Adds a page of whole items.
+   * @returns how many of them lack the attribute.
+   */
   addItems(items: readonly AttributeMap[]): number {
     return this.#add(items, (item, decision) => {
       const set = decision.kind === 'write' ? decision.assignment.set : {};
@@ -87,7 +93,7 @@ export class SampleTally {
     });
   }
 
-  /** A page of which only keys and the attribute were read, and `pageBytes` by its read units. */
+  /** Adds a page of partial items. `pageBytes` is computed from the page's read units. */
   addKeys(items: readonly AttributeMap[], pageBytes: number): number {
     const bytes = pageBytes / Math.max(1, items.length);
     const units = writeUnitsOfBytes(bytes, this.#indexes);

@@ -10,19 +10,25 @@ import { settleCall } from '../../core/settle.ts';
 import { SampleTally } from './sample-tally.ts';
 import type { ChargedIndex } from './write-units.ts';
 
-/** Segments are cut so that one holds about a page of 1 MB. */
+/** The table is divided so that one segment holds about one page of 1 MB. */
 const SEGMENT_BYTES = 1_024 * 1_024;
 
-/** DynamoDB's count is often newer than its size; an item is taken to have this much at least. */
+/**
+ * DynamoDB's item count is often newer than its table size, so the size is assumed to be at least this much for each
+ * item.
+ */
 const LEAST_ITEM_BYTES = 256;
 
-/** Pages of one segment: what is larger holds a fat partition key, or the table is larger than was known. */
+/**
+ * Reads at most this many pages of a segment. A larger segment has one very large partition key, or the table is larger
+ * than expected.
+ */
 const MOST_PAGES = 4;
 
-/** When the first segments are all too large, the table is cut into so many times more. */
+/** If the first segments are all too large, the sample starts again with this many times more segments. */
 const FINER = 16;
 
-/** A page of 1 MB, eventually consistent: 8 KB a unit [developer guide]. */
+/** A page of 1 MB, read eventually consistent at 8 KB a unit [developer guide]. */
 const LARGEST_PAGE_UNITS = 128;
 const BYTES_PER_UNIT = 8_192;
 
@@ -30,17 +36,17 @@ export interface SampleRequest {
   readonly client: Pick<DynamoDBClient, 'send'>;
   readonly write: ItemWrite;
   readonly indexes: readonly ChargedIndex[];
-  /** An attribute that says when an item was created, beside the keys. */
+  /** An attribute besides the keys that tells when an item was created. */
   readonly createdKey: string | undefined;
-  /** Segments to read, of as many as make them about 1 MB each. */
+  /** The number of segments to read. The table is divided into as many as make them about 1 MB each. */
   readonly segments: number;
-  /** By DynamoDB's own account, up to six hours old. */
+  /** DynamoDB's own figures, up to six hours old. */
   readonly tableSize: { readonly items: number; readonly bytes: number } | undefined;
   readonly limiter: CapacityLimiter;
   readonly clock: Clock;
-  /** 0 to below 1. */
+  /** From 0 to below 1. */
   readonly random: () => number;
-  /** The sample ends after this time with what it has by then. */
+  /** After this time the sample ends with what it has. */
   readonly longestMs: number;
   readonly signal: AbortSignal;
 }
@@ -48,17 +54,17 @@ export interface SampleRequest {
 export interface TableSample {
   readonly totalSegments: number;
   readonly tally: SampleTally;
-  /** Every segment was read to its end: what it says is no estimate. */
+  /** Every segment was read to its end, so the figures are exact. */
   readonly wholeTable: boolean;
-  /** Whole items were read, or, where the role may not, only their keys and what the rule reads. */
+  /** `items`: whole items were read. `keys`: the role may read only the keys and what the rule needs. */
   readonly contents: 'items' | 'keys';
   readonly readUnits: number;
   readonly durationMs: number;
 }
 
 /**
- * Reads segments of the table at random, eventually consistent and behind the limiter, for what the plan must know:
- * how many items lack the attribute, how large they are, when they were created. It writes nothing.
+ * Reads random segments of the table, eventually consistent and within the limiter's rate. It finds out how many items
+ * lack the attribute, how large items are, and when they were created. It writes nothing.
  * @throws the client's error when the table cannot be scanned; the signal's reason when it aborts.
  */
 export async function sampleTable(request: SampleRequest): Promise<TableSample> {
@@ -121,7 +127,7 @@ class Sampling {
     return new SampleTally(write, indexes, createdKey);
   }
 
-  /** Different segments, in random order. */
+  /** Draws different segments in random order. */
   #draw(): number[] {
     const { segments, random } = this.#request;
     const drawn = new Set<number>();
@@ -192,7 +198,7 @@ class Sampling {
   }
 }
 
-/** What a second of a small budget reads, counting on items of 1 KB; whole pages otherwise. */
+/** With a small budget, a page is what one second's units read of items of 1 KB; otherwise pages have no limit. */
 function pageLimit(unitsPerSecond: number): number | undefined {
   return unitsPerSecond >= LARGEST_PAGE_UNITS ? undefined : Math.max(1, Math.floor(unitsPerSecond * 8));
 }

@@ -1,4 +1,4 @@
-/** What one sampled segment held. */
+/** The contents of one sampled segment. */
 export interface Cluster {
   readonly items: number;
   readonly missing: number;
@@ -14,16 +14,17 @@ export interface Estimate {
 const Z = 1.96;
 
 /**
- * The part of all items that lack the attribute, from some of the table's segments, chosen at random without return.
- * Items of a segment are not independent of each other (a partition key keeps its items together), so segments are
- * what counts: the ratio estimator for clusters of unequal size [Cochran, Sampling Techniques, 6.3 and 9A], its
- * variance put into Wilson's interval, which stays within 0 and 1 and does not vanish when every segment says the same.
+ * Estimates the share of all items that lack the attribute from a random sample of the table's segments, drawn without
+ * replacement. Items in a segment are not independent, because a partition key keeps its items together. So the
+ * segments are the observations. It uses the ratio estimator for clusters of unequal size [Cochran, Sampling
+ * Techniques, 6.3 and 9A] and puts its variance into Wilson's interval. That interval stays between 0 and 1 and does
+ * not vanish if all segments show the same share.
+ *
+ * The interval cannot include what no sampled segment shows. If a few large partition keys hold all missing attributes,
+ * only a sample that meets one of them finds out.
  *
  * @param totalSegments of the table
- * What none of these segments showed is not in it: a few fat partition keys that hold all that is missing are found
- * only by a sample that meets one of them.
- *
- * @param independent the most independent observations that there can be: partition keys, those of many items less
+ * @param independent an upper bound for the number of independent observations: the effective number of partition keys
  */
 export function shareInterval(
   clusters: readonly Cluster[],
@@ -53,8 +54,9 @@ export function shareInterval(
 }
 
 /**
- * How many independent items would leave as much uncertainty as these segments do. Each segment's deviation is taken
- * against the others alone, as the jackknife does: a large one draws the share to itself and would seem to agree.
+ * The number of independent items that would leave as much uncertainty as these segments do. Each segment is compared
+ * with the others only, as in the jackknife. Otherwise a large segment would pull the share toward itself and seem to
+ * agree with it.
  */
 function effectiveObservations(
   clusters: readonly Cluster[],
@@ -73,14 +75,14 @@ function effectiveObservations(
   return variance > 0 ? Math.max(1, (share * (1 - share)) / variance) : Number.POSITIVE_INFINITY;
 }
 
-/** Segments of one size that would say as much as these of many sizes [Kish, Survey Sampling, 1965]. */
+/** The effective number of segments, if all had the same size [Kish, Survey Sampling, 1965]. */
 function effectiveClusters(clusters: readonly Cluster[], total: number): number {
   return total ** 2 / Math.max(1, sum(clusters.map(({ items }) => items ** 2)));
 }
 
 /**
- * The number of items in the table, from the sampled segments alone, generously: sizes of segments have a long tail, of
- * which a sample may show nothing.
+ * Estimates the number of items in the table from the sampled segments alone. The interval is deliberately wide,
+ * because segment sizes have a long tail that a sample may miss.
  */
 export function itemsInterval(clusters: readonly Cluster[], totalSegments: number): Estimate {
   const count = clusters.length;
@@ -94,7 +96,7 @@ export function itemsInterval(clusters: readonly Cluster[], totalSegments: numbe
   return { value, low: Math.max(0, value - spread), high: value + spread };
 }
 
-/** Student's t at 97.5 %, by its expansion around the normal quantile [Abramowitz and Stegun, 26.7.5]. */
+/** Student's t at 97.5 %, expanded around the normal quantile [Abramowitz and Stegun, 26.7.5]. */
 function studentT(degrees: number): number {
   const n = Math.max(1.5, degrees);
   const first = (Z ** 3 + Z) / (4 * n);

@@ -7,31 +7,33 @@ import { tableNameOf } from '../../core/table-name.ts';
 
 const PERIOD_SECONDS = 60;
 
-/** DynamoDB publishes a minute or two late; older data says nothing about now. */
+/** DynamoDB publishes a minute or two late. Older data says nothing about now. */
 const LOOK_BACK_MINUTES = 5;
 
-/** A turn of the supervisor waits no longer than this for what CloudWatch knows. */
+/** A turn of the supervisor waits at most this long for CloudWatch. */
 const PATIENCE_MS = 8_000;
 
-/** What the table itself, or one of its indexes, reported of one minute. */
+/** The metrics of one minute of the table, or of one of its indexes. */
 export interface TrafficMinute {
   /** Start of the minute, ms since the epoch. */
   readonly at: number;
   readonly writeThrottleEvents: number;
   readonly readThrottleEvents: number;
-  /** A second, on average over the minute, of everyone. */
+  /** Average over the minute, of all clients together. */
   readonly writeUnitsPerSecond: number;
   readonly readUnitsPerSecond: number;
 }
 
-/** A table, or a global secondary index of it: each has metrics of its own, and a table's leave its indexes out. */
+/**
+ * A table or one of its global secondary indexes. Each index has its own metrics; a table's metrics do not include it.
+ */
 export interface TrafficSource {
-  /** Name or ARN; CloudWatch knows tables by name. */
+  /** Name or ARN. CloudWatch knows tables by name. */
   readonly table: string;
   readonly index?: string | undefined;
 }
 
-/** Which limit throttled, in the words of the metrics' names, and what that means. */
+/** The limits that can throttle, by the word in the metric's name, and what each one means. */
 const REASONS = {
   KeyRangeThroughput: 'one partition was at its limit',
   ProvisionedThroughput: 'the provisioned capacity was used up',
@@ -47,7 +49,7 @@ const METRICS = {
 } as const;
 
 /**
- * What DynamoDB published of a table in the last minutes, oldest first; empty when it published nothing.
+ * Reads a table's metrics of the last minutes, oldest first; empty if DynamoDB published none.
  * @throws the client's error.
  */
 export async function readTraffic(
@@ -60,8 +62,9 @@ export async function readTraffic(
 }
 
 /**
- * The same of several sources in one call, in their order. WriteThrottleEvents counts every throttled write, single
- * statements of a batch too; ThrottledRequests may stay 0 there [developer guide, DynamoDB metrics and dimensions].
+ * Reads the metrics of several sources in one call and returns them in the same order. WriteThrottleEvents counts every
+ * throttled write, including single statements of a batch, where ThrottledRequests may stay 0 [developer guide,
+ * DynamoDB metrics and dimensions].
  * @throws the client's error.
  */
 export async function readTrafficOf(
@@ -90,8 +93,8 @@ export async function readTrafficOf(
 }
 
 /**
- * Which limits throttled a source in one minute, in words; empty where the metrics of the reasons do not exist
- * [developer guide, "Diagnosing throttling": metrics by throttling reason].
+ * Says which limits throttled a source in one minute; empty if the metrics by throttling reason do not exist [developer
+ * guide, "Diagnosing throttling"].
  * @throws the client's error.
  */
 export async function readThrottleReasons(
@@ -110,7 +113,7 @@ export async function readThrottleReasons(
   );
 }
 
-/** The table's own series keep the plain names. */
+/** The first source, the table itself, keeps the plain names. */
 function idOf(name: string, source: number): string {
   return source === 0 ? name : `${name}_${source}`;
 }
@@ -130,7 +133,7 @@ function query(Id: string, MetricName: string, { table, index }: TrafficSource):
   };
 }
 
-/** By the query's id: the sum of each minute by its start. */
+/** Sums by query id, then by the start of the minute in milliseconds. */
 async function readSums(
   client: CloudWatchClient,
   queries: MetricDataQuery[],

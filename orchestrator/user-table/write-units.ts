@@ -2,20 +2,20 @@ import type { Projection, TableDescription } from '@aws-sdk/client-dynamodb';
 import type { AttributeMap } from '../../core/attribute-value.ts';
 import { itemBytes } from './item-size.ts';
 
-/** A write costs a unit for each KB begun of the item before or after, the larger [developer guide]. */
+/** A write costs one unit for each started KB of the item before or after it, whichever is larger [developer guide]. */
 const WRITE_UNIT_BYTES = 1_024;
 
-/** A secondary index that holds the attribute: each write of it is another write, to the index. */
+/** A secondary index that contains the attribute. A write of the attribute also writes to the index. */
 export interface ChargedIndex {
   readonly name: string;
   readonly kind: 'global' | 'local';
-  /** The keys of the index: an item without one of them is not in it. */
+  /** The index's own keys. An item without one of them is not in the index. */
   readonly keys: readonly string[];
-  /** The attributes in it; undefined when it holds whole items. */
+  /** The attributes in the index; undefined if it projects whole items. */
   readonly holds: readonly string[] | undefined;
 }
 
-/** The indexes that a write of these attributes goes into as well: one of them is projected, or a key. */
+/** The indexes that a write of these attributes also writes to, because one of them is projected or is a key. */
 export function chargedIndexes(attributes: readonly string[], table: TableDescription): ChargedIndex[] {
   const tableKeys = namesOf(table.KeySchema);
   const charged = (kind: ChargedIndex['kind']) => (index: IndexDescription) => {
@@ -41,13 +41,13 @@ function namesOf(schema: TableDescription['KeySchema']): string[] {
   return (schema ?? []).flatMap(({ AttributeName }) => AttributeName ?? []);
 }
 
-/** Units that setting the attribute on an item consumes: in the table, and in each index, in their order. */
+/** Units that one write consumes: in the table, and in each index in their order. */
 export interface WriteUnits {
   readonly table: number;
   readonly indexes: readonly number[];
 }
 
-/** Of an item that is given the attributes `set`, by its own size. */
+/** The units of setting the attributes `set` on this item. */
 export function writeUnitsOf(
   item: AttributeMap,
   set: AttributeMap,
@@ -66,7 +66,7 @@ export function writeUnitsOf(
   };
 }
 
-/** Of an item of which only the size is known, of about `bytes`: as if each index held all of it. */
+/** The units of writing an item of which only the size is known. It assumes that each index contains the whole item. */
 export function writeUnitsOfBytes(bytes: number, indexes: readonly ChargedIndex[]): WriteUnits {
   const units = unitsOf(bytes);
   return { table: units, indexes: indexes.map(() => units) };

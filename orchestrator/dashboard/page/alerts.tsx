@@ -4,13 +4,13 @@ import type { Snapshot, TaskView } from '../../snapshot/snapshot.ts';
 import { describeCut } from '../../snapshot/timeline.ts';
 import type { Link } from './connection.ts';
 
-/** An orchestrator says something every ten seconds at the least; twice left out is once too often. */
+/** An orchestrator gives a sign of life at least every ten seconds. After two missing ones the page reports it. */
 const SILENT_ORCHESTRATOR_MS = 25_000;
 
-/** The end of a task that was not meant to end is news for this long. */
+/** The page reports an unexpected end of a task for this long. */
 const RECENT_MS = 60_000;
 
-/** What needs somebody's attention now. */
+/** Shows what needs attention now. */
 export function Alerts({ snapshot, link }: { snapshot: Snapshot; link: Link }) {
   return (
     <div class="alerts">
@@ -33,7 +33,9 @@ export function Alerts({ snapshot, link }: { snapshot: Snapshot; link: Link }) {
   );
 }
 
-/** To who hears the page: what is the matter, in words that stay while it lasts, since each change is read out. */
+/**
+ * Tells screen readers what is wrong. The words stay the same while the problem lasts, because each change is read out.
+ */
 function Announcement({ snapshot, link }: { snapshot: Snapshot; link: Link }) {
   const said = [
     link === 'lost' && 'The connection to the dashboard is lost.',
@@ -70,7 +72,7 @@ function Throttling({ snapshot: { throttling } }: { snapshot: Snapshot }) {
   );
 }
 
-/** Lately, and not because somebody wanted it. */
+/** Tasks that ended recently and unexpectedly. */
 function lostTasks({ at, tasks }: Snapshot): TaskView[] {
   const now = Date.parse(at);
   return tasks.filter(

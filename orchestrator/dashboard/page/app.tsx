@@ -10,7 +10,7 @@ import { TaskTable } from './task-table.tsx';
 import { Tiles } from './tiles.tsx';
 import { Verification } from './verification.tsx';
 
-/** The page of a run, live. */
+/** The live page of a run. */
 export function App({ snapshot, link }: { snapshot: Snapshot; link: Link }) {
   return (
     <>

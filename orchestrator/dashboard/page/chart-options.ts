@@ -10,12 +10,12 @@ interface Background {
 
 type ChartOptions = Omit<uPlot.Options, 'width' | 'height'>;
 
-/** Charts under the same key move their cursors together. */
+/** Charts with the same key move their cursors together. */
 const SYNC = 'fleetfill';
 const AXIS_WIDTH = 58;
 const FONT = '12px system-ui, sans-serif';
 
-/** Marks that get a line across the chart, with its colour in the style sheet. */
+/** Marks that draw a line across the chart, each with its colour in the style sheet. */
 const LINES: Readonly<Partial<Record<MarkKind, string>>> = {
   change: 'care-fill',
   'task-lost': 'bad',
@@ -80,13 +80,13 @@ export function taskChart(
   };
 }
 
-/** A value holds until the next one. */
+/** A value that holds until the next point. */
 function stepped(): Pick<uPlot.Series, 'paths'> {
   const paths = uPlot.paths.stepped?.({ align: 1 });
   return paths ? { paths } : {};
 }
 
-/** A rate is an average over the time since the point before. */
+/** A rate is the average since the previous point. */
 function averages(): Pick<uPlot.Series, 'paths'> {
   const paths = uPlot.paths.stepped?.({ align: -1 });
   return paths ? { paths } : {};
@@ -98,7 +98,7 @@ function common(
 ): Pick<uPlot.Options, 'legend' | 'cursor' | 'hooks' | 'tzDate' | 'padding'> {
   return {
     legend: { show: false },
-    // On the right half a label of the time has room.
+    // Half of a time label needs room on the right.
     padding: [10, 30, 0, 0],
     cursor: { sync: { key: SYNC }, y: false, points: { show: false } },
     tzDate: t => uPlot.tzDate(new Date(t * 1_000), 'Etc/UTC'),
@@ -110,10 +110,10 @@ function common(
   };
 }
 
-/** Over more than two days a label has the date too. */
+/** Labels show the date too when the chart covers more than two days. */
 const DAYS = 172_800;
 
-/** Seconds between two labels: close enough to each other that a phone shows one whatever the span. */
+/** Seconds between two labels. The steps are small enough that even a phone shows a label for any span. */
 const TIME_STEPS = [
   ...[1, 2, 5, 10, 20, 30, 60, 120, 300, 600, 1_200, 1_800],
   ...[3_600, 7_200, 10_800, 21_600, 43_200, 86_400, 172_800, 604_800, 2_592_000],
@@ -150,7 +150,7 @@ function valueAxis(text: (value: number) => string): uPlot.Axis {
   };
 }
 
-/** A band behind the time of a verification. */
+/** Paints a band behind the time of a verification. */
 function paintVerifying(plot: uPlot, { history }: Background): void {
   const { ctx, bbox } = plot;
   ctx.save();
@@ -165,7 +165,7 @@ function paintVerifying(plot: uPlot, { history }: Background): void {
   ctx.restore();
 }
 
-/** Ticks on top where the table throttled, and lines where something happened. */
+/** Paints ticks at the top where the table throttled, and lines where something happened. */
 function paintMarks(plot: uPlot, { history, marks }: Background): void {
   const { ctx, bbox } = plot;
   const scale = window.devicePixelRatio || 1;

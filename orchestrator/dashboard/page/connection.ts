@@ -1,14 +1,14 @@
 import { applied, type Delta } from '../../snapshot/delta.ts';
 import type { Snapshot } from '../../snapshot/snapshot.ts';
 
-/** Longer than this without news: pushes come every second, so the line is dead even if nobody said so. */
+/** Pushes arrive every second. After this long without one, the connection is dead even if no error was reported. */
 const SILENCE_MS = 6_000;
 
 const REOPEN_MS = 1_000;
 
 export type Link = 'connecting' | 'live' | 'lost';
 
-/** Follows the server's events, and comes back when the line or the server was gone. */
+/** Follows the server's events and reconnects after the connection or the server was lost. */
 export function follow(onSnapshot: (snapshot: Snapshot) => void, onLink: (link: Link) => void): void {
   let snapshot: Snapshot | undefined;
   let source: EventSource;
@@ -24,7 +24,7 @@ export function follow(onSnapshot: (snapshot: Snapshot) => void, onLink: (link: 
     source = new EventSource('events');
     source.addEventListener('snapshot', event => heard(JSON.parse(event.data) as Snapshot));
     source.addEventListener('delta', event => {
-      // Without the snapshot that it belongs to a delta says nothing: one comes with every new connection.
+      // A delta needs the snapshot that it builds on. Every new connection starts with one.
       if (snapshot) heard(applied(snapshot, JSON.parse(event.data) as Delta));
     });
     source.addEventListener('error', lost);

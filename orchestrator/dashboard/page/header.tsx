@@ -9,7 +9,7 @@ const LINKS: Readonly<Record<Link, string>> = {
   lost: 'connection lost, reconnecting',
 };
 
-/** Which run this is, and how it stands. */
+/** Shows which run this is, and its state. */
 export function Header({ snapshot, link }: { snapshot: Snapshot; link?: Link }) {
   const { run } = snapshot;
   return (

@@ -3,7 +3,7 @@ import type { Mark } from '../../snapshot/snapshot.ts';
 import { Scroll } from './scroll.tsx';
 import { toneOfMark } from './tones.ts';
 
-/** What happened, by the clock. */
+/** Shows what happened, with the time of each event. */
 export function MarkList({ marks, newestFirst = false }: { marks: readonly Mark[]; newestFirst?: boolean }) {
   const shown = newestFirst ? [...marks].reverse().slice(0, 100) : marks;
   return (

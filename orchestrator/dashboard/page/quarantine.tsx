@@ -2,7 +2,7 @@ import { count } from '../../snapshot/format.ts';
 import type { Snapshot } from '../../snapshot/snapshot.ts';
 import { Scroll } from './scroll.tsx';
 
-/** Items that could not be written, with the reason for each. */
+/** Shows the items that could not be written, each with the reason. */
 export function Quarantine({ snapshot }: { snapshot: Snapshot }) {
   const { open, resolved, items } = snapshot.quarantine;
   if (items.length === 0) return <p class="muted">No item is in quarantine.</p>;

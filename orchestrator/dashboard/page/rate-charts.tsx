@@ -7,7 +7,7 @@ import { useScheme, useWidth } from './use-surroundings.ts';
 
 type Columns = uPlot.AlignedData;
 
-/** Where a key leads, from a point and to the last one at most. */
+/** The point that each key selects, from the current point and the last one. */
 const MOVES: Readonly<Record<string, (index: number, last: number) => number>> = {
   ArrowRight: index => index + 1,
   ArrowLeft: index => index - 1,
@@ -17,7 +17,7 @@ const MOVES: Readonly<Record<string, (index: number, last: number) => number>> =
   End: (_, last) => last,
 };
 
-/** The rate over time against the budget, and below it, over the same time, how many tasks were in authority. */
+/** Charts the rate against the budget, and below it the number of tasks in authority over the same time. */
 export function RateCharts({ snapshot }: { snapshot: Snapshot }) {
   const { history, marks } = snapshot;
   const [cursor, setCursor] = useState<number | null>(null);
@@ -76,7 +76,7 @@ function Chart({
 }: {
   data: Columns;
   height: number;
-  /** The point that was chosen, by the pointer or a key. */
+  /** The point selected with the pointer or a key. */
   cursor: number | null;
   make: () => Omit<uPlot.Options, 'width' | 'height'>;
 }) {
@@ -84,7 +84,7 @@ function Chart({
   const plot = useRef<uPlot | undefined>(undefined);
   const width = useWidth(place);
   const scheme = useScheme();
-  // Made anew with the scheme, which changes the colours; size and data are set below.
+  // Rebuilt when the colour scheme changes, because it sets the colours. Size and data are set below.
   useEffect(() => {
     if (!place.current || width === 0) return;
     const made = new uPlot({ ...make(), width, height }, data, place.current);
@@ -105,14 +105,14 @@ function Chart({
   return <div ref={place} class="chart" style={{ height: `${height}px` }} aria-hidden="true" />;
 }
 
-/** Draws the line of the cursor at a point, or none. */
+/** Moves the cursor's line to a point, or hides it. */
 function moveCursor(plot: uPlot, index: number | null): void {
   const t = index === null ? undefined : plot.data[0][index];
   const left = t === undefined ? -10 : plot.valToPos(t, 'x');
   plot.setCursor({ left, top: index === null ? -10 : 0 }, false);
 }
 
-/** The values under the pointer, or else the newest. */
+/** Shows the values under the pointer, or else the newest ones. */
 function Readout({ point }: { point: HistoryPoint | undefined }) {
   if (!point) return null;
   const known = (value: number | null) => (value === null ? '–' : rate(value));
@@ -143,7 +143,7 @@ function Readout({ point }: { point: HistoryPoint | undefined }) {
   );
 }
 
-/** A moment in one sentence, for who hears the page. */
+/** One point as a sentence for screen readers. */
 function describePoint(point: HistoryPoint): string {
   const known = (value: number | null) => (value === null ? 'not known' : rate(value));
   const throttled = point.throttled > 0 ? `throttled ${count(point.throttled)} times` : 'not throttled';

@@ -96,7 +96,7 @@ export function WayBack({ evidence }: { evidence: Evidence }) {
   );
 }
 
-/** Rows beyond this make the file slow to open; the JSON report has all of them. */
+/** More rows would make the file slow to open. The JSON report has all of them. */
 const SHOWN_SEGMENTS = 5_000;
 
 export function SegmentTable({ snapshot: { segments } }: { snapshot: Snapshot }) {

@@ -15,7 +15,7 @@ export interface ReportData {
   readonly evidence: Evidence;
 }
 
-/** The evidence of a run, from the same parts as the live page. */
+/** The evidence of a run, built from the same parts as the live page. */
 export function Report({ data: { snapshot, evidence } }: { data: ReportData }) {
   return (
     <>

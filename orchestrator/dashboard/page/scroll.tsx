@@ -1,6 +1,9 @@
 import type { ComponentChildren } from 'preact';
 
-/** A part of the page that scrolls by itself; it can be reached by keyboard, or nobody could scroll it [WCAG 2.1.1]. */
+/**
+ * A scrolling part of the page. It takes keyboard focus, because otherwise nobody could scroll it by keyboard [WCAG
+ * 2.1.1].
+ */
 export function Scroll({ label, children }: { label: string; children: ComponentChildren }) {
   return (
     // biome-ignore lint/a11y/noNoninteractiveTabindex: see above

@@ -1,13 +1,13 @@
 import { count, duration, shortLaunch } from '../../snapshot/format.ts';
 import type { Snapshot } from '../../snapshot/snapshot.ts';
 
-/** A segment in one sentence, for who hears the page. */
+/** One segment as a sentence for screen readers. */
 export function describeSegment(snapshot: Snapshot, segment: number): string {
   const facts = factsOf(snapshot, segment).map(([name, value]) => `${name} ${value}`);
   return `Segment ${segment}: ${facts.join(', ')}`;
 }
 
-/** What is known of a segment: its state, who has it, and how far behind it is. */
+/** Shows what is known of a segment: its state, its owner, and how far it lags. */
 export function SegmentFacts({
   snapshot,
   segment,
@@ -62,7 +62,7 @@ function factsOf(snapshot: Snapshot, segment: number): [name: string, value: str
   return facts;
 }
 
-/** How far a running segment is behind the middle of those that have begun. */
+/** How far a running segment is behind the median of those that have begun. */
 function lagOf({ segments }: Snapshot, segment: number): string | undefined {
   const view = segments[segment];
   if (view?.status !== 'running') return undefined;

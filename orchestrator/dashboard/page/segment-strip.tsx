@@ -16,8 +16,8 @@ const MOVES: Readonly<Record<string, (layout: StripLayout) => number>> = {
 };
 
 /**
- * Every segment of the run in one canvas, however many there are. To the keyboard and to screen readers it is a list
- * box of which only the active option is in the document.
+ * Draws every segment of the run in one canvas, however many there are. For the keyboard and screen readers it is a
+ * list box that has only its active option in the document.
  */
 export function SegmentStrip({ snapshot }: { snapshot: Snapshot }) {
   const { segments, states, run } = snapshot;
@@ -31,7 +31,7 @@ export function SegmentStrip({ snapshot }: { snapshot: Snapshot }) {
   const layout = layoutStrip(segments.length, Math.max(40, width - 4));
   const cell = active === undefined ? undefined : Math.min(active, layout.cells - 1);
 
-  // The scheme is among what it depends on, since it changes the colours that are painted with.
+  // Depends on the colour scheme too, because the scheme changes the painted colours.
   useEffect(() => {
     if (canvas.current && width > 0) paintStrip(canvas.current, layout, segments, cell);
   }, [segments, width, scheme, cell]);
@@ -81,7 +81,7 @@ export function SegmentStrip({ snapshot }: { snapshot: Snapshot }) {
           </div>
         </div>
         {cell !== undefined && shown && (
-          // What it says is in the option already.
+          // Hidden from screen readers, because the option already says the same.
           <div class="tooltip" style={tooltipPlace(layout, cell, width)} aria-hidden="true">
             <SegmentFacts snapshot={snapshot} segment={cell * layout.perCell} perCell={layout.perCell} />
           </div>

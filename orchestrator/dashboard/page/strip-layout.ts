@@ -1,6 +1,6 @@
 import type { SegmentView } from '../../snapshot/snapshot.ts';
 
-/** Sizes of a cell in CSS pixels, the largest that fits is taken. */
+/** Sizes of a cell in CSS pixels. The layout takes the largest that fits. */
 const SIZES: readonly (readonly [width: number, height: number])[] = [
   [30, 46],
   [24, 38],
@@ -20,12 +20,12 @@ export interface StripLayout {
   readonly cellWidth: number;
   readonly cellHeight: number;
   readonly gap: number;
-  /** Neighbours that share a cell, where even the smallest cells are too many. */
+  /** Neighbouring segments in one cell. More than one only if even the smallest cells are too many. */
   readonly perCell: number;
   readonly cells: number;
 }
 
-/** How many cells of which size hold all segments in this width, in CSS pixels. */
+/** Chooses the number and size of cells that hold all segments in this width, in CSS pixels. */
 export function layoutStrip(segments: number, width: number): StripLayout {
   for (const [cellWidth, cellHeight] of SIZES) {
     const layout = layoutOf(segments, 1, width, cellWidth, cellHeight);
@@ -50,14 +50,14 @@ function layoutOf(
   return { columns, rows: Math.ceil(cells / columns), cellWidth, cellHeight, gap, perCell, cells };
 }
 
-/** One row of few segments takes the whole width. */
+/** A single row takes the whole width. */
 function stretched(layout: StripLayout, width: number): StripLayout {
   if (layout.rows > 1) return layout;
   const cellWidth = Math.min(WIDEST, Math.floor((width + layout.gap) / layout.cells) - layout.gap);
   return { ...layout, columns: layout.cells, cellWidth: Math.max(layout.cellWidth, cellWidth) };
 }
 
-/** The cell at a place of the strip, or none. */
+/** The cell at this point of the strip; undefined if there is none. */
 export function cellAt(layout: StripLayout, x: number, y: number): number | undefined {
   const column = Math.floor(x / (layout.cellWidth + layout.gap));
   const row = Math.floor(y / (layout.cellHeight + layout.gap));
@@ -73,7 +73,7 @@ export function placeOf(layout: StripLayout, cell: number): { x: number; y: numb
   };
 }
 
-/** What a cell shows: of several segments the mean, and the worst of their troubles. */
+/** What a cell shows. For several segments it is their mean, with the worst of their states. */
 export function cellView(
   layout: StripLayout,
   segments: readonly SegmentView[],

@@ -2,14 +2,14 @@ import type { SegmentView } from '../../snapshot/snapshot.ts';
 import { cellView, placeOf, type StripLayout } from './strip-layout.ts';
 import { toneOfSegment } from './tones.ts';
 
-/** A colour of the style sheet, as it is in the present scheme. */
+/** A colour of the style sheet in the current scheme. */
 export function colour(name: string): string {
   return getComputedStyle(document.documentElement).getPropertyValue(`--${name}`).trim();
 }
 
 /**
- * Paints every segment as a vessel that fills up. Level and sign tell the states apart without colour: full is
- * complete, a cross is given up, a bar on top is without progress.
+ * Paints every segment as a vessel that fills up. Level and sign tell the states apart without colour: a full vessel is
+ * complete, a cross means given up, and a bar on top means no progress.
  */
 export function paintStrip(
   canvas: HTMLCanvasElement,
@@ -21,7 +21,7 @@ export function paintStrip(
   const scale = window.devicePixelRatio || 1;
   const width = columns * (cellWidth + gap) - gap;
   const height = Math.max(1, rows) * (cellHeight + gap) - gap;
-  // 2 pixels around for the outline of the active cell.
+  // Two pixels on each side leave room for the outline of the active cell.
   canvas.width = Math.round((width + 4) * scale);
   canvas.height = Math.round((height + 4) * scale);
   canvas.style.width = `${width + 4}px`;

@@ -2,10 +2,10 @@ import { clockTime, count, duration, rate, shortLaunch } from '../../snapshot/fo
 import type { Snapshot, TaskView } from '../../snapshot/snapshot.ts';
 import { Scroll } from './scroll.tsx';
 
-/** Rows beyond this would only be scrolled past; the report has all of them. */
+/** Nobody would read more rows. The report has all of them. */
 const SHOWN = 100;
 
-/** Tasks: those that need a look first, then the living, then the youngest of the ended. */
+/** Shows the tasks: first those that need attention, then the running ones, then the ended ones, youngest first. */
 export function TaskTable({ snapshot, all = false }: { snapshot: Snapshot; all?: boolean }) {
   const sorted = [...snapshot.tasks].sort((a, b) => rank(a) - rank(b));
   const shown = all ? sorted : sorted.slice(0, SHOWN);

@@ -3,7 +3,7 @@ import { count, dollars, duration, percent, rate, roughDuration } from '../../sn
 import { outcomesOf } from '../../snapshot/outcomes.ts';
 import type { Snapshot } from '../../snapshot/snapshot.ts';
 
-/** The figures of the moment. */
+/** Shows the current figures. */
 export function Tiles({ snapshot }: { snapshot: Snapshot }) {
   const { progress, rate: now, run, counters, cost, tasks, relaunches, orchestratorAgeMs } = snapshot;
   const running = tasks.filter(({ status }) => status === 'running').length;
@@ -86,7 +86,7 @@ function Tile(props: { name: string; label: string; value: string; children: Com
   );
 }
 
-/** For the eye; the figures stand beside it. */
+/** For sighted readers only; the figures stand beside it. */
 function Meter({ part }: { part: number }) {
   const percentage = Math.round(Math.max(0, Math.min(1, part)) * 100);
   return (

@@ -1,7 +1,7 @@
 import type { RefObject } from 'preact';
 import { useEffect, useState } from 'preact/hooks';
 
-/** The width of an element in CSS pixels, 0 before it is known. One that is not shown for a while keeps its width. */
+/** The width of an element in CSS pixels; 0 until it is known. A hidden element keeps its last width. */
 export function useWidth(element: RefObject<HTMLElement | null>): number {
   const [width, setWidth] = useState(0);
   useEffect(() => {
@@ -15,7 +15,7 @@ export function useWidth(element: RefObject<HTMLElement | null>): number {
   return width;
 }
 
-/** The colour scheme that the reader prefers, as it changes. */
+/** The colour scheme that the reader currently prefers. */
 export function useScheme(): 'light' | 'dark' {
   const [dark, setDark] = useState(() => matchMedia('(prefers-color-scheme: dark)').matches);
   useEffect(() => {

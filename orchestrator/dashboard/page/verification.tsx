@@ -2,7 +2,10 @@ import { clockTime, count } from '../../snapshot/format.ts';
 import type { Snapshot, VerificationView } from '../../snapshot/snapshot.ts';
 import { Scroll } from './scroll.tsx';
 
-/** Each pass's proof: a cell for each verification segment, green when it was read and nothing lacked the attribute. */
+/**
+ * Shows the proof of each pass with one cell for each verification segment. A cell is green when the segment was read
+ * to its end and no item lacked the attribute.
+ */
 export function Verification({ snapshot, all = false }: { snapshot: Snapshot; all?: boolean }) {
   const { verifications, run } = snapshot;
   if (verifications.length === 0) {
@@ -71,7 +74,7 @@ function PassVerification({
   );
 }
 
-/** What the report keeps of each verification segment. */
+/** What the report shows of each verification segment. */
 function VerificationTable({ verification: { pass, segments } }: { verification: VerificationView }) {
   return (
     <details>
