@@ -5,7 +5,7 @@ const ROLE_CHECK = 'service-linked-role';
 
 export const SERVICE_LINKED_ROLE = 'AWSServiceRoleForECS';
 
-/** ECS attaches network interfaces with this role; a new account has it once its first cluster was made. */
+/** ECS attaches network interfaces with this role. An account gets it with its first ECS cluster. */
 export async function checkServiceLinkedRole(iam: IAMClient): Promise<readonly Finding[]> {
   return asking(
     ROLE_CHECK,

@@ -5,14 +5,14 @@ import { provisionedRates } from '../user-table/provisioned-rates.ts';
 import { chargedIndexes } from '../user-table/write-units.ts';
 import { ask, type Finding, ok, unanswered, warning } from './finding.ts';
 
-/** A question of the plan is not worth a longer wait. */
+/** The plan does not wait longer for this answer. */
 const REPLY_TIMEOUT_MS = 5_000;
 
 const WHAT = "how far autoscaling raises the table's capacity";
 
 /**
- * The ceilings of a provisioned table's autoscaling, and of the indexes that hold the attribute. A budget below a
- * ceiling makes the capacity grow; a budget above it cannot be met.
+ * Compares the budget with the maximum of autoscaling, for a provisioned table and for the indexes that contain the
+ * attribute. A budget below the maximum makes the capacity grow; a budget above it cannot be reached.
  */
 export async function autoscalingFindings(
   table: TableDescription,
@@ -20,7 +20,7 @@ export async function autoscalingFindings(
   budget: Rates,
 ): Promise<Finding[]> {
   if (!provisionedRates(table)) return [];
-  // DynamoDB elsewhere than on AWS: AWS's answer would be about another table.
+  // With DynamoDB elsewhere than on AWS, the answer of AWS would be about another table.
   const elsewhere = process.env['AWS_ENDPOINT_URL_DYNAMODB'] ?? process.env['AWS_ENDPOINT_URL'];
   const own = process.env['AWS_ENDPOINT_URL_APPLICATION_AUTO_SCALING'] ?? process.env['AWS_ENDPOINT_URL'];
   if (elsewhere !== undefined && own === undefined) {
@@ -57,7 +57,7 @@ export async function autoscalingFindings(
         ResourceId === `table/${table.TableName}/index/${name}` &&
         ScalableDimension === 'dynamodb:index:WriteCapacityUnits',
     )?.MaxCapacity;
-    // Each write to the table costs this many units in each of its indexes.
+    // Each write to the table consumes as many units in each of its indexes.
     const share = budget.writeUnitsPerSecond / (1 + indexes.length);
     if (most === undefined || share <= most) return [];
     return [

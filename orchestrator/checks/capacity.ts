@@ -7,7 +7,7 @@ import { type Finding, ok, warning } from './finding.ts';
 /** A budget above this part of the capacity leaves live traffic too little room to grow. */
 const MUCH_OF_CAPACITY = 0.8;
 
-/** Whether the table and its indexes can take the budget. */
+/** Checks whether the table and its indexes have the capacity for the budget. */
 export function capacityFindings(
   table: TableDescription,
   attributes: readonly string[],
@@ -72,7 +72,10 @@ function tableCapacity(table: TableDescription, budget: Rates): Finding[] {
   ];
 }
 
-/** An index that cannot keep up throttles the table [developer guide, global secondary indexes: write capacity]. */
+/**
+ * An index without enough write capacity throttles the table [developer guide, global secondary indexes: write
+ * capacity].
+ */
 function indexCapacity(table: TableDescription, attributes: readonly string[], budget: Rates): Finding[] {
   const charged = chargedIndexes(attributes, table).filter(({ kind }) => kind === 'global');
   return charged.map(({ name }) => {
@@ -80,7 +83,8 @@ function indexCapacity(table: TableDescription, attributes: readonly string[], b
     const limit = provisionedRates(table)
       ? index?.ProvisionedThroughput?.WriteCapacityUnits
       : index?.OnDemandThroughput?.MaxWriteRequestUnits;
-    // For each write to the table and this index, the index takes half of the units.
+    // Each write consumes the same units in the table and in every such index, so an index takes an equal part of the
+    // budget.
     const share = budget.writeUnitsPerSecond / (1 + charged.length);
     if (limit === undefined || limit <= 0 || share <= MUCH_OF_CAPACITY * limit) {
       return ok('index-capacity', `The index ${name} has the capacity for its part of the budget.`);

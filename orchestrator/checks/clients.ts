@@ -6,11 +6,11 @@ import { KMSClient } from '@aws-sdk/client-kms';
 import { ServiceQuotasClient } from '@aws-sdk/client-service-quotas';
 import { doubting, requestHandler } from '../../core/aws-clients.ts';
 
-/** Each question is asked at most twice and given up soon: its finding is then a warning. */
+/** Each question gets two attempts and a short timeout. Without an answer, its finding is a warning. */
 const ATTEMPTS = 2;
 const REPLY_TIMEOUT_MS = 8_000;
 
-/** The clients that only doctor needs, for the services that a run never calls. */
+/** Clients of services that a run never calls; only doctor needs them. */
 export interface DoctorClients {
   readonly ec2: EC2Client;
   readonly ecr: ECRClient;

@@ -3,13 +3,13 @@ import type { Target } from './written-values.ts';
 
 const CHECK = 'ttl-values';
 
-/** Seconds since 1970 reach this in the year 5138; milliseconds did in 1973. */
+/** Epoch seconds reach this value in the year 5138; epoch milliseconds reached it in 1973. */
 const MILLISECONDS_FROM = 100_000_000_000;
 
 /** DynamoDB never deletes items that expired longer ago than this [developer guide, time to live: formatting]. */
 const TOO_OLD_SECONDS = 5 * 365 * 86_400;
 
-/** A name that people give to a time-to-live attribute before they switch it on. */
+/** Names that people give to a time-to-live attribute, even before they enable time to live. */
 const MEANS_EXPIRY = /ttl|expir|time_?to_?live/i;
 
 export interface ComputedExpiryQuestion {
@@ -18,7 +18,7 @@ export interface ComputedExpiryQuestion {
   readonly nowMs: number;
 }
 
-/** What happens if the computed values are a time to live, counted over those of the sample. */
+/** Says what happens if a computed target is a time to live, from the values computed for the sample. */
 export function computedExpiryFindings(
   targets: readonly Target[],
   { ttlAttribute, allowExpiry, nowMs }: ComputedExpiryQuestion,

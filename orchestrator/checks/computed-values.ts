@@ -10,7 +10,9 @@ export interface ComputedValuesQuestion extends ComputedExpiryQuestion {
   readonly description: TableDescription;
 }
 
-/** What the recipe's values for the sample show about the run: whether they can be written, and what they would do. */
+/**
+ * Checks the values that the recipe computes for the sample: whether they can be written, and what they would cause.
+ */
 export function computedValueFindings(
   targets: readonly Target[],
   computed: ComputedSample,
@@ -23,7 +25,7 @@ export function computedValueFindings(
   ];
 }
 
-/** Amplify DataStore's clients notice a change by the version that its resolvers increment. */
+/** Clients of Amplify DataStore notice a change only by the version, which Amplify's resolvers increment. */
 export function amplifyFindings(attributes: AttributesSeen): Finding[] {
   if (!['_version', '_lastChangedAt'].every(name => attributes.has(name))) return [];
   return [

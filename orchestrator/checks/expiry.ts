@@ -3,29 +3,29 @@ import type { Target } from './written-values.ts';
 
 const CHECK = 'ttl';
 
-/** The findings that rest on a name alone. */
+/** The check whose findings rest on the attribute's name alone. */
 const NAME_CHECK = 'expiry-name';
 
-/** Seconds since 1970 reach this in the year 5138; milliseconds did in 1973. */
+/** Epoch seconds reach this value in the year 5138; epoch milliseconds reached it in 1973. */
 const MILLISECONDS_FROM = 100_000_000_000;
 
 /** DynamoDB never deletes items that expired longer ago than this [developer guide, time to live: formatting]. */
 const TOO_OLD_SECONDS = 5 * 365 * 86_400;
 
-/** A name that people give to a time-to-live attribute before they switch it on. */
+/** Names that people give to a time-to-live attribute, even before they enable time to live. */
 const MEANS_EXPIRY = /ttl|expir|time_?to_?live/i;
 
 export interface ExpiryQuestion {
   readonly table: string;
-  /** The time-to-live attribute of the table, if time to live is on or being switched on. */
+  /** The table's time-to-live attribute; undefined if time to live is off. */
   readonly ttlAttribute: string | undefined;
   readonly allowExpiry: boolean;
   readonly nowMs: number;
 }
 
 /**
- * What happens when a target says when an item expires. DynamoDB reads a value of type N as seconds since 1970 and
- * deletes the item within days of that moment; it never reads a value of another type or size.
+ * Says what happens if a target is an expiry time. DynamoDB reads a value of type N as epoch seconds and deletes the
+ * item within days after that time. It ignores values of other types, and times more than five years ago.
  */
 export function expiryFindings(targets: readonly Target[], question: ExpiryQuestion): Finding[] {
   const { table, ttlAttribute, allowExpiry, nowMs } = question;
@@ -77,7 +77,7 @@ type Problem =
   | { readonly kind: 'unreadable'; readonly words: string; readonly advice: string; readonly sure: boolean }
   | { readonly kind: 'expired'; readonly words: string };
 
-/** `number`: the value as DynamoDB's decimal text, undefined for another type. */
+/** `number`: the value as DynamoDB's decimal text; undefined for any other type. */
 function problemOf(number: string | undefined, nowMs: number): Problem | undefined {
   if (number === undefined) {
     return {

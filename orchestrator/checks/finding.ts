@@ -1,8 +1,8 @@
 import { describeError } from '../../core/errors.ts';
 
 /**
- * What one check found. A failure refuses a run, or would stop its tasks; a warning is only reported. `message` is what
- * was found, `means` what follows from it, `advice` what to do.
+ * What one check found. A failure refuses a run, or would stop its tasks; a warning is only reported. `message` says
+ * what was found, `means` what follows from it, and `advice` what to do.
  */
 export interface Finding {
   readonly check: string;
@@ -10,7 +10,7 @@ export interface Finding {
   readonly message: string;
   readonly means?: string;
   readonly advice?: string;
-  /** A question that the endpoint cannot answer, or that this role may not ask: which one, and why. */
+  /** A question that the endpoint cannot answer or that this role may not ask, and why. */
   readonly unanswered?: { readonly what: string; readonly because: string };
 }
 
@@ -28,7 +28,7 @@ export function failure(check: string, words: Words): Finding {
   return { check, level: 'failure', ...words };
 }
 
-/** A question without an answer is a warning: its subject stays unknown. */
+/** A question without an answer becomes a warning, because its subject stays unknown. */
 export function unanswered(check: string, what: string, error: unknown): Finding {
   const because = reasonOf(error);
   const advice = adviceFor(error);
@@ -41,7 +41,7 @@ export function unanswered(check: string, what: string, error: unknown): Finding
   };
 }
 
-/** The reply, or a warning that there is none. */
+/** @returns the reply, or a warning if there is none. */
 export async function ask<T extends object>(
   check: string,
   what: string,
@@ -55,8 +55,8 @@ export async function ask<T extends object>(
 }
 
 /**
- * The findings of questions that may have no answer; their subject then stays unknown. When the answer is an error that
- * says something, `explain` turns it into a finding.
+ * Returns the findings of `check`, or a warning if its questions get no answer. If an error is an answer in itself,
+ * `explain` turns it into a finding.
  */
 export async function asking(
   check: string,
@@ -72,12 +72,12 @@ export async function asking(
   }
 }
 
-/** A finding as people read it. */
+/** A finding as text for people. */
 export function wordsOf({ message, means, advice }: Finding): string {
   return [message, means, advice].filter(part => part !== undefined).join(' ');
 }
 
-/** Findings of one level as lines. Questions that had no answer for the same reason share one line. */
+/** The findings of one level as lines. Questions that failed for the same reason share one line. */
 export function linesOf(findings: readonly Finding[], level: Finding['level']): string[] {
   const chosen = findings.filter(finding => finding.level === level);
   const open = new Map<string, string[]>();
@@ -92,7 +92,7 @@ export function linesOf(findings: readonly Finding[], level: Finding['level']): 
   ];
 }
 
-/** The endpoint of another service answers at length, and in a form that the client cannot read. */
+/** Another service behind this endpoint answers with long text that the client cannot parse. */
 function reasonOf(error: unknown): string {
   const unreadable = error instanceof Error && /Deserialization error/.test(error.message);
   return unreadable

@@ -1,6 +1,6 @@
 /**
- * What nobody has seen on AWS yet, in the order and the words of docs/first-contact.md, which has a command for each
- * item; a test compares the two.
+ * What nobody has verified on AWS yet, in the order and words of docs/first-contact.md, which has a command for each
+ * item. A test compares the two.
  */
 export const FIRST_CONTACT_CHECKS: readonly string[] = [
   '`dynamodb:Attributes` is enforced on PartiQL updates',

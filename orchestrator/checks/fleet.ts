@@ -15,7 +15,7 @@ const DEFINITION = 'task-definition';
 /** The worker exits within 25 seconds of SIGTERM. */
 const LEAST_STOP_TIMEOUT_SECONDS = 30;
 
-/** Whether the cluster exists and accepts tasks. */
+/** Checks that the cluster exists and accepts tasks. */
 export async function checkCluster(
   ecs: ECSClient,
   cluster: string,
@@ -56,7 +56,7 @@ export async function checkCluster(
   );
 }
 
-/** @returns the definition, if there is one, and what is wrong otherwise. */
+/** @returns the task definition, or what is wrong if there is none. */
 export async function readTaskDefinition(
   ecs: ECSClient,
   taskDefinition: string,
@@ -81,7 +81,7 @@ export async function readTaskDefinition(
   return definition ? { definition, findings } : { findings };
 }
 
-/** What in a task definition would keep the worker from starting, from working, or from ending in time. */
+/** Finds what in a task definition would keep the worker from starting, working or stopping in time. */
 export function judgeTaskDefinition(
   definition: TaskDefinition,
   { container: name }: Pick<FleetLocation, 'container'>,

@@ -8,7 +8,7 @@ const CHECK = 'image';
 const ECR_IMAGE =
   /^(?<registryId>\d{12})\.dkr\.ecr\.[a-z0-9-]+\.amazonaws\.com(?:\.cn)?\/(?<repositoryName>[^:@]+)(?::(?<imageTag>[^@]+))?(?:@(?<imageDigest>sha256:[0-9a-f]{64}))?$/;
 
-/** An image index names a platform for each of its manifests; for a single manifest, its config blob names it. */
+/** In an image index, each manifest names its platform. A single manifest does not; its config blob names it. */
 const manifestSchema = z.object({
   manifests: z
     .array(z.object({ platform: z.object({ architecture: z.string(), os: z.string() }).optional() }))
@@ -24,10 +24,10 @@ const MEDIA_TYPES = [
   'application/vnd.docker.distribution.manifest.v2+json',
 ];
 
-/** ECS's name of an architecture, to the name that images use. */
+/** Maps ECS's names of architectures to those of images. */
 const IN_IMAGES: Readonly<Record<string, string>> = { ARM64: 'arm64', X86_64: 'amd64' };
 
-/** Whether the image is in its repository and is built for the architecture that the task definition asks for. */
+/** Checks that the image exists in its repository and is built for the task definition's architecture. */
 export async function checkImage(
   ecr: ECRClient,
   definition: TaskDefinition,

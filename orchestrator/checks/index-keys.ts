@@ -4,10 +4,13 @@ import type { Target } from './written-values.ts';
 
 const CHECK = 'index-values';
 
-/** A partition key has at most 2,048 bytes, a sort key 1,024 [developer guide, Limits]. */
+/** A partition key has at most 2,048 bytes, a sort key at most 1,024 [developer guide, Limits]. */
 const LONGEST = { HASH: 2_048, RANGE: 1_024 } as const;
 
-/** From this share on, a key is called hot: its partition takes 1,000 write units a second [developer guide]. */
+/**
+ * A key with this share of the items counts as hot, because one partition takes only 1,000 write units a second
+ * [developer guide].
+ */
 const HOT_SHARE = 0.1;
 
 interface IndexKey {
@@ -18,8 +21,8 @@ interface IndexKey {
 }
 
 /**
- * What the computed values would do as keys of indexes. DynamoDB refuses a write whose value is empty, too long, or of
- * another type than the key; and the index fills and costs money.
+ * Checks computed values as keys of indexes. DynamoDB refuses a write if the value is empty, too long or of another
+ * type than the key. Accepted values fill the index, which costs money.
  */
 export function indexValueFindings(targets: readonly Target[], description: TableDescription): Finding[] {
   return targets.flatMap(({ name, values }) =>

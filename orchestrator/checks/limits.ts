@@ -6,16 +6,16 @@ const CHECK = 'limits';
 
 export interface FleetShape {
   readonly segments: number;
-  /** Undefined: one for each segment. */
+  /** Undefined means one task for each segment. */
   readonly tasks: number | undefined;
-  /** The part of every launch's overrides that does not depend on its segments. */
+  /** The part of each launch's overrides that does not depend on its segments. */
   readonly launch: Parameters<typeof mostSegmentsInOverrides>[0];
   readonly container: string;
 }
 
 /**
- * Whether the run fits AWS's limits, by arithmetic alone. Otherwise a run would begin, take the lock, and end at its
- * first launch. docs/scale.md has these limits in one table.
+ * Checks by arithmetic alone that the run fits AWS's limits. Without this check a run would begin, take the lock and
+ * fail at its first launch. docs/scale.md has a table of these limits.
  */
 export function limitFindings({ segments, tasks, launch, container }: FleetShape): Finding[] {
   const wanted = tasks ?? segments;

@@ -19,7 +19,7 @@ export interface LiveWritersQuestion {
   readonly nowMs: number;
 }
 
-/** The attribute that says when an item of the sample was created; undefined when none does. */
+/** The attribute that tells when sampled items were created; undefined if there is none. */
 export function createdKeyOf(
   { keySchema, createdKey }: Pick<LiveWritersQuestion, 'keySchema' | 'createdKey'>,
   sample: TableSample,
@@ -28,7 +28,7 @@ export function createdKeyOf(
   return detectCreatedKey(keySchema, keys, createdKey);
 }
 
-/** Whether live writers already set the attribute, judged by the sample's items that are newer than the deployment. */
+/** Judges from the sampled items that are newer than the deployment whether live writers already set the attribute. */
 export function liveWriterFindings(question: LiveWritersQuestion, sample: TableSample): Finding[] {
   const { attribute, deployedAt, nowMs, createdKey } = question;
   const by = createdKeyOf(question, sample);
@@ -79,7 +79,7 @@ export function liveWriterFindings(question: LiveWritersQuestion, sample: TableS
   ];
 }
 
-/** Items without room for the attribute, if the sample saw any. */
+/** Reports sampled items that have no room for the attribute. */
 export function sizeFindings({ tally, contents }: TableSample): Finding[] {
   if (contents === 'keys') {
     return [

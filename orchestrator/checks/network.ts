@@ -12,10 +12,10 @@ import {
 import type { FleetLocation } from '../fleet/fleet.ts';
 import { asking, type Finding, failure, ok, warning } from './finding.ts';
 
-/** What a task needs to reach: the image's registry and layers, the log, the metrics, the tables. */
+/** The services that a task must reach: the image's registry and layers, logs, metrics and tables. */
 const NEEDED_SERVICES = ['ecr.api', 'ecr.dkr', 's3', 'logs', 'monitoring', 'dynamodb'];
 
-/** A task in these subnets, as far as EC2 can tell. */
+/** Checks the network of a task in these subnets, as far as EC2's API shows it. */
 export async function checkNetwork(
   ec2: EC2Client,
   location: FleetLocation,
@@ -114,7 +114,7 @@ function judgeAddresses(subnets: readonly Subnet[], tasks: number): Finding {
   return ok('addresses', `${sum} free addresses for ${tasks} tasks.`);
 }
 
-/** Whether every subnet has a route to everything that a task calls, and has room for the tasks' addresses. */
+/** Checks that every subnet has a route to everything that a task calls, and enough free addresses for the tasks. */
 export function judgeRoutes(
   subnets: readonly Subnet[],
   tables: readonly RouteTable[],
@@ -170,7 +170,10 @@ function wayOut(table: RouteTable | undefined) {
   return route.GatewayId?.startsWith('igw-') ? 'internet gateway' : 'address translation';
 }
 
-/** The services that tasks in subnets of this route table reach by endpoints, by the last words of their names. */
+/**
+ * The services that tasks in subnets with this route table reach through endpoints. Each is named by the end of its
+ * service name.
+ */
 function endpointServices(
   endpoints: readonly VpcEndpoint[],
   table: RouteTable | undefined,

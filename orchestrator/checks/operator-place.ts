@@ -6,16 +6,18 @@ import { type Finding, failure, ok, warning } from './finding.ts';
 
 type Environment = Readonly<Record<string, string | undefined>>;
 
-/** A signature is valid for this time around the service's clock [IAM user guide, signing AWS API requests]. */
+/** AWS accepts a signature within this time of its own clock [IAM user guide, signing AWS API requests]. */
 const SIGNATURE_MS = 5 * 60_000;
 
-/** The traffic guard asks CloudWatch for minutes by this machine's clock. */
+/**
+ * A smaller error of this machine's clock is reported too, because the traffic guard asks CloudWatch for minutes by it.
+ */
 const NOTED_MS = 30_000;
 
-/** Credentials that end sooner are reported, though nobody knows how long the run will take. */
+/** Credentials that expire sooner are reported even if the length of the run is unknown. */
 const SHORT_CREDENTIALS_MS = 2 * 3_600_000;
 
-/** What doctor checks on the operator's side, before anything of the fleet. */
+/** What doctor checks first: the machine and the credentials of the operator. */
 export async function checkOperatorPlace(
   client: DynamoDBClient,
   controlTable: string,
@@ -31,7 +33,7 @@ export async function checkOperatorPlace(
   ];
 }
 
-/** Whether there are credentials, and how long they last. */
+/** Checks that there are credentials, and how long they are valid. */
 export async function checkCredentials(
   client: DynamoDBClient,
   nowMs: number,
@@ -48,7 +50,7 @@ export async function checkCredentials(
   }
 }
 
-/** `neededMs`: how long the run will take, if that is known. */
+/** `neededMs`: how long the run will take, if known. */
 export function judgeCredentials(
   accessKeyId: string,
   expiration: Date | undefined,
@@ -74,7 +76,7 @@ export function judgeCredentials(
   });
 }
 
-/** Compares the clock of this machine with the service's, by the Date of a reply, whatever the reply says. */
+/** Compares this machine's clock with the Date header of any reply from the service. */
 export async function checkClock(
   client: DynamoDBClient,
   table: string,
@@ -92,7 +94,7 @@ export async function checkClock(
   return judgeClock((askedAtMs + answeredAtMs) / 2 - serviceMs);
 }
 
-/** `aheadMs`: how far this machine is ahead of the service, whose Date has whole seconds. */
+/** `aheadMs`: how far this machine is ahead of the service. The service's Date has whole seconds. */
 export function judgeClock(aheadMs: number): Finding {
   const off = Math.abs(aheadMs);
   const seconds = Math.round(off / 1_000);
@@ -129,12 +131,12 @@ async function dateOfReply(client: DynamoDBClient, table: string): Promise<strin
   try {
     await client.send(command);
   } catch {
-    // A refusal has a Date as well.
+    // A refusal carries a Date too.
   }
   return date;
 }
 
-/** Which way requests go, and whether names can be resolved on it. */
+/** Says whether requests go through a proxy, and checks that the first host name on their way resolves. */
 async function checkWay(
   client: DynamoDBClient,
   region: string,

@@ -4,22 +4,22 @@ import { asking, type Finding, ok, warning } from './finding.ts';
 
 const CHECK = 'quota';
 
-/** A question of the plan is not worth a longer wait. */
+/** The plan does not wait longer for this answer. */
 const REPLY_TIMEOUT_MS = 5_000;
 
-/** Quotas of vCPUs that run at the same time [Service Quotas, AWS Fargate]. */
+/** Quotas of vCPUs in use at the same time [Service Quotas, AWS Fargate]. */
 const QUOTA_CODES = { onDemand: 'L-3032A538', spot: 'L-36FBB829' } as const;
 
 const CPU_UNITS_PER_VCPU = 1_024;
 
-/** What the account's quota must hold; `cpuUnits` are those of one task, if its definition gives them. */
+/** The size of the fleet. `cpuUnits` is that of one task, if its definition states it. */
 export interface FleetSize {
   readonly tasks: number;
   readonly cpuUnits: number | undefined;
   readonly spot: boolean;
 }
 
-/** Whether the fleet fits the account's quota of Fargate vCPUs. */
+/** Checks whether the account's quota of Fargate vCPUs is enough for the fleet. */
 export async function checkQuota(
   quotas: ServiceQuotasClient,
   { tasks, cpuUnits, spot }: FleetSize,
@@ -34,7 +34,7 @@ export async function checkQuota(
   });
 }
 
-/** ECS elsewhere than on AWS has no quota. */
+/** Only ECS on AWS has a quota. */
 export async function checkQuotaOnAws(size: FleetSize): Promise<readonly Finding[]> {
   const environment = process.env;
   const elsewhere = environment['AWS_ENDPOINT_URL_ECS'] ?? environment['AWS_ENDPOINT_URL'];
@@ -52,7 +52,7 @@ export async function checkQuotaOnAws(size: FleetSize): Promise<readonly Finding
   }
 }
 
-/** Too small a quota is a warning: the run continues with fewer tasks and starts the others when some have ended. */
+/** Too small a quota is only a warning. The run works with fewer tasks and starts the others after some have ended. */
 export function judgeQuota(vcpus: number, tasks: number, cpuUnits: number, quotaCode: string): Finding {
   const needed = (tasks * cpuUnits) / CPU_UNITS_PER_VCPU;
   const sum = `${tasks} tasks of ${cpuUnits / CPU_UNITS_PER_VCPU} vCPU need ${needed}; the account may use ${vcpus} on Fargate at the same time`;

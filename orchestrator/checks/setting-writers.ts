@@ -4,8 +4,8 @@ import type { TableSample } from '../user-table/sample.ts';
 import { type Finding, warning } from './finding.ts';
 
 /**
- * What argues against an undo now: live code that sets the target. Items that were created after the run and have the
- * target are a sign. What such code writes to an item of the run cannot be told from the run's own value.
+ * Argues against an undo if live code sets the target now. Its sign is that items created after the run have the
+ * target. If such code has written an item of the run, its value cannot be told from the run's own.
  */
 export function settingWriterFindings(
   { attribute, keySchema, createdKey, finishedAt }: RunRecord,

@@ -6,8 +6,8 @@ import { type Finding, failure, ok } from './finding.ts';
 const SOURCES = 'source-attributes';
 
 /**
- * Whether a stack's roles may read the sources of a recipe. The targets are compared with the stack earlier; the
- * sources are known only once the expressions have been parsed. Without a stack, nothing is known.
+ * Checks that the stack's roles may read a recipe's sources. The targets were compared with the stack earlier, but the
+ * sources are known only after the expressions are parsed. Without a stack there is nothing to compare.
  */
 export function sourceAttributeFindings(
   { sources, targets }: Pick<WriteRule, 'sources' | 'targets'>,

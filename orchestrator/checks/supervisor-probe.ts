@@ -10,15 +10,15 @@ const CHECK = 'supervisor';
 const LOOK_INTERVAL_MS = 500;
 
 export interface SupervisorTrial extends Omit<TaskProbeRequest, 'fleet'> {
-  /** Of the supervisor's task definition and container. */
+  /** The fleet with the supervisor's task definition and container. */
   readonly fleet: Pick<Fleet, 'startCommand' | 'describe' | 'stop'>;
-  /** The command of a supervisor, for this id. */
+  /** The supervisor's command for this run id. */
   readonly commandFor: (runId: string) => readonly string[];
 }
 
 /**
- * Starts the task of `--detach` with its own command, for a probe in place of a run: it tries each thing that a
- * supervisor does once, and reports. Whatever happens, the task is stopped if it has not ended by itself.
+ * Starts the task of `--detach` with its own command, but for a probe instead of a run. The task tries each of a
+ * supervisor's actions once and reports. If the task does not end by itself, it is stopped.
  */
 export async function probeSupervisor(request: SupervisorTrial): Promise<readonly Finding[]> {
   const { fleet, probes, clock, signal, patienceMs, onStatus, commandFor } = request;
@@ -46,7 +46,7 @@ export async function probeSupervisor(request: SupervisorTrial): Promise<readonl
     for (;;) {
       signal.throwIfAborted();
       observation = (await fleet.describe([taskArn])).get(taskArn);
-      // Read after ECS answered: a task that had stopped by then had written everything that it ever will.
+      // Read only after ECS answered. If ECS says that the task has stopped, everything that it wrote is there by now.
       steps = await probes.readSupervisor(runId);
       const waitedMs = clock.monotonicMs() - startedAtMs;
       if (steps) return [started(waitedMs), ...steps.map(step => judgeStep(step, request.logGroup))];

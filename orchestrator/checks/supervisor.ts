@@ -3,7 +3,7 @@ import { type Finding, failure, ok, warning } from './finding.ts';
 
 const CHECK = 'supervisor';
 
-/** What `doctor` says when there is nothing that `--detach` could start. */
+/** What `doctor` says if `--detach` has no task to start. */
 export function withoutSupervisor(): Finding {
   return warning(CHECK, {
     message: 'No task definition for the supervisor is named, so --detach is not possible.',
@@ -12,7 +12,7 @@ export function withoutSupervisor(): Finding {
   });
 }
 
-/** What in a task definition would keep the supervisor of `--detach` from starting or working. */
+/** Finds what in a task definition would keep the supervisor of `--detach` from starting or working. */
 export function judgeSupervisor(
   definition: TaskDefinition,
   name: string,

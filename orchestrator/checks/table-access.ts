@@ -13,8 +13,8 @@ import { type WrittenSettings, writtenOf } from '../written-settings.ts';
 import { asking, type Finding, failure, ok, warning } from './finding.ts';
 import { describeUserTable, preflight, type TableFacts } from './table.ts';
 
-/** The table as `orchestrate run` would examine it, with the same messages. */
-/** What must be known of the planned run. */
+/** Checks the table as `orchestrate run` would, with the same messages. */
+/** What the check must know of the planned run. */
 interface PlannedRun extends WrittenSettings {
   readonly table: string;
   readonly account?: string | undefined;
@@ -51,7 +51,7 @@ export async function checkTable(
     account: settings.account,
     allowNoPitr: settings.allowNoPitr,
     singleWriterRegion: settings.singleWriterRegion,
-    // The plan checks whether a budget is too high.
+    // The lowest budget. The plan, not doctor, checks whether a budget is too high.
     budget: { writeUnitsPerSecond: 1, readUnitsPerSecond: 1 },
   };
   try {
@@ -66,7 +66,7 @@ export async function checkTable(
         ];
     return { facts, findings: [...summary, ...findings] };
   } catch (error) {
-    // Of preflight's questions, only the one for the control table throws.
+    // Of preflight's checks, only the one of the control table throws.
     if (!(error instanceof PreflightError)) throw error;
     return {
       facts,
@@ -80,7 +80,7 @@ export async function checkTable(
   }
 }
 
-/** Settings that a run can do without but should not: records expire, and can be restored. */
+/** Checks settings that a run works without but should have: records expire, and the table can be restored. */
 export async function checkControlTable(client: DynamoDBClient, table: string): Promise<readonly Finding[]> {
   const timeToLive = await asking('control-table', `whether items of ${table} expire`, async () => {
     const { TimeToLiveDescription: ttl } = await client.send(
@@ -111,7 +111,10 @@ export async function checkControlTable(client: DynamoDBClient, table: string): 
   return [...timeToLive, ...backups];
 }
 
-/** A table under a customer-managed key can be used only by a role that may use the key. */
+/**
+ * Checks the key of a table that is encrypted with a customer-managed key. Only a role that may use the key can use the
+ * table.
+ */
 export async function checkTableKey(
   kms: KMSClient,
   { description }: TableFacts,
@@ -157,8 +160,8 @@ export async function checkTableKey(
       const means = attach === undefined ? '' : ` Your role needs ${attach} too.`;
       return [ok('key', `The table's key ${KMSMasterKeyArn} is enabled.${means}`)];
     },
-    // Only a stack that was given the key lets the operator ask about it, so a denial shows that the key is missing
-    // there.
+    // A stack lets the operator ask about the key only if the key was given to the stack. So a denial means that it was
+    // not.
     error =>
       unfit && /AccessDenied/.test(error.name)
         ? warning('key', {

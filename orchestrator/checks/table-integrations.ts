@@ -19,7 +19,7 @@ export interface SurroundingsQuestion {
   readonly allowNoPitr: boolean;
 }
 
-/** What depends on the table: time to live, recovery, and the readers of its changes. */
+/** Checks what depends on the table: time to live, recovery, and the consumers of its changes. */
 export async function surroundingsFindings(
   question: SurroundingsQuestion,
   description: TableDescription,
@@ -42,7 +42,7 @@ async function timeToLiveFindings({
   const answer = await ask('ttl', 'whether items expire by time to live', () =>
     client.send(new DescribeTimeToLiveCommand({ TableName: table })),
   );
-  // Computed values are judged by the values for the sample.
+  // Computed values are checked later, with the values computed for the sample.
   const target = value && [{ name: targets[0], values: [value] }];
   const question = { table, allowExpiry, nowMs: Date.now() };
   if ('finding' in answer) {
@@ -53,13 +53,13 @@ async function timeToLiveFindings({
   return findings.length > 0 ? findings : [ok('ttl', 'No time to live.')];
 }
 
-/** The attribute by which items expire, if time to live is on or being switched on. */
+/** The time-to-live attribute; undefined if time to live is off. */
 function ttlAttributeOf({ TimeToLiveDescription }: DescribeTimeToLiveCommandOutput): string | undefined {
   const { AttributeName, TimeToLiveStatus = 'DISABLED' } = TimeToLiveDescription ?? {};
   return TimeToLiveStatus === 'DISABLED' ? undefined : AttributeName;
 }
 
-/** The same, asked for; also undefined when the question has no answer. */
+/** Asks DynamoDB for the time-to-live attribute; undefined also if there is no answer. */
 export async function ttlAttributeAt(client: DynamoDBClient, table: string): Promise<string | undefined> {
   const answer = await ask('ttl', 'whether items expire by time to live', () =>
     client.send(new DescribeTimeToLiveCommand({ TableName: table })),

@@ -3,7 +3,7 @@ import { type Finding, failure, ok, warning } from './finding.ts';
 
 const CHECK = 'status';
 
-/** States in which a table takes no writes, each with what it means and what to do [API reference, TableStatus]. */
+/** States in which a table accepts no writes, each with what it means and what to do [API reference, TableStatus]. */
 const UNUSABLE: Readonly<Record<string, { readonly means: string; readonly advice: string }>> = {
   CREATING: {
     means: 'It accepts no requests yet.',
@@ -30,8 +30,8 @@ const UNUSABLE: Readonly<Record<string, { readonly means: string; readonly advic
 };
 
 /**
- * Whether the table takes reads and writes. A table that is UPDATING takes both: a change of its capacity or a new
- * index may last for hours [developer guide, Managing global secondary indexes].
+ * Checks that the table accepts reads and writes. A table that is UPDATING accepts both. A change of its capacity or a
+ * new index can take hours [developer guide, Managing global secondary indexes].
  */
 export function statusFindings(table: string, description: TableDescription): Finding[] {
   const { TableStatus = 'unknown' } = description;
@@ -67,7 +67,7 @@ const BEING: Readonly<Record<string, string>> = {
   DELETING: 'is being deleted',
 };
 
-/** What is changing, if the description says it. */
+/** What is changing, if the description tells. */
 function changesOf({
   GlobalSecondaryIndexes = [],
   Replicas = [],

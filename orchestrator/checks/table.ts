@@ -13,7 +13,7 @@ import { type Finding, failure, ok, warning, wordsOf } from './finding.ts';
 import { surroundingsFindings } from './table-integrations.ts';
 import { statusFindings } from './table-status.ts';
 
-/** The user's table, as far as the run depends on it. */
+/** What a run needs to know of the user's table. */
 export interface TableFacts {
   readonly description: TableDescription;
   readonly arn: string;
@@ -24,15 +24,15 @@ export interface TableFacts {
 export interface PreflightRequest {
   readonly client: DynamoDBClient;
   readonly table: string;
-  /** The attributes that are set. */
+  /** The attributes that the run sets. */
   readonly targets: readonly [string, ...string[]];
-  /** The value of the only target; undefined when values are computed. */
+  /** The value of the only target; undefined if values are computed. */
   readonly value: AttributeValue | undefined;
   readonly controlTable: string;
-  /** The only account in which the run may take place. */
+  /** The account in which the table must be, if the operator named one. */
   readonly account: string | undefined;
   readonly allowNoPitr: boolean;
-  /** The values are meant to make items expire. */
+  /** The operator says that the values may make items expire. */
   readonly allowExpiry?: boolean;
   readonly singleWriterRegion: boolean;
   /** The fleet's budget, once it has been chosen. */
@@ -79,7 +79,7 @@ function keySchemaOf(table: TableDescription): KeySchema {
   return sort ? [partition, sort] : [partition];
 }
 
-/** What argues against a run, each point as one text. */
+/** Every finding that argues against a run, with its whole text in `message`. */
 export async function preflight(request: PreflightRequest, facts: TableFacts): Promise<Finding[]> {
   const findings = await examine(request, facts);
   return findings
@@ -87,7 +87,7 @@ export async function preflight(request: PreflightRequest, facts: TableFacts): P
     .map(({ level, check, ...words }) => ({ level, check, message: wordsOf({ level, check, ...words }) }));
 }
 
-/** Everything that is checked before the run, all at once. */
+/** Runs every check of the table before a run. */
 export async function examine(request: PreflightRequest, facts: TableFacts): Promise<Finding[]> {
   const { client, controlTable, targets, budget } = request;
   return [
@@ -163,7 +163,7 @@ function indexFindings(
   { targets: [attribute], value }: PreflightRequest,
   { description }: TableFacts,
 ): Finding[] {
-  // Computed values are judged by the values for the sample.
+  // Computed values are checked later, with the values computed for the sample.
   if (value === undefined) return [];
   const indexes = [
     ...(description.GlobalSecondaryIndexes ?? []),
@@ -206,7 +206,7 @@ function indexFindings(
   });
 }
 
-/** The global secondary indexes into which one of the attributes is projected, or of which it is a key. */
+/** The global secondary indexes that contain one of the attributes, as a projection or as a key. */
 export function indexesWith(attributes: readonly string[], table: TableDescription): string[] {
   return chargedIndexes(attributes, table).flatMap(({ name, kind }) => (kind === 'global' ? [name] : []));
 }

@@ -19,7 +19,7 @@ const CHECK = 'task';
 
 const LOOK_INTERVAL_MS = 500;
 
-/** One second of capacity is more than the whole probe uses. */
+/** The whole probe uses less than one second of this capacity. */
 const RATES = { writeUnitsPerSecond: 10, readUnitsPerSecond: 200 };
 
 const HEARTBEAT_MS = 2_000;
@@ -44,10 +44,10 @@ export interface TaskProbeRequest {
   readonly by: string;
   /** How long the task may take from RunTask to its report. */
   readonly patienceMs: number;
-  /** Named in messages, if the stack gives it. */
+  /** Named in messages, if the stack has one. */
   readonly logGroup: string | undefined;
   readonly operatorPolicy: string | undefined;
-  /** Called with a word for the waiting operator whenever ECS reports a change of the task. */
+  /** Called with a word for the waiting operator when ECS reports a new state of the task. */
   readonly onStatus: (status: string) => void;
 }
 
@@ -57,8 +57,8 @@ export type NewProbeRequest = Pick<
 >;
 
 /**
- * Starts one real task that tries each of a worker's calls once, waits for its report and says what it means. Whatever
- * happens, the task is stopped if it has not ended by itself.
+ * Starts a real task that tries each of a worker's calls once, waits for its report and explains it. If the task does
+ * not end by itself, it is stopped.
  */
 export async function probeTask(request: TaskProbeRequest): Promise<readonly Finding[]> {
   const { fleet, probes, spot } = request;
@@ -74,7 +74,7 @@ export async function probeTask(request: TaskProbeRequest): Promise<readonly Fin
         segments: [0],
         totalSegments: request.totalSegments,
         table: request.table,
-        // A recipe is in the probe's record.
+        // The probe's record holds the recipe.
         ...(probe.value !== undefined && { attribute: probe.attribute, value: probe.value }),
         controlTable: request.controlTable,
         namespace: request.namespace,
@@ -123,7 +123,7 @@ interface ProbeOutcome {
   readonly waitedMs: number;
 }
 
-/** Waits until the task has reported or stopped, or patience is over. */
+/** Waits until the task has reported or stopped, or until the time is over. */
 async function untilReported(
   { fleet, probes, clock, signal, patienceMs, onStatus }: TaskProbeRequest,
   run: string,
@@ -135,7 +135,7 @@ async function untilReported(
   for (;;) {
     signal.throwIfAborted();
     const observation = (await fleet.describe([taskArn])).get(taskArn);
-    // Read after ECS answered: a task that had stopped by then had written everything that it ever will.
+    // Read only after ECS answered. If ECS says that the task has stopped, everything that it wrote is there by now.
     const task = await probes.readTask(run, launch);
     const waitedMs = clock.monotonicMs() - startedAtMs;
     const over = task?.status === 'finished' || observation?.state === 'stopped' || waitedMs > patienceMs;
@@ -169,7 +169,7 @@ function adviceForRefusal(text: string): string {
   return 'See the findings above, first those on quota and subnets.';
 }
 
-/** What the end of the task means. */
+/** Explains the end of the task. */
 export function judgeOutcome(
   { task, observation, waitedMs }: ProbeOutcome,
   named: Named,

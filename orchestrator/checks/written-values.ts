@@ -3,13 +3,15 @@ import { ACCEPTABLE } from '../acceptable.ts';
 import { type AttributesSeen, type AttributeType, typeOf } from '../user-table/attributes-seen.ts';
 import { type Finding, failure, warning } from './finding.ts';
 
-/** An attribute that a run sets, and the values that it would set: the constant, or those for the sample. */
+/**
+ * An attribute that a run sets, with the values that it would write: the constant, or those computed for the sample.
+ */
 export interface Target {
   readonly name: string;
   readonly values: readonly AttributeValue[];
 }
 
-/** An accepted refusal becomes a warning: it is reported but refuses nothing. */
+/** Turns an accepted failure into a warning, which is reported and refuses nothing. */
 export function accepting(findings: readonly Finding[], accepted: readonly string[]): Finding[] {
   return findings.map(finding => {
     const isAccepted = accepted.includes(finding.check) && ACCEPTABLE.some(check => check === finding.check);
@@ -19,7 +21,7 @@ export function accepting(findings: readonly Finding[], accepted: readonly strin
   });
 }
 
-/** Likely mistakes in the targets, by their names and the form of their values. */
+/** Likely mistakes in the targets, found by their names and the form of their values. */
 export function valueFindings(targets: readonly Target[]): Finding[] {
   return targets.flatMap(({ name, values }) => {
     const typed = values.find(isDynamoDbJson);
@@ -35,7 +37,7 @@ export function valueFindings(targets: readonly Target[]): Finding[] {
   });
 }
 
-/** What the items of the sample show about the targets; `attributes` are those of whole items. */
+/** What the sampled items tell about the targets. `attributes` are those of whole items. */
 export function sampleFindings(targets: readonly Target[], attributes: AttributesSeen): Finding[] {
   return [
     ...signedItemFindings(targets, attributes),
@@ -48,7 +50,7 @@ export function sampleFindings(targets: readonly Target[], attributes: Attribute
 
 const TYPE_NAMES: ReadonlySet<string> = new Set(['S', 'N', 'B', 'BOOL', 'NULL', 'SS', 'NS', 'BS', 'L', 'M']);
 
-/** A map with one member whose name and content look like a DynamoDB type. */
+/** A map whose only member has a DynamoDB type as its name and fitting content. */
 function isDynamoDbJson({ M }: AttributeValue): boolean {
   const members = Object.entries(M ?? {});
   const [[type, content] = ['', undefined]] = members;
@@ -78,7 +80,7 @@ function plainOf(content: AttributeValue | undefined): string {
     : `--value '${JSON.stringify(content.S)}'`;
 }
 
-/** `settings.theme` is one name, of an attribute beside `settings`; it is not a path into it. */
+/** `settings.theme` names one attribute beside `settings`. It is not a path into `settings`. */
 function dottedNameFindings({ name }: Target, attributes: AttributesSeen): Finding[] {
   const [parent = ''] = name.split(/[.[]/, 1);
   if (parent === name || parent === '') return [];
@@ -102,8 +104,8 @@ function dottedNameFindings({ name }: Target, attributes: AttributesSeen): Findi
 }
 
 /**
- * An attribute that is N in one item and S in another breaks readers that expect one type. The plan itself reports
- * NULL.
+ * An attribute that is N in one item and S in another breaks readers that expect one type. The plan reports NULL
+ * elsewhere.
  */
 function typeFindings({ name, values }: Target, attributes: AttributesSeen): Finding[] {
   const written = new Set(values.map(typeOf));
@@ -123,10 +125,10 @@ function listTypes(types: readonly (readonly [AttributeType, number])[]): string
   return types.map(([type, items]) => `${type} in ${items} items`).join(', ');
 }
 
-/** Attributes in which the client libraries of AWS for encryption keep their headers and signatures. */
+/** Attributes in which AWS's client-side encryption libraries keep their headers and signatures. */
 const SIGNATURES = ['aws_dbe_head', 'aws_dbe_foot', '*amzn-ddb-map-desc*', '*amzn-ddb-map-sig*'];
 
-/** Such an item can no longer be read once it has an attribute that its signature does not cover. */
+/** A signed item becomes unreadable once it has an attribute that its signature does not cover. */
 function signedItemFindings(targets: readonly Target[], attributes: AttributesSeen): Finding[] {
   const signed = SIGNATURES.filter(name => attributes.has(name));
   if (signed.length === 0) return [];
@@ -141,7 +143,7 @@ function signedItemFindings(targets: readonly Target[], attributes: AttributesSe
   ];
 }
 
-/** Items that a run on an index key leaves out of that index, since their present value cannot be its key. */
+/** Items that a run on an index key leaves out of that index, because their present value cannot be its key. */
 export function indexKeyFindings(
   targets: readonly Target[],
   description: TableDescription,

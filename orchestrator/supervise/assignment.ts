@@ -1,6 +1,6 @@
 import type { RunRecord, SegmentRecord, TaskEnd, TaskRecord } from '../../core/records.ts';
 
-/** A segment that needs a launch: with its record as it was read, where it has one. */
+/** A segment that needs a launch, with its record as last read; undefined if it has none. */
 export interface OpenSegment {
   readonly segment: number;
   readonly record: SegmentRecord | undefined;
@@ -9,31 +9,31 @@ export interface OpenSegment {
 /** What happens to a segment whose launch has ended. */
 export interface TakenBack {
   readonly record: SegmentRecord;
-  /** Launches in a row that ended without progress. */
+  /** Consecutive launches that ended without progress. */
   readonly attempts: number;
-  /** When the next launch may have it; absent means at once. */
+  /** The earliest time of the next launch; absent means at once. */
   readonly retryAt?: string;
-  /** Why there is no next launch. */
+  /** Why there will be no next launch. */
   readonly failed?: string;
 }
 
-/** Doubled with every further launch in a row that made no progress. */
+/** The pause doubles with each consecutive launch without progress. */
 const FIRST_PAUSE_MS = 1_000;
 const LONGEST_PAUSE_MS = 30_000;
 
-/** A share of the budget is kept for a wait this short, rather than given to others and taken back from them. */
+/** For a wait this short, a share of the budget is reserved. Otherwise other tasks would get it and lose it again. */
 const MOMENT_MS = 2_000;
 
 /**
- * What becomes of the segments that a launch still holds, now that it has ended: they are pending again, and wait the
- * longer the more launches in a row made no progress; after too many they have failed. What one launch had goes on
- * together, so all of them wait as long as the one that waits longest.
+ * Decides what happens to the segments that an ended launch still holds. They become pending again and wait longer
+ * after each consecutive launch without progress. After too many such launches they have failed. The segments of one
+ * launch stay together, so all of them wait as long as the one that waits longest.
  *
- * A launch that moved a segment's checkpoint reset its count, which the checkpoint itself has done. One that ended by
- * SIGTERM or a Spot interruption, or because it was told to, says nothing about its segments; nor does one about those
- * that it had not begun while it had others in its hands.
- * @param held as they were just read
- * @param reached whether the launch began or moved any segment, those that it completed included
+ * A launch that moved a segment's checkpoint has reset the segment's count with that checkpoint. A launch that ended by
+ * SIGTERM, by a Spot interruption or as told counts against none of its segments. Any other launch does not count
+ * against segments that it had not begun, if it worked on others.
+ * @param held the records as just read
+ * @param reached whether the launch began or moved any segment, including those that it completed
  */
 export function takeBack(
   { maxAttempts }: Pick<RunRecord, 'maxAttempts'>,
@@ -71,8 +71,8 @@ function attemptsAfter(record: SegmentRecord, task: TaskRecord, reachedAny: bool
 const BLAMELESS: ReadonlySet<TaskEnd['kind']> = new Set(['sigterm', 'desired', 'done', 'not-started']);
 
 /**
- * `due`: those that wait no longer. `soon`: how many launches the others had that wait for a moment only. A time that
- * is further ahead than any pause is another machine's clock, and is not waited for.
+ * `due`: the segments that need not wait any longer. `soon`: how many launches held those that wait only for a moment.
+ * A time further ahead than any pause comes from another machine's clock and is ignored.
  */
 export function dueSegments(
   open: readonly OpenSegment[],
@@ -90,8 +90,8 @@ export function dueSegments(
 }
 
 /**
- * Distributes segments over so many launches, strided, so that neighbours go to different tasks; each gets `most` at
- * most, and what is left over is for later launches.
+ * Distributes segments over this many launches, round robin, so that neighbours go to different tasks. Each launch gets
+ * at most `most`; the rest is left for later launches.
  */
 export function distribute<T>(
   segments: readonly T[],

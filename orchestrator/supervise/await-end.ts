@@ -8,12 +8,12 @@ const LOOK_INTERVAL_MS = 250;
 
 const TOLD_AT_A_TIME = 10;
 
-/** In addition to the authority time, for clocks that run at slightly different speeds. */
+/** Added to the authority time, because clocks run at slightly different speeds. */
 const SLACK_MS = 1_000;
 
 /**
- * Resolves when nothing can write to the user's table for this run any longer, whether or not a supervisor lives.
- * @param told the run's record as it was when it was told to pause or stop, just now
+ * Resolves when nothing can write to the user's table for this run any longer, even if no supervisor is alive.
+ * @param told the run's record just after it was told to pause or stop
  */
 export async function untilNobodyWrites(
   stores: Pick<Stores, 'tasks' | 'runs'>,
@@ -25,7 +25,7 @@ export async function untilNobodyWrites(
   if (told.status === 'verifying') await untilSupervisorEnded(stores, told, toldAtMs, clock);
 }
 
-/** Tells every task, and waits for its end, its lapse or its fence. */
+/** Tells every task to end, and waits until each one has ended, lapsed or been fenced. */
 async function untilTasksEnded(
   stores: Pick<Stores, 'tasks'>,
   { runId, authorityMs, heartbeatMs, desired: wanted }: RunRecord,
@@ -55,8 +55,8 @@ async function untilTasksEnded(
 }
 
 /**
- * At the end of a pass the supervisor writes by itself. It sees with its next read that the run is to end, and says so
- * when it has; and whatever becomes of it, its authority is over when so much time has passed since it was told.
+ * At the end of a pass, the supervisor writes items itself. Its next read tells it that the run must end, and it
+ * records when it has stopped. If it does not, its authority still ends this long after the run was told.
  */
 async function untilSupervisorEnded(
   stores: Pick<Stores, 'runs'>,

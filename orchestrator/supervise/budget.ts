@@ -6,7 +6,7 @@ const NEGLIGIBLE = 0.01;
 
 const NOTHING: Rates = { writeUnitsPerSecond: 0, readUnitsPerSecond: 0 };
 
-/** A grant to be written. */
+/** A grant to write, with what the task may use until it has seen it. */
 export interface GrantChange {
   readonly task: TaskRecord;
   readonly granted: Rates;
@@ -21,12 +21,12 @@ interface Sent {
 }
 
 /**
- * Divides the fleet's budget among the tasks in authority, in equal shares.
+ * Divides the fleet's budget into equal shares for the tasks in authority.
  *
- * At every moment the sum of what each task may be using stays within the budget. A task may be using its present
- * grant, any older one that it may not have seen replaced yet, and any that was sent and may still take effect. So a
- * share is lowered first; what that frees is granted to others only when a heartbeat echoes the number of the lower
- * grant, or the task's authority ended:
+ * At every moment, the sum of what all tasks may use stays within the budget. A task may use its current grant, an
+ * older one until it has seen the replacement, and one that was sent and may still take effect. So the budget lowers
+ * one share first. It grants the freed part to others only when a heartbeat echoes the number of the lower grant, or
+ * when the task's authority has ended:
  *
  *     budget 100   A 100 ─ grant 50 ─ heartbeat brings 50 ─ heartbeat echoes 50 ─┐
  *                  B 0 ···························································└ grant 50
@@ -35,12 +35,12 @@ export class Budget {
   readonly #sent = new Map<string, Sent>();
   readonly #renewalMs: number;
 
-  /** `tasks`: of the whole fleet; with many, each grant is renewed less often. */
+  /** `tasks`: the size of the whole fleet. With many tasks, each grant is renewed less often. */
   constructor(tasks = 1) {
     this.#renewalMs = renewalIntervalMs(tasks);
   }
 
-  /** What a new task may be granted now: its equal share, if that much is free. */
+  /** The share that each new task can get now: an equal share, or less if less is free. */
   shareForNew(budget: Rates, tasks: readonly TaskRecord[], newTasks: number): Rates {
     const live = tasks.filter(task => isInAuthority(task.status));
     return eachRate(rate => {
@@ -50,8 +50,9 @@ export class Budget {
   }
 
   /**
-   * The grants to write now. Call it with records just read; tell {@link confirm} and nothing else about the result
-   * of each write. `soon`: tasks yet to be launched, for each of which a share is left.
+   * @returns the grants to write now. Pass records that were just read. Call {@link sending} before each write, and
+   * {@link confirm} only if it succeeded. `soon`: tasks that will be launched soon, for each of which a share stays
+   * free.
    */
   changes(budget: Rates, tasks: readonly TaskRecord[], nowMs: number, soon = 0): GrantChange[] {
     const live = tasks.filter(task => isInAuthority(task.status));
@@ -66,7 +67,8 @@ export class Budget {
         const share = budget[rate] / (live.length + soon);
         const usable = this.#usable(task)[rate];
         if (share <= task.granted[rate]) return share;
-        // What is usable includes grants whose fate is unknown. To grant that much anew needs room, like any raise.
+        // The usable part includes grants with an unknown outcome. Granting that much again needs free budget, like any
+        // raise.
         if (share <= usable) return Math.min(share, Math.max(task.granted[rate], usable + free[rate]));
         const raise = Math.max(0, Math.min(share - usable, remaining[rate]));
         remaining[rate] -= raise;
@@ -84,7 +86,7 @@ export class Budget {
     return changes;
   }
 
-  /** A grant is about to be sent: from now on it may take effect. */
+  /** Call this before a grant is sent: from then on it may take effect. */
   sending({ task, granted, renewal }: GrantChange, nowMs: number): void {
     const before = this.#sent.get(task.launchId);
     const open = before && before.renewal > task.renewal ? before.granted : NOTHING;
@@ -95,7 +97,7 @@ export class Budget {
     });
   }
 
-  /** The grant is in the record: no earlier grant can take effect any longer. */
+  /** Call this once the grant is in the record: no earlier grant can take effect any longer. */
   confirm({ task, granted, renewal }: GrantChange, nowMs: number): void {
     this.#sent.set(task.launchId, { granted, renewal, atMs: nowMs });
   }

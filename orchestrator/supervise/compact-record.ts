@@ -1,12 +1,12 @@
 import { addCounters, NO_COUNTERS, type SegmentRecord } from '../../core/records.ts';
 
-/** What the supervisor needs of a segment. Only its worker needs to know where to continue. */
+/** What the supervisor needs of a segment. Only the worker needs the position to continue from. */
 type Kept = Omit<SegmentRecord, 'lastEvaluatedKey' | 'itemSize'>;
 
 /**
- * Segments' records in a form in which many can be kept for a long time: all have one shape, and repeated words are
- * stored once. As they come from the control table, a hundred thousand of them take several hundred megabytes, and each
- * round of the garbage collector blocks everything else.
+ * Segment records in a compact form, for keeping very many: all have the same shape, and repeated strings are stored
+ * once. As they come from the control table, a hundred thousand records take several hundred megabytes, and each
+ * garbage collection blocks everything else.
  */
 export class CompactRecords {
   readonly #words = new Map<string, string>();
@@ -29,7 +29,7 @@ export class CompactRecords {
       completedAt: record.completedAt,
       reason: this.#once(record.reason),
     };
-    // A field without a value is treated as absent.
+    // An undefined field counts as absent.
     return kept as SegmentRecord;
   }
 

@@ -9,15 +9,15 @@ import { fargateCost, PRICES, unitsCost } from '../plan/prices.ts';
 import { costView } from '../snapshot/cost-view.ts';
 
 /**
- * Counters arrive with checkpoints, seconds after what they count, and tasks need a heartbeat to learn that they must
- * stop. For this long the fleet may spend its whole budget unseen.
+ * Counters arrive with checkpoints, seconds after the requests, and tasks learn from a heartbeat that they must stop.
+ * For this long the fleet may spend its whole budget unseen.
  */
 const UNSEEN_SECONDS = 12;
 
-/** A strongly consistent scan reads twice the units of the eventually consistent sweep. */
+/** A strongly consistent scan consumes twice the units of the eventually consistent sweep. */
 const VERIFICATION_BY_SWEEP = 2;
 
-/** A second of a task, in addition to the minute that each task costs at least. */
+/** The price of a task's second is taken from a whole hour, because fargateCost() charges at least a minute. */
 const HOUR_SECONDS = 3_600;
 
 export interface CostNow {
@@ -25,11 +25,11 @@ export interface CostNow {
   readonly counters: Counters;
   readonly tasks: readonly TaskRecord[];
   readonly nowMs: number;
-  /** Every segment is complete: the verification comes next, and its cost is counted as it goes. */
+  /** Every segment is complete, so the verification comes next. Its cost is counted as it proceeds. */
   readonly sweepComplete: boolean;
 }
 
-/** Why a run with `--max-cost` must stop now, before it has cost more than that. */
+/** Why a run with `--max-cost` must stop now, before it costs more; undefined while it may continue. */
 export function costStop({ run, counters, tasks, nowMs, sweepComplete }: CostNow): StopReason | undefined {
   const { maxCostUsd, prices = PRICES, rates, taskSize } = run;
   if (maxCostUsd === undefined) return undefined;
@@ -55,7 +55,7 @@ export function costStop({ run, counters, tasks, nowMs, sweepComplete }: CostNow
   };
 }
 
-/** What the verification will still read, judged by what the sweep has read. */
+/** Read units that the verification still needs, estimated from those of the sweep. */
 function verificationUnitsLeft(run: RunRecord, counters: Counters): number {
   const swept = counters.readUnits - run.supervisorCounters.readUnits;
   const { counted, verification } = run;

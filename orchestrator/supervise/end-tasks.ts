@@ -14,8 +14,8 @@ import { untilNobodyWrites } from './await-end.ts';
 import { RunOpenMetric } from './run-open-metric.ts';
 
 /**
- * Ends the tasks of a run that must pause or end for good, and returns when none has authority any longer.
- * @param run its id
+ * Ends the tasks of a run that was told to pause or stop. Returns when none of them has authority any longer.
+ * @param run the run's id
  */
 export async function endTasks(
   context: CommandContext,
@@ -47,7 +47,9 @@ export async function endTasks(
   return EXIT.ok;
 }
 
-/** The state of the run now. It may differ from what was asked for: the run may have ended first, or been cancelled. */
+/**
+ * Says what state the run is in now. It may not be the requested one: the run may have ended first, or been cancelled.
+ */
 function describeEnded(run: RunRecord, status: RunRecord['status'] | 'gone'): string {
   const is = `Run ${run.runId} is ${status}. No task can write any more.`;
   if (status === 'paused' || status === 'failed')
@@ -58,7 +60,7 @@ function describeEnded(run: RunRecord, status: RunRecord['status'] | 'gone'): st
   return `${is} It ended before it could be stopped. See: ${nextCommand('report', run.runId)}`;
 }
 
-/** @throws ConfigurationError when the run has ended, or there is none. */
+/** @throws ConfigurationError when the run has ended or does not exist. */
 export async function readUnfinished(stores: Stores, id: string, what: string): Promise<RunRecord> {
   const run = await readRun(stores, id);
   if (isFinished(run.status) || (what === 'pause' && run.status === 'failed')) {

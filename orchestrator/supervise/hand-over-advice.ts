@@ -1,7 +1,7 @@
 import { describeError } from '../../core/errors.ts';
 import type { TaskObservation } from '../fleet/fleet.ts';
 
-/** The supervisor's task, as messages name it. */
+/** The supervisor's task as messages name it. */
 export interface SupervisorTask {
   readonly taskDefinition: string;
   readonly container: string;
@@ -14,7 +14,7 @@ interface Explained {
   readonly advice: string;
 }
 
-/** RunTask did not start the supervisor. */
+/** Explains why RunTask did not start the supervisor. */
 export function adviceOnRefusal(error: unknown, { taskDefinition }: SupervisorTask): Explained {
   const said = describeError(error);
   const name = error instanceof Error ? error.name : '';
@@ -43,7 +43,7 @@ export function adviceOnRefusal(error: unknown, { taskDefinition }: SupervisorTa
   }
 }
 
-/** The task has stopped without taking over the run. */
+/** Explains why the task stopped before it took over the run. */
 export function adviceOnEnd(
   { stopCode, reason, exitCode }: Extract<TaskObservation, { state: 'stopped' }>,
   { taskDefinition, logGroup }: SupervisorTask,
@@ -85,7 +85,7 @@ export function adviceOnEnd(
   }
 }
 
-/** The task runs but has not taken over the run in time. */
+/** Explains a running task that has not taken over the run in time. */
 export function adviceOnSilence(
   observation: TaskObservation | undefined,
   waitedMs: number,

@@ -10,16 +10,16 @@ import { adviceOnEnd, adviceOnRefusal, adviceOnSilence, type SupervisorTask } fr
 
 const LOOK_INTERVAL_MS = 1_000;
 
-/** A task that has not taken over by then is stopped: Fargate itself gives an image up after some minutes. */
+/** A task that has not taken over by then is stopped. Fargate itself gives up on an image after some minutes. */
 const PATIENCE_MS = 10 * 60_000;
 
 export interface HandOverOptions {
   readonly runs: Pick<RunStore, 'read'>;
-  /** Of the supervisor's task definition and container. */
+  /** The fleet with the supervisor's task definition and container. */
   readonly fleet: Pick<Fleet, 'startCommand' | 'describe' | 'stop'>;
   readonly clock: Clock;
   readonly output: Output;
-  /** As this process supervises it. */
+  /** The run as this process supervises it. */
   readonly run: Pick<RunRecord, 'runId' | 'epoch' | 'changes'>;
   readonly command: readonly string[];
   /** Named in messages. */
@@ -27,8 +27,8 @@ export interface HandOverOptions {
 }
 
 /**
- * Hands supervision to a task. The process that starts the task supervises until the task has taken its epoch, and
- * continues if that does not happen: a missing image or role never leaves a run without a supervisor.
+ * Hands supervision over to a task. This process supervises until the task has taken over the epoch, and continues if
+ * that does not happen. So a missing image or role never leaves a run without a supervisor.
  */
 export class HandOver {
   readonly #options: HandOverOptions;
@@ -38,10 +38,10 @@ export class HandOver {
     this.#options = options;
   }
 
-  /** Starts the task and watches it until the signal aborts. Says why when it fails; never rejects. */
+  /** Starts the task and watches it until the signal aborts. It reports a failure and never rejects. */
   async attempt(signal: AbortSignal): Promise<void> {
     const { fleet, run, command, output, task } = this.#options;
-    // Run and epoch: however often it is requested, there is one such task.
+    // The clientToken is the run and epoch, so repeated requests start only one such task.
     this.#started = fleet
       .startCommand(command, `${run.runId}-${run.epoch}`, run.runId)
       .catch((error: unknown) => {
@@ -58,13 +58,13 @@ export class HandOver {
     await this.#watch(taskArn, signal);
   }
 
-  /** @returns the task's ARN, if this task and nobody else took the epoch from this process. */
+  /** @returns the task's ARN if this task, and nobody else, took over the epoch from this process. */
   async takenOverBy(): Promise<string | undefined> {
     const { runs, run } = this.#options;
     const taskArn = await this.#started;
     const now = taskArn === undefined ? undefined : await runs.read(run.runId);
     if (!now) return undefined;
-    // Every person who resumes a run leaves a change for each epoch; the task changes nothing and leaves none.
+    // A person who resumes a run records a change for each new epoch. The task records none.
     return now.epoch - run.epoch > resumesSince(run.changes, now.changes) ? taskArn : undefined;
   }
 
@@ -74,7 +74,7 @@ export class HandOver {
     let observation: TaskObservation | undefined;
     while (!signal.aborted) {
       observation = (await fleet.describe([taskArn])).get(taskArn) ?? observation;
-      // It may already have taken over and ended: the supervisor of this process notices that by the epoch.
+      // The task may have taken over and ended already. Then the supervisor of this process notices the new epoch.
       if (observation?.state === 'stopped' && (await this.#hasNotTakenOver())) {
         const { message, advice } = adviceOnEnd(observation, task);
         return this.#tellFailure(message, advice, taskArn);
@@ -82,14 +82,14 @@ export class HandOver {
       if (clock.monotonicMs() - startedAtMs > PATIENCE_MS) {
         const { message, advice } = adviceOnSilence(observation, PATIENCE_MS, task);
         this.#tellFailure(message, advice, taskArn);
-        // If it takes over after all, that does no harm.
+        // It does no harm if the task takes over after all.
         return fleet.stop(taskArn, 'fleetfill: it did not take over the run in time').catch(() => {});
       }
       await clock.sleep(LOOK_INTERVAL_MS, signal);
     }
   }
 
-  /** Also false while the record cannot be read. */
+  /** Also false if the record cannot be read. */
   async #hasNotTakenOver(): Promise<boolean> {
     try {
       return (await this.takenOverBy()) === undefined;
@@ -110,8 +110,8 @@ export class HandOver {
 }
 
 /**
- * The command of the supervisor's task. It names the run, the epoch and where the fleet runs, and nothing else: the
- * rest is in the run's record.
+ * The command of the supervisor's task. It names only the run, its epoch and where the fleet runs. Everything else is
+ * in the run's record.
  */
 export function supervisorCommand(
   { runId, epoch }: Pick<RunRecord, 'runId' | 'epoch'>,
@@ -126,7 +126,7 @@ export function supervisorCommand(
   ];
 }
 
-/** @throws ConfigurationError, or PreflightError of a stack, where nothing names the supervisor's task definition. */
+/** @throws ConfigurationError, or PreflightError for a stack, if nothing names the supervisor's task definition. */
 export function requireSupervisor({ supervisor, stack }: Surroundings): SupervisorTask {
   if (supervisor) return { ...supervisor, logGroup: stack?.outputs['LogGroup'] };
   if (!stack)

@@ -12,7 +12,7 @@ import { type Fleet, LaunchRefusedError } from '../fleet/fleet.ts';
 import type { Stores } from '../stores.ts';
 import type { OpenSegment } from './assignment.ts';
 
-/** RunTask allows bursts, and then about 20 calls a second [ECS service quotas]. */
+/** RunTask allows a burst, then about 20 calls a second [ECS service quotas]. */
 const START_INTERVAL_MS = 55;
 
 const REFUSAL_PAUSE_MS = 1_000;
@@ -24,13 +24,13 @@ export interface LauncherOptions {
   readonly clock: Clock;
   readonly supervision: Supervision;
   readonly onLaunched: (launch: string, taskArn: string, segments: readonly number[]) => void;
-  /** RunTask answered that it started nothing; `retryInMs` until the next launch. */
+  /** RunTask answered that it started nothing. The next launch follows after `retryInMs`. */
   readonly onRefused: (error: LaunchRefusedError, retryInMs: number) => void;
-  /** RunTask failed for good: no permission, no cluster. */
+  /** RunTask failed in a way that a retry does not help, for example without permission or without a cluster. */
   readonly onBroken: (error: unknown) => void;
 }
 
-/** A segment that was given to a launch, or now has another owner. */
+/** A segment with the launch that it was meant for. `assigned` is false if it now has another owner. */
 export interface AssignedSegment extends OpenSegment {
   readonly launchId: string;
   readonly assigned: boolean;
@@ -43,25 +43,28 @@ interface Creation {
 
 const ASSIGNMENTS_AT_A_TIME = 16;
 
-/** A transaction over the run's record and the launch's costs twice, and its task's ARN is written later. */
+/** A transaction over the records of the run and the launch costs twice its units. The task's ARN is another write. */
 const UNITS_OF_A_LAUNCH = 8;
 
-/** A launch that was begun is finished: its record exists. */
+/** A launch that was begun is always finished, because its record exists. */
 const NEVER = new AbortController().signal;
 setMaxListeners(0, NEVER);
 
 /**
- * Launches: record, then segments, then RunTask, in this order. So a crash in between leaves a record by which the next
- * supervisor continues, with the same clientToken.
+ * Creates launches in this order: record, segments, RunTask. After a crash in between, the record lets the next
+ * supervisor continue with the same clientToken.
  */
 export class Launcher {
   readonly #options: LauncherOptions;
   readonly #starting = new Map<string, Promise<void>>();
-  /** Launches whose task's ARN is recorded, though a list read before may not show it. */
+  /** Launches whose task ARN is recorded. An earlier list of tasks may not show it yet. */
   readonly #started = new Set<string>();
-  /** Keeps launches, assignments, grants and what is taken back below what the partition has for the supervisor. */
+  /**
+   * Paces launches, assignments, grants and segments taken back, so that together they stay within the supervisor's
+   * part of the control table's partition.
+   */
   readonly pace: CapacityLimiter;
-  /** Creations whose reply was lost. They may take effect, and are repeated until the outcome is known. */
+  /** Creations with a lost reply. They may take effect, so they are repeated until the outcome is known. */
   #unsettled: Creation[] = [];
   #nextStartAtMs = 0;
   #refusals = 0;
@@ -72,32 +75,30 @@ export class Launcher {
     this.pace = new CapacityLimiter(options.clock, SUPERVISOR_WRITES_PER_SECOND);
   }
 
-  /** No new launch for now: the last one was refused, or its outcome is not known yet. */
+  /** There are no new launches now, because RunTask refused the last one or the outcome of one is unknown. */
   get paused(): boolean {
     return this.#pauseMs > 0 || this.#unsettled.length > 0;
   }
 
-  /** The last launch was refused: the next one is a single try. */
+  /** RunTask refused the last launch, so the next one is a single attempt. */
   get trying(): boolean {
     return this.#refusals > 0;
   }
 
-  /** RunTask calls in flight. */
   get inFlight(): number {
     return this.#starting.size;
   }
 
-  /** A RunTask call is in flight. */
   get busy(): boolean {
     return this.#starting.size > 0;
   }
 
-  /** Its RunTask call is in flight, or is about to be sent. */
+  /** The launch's RunTask call is in flight or about to be sent. */
   isStarting(launch: string): boolean {
     return this.#starting.has(launch);
   }
 
-  /** A task has ended: there may be room for another one now. */
+  /** Ends the pause, because a task has ended and ECS may have room for another. */
   roomMade(): void {
     this.#pausedUntilMs = 0;
   }
@@ -107,8 +108,8 @@ export class Launcher {
   }
 
   /**
-   * Creates a launch for each of these batches of segments, with this share, and starts it.
-   * @returns what became of each segment, as far as it is known
+   * Creates and starts a launch with this share for each batch of segments.
+   * @returns the outcome for each segment, as far as it is known
    */
   async launch(
     run: RunRecord,
@@ -132,7 +133,7 @@ export class Launcher {
     return this.settle(run);
   }
 
-  /** Continues creations whose outcome is not known. */
+  /** Repeats creations whose outcome is unknown. */
   async settle(run: RunRecord): Promise<AssignedSegment[]> {
     const { stores, supervision } = this.#options;
     const assigned: AssignedSegment[] = [];
@@ -155,7 +156,7 @@ export class Launcher {
     return assigned;
   }
 
-  /** Starts the ECS task of a launch, again if needed: the launch is the clientToken. */
+  /** Starts the ECS task of a launch. Repeating it is safe, because the launch id is the clientToken. */
   start(run: RunRecord, task: Pick<TaskRecord, 'launchId' | 'segments'>): void {
     if (this.#starting.has(task.launchId) || this.#started.has(task.launchId)) return;
     const starting = this.#start(run, task).finally(() => this.#starting.delete(task.launchId));
@@ -189,7 +190,7 @@ export class Launcher {
           segments: task.segments,
           totalSegments: run.totalSegments,
           table: run.table,
-          // A recipe stands in the run record.
+          // The run's record holds the recipe.
           ...(run.value !== undefined && { attribute: run.attribute, value: run.value }),
           controlTable: run.controlTable,
           namespace: run.namespace,
@@ -204,7 +205,7 @@ export class Launcher {
       if (!(error instanceof LaunchRefusedError)) return onBroken(error);
       const end = { kind: 'not-started' as const, message: describeError(error) };
       await stores.tasks.markStopped(run.runId, task.launchId, end, clock.nowIso()).catch(onBroken);
-      // Of several refusals in a row only the first is reported.
+      // Only the first of consecutive refusals lengthens the pause.
       if (this.#pauseMs === 0) {
         const pauseMs = Math.min(LONGEST_REFUSAL_PAUSE_MS, REFUSAL_PAUSE_MS * 2 ** this.#refusals);
         this.#refusals += 1;

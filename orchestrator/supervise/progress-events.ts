@@ -3,7 +3,7 @@ import { isInAuthority, type RunRecord, type SegmentRecord, type TaskRecord } fr
 import type { Output } from '../cli/output.ts';
 import { segmentStates, totals } from '../run-summary.ts';
 
-/** Between two events, unless something changed that a person would want to see at once. */
+/** The shortest time between two progress events. */
 const EVENT_INTERVAL_MS = 2_000;
 
 interface Sample {
@@ -11,7 +11,7 @@ interface Sample {
   readonly writeUnits: number;
 }
 
-/** Says to programs how far a run is: an event every two seconds, and one at each segment's end. People have view/. */
+/** Reports progress to programs: an event at most every two seconds, and one for each completed segment. */
 export class Progress {
   readonly #output: Output;
   readonly #clock: Clock;

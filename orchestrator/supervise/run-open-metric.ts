@@ -9,9 +9,9 @@ const MINUTE_MS = 60_000;
 const ANNOUNCED_MINUTES = 10;
 
 /**
- * Publishes `RunOpen`, by which the alarm on a stalled run knows that there is a run: see docs/dashboard.md. A dead
- * fleet publishes nothing, and between runs nothing is published either; only this tells the two apart. Beside it goes
- * `Supervised`, never announced ahead: its absence while a run is open means that nobody supervises it.
+ * Publishes `RunOpen`, which tells the alarm on a stalled run that there is a run: see docs/dashboard.md. A dead fleet
+ * publishes nothing, and neither does anything between runs; only `RunOpen` tells the two apart. It also publishes
+ * `Supervised`, but never ahead of time: if it is missing while a run is open, nobody supervises the run.
  */
 export class RunOpenMetric {
   readonly #client: CloudWatchClient;
@@ -29,19 +29,19 @@ export class RunOpenMetric {
     this.#onFailure = onFailure;
   }
 
-  /** The run is open: now, for the minutes ahead, and every minute from now on. */
+  /** The run is open. Publishes 1 for now and the minutes ahead, and again every minute. */
   async open(): Promise<void> {
     await this.#put(1, ANNOUNCED_MINUTES);
     this.#renewing = setInterval(() => void this.#put(1, 0), MINUTE_MS);
     this.#renewing.unref();
   }
 
-  /** Nobody supervises any longer, and the run stays open. */
+  /** Supervision by this process ends, but the run stays open. */
   leave(): void {
     clearInterval(this.#renewing);
   }
 
-  /** The run has ended, or is paused: 0 at every minute that may have been announced. */
+  /** The run has ended or is paused. Publishes 0 for every minute that was announced. */
   async close(): Promise<void> {
     this.leave();
     await this.#put(0, ANNOUNCED_MINUTES);

@@ -6,19 +6,18 @@ import { countedOfVerification, segmentStates, totals } from '../run-summary.ts'
 import { ThrottleCount } from '../snapshot/throttle-count.ts';
 import { inForce } from '../snapshot/traffic-cut.ts';
 
-/** The longest time between two writes: after it a reader may wonder whether the orchestrator lives. */
+/** The longest time between two writes. After a longer silence a reader may doubt that the orchestrator is alive. */
 const LONGEST_INTERVAL_MS = 10_000;
 
-/** The shortest time between two writes. */
 const SHORTEST_INTERVAL_MS = 2_000;
 
-/** A young run is sampled more often, or a short one would leave nothing to look at. */
+/** A young run is sampled more often, so that a short run also leaves a history. */
 const WRITTEN_PART_OF_AGE = 1 / 30;
 
-/** Two kept samples are apart by this part of the run's age, once that is more than the interval. */
+/** Kept samples are at least this part of the run's age apart, once that is longer than the interval. */
 const KEPT_PART_OF_AGE = 1 / 360;
 
-/** A verification's segments are few, and its time is short: its progress is worth a write more often. */
+/** A verification is short and has few segments, so its progress is written more often. */
 const VERIFICATION_INTERVAL_MS = 2_000;
 
 export interface SampleRecorderOptions {
@@ -29,15 +28,15 @@ export interface SampleRecorderOptions {
 }
 
 /**
- * Stores the course of a run while it is supervised, for whoever looks later. Every two seconds one item is written in
- * the first minute, every ten seconds from the fifth minute on. In the first hour each is kept; afterwards the youngest
- * is written over until it is old enough, so that a day leaves about 1,600 of them and a month 2,800:
+ * Stores the history of a supervised run for later readers. It writes one item every two seconds in the first minute,
+ * and every ten seconds from the fifth minute on. In the first hour it keeps each item. Later it overwrites the
+ * youngest until that is old enough to keep. So a day leaves about 1,600 items and a month about 2,800:
  *
  *     age of the run   10 min                    10 h
  *     written          |   |   |   |   |   |     |   |   |   |   |   |   |
  *     kept             |   |   |   |   |   |     |                   |
  *
- * A sample that cannot be written is left out: the run does not depend on it.
+ * A sample that cannot be written is skipped, because the run does not depend on it.
  */
 export class SampleRecorder implements RunObserver {
   readonly #options: SampleRecorderOptions;
@@ -50,7 +49,7 @@ export class SampleRecorder implements RunObserver {
   #throttledReason: string | undefined;
   #latest: Omit<SampleRecord, 'throttled'> | undefined;
   #createdAtMs = 0;
-  /** Of the verification that goes on: what the run's counters contain of it already. */
+  /** The current verification's read units that the run's counters already include. */
   #countedUnits = 0;
   #verificationAtMs = Number.NEGATIVE_INFINITY;
   #verification: VerificationProgress | undefined;
@@ -108,7 +107,7 @@ export class SampleRecorder implements RunObserver {
     this.#writeIfDue(false);
   }
 
-  /** Writes how it ended. Resolves when nothing is on its way any more. */
+  /** Writes the last sample. Resolves when no write is in flight. */
   async close(): Promise<void> {
     await this.#writing;
     this.#writtenAtMs = Number.NEGATIVE_INFINITY;
@@ -149,7 +148,7 @@ export class SampleRecorder implements RunObserver {
     };
   }
 
-  /** One write at a time; what must not be left out waits for the one before. */
+  /** Allows one write at a time. A write that must not be skipped waits for the one before it. */
   #write(write: () => Promise<void>, needed: boolean): void {
     if (this.#busy && !needed) return;
     this.#busy = true;

@@ -4,26 +4,26 @@ import type { SegmentStore } from '../../core/segment-store.ts';
 import { RunningSums, rememberSums } from '../run-summary.ts';
 import { CompactRecords } from './compact-record.ts';
 
-/** This many segments are read in a turn, in order; with fewer, a turn reads all of them. */
+/** A turn reads this many segments, in order. With fewer, it reads all of them. */
 const READ_A_TURN = 2_000;
 
 const READS_AT_A_TIME = 16;
 
 /**
- * What was last read of each segment. With very many segments a turn reads a part of them, so that its work does not
- * grow with what exists; what it decides on, it reads anew. Nothing in it is more than a copy of records: whoever takes
- * the supervision over reads them again.
+ * The last known record of each segment. With very many segments, each turn reads only a part of them, so that its work
+ * does not grow with the table. Before it decides on a segment, it reads the record again. The book holds only copies
+ * of records; whoever takes over supervision reads them again.
  */
 export class SegmentBook {
   readonly #segments: SegmentStore;
   readonly #run: Pick<RunRecord, 'runId' | 'totalSegments'>;
   readonly #records: (SegmentRecord | undefined)[];
-  /** Segments that have no owner, or that an earlier sweep left. */
+  /** Segments without an owner, including those of an earlier sweep. */
   readonly #open = new Set<number>();
-  /** By owner: the segments that it holds and has not completed. */
+  /** The segments that each owner holds and has not completed. */
   readonly #held = new Map<string, Set<number>>();
   readonly #sums = new RunningSums();
-  /** Completed since the last call that asked. */
+  /** Completed segments that takeCompleted() has not returned yet. */
   readonly #completed: SegmentRecord[] = [];
   readonly #compact = new CompactRecords();
   #list: readonly SegmentRecord[] | undefined;
@@ -39,7 +39,7 @@ export class SegmentBook {
   }
 
   /**
-   * Every record there is, in order. The array stays the same until a record changes, so its sums are computed once.
+   * Every existing record, in order. The array stays the same until a record changes, so its sums are computed once.
    */
   get records(): readonly SegmentRecord[] {
     if (!this.#list) {
@@ -49,19 +49,19 @@ export class SegmentBook {
     return this.#list;
   }
 
-  /** So many at most of the segments that were completed in this sweep, and have not been taken; none when all were. */
+  /** Takes up to `most` segments that were completed in this sweep and not taken yet; empty if there are none. */
   takeCompleted(most: number): SegmentRecord[] {
     return this.#completed.splice(0, most);
   }
 
-  /** What a launch needs: each segment without an owner, with its record where it has one. */
+  /** Each segment without an owner, with its record if it has one. */
   open(): { segment: number; record: SegmentRecord | undefined }[] {
     return [...this.#open]
       .sort((a, b) => a - b)
       .map(segment => ({ segment, record: this.#records[segment] }));
   }
 
-  /** Given up, in any sweep. */
+  /** Segments that were given up, in any sweep. */
   failed(): SegmentRecord[] {
     const some = [...this.#sums.states.values()].some(({ failed }) => failed > 0);
     return some ? this.records.filter(({ status }) => status === 'failed') : [];
@@ -71,7 +71,7 @@ export class SegmentBook {
     return this.#records[segment];
   }
 
-  /** Launches that own segments which they have not completed. */
+  /** Launches that own segments that they have not completed. */
   owners(): string[] {
     return [...this.#held.keys()];
   }
@@ -80,13 +80,16 @@ export class SegmentBook {
     return [...(this.#held.get(launch) ?? [])].flatMap(segment => this.#records[segment] ?? []);
   }
 
-  /** Everything, once. */
+  /** Reads every record once. */
   async readAll(): Promise<void> {
     await this.#readFrom(0, this.#records.length);
     this.#next = 0;
   }
 
-  /** The next part, or everything where it is little. An earlier sweep's records are open in a later one. */
+  /**
+   * Reads the next part, or everything if there is little. In a new sweep, the records of earlier sweeps become open
+   * again.
+   */
   async refresh({ sweep }: Pick<RunRecord, 'sweep'>): Promise<void> {
     if (sweep !== this.#sweep) {
       this.#sweep = sweep;
@@ -96,7 +99,7 @@ export class SegmentBook {
     this.#next = await this.#readFrom(this.#next, READ_A_TURN);
   }
 
-  /** Reads these anew. */
+  /** Reads these segments again. */
   async read(segments: readonly number[]): Promise<void> {
     await pMap(
       segments,
@@ -108,7 +111,7 @@ export class SegmentBook {
     );
   }
 
-  /** A record as it was just read or written. */
+  /** Takes a record that was just read or written. */
   put(given: SegmentRecord): void {
     const record = this.#compact.of(given);
     const { segment, launchId, status, pass } = record;
@@ -137,7 +140,7 @@ export class SegmentBook {
       const page = await this.#segments.page(this.#run.runId, next, this.#records.length - 1);
       for (const record of page) this.put(record);
       const last = page.at(-1);
-      // Segments that have no record yet are not in a page: an empty one says that there are no more.
+      // A page skips segments without a record. An empty page means that no more records follow.
       if (last === undefined) return this.#records.length;
       next = last.segment + 1;
     }

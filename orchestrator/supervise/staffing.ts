@@ -27,37 +27,37 @@ export interface StaffingOptions {
   readonly output: Output;
   readonly budget: Pick<Budget, 'shareForNew'>;
   readonly book: SegmentBook;
-  /** RunTask accepts no more of them in its overrides. */
+  /** RunTask's overrides have no room for more segments. */
   readonly mostSegmentsALaunch: number;
 }
 
 const WRITES_AT_A_TIME = 16;
 
-/** What an ended launch held is taken back, whatever happens meanwhile. */
+/** Segments of an ended launch are taken back even while supervision ends. */
 const NEVER = new AbortController().signal;
 setMaxListeners(0, NEVER);
 
-/** RunTask calls that wait for each other, at about 20 a second. */
+/** RunTask calls that may be in flight; they proceed at about 20 a second. */
 const STARTS_IN_FLIGHT = 40;
 
-/** What the control table accepts within some seconds, in addition to heartbeats and checkpoints. */
+/** Assignments that the control table accepts within a few seconds besides heartbeats and checkpoints. */
 const ASSIGNMENTS_A_TURN = 400;
 
-/** What a step of {@link Staffing} did. */
+/** What one step of {@link Staffing} did. */
 export interface Launched {
   readonly launched: boolean;
-  /** Tasks that follow within a moment, for which a share of the budget is to be kept. */
+  /** Tasks that will follow within a moment. The budget keeps a share for each. */
   readonly soon: number;
 }
 
 /**
- * Gives every segment that has no launch in authority a new one, as many tasks at a time as the run wants, until the
- * segment is given up: after so many launches in a row without progress.
+ * Gives every segment without a launch in authority a new launch, up to the number of tasks that the run wants. It
+ * gives a segment up after too many consecutive launches without progress.
  */
 export class Staffing {
   readonly #options: StaffingOptions;
   readonly #launcher: Launcher;
-  /** Why ECS did not start a task, until it is reported. */
+  /** Why ECS did not start a task, until this was reported. */
   #refused: string | undefined;
   #toldShort = '';
   #broken: unknown;
@@ -81,12 +81,12 @@ export class Staffing {
     });
   }
 
-  /** Goes on with launches whose outcome is not known: such a one may exist, and hold a share. */
+  /** Repeats launches with an unknown outcome, because such a launch may exist and hold a share. */
   async settle(run: RunRecord): Promise<void> {
     await this.#note(run, await this.#launcher.settle(run));
   }
 
-  /** This process is on its way to start the launch. */
+  /** This process is starting the launch. */
   isStarting(launch: string): boolean {
     return this.#launcher.isStarting(launch);
   }
@@ -96,24 +96,24 @@ export class Staffing {
     return this.#launcher.idle();
   }
 
-  /** Resolves when the supervisor may write this many units to the control table: all its writes are paced together. */
+  /** Resolves when the supervisor may write this many units to the control table. All its writes share one pace. */
   async mayWrite(units: number): Promise<void> {
     await this.#launcher.pace.reserve(units, NEVER);
   }
 
-  /** A task has ended: there may be room for another one now. */
+  /** A task has ended, so ECS may have room for another. */
   roomMade(): void {
     this.#launcher.roomMade();
   }
 
-  /** What made RunTask fail for good since the last call; undefined when nothing did. */
+  /** The error that made RunTask fail for good since the last call; undefined if there was none. */
   takeBroken(): unknown {
     const broken = this.#broken;
     this.#broken = undefined;
     return broken;
   }
 
-  /** Says, once all answers are there, with how many tasks the run goes on, and again only when that changes. */
+  /** Reports with how many tasks the run continues, once all RunTask calls were answered, and only if that changed. */
   tellShort(run: RunRecord, tasks: readonly TaskRecord[]): void {
     if (this.#refused === undefined || this.#launcher.busy) return;
     const { output } = this.#options;
@@ -127,9 +127,9 @@ export class Staffing {
   }
 
   /**
-   * Brings segments and launches together: takes back what ended launches still hold, gives up what was tried too
-   * often, and launches what may be launched now. Segments were read before the tasks, so that whatever launch owns one
-   * is among them.
+   * Reconciles segments with launches. It takes back what ended launches still hold, gives up segments that were tried
+   * too often, and launches what it can. The segments were read before the tasks, so `tasks` includes every launch that
+   * owns one.
    */
   async reconcile(run: RunRecord, rates: Rates, tasks: readonly TaskRecord[]): Promise<Launched> {
     await this.#takeBack(run, tasks);
@@ -142,7 +142,7 @@ export class Staffing {
     for (const launch of book.owners()) {
       const task = byLaunch.get(launch);
       if (!task || isInAuthority(task.status)) continue;
-      // Its last checkpoints may be newer than what was read: this decides on what stands there now.
+      // Its last checkpoints may be newer than the book, so this reads the records again before it decides.
       await book.read(book.heldBy(launch).map(({ segment }) => segment));
       const reached = task.segments.some(segment => book.record(segment)?.progressedBy === launch);
       const nowMs = Date.parse(clock.nowIso());
@@ -181,14 +181,14 @@ export class Staffing {
     const batches = distribute(due, wanted, mostSegmentsALaunch);
     const now = this.#launcher.trying ? batches.slice(0, 1) : firstOf(batches, starts);
     if (now.length === 0) return { launched: false, soon: wanted };
-    // A try may be all that there is for a while; otherwise the others follow, and each has its share.
+    // A single attempt may remain the only task for a while. Otherwise the others follow, and each one needs its share.
     const count = this.#launcher.trying ? 1 : wanted;
     const share = budget.shareForNew(rates, tasks, count);
     await this.#note(run, await this.#launcher.launch(run, now, share));
     return { launched: true, soon: Math.min(room - now.length, count - now.length + soon) };
   }
 
-  /** What was assigned is known without reading it; what has another owner is read. */
+  /** Records assignments without reading them again. Only segments with another owner are read. */
   async #note(run: RunRecord, assigned: readonly AssignedSegment[]): Promise<void> {
     const { book } = this.#options;
     for (const { record, segment, launchId, assigned: done } of assigned) {
@@ -198,7 +198,7 @@ export class Staffing {
   }
 }
 
-/** The number of launches is limited, so that the turn that records them and assigns their segments stays short. */
+/** Limits the launches of one turn, so that recording them and assigning their segments stays short. */
 function firstOf(batches: readonly OpenSegment[][], starts: number): OpenSegment[][] {
   let writes = 0;
   return batches.slice(0, Math.max(0, starts)).filter((batch, index) => {

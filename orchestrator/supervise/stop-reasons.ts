@@ -2,7 +2,7 @@ import type { RunRecord, SegmentRecord, StopReason, TaskRecord } from '../../cor
 import { segmentStates, totals } from '../run-summary.ts';
 import { costStop } from './cost-guard.ts';
 
-/** Quarantine over this part of what was tried, and over the least number, stops the run. */
+/** A run stops when quarantine exceeds both this part of the tried items and this number. */
 const QUARANTINE_PART = 0.05;
 const QUARANTINE_LEAST = 100;
 
@@ -10,19 +10,19 @@ export interface RunNow {
   readonly run: RunRecord;
   readonly segments: readonly SegmentRecord[];
   readonly tasks: readonly TaskRecord[];
-  /** Launches of this session: the ends of earlier ones have been handled. */
+  /** Launches of this session. The ends of earlier ones were handled before. */
   readonly news: readonly TaskRecord[];
   readonly nowMs: number;
 }
 
-/** Why the run must stop now, for good or until someone resumes it; undefined while it may continue. */
+/** Why the run must stop now, for good or until someone resumes it; undefined if it may continue. */
 export function reasonToStop(now: RunNow): StopReason | undefined {
   const systemic = now.news.find(({ end }) => end?.kind === 'systemic');
   if (systemic?.end) return { kind: 'failed', message: systemic.end.message };
   return tooDear(now) ?? tooManyInQuarantine(now);
 }
 
-/** Said when every other segment is complete. */
+/** The stop reason once every segment is either complete or given up. */
 export function failedSegments(segments: readonly SegmentRecord[]): StopReason {
   const failed = segments.filter(({ status }) => status === 'failed');
   const [first] = failed;
@@ -40,7 +40,7 @@ function tooDear({ run, segments, tasks, nowMs }: RunNow): StopReason | undefine
 
 function tooManyInQuarantine({ run, segments }: RunNow): StopReason | undefined {
   const counters = totals(run, segments);
-  // A person who resumes a stopped run has seen what is in quarantine.
+  // Someone who resumes a stopped run has accepted what was in quarantine by then.
   const matched = counters.matched - (run.acceptedQuarantine?.matched ?? 0);
   const quarantined = counters.quarantined - (run.acceptedQuarantine?.quarantined ?? 0);
   const most = run.maxQuarantine ?? Math.max(QUARANTINE_LEAST, QUARANTINE_PART * matched);

@@ -23,19 +23,21 @@ import { SampleRecorder } from './sample-recorder.ts';
 import { Supervisor } from './supervisor.ts';
 import { TrafficGuard } from './traffic-guard.ts';
 
-/** The record of a run whose supervisor leaves is written within this time, or not at all. */
+/** A supervisor that leaves a run tries this long to record why. */
 const LAST_WORD_MS = 3_000;
 
 export interface SupervisionChoice {
-  /** Hand supervision to a task of its own, and return when the task has taken over. */
+  /** Hand supervision over to a task, and return when the task has taken over. */
   readonly detach?: boolean;
-  /** This process goes on in place of another one, which had a session of its own: nothing gets another chance by it. */
+  /**
+   * This process replaces another supervisor without a person resuming the run, so failed segments get no new chance.
+   */
   readonly continues?: boolean;
 }
 
 /**
- * Supervises a run of this session's epoch to its end, and says how it ended; with `detach`, until a task has taken it
- * over.
+ * Supervises a run of this session's epoch until it ends, and prints how it ended. With `detach`, it supervises until a
+ * task has taken over.
  */
 export async function superviseRun(
   session: Session,
@@ -95,7 +97,7 @@ export async function superviseRun(
   const leaving = new AbortController();
   const handingOver = handOver?.attempt(AbortSignal.any([detach, leaving.signal]));
   try {
-    // A dry run begins and ends nothing that an alarm should wait for.
+    // A dry run changes no item, so no alarm should watch it.
     if (!run.dryRun) await runOpen.open();
     const ended = await supervisor.supervise();
     if (!run.dryRun) await runOpen.close();
@@ -115,7 +117,7 @@ export async function superviseRun(
         cause: error,
       });
     }
-    // There is nothing left to resume.
+    // The run's record is gone, so there is nothing to resume.
     if (error instanceof FleetfillError && error.code === 'RunVanished') throw error;
     const why = detach.aborted ? 'detached' : describeError(error);
     const recorded = await Promise.race([
@@ -213,7 +215,7 @@ function describeEnd(
   return `Run ${run.runId}: ${counts}\n${next[run.status] ?? run.status}`;
 }
 
-/** From where on the assumptions about writers must hold: a verification may have been interrupted for a while. */
+/** Says from when on the assumptions about writers must hold, because a verification may have been interrupted. */
 function sinceOf({ verification }: RunRecord): string {
   if (verification === undefined) return '';
   return `\nIts first page was read at ${verification.startedAt}. This holds if writers have set the attribute on every new item since then.`;

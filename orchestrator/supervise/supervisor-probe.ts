@@ -21,7 +21,7 @@ import { readTraffic } from '../user-table/traffic.ts';
 import { repairItem } from '../verify/repair.ts';
 import { missesByRule } from '../verify/subject.ts';
 
-/** A page of a few items proves the permission as well as a whole one. */
+/** A page of a few items proves the permission as well as a whole page. */
 const PAGE_ITEMS = 25;
 
 export interface SupervisorProbeOptions {
@@ -31,7 +31,7 @@ export interface SupervisorProbeOptions {
   readonly fleet: Pick<Fleet, 'start' | 'describe' | 'stop'>;
   readonly client: DynamoDBClient;
   readonly cloudWatch: CloudWatchClient;
-  /** Publishes zeros when it is closed. */
+  /** Publishes zeros when closed. */
   readonly metrics: (onFailure: (error: unknown) => void) => Pick<MetricsPublisher, 'close'>;
   readonly clock: Clock;
   readonly controlTable: string;
@@ -40,9 +40,9 @@ export interface SupervisorProbeOptions {
 }
 
 /**
- * A supervisor on trial: everything that it does for a run, each once, by the same code, role and route, without a
- * change to any item. The one worker that it starts is stopped at once.
- * @returns what it tried, which it also reports in the control table.
+ * Tries everything that a supervisor does for a run, each thing once, with the same code, role and network. It changes
+ * no item, and it stops the one worker that it starts at once.
+ * @returns the steps that it tried. It also reports them in the control table.
  */
 export async function runSupervisorProbe(
   options: SupervisorProbeOptions,
@@ -94,7 +94,7 @@ async function writeOf({ probe }: SupervisorProbeOptions): Promise<ItemWrite> {
   return { table, keySchema, rule: await loadRule(probe, keySchema) };
 }
 
-/** Reads as a verification does. */
+/** Reads like a verification. */
 async function scanOnePage(options: SupervisorProbeOptions): Promise<string> {
   const write = await writeOf(options);
   const { ScannedCount = 0 } = await options.client.send(
@@ -109,7 +109,7 @@ async function scanOnePage(options: SupervisorProbeOptions): Promise<string> {
   return `${ScannedCount} items read with strong consistency`;
 }
 
-/** A repair of an item that is not there, which must write nothing. */
+/** Repairs an item that does not exist, which must write nothing. */
 async function repairNothing(options: SupervisorProbeOptions): Promise<string> {
   const { client, clock, signal, probe } = options;
   const write = await writeOf(options);
@@ -136,7 +136,7 @@ async function repairNothing(options: SupervisorProbeOptions): Promise<string> {
   return 'refused, as on a key without an item it must be, and nothing was created';
 }
 
-/** Starts the worker of the probe, looks at it and stops it. */
+/** Starts the probe's worker, looks at it and stops it. */
 async function launchOnce({
   probe,
   fleet,

@@ -36,55 +36,57 @@ import { Staffing } from './staffing.ts';
 import { failedSegments, reasonToStop } from './stop-reasons.ts';
 import type { TrafficGuard } from './traffic-guard.ts';
 
-/** Between two looks at the control table, at least. */
+/** The shortest time between two turns. */
 const TICK_MS = 1_000;
 
-/** Writes to the control table on their way at once, and of one kind in a turn: what is left is for the next one. */
+/**
+ * Limits of writes to the control table: at the same time, and of one kind in a turn. The rest waits for the next turn.
+ */
 const WRITES_AT_A_TIME = 16;
 const GRANTS_A_TURN = 400;
 
-/** Events of completed segments at a time: who resumes a long run finds very many at once. */
+/** Completed segments reported in one turn. A resumed long run has very many at once. */
 const COMPLETIONS_AT_A_TIME = 500;
 
-/** What slows tasks down is reported again after this long. */
+/** Pause between two reports of what slows tasks down. */
 const SLOW_INTERVAL_MS = 60_000;
 
-/** A picture of very many segments takes a moment to compose: it is then composed less often. */
+/** A snapshot of very many segments takes longer to compose, so the view is updated less often. */
 const SEGMENTS_OBSERVED_A_SECOND = 5_000;
 
 const SAVE_ACTIVE_TIME_MS = 5_000;
 
-/** In addition to the authority time, for clocks that run at slightly different speeds. */
+/** Added to the authority time, because clocks run at slightly different speeds. */
 const SLACK_MS = 1_000;
 
 export interface SupervisorOptions {
   readonly stores: Stores;
   readonly fleet: Fleet;
   readonly client: DynamoDBClient;
-  /** A client for the user's table that asks before it writes to a socket. */
+  /** A client for the user's table that checks the authority before it writes to a socket. */
   readonly dataPlane?: (assertMaySend: () => void) => DynamoDBClient;
   readonly clock: Clock;
   readonly supervision: Supervision;
-  /** Who supervises, for the run's record. */
+  /** The name of the supervisor in the run's record. */
   readonly by: string;
   readonly output: Output;
   readonly metrics: MetricsPublisher;
-  /** Aborts when the operator detaches; the fleet continues. */
+  /** Aborts when the operator detaches. The fleet continues. */
   readonly detach: AbortSignal;
-  /** Sees every turn. */
+  /** Called every turn. */
   readonly observer?: RunObserver | undefined;
-  /** RunTask accepts no more segments in the overrides of one launch. */
+  /** RunTask's overrides have no room for more segments in one launch. */
   readonly mostSegmentsALaunch?: number;
-  /** Watches live traffic; without it the whole budget is used. */
+  /** Watches live traffic. Without it the fleet uses the whole budget. */
   readonly guard?: Pick<TrafficGuard, 'look' | 'blindBecause'> | undefined;
-  /** It goes on in place of another supervisor, for which nobody resumed the run: failed segments stay failed. */
+  /** It replaces another supervisor and nobody resumed the run, so failed segments stay failed. */
   readonly continues?: boolean;
 }
 
 /**
- * The control loop of a run. It keeps nothing that it could not read again: each turn it looks at the control table
- * and at ECS, and does what brings the run nearer to its end. It reconciles segments, not tasks: whatever happened to
- * tasks, a segment that is not complete and has no launch in authority gets one.
+ * The control loop of a run. Each turn reads the control table and ECS and does what brings the run closer to its end.
+ * The loop keeps nothing in memory that it could not read again. It reconciles segments, not tasks: whatever happened
+ * to a task, a segment that is not complete and has no launch in authority gets a new one.
  */
 export class Supervisor {
   readonly #options: SupervisorOptions;
@@ -93,11 +95,11 @@ export class Supervisor {
   readonly #budget: Budget;
   readonly #book: SegmentBook;
   readonly #progress: Progress;
-  /** Launches of earlier sessions: their ends have been handled. */
+  /** Launches of earlier sessions. Their ends were handled before. */
   readonly #known = new Set<string>();
   readonly #startedAtMs: number;
   readonly #activeBeforeMs: number;
-  /** An earlier supervisor may have been in the middle of a repair: until then it may have authority. */
+  /** An earlier supervisor may have been repairing items, and may have authority until this time. */
   readonly #endNotBeforeMs: number;
   #blindBecause: string | undefined;
   #toldSlowAtMs = Number.NEGATIVE_INFINITY;
@@ -138,7 +140,7 @@ export class Supervisor {
   }
 
   /**
-   * @returns the run's record when it has ended, or is paused
+   * @returns the run's record once the run has ended or is paused
    * @throws SupersededError when another orchestrator took over; the detach signal's reason.
    */
   async supervise(): Promise<RunRecord> {
@@ -162,9 +164,7 @@ export class Supervisor {
     }
   }
 
-  /**
-   * Puts this epoch on every task in authority, and gives failed segments another chance if somebody resumed the run.
-   */
+  /** Records this epoch on every task in authority. If somebody resumed the run, failed segments get another chance. */
   async #adopt(): Promise<true> {
     const { stores, supervision, continues } = this.#options;
     await this.#book.readAll();
@@ -183,7 +183,7 @@ export class Supervisor {
     return true;
   }
 
-  /** An unreachable service is not the end of the supervision: the next turn reads everything again. */
+  /** An unreachable service does not end the supervision, because the next turn reads everything again. */
   async #tolerating<T>(step: () => Promise<T>): Promise<T | undefined> {
     try {
       return await step();
@@ -195,12 +195,12 @@ export class Supervisor {
     }
   }
 
-  /** @returns whether there is something to do at once, without waiting for the next turn. */
+  /** @returns whether the next turn should follow at once. */
   async #turn(run: RunRecord): Promise<boolean> {
     const { stores, clock } = this.#options;
-    // A launch that may exist holds a share: nothing is granted until that is known.
+    // A launch with an unknown outcome may hold a share, so nothing is granted before its outcome is known.
     await this.#staffing.settle(run);
-    // Segments first: whatever launch owns one has its record by then, so the list of tasks after it is complete.
+    // Segments are read first. A launch has its record before it owns a segment, so the list of tasks is complete.
     await this.#book.refresh(run);
     const tasks = await stores.tasks.list(run.runId);
     const segments = this.#book.records;
@@ -219,7 +219,7 @@ export class Supervisor {
     await this.#saveActiveTime(run);
     this.#tellSlow(tasks);
     const rates = await this.#ratesLeft(run, totals(run, segments).writeUnits);
-    // Launches first: the replacement of an ended task gets what that task left.
+    // Launches come before grants, so that a replacement gets the share that the ended task left.
     const { launched, soon } = await this.#staffing.reconcile(run, rates, tasks);
     await this.#grant(rates, launched ? await stores.tasks.list(run.runId) : tasks, soon);
     const now = this.#book.records;
@@ -241,7 +241,7 @@ export class Supervisor {
     }
   }
 
-  /** Someone else may end the run, so how long it was worked on must not be known to this process alone. */
+  /** Another process may end the run, so the record must hold the active time. */
   async #saveActiveTime(run: RunRecord): Promise<void> {
     if (this.#activeMs - run.activeMs < SAVE_ACTIVE_TIME_MS && !this.#isUnseen(run)) return;
     await this.#options.stores.runs.supervise(this.#options.supervision, () => ({
@@ -250,7 +250,7 @@ export class Supervisor {
     }));
   }
 
-  /** Who looks at the run must see whether somebody supervises it, verification included. */
+  /** Records that somebody supervises the run, also during verification, so that readers can see it. */
   async #showPresence(run: RunRecord): Promise<void> {
     if (!this.#isUnseen(run)) return;
     const { stores, supervision } = this.#options;
@@ -268,7 +268,7 @@ export class Supervisor {
     return { by, seenAt: clock.nowIso() };
   }
 
-  /** Records why nobody supervises the run any longer, if that can still be written. */
+  /** Records why nobody supervises the run any longer, if it still can. */
   async leave(why: string): Promise<void> {
     const { stores, supervision } = this.#options;
     await stores.runs.supervise(supervision, ({ status }) =>
@@ -289,7 +289,7 @@ export class Supervisor {
     );
   }
 
-  /** Tells every task to end, and ends the run, or its session, when all of them have. */
+  /** Tells every task to end. Once all of them have ended, it ends the run or its session. */
   async #drain(run: RunRecord, tasks: readonly TaskRecord[]): Promise<boolean> {
     const { stores } = this.#options;
     const tell = async (task: TaskRecord) => {
@@ -316,7 +316,7 @@ export class Supervisor {
     observer.turn(run, segments, tasks);
   }
 
-  /** What slows a task down without being an error, said for all of them, and seldom. */
+  /** Reports, once for all tasks and rarely, what slows them down without being an error. */
   #tellSlow(tasks: readonly TaskRecord[]): void {
     const { clock, output } = this.#options;
     const slow = tasks.filter(({ status, slow: why }) => isInAuthority(status) && why !== undefined);
@@ -328,7 +328,9 @@ export class Supervisor {
     output.say(message);
   }
 
-  /** The budget, less what live traffic needs of it. A cut is part of the record: whoever resumes goes on with it. */
+  /**
+   * The budget without what live traffic needs of it. The run's record holds the cut, so the next supervisor keeps it.
+   */
   async #ratesLeft(run: RunRecord, wroteUnits: number): Promise<Rates> {
     const { guard, stores, supervision, output } = this.#options;
     if (!guard) return run.rates;
@@ -359,7 +361,7 @@ export class Supervisor {
   async #grant(rates: Rates, tasks: readonly TaskRecord[], soon: number): Promise<void> {
     const { stores, clock, supervision } = this.#options;
     const changes = this.#budget.changes(rates, tasks, clock.monotonicMs(), soon);
-    // Lower grants first: the others wait for what they free.
+    // Lower grants go first, because raises wait for what they free.
     const raise = ({ granted, task }: (typeof changes)[number]) =>
       granted.writeUnitsPerSecond - task.granted.writeUnitsPerSecond;
     const inOrder = [...changes].sort((a, b) => raise(a) - raise(b)).slice(0, GRANTS_A_TURN);
@@ -376,7 +378,7 @@ export class Supervisor {
     );
   }
 
-  /** @returns whether there is something to do at once. */
+  /** @returns whether the next turn should follow at once. */
   async #endPass(
     run: RunRecord,
     segments: readonly SegmentRecord[],
@@ -398,7 +400,7 @@ export class Supervisor {
       },
       phase => endOf(run)({ stores, clock, supervision, output, metrics, observer }, phase),
     ).catch(async (error: unknown) => {
-      // A problem with the operator's credentials is no reason to stop the fleet.
+      // Expired credentials of the operator are no reason to stop the fleet.
       if (!(error instanceof SystemicError) || isExpiredCredentials(error)) throw error;
       await this.#requestStop({ kind: 'failed', message: error.message });
       return undefined;
@@ -412,7 +414,7 @@ export class Supervisor {
     return end !== undefined;
   }
 
-  /** Does for the end of a pass what each turn does for the sweep: guards, and what live traffic leaves. */
+  /** Does during the end of a pass what each turn does during the sweep: checks the guards and follows live traffic. */
   async #lookDuringEnd(
     run: RunRecord,
     segments: readonly SegmentRecord[],
@@ -425,7 +427,7 @@ export class Supervisor {
     return this.#ratesLeft(run, totals(run, segments).writeUnits);
   }
 
-  /** Ends the run, unless somebody paused or cancelled it first, or what `verification` proved is not the last word. */
+  /** Ends the run, unless somebody paused or cancelled it first, or a newer verification replaced `verification`. */
   async #end(status: RunStatus, verification?: string): Promise<void> {
     const { stores, supervision, clock } = this.#options;
     await stores.runs.supervise(supervision, record => {
@@ -439,7 +441,7 @@ export class Supervisor {
     });
   }
 
-  /** Every task has ended. Whoever paused or cancelled the run may have said so already. */
+  /** Every task has ended. Whoever paused or cancelled the run may have recorded its end already. */
   async #endUnwanted(): Promise<void> {
     const { stores, supervision, clock } = this.#options;
     await stores.runs.supervise(supervision, record => {
@@ -454,7 +456,7 @@ export class Supervisor {
   }
 }
 
-/** What follows when every segment is complete. */
+/** What follows once every segment is complete. */
 function endOf(run: RunRecord): (options: PassEndOptions, phase: EndPhase) => Promise<PassEnd | undefined> {
   const { undoes, limit } = run;
   if (undoes) return (options, phase) => endUndo(run, undoes, options, phase);

@@ -11,25 +11,25 @@ import {
   type TrafficSource,
 } from '../user-table/traffic.ts';
 
-/** DynamoDB publishes by the minute. */
+/** DynamoDB publishes its metrics by the minute. */
 const LOOK_INTERVAL_MS = 20_000;
 
-/** Its minutes arrive late and grow for a while; a minute that is this old no longer changes. */
+/** A minute's metrics arrive late and grow for a while. After this time they no longer change. */
 const SETTLED_AFTER_MS = 120_000;
 
-/** However long the table suffers, the fleet keeps this part of its budget: only the operator stops it. */
+/** The fleet keeps this part of its budget however long the table suffers. Only the operator stops it. */
 const LOWEST_FACTOR = 1 / 16;
 
-/** After a cut, this much of the budget comes back with each minute in which nobody was throttled. */
+/** After a cut, this part of the budget returns with each minute without throttling. */
 const RECOVERY_A_MINUTE = 0.1;
 
-/** A provisioned table that is used beyond this part is about to throttle. */
+/** A provisioned table in use beyond this part is about to throttle. */
 const NEARLY_FULL = 0.95;
 
-/** The fleet's own writes must show in the table's metrics after this long: they are published a minute or two late. */
+/** DynamoDB publishes a minute or two late. After this long, the table's metrics must show the fleet's own writes. */
 const SILENT_AFTER_MS = 180_000;
 
-/** What of a table's description the guard goes by: what is provisioned now, and which indexes there are. */
+/** What the guard needs of a table's description: the current provisioned capacity and the indexes. */
 export type TableNow = Pick<
   TableDescription,
   'BillingModeSummary' | 'ProvisionedThroughput' | 'GlobalSecondaryIndexes'
@@ -39,23 +39,23 @@ export interface TrafficGuardOptions {
   readonly client: Pick<CloudWatchClient, 'send'>;
   readonly clock: Clock;
   readonly run: Pick<RunRecord, 'table' | 'provisionedWriteUnits'>;
-  /** Describes the table as it is now; without it what was provisioned at the start stands, and no index is seen. */
+  /** Describes the table as it is now. Without it, the guard knows only the capacity at the start, and no index. */
   readonly describeTable?: () => Promise<TableNow | undefined>;
-  /** Wall-clock time, ms since the epoch: CloudWatch's minutes are dated by it. */
+  /** Wall-clock time in ms since the epoch, because CloudWatch's minutes use it. */
   readonly now: () => number;
 }
 
-/** A minute of the table, or of one of its indexes. */
+/** One minute of the table or of one of its indexes. */
 interface SourceMinute extends TrafficMinute {
   readonly source: TrafficSource;
   readonly words: string;
 }
 
 /**
- * Watches what the table and its indexes report of everyone's traffic, and cuts the fleet's budget when somebody is
- * throttled: by half for each minute with throttling, back by a tenth for each minute without. A minute is held against
- * what is provisioned now, since a table may scale by itself. When CloudWatch cannot be read, or has nothing of a table
- * that the fleet writes to, the guard is blind and the factor stays: a lost signal never makes the fleet faster.
+ * Watches the metrics of the table and its indexes, which include everyone's traffic. Each minute with throttling
+ * halves the fleet's budget, and each minute without returns a tenth. A minute is compared with the current provisioned
+ * capacity, because a table may scale by itself. If CloudWatch cannot be read, or has no metrics of a table that the
+ * fleet writes to, the guard is blind and the factor stays. A lost signal never makes the fleet faster.
  */
 export class TrafficGuard {
   readonly #options: TrafficGuardOptions;
@@ -67,10 +67,10 @@ export class TrafficGuard {
   #blindBecause: string | undefined;
   #table: TableNow | undefined;
   #wroteUnits: number | undefined;
-  /** Since when the fleet has been writing without a break. */
+  /** Since when every look has found new writes of the fleet. */
   #writingSinceMs: number | undefined;
 
-  /** `cut`: what an earlier supervisor had decided. */
+  /** `cut`: the cut that an earlier supervisor left. */
   constructor(options: TrafficGuardOptions, cut: TrafficCut | undefined) {
     this.#options = options;
     this.#cut = cut ?? { factor: 1, reason: '' };
@@ -78,14 +78,14 @@ export class TrafficGuard {
     this.#recoveredUntil = options.now();
   }
 
-  /** Why the table's own metrics cannot be read at present. */
+  /** Why the guard cannot read the table's metrics now. */
   get blindBecause(): string | undefined {
     return this.#blindBecause;
   }
 
   /**
-   * The cut in force; a new object when it has changed.
-   * @param wroteUnits what the fleet has written so far, by its own count: the table's metrics must show it
+   * @returns the cut in force; a new object if it has changed.
+   * @param wroteUnits write units of the fleet so far, by its own count, which the table's metrics must show
    */
   async look(wroteUnits = 0): Promise<TrafficCut> {
     const { client, clock, now } = this.#options;
@@ -110,7 +110,7 @@ export class TrafficGuard {
     this.#writingSinceMs = grew ? (this.#writingSinceMs ?? this.#lookedAtMs) : undefined;
   }
 
-  /** A description that fails leaves the last one in force. */
+  /** If this fails, the last description stays in force. */
   async #describe(): Promise<void> {
     try {
       this.#table = (await this.#options.describeTable?.()) ?? this.#table;
@@ -123,7 +123,7 @@ export class TrafficGuard {
     return [{ table }, ...indexes.map(index => ({ table, index }))];
   }
 
-  /** Why no data at all, while the fleet writes, is not quiet. */
+  /** Why missing metrics do not mean a quiet table; undefined if they may. */
   #silence([ofTable = []]: readonly TrafficMinute[][]): string | undefined {
     if (ofTable.length > 0 || this.#writingSinceMs === undefined) return undefined;
     const writingMs = this.#options.clock.monotonicMs() - this.#writingSinceMs;
@@ -181,7 +181,7 @@ export class TrafficGuard {
     return undefined;
   }
 
-  /** Which limit it was, where the metrics say so. */
+  /** Which limit throttled, if the metrics tell. */
   async #limits({ source, at, writeThrottleEvents, readThrottleEvents }: SourceMinute): Promise<string> {
     if (writeThrottleEvents === 0 && readThrottleEvents === 0) return '';
     const side = writeThrottleEvents > 0 ? 'Write' : 'Read';
@@ -194,7 +194,7 @@ export class TrafficGuard {
     }
   }
 
-  /** What is provisioned now; undefined on demand. */
+  /** Write units provisioned now; undefined for an on-demand table. */
   #provisionedWriteUnits(index: string | undefined): number | undefined {
     const table = this.#table;
     if (!table) return index === undefined ? this.#options.run.provisionedWriteUnits : undefined;
