@@ -1,16 +1,16 @@
 import type { Snapshot } from '../snapshot/snapshot.ts';
 
-/** Where the view of a run appears. */
+/** Shows the view of a run. */
 export interface Display {
-  /** The newest snapshot; a display may show it later, or leave it out for the next. */
+  /** Takes the newest snapshot. A display may show it later, or skip it for a newer one. */
   show(snapshot: Snapshot): void;
-  /** A line that stays. */
+  /** Prints a line that stays. */
   note(line: string): void;
-  /** Nothing is shown any more; what comes next on the stream is its own. */
+  /** Ends the view. Later output on the stream belongs to others. */
   close(): void;
 }
 
-/** What a display needs of the terminal or of whatever else stderr is. */
+/** What a display needs of stderr, which may be a terminal or not. */
 export interface ViewStream {
   write(text: string): unknown;
   readonly columns?: number | undefined;

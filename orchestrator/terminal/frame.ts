@@ -19,17 +19,17 @@ export interface FrameSize {
 }
 
 const LABEL_COLUMNS = 11;
-/** A bar wider than this shows no more. */
+/** A wider bar shows nothing more. */
 const MOST_BAR_COLUMNS = 40;
 const MOST_STRIP_ROWS = 4;
 
-/** What stays when the terminal is low: the smaller, the longer. */
+/** A line of the frame. In a low terminal, lines with a larger rank are dropped first. */
 interface Row {
   readonly line: Line;
   readonly rank: number;
 }
 
-/** The live view of a moment, as lines with terminal styles that fit the size. */
+/** Draws one frame of the live view, as lines with terminal styles that fit the size. */
 export function drawFrame(snapshot: Snapshot, { columns, rows }: FrameSize): string[] {
   const width = Math.max(10, columns - 1);
   const all = [
@@ -44,7 +44,7 @@ export function drawFrame(snapshot: Snapshot, { columns, rows }: FrameSize): str
     timeRow(snapshot),
     spentRow(snapshot),
   ];
-  // The last line of the screen belongs to the cursor.
+  // The cursor takes the last line of the screen.
   const most = Math.max(1, rows - 1);
   const ranks = all.map(({ rank }) => rank).sort((a, b) => a - b);
   const lastRank = ranks[most - 1] ?? Number.POSITIVE_INFINITY;

@@ -4,21 +4,21 @@ import type { Display, ViewStream } from './display.ts';
 import { drawFrame } from './frame.ts';
 import { clean, render } from './styled-text.ts';
 
-/** For a terminal that does not know its own size. */
+/** The size of a terminal that does not report its own. */
 const USUAL_COLUMNS = 80;
 const USUAL_ROWS = 24;
 
-/** Lines that are shown again after the screen had to be cleared. */
+/** Lines that are printed again after the screen was cleared. */
 const KEPT_NOTES = 200;
 
-/** Clears the screen, not what scrolled out of it, and goes to its first line [ECMA-48: ED, CUP]. */
+/** Clears the screen but not the scrollback, and moves the cursor to the first line [ECMA-48: ED, CUP]. */
 const CLEAR_SCREEN = '\u001b[2J\u001b[H';
 
 /**
- * One block that is drawn over, below the lines that stay.
+ * Redraws one block in place, below the lines that stay.
  *
- * When a window is made narrower, terminals wrap what they show, each in its own way, so nobody knows any more how many
- * lines the block takes. The screen is cleared then, and the newest lines and the block are drawn anew.
+ * When a window becomes narrower, each terminal wraps the shown lines in its own way. So nobody knows how many lines
+ * the block takes. The display then clears the screen and draws the newest lines and the block again.
  */
 export class LiveDisplay implements Display {
   readonly #stream: ViewStream;

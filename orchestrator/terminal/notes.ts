@@ -1,13 +1,15 @@
 import { count, duration, rate } from '../snapshot/format.ts';
 import type { Snapshot } from '../snapshot/snapshot.ts';
 
-/** The same warning is said again after this long at the earliest. */
+/** The shortest time before the same warning is printed again. */
 const REPEAT_WARNING_MS = 30_000;
 
-/** Throttling comes and goes with every heartbeat; it has ended when none was seen for this long. */
+/** Throttling comes and goes with each heartbeat. It has ended when none was seen for this long. */
 const THROTTLING_ENDED_MS = 10_000;
 
-/** Ends whose reason is no news; a systemic one is the run's reason to stop, and is told once, with its end. */
+/**
+ * Words for ends of tasks that need no reason. A systemic end stops the run, and the end of the run gives its reason.
+ */
 const ENDS: Readonly<Record<string, string>> = {
   done: 'nothing left to do',
   desired: 'as asked',
@@ -16,7 +18,7 @@ const ENDS: Readonly<Record<string, string>> = {
 
 type Fields = Readonly<Record<string, unknown>>;
 
-/** What changed in a run and is worth a line: from the supervisor's events, and from one snapshot to the next. */
+/** Finds the changes of a run that are worth a line, in the supervisor's events and between snapshots. */
 export class Notes {
   readonly #lines: string[] = [];
   readonly #ended = new Map<string, number>();
@@ -30,7 +32,10 @@ export class Notes {
   #pass: number | undefined;
   #status: string | undefined;
 
-  /** An event of the supervisor at this moment, in milliseconds. What it says by itself to people is left to it. */
+  /**
+   * Takes an event of the supervisor at this moment, in milliseconds. It ignores events for which the supervisor itself
+   * prints a line.
+   */
   event(name: string, fields: Fields, nowMs: number): void {
     if (name === 'task.launched') this.#launched += 1;
     else if (name === 'task.ended') this.#countEnd(fields);
@@ -47,7 +52,7 @@ export class Notes {
     }
   }
 
-  /** A later snapshot, at this moment. */
+  /** Takes the next snapshot, at this moment in milliseconds. */
   snapshot(snapshot: Snapshot, nowMs: number): void {
     const { run, throttling } = snapshot;
     if (this.#pass !== undefined && run.pass !== this.#pass)
@@ -72,7 +77,7 @@ export class Notes {
     }
   }
 
-  /** The lines since the last call. */
+  /** @returns the lines since the last call. */
   take(): string[] {
     for (const [what, tasks] of this.#ended) this.#lines.push(`${tasksIn(tasks)} ended: ${what}`);
     if (this.#launched > 0) this.#lines.push(`${tasksIn(this.#launched)} launched.`);
@@ -88,7 +93,7 @@ export class Notes {
     if (old !== undefined && now !== old) this.#lines.push(`The budget is now ${now}. It was ${old}.`);
   }
 
-  /** A growing number is reported once in a while, not with each item. */
+  /** Reports a growing number from time to time, not for each item. */
   #followQuarantine({ run, counters: { quarantined } }: Snapshot, nowMs: number): void {
     if (quarantined <= this.#quarantined || nowMs - this.#quarantineToldAtMs < REPEAT_WARNING_MS) return;
     this.#quarantined = quarantined;

@@ -8,7 +8,10 @@ export interface ViewPlace {
   readonly json: boolean;
 }
 
-/** The view of a run: live on a terminal, lines everywhere else, and where NO_COLOR or --json asks for them. */
+/**
+ * Opens the view of a run. It is live on a terminal. It prints plain lines elsewhere, and if NO_COLOR or --json asks
+ * for them.
+ */
 export async function openView({ stream, environment, json }: ViewPlace, clock: Clock): Promise<RunView> {
   const live = stream.isTTY && !json && !environment['NO_COLOR'] && environment['TERM'] !== 'dumb';
   if (!live) return new RunView(new PlainDisplay(text => stream.write(text), clock), clock);

@@ -4,10 +4,10 @@ import type { Snapshot } from '../snapshot/snapshot.ts';
 import type { Display } from './display.ts';
 import { clean } from './styled-text.ts';
 
-/** Between two lines about how far the run is; what changes has a line at once. */
+/** Time between two lines of progress. A change gets its line at once. */
 const LINE_INTERVAL_MS = 30_000;
 
-/** Lines for logs, pipes and people who want no colours. */
+/** Plain lines for logs, pipes and people who want no colours. */
 export class PlainDisplay implements Display {
   readonly #write: (text: string) => unknown;
   readonly #clock: Clock;

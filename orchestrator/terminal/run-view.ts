@@ -18,13 +18,13 @@ import type { Snapshot } from '../snapshot/snapshot.ts';
 import type { Display } from './display.ts';
 import { Notes } from './notes.ts';
 
-/** Between two looks at what verification has read: its pages come faster than anybody reads. */
+/** Time between two updates during verification, whose pages arrive faster than anybody reads. */
 const VERIFICATION_INTERVAL_MS = 250;
 
 /** The terminal has no charts. */
 const NO_HISTORY = { points: [], throttling: [], cuts: [], passes: [] };
 
-/** Follows a supervised run on a display: the state as it is, and a line for each change. */
+/** Shows a supervised run on a display: its current state, and a line for each change. */
 export class RunView implements RunObserver {
   readonly #display: Display;
   readonly #clock: Clock;
@@ -34,7 +34,7 @@ export class RunView implements RunObserver {
   #records: Records | undefined;
   #scannedBefore: number | undefined;
   #verifiedAtMs = Number.NEGATIVE_INFINITY;
-  /** A snapshot of very many segments is being composed; the next one is of a later turn. */
+  /** A snapshot of very many segments is being composed. Until it is done, turns are skipped. */
   #composing = false;
   #closed = false;
 
@@ -72,14 +72,14 @@ export class RunView implements RunObserver {
     this.#show();
   }
 
-  /** A snapshot that somebody else composed, of a run that is supervised elsewhere. */
+  /** Shows a snapshot composed elsewhere, of a run that another process supervises. */
   shows(snapshot: Snapshot): void {
     this.#notes.snapshot(snapshot, this.#clock.monotonicMs());
     for (const line of this.#notes.take()) this.#display.note(line);
     this.#display.show(snapshot);
   }
 
-  /** The output of whoever supervises: its events become notes, and its words do not run into the view. */
+  /** Wraps the supervisor's output: events become notes, and its lines do not run into the view. */
   attached<T extends Output>(output: T): T {
     return {
       ...output,
@@ -91,7 +91,7 @@ export class RunView implements RunObserver {
     };
   }
 
-  /** The last snapshot, of the run as it ended where it did, and the end of the view. */
+  /** Shows the last snapshot if the run has ended, and ends the view. */
   close(ended?: RunRecord): void {
     this.#closed = true;
     if (ended && this.#records) {

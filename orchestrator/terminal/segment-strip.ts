@@ -3,7 +3,7 @@ import type { Span, Style } from './styled-text.ts';
 
 const LEVELS = [...'▁▂▃▄▅▆▇█'];
 
-/** A cell of the strip stands for one segment, or for several neighbours. */
+/** A cell of the strip shows one segment or several neighbours. */
 interface Cell {
   readonly status: 'pending' | 'running' | 'complete' | 'failed' | 'stalled';
   readonly filled: number;
@@ -18,8 +18,8 @@ const STYLES: Readonly<Record<Cell['status'], Style>> = {
 };
 
 /**
- * The segments as rows of cells that fill up, so that the eye finds the ones that lag. Where there are more segments
- * than cells, a cell shows the mean of its segments and the worst of their troubles.
+ * Draws the segments as rows of cells that fill up, so that lagging segments stand out. If there are more segments than
+ * cells, a cell shows the mean of its segments and the worst of their states.
  * @param columns cells in a row
  */
 export function drawStrip(segments: readonly SegmentView[], columns: number, rows: number): Span[][] {
@@ -47,7 +47,7 @@ function cellOf(segments: readonly SegmentView[]): Cell {
   return { status: begun ? 'running' : 'pending', filled };
 }
 
-/** Neighbours of one style are one span. */
+/** Neighbouring cells with the same style become one span. */
 function drawRow(cells: readonly Cell[]): Span[] {
   const spans: { text: string; status: Cell['status'] }[] = [];
   for (const cell of cells) {

@@ -2,14 +2,14 @@ import { styleText } from 'node:util';
 
 export type Style = Parameters<typeof styleText>[0];
 
-/** A piece of a line, with its style or none. */
+/** A piece of a line, with or without a style. */
 export type Span = readonly [text: string, style?: Style];
 
 export type Line = readonly Span[];
 
 const ELLIPSIS = '…';
 
-/** The line in at most so many columns, with terminal styles; every character is taken to be one column wide. */
+/** Renders the line with terminal styles in at most this many columns. Every character counts as one column. */
 export function render(line: Line, columns: number): string {
   const spans = line.map(([text, style]) => ({ characters: [...clean(text)], style }));
   const total = spans.reduce((sum, { characters }) => sum + characters.length, 0);
@@ -25,7 +25,7 @@ export function render(line: Line, columns: number): string {
   return parts.join('');
 }
 
-/** No text from a record or an error may move the cursor or worse. */
+/** Replaces control characters, so that text from a record or an error cannot move the cursor or worse. */
 export function clean(text: string): string {
   // biome-ignore lint/suspicious/noControlCharactersInRegex: these are what it is about
   return text.replace(/[\u0000-\u001f\u007f-\u009f\u2028\u2029\u202a-\u202e\u2066-\u2069]+/g, ' ');

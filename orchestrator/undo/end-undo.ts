@@ -12,13 +12,13 @@ import type { EndPhase } from '../verify/end-phase.ts';
 import type { PassEnd, PassEndOptions } from '../verify/pass-end.ts';
 import { readLogStanding } from './log-standing.ts';
 
-/** Keys that an event shows. */
+/** The most keys in one event. */
 const KEYS_SHOWN = 10;
 
 /**
- * The verification of an undo: every item of the log is read with strong consistency. None has the value any more that
- * the run set, except those that are named: what is unknown, what is in quarantine, and what has that value again.
- * What has it again is not removed a second time: somebody else gave it, or the first removal would have taken it.
+ * Verifies an undo by reading every item of the log with strong consistency. No item may still have the value that the
+ * run set, except the ones that it names: unknown ones, quarantined ones, and those that have the value again. An item
+ * that has it again is not removed a second time, because somebody else must have set it after the removal.
  */
 export async function endUndo(
   run: RunRecord,

@@ -4,27 +4,27 @@ import type { Standing } from '../../core/undo/item-removal.ts';
 import { identityOf, type LoggedChunk, type LoggedValue } from '../../core/undo/log-reader.ts';
 import type { VerificationPosition } from '../../core/verification-store.ts';
 
-/** How many keys are kept for the report. */
+/** The most keys that are kept for the report. */
 export const MOST_KEYS = 1_000;
 
-/** An item of the control table has 400 KB at most, and each checkpoint pays for all of it. */
+/** An item of the control table has at most 400 KB, and each checkpoint pays for its whole size. */
 const MOST_NAMED_BYTES = 200_000;
 
-/** The chunk and the value after which reading continues. */
+/** The chunk and the number of its values after which reading continues. */
 interface Place {
   readonly chunk: string;
   readonly values: number;
 }
 
 /**
- * How far the verification of an undo is in one segment of the log, and what it has found up to there. The log of a run
- * that has ended does not change, so a place in it is a chunk's name and a number of values.
+ * How far the verification of an undo is in one segment of the log, and what it has found so far. The log of an ended
+ * run does not change, so a chunk's name and a number of values are enough to continue.
  */
 export class LogSegment {
   readonly segment: number;
   readonly counts: Record<Standing, number> = { ours: 0, changed: 0, removed: 0, deleted: 0 };
   readonly ours: string[] = [];
-  /** By identity: what the run may have set, and stands. */
+  /** By identity: values that the run may have set and that the items still have. */
   readonly unknown = new Map<string, string>();
   read = 0;
   readUnits = 0;
@@ -44,7 +44,7 @@ export class LogSegment {
     return this.#done;
   }
 
-  /** How many values of this chunk an earlier supervisor has looked at; undefined for all of them. */
+  /** How many values of this chunk an earlier supervisor has read; undefined if it read all of them. */
   looked({ name }: LoggedChunk): number | undefined {
     if (this.#behind) return 0;
     if (this.#place?.chunk !== name) return undefined;
@@ -65,8 +65,8 @@ export class LogSegment {
   }
 
   /**
-   * What there is to save at this place; undefined where too many keys are named for one item of the control table: then
-   * a crash costs what is read from here on.
+   * @returns the checkpoint for this place. It is undefined if the named keys do not fit into an item of the control
+   * table; after a crash, everything from here on is then read again.
    */
   position(chunk: string, values: number, at: string): VerificationPosition | undefined {
     this.#place = { chunk, values };
@@ -74,7 +74,7 @@ export class LogSegment {
     return this.#position(JSON.stringify(this.#place), false, at);
   }
 
-  /** @throws RangeError when the chunk after which it was to continue no longer exists. */
+  /** @throws RangeError when the chunk to continue after no longer exists. */
   end(at: string): VerificationPosition | undefined {
     if (!this.#behind) throw new RangeError(`The undo log has no chunk ${this.#place?.chunk} any more.`);
     this.#done = true;

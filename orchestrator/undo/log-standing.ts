@@ -12,53 +12,55 @@ import type { VerificationPosition } from '../../core/verification-store.ts';
 import type { VerificationCheckpoints } from '../verify/verification.ts';
 import { LogSegment, MOST_KEYS } from './log-segment.ts';
 
-/** Segments of the log read at the same time. */
+/** Segments of the log that are read at the same time. */
 const CONCURRENCY = 8;
 
-/** Keys in one BatchGetItem at most [API reference]. */
+/** The most keys in one BatchGetItem [API reference]. */
 const KEYS_A_CALL = 100;
 
-/** Fewer are asked for where a crash may cost so few only. */
+/** Calls get smaller if a crash may cost only a few values, but not smaller than this. */
 const LEAST_KEYS_A_CALL = 10;
 
 export interface LogStandingRequest {
   readonly client: Pick<DynamoDBClient, 'send'>;
   readonly table: string;
   readonly source: LogSource;
-  /** Chunks that another undo has handled are left out. */
+  /** Chunks that an undo other than this one has handled are skipped. */
   readonly undoRun: string;
   readonly rate: Pick<RateControl, 'reserveReads' | 'settleReads' | 'throttled'>;
   readonly clock: Clock;
   readonly signal: AbortSignal;
-  /** Resolves when there is authority to send; without it, none is needed. */
+  /** Resolves once there is authority to send. Without it, no authority is needed. */
   readonly held?: (signal: AbortSignal) => Promise<void>;
   readonly onRead?: (readUnits: number) => void;
-  /** Without them, what was read is lost with the process. */
+  /** Without checkpoints, everything read is lost with the process. */
   readonly checkpoints?: VerificationCheckpoints;
-  /** Values that may be looked at again after a crash. */
+  /** The most values that may be read again after a crash. */
   readonly mostUnsavedValues?: number;
 }
 
-/** The present state of what a run set. Keys are DynamoDB JSON, {@link MOST_KEYS} at most. */
+/** The current state of what a run set. Keys are DynamoDB JSON, at most {@link MOST_KEYS}. */
 export interface LogStanding {
-  /** Values of the log that were looked at. */
+  /** Values of the log that were read. */
   readonly read: number;
-  /** Known to have been set by the run, and still its value. */
+  /** Values that the run certainly set and that the items still have. */
   readonly ours: number;
   readonly oursKeys: readonly string[];
-  /** Known to have been set by the run, and no longer there: another value, none, or no item. */
+  /**
+   * Values that the run certainly set and that are gone: the attribute was removed or changed, or the item was deleted.
+   */
   readonly removed: number;
   readonly changed: number;
   readonly deleted: number;
-  /** Perhaps set by the run, and still its value. */
+  /** Values that the run may have set and that the items still have. */
   readonly unknown: number;
   readonly unknownKeys: readonly string[];
   readonly readUnits: number;
 }
 
 /**
- * Reads every item of a run's undo log with strong consistency, and says how each value stands that the run set, or
- * may have set.
+ * Reads every item of a run's undo log with strong consistency. It tells for each value that the run set, or may have
+ * set, whether the item still has it.
  * @throws SystemicError when a table refuses the reads for good; the signal's reason when it aborts.
  */
 export async function readLogStanding(request: LogStandingRequest): Promise<LogStanding> {
@@ -90,7 +92,7 @@ export async function readLogStanding(request: LogStandingRequest): Promise<LogS
     if (!of.done) await readSegment(of, { ...request, signal });
   });
   if (found.collectUnknown()) {
-    // An entry is unknown only if no other one says that the value was set: in any launch, any pass, any segment.
+    // An entry stays unknown only if no other entry says that the value was set, in any launch, pass or segment.
     await eachSegment(async segment => {
       for await (const { set } of readLog(source, segment)) {
         signal.throwIfAborted();
@@ -101,12 +103,15 @@ export async function readLogStanding(request: LogStandingRequest): Promise<LogS
   return found.sum();
 }
 
-/** Of all segments. */
+/** The findings of all segments. */
 class Findings {
   readonly segments: LogSegment[] = [];
   readonly #unknown = new Map<string, string>();
 
-  /** Whether anything is unknown, once every segment was read. */
+  /**
+   * Call it once every segment was read.
+   * @returns whether anything is unknown.
+   */
   collectUnknown(): boolean {
     for (const { unknown } of this.segments) {
       for (const [identity, key] of unknown) this.#unknown.set(identity, key);
@@ -114,7 +119,7 @@ class Findings {
     return this.#unknown.size > 0;
   }
 
-  /** What is unknown in one chunk and set in another counts as set. */
+  /** A value that is unknown in one chunk and set in another counts as set. */
   isKnown(value: LoggedValue): void {
     this.#unknown.delete(identityOf(value));
   }
@@ -147,7 +152,8 @@ async function readSegment(found: LogSegment, request: LogStandingRequest): Prom
     const looked = found.looked(chunk);
     if (looked === undefined) continue;
     const { set, unknown, undone } = chunk;
-    // What another undo has brought to an end is none of this one's. It left alone what is unknown.
+    // What another undo has finished does not belong to this one. Unknown values do, because the other undo left them
+    // alone.
     const ended =
       undone !== undefined && undone.by !== request.undoRun && isDealtWith(undone, request.undoRun);
     const values = [
@@ -168,7 +174,7 @@ async function readValues(
   request: LogStandingRequest,
   found: LogSegment,
 ): Promise<void> {
-  // A call may name a key once only, and several targets of one item have the same.
+  // A call may name a key only once, but several targets of one item share a key.
   const keys = new Map(values.map(({ value: { key } }) => [encodeAttributeMap(key), key]));
   const { items, readUnits } = await readTargets([...keys.values()], request);
   found.readUnits += readUnits;
@@ -180,7 +186,7 @@ async function readValues(
   request.onRead?.(readUnits);
 }
 
-/** The items at these keys, by their key as DynamoDB JSON: keys and targets, and nothing else of them. */
+/** Reads only the keys and targets of these items. The result is indexed by the key as DynamoDB JSON. */
 async function readTargets(
   keys: readonly AttributeMap[],
   { client, table, source, rate, clock, signal, held }: LogStandingRequest,

@@ -3,24 +3,24 @@ import type { RunRecord, SegmentRecord } from '../../core/records.ts';
 import { countLog, type LogSource } from '../../core/undo/log-reader.ts';
 import { supervisorLogSegment } from '../../core/undo/log-store.ts';
 
-/** Segments of the log counted at the same time. */
+/** Segments of the log that are counted at the same time. */
 const CONCURRENCY = 8;
 
-/** What a run's undo log holds, before the table is read. */
+/** What a run's undo log holds, before the user's table is read. */
 export interface LogSummary {
   readonly chunks: number;
-  /** Items that the run is known to have set, those that were undone since included. */
+  /** Values that the run certainly set, including those undone since. */
   readonly set: number;
-  /** Items for which it is not known whether the run set them. */
+  /** Values that the run may have set; the outcome of their writes is unknown. */
   readonly unknown: number;
-  /** Of `set`: those that an earlier undo has handled. */
+  /** How many of `set` an earlier undo has handled. */
   readonly undone: number;
-  /** The undos that did. */
+  /** The run ids of those undos. */
   readonly undoneBy: readonly string[];
 }
 
 /**
- * Counts a run's log and compares it with what its segments report.
+ * Counts a run's log and compares it with what the run's segments report.
  * @throws PreflightError when a part of the log no longer exists.
  */
 export async function summariseLog(

@@ -29,8 +29,8 @@ export interface NewUndo {
 }
 
 /**
- * The record of an undo as it begins: a run over the segments of the other run's log, of which the last one is what
- * that run's supervisor wrote.
+ * The record of an undo at its start. An undo is a run over the segments of the original run's log. The last segment is
+ * what the original run's supervisor wrote.
  */
 export function newUndo(undo: NewUndo): NewRun {
   const { original, undoLog, runId, at, by, rates } = undo;

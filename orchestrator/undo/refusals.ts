@@ -4,11 +4,11 @@ import { isFinished, type RunRecord, type RunStatus, type UndoLogRecord } from '
 import { undoableUntil } from '../../core/undo/item-removal.ts';
 import { nextCommand } from '../cli/next-command.ts';
 
-/** An undo that ended in one of these states has handled every value of the log; what it left is named. */
+/** An undo that ended in one of these states has handled every value of the log and named the ones that it left. */
 const BROUGHT_TO_AN_END: ReadonlySet<RunStatus> = new Set(['verified', 'quarantined', 'incomplete']);
 
 /**
- * Whether a run can be taken back, according to the records. Each refusal says what to do instead.
+ * Checks from the records whether a run can be undone. Each refusal says what to do instead.
  * @param others every run of the control table
  * @returns what is needed to read the run's log
  * @throws TableLockedError when the run has not ended; PreflightError for everything else.
@@ -54,7 +54,7 @@ function refuseExpired(run: RunRecord, { expiresAt }: UndoLogRecord, nowMs: numb
   );
 }
 
-/** What a later run wrote looks the same: to remove the value here would take it from that run as well. */
+/** A later run may have written the same value. Removing it here would undo that run's write as well. */
 function refuseLaterRuns(run: RunRecord, others: readonly RunRecord[]): void {
   const targets = new Set(setBy(run));
   const undone = new Set(
@@ -78,7 +78,7 @@ function refuseLaterRuns(run: RunRecord, others: readonly RunRecord[]): void {
   );
 }
 
-/** What a run set: its log says it, and for a run without one its settings. */
+/** The attributes that a run set, from its log, or from its settings if it has no log. */
 function setBy(run: RunRecord): readonly string[] {
   return run.undoLog?.targets.map(({ name }) => name) ?? targetsOf(run);
 }

@@ -3,7 +3,7 @@ import type { RunRecord, UndoneRun } from '../../core/records.ts';
 import { nextCommand } from '../cli/next-command.ts';
 import type { runFinished } from '../run-summary.ts';
 
-/** How an undo ended, and what to type next. */
+/** Says how an undo ended, and what to type next. */
 export function describeUndoEnd(
   run: RunRecord,
   undoes: UndoneRun,

@@ -3,15 +3,15 @@ import { count, dollars, span } from '../plan/plan-figures.ts';
 import { type Prices, unitsCost } from '../plan/prices.ts';
 import type { LogSummary } from './log-summary.ts';
 
-/** A strongly consistent read of an item of up to 4 KB is a unit [developer guide]. */
+/** A strongly consistent read of an item of up to 4 KB costs one unit [developer guide]. */
 const READ_UNITS_AN_ITEM = 1;
 
-/** Launching, the last heartbeats, waiting for every task's end. */
+/** Time that no rate shortens: launching tasks, their last heartbeats, and waiting for them to stop. */
 const SUPERVISION_SECONDS = 5;
 
 export interface UndoPlanInput {
   readonly original: RunRecord;
-  /** The undo's own id: the confirmation names both. */
+  /** The undo's own id. The confirmation names both runs. */
   readonly runId: string;
   readonly log: LogSummary;
   readonly rates: Rates;
@@ -25,7 +25,7 @@ export interface UndoPlanInput {
 }
 
 export interface UndoForecast {
-  /** Values that are to be removed, at most: what the application has changed since is left alone. */
+  /** The most values that the undo removes. It leaves alone what the application has changed since. */
   readonly toRemove: number;
   readonly writeUnits: number;
   readonly readUnits: number;
@@ -34,7 +34,7 @@ export interface UndoForecast {
   readonly cost: number;
 }
 
-/** What the removals and the verification take. */
+/** Forecasts the removals and the verification. */
 export function forecastUndo({ log, rates, writeUnitsPerItem, prices }: UndoPlanInput): UndoForecast {
   const toRemove = log.set - log.undone;
   const writeUnits = toRemove * writeUnitsPerItem;

@@ -11,17 +11,17 @@ import { readItems } from '../user-table/read-items.ts';
 import type { EndPhase } from './end-phase.ts';
 import type { PassEnd, PassEndOptions } from './pass-end.ts';
 
-/** Items of a page that is read to find a canary's. */
+/** Items on one page of the search for a canary's items. */
 const PAGE_ITEMS = 100;
 
-/** Keys in one BatchGetItem at most [API reference]. */
+/** The most keys in one BatchGetItem [API reference]. */
 const KEYS_A_CALL = 100;
 
 export interface CanaryRequest {
   readonly client: Pick<DynamoDBClient, 'send'>;
   readonly write: ItemWrite;
   readonly totalSegments: number;
-  /** Items to choose. */
+  /** How many items to choose. */
   readonly limit: number;
   readonly rate: RateControl;
   readonly clock: Clock;
@@ -29,8 +29,8 @@ export interface CanaryRequest {
 }
 
 /**
- * Chooses items that lack the attribute, as evenly over the segments as they are there, and exactly `limit` of them
- * where the table has as many. It reads a small page of every segment in turn until it has enough.
+ * Chooses items that lack the attribute, spread as evenly over the segments as they allow. It chooses exactly `limit`
+ * items if the table has as many. It reads small pages of the segments in turn until it has enough.
  * @returns keys as DynamoDB JSON, by segment
  */
 export async function chooseCanary(request: CanaryRequest): Promise<Map<number, string[]>> {
@@ -58,7 +58,7 @@ export async function chooseCanary(request: CanaryRequest): Promise<Map<number, 
   return dealEvenly(found, limit);
 }
 
-/** One of each segment in turn, until there are enough. */
+/** Takes one item of each segment in turn, until there are enough. */
 function dealEvenly(found: ReadonlyMap<number, readonly string[]>, limit: number): Map<number, string[]> {
   const chosen = new Map<number, string[]>();
   let left = limit;
@@ -105,8 +105,8 @@ async function readPage(
 }
 
 /**
- * The end of a canary: exactly the items that it was to write are read with strong consistency, and nothing else is
- * verified. One that was deleted meanwhile does not count.
+ * Ends a canary. It reads exactly the items that the canary chose, with strong consistency, and verifies nothing else.
+ * An item that was deleted meanwhile does not count.
  */
 export async function endCanary(
   run: RunRecord,

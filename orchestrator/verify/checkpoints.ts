@@ -9,20 +9,20 @@ import type { Stores } from '../stores.ts';
 import type { EndPhase } from './end-phase.ts';
 import type { VerificationCheckpoints } from './verification.ts';
 
-/** A verification that nobody worked on for longer than this begins again: nobody knows what was written meanwhile. */
+/** A verification that paused longer than this begins again, because nobody knows what was written meanwhile. */
 const LONGEST_PAUSE_MS = 3_600_000;
 
-/** How much of the reading a crash may cost. */
+/** The part of the reading that a crash may cost. */
 export const MOST_UNSAVED_PART = 1 / 100;
 const UNSAVED_PART = 1 / 200;
 
-/** At least this many units: with smaller pages, too much is lost by rounding. */
+/** Never less than this many units, because with smaller pages rounding would cost too much. */
 const LEAST_UNSAVED_UNITS = 4;
 
 /**
- * Read units that may be in flight, or read and not saved, in a table of so many. Five kills cost five times that, and
- * each page half a unit on average, since it is rounded up: for small tables the sum is least at the root of a tenth of
- * the units [d/dp (U / 2p + 5p) = 0].
+ * Read units that may be in flight, or read and not saved, for a table of this many units. Smaller pages lose less in a
+ * crash but cost more, because DynamoDB rounds each page up by half a unit on average. Assuming five crashes, the total
+ * is lowest for small tables at the square root of a tenth of the table's units [d/dp (U / 2p + 5p) = 0].
  */
 export function mostUnsavedUnits(unitsOfTable: number): number {
   const cheapest = Math.min(unitsOfTable * MOST_UNSAVED_PART, Math.sqrt(unitsOfTable / 10));
@@ -36,8 +36,9 @@ export interface VerificationOptions {
 }
 
 /**
- * The verification to go on with, or a new one, as the run's record says it from now on; undefined where the run is not
- * wanted any more. `subject`: what is looked for; an answer to another question is worth nothing.
+ * Records the verification to continue, or a new one, in the run's record and returns it; undefined if the run must
+ * pause or stop. `subject` names what the verification looks for. A verification with another subject cannot be
+ * continued.
  */
 export async function beginVerification(
   run: RunRecord,
@@ -63,7 +64,7 @@ export async function beginVerification(
   return record.desired === 'run' ? record.verification : undefined;
 }
 
-/** Whether what an earlier supervisor has read is still valid. */
+/** Whether the pages that an earlier supervisor read still count. */
 function mayGoOn(
   { pass, subject, startedAt, activeAt }: CurrentVerification,
   run: Pick<RunRecord, 'pass' | 'deployedAt'>,
@@ -75,7 +76,7 @@ function mayGoOn(
   return Date.parse(at) - Date.parse(activeAt) <= LONGEST_PAUSE_MS;
 }
 
-/** Every segment's checkpoint in the control table, for as long as it takes to reach it. */
+/** The checkpoints of every segment in the control table. They retry until the control table answers. */
 export function checkpointsOf(
   reader: VerificationReader,
   { stores, clock }: Pick<VerificationOptions, 'stores' | 'clock'>,
@@ -105,7 +106,7 @@ export function checkpointsOf(
   };
 }
 
-/** What all supervisors of one verification have read, saved as it grows. */
+/** Counts and saves what all supervisors of one verification have read. */
 export class VerificationCount {
   readonly #id: string;
   readonly #phase: Pick<EndPhase, 'count'>;
@@ -119,7 +120,7 @@ export class VerificationCount {
     this.#countedBefore = counted?.id === id ? counted.counters.readUnits : 0;
   }
 
-  /** From the checkpoint of an earlier supervisor. */
+  /** Adds what the checkpoints of an earlier supervisor say. */
   readBefore(readUnits: number): void {
     this.#before += readUnits;
   }
@@ -130,7 +131,7 @@ export class VerificationCount {
   }
 
   tell(): void {
-    // Pages that were counted, and whose checkpoint was lost with their reader, were read all the same.
+    // Pages that were counted count even if their checkpoint was lost, because they were read and paid for.
     this.#phase.count(this.#id, { readUnits: Math.max(this.#countedBefore, this.#before) + this.#here });
   }
 }

@@ -3,23 +3,22 @@ import { keyOf } from '../../core/item-write.ts';
 import type { RunRecord } from '../../core/records.ts';
 import { createdAtMs, detectCreatedKey } from '../user-table/created-at.ts';
 
-/** What the items that a verification found without the attribute show about live writers. */
+/** What the items without the attribute tell about live writers. */
 export interface Diagnosis {
-  /** Created since the code that sets it is said to be live, or since the run began. */
+  /** Created since the deployment of the code that sets the attribute, or else since the run began. */
   readonly createdSince: number;
-  /** Older than the run, and settled by its sweep: they had the attribute, and lost it. */
+  /** Older than the run and settled by its sweep: these items had the attribute and lost it. */
   readonly lost: number;
-  /** Without a time of creation. */
+  /** Without a creation time. */
   readonly unknown: number;
   readonly since: string;
   readonly words: string;
 }
 
 /**
- * Tells apart, by when they were created, why items lack the attribute although every page of the sweep has settled.
- * @param items with their keys and, where it was asked for, the attribute that says when they were created; none that
- *   is in quarantine
- * @param all how many were found, of which these may be the first
+ * Explains by their creation times why items lack the attribute although every page of the sweep has settled.
+ * @param items their keys with the creation attribute, if it was read; none of them is in quarantine
+ * @param all the number of items found; `items` may be only the first of them
  */
 export function diagnose(
   run: Pick<RunRecord, 'attribute' | 'keySchema' | 'createdAt' | 'deployedAt' | 'createdKey'>,

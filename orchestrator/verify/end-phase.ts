@@ -8,10 +8,10 @@ import type { RunStore, Supervision } from '../../core/run-store.ts';
 import { settleCall } from '../../core/settle.ts';
 import { isExpiredCredentials } from '../cli/expired-credentials.ts';
 
-/** How often the run's record is read, and what was consumed is saved. */
+/** How often this reads the run's record and saves what was consumed. */
 const RENEW_EVERY_MS = 1_000;
 
-/** Repairs in flight at most. */
+/** The most repairs in flight. */
 const MOST_WRITES_IN_FLIGHT = 8;
 
 export interface EndPhaseOptions {
@@ -20,43 +20,43 @@ export interface EndPhaseOptions {
   readonly clock: Clock;
   readonly run: RunRecord;
   readonly client: DynamoDBClient;
-  /** A client that asks before it writes to a socket; without it, `client` is used. */
+  /** Creates a client that checks the authority before it writes to a socket. Without it, `client` is used. */
   readonly dataPlane?: ((assertMaySend: () => void) => DynamoDBClient) | undefined;
-  /** On the monotonic clock: an earlier supervisor may have authority until then. */
+  /** On the monotonic clock. An earlier supervisor may have authority until then. */
   readonly notBeforeMs?: number;
-  /** Looks after the run once a second, and says what live traffic leaves of the budget. */
+  /** Called once a second. It checks the run and returns the rates that live traffic leaves. */
   readonly look?: ((record: RunRecord) => Promise<Rates>) | undefined;
   readonly onThrottled?: ((count: number, reason: string) => void) | undefined;
   /** Aborts when the operator detaches. */
   readonly detach: AbortSignal;
 }
 
-/** What verification and repair are given: authority, the budget of this moment, and where to count. */
+/** What verification and repair get: authority, the current budget, and a place to count. */
 export interface EndPhase {
   readonly client: DynamoDBClient;
   readonly reading: RateControl;
   readonly writing: RateControl;
-  /** Aborts when the run is not wanted any more, another orchestrator has taken over, or the operator detaches. */
+  /** Aborts when the run must pause or stop, another orchestrator has taken over, or the operator detaches. */
   readonly signal: AbortSignal;
-  /** Resolves when there is authority to send a request to the user's table. */
+  /** Resolves once there is authority to send a request to the user's table. */
   readonly held: (signal: AbortSignal) => Promise<void>;
-  /** What a piece of work has consumed and written so far, all in all: it is saved as it grows. */
+  /** Takes the totals that a piece of work has consumed and written so far. They are saved as they grow. */
   readonly count: (id: string, counters: Partial<Counters>) => void;
 }
 
-/** The run is to pause or stop: what is under way ends, and nothing is concluded from it. */
+/** The run must pause or stop. Work in progress ends, and nothing is concluded from it. */
 class UnwantedError extends Error {}
 
 /**
- * Does what follows a sweep with the authority of the supervisor: each second it reads the run's record, and from the
- * start of that read it may send for the authority time. What the record says of the budget takes effect with the same
- * read; what was consumed is saved, and the rates in force are echoed, with the same write:
+ * Runs the work that follows a sweep, with the authority of the supervisor. It reads the run's record each second. From
+ * the start of each read it may send requests for the authority time. A new budget in the record takes effect with the
+ * same read. One write saves what was consumed and echoes the rates in force:
  *
  *     operator        rate 1 ▲                                  sees the echo: in force
  *     record          ───────┴──────────────────────▲───────────▲──
  *     this process    read: 20 ── pages ──── read: 1 │   echo: 1 │
  *
- * @returns undefined when the run was not wanted any more
+ * @returns undefined if the run had to pause or stop
  * @throws SupersededError; the detach signal's reason; what the work throws
  */
 export async function duringEndPhase<T>(
@@ -133,12 +133,12 @@ export async function duringEndPhase<T>(
     await authority.end();
     await Promise.all(background);
     if (client !== options.client) client.destroy();
-    // The last pages; a supervisor that was superseded, or cannot reach the table, leaves without.
+    // Saves the last pages. A supervisor that was superseded or cannot reach the control table leaves without saving.
     if (!authority.lost.aborted) await save().catch(() => {});
   }
 }
 
-/** What live traffic leaves of the budget. */
+/** The rates that live traffic leaves of the budget. */
 function cutRates({ rates, cut }: RunRecord): Rates {
   const factor = cut?.factor ?? 1;
   return {
@@ -147,7 +147,7 @@ function cutRates({ rates, cut }: RunRecord): Rates {
   };
 }
 
-/** A pause is counted from the last work that was done. */
+/** The length of a pause counts from the last work that was done. */
 function stillActive(
   { verification, desired }: RunRecord,
   counted: Partial<RunRecord>,
@@ -179,14 +179,14 @@ async function lookAfter(
       if (throttled) onThrottled?.(throttled.count, throttled.reason);
     }
     const record = latest();
-    // What nobody could find out changes nothing: the record's cut stays in force.
+    // If the look fails, nothing changes: the cut in the record stays in force.
     const left = await look?.(record).catch(() => undefined);
     if (left && !signal.aborted && record === latest()) grant(left);
     await clock.sleep(RENEW_EVERY_MS, signal);
   }
 }
 
-/** What each piece of work has consumed, held against what the run's record contains of it. */
+/** Compares what each piece of work has consumed with what the run's record already includes. */
 class Ledger {
   #now: { id: string; counters: Counters } | undefined;
 

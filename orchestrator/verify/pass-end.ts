@@ -37,23 +37,23 @@ export interface PassEndOptions extends VerificationOptions {
   readonly observer?: RunObserver | undefined;
 }
 
-/** What follows a verification. It holds only while the verification of this id is the run's last one. */
+/** What follows a verification. It holds only while `verification` is the id of the run's last one. */
 export type PassEnd =
   | { readonly next: 'finish'; readonly status: RunStatus; readonly verification?: string }
   | { readonly next: 'repaired' }
   | { readonly next: 'sweep' };
 
 /**
- * The end of a pass: the verification scan, and what follows from it.
+ * Ends a pass with the verification scan and decides what follows:
  *
- *     nothing is missing ─► verified          all that is missing is in quarantine ─► quarantined
- *     a few keys, and a pass is left ─► repair exactly those; the next verification reads them and all the others
- *     many, and a pass is left ─► another sweep          no pass is left ─► incomplete
+ *     nothing is missing ─► verified          everything missing is in quarantine ─► quarantined
+ *     a few keys, and a pass is left ─► repair exactly those; the next verification reads the whole table again
+ *     many keys, and a pass is left ─► another sweep          no pass is left ─► incomplete
  *
- * Call it only when every segment is complete and no task is in authority. Each write to the run record names the
- * supervision, so an orchestrator that was superseded in the middle cannot end the run.
+ * Call it only when every segment is complete and no task is in authority. Each write to the run's record names the
+ * supervision, so a superseded orchestrator cannot end the run.
  *
- * @returns undefined when the run is not wanted any more, or not ready to be verified: look again.
+ * @returns undefined if the run must pause or stop, or is not ready for a verification: look again.
  */
 export async function endPass(
   run: RunRecord,
@@ -64,7 +64,7 @@ export async function endPass(
   const subject = await subjectOf(run);
   const verification = await beginVerification(run, subject.name, verificationSegmentsOf(run), options);
   if (verification === undefined) return undefined;
-  // A retry may have joined until the run was verifying; from then on none can.
+  // A retry could join the run until its status was `verifying`. From then on none can.
   if ((await stores.tasks.list(run.runId)).some(({ status }) => isInAuthority(status))) return undefined;
   const found = await verify(run, subject, verification, options, phase);
   if (found === undefined) return undefined;
@@ -75,7 +75,7 @@ export async function endPass(
   }
   if (run.pass >= run.passes) return { next: 'finish', status: 'incomplete', verification: id };
   if (missing - quarantined > open.length) return { next: 'sweep' };
-  // What a repair writes is not what the verification saw: whoever comes after a crash begins it again.
+  // The verification did not see what a repair writes. After a crash, the next supervisor begins it again.
   const before = await stores.runs.supervise(supervision, ({ desired }) =>
     desired === 'run' ? { verification: undefined } : undefined,
   );
@@ -174,10 +174,10 @@ async function verify(
   return result;
 }
 
-/** What a verification will read, as the sweep says. */
+/** Estimates the read units of a verification from those of the sweep. */
 function unitsOfTable({ pass }: RunRecord, segments: readonly SegmentRecord[]): number {
   const eventual = segments.reduce((sum, { counters }) => sum + counters.readUnits, 0);
-  // Counters are cumulative over sweeps; a consistent read costs twice as much.
+  // Counters are cumulative over sweeps. A consistent read costs twice as much.
   return (2 * eventual) / Math.max(1, pass);
 }
 

@@ -18,11 +18,11 @@ export interface RepairRequest {
   readonly rate: RateControl;
   readonly clock: Clock;
   readonly signal: AbortSignal;
-  /** Resolves when there is authority to send. */
+  /** Resolves once there is authority to send. */
   readonly held: (signal: AbortSignal) => Promise<void>;
   readonly onQuarantine: (key: string, reason: string, attempts: number) => Promise<void>;
   readonly undoLog?: UndoLogWriter | undefined;
-  /** Called with what was done and consumed so far. */
+  /** Called with the totals done and consumed so far. */
   readonly onProgress?: (done: RepairCounters) => void;
 }
 
@@ -35,18 +35,18 @@ export type RepairOutcome = 'updated' | 'alreadySet' | 'deleted' | 'quarantined'
 
 export interface RepairedItem {
   readonly outcome: RepairOutcome;
-  /** How often its values were computed again, since its sources had changed. */
+  /** How often its values were computed again because its sources had changed. */
   readonly recomputed: number;
 }
 
-/** Lanes of a repair; the rate control decides how many of them may send. */
+/** Concurrent lanes of a repair. The rate control decides how many of them may send. */
 const LANES = 8;
 
 /**
- * Sets what is missing on exactly these items, one conditional UpdateItem each. The verification scan that follows
- * reads them again with strong consistency, and everything else with them.
+ * Sets the missing attributes on exactly these items, with one conditional UpdateItem for each. The verification that
+ * follows reads these items and the rest of the table again, with strong consistency.
  *
- * @throws SystemicError for what holds for every item; the signal's reason when it aborts.
+ * @throws SystemicError for an error that would stop every item; the signal's reason when it aborts.
  */
 export async function repair(request: RepairRequest): Promise<RepairCounters> {
   const done = {
@@ -83,10 +83,10 @@ export async function repair(request: RepairRequest): Promise<RepairCounters> {
 
 type Consumed = Partial<Pick<Counters, 'readUnits' | 'writeUnits'>>;
 
-/** An item that is refused, though it lacks what is to be set, gets this many tries before it goes to quarantine. */
+/** An item in scope whose write is refused goes to quarantine after this many tries. */
 const MAX_TRIES = 5;
 
-/** The sources of an item changed before each of this many writes: it gets no further try. */
+/** An item whose sources changed before each of this many writes is not tried again. */
 const MOST_RECOMPUTATIONS = 20;
 
 export interface ItemRepairRequest extends Omit<RepairRequest, 'keys' | 'onProgress'> {
@@ -94,7 +94,7 @@ export interface ItemRepairRequest extends Omit<RepairRequest, 'keys' | 'onProgr
   readonly onConsumed: (units: Consumed) => void;
 }
 
-/** Brings one item from its present state to its outcome. */
+/** Brings one item to an outcome, whatever its state is now. */
 export async function repairItem(key: AttributeMap, request: ItemRepairRequest): Promise<RepairedItem> {
   return new ItemRepair(key, request).run();
 }
@@ -105,9 +105,9 @@ class ItemRepair {
   #tries = 0;
   #refusals = 0;
   #recomputed = 0;
-  /** Its entry in the undo log, and what that says. */
+  /** The item's entry in the undo log, and what the entry says. */
   #entry: { readonly reference: LogReference; readonly assignment: Assignment } | undefined;
-  /** A request that may have set what the entry says was never answered. */
+  /** A request that may have written the entry's values got no answer. */
   #unanswered = false;
 
   constructor(key: AttributeMap, request: ItemRepairRequest) {
@@ -117,7 +117,7 @@ class ItemRepair {
 
   async run(): Promise<RepairedItem> {
     const { clock, signal, write } = this.#request;
-    // A constant needs no look at the item: its condition says all.
+    // A constant needs no read of the item first, because the write's condition decides.
     let decision = write.rule.sources.length === 0 ? write.rule.decide(this.#key) : await this.#decide();
     for (;;) {
       if (decision === 'deleted') return this.#end('deleted');
@@ -128,7 +128,7 @@ class ItemRepair {
       this.#tries += 1;
       const verdict = await this.#write(decision.assignment);
       if (verdict === 'set') return this.#end('updated');
-      // Without authority nothing was sent; the next try waits for it.
+      // Nothing was sent without authority. The next try waits for it.
       if (verdict === 'not-sent') continue;
       if (verdict.kind === 'refused') {
         const now = await this.#decide();
@@ -172,7 +172,10 @@ class ItemRepair {
     return verdict;
   }
 
-  /** One HTTP attempt. Returns what it failed with. */
+  /**
+   * Sends one HTTP request.
+   * @returns the error, if it failed.
+   */
   async #attempt(assignment: Assignment): Promise<unknown> {
     const { client, write, rate, clock, signal, held, onConsumed, undoLog } = this.#request;
     await held(signal);
@@ -187,14 +190,14 @@ class ItemRepair {
       onConsumed({ writeUnits: rate.settleWrites(reserved, reply.ConsumedCapacity?.CapacityUnits, 1) });
       return undefined;
     } catch (error) {
-      // A failed condition consumes too, and so may what was answered with an error or not at all.
+      // A failed condition consumes units. So may a request that failed or got no answer.
       if (error instanceof AuthorityLostError) rate.write.settle(reserved, 0);
       else onConsumed({ writeUnits: rate.settleRefusal(reserved) });
       return error;
     }
   }
 
-  /** What to do with the item as it is now, read with strong consistency. */
+  /** Decides from a strongly consistent read what to do with the item. */
   async #decide(): Promise<Decision | 'deleted'> {
     const { client, write, rate, clock, signal, held, onConsumed } = this.#request;
     const [item] = await readItems('Reading an item that lacks what is to be set', {
@@ -209,7 +212,7 @@ class ItemRepair {
     return this.#end('quarantined');
   }
 
-  /** What is about to be written is first stored in the undo log. */
+  /** Stores what is about to be written in the undo log. */
   async #log(assignment: Assignment): Promise<void> {
     const { undoLog, signal } = this.#request;
     if (!undoLog || this.#entry?.assignment === assignment) return;
@@ -219,7 +222,9 @@ class ItemRepair {
     this.#unanswered = false;
   }
 
-  /** Of an entry whose request was never answered nothing is known but that it was set after all. */
+  /**
+   * An entry with an unanswered request can become known only as set. That the item lacks the value now proves nothing.
+   */
   #settleEntry(outcome: 'set' | 'notSet'): void {
     if (this.#entry === undefined || (outcome === 'notSet' && this.#unanswered)) return;
     this.#request.undoLog?.settled(this.#entry.reference, outcome);

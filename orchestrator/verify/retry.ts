@@ -25,10 +25,10 @@ import { openSupervisorLog } from './supervisor-log.ts';
 
 const LANES = 8;
 
-/** A supervisor grants within a few seconds. */
+/** A supervisor grants a share within a few seconds. */
 const GRANT_PATIENCE_MS = 30_000;
 
-/** An earlier retry whose heartbeat is older than its authority and this much more is gone. */
+/** An earlier retry is gone once its heartbeat is older than its authority time plus this. */
 const SLACK_MS = 1_000;
 
 export interface RetryRequest {
@@ -37,19 +37,19 @@ export interface RetryRequest {
   readonly items: readonly QuarantineRecord[];
   readonly write: ItemWrite;
   readonly clock: Clock;
-  /** Who asked for it, for the run's record. */
+  /** The change in the run's record that says who asked for the retry. */
   readonly change: (detail: string) => OperatorChange;
   readonly detach: AbortSignal;
-  /** What became of one of them; with the reason where it stays in quarantine. */
+  /** Called with the outcome of each item, and with the reason if it stays in quarantine. */
   readonly onSettled: (item: QuarantineRecord, outcome: RepairOutcome, reason: string, tries: number) => void;
 }
 
 /**
- * Tries to write items of a run's quarantine once more, as one who takes part in the run: it has a record like a task's,
- * whose heartbeats give it authority and bring its share of the budget. Pause and cancel end it, and no verification
- * begins beside it. Where the run has ended, it holds the table's lock in the run's place.
+ * Tries again to write items of a run's quarantine. It takes part in the run like a task: heartbeats of its own record
+ * give it authority and bring its share of the budget. Pause and cancel end it, and no verification begins while it
+ * works. If the run has ended, it holds the table's lock in place of the run.
  *
- * @throws TableLockedError when another run, or another retry, holds the table, or while the run is verified.
+ * @throws TableLockedError when another run or another retry holds the table, or while the run is verified.
  */
 export async function retryQuarantined(request: RetryRequest): Promise<void> {
   const { stores, run, clock, detach, write, items, change } = request;
@@ -62,7 +62,7 @@ export async function retryQuarantined(request: RetryRequest): Promise<void> {
     indexes: run.indexes,
     seed: run.itemSize,
     mostWritesInFlight: LANES,
-    // Nobody renews a share while nobody supervises.
+    // Without a supervisor, nobody renews a share.
     ...(live && { floorWriteUnitsPerSecond: run.unattendedRate / Math.max(1, run.tasks) }),
   });
   const ended = new AbortController();
@@ -127,7 +127,7 @@ export async function retryQuarantined(request: RetryRequest): Promise<void> {
   }
 }
 
-/** A share comes from whoever supervises; without one there is nothing to wait for. */
+/** Waits for a share from the supervisor. If none comes, it ends the retry. */
 async function untilGranted(rate: RateControl, clock: Clock, ended: AbortController): Promise<void> {
   const untilMs = clock.monotonicMs() + GRANT_PATIENCE_MS;
   while (clock.monotonicMs() < untilMs) {
@@ -167,14 +167,14 @@ async function retryItem(
   });
   if (outcome !== 'quarantined') {
     await stores.quarantine.resolve(run.runId, item.key, { outcome, at: clock.nowIso() });
-    // It was counted as quarantined: its end is another one now.
+    // The item was counted as quarantined and now has another outcome.
     counters[outcome] += 1;
     counters.quarantined -= 1;
   }
   onSettled(item, outcome, reason, attempts);
 }
 
-/** Takes part in the run as it is now. */
+/** Joins the run in its current state. */
 async function join(request: RetryRequest, launchId: string, instance: string): Promise<RunRecord> {
   const { stores, run, clock, change, items } = request;
   for (;;) {
@@ -188,7 +188,8 @@ async function join(request: RetryRequest, launchId: string, instance: string): 
     const none = { writeUnitsPerSecond: 0, readUnitsPerSecond: 0 };
     const record = {
       ...{ runId: run.runId, launchId, pass: now.pass, segments: [], launchedAt: clock.nowIso() },
-      // Where somebody supervises, the share comes with a heartbeat; where nobody does, nobody else sends.
+      // A supervisor grants the share with a heartbeat. Without one, nobody else sends, so the retry takes the whole
+      // budget.
       granted: now.status === 'running' ? none : whole,
     };
     if (isFinished(now.status)) {
@@ -201,7 +202,7 @@ async function join(request: RetryRequest, launchId: string, instance: string): 
         `Run ${run.runId} is being verified, and the verification counts the items in quarantine. Try again when it has ended.`,
       );
     }
-    // What a retry writes is not what a verification has seen.
+    // A verification in progress did not see what a retry writes.
     const told = await stores.runs.operate(run.runId, change(`of ${items.length} items`), {
       verification: undefined,
     });
@@ -209,7 +210,10 @@ async function join(request: RetryRequest, launchId: string, instance: string): 
   }
 }
 
-/** A retry of this run that was killed leaves a record in authority, which ends when its heartbeats stand still. */
+/**
+ * A retry of this run that was killed left a record in authority. The record ends once its heartbeats stop for long
+ * enough.
+ */
 async function untilEarlierRetryEnded({ stores, run, clock }: RetryRequest): Promise<void> {
   const sinceMs = clock.monotonicMs();
   const seen = new Map<string, number>();

@@ -4,28 +4,30 @@ import { type ItemWrite, itemProjection, lackingFilter } from '../../core/item-w
 import type { KeySchema } from '../../core/records.ts';
 import { isMissing } from '../../core/write-rule.ts';
 
-/** What one item of a page means to a verification. */
+/** What a verification finds in one item. */
 export type Judgement = 'missing' | 'null' | 'present';
 
 /**
- * What a verification looks for: which part of the items it reads, which of them the engine need not return, and what
- * each of the others is.
+ * What a verification looks for: the attributes to read, the items that the engine may leave out of its answer, and how
+ * to judge the others.
  */
 export interface VerificationSubject {
-  /** Two subjects with one name judge every item alike: a checkpoint of another one is worth nothing. */
+  /**
+   * Two subjects with the same name judge every item alike. A checkpoint with another subject's name cannot be used.
+   */
   readonly name: string;
   readonly scan: Pick<
     ScanCommandInput,
     'ProjectionExpression' | 'FilterExpression' | 'ExpressionAttributeNames' | 'ExpressionAttributeValues'
   >;
   readonly judge: (item: AttributeMap) => Judgement;
-  /** An attribute beside the key that is kept of a missing item. */
+  /** An attribute besides the key that is kept of each missing item. */
   readonly keeps?: string | undefined;
 }
 
 /**
- * Items that lack an attribute. Only keys travel, and the attribute where it is NULL.
- * @param alsoRead another attribute to bring along, where an item lacks the one that is looked for
+ * Looks for items that lack an attribute. The engine returns only their keys, and the attribute where it is NULL.
+ * @param alsoRead another attribute to read of items that lack this one
  */
 export function lacksAttribute(
   keySchema: KeySchema,
@@ -49,9 +51,9 @@ export function lacksAttribute(
 }
 
 /**
- * Items that a rule would have something to write for, by the rule itself: those in scope that lack a target.
- * @param name of the rule; two rules of one name judge every item alike
- * @param alsoRead another attribute to bring along
+ * Looks for items in scope that lack a target, by evaluating the rule itself.
+ * @param name of the rule; two rules with the same name judge every item alike
+ * @param alsoRead another attribute to read
  */
 export function missesByRule(
   write: Pick<ItemWrite, 'keySchema' | 'rule'>,

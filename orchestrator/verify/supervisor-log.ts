@@ -6,8 +6,8 @@ import { type LogStore, supervisorLogSegment } from '../../core/undo/log-store.t
 import { UndoLogWriter } from '../../core/undo/log-writer.ts';
 
 /**
- * The undo log for what is written outside of a task, by a repair or `failures --retry`; undefined for a run that keeps
- * none. Close it when nothing more is written: what is known by then still has to be recorded.
+ * Opens the undo log for writes outside of tasks: those of a repair and of `failures --retry`. It is undefined if the
+ * run keeps no log. Close it after the last write, so that it records the outcomes known by then.
  */
 export function openSupervisorLog(
   run: RunRecord,

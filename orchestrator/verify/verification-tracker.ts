@@ -2,7 +2,7 @@ import type { RunRecord, VerificationFindings } from '../../core/records.ts';
 import type { VerificationProgress, VerificationSegment } from '../../core/sample-store.ts';
 import type { VerifiedPage } from './verification.ts';
 
-/** Adds up a verification scan's pages by its segments, for those who watch. */
+/** Adds up the pages of a verification by segment, for observers. */
 export class VerificationTracker {
   readonly #head: Pick<VerificationProgress, 'runId' | 'pass' | 'startedAt'>;
   readonly #segments: VerificationSegment[];
@@ -13,12 +13,12 @@ export class VerificationTracker {
     this.#segments = Array.from({ length: totalSegments }, () => ({ scanned: 0, missing: 0, done: false }));
   }
 
-  /** What this verification has read so far, by whichever supervisor. */
+  /** What all supervisors of this verification have read so far. */
   get readUnits(): number {
     return this.#readUnits;
   }
 
-  /** What an earlier supervisor has read of a segment. */
+  /** Takes what an earlier supervisor has read of a segment. */
   goOnFrom(segment: number, { scanned, missing, readUnits }: VerificationFindings, done: boolean): void {
     this.add({ segment, scanned, missing, readUnits, last: done });
   }
@@ -34,7 +34,7 @@ export class VerificationTracker {
     };
   }
 
-  /** As of now, which the caller says. */
+  /** The progress at this time. */
   progress(at: string): VerificationProgress {
     return { ...this.#head, at, segments: [...this.#segments], readUnits: this.#readUnits };
   }

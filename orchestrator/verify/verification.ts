@@ -15,30 +15,30 @@ import type { VerificationPosition } from '../../core/verification-store.ts';
 import { readItems } from '../user-table/read-items.ts';
 import type { VerificationSubject } from './subject.ts';
 
-/** Keys that are kept for a repair; when more are missing, another pass is the better way. */
+/** Keeps at most this many keys for a repair. If more are missing, another sweep is better. */
 const MAX_REPAIRABLE = 1_000;
 
-/** An item of the control table has 400 KB at most, and each checkpoint pays for all of it. */
+/** An item of the control table has at most 400 KB, and each checkpoint pays for its whole size. */
 const MAX_OPEN_BYTES = 200_000;
 
 const MAX_SAMPLE = 10;
 
-/** The first page is small, where the items are known, and one item where they are not; each next one may be larger. */
+/** The first page has this many items if the item size is known, and one item if not. Later pages grow. */
 const FIRST_PAGE_ITEMS = 25;
 const PAGE_GROWTH = 4;
 
-/** No page of 1 MB holds more: from here on a limit says nothing. */
+/** A page of 1 MB cannot hold more items, so a larger limit has no effect. */
 const MOST_PAGE_ITEMS = 1_000_000;
 
-/** Units that a page may cost beyond what it was to cost. */
+/** A page may cost this many units more than planned. */
 const ONE_TOO_MANY = 1;
 
-/** Looked up in quarantine at the same time. */
+/** Concurrent lookups in quarantine. */
 const LOOKUPS = 8;
 
-/** Where a verification stores its progress. */
+/** Stores the progress of a verification. */
 export interface VerificationCheckpoints {
-  /** How far the segment is; undefined at its beginning. */
+  /** @returns how far the segment is; undefined if it has not begun. */
   readonly claim: (segment: number) => Promise<VerificationPosition | undefined>;
   readonly save: (position: VerificationPosition) => Promise<void>;
 }
@@ -52,22 +52,22 @@ export interface VerificationRequest {
   readonly rate: RateControl;
   readonly clock: Clock;
   readonly signal: AbortSignal;
-  /** Resolves when there is authority to send. */
+  /** Resolves once there is authority to send. */
   readonly held?: (signal: AbortSignal) => Promise<void>;
-  /** Without them, what was read is lost with the process. */
+  /** Without checkpoints, everything read is lost with the process. */
   readonly checkpoints?: VerificationCheckpoints;
-  /** Whether a missing item, by its key as DynamoDB JSON, is known to be missing. */
+  /** Whether a missing item is in quarantine, by its key as DynamoDB JSON. */
   readonly isQuarantined?: (key: string) => Promise<boolean>;
-  /** Read units that may be in flight, or read and not saved: so many are read again after a crash. */
+  /** Read units that may be in flight, or read and not saved. At most this much is read again after a crash. */
   readonly mostUnsavedUnits?: number;
   readonly onPage?: (page: VerifiedPage) => void;
-  /** Called with words that say that the table answers slowly. */
+  /** Called with a message when the table answers slowly. */
   readonly onSlow?: (reason: string) => void;
 }
 
 /**
- * What one page of the scan brought; `last` is the last one of its segment. Where a segment is begun again, what its
- * pages brought is taken back by one that has their counts below zero.
+ * What one page of the scan added; `last` marks the last page of its segment. If a segment begins again, one page with
+ * negative counts takes back what its pages added.
  */
 export interface VerifiedPage {
   readonly segment: number;
@@ -78,18 +78,20 @@ export interface VerifiedPage {
 }
 
 export interface VerificationResult extends Omit<VerificationFindings, 'open' | 'sample'> {
-  /** Missing items that are not in quarantine, with what else was read; {@link MAX_REPAIRABLE} at most. */
+  /**
+   * Missing items that are not in quarantine, with the other attributes that were read; at most {@link MAX_REPAIRABLE}.
+   */
   readonly open: readonly AttributeMap[];
-  /** Keys of missing items, as DynamoDB JSON: ten at most. */
+  /** Keys of missing items as DynamoDB JSON; at most ten. */
   readonly sample: readonly string[];
 }
 
 /**
- * Reads every item with strong consistency and counts those that lack what is looked for. Each page includes every
- * write that was complete before its request began [developer guide, Scan: read consistency].
+ * Reads every item with strong consistency and counts those that the subject calls missing. Each page includes every
+ * write that completed before its request began [developer guide, Scan: read consistency].
  *
- * As many pages are in flight as use the read budget at the latency seen, and no more than may be read again after a
- * crash. A segment's next page is read when the checkpoint of the last one is saved:
+ * It keeps enough pages in flight to use the read budget at the measured latency, but no more than a crash may cost. It
+ * reads a segment's next page after it has saved the checkpoint of the previous one:
  *
  *     segment 0   page ── save ── page ── save ── page …
  *     segment 1        page ── save ── page …                 in flight: rate × latency, as whole pages
@@ -119,10 +121,11 @@ class Verification {
   constructor(request: VerificationRequest) {
     this.#request = request;
     const { onSlow = () => {} } = request;
-    // A request takes real time, whatever the clock of the retries is.
+    // A request takes real time, whichever clock the retries use.
     this.#patience = new Patience({ clock: systemClock, what: 'verification Scan', onSlow });
     this.#signal = AbortSignal.any([request.signal, this.#failed.signal]);
-    // Every segment's wait listens to it: no leak, and Node's warning about one would be in the operator's words.
+    // Every waiting segment listens to this signal. That is no leak, and Node's warning would appear among the
+    // operator's messages.
     setMaxListeners(0, this.#signal);
     this.#grownItems = request.rate.estimate.known ? FIRST_PAGE_ITEMS : 1;
   }
@@ -165,7 +168,7 @@ class Verification {
     return this.#result();
   }
 
-  /** Whoever goes on with a verification knows the items, and need not begin with small pages again. */
+  /** A verification that continues already knows the item size, so it need not begin with small pages. */
   #goOn({ scanned, readUnits }: VerificationResult): void {
     if (scanned < FIRST_PAGE_ITEMS) return;
     this.#request.rate.estimate.seed({ bytes: (readUnits * BYTES_PER_CONSISTENT_UNIT) / scanned });
@@ -174,22 +177,25 @@ class Verification {
 
   #hasRoom(): boolean {
     const { rate, mostUnsavedUnits = Number.POSITIVE_INFINITY } = this.#request;
-    // The first pages are small, and more of them use the budget.
+    // The first pages are small, so it takes more of them to use the budget.
     const grown = this.#grownItems * rate.estimate.readUnitsPerScannedItem(true);
     const pageUnits = Math.min(this.#pageUnits(), Math.max(1, grown));
     const affordable = Math.max(1, Math.floor(mostUnsavedUnits / (pageUnits + ONE_TOO_MANY)));
-    // Until the first page shows how large the items are, one item is enough to learn from.
+    // Until the first page shows the item size, one request is enough.
     const wanted = rate.estimate.known ? rate.pagesInFlight(pageUnits) : 1;
     return this.#inFlight < Math.min(wanted, affordable);
   }
 
-  /** What the next page should cost. */
+  /** The planned cost of the next page, in read units. */
   #pageUnits(): number {
     const { rate, mostUnsavedUnits = Number.POSITIVE_INFINITY } = this.#request;
     return rate.pageUnits(mostUnsavedUnits - ONE_TOO_MANY);
   }
 
-  /** Reads one page of a segment and saves how far it is. True when it was the last one. */
+  /**
+   * Reads one page of a segment and saves the progress.
+   * @returns whether it was the segment's last page.
+   */
   async #advance(index: number): Promise<boolean> {
     const { clock, checkpoints, rate, onPage } = this.#request;
     const before = this.#at(index);
@@ -228,7 +234,7 @@ class Verification {
     return done;
   }
 
-  /** Reads one page, however many tries it takes. */
+  /** Reads one page and retries as often as needed. */
   async #readPage(
     { segment }: Segment,
     start: AttributeMap | undefined,
@@ -277,7 +283,7 @@ class Verification {
       const { ConsumedCapacity, ScannedCount: scanned = 0, Count: matched = 0 } = page;
       const readUnits = ConsumedCapacity?.CapacityUnits ?? reserved;
       rate.settlePage(reserved, { readUnits, scanned, matched, consistent: true });
-      // A page that was held small for other reasons says nothing of how many items fit.
+      // A page that was small for other reasons does not tell how many items fit.
       const full = page.LastEvaluatedKey !== undefined && scanned === limit && limit < this.#grownItems;
       this.#fit.learn({ aimed, readUnits, scanned, full });
       this.#grownItems = Math.min(MOST_PAGE_ITEMS, this.#grownItems * PAGE_GROWTH);
@@ -330,7 +336,10 @@ class Verification {
     };
   }
 
-  /** Which of these keys are in quarantine. When too many are not, another pass follows, and nobody needs to know. */
+  /**
+   * Finds out which of these keys are in quarantine. It stops early once too many are not, because another sweep
+   * follows then.
+   */
   async #quarantinedOf(keys: readonly string[]): Promise<Set<number>> {
     const { isQuarantined, clock } = this.#request;
     const found = new Set<number>();
@@ -379,7 +388,7 @@ function beginningOf(segment: number): Omit<VerificationPosition, 'at'> {
   return { segment, sequence: 0, lastEvaluatedKey: undefined, done: false, findings: NOTHING };
 }
 
-/** Of all segments. */
+/** Adds up the findings of all segments. */
 function resultOf(found: readonly VerificationFindings[]): VerificationResult {
   const sum = (of: (findings: VerificationFindings) => number) =>
     found.reduce((total, findings) => total + of(findings), 0);
