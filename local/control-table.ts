@@ -12,7 +12,7 @@ import {
 const CREATE_TIMEOUT_SECONDS = 30;
 
 /**
- * Creates the control table unless it is there, as infra/table.yaml does on AWS, and waits until it is active.
+ * Creates the control table like infra/table.yaml does on AWS, unless it exists, and waits until it is active.
  * @throws what the engine throws
  */
 export async function ensureControlTable(client: DynamoDBClient, table: string): Promise<void> {
@@ -38,7 +38,7 @@ export async function ensureControlTable(client: DynamoDBClient, table: string):
       }),
     );
   } catch (error) {
-    // Two that start on one engine at the same time: the other one's table is as good.
+    // Another process on the same engine has just created the table.
     if (!(error instanceof ResourceInUseException)) throw error;
   }
   await waitUntilTableExists(
@@ -53,7 +53,7 @@ export async function ensureControlTable(client: DynamoDBClient, table: string):
   );
 }
 
-/** The same by a client of its own. */
+/** Like {@link ensureControlTable}, with its own client. */
 export async function createControlTable(settings: DynamoDBClientConfig, table: string): Promise<void> {
   const client = new DynamoDBClient(settings);
   try {

@@ -10,16 +10,16 @@ import {
 
 const CREATE_TIMEOUT_SECONDS = 30;
 
-/** As many as one call takes [API reference, BatchWriteItem]. */
+/** The most items in one call [API reference, BatchWriteItem]. */
 const BATCH_ITEMS = 25;
 
-/** Enough for several segments, and written in a second. */
+/** Enough for several segments, and few enough to write in a second. */
 export const DEMONSTRATION_ITEMS = 1_000;
 
-/** Every so many-th item has the attribute already, with a value that must stay. */
+/** Every tenth item already has the attribute, with a value that must stay. */
 const EVERY_SO_MANY = 10;
 
-/** Creates the table of the founding case and fills it with items, most of which lack `test`. */
+/** Creates the table of the founding case and fills it with items, most of them without `test`. */
 export async function createDemonstrationTable(settings: DynamoDBClientConfig, table: string): Promise<void> {
   const client = new DynamoDBClient(settings);
   try {

@@ -11,27 +11,27 @@ import {
   type Platform,
 } from './engine-package.ts';
 
-/** What a machine may say about its DynamoDB engine. Empty means: the engine that npm brings. */
+/** What the environment says about the DynamoDB engine. If it says nothing, the engine from npm is used. */
 export interface EngineSettings {
-  /** An engine that runs already; it is neither started nor stopped by us. */
+  /** An engine that already runs. It is neither started nor stopped here. */
   readonly endpoint?: string | undefined;
   /** Path of a dynoxide binary. */
   readonly dynoxide?: string | undefined;
-  /** Folder of the official DynamoDB Local, with DynamoDBLocal.jar in it; needs `java`. */
+  /** Folder of the official DynamoDB Local with DynamoDBLocal.jar; needs `java`. */
   readonly dynamodbLocal?: string | undefined;
-  /** Where programs are looked for, as PATH has it. */
+  /** Where to look for programs, in the format of PATH. */
   readonly path: string;
-  /** This machine when not given. */
+  /** This machine by default. */
   readonly platform?: Platform;
-  /** Where an engine is kept that npm installs when it is needed; nothing is installed when not given. */
+  /** Where npm installs an engine when one is needed. Without it nothing is installed. */
   readonly cache?: string;
-  /** For npm, when it installs an engine. */
+  /** npm's environment for the installation. */
   readonly npmEnvironment?: Readonly<NodeJS.ProcessEnv>;
 }
 
 const THIS_MACHINE: Platform = { os: process.platform, cpu: process.arch };
 
-/** The one place in local/ that reads the process's environment. */
+/** The only place in local/ that reads the process's environment. */
 export function readEngineSettings(environment: Readonly<NodeJS.ProcessEnv> = process.env): EngineSettings {
   const {
     FLEETFILL_DYNAMODB_ENDPOINT: endpoint,
@@ -39,7 +39,7 @@ export function readEngineSettings(environment: Readonly<NodeJS.ProcessEnv> = pr
     FLEETFILL_DYNAMODB_LOCAL: dynamodbLocal,
     PATH: path = '/usr/local/bin:/usr/bin:/bin',
   } = environment;
-  // A variable that is set to nothing is one that is not set.
+  // An empty variable counts as not set.
   return {
     endpoint: endpoint || undefined,
     dynoxide: dynoxide || undefined,
@@ -50,17 +50,17 @@ export function readEngineSettings(environment: Readonly<NodeJS.ProcessEnv> = pr
   };
 }
 
-/** A program that serves DynamoDB, and how it is told its port and its directory. */
+/** A program that serves DynamoDB, and how it gets its port and directory. */
 export interface EngineProgram {
   readonly name: 'dynoxide' | 'DynamoDB Local';
   readonly command: string;
-  /** What it prints once it has its port, if it does: an answer before that is somebody else's. */
+  /** What it prints once it has its port, if it prints anything. An earlier answer comes from another program. */
   readonly announcement?: RegExp;
-  /** @param databaseDirectory an absolute path; without it everything is kept in memory */
+  /** @param databaseDirectory an absolute path; without it everything stays in memory */
   readonly args: (port: number, databaseDirectory: string | undefined) => string[];
 }
 
-/** In the order in which they are least work. */
+/** The choices for an error message, the one with the least work first. */
 function choicesOf({ os, cpu }: Platform): string {
   const name = enginePackageOf({ os, cpu });
   const npm = name && `npm install --no-save ${name}@${ENGINE_VERSION}`;
@@ -81,9 +81,9 @@ function choicesOf({ os, cpu }: Platform): string {
 }
 
 /**
- * Finds the program to run: what the settings name, else the engine that npm installed, else `dynoxide` on the PATH.
+ * Finds the program to run: the one that the settings name, else the engine from npm, else `dynoxide` on the PATH.
  *
- * @throws ConfigurationError that names every choice when there is none, or when what was named is not there
+ * @throws ConfigurationError that names every choice, when there is no engine or the named one is missing
  */
 export function chooseEngine(settings: EngineSettings): EngineProgram {
   const found = findEngine(settings);
@@ -94,9 +94,9 @@ export function chooseEngine(settings: EngineSettings): EngineProgram {
 }
 
 /**
- * The same; where there is none, npm installs the engine of this platform into the cache.
+ * Like {@link chooseEngine}. If there is no engine, npm installs the one for this platform into the cache.
  *
- * @param say is told before npm begins
+ * @param say called before npm begins
  * @throws ConfigurationError as {@link chooseEngine}, with npm's reason
  */
 export async function provideEngine(
@@ -147,7 +147,7 @@ function dynoxide(command: string): EngineProgram {
   };
 }
 
-/** Options as in the developer guide, "DynamoDB local usage notes"; it has none for the address it binds. */
+/** Options as in the developer guide, "DynamoDB local usage notes". There is none for the address that it binds. */
 function dynamodbLocal(folder: string, path: string): EngineProgram {
   const jar = join(folder, 'DynamoDBLocal.jar');
   if (!existsSync(jar))

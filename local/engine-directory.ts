@@ -8,14 +8,14 @@ import { z } from 'zod';
 import { ConfigurationError } from '../core/errors.ts';
 
 /**
- * One database directory has one engine. The file `engine.json` in it is the lock and says who holds it:
+ * A database directory has one engine. The file `engine.json` in it is the lock and names its holder:
  *
  *   absent ──claim()──► claimed by a process ──announce()──► serving at an endpoint ──release()──► absent
  *                          │                                   │
- *                          └───── holder and engine dead ──────┴──► moved aside by whoever comes next
+ *                          └───── holder and engine dead ──────┴──► moved aside by the next process
  *
- * It always appears and changes as a whole (link, rename), so a reader never sees half of it. A pid alone
- * does not name a process, since pids are used again: when it began is part of its name.
+ * The file always appears and changes as a whole (link, rename), so a reader never sees half of it. A pid alone does
+ * not identify a process, because pids are reused. So the start time of the process is part of its identity.
  */
 const processSchema = z.object({ pid: z.number().int().positive(), began: z.string() });
 const holderSchema = z.object({
@@ -32,12 +32,12 @@ const POLL_MS = 20;
 
 export interface ClaimedDirectory {
   readonly state: 'claimed';
-  /** Tells later comers where the engine of this directory serves. */
+  /** Tells later processes where the engine of this directory serves. */
   announce(engine: { pid: number; endpoint: string }): Promise<void>;
   release(): Promise<void>;
 }
 
-/** Another process of this machine serves the directory already. */
+/** Another process of this machine already serves the directory. */
 export interface ServedDirectory {
   readonly state: 'served';
   readonly endpoint: string;
@@ -47,9 +47,9 @@ export interface ServedDirectory {
 /**
  * Takes the directory, or finds the engine that serves it.
  *
- * @param directory absolute path; made if it is not there
- * @param patienceMs how long to wait for another process that is about to start its engine, or for the
- *   engine of a dead process to end
+ * @param directory absolute path; created if it does not exist
+ * @param patienceMs how long to wait for another process that is starting its engine, or for the engine of a dead
+ * process to end
  * @throws ConfigurationError when the directory is neither free nor served within that time
  */
 export async function claimDirectory(
@@ -103,7 +103,7 @@ function claimed(path: string, mine: Holder): ClaimedDirectory {
   };
 }
 
-/** @returns false when the file is there already */
+/** @returns false if the file already exists */
 async function createWhole(path: string, holder: Holder): Promise<boolean> {
   const draft = `${path}.${holder.claim}`;
   await writeFile(draft, JSON.stringify(holder));
@@ -135,7 +135,9 @@ async function readHolder(path: string): Promise<Holder | undefined> {
   return parsed.data;
 }
 
-/** Two who find the same dead holder must not both win: only the one that moved *that* file away goes on. */
+/**
+ * Two processes that find the same dead holder must not both win. Only the one that moved exactly that file continues.
+ */
 async function moveAside(path: string, dead: Holder): Promise<void> {
   const aside = `${path}.dead-${randomUUID()}`;
   try {
@@ -146,7 +148,7 @@ async function moveAside(path: string, dead: Holder): Promise<void> {
   }
   const moved = await readHolder(aside);
   if (moved !== undefined && moved.claim !== dead.claim) {
-    // A newer holder came in between: put it back, unless yet another stands there by now.
+    // It was a newer holder's file. Put it back, unless there is yet another one by now.
     await link(aside, path).catch(error => {
       if (!isErrno(error, 'EEXIST')) throw error;
     });
@@ -162,7 +164,7 @@ async function lives(named: ProcessName): Promise<boolean> {
   try {
     process.kill(named.pid, 0);
   } catch (error) {
-    // EPERM: there is such a process, of another user.
+    // EPERM: the process exists and belongs to another user.
     if (!isErrno(error, 'EPERM')) return false;
   }
   const began = await beganAt(named.pid);
@@ -170,15 +172,15 @@ async function lives(named: ProcessName): Promise<boolean> {
 }
 
 /**
- * When a process began, as the system tells it: clock ticks since boot on Linux (proc(5), field 22 of stat), else the
- * start time that `ps` prints, to the second; '' when there is no such process, or it has ended and nobody has waited
- * for it yet.
+ * The start time of a process, as the system tells it: clock ticks since boot on Linux (proc(5), field 22 of stat),
+ * else the time that `ps` prints, to the second. It is '' if the process does not exist, or has ended and its parent
+ * has not waited for it yet.
  */
 export async function beganAt(pid: number, os: NodeJS.Platform = process.platform): Promise<string> {
   try {
     if (os !== 'linux') return await beganAtByPs(pid);
     const stat = await readFile(`/proc/${pid}/stat`, 'utf8');
-    // The second field is the program's name in parentheses and may hold blanks and parentheses itself.
+    // The second field is the program's name in parentheses, and may itself contain blanks and parentheses.
     const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
     return fields[0] === 'Z' ? '' : (fields[19] ?? '');
   } catch {
@@ -186,7 +188,7 @@ export async function beganAt(pid: number, os: NodeJS.Platform = process.platfor
   }
 }
 
-/** POSIX names neither option; BSD, macOS and Linux have both. */
+/** POSIX has neither option, but BSD, macOS and Linux have both. */
 async function beganAtByPs(pid: number): Promise<string> {
   const { stdout } = await promisify(execFile)('ps', ['-o', 'stat=,lstart=', '-p', String(pid)], {
     env: { PATH: process.env['PATH'], LC_ALL: 'C', TZ: 'UTC' },

@@ -7,36 +7,36 @@ import { dirname, join } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import { promisify } from 'node:util';
 
-/** The machine, as Node names it. */
+/** The machine, in Node's terms. */
 export interface Platform {
   readonly os: NodeJS.Platform;
   readonly cpu: NodeJS.Architecture;
 }
 
 /**
- * Version of the engine's npm packages, the same for every platform. The lockfile can hold the package of Linux on
- * x86-64 alone, so the others are named here: they are installed by name where they are needed.
+ * The version of the engine's npm packages, the same for every platform. The lockfile holds only the package for Linux
+ * on x86-64. The packages for other platforms are installed by name when they are needed.
  */
 export const ENGINE_VERSION = '1.2.1';
 
-/** The platforms that upstream publishes a package for; the engine's binaries for Linux need no libc. */
+/** The platforms with a published package. The engine's Linux binaries need no libc. */
 const PACKAGED = ['linux-x64', 'linux-arm64', 'darwin-x64', 'darwin-arm64'];
 
-/** @returns the package with the engine for a platform; undefined where upstream has none */
+/** @returns the name of the package with the engine for a platform; undefined if there is none */
 export function enginePackageOf({ os, cpu }: Platform): string | undefined {
   return PACKAGED.includes(`${os}-${cpu}`) ? `@dynoxide/${os}-${cpu}` : undefined;
 }
 
 /**
- * Finds the engine where npm put it: as an optional dependency of this project, or in the cache that
- * {@link installEngine} fills.
+ * Finds the engine that npm installed: as an optional dependency of this project, or in the cache that {@link
+ * installEngine} fills.
  *
  * @returns path of the program
  */
 export function findEnginePackage(platform: Platform, cache: string): string | undefined {
   const name = enginePackageOf(platform);
   if (name === undefined) return undefined;
-  // From the bundle's own place (an installed command), and from where the user stands (a checkout).
+  // Looks from the bundle's place (an installed command) and from the working directory (a checkout).
   const places = [import.meta.url, pathToFileURL(join(process.cwd(), 'package.json')).href];
   for (const from of [...places, pathToFileURL(join(cacheOf(name, cache), 'package.json')).href]) {
     try {
@@ -44,17 +44,17 @@ export function findEnginePackage(platform: Platform, cache: string): string | u
       const program = createRequire(from).resolve(`${name}/dynoxide`);
       if (isExecutable(program)) return program;
     } catch {
-      // Not installed as seen from there.
+      // It is not installed there.
     }
   }
   return undefined;
 }
 
 /**
- * Has npm install the engine of this platform into a cache, outside every package.json and lockfile. Two that do so at
- * the same time both succeed: the later one uses what the earlier one left.
+ * Makes npm install the engine for this platform into a cache, outside every package.json and lockfile. If two
+ * processes do so at the same time, both succeed: the later one uses what the earlier one left.
  *
- * @param environment npm's: its registry, proxies and cache are the user's to say
+ * @param environment npm's environment, so that the user's registry, proxies and cache apply
  * @returns path of the program
  * @throws Error with npm's reason in one line
  */
@@ -79,7 +79,7 @@ export async function installEngine(
   }
 }
 
-/** Nothing but the package: no lockfile, no scripts, no advice; what npm has already is not asked for again. */
+/** Installs only the package: no lockfile, no scripts, no advice. npm does not ask again for what it already has. */
 const QUIETLY = [
   '--no-save',
   '--no-package-lock',
@@ -99,7 +99,7 @@ async function runNpm(args: readonly string[], environment: NodeJS.ProcessEnv): 
   } catch (error) {
     const { code, stderr = '' } = error as { code?: unknown; stderr?: string };
     if (code === 'ENOENT') throw new Error('There is no npm on the PATH.', { cause: error });
-    // Its first line is `npm error code E404`, in older versions `npm ERR! code E404`.
+    // npm's first line is `npm error code E404`, or `npm ERR! code E404` in older versions.
     const said = /^npm (?:error|ERR!) code (?<code>\S+)/m.exec(stderr)?.groups?.['code'] ?? String(code);
     throw new Error(`npm could not install it (${said}).`, { cause: error });
   }
@@ -110,8 +110,8 @@ function cacheOf(name: string, cache: string): string {
 }
 
 /**
- * Where engines are kept: the project's own `.cache` in a checkout, else the user's cache, as the system names it.
- * An installed package is not written to.
+ * Where engines are kept: `.cache` of the project in a checkout, else the user's cache directory of the system. An
+ * installed package is never written to.
  */
 export function engineCache(environment: NodeJS.ProcessEnv, os: NodeJS.Platform): string {
   const beside = dirname(dirname(fileURLToPath(import.meta.url)));

@@ -15,23 +15,23 @@ import { type GuardedProcess, startGuarded, stopProcess } from './guarded-proces
 /** A DynamoDB that answers at `endpoint`. */
 export interface Engine {
   readonly endpoint: string;
-  /** Process of the engine; undefined when it was named by its endpoint and is not ours to know. */
+  /** The engine's process; undefined if the engine was given by its endpoint. */
   readonly pid: number | undefined;
-  /** Resolves when an engine of ours has ended, asked or not; stays open for one that is not ours. */
+  /** Resolves when our own engine has ended, for any reason. It never resolves for one that is not ours. */
   readonly ended: Promise<void>;
-  /** Ends the engine if it is ours; an engine that was running before stays. May be called twice. */
+  /** Stops the engine if it is ours. An engine that ran before stays. May be called twice. */
   stop(): Promise<void>;
 }
 
 export interface EngineOptions {
-  /** Where the database is kept. Without it everything is in memory and gone with the engine. */
+  /** Where the database is kept. Without it everything is in memory and ends with the engine. */
   readonly directory?: string | undefined;
-  /** Port on the loopback interface; a free one when not given. */
+  /** Port on the loopback interface; a free one by default. */
   readonly port?: number | undefined;
   readonly settings?: EngineSettings;
-  /** How long a start may take, in milliseconds: the Java engine needs several seconds on a slow machine. */
+  /** How long a start may take, in milliseconds. The Java engine needs several seconds on a slow machine. */
   readonly startTimeoutMs?: number;
-  /** Is told what happens when it is more than a start; stderr when not given. */
+  /** Called with a message if more than a start is needed; writes to stderr by default. */
   readonly say?: ((line: string) => void) | undefined;
 }
 
@@ -42,7 +42,7 @@ const PROBE_TIMEOUT_MS = 1_000;
 const POLL_MS = 10;
 const KEPT_OUTPUT_CHARACTERS = 4_096;
 
-/** The engine ended, or did not answer, before it was of any use. */
+/** The engine ended before it was useful, or did not answer. */
 export class EngineStartError extends FleetfillError {
   constructor(message: string, options?: ErrorOptions) {
     super('EngineStart', message, options);
@@ -52,11 +52,11 @@ export class EngineStartError extends FleetfillError {
 /**
  * Starts a DynamoDB engine on the loopback interface and waits until it answers.
  *
- * With `directory`, a second start while an engine serves that directory returns the serving one. The engine
- * ends when our process ends, however that happens.
+ * If an engine already serves `directory`, a second start returns that one. The engine ends when our process ends,
+ * however that happens.
  *
- * @throws ConfigurationError when this machine has no engine and none can be installed, or the directory is held
- * @throws EngineStartError when it does not come up
+ * @throws ConfigurationError when there is no engine and none can be installed, or when the directory is held
+ * @throws EngineStartError when the engine does not start
  */
 export async function startEngine(options: EngineOptions = {}): Promise<Engine> {
   const settings = options.settings ?? readEngineSettings();
@@ -114,7 +114,7 @@ async function launch(
   directory: string | undefined,
   startTimeoutMs: number,
 ): Promise<Engine & { readonly pid: number }> {
-  // A free port can be lost to another process before the engine has it; one asked for by number is not changed.
+  // Another process can take a free port before the engine does. A port given by number is not changed.
   const attempts = wantedPort === undefined ? START_ATTEMPTS : 1;
   for (let attempt = 1; ; attempt++) {
     const port = await findPort(wantedPort);
@@ -141,11 +141,11 @@ async function stopEngine(guarded: GuardedProcess): Promise<void> {
   await stopProcess(guarded, STOP_PATIENCE_MS);
 }
 
-/** What can be said of an engine that is starting. */
+/** What is known of an engine that is starting. */
 interface Starting {
-  /** Whether an answer at its port can only be its own. */
+  /** Whether an answer at its port can only come from it. */
   readonly hasPort: () => boolean;
-  /** Its last words once it has ended; undefined while it runs. */
+  /** Its last output once it has ended; undefined while it runs. */
   readonly whyEnded: () => string | undefined;
 }
 
@@ -185,8 +185,8 @@ async function startProgram(
 const RUNNING: Starting = { hasPort: () => true, whyEnded: () => undefined };
 
 /**
- * Any HTTP reply at all means that the engine serves: it refuses an unsigned request, but with an answer.
- * @throws EngineStartError when it ended, or does not answer in time
+ * Any HTTP reply means that the engine serves. It refuses an unsigned request, but that is an answer.
+ * @throws EngineStartError when the engine ended, or does not answer in time
  */
 async function waitUntilAnswers(endpoint: string, timeoutMs: number, engine: Starting): Promise<void> {
   const deadline = performance.now() + timeoutMs;

@@ -1,10 +1,10 @@
 import { createServer } from 'node:net';
 
 /**
- * A TCP port of the loopback interface that nobody listens on at this moment. Somebody else may take it before
- * we use it: whoever does must be ready to ask again.
+ * Finds a TCP port of the loopback interface that nobody listens on now. Another process may take it before we use it,
+ * so the caller must be ready to ask again.
  *
- * @param wanted this port and no other
+ * @param wanted only this port
  * @throws Error with code EADDRINUSE when the wanted port is taken
  */
 export async function findFreePort(wanted = 0): Promise<number> {

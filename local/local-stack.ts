@@ -17,29 +17,32 @@ import { createRoutes, type MakeFaults } from './routes.ts';
 export { shellExports } from './shell-exports.ts';
 
 export interface LocalStackOptions {
-  /** Where the database is kept; in memory when not given. */
+  /** Where the database is kept; in memory by default. */
   readonly directory?: string | undefined;
-  /** File that each task runs as `job.mjs`; `orchestrate.mjs` beside it is the supervisor's. */
+  /** The file that each task runs as `job.mjs`. The supervisor's `orchestrate.mjs` lies beside it. */
   readonly jobBundle: string;
-  /** For `<task id>.log`; a new temporary directory when not given. */
+  /** Where `<task id>.log` goes; a new temporary directory by default. */
   readonly logDirectory?: string | undefined;
   readonly controlTable?: string | undefined;
-  /** A DynamoDB that runs already, a proxy for one included: then no engine is started. */
+  /** A DynamoDB, or a proxy before one, that already runs. No engine is started then. */
   readonly dynamodbEndpoint?: string | undefined;
-  /** Ports on the loopback interface; free ones where not given. */
+  /** Ports on the loopback interface; free ones by default. */
   readonly ports?:
     | { readonly dynamodb?: number; readonly ecs?: number; readonly cloudWatch?: number }
     | undefined;
-  /** For the tasks alone, over the stack's variables: endpoints of a proxy that the orchestrator does not use. */
+  /**
+   * Variables for tasks only, which override the stack's: for example endpoints of a proxy that the orchestrator does
+   * not use.
+   */
   readonly taskEnvironment?: Readonly<Record<string, string>> | undefined;
   readonly taskDelays?: Partial<TaskDelays>;
   readonly beforeRunTask?: BeforeRunTask;
   readonly engineSettings?: EngineSettings;
-  /** Is told, for a person, what takes longer than a start; stderr when not given. */
+  /** Called with a message if more than a start is needed; writes to stderr by default. */
   readonly say?: ((line: string) => void) | undefined;
-  /** Gives every table but the control table a capacity; without it the engine is as fast as it can. */
+  /** Gives every table except the control table a capacity. Without it the engine is as fast as it can be. */
   readonly capacity?: CapacityOptions | undefined;
-  /** For the tests: puts what `faultsOf` of fault/fault-proxy.ts makes before each of the three services. */
+  /** For tests: puts the proxy that `faultsOf` of fault/fault-proxy.ts makes before each of the three services. */
   readonly faults?: MakeFaults | undefined;
 }
 
@@ -50,42 +53,43 @@ export interface LocalStack {
     readonly dynamodb: string;
     readonly ecs: string;
     readonly cloudWatch: string;
-    /** DynamoDB for a live application: the same tables, told apart from the fleet by proxies. */
+    /**
+     * DynamoDB for a live application. It has the same tables, but proxies can tell its calls from those of the fleet.
+     */
     readonly application: string;
-    /** DynamoDB past every proxy: no faults, no capacity. */
+    /** DynamoDB without any proxy: no faults, no capacity. */
     readonly engine: string;
   };
   readonly logDirectory: string;
   /** Serves the user's tables. */
   readonly engine: Engine;
-  /** Serves control tables and the lock table; the same as `engine` where that was running before. */
+  /** Serves control tables and the lock table. It is the same as `engine` if that was running before. */
   readonly controlEngine: Engine;
   readonly ecs: EcsControlPlane;
   readonly cloudWatch: CloudWatchEndpoint;
   readonly capacity: CapacityProxy | undefined;
   readonly faults: FaultProxy | undefined;
-  /** Tasks first, then the endpoints, the engine last. May be called twice. */
+  /** Stops the tasks, then the endpoints, then the engines. May be called twice. */
   stop(): Promise<void>;
 }
 
 const REGION = 'us-east-1';
-/** The account that both engines put into their ARNs. */
+/** The account in the ARNs of both engines. */
 const ACCOUNT = '000000000000';
-/** Engines on one machine look for credentials and do not check them. */
+/** Local engines require credentials and do not check them. */
 const CREDENTIALS = { region: REGION, credentials: { accessKeyId: 'local', secretAccessKey: 'local' } };
 const CLUSTER = 'fleetfill';
 const TASK_DEFINITION = 'fleetfill-job';
 const SUPERVISOR_TASK_DEFINITION = 'fleetfill-supervisor';
 const DEFAULT_CONTROL_TABLE = 'fleetfill-control';
-/** Below the database directory: each engine holds a directory of its own. */
+/** Below the database directory, because each engine needs its own directory. */
 const CONTROL_DIRECTORY = 'control';
 
 /**
- * Starts an AWS for one machine: DynamoDB, ECS and CloudWatch on the loopback interface, with a cluster, a task
- * definition and a control table, so that the orchestrator finds what infra/ makes on AWS. Nothing of it
- * outlives our process.
+ * Starts an AWS for one machine: DynamoDB, ECS and CloudWatch on the loopback interface, with a cluster, task
+ * definitions and a control table. The orchestrator finds what infra/ creates on AWS. Nothing outlives our process.
  *
- * @throws ConfigurationError, EngineStartError; what was started by then is stopped
+ * @throws ConfigurationError, EngineStartError; everything started before is stopped
  */
 export async function startLocalStack(options: LocalStackOptions): Promise<LocalStack> {
   requirePosix();
@@ -104,7 +108,7 @@ export async function startLocalStack(options: LocalStackOptions): Promise<Local
 }
 
 /**
- * Engine and tasks are started through /bin/sh and ended by signals, which Windows has not.
+ * The engine and the tasks are started through /bin/sh and ended by signals, which Windows does not have.
  * @throws ConfigurationError on Windows
  */
 export function requirePosix(os = process.platform): void {
@@ -114,7 +118,7 @@ export function requirePosix(os = process.platform): void {
   );
 }
 
-/** One after the other; one that fails does not keep the others running. */
+/** Stops one after the other. A failure does not keep the others running. */
 async function stopAll(parts: readonly (() => Promise<void>)[]): Promise<void> {
   const errors: unknown[] = [];
   for (const stopPart of parts) await stopPart().catch(error => errors.push(error));
@@ -128,13 +132,13 @@ async function startParts(
 ): Promise<LocalStack> {
   const settings = options.engineSettings ?? readEngineSettings();
   const { ports, capacity, faults } = options;
-  // Clients are given a proxy's port then, and the service behind it has any.
+  // With a proxy, clients get the given port and the service behind it gets any free one.
   const behindProxy = (port: number | undefined, proxied: boolean) => (proxied ? undefined : port);
   const engineSettings = {
     ...settings,
     ...(options.dynamodbEndpoint && { endpoint: options.dynamodbEndpoint }),
   };
-  // One that runs already serves every table.
+  // An engine that already runs serves every table.
   const oneEngine = engineSettings.endpoint !== undefined;
   const controlEngine = await startEngine({
     directory: options.directory && join(options.directory, CONTROL_DIRECTORY),
@@ -164,14 +168,14 @@ async function startParts(
 
   const base = {
     AWS_REGION: REGION,
-    // The AWS CLI and boto3 read only this one.
+    // The AWS CLI and boto3 read only this variable.
     AWS_DEFAULT_REGION: REGION,
     AWS_ACCESS_KEY_ID: 'local',
     AWS_SECRET_ACCESS_KEY: 'local',
     AWS_ENDPOINT_URL_DYNAMODB: toDynamodb.orchestrator,
     AWS_ENDPOINT_URL_CLOUDWATCH: toCloudWatch.orchestrator,
   };
-  // Made by the first task that has something to say.
+  // The first task that writes output creates it.
   const logDirectory = resolve(options.logDirectory ?? join(tmpdir(), `fleetfill-logs-${randomUUID()}`));
   const ecs = await startEcs({
     place: { region: REGION, account: ACCOUNT },
@@ -197,7 +201,7 @@ async function startParts(
   const toEcs = await routes.open('ecs', ecs.endpoint, ports?.ecs);
   ecs.createCluster(CLUSTER);
   ecs.registerTaskDefinition(jobDefinition());
-  // It calls as an orchestrator does, so it goes the same ways.
+  // The supervisor calls the services as an orchestrator does, so it uses the orchestrator's endpoints.
   ecs.registerTaskDefinition(
     supervisorDefinition({
       AWS_ENDPOINT_URL_DYNAMODB: toDynamodb.orchestrator,
@@ -210,7 +214,7 @@ async function startParts(
     environment: {
       ...base,
       AWS_ENDPOINT_URL_ECS: toEcs.orchestrator,
-      // Every other service: it is told that there is no such operation, and no question leaves this machine.
+      // Every other service gets the answer that the operation is unknown, and no request leaves this machine.
       AWS_ENDPOINT_URL: toEcs.orchestrator,
       FLEETFILL_CLUSTER: CLUSTER,
       FLEETFILL_TASK_DEFINITION: TASK_DEFINITION,
@@ -237,7 +241,7 @@ async function startParts(
   };
 }
 
-/** As infra/fleet.yaml has it; the image is never pulled here. */
+/** Like infra/fleet.yaml. The image is never pulled here. */
 function jobDefinition() {
   return {
     family: TASK_DEFINITION,
@@ -257,7 +261,7 @@ function jobDefinition() {
   };
 }
 
-/** Likewise. */
+/** Like infra/fleet.yaml, too. */
 function supervisorDefinition(environment: Readonly<Record<string, string>>) {
   return {
     family: SUPERVISOR_TASK_DEFINITION,

@@ -8,43 +8,43 @@ import type { Exchange } from './proxy/exchange.ts';
 import { type Forwarder, forwardTo } from './proxy/forward.ts';
 import { type ProxyServer, serveExchange } from './proxy/server.ts';
 
-/** Who calls a service of the stack, each by an endpoint of its own. */
+/** The clients of the stack's services. Each has its own endpoint. */
 type StackClient = 'orchestrator' | 'fleet' | 'application';
 
 type ClientEndpoints = Readonly<Record<StackClient, string>>;
 
-/** Makes the faults that stand before the three services; given from outside, so that no bundle holds any. */
+/** Makes the faults before the three services. Tests pass it in, so that no bundle contains any faults. */
 export type MakeFaults = (engine: Exchange) => FaultProxy;
 
 export interface RoutesOptions {
   readonly engineEndpoint: string;
-  /** Engine of the control tables, where it is another one. */
+  /** The engine of the control tables, if it is a separate one. */
   readonly controlEngineEndpoint: string | undefined;
   readonly capacity: CapacityOptions | undefined;
   readonly faults: MakeFaults | undefined;
-  /** It has a capacity of its own, on demand, which is not modelled. */
+  /** The control table has its own on-demand capacity, which is not modelled. */
   readonly controlTable: string;
   readonly putMetric: (datum: Datum) => void;
 }
 
 /**
- * The ways from clients to services, with what stands on them: faults first, then capacity, then the choice between
- * the two engines.
+ * The routes from clients to services, with what is on them: first faults, then capacity, then the choice between the
+ * two engines.
  */
 export interface Routes {
   readonly capacity: CapacityProxy | undefined;
   readonly faults: FaultProxy | undefined;
   /**
-   * Opens the ways to a service; straight to its endpoint where nothing stands before it.
-   * @param port of the orchestrator's; a free one when not given
+   * Opens the routes to a service. If nothing is before the service, the route is its own endpoint.
+   * @param port of the orchestrator's route; a free one by default
    */
   open(service: Service, endpoint: string, port?: number): Promise<ClientEndpoints>;
-  /** Opens a way to every table, past faults and capacity. */
+  /** Opens a route to every table that bypasses faults and capacity. */
   openEngine(): Promise<string>;
   stop(): Promise<void>;
 }
 
-/** @throws ConfigurationError for a capacity that means nothing */
+/** @throws ConfigurationError for an invalid capacity */
 export async function createRoutes(options: RoutesOptions): Promise<Routes> {
   const { engineEndpoint, controlEngineEndpoint, controlTable } = options;
   const forwarders: Forwarder[] = [];
@@ -70,7 +70,7 @@ export async function createRoutes(options: RoutesOptions): Promise<Routes> {
     });
   const faults = options.faults?.(engine);
 
-  /** Undefined when there is nothing to stand before the service. */
+  /** Undefined if nothing is before the service. */
   const chainTo = (service: Service, endpoint: string): Exchange | undefined => {
     const before = service === 'dynamodb' ? (capacity?.exchange ?? router?.exchange) : undefined;
     if (before === undefined && faults === undefined) return undefined;
@@ -90,7 +90,7 @@ export async function createRoutes(options: RoutesOptions): Promise<Routes> {
       const exchange = chainTo(service, endpoint);
       const one = (at: string) => ({ orchestrator: at, fleet: at, application: at });
       if (exchange === undefined) return one(endpoint);
-      // Without a proxy nobody needs to be told apart.
+      // Only faults and capacity need to tell clients apart.
       if (capacity === undefined && faults === undefined) return one(await serve(exchange, 'any', port));
       return {
         orchestrator: await serve(exchange, 'orchestrator', port),

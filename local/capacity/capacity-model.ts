@@ -3,23 +3,23 @@ import type { CapacityKind } from './consumption-journal.ts';
 import type { CapacitySettings } from './options.ts';
 import { TokenBucket } from './token-bucket.ts';
 
-/** What a part of a request asks of a table, before its effect. */
+/** The capacity that a part of a request needs, before it takes effect. */
 export interface Demand {
   readonly table: string;
   readonly kind: CapacityKind;
   /** Units of the table itself. */
   readonly units: number;
-  /** Where they are consumed, in equal parts; none when that is not known. */
+  /** The partitions that consume them, in equal parts; empty if unknown. */
   readonly partitions: readonly number[];
 }
 
-/** What it came to. */
+/** The capacity that it has consumed. */
 export interface Consumption {
   readonly units: number;
   readonly byIndex: ReadonlyMap<string, number>;
 }
 
-/** Which limit a demand would exceed: the last part of a throttling reason's name, and of what. */
+/** The limit that a demand would exceed: the last part of a throttling reason's name, and the resource. */
 export interface Shortage {
   readonly limit:
     | 'KeyRangeThroughputExceeded'
@@ -36,24 +36,24 @@ interface Meter {
   readonly shortage: Shortage;
 }
 
-/** Units that were taken for a demand, by where from. */
+/** The units taken for a demand, by the meter that gave them. */
 export interface Ticket {
   readonly demand: Demand;
   readonly taken: ReadonlyMap<Meter, number>;
 }
 
 /**
- * The meters of an account's tables: account, table, its partitions, its indexes. A demand is admitted when each
- * meter that it concerns has the units; it takes them at once, and is settled when the engine has said what it came
- * to. Nothing here waits: between a decision and its taking no other can come.
+ * The meters of an account, its tables, their partitions and their indexes. A demand is admitted if each meter that it
+ * concerns has the units. It takes them at once and is settled when the engine has reported the consumption. Nothing
+ * here waits, so no other demand can come between a decision and its effect.
  */
 export class CapacityModel {
   readonly settings: CapacitySettings;
   readonly #now: () => number;
   readonly #meters = new Map<string, Meter>();
-  /** By table: those of the settings, and those that the engine has reported. */
+  /** Indexes by table: those of the settings and those that the engine reported. */
   readonly #indexes = new Map<string, Set<string>>();
-  /** Limits that were changed since the start, by meter, for meters that are not there yet. */
+  /** Limits that were changed since the start, by meter, for meters that do not exist yet. */
   readonly #changed = new Map<string, number>();
 
   /** @param now milliseconds of a monotonic clock */
@@ -67,7 +67,7 @@ export class CapacityModel {
     return crc32(partition) % this.settings.partitions;
   }
 
-  /** The partitions whose ranges of the hash a slice of a parallel Scan reads. */
+  /** The partitions whose hash ranges a segment of a parallel Scan reads. */
   partitionsOfSegment(segment: number, totalSegments: number): number[] {
     const { partitions } = this.settings;
     const first = Math.floor((segment * partitions) / totalSegments);
@@ -75,7 +75,7 @@ export class CapacityModel {
     return Array.from({ length: end - first }, (_, index) => first + index);
   }
 
-  /** @returns the ticket to settle; or what is short, and then nothing was taken */
+  /** @returns the ticket to settle, or the shortages; with a shortage nothing was taken */
   admit(demand: Demand): Ticket | readonly Shortage[] {
     const now = this.#now();
     const indexes = demand.kind === 'write' ? this.indexesOf(demand.table) : [];
@@ -90,7 +90,7 @@ export class CapacityModel {
     return { demand, taken: wanted };
   }
 
-  /** Takes, or gives back, the difference to what was taken on admission. */
+  /** Takes or gives back the difference from what was taken at admission. */
   settle({ demand, taken }: Ticket, { units, byIndex }: Consumption): void {
     const now = this.#now();
     for (const index of byIndex.keys()) this.indexesOf(demand.table).add(index);
@@ -107,8 +107,8 @@ export class CapacityModel {
   }
 
   /**
-   * Changes a limit of all metered tables while traffic goes on: what UpdateTable does, or, with `partition`, one
-   * partition that became slow.
+   * Changes a limit of all metered tables under traffic, as UpdateTable does. With `partition`, it changes only that
+   * partition, as if it had become slow.
    */
   setLimit(kind: CapacityKind, unitsPerSecond: number, partition?: number): void {
     const suffix = partition === undefined ? `${kind} table` : `${kind} partition ${partition}`;
@@ -118,7 +118,7 @@ export class CapacityModel {
     }
   }
 
-  /** A table's limit as of now; infinite when it has none. */
+  /** The current limit of a table; infinite if it has none. */
   limitOf(kind: CapacityKind): number {
     return this.#changed.get(`${kind} table`) ?? this.settings.table[kind];
   }
@@ -151,7 +151,7 @@ export class CapacityModel {
       amounts.set(this.#meter(`${kind} index ${index}`, { limit, kind, table, index }, rate, depth), ofIndex);
       everything += ofIndex;
     }
-    // One for all tables, so its shortage names whichever came first; the reply names the table that was asked for.
+    // All tables share this meter, so its shortage cannot name the right table. The reply names the requested one.
     const ofAccount: Shortage = { limit: 'AccountLimitExceeded', kind, table: '' };
     amounts.set(this.#meter(`${kind} account`, ofAccount, account[kind], 1), everything);
     return amounts;

@@ -13,32 +13,32 @@ import { type CapacityOptions, readCapacityOptions } from './options.ts';
 import { TableMetrics } from './table-metrics.ts';
 
 export interface CapacityProxyOptions {
-  /** What is behind the proxy; requests that it admits are forwarded there. */
+  /** The service behind the proxy, which gets the admitted requests. */
   readonly engine: Exchange;
   readonly capacity: CapacityOptions;
-  /** Whether a table is metered; all are when not given. The control table has a capacity of its own. */
+  /** Whether a table is metered; by default all are. The control table has its own capacity. */
   readonly isMetered?: (table: string) => boolean;
-  /** Takes what the tables publish of themselves in `AWS/DynamoDB`. */
+  /** Takes the metrics that the tables publish in `AWS/DynamoDB`. */
   readonly putMetric?: (datum: Datum) => void;
 }
 
-/** Tables with a capacity, before an engine that has none; README.md beside this file says how. */
+/** Gives capacity to the tables of an engine that has none: see README.md beside this file. */
 export interface CapacityProxy {
   readonly exchange: Exchange;
-  /** What was consumed and refused, by client. */
+  /** What each client consumed, and what was refused to it. */
   readonly journal: ConsumptionJournal;
   /**
-   * Changes the capacity of all metered tables from now on, as UpdateTable would; or, with `partition`, what one
-   * partition of each takes.
+   * Changes the capacity of all metered tables from now on, as UpdateTable would. With `partition`, it changes only
+   * that partition of each table.
    */
   setLimit(kind: CapacityKind, unitsPerSecond: number, partition?: number): void;
-  /** Number of the partition that holds a partition key, given as it goes over the wire: `{ S: 'abc' }`. */
+  /** The number of the partition that holds a partition key, which is given in wire format: `{ S: 'abc' }`. */
   partitionOf(partitionKey: Readonly<Record<string, unknown>>): number;
-  /** Publishes the last metrics. The engine is the caller's to close. */
+  /** Publishes the last metrics. The caller closes the engine. */
   stop(): void;
 }
 
-/** @throws ConfigurationError for options that mean nothing */
+/** @throws ConfigurationError for invalid options */
 export function createCapacityProxy(options: CapacityProxyOptions): CapacityProxy {
   const settings = readCapacityOptions(options.capacity);
   const now = () => performance.now();

@@ -3,27 +3,27 @@ import type { Consumption } from './capacity-model.ts';
 import { reportedCapacity } from './consumed-capacity.ts';
 import type { PartDemand } from './demand.ts';
 
-/** What became of a part that was admitted. A condition that is false consumes; an error consumes nothing. */
+/** The outcome of an admitted part. A false condition consumes units; an error consumes none. */
 type Outcome = 'done' | 'refused' | 'void';
 
 interface JudgedPart {
   readonly index: number;
   readonly outcome: Outcome;
-  /** What the part costs by the size of its item. */
+  /** The cost of the part by the size of its item. */
   readonly units: number;
 }
 
 const NOTHING: Consumption = { units: 0, byIndex: new Map() };
 
 /**
- * What each part of a request consumed, now that the engine has answered it. The engine's report is never
- * undercut; where it says nothing (a batch of which every condition was false; DynamoDB Local for any statement), or
- * less than the items' sizes do, the sizes count. What it reports beyond, as for an item that grew, is shared among
- * the parts of its table that succeeded.
+ * Computes what each part of a request consumed, once the engine has answered. It never charges less than the engine
+ * reports. If the engine reports nothing, or less than the items' sizes imply, the sizes count. That happens for a
+ * batch whose conditions were all false, and in DynamoDB Local for any statement. What the engine reports beyond the
+ * sizes, for example for an item that grew, is divided among the parts of the table that succeeded.
  *
  * @param demands of the parts that were sent
  * @param body of the reply
- * @param simulatedIndexes each takes as much as the table, from parts that succeeded
+ * @param simulatedIndexes each consumes as much as the table, for parts that succeeded
  */
 export function chargesOf(
   demands: readonly PartDemand[],
@@ -51,7 +51,7 @@ export function chargesOf(
   return charges;
 }
 
-/** The engine knows what was found, and where; without its word it is the least that a read can cost. */
+/** Only the engine knows what a read found, and where. Without its report, a read costs the minimum. */
 function shareRead(parts: readonly JudgedPart[], report: Consumption | undefined): Map<number, Consumption> {
   return new Map(
     parts.map(({ index, units }) => {
@@ -89,7 +89,7 @@ function outcomesOf(
   { status, cut }: ProxyReply,
   { __type: type, Responses }: Readonly<Record<string, unknown>>,
 ): Outcome[] {
-  // Nobody knows whether it took place.
+  // The reply was cut off, so the request may have taken effect.
   if (cut !== undefined) return Array.from({ length: count }, () => 'done');
   if (status !== 200) {
     const refused = /ConditionalCheckFailed|TransactionCanceled/.test(String(type));
@@ -103,7 +103,7 @@ function outcomesOf(
   });
 }
 
-/** The charges of a request together, by table. */
+/** Adds up the charges of a request by table. */
 export function byTable(
   demands: readonly PartDemand[],
   charges: readonly Consumption[],

@@ -8,15 +8,15 @@ interface WireCapacity {
   readonly GlobalSecondaryIndexes?: Readonly<Record<string, { readonly CapacityUnits?: number }>>;
 }
 
-/** Operations that can concern several tables answer with a list. */
+/** Operations on several tables answer with a list. */
 const LISTED = /^Batch|^Transact|^ExecuteTransaction$/;
 
-/** Has the engine report as much as it can, whatever the client asked for. */
+/** Makes the engine report in full detail, whatever the client asked for. */
 export function askingForCapacity(body: Readonly<Record<string, unknown>>): Record<string, unknown> {
   return { ...body, ReturnConsumedCapacity: 'INDEXES' };
 }
 
-/** What an engine reported, by table; a table of which it said nothing is not there. */
+/** The consumption that an engine reported, by table. Tables without a report are missing. */
 export function reportedCapacity(reply: Readonly<Record<string, unknown>>): Map<string, Consumption> {
   const { ConsumedCapacity = [] } = reply as { ConsumedCapacity?: WireCapacity | readonly WireCapacity[] };
   const reported = new Map<string, Consumption>();
@@ -33,9 +33,7 @@ export function reportedCapacity(reply: Readonly<Record<string, unknown>>): Map<
   return reported;
 }
 
-/**
- * The reply with what the model charged, in place of what the engine thinks, in the detail that the client asked for.
- */
+/** Replaces the engine's report in the reply with what the model charged, in the detail that the client asked for. */
 export function withConsumedCapacity(
   reply: Readonly<Record<string, unknown>>,
   operation: string,

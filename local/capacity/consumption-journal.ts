@@ -1,18 +1,18 @@
 export type CapacityKind = 'read' | 'write';
 
-/** Which part of the journal is asked for; what is not given is not looked at. */
+/** Selects a part of the journal. An absent member selects everything. */
 export interface ConsumptionFilter {
   readonly kind: CapacityKind;
   readonly client?: string;
   readonly table?: string;
 }
 
-/** What the requests of a client came to. */
+/** Totals of a client's requests. */
 export interface RequestCounts {
   readonly requests: number;
-  /** Refused as a whole, or with a part that was. */
+  /** Requests that were throttled as a whole or in part. */
   readonly throttledRequests: number;
-  /** Single statements, keys and writes of batches included. */
+  /** Includes single statements, keys and writes of batches. */
   readonly throttledParts: number;
 }
 
@@ -28,13 +28,12 @@ interface Series {
 }
 
 /**
- * What was consumed, when and by whom: the account that the budget's promises are judged by. Units are those of the
- * replies, indexes included, dated by when their request arrived, which is the client's doing and not a slow engine's.
- * A bucket is 100 ms; an hour is 36,000 of them
- * for each client, table and kind.
+ * Records who consumed what, and when. The promises of the budget are judged by it. Units are those of the replies,
+ * including indexes. Each request counts at its arrival, which its client decides, not at its reply, which a slow
+ * engine may delay. A bucket is 100 ms, so an hour has 36,000 of them for each client, table and kind.
  */
 export class ConsumptionJournal {
-  /** Wall-clock time of the journal's zero, in epoch milliseconds: to compare with other processes' logs. */
+  /** Wall-clock time of the journal's zero in epoch milliseconds, for comparison with the logs of other processes. */
   readonly beganAt = Date.now();
   readonly #startedAtMs: number;
   readonly #series = new Map<string, Series>();
@@ -64,12 +63,12 @@ export class ConsumptionJournal {
     });
   }
 
-  /** Requests of a client to the tables that are metered. */
+  /** The requests of a client to metered tables. */
   counts(client: string): RequestCounts {
     return this.#counts.get(client) ?? { requests: 0, throttledRequests: 0, throttledParts: 0 };
   }
 
-  /** Units by bucket of 100 ms since the journal began, up to the last that is not empty. */
+  /** Units in buckets of 100 ms since the journal began, up to the last bucket that is not empty. */
   series(filter: ConsumptionFilter): number[] {
     const sum: number[] = [];
     for (const { client, table, kind, buckets } of this.#series.values()) {
@@ -86,7 +85,7 @@ export class ConsumptionJournal {
   }
 
   /**
-   * The most that was consumed in any window of this length, windows beginning with a bucket.
+   * The largest consumption in any window of this length. A window begins with a bucket.
    * @param windowMs a multiple of 100
    */
   maxUnitsInWindow(windowMs: number, filter: ConsumptionFilter): number {

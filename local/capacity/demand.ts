@@ -4,22 +4,22 @@ import type { RequestPart } from '../dynamodb/request-parts.ts';
 import { type ItemKey, keyIn, type TableSchemas } from '../dynamodb/table-schemas.ts';
 import type { CapacityModel, Demand } from './capacity-model.ts';
 
-/** A demand, and what remains of it when the write's condition turns out to be false. */
+/** A demand, and what remains of it if the write's condition is false. */
 export interface PartDemand {
   readonly demand: Demand;
   readonly refusedUnits: number;
 }
 
-/** One write unit for each KB begun [developer guide, "DynamoDB read and write operations"]. */
+/** One write unit for each started KB [developer guide, "DynamoDB read and write operations"]. */
 const WRITE_UNIT_BYTES = 1_024;
 
-/** A BatchGetItem names at most a hundred keys. */
+/** The most keys in one BatchGetItem. */
 const MAX_KEYS = 100;
 
 /**
- * What each part of a request will consume. A write costs by the size of the whole item, before or after, the
- * larger; before its effect only the engine knows what stands there, so it is asked, at no cost. A read costs by what
- * it finds: it is admitted when the least that it can cost is there, and leaves the rest as a debt.
+ * Computes what each part of a request will consume. A write costs by the size of the whole item before or after it,
+ * whichever is larger. Before the write only the engine knows the item, so this asks it, at no cost. A read costs by
+ * what it finds. It is admitted once its minimum cost is available, and the rest becomes a debt.
  */
 export async function demandsOf(
   parts: readonly RequestPart[],
@@ -57,7 +57,7 @@ function partitionsOf({ key, partition, segment }: RequestPart, model: CapacityM
 
 const identityOf = ({ table, text }: ItemKey) => `${table}\n${text}`;
 
-/** Sizes in bytes of the items that stand where a request writes. */
+/** Sizes in bytes of the items that a request is about to overwrite. */
 async function standingSizes(
   parts: readonly RequestPart[],
   schemas: TableSchemas,

@@ -4,10 +4,10 @@ import type { CapacityKind } from './consumption-journal.ts';
 
 type Json = Readonly<Record<string, unknown>>;
 
-/** Where no capacity is configured: the quota of a table [developer guide, "Quotas"]. */
+/** The quota of a table, used if no capacity is configured [developer guide, "Quotas"]. */
 const TABLE_QUOTA = 40_000;
 
-/** A reply to DescribeTable that tells the model's capacity, and its indexes, in place of the engine's. */
+/** Puts the model's capacity and indexes into a reply to DescribeTable. */
 export function describeCapacity(reply: ProxyReply, model: CapacityModel): ProxyReply {
   const body = reply.status === 200 ? readJson(reply) : undefined;
   if (body?.['Table'] === undefined) return reply;
@@ -63,7 +63,7 @@ function simulatedIndexes(table: Json, { settings }: CapacityModel): Json[] {
     IndexName,
     IndexArn: `${String(table['TableArn'])}/index/${IndexName}`,
     IndexStatus: 'ACTIVE',
-    // Any key will do: what matters is that each write to the table is a write to the index.
+    // Any key works, because only the extra write to the index matters.
     KeySchema: table['KeySchema'],
     Projection: { ProjectionType: 'ALL' },
     ...(settings.mode === 'provisioned' && {

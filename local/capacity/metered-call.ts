@@ -33,7 +33,7 @@ type Json = Readonly<Record<string, unknown>>;
 
 const NOTHING: Consumption = { units: 0, byIndex: new Map() };
 
-/** A part that was admitted, with its place in the request. */
+/** An admitted part, with its place in the request. */
 interface Admitted {
   readonly index: number;
   readonly part: PartDemand;
@@ -41,8 +41,8 @@ interface Admitted {
 }
 
 /**
- * One call on metered tables: admission, which comes before any effect; the engine, with what was admitted; and the
- * account of it.
+ * One call on metered tables. It is admitted before it has any effect, then the engine gets the admitted parts, and
+ * then their consumption is settled.
  */
 export class MeteredCall {
   readonly #options: MeteredCallOptions;
@@ -51,7 +51,7 @@ export class MeteredCall {
     this.#options = options;
   }
 
-  /** @param batch how to leave parts out; undefined for an operation that is all or nothing */
+  /** @param batch how to leave parts out; undefined for an all-or-nothing operation */
   async serve(
     request: ProxyRequest,
     body: Json,
@@ -99,7 +99,7 @@ export class MeteredCall {
     return { admitted, short };
   }
 
-  /** A BatchGetItem or BatchWriteItem of which nothing can be processed throws [API reference]. */
+  /** A BatchGetItem or BatchWriteItem throws if none of its parts can be processed [API reference]. */
   #refusesWhole(operation: string): boolean {
     return operation !== 'BatchExecuteStatement' || this.#options.model.settings.wholeBatches;
   }
@@ -161,7 +161,7 @@ export class MeteredCall {
   }
 }
 
-/** In place of the engine's reply where every part was refused. */
+/** Replaces the engine's reply if every part was refused. */
 const NOTHING_SENT: ProxyReply = {
   status: 200,
   headers: { 'content-type': 'application/x-amz-json-1.0' },

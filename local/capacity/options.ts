@@ -1,31 +1,37 @@
 import { ConfigurationError } from '../../core/errors.ts';
 
-/** What the metered tables can take. Everything is optional; without anything the table is a new on-demand one. */
+/** The capacity of the metered tables. Everything is optional; the default is a new on-demand table. */
 export interface CapacityOptions {
-  /** Provisioned when units a second are given, else on demand. On demand, they are the table's configured maximum. */
+  /**
+   * The default is provisioned if units a second are given, and on-demand if not. For on-demand, the units are the
+   * configured maximum.
+   */
   readonly mode?: 'provisioned' | 'on-demand' | undefined;
   readonly writeUnitsPerSecond?: number | undefined;
   readonly readUnitsPerSecond?: number | undefined;
-  /** Partitions of each table; as many as its throughput asks for when not given. */
+  /** Partitions of each table; by default as many as its throughput needs. */
   readonly partitions?: number | undefined;
   readonly partitionWriteUnitsPerSecond?: number | undefined;
   readonly partitionReadUnitsPerSecond?: number | undefined;
-  /** Over all metered tables together. */
+  /** For all metered tables together. */
   readonly accountWriteUnitsPerSecond?: number | undefined;
   readonly accountReadUnitsPerSecond?: number | undefined;
-  /** A provisioned table saves up what it does not use, for 300 seconds in place of one, and begins with all of it. */
+  /** A provisioned table saves unused capacity for 300 seconds instead of one, and begins with all of it. */
   readonly burst?: boolean | undefined;
-  /** Global secondary indexes, beside those that the engine has, into which each successful write goes as well. */
+  /** Simulated global secondary indexes, besides the engine's own. Each successful write goes into all of them. */
   readonly gsis?: number | undefined;
-  /** Of each index, the engine's own included; unlimited when not given. */
+  /** Applies to each index, including the engine's own; unlimited by default. */
   readonly gsiWriteUnitsPerSecond?: number | undefined;
-  /** Added to each call, half of it before its effect and half after. */
+  /** Added to each call: half before its effect and half after. */
   readonly latencyMs?: number | undefined;
-  /** Whether throttling errors tell their reasons; true when not given. Errors of single statements never do. */
+  /** Whether throttling errors carry their reasons; true by default. Errors of single statements never do. */
   readonly reasons?: boolean | undefined;
-  /** A BatchExecuteStatement of which nothing is admitted is refused as a call, and not statement by statement. */
+  /**
+   * If nothing of a BatchExecuteStatement is admitted, the call is refused as a whole instead of statement by
+   * statement.
+   */
   readonly wholeBatches?: boolean | undefined;
-  /** Period of the metrics that the tables publish of themselves; 60 when not given, as on AWS. */
+  /** Period of the tables' own metrics; 60 by default, as on AWS. */
   readonly metricsPeriodSeconds?: number | undefined;
 }
 
@@ -34,14 +40,14 @@ interface Limits {
   readonly read: number;
 }
 
-/** {@link CapacityOptions} with nothing left open; a limit that does not exist is infinite. */
+/** {@link CapacityOptions} with every default filled in. A limit that does not exist is infinite. */
 export interface CapacitySettings {
   readonly mode: 'provisioned' | 'on-demand';
   readonly table: Limits;
   readonly partitions: number;
   readonly partition: Limits;
   readonly account: Limits;
-  /** For how long a table keeps what it does not use. */
+  /** How long a table keeps unused capacity. */
   readonly tableDepthSeconds: number;
   readonly indexes: readonly string[];
   readonly indexWriteUnitsPerSecond: number;
@@ -54,13 +60,13 @@ export interface CapacitySettings {
 /** Units a second that one partition serves [developer guide, "Best practices for partition keys"]. */
 const PARTITION: Limits = { write: 1_000, read: 3_000 };
 
-/** Unused capacity is kept for five minutes [developer guide, "Burst and adaptive capacity"]. */
+/** DynamoDB keeps unused capacity for five minutes [developer guide, "Burst and adaptive capacity"]. */
 const BURST_SECONDS = 300;
 
-/** A new on-demand table takes 4,000 write and 12,000 read units a second [developer guide, "On-demand mode"]. */
+/** A new on-demand table serves 4,000 write and 12,000 read units a second [developer guide, "On-demand mode"]. */
 const ON_DEMAND_PARTITIONS = 4;
 
-/** @throws ConfigurationError for a number that means nothing */
+/** @throws ConfigurationError for an invalid number */
 export function readCapacityOptions(options: CapacityOptions): CapacitySettings {
   for (const [name, value] of Object.entries(options)) {
     if (typeof value === 'number' && !(value > 0 || (value === 0 && MAY_BE_ZERO.includes(name)))) {
@@ -96,7 +102,7 @@ export function readCapacityOptions(options: CapacityOptions): CapacitySettings 
 
 const MAY_BE_ZERO = ['gsis', 'latencyMs'];
 
-/** As AWS once published it: what the throughput asks for, with reads and writes side by side. */
+/** By a formula that AWS once published: the partitions for the writes plus those for the reads. */
 function partitionsFor(mode: CapacitySettings['mode'], { write, read }: Limits): number {
   if (mode === 'on-demand') return ON_DEMAND_PARTITIONS;
   const share = (units: number, ofOne: number) => (Number.isFinite(units) ? units / ofOne : 0);

@@ -9,9 +9,9 @@ interface Pending extends Pick<Datum, 'metric' | 'dimensions' | 'unit'> {
 }
 
 /**
- * What DynamoDB tells CloudWatch about its tables, gathered for a period and published when the period is over,
- * under the time at which it began. As on AWS, nothing is published where nothing happened, and a table's own
- * units and those of its indexes are series of their own.
+ * The metrics that DynamoDB publishes about its tables. They are gathered for a period and published at its end, with
+ * the time of its beginning. As on AWS, nothing is published if nothing happened. The units of a table and of its
+ * indexes are separate series.
  *
  * Source: developer guide, "DynamoDB metrics and dimensions".
  */
@@ -24,7 +24,7 @@ export class TableMetrics {
   #periodStartMs: number;
 
   /**
-   * @param put as of the local CloudWatch
+   * @param put takes a datum, as the local CloudWatch does
    * @param now epoch milliseconds
    */
   constructor(put: (datum: Datum) => void, periodSeconds: number, now: () => number = Date.now) {
@@ -44,7 +44,7 @@ export class TableMetrics {
     }
   }
 
-  /** One part of a request, for whichever limits. */
+  /** Counts one throttled part of a request, with the limits that it exceeded. */
   throttled(table: string, kind: CapacityKind, shortages: readonly Shortage[]): void {
     const side = kind === 'write' ? 'Write' : 'Read';
     this.#add(`${side}ThrottleEvents`, { TableName: table }, 1, 'Count');
@@ -53,7 +53,7 @@ export class TableMetrics {
     }
   }
 
-  /** Counted only when the whole call is refused: a batch that succeeds with throttled parts is no such request. */
+  /** Counts only calls that are refused as a whole. A batch that succeeds with throttled parts does not count. */
   throttledRequest(table: string, operation: string): void {
     this.#add('ThrottledRequests', { TableName: table, Operation: operation }, 1, 'Count');
   }
@@ -63,7 +63,7 @@ export class TableMetrics {
     this.#add('SuccessfulRequestLatency', dimensions, latencyMs, 'Milliseconds');
   }
 
-  /** Publishes what is gathered, whole period or not. */
+  /** Publishes what was gathered, even if the period is not over. */
   stop(): void {
     clearInterval(this.#timer);
     this.#publish();

@@ -2,14 +2,14 @@ import type { PartRefusal } from '../dynamodb/partial-batch.ts';
 import { errorReply, type ProxyReply } from '../proxy/exchange.ts';
 import type { Shortage } from './capacity-model.ts';
 
-/** The three errors that DynamoDB throttles with [API reference, common and operation errors]. */
+/** The three errors by which DynamoDB throttles [API reference, common and operation errors]. */
 export type ThrottlingError = 'provisioned' | 'on-demand' | 'account';
 
 interface Shape {
   readonly type: string;
   /** BatchStatementErrorCodeEnum. */
   readonly statementCode: string;
-  /** The SDK's models spell this member differently in each error. */
+  /** The SDK's models spell this member differently for each error. */
   readonly reasonsMember: 'ThrottlingReasons' | 'throttlingReasons';
   readonly message: string;
 }
@@ -38,32 +38,34 @@ const SHAPES: Readonly<Record<ThrottlingError, Shape>> = {
 };
 
 export interface ThrottlingReason {
-  /** `TableWriteKeyRangeThroughputExceeded`: resource, operation, limit [API reference, ThrottlingReason]. */
+  /**
+   * For example `TableWriteKeyRangeThroughputExceeded`: resource, operation, limit [API reference, ThrottlingReason].
+   */
   readonly reason: string;
   /** ARN of the table or index. */
   readonly resource: string;
 }
 
-/** A call that is refused as a whole. Without reasons it looks as it did before 2025, and as a proxy may leave it. */
+/** Refuses a whole call. Without reasons the error looks as it did before 2025, or as a proxy may pass it on. */
 export function throttledCall(error: ThrottlingError, reasons: readonly ThrottlingReason[]): ProxyReply {
   const { type, message, reasonsMember } = SHAPES[error];
   return errorReply(400, type, message, reasons.length > 0 ? { [reasonsMember]: reasons } : {});
 }
 
-/** One statement of a batch, or one item of a transaction: their errors have no member for reasons. */
+/** Refuses one statement of a batch or one item of a transaction. These errors have no member for reasons. */
 export function throttledPart(error: ThrottlingError): PartRefusal {
   const { statementCode: code, message } = SHAPES[error];
   return { code, message };
 }
 
-/** Shortages of the account are told by an error of their own. */
+/** A shortage of the account has its own error. */
 export function errorFor(shortages: readonly Shortage[], mode: 'provisioned' | 'on-demand'): ThrottlingError {
   return shortages.some(({ limit }) => limit === 'AccountLimitExceeded') ? 'account' : mode;
 }
 
 /**
- * One reason for each limit that is short, without repetitions.
- * @param tableArn of the table that the request names; of the first, where it names several
+ * One reason for each exceeded limit, without repetitions.
+ * @param tableArn of the table that the request names; of the first one if it names several
  */
 export function reasonsFor(shortages: readonly Shortage[], tableArn: string): ThrottlingReason[] {
   const reasons = shortages.map(({ limit, kind, index }): ThrottlingReason => {

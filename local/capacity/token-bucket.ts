@@ -1,10 +1,10 @@
-/** Sums of fractions are off by a hair; a unit that is there must not be refused for it. */
+/** Sums of fractions are slightly off. An available unit must not be refused because of that. */
 const EPSILON = 1e-6;
 
 /**
- * Capacity units on the monotonic clock: they come in smoothly, `unitsPerSecond` of them, and are kept for up to
- * `depthSeconds`. What a request really consumed is known only afterwards, so the balance may become a debt, which
- * is paid off before anything else is admitted: the average never exceeds the rate. An infinite rate is no limit.
+ * Capacity units on the monotonic clock. `unitsPerSecond` of them arrive smoothly and are kept for up to
+ * `depthSeconds`. A request's real consumption is known only afterwards, so the balance may become a debt. The debt is
+ * paid off before anything else is admitted, so the average never exceeds the rate. An infinite rate means no limit.
  */
 export class TokenBucket {
   #unitsPerSecond: number;
@@ -12,7 +12,10 @@ export class TokenBucket {
   #balance: number;
   #filledAtMs: number;
 
-  /** Begins full. @param nowMs any monotonic clock's, as in all methods */
+  /**
+   * The bucket begins full.
+   * @param nowMs of any monotonic clock, as in all methods
+   */
   constructor(unitsPerSecond: number, depthSeconds: number, nowMs: number) {
     this.#unitsPerSecond = unitsPerSecond;
     this.#depthSeconds = depthSeconds;
@@ -20,21 +23,24 @@ export class TokenBucket {
     this.#filledAtMs = nowMs;
   }
 
-  /** Whether so many units are there. More than the bucket can ever hold are admitted when it is full. */
+  /** Whether this many units are available. A full bucket also admits more units than it can ever hold. */
   has(units: number, nowMs: number): boolean {
     if (this.#unitsPerSecond === Infinity) return true;
     this.#fill(nowMs);
     return this.#balance + EPSILON >= Math.min(units, this.#depth);
   }
 
-  /** Takes units whether they are there or not; negative ones are given back. */
+  /** Takes units whether or not they are available. A negative number gives units back. */
   take(units: number, nowMs: number): void {
     if (this.#unitsPerSecond === Infinity) return;
     this.#fill(nowMs);
     this.#balance = Math.min(this.#depth, this.#balance - units);
   }
 
-  /** From now on; what was saved up and does not fit is lost, and after no limit the bucket begins full. */
+  /**
+   * Changes the rate from now on. Saved units that no longer fit are lost. After an infinite rate the bucket begins
+   * full.
+   */
   setRate(unitsPerSecond: number, nowMs: number): void {
     if (this.#unitsPerSecond === Infinity) this.#filledAtMs = nowMs;
     this.#fill(nowMs);
@@ -42,7 +48,7 @@ export class TokenBucket {
     this.#balance = Math.min(this.#depth, this.#balance);
   }
 
-  /** Negative: a debt. */
+  /** A negative balance is a debt. */
   balance(nowMs: number): number {
     this.#fill(nowMs);
     return this.#balance;

@@ -7,18 +7,18 @@ import { type Datum, type Dimensions, MetricStore } from './store.ts';
 
 export interface CloudWatchEndpoint {
   readonly endpoint: string;
-  /** Sum of everything put into a series since the start; 0 for a series that does not exist. */
+  /** The sum of everything put into a series since the start; 0 for a series that does not exist. */
   sum(namespace: string, metric: string, dimensions: Dimensions): number;
-  /** Puts a datum without the wire: what a service publishes of itself, in AWS/ namespaces too. */
+  /** Puts a datum without a request, as a service publishes its own metrics, also in AWS/ namespaces. */
   put(datum: Datum): void;
   stop(): Promise<void>;
 }
 
 const TARGET_PREFIX = 'GraniteServiceVersion20100801';
-/** As sent, so gzip makes room for more [CloudWatch API reference, PutMetricData]. */
+/** The size as sent, so gzip allows more data [CloudWatch API reference, PutMetricData]. */
 const MAX_BODY_BYTES = 1024 * 1024;
 
-/** Starts the endpoint; README.md beside this file says what it does and what it does not. */
+/** Starts the endpoint. README.md beside this file says what it does and does not do. */
 export async function startCloudWatch(
   options: { readonly port?: number | undefined; readonly now?: () => number } = {},
 ): Promise<CloudWatchEndpoint> {

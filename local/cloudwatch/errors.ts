@@ -1,6 +1,6 @@
 import { WireError } from '../wire/error.ts';
 
-/** The refusals of the service, by its own error names [CloudWatch API model 2010-08-01]. */
+/** The errors of the service, under its own names [CloudWatch API model 2010-08-01]. */
 export const invalidValue = (message: string) => new WireError('InvalidParameterValueException', message);
 
 export const invalidCombination = (message: string) =>
@@ -12,7 +12,7 @@ export const missingParameter = (message: string) =>
 export const invalidNextToken = () =>
   new WireError('InvalidNextToken', 'The next token is not one of this query.');
 
-/** How the query protocol, and with it boto3 and the AWS CLI, call the same errors. */
+/** The names of these errors in the query protocol, which boto3 and the AWS CLI still use. */
 export const QUERY_ERROR_CODES: Readonly<Record<string, string>> = {
   InvalidParameterValueException: 'InvalidParameterValue',
   InvalidParameterCombinationException: 'InvalidParameterCombination',

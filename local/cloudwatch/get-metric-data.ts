@@ -34,9 +34,9 @@ interface Point {
 }
 
 /**
- * GetMetricData for metrics (not for expressions): one result per query, its points newest first unless asked
- * otherwise, and pages of at most MaxDatapoints points.
- * @throws WireError for what the service refuses, and for expressions and percentiles, which are not offered
+ * GetMetricData for metrics, not for expressions. It returns one result for each query, newest points first by default,
+ * in pages of at most MaxDatapoints points.
+ * @throws WireError for what the service refuses, and for expressions and percentiles, which are not supported
  */
 export function getMetricData(store: MetricStore, body: unknown): unknown {
   const request = readRequest(getMetricDataRequest, body);
@@ -72,7 +72,7 @@ export function getMetricData(store: MetricStore, body: unknown): unknown {
 
 function pointsOf(store: MetricStore, query: AcceptedQuery, startMs: number, endMs: number): Point[] {
   const { periodSeconds } = query;
-  // A start inside a period means that whole period, as the service rounds it.
+  // The service rounds a start time down to the beginning of its period.
   const start = Math.floor(startMs / 1_000 / periodSeconds) * periodSeconds;
   const found = store.query(query.series, { start, end: endMs / 1_000, periodSeconds }, query.unit);
   return [...found].map(([timestamp, set]) => ({ query, timestamp, value: query.statistic(set) }));
@@ -134,7 +134,10 @@ function acceptQuery(query: MetricDataQuery): AcceptedQuery {
 
 const encodeOffset = (offset: number) => Buffer.from(String(offset)).toString('base64url');
 
-/** The token of a page is the number of points before it. @throws WireError InvalidNextToken */
+/**
+ * The token of a page is the number of points before it.
+ * @throws WireError InvalidNextToken
+ */
 export function offsetOf(token: string | undefined, length: number): number {
   if (token === undefined) return 0;
   const offset = Number(Buffer.from(token, 'base64url').toString());

@@ -5,7 +5,7 @@ import type { MetricStore } from './store.ts';
 
 const PAGE_SIZE = 500;
 
-/** ListMetrics: the series of a namespace, of a name, and with all the dimensions given (any value where none is). */
+/** ListMetrics: the series with this namespace, name and dimensions. A dimension without a value matches any value. */
 export function listMetrics(store: MetricStore, body: unknown): unknown {
   const request = readRequest(listMetricsRequest, body);
   const matches = store

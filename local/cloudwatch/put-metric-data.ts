@@ -33,7 +33,7 @@ const UNITS: ReadonlySet<string> = new Set([
 ]);
 
 /**
- * PutMetricData: all data of the call, or none.
+ * PutMetricData: stores all data of the call or none.
  * @throws WireError for what the service refuses
  */
 export function putMetricData(store: MetricStore, body: unknown, now: number): void {
@@ -85,8 +85,8 @@ function acceptDatum(namespace: string, datum: MetricDatum, where: string, now: 
 }
 
 /**
- * @param dimensions as the wire has them
- * @throws WireError when there are too many, or one has no name, no value or too long ones
+ * @param dimensions in wire format
+ * @throws WireError when there are too many, or when one has no name, no value or a too long one
  */
 export function acceptDimensions(
   dimensions: readonly { readonly Name?: string | undefined; readonly Value?: string | undefined }[],
@@ -113,7 +113,7 @@ export function acceptDimensions(
   return accepted;
 }
 
-/** One of Value, Values (with Counts) and StatisticValues, as its statistics. */
+/** Turns Value, Values (with Counts) or StatisticValues, of which a datum has one, into statistics. */
 function acceptStatistics(datum: MetricDatum, where: string): StatisticSet {
   const { Value: value, Values: values, Counts: counts, StatisticValues: given } = datum;
   const forms = [value, values, given].filter(form => form !== undefined).length;

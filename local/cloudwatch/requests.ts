@@ -1,9 +1,9 @@
 import { z } from 'zod';
 
-/** A number as AWS JSON has it: those that JSON cannot write come as strings, and are refused later by name. */
+/** A number in AWS JSON. Numbers that JSON cannot express come as strings and are refused later by name. */
 const double = z.union([z.number(), z.enum(['NaN', 'Infinity', '-Infinity']).transform(Number)]);
 
-/** Epoch seconds, or ISO 8601 as some clients send it; milliseconds from here on. */
+/** Epoch seconds, or ISO 8601 as some clients send it, turned into milliseconds. */
 const timestamp = z.union([
   z.number().transform(seconds => seconds * 1_000),
   z.iso.datetime({ offset: true }).transform(text => Date.parse(text)),

@@ -1,4 +1,4 @@
-/** Names and values of a series; their order does not matter. */
+/** Names and values of a series' dimensions; their order does not matter. */
 export type Dimensions = Readonly<Record<string, string>>;
 
 export interface SeriesName {
@@ -7,7 +7,7 @@ export interface SeriesName {
   readonly dimensions: Dimensions;
 }
 
-/** A set of samples, told by its statistics. */
+/** The statistics of a set of samples. */
 export interface StatisticSet {
   readonly sampleCount: number;
   readonly sum: number;
@@ -19,37 +19,40 @@ export interface Datum extends SeriesName {
   /** Epoch milliseconds. */
   readonly timestamp: number;
   readonly statistics: StatisticSet;
-  /** `None` when not given, as in CloudWatch. */
+  /** `None` by default, as in CloudWatch. */
   readonly unit?: string;
-  /** Kept by the second as well as by the minute. */
+  /** Also kept by the second, not only by the minute. */
   readonly highResolution?: boolean;
 }
 
 interface Series {
   readonly name: SeriesName;
-  /** CloudWatch aggregates each unit of a series by itself. */
+  /** CloudWatch aggregates each unit of a series separately. */
   readonly byUnit: Map<string, Aggregate>;
 }
 
 interface Aggregate {
   total: StatisticSet;
-  /** By bucket start in epoch seconds. */
+  /** By the bucket's start in epoch seconds. */
   readonly bySecond: Map<number, StatisticSet>;
   readonly byMinute: Map<number, StatisticSet>;
 }
 
-/** What CloudWatch keeps: a second's points for 3 hours, a minute's for 15 days. */
+/** CloudWatch keeps points of a second for 3 hours and points of a minute for 15 days. */
 const MAX_SECONDS = 3 * 60 * 60;
 const MAX_MINUTES = 15 * 24 * 60;
-/** With two metrics a segment, more series than any run on one machine has; the least recently written goes. */
+/**
+ * More series than any run on one machine has, with two metrics for each segment. The least recently written goes
+ * first.
+ */
 const MAX_SERIES = 100_000;
 
 /**
- * Metrics in memory, bounded: no datum is kept, only its part of the statistics of its minute, and of its
- * second where asked for. `total` is never reduced, so sums over a run stay exact however long it is.
+ * Metrics in memory, with bounded size. It keeps no datum, only the statistics of its minute, and of its second if
+ * requested. `total` never shrinks, so sums over a run stay exact however long it is.
  */
 export class MetricStore {
-  /** The least recently written series first. */
+  /** Ordered by the last write, oldest first. */
   readonly #series = new Map<string, Series>();
 
   put(datum: Datum): void {
@@ -69,12 +72,12 @@ export class MetricStore {
     if (datum.highResolution) addTo(aggregate.bySecond, second, statistics, MAX_SECONDS);
   }
 
-  /** Sum of all samples of a series since the store began, whatever their unit; 0 when there are none. */
+  /** The sum of all samples of a series since the store began, in any unit; 0 if there are none. */
   sum(namespace: string, metric: string, dimensions: Dimensions): number {
     return this.total({ namespace, metric, dimensions })?.sum ?? 0;
   }
 
-  /** Statistics of all samples of a series since the store began; undefined when there are none. */
+  /** Statistics of all samples of a series since the store began; undefined if there are none. */
   total(name: SeriesName): StatisticSet | undefined {
     const aggregates = this.#find(name);
     return aggregates.length === 0 ? undefined : aggregates.map(({ total }) => total).reduce(mergeStatistics);
@@ -83,9 +86,9 @@ export class MetricStore {
   /**
    * Statistics of a series by period.
    *
-   * @param range epoch seconds, `end` exclusive; periods begin at multiples of `periodSeconds`. Below a minute
-   *   there is only what was put with high resolution.
-   * @returns by period start in epoch seconds, ascending; periods without samples are left out
+   * @param range epoch seconds, `end` exclusive. Periods begin at multiples of `periodSeconds`. Below a minute there is
+   * only what was put with high resolution.
+   * @returns by the period's start in epoch seconds, ascending, without empty periods
    */
   query(
     name: SeriesName,
@@ -140,7 +143,7 @@ function addTo(
   dropOldest(buckets, limit);
 }
 
-/** A Map keeps its order of insertion: the first key is the one that came first. */
+/** A Map keeps its insertion order, so the first key is the oldest. */
 function dropOldest<Key>(map: Map<Key, unknown>, limit: number): void {
   if (map.size <= limit) return;
   for (const oldest of map.keys()) {

@@ -1,9 +1,12 @@
 import { type Exchange, readJson } from '../proxy/exchange.ts';
 
-/** Calls an operation of the engine itself. Undefined stands for any answer but a success. */
+/**
+ * Calls an operation of the engine itself.
+ * @returns undefined for any answer but a success
+ */
 export type AskEngine = (operation: string, body: unknown) => Promise<Record<string, unknown> | undefined>;
 
-/** Engines on one machine look for a signature and do not check it. */
+/** Local engines require a signature and do not check it. */
 const SIGNED = {
   'content-type': 'application/x-amz-json-1.0',
   authorization:
@@ -11,7 +14,7 @@ const SIGNED = {
   'x-amz-date': '20120810T000000Z',
 };
 
-/** For what a proxy must know of the engine; it passes no proxy and costs no capacity. */
+/** Asks the engine what a proxy must know. These calls pass no proxy and cost no capacity. */
 export function askEngine(engine: Exchange): AskEngine {
   return async (operation, body) => {
     const reply = await engine({

@@ -1,16 +1,16 @@
-/** An attribute value as it goes over the wire: one member, named for its type; binary values in base64. */
+/** An attribute value in wire format: one member, named for its type, with binary values in base64. */
 export type WireValue = Readonly<Record<string, unknown>>;
 
 export type WireItem = Readonly<Record<string, WireValue>>;
 
-/** What a list or map costs beside its elements, and each element of it. */
+/** Bytes of a list or map besides its elements, and bytes added by each element. */
 const COLLECTION_BYTES = 3;
 const ELEMENT_BYTES = 1;
 
 /**
- * Size of an item in bytes, by which its capacity units are counted: the lengths of names and values.
- * Source: developer guide, "DynamoDB item sizes and formats". Its figure for numbers is approximate: a byte for
- * each two significant digits, and one more.
+ * The size of an item in bytes, from which capacity units follow: the lengths of names and values. Source: developer
+ * guide, "DynamoDB item sizes and formats". Its figure for numbers is approximate: one byte for each two significant
+ * digits, plus one.
  */
 export function itemSize(item: WireItem): number {
   let bytes = 0;
@@ -45,7 +45,7 @@ function valueSize(value: WireValue): number {
   }
 }
 
-/** Leading and trailing zeroes do not count. */
+/** Leading and trailing zeros do not count. */
 function numberSize(text: string): number {
   const digits = text
     .replace(/e.*$/i, '')

@@ -2,20 +2,20 @@ import type { RequestPart } from './request-parts.ts';
 
 type Json = Readonly<Record<string, unknown>>;
 
-/** Why single parts of a batch did not take place; `code` is one of BatchStatementError's. */
+/** Why a part of a batch was refused. `code` is one of BatchStatementError's. */
 export interface PartRefusal {
   readonly code: string;
   readonly message: string;
 }
 
 /**
- * An operation whose parts stand or fall by themselves: how to send only some of them to the engine, and how to put
- * the others' refusals into its reply.
+ * How to split an operation whose parts succeed or fail separately: how to send only some parts to the engine, and how
+ * to merge the refusals of the others into its reply.
  */
 export interface PartialBatch {
-  /** The request with those parts only for which `keeps` holds; parts count as in request-parts.ts. */
+  /** The request with only the parts for which `keeps` holds. Parts are counted as in request-parts.ts. */
   reduce(body: Json, keeps: (index: number) => boolean): Json;
-  /** @param reply the engine's, to the reduced request; an empty object when nothing was sent */
+  /** @param reply the engine's reply to the reduced request; an empty object if nothing was sent */
   merge(
     body: Json,
     reply: Json,
@@ -30,7 +30,7 @@ interface KeysOfTable {
   readonly Keys: readonly unknown[];
 }
 
-/** Each refused statement answers in its own place. */
+/** Each refused statement gets its answer at its own position. */
 const statements: PartialBatch = {
   reduce: (body, keeps) => ({
     ...body,
@@ -47,7 +47,7 @@ const statements: PartialBatch = {
   },
 };
 
-/** Refused keys are given back as unprocessed, ready to be sent again. */
+/** Refused keys are returned as unprocessed, ready to be sent again. */
 const gets: PartialBatch = {
   reduce(body, keeps) {
     return { ...body, RequestItems: filterKeys(body['RequestItems'] as ByTable<KeysOfTable>, keeps) };

@@ -1,18 +1,20 @@
 import type { WireValue } from './item-size.ts';
 
-/** What a PartiQL statement says about where it reads or writes. */
+/** What a PartiQL statement says about the place where it reads or writes. */
 export interface PartiqlStatement {
   readonly action: 'SELECT' | 'INSERT' | 'UPDATE' | 'DELETE';
   readonly table: string;
-  /** Attributes that the statement holds equal to something, or an INSERT gives; a key is among them or there is none. */
+  /**
+   * Attributes that the statement compares by equality, or that an INSERT sets. If the statement has a key, it is here.
+   */
   readonly equals: ReadonlyMap<string, Operand>;
 }
 
-/** A `?`, by its place among the statement's parameters, or a literal. */
+/** A literal, or a `?` by its position among the statement's parameters. */
 export type Operand = { readonly parameter: number } | { readonly literal: WireValue };
 
 interface Token {
-  /** `quoted` is a name in double quotes, which is never a word of the language. */
+  /** `quoted` is a name in double quotes, which is never a keyword. */
   readonly kind: 'quoted' | 'string' | 'parameter' | 'word' | 'number' | 'symbol';
   readonly text: string;
 }
@@ -20,15 +22,15 @@ interface Token {
 const TOKEN =
   /"(?<quoted>(?:[^"]|"")*)"|'(?<string>(?:[^']|'')*)'|(?<parameter>\?)|(?<word>[A-Za-z_][\w-]*)|(?<number>-?\d+(?:\.\d+)?(?:[eE][-+]?\d+)?)|(?<symbol><=|>=|<>|<<|>>|\S)/gu;
 
-/** The texts of an application's statements are few, whatever their parameters. */
+/** An application uses few statement texts, because values are parameters. */
 const MAX_KNOWN_STATEMENTS = 1_000;
 const known = new Map<string, PartiqlStatement | undefined>();
 
 /**
- * Reads the action, the table and the equalities of a statement. This is no parser of PartiQL: the engine has one,
- * and says what is wrong with a statement.
+ * Reads the action, the table and the equalities of a statement. It does not parse PartiQL fully; the engine does that
+ * and reports what is wrong with a statement.
  *
- * @returns undefined when it is none of the four statements
+ * @returns undefined for anything but the four statements
  */
 export function readStatement(text: string): PartiqlStatement | undefined {
   if (known.has(text)) return known.get(text);
@@ -66,7 +68,7 @@ function interpret(tokens: readonly Token[]): PartiqlStatement | undefined {
   }
 }
 
-/** @param beforeTable index of the word that the table's name follows */
+/** @param beforeTable index of the word before the table's name */
 function statement(
   action: PartiqlStatement['action'],
   tokens: readonly Token[],
@@ -81,7 +83,7 @@ function statement(
   return { action, table, equals };
 }
 
-/** `name = operand` pairs; a statement with OR holds nothing equal. */
+/** Reads pairs of `name = operand`. With OR in it, a statement requires none of them. */
 function equalities(tokens: readonly Token[], start: number, sign: '=' | ':'): Map<string, Operand> {
   const equals = new Map<string, Operand>();
   let parameters = tokens.slice(0, start).filter(({ kind }) => kind === 'parameter').length;
@@ -97,7 +99,7 @@ function equalities(tokens: readonly Token[], start: number, sign: '=' | ':'): M
   return equals;
 }
 
-/** In an INSERT the names are strings: `VALUE {'id': ?}`. */
+/** In an INSERT, names are strings: `VALUE {'id': ?}`. */
 function isName({ kind }: Token, sign: '=' | ':'): boolean {
   return sign === '=' ? kind === 'word' || kind === 'quoted' : kind === 'string';
 }

@@ -2,20 +2,20 @@ import type { WireItem, WireValue } from './item-size.ts';
 import { type Operand, readStatement } from './partiql.ts';
 import { type ItemKey, keyIn, type TableSchemas, textOf } from './table-schemas.ts';
 
-/** What a request does to one item; or, for a Scan or a Query, to a range of them. */
+/** What a request does to one item, or for a Scan or Query, to a range of items. */
 export interface RequestPart {
   readonly table: string;
   readonly kind: 'read' | 'write';
-  /** Undefined for a range, and where the request does not name its item. */
+  /** Undefined for a range, or if the request does not name its item. */
   readonly key?: ItemKey | undefined;
-  /** The item as it will stand, where the request brings the whole of it. */
+  /** The whole new item, if the request contains it. */
   readonly item?: WireItem | undefined;
   readonly consistent?: boolean | undefined;
-  /** Transactions consume twice [developer guide, "DynamoDB Transactions"]. */
+  /** Transactions consume twice the units [developer guide, "DynamoDB Transactions"]. */
   readonly transactional?: boolean;
-  /** Partition key of a Query, as {@link ItemKey.partition}. */
+  /** The partition key of a Query, as {@link ItemKey.partition}. */
   readonly partition?: string | undefined;
-  /** Slice of a parallel Scan. */
+  /** The segment of a parallel Scan. */
   readonly segment?: { readonly segment: number; readonly totalSegments: number };
 }
 
@@ -56,7 +56,7 @@ const READERS: Readonly<Record<string, ReadPart>> = {
 };
 
 /**
- * The parts of a request to DynamoDB, in the order of the request, which is also that of a batch's responses.
+ * The parts of a request to DynamoDB, in the order of the request. A batch answers in the same order.
  *
  * @returns undefined for an operation that touches no item, and for a body that only the engine can refuse
  */
@@ -123,7 +123,7 @@ async function statementParts(
   return Promise.all(
     (statements as Statement[]).map(async ({ Statement, Parameters = [], ConsistentRead: consistent }) => {
       const read = readStatement(Statement);
-      // The engine says what is wrong with it; by then it belongs to no table.
+      // The engine reports what is wrong with it. Here it belongs to no table.
       if (read === undefined) throw new TypeError('Not a statement.');
       const { action, table, equals } = read;
       const schema = await schemas.get(table);
@@ -148,7 +148,7 @@ function scanPart({ TableName, ConsistentRead, Segment, TotalSegments }: Body): 
   };
 }
 
-/** `id = :id` or `#id = :id`, wherever it stands in the condition [API reference, Query]. */
+/** `id = :id` or `#id = :id` at any place in the condition [API reference, Query]. */
 const EQUALITY = /(?<name>[#\w.-]+)\s*=\s*(?<value>:\w+)/g;
 
 async function queryPart(body: Body, schemas: TableSchemas): Promise<RequestPart> {

@@ -3,8 +3,8 @@ import { readStatement } from './partiql.ts';
 type Json = Readonly<Record<string, unknown>>;
 
 /**
- * Names of the tables that a request to DynamoDB is about; none for an operation that is about no table, and for a
- * body that only the engine can refuse. A table that is named by its ARN counts by its name.
+ * The tables that a request to DynamoDB names, by name even if the request uses an ARN. The set is empty for an
+ * operation on no table, and for a body that only the engine can refuse.
  */
 export function requestedTables(body: Json): ReadonlySet<string> {
   const named = [

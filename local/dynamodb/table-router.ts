@@ -2,22 +2,22 @@ import { type Exchange, errorReply, type ProxyReply, readJson, withJson } from '
 import { askEngine } from './ask-engine.ts';
 import { requestedTables } from './requested-tables.ts';
 
-/** The lock table of an account and Region, which every control table shares. */
+/** The lock table of an account and Region, which all control tables share. */
 const LOCK_TABLE = 'fleetfill-locks';
 
 export interface TableRouter {
   /** Both engines as one DynamoDB. */
   readonly exchange: Exchange;
-  /** Whether a table is a record of runs and no user's data. */
+  /** Whether a table holds records of runs instead of a user's data. */
   isControlTable(table: string): boolean;
 }
 
 /**
  * Makes one DynamoDB of two engines: one for the user's tables, and one for control tables and the lock table. Tables
- * on AWS do not share their fate; in one engine a long Scan of the user's table would hold up every heartbeat.
+ * on AWS do not slow each other down. In a single engine, a long Scan of the user's table would delay every heartbeat.
  *
- * A control table is known by its name, or, when it is created here, by its key `run`, `item`. A request that is about
- * tables of both engines is refused: nothing but a transaction of somebody else's would ask for that.
+ * A control table is recognised by its name, or by its key `run`, `item` if it is created here. A request for tables of
+ * both engines is refused. Only a transaction of some other program would send one.
  *
  * @param controlTable name of the stack's own control table
  */

@@ -11,11 +11,11 @@ export interface TableSchema {
 /** One item of a table. */
 export interface ItemKey {
   readonly table: string;
-  /** The key as it goes over the wire. */
+  /** The key in wire format. */
   readonly attributes: WireItem;
-  /** `S:abc`: the partition key with its type. */
+  /** The partition key with its type: `S:abc`. */
   readonly partition: string;
-  /** Partition and sort key as one text, unique in its table: `S:abc,N:1`. */
+  /** Partition and sort key as one text, unique in the table: `S:abc,N:1`. */
   readonly text: string;
 }
 
@@ -24,7 +24,7 @@ interface TableDescription {
   readonly KeySchema?: readonly { readonly AttributeName: string; readonly KeyType: string }[];
 }
 
-/** Key schemas of an engine's tables, asked for once each. */
+/** Key schemas of an engine's tables. Each one is read once. */
 export class TableSchemas {
   readonly #ask: AskEngine;
   readonly #schemas = new Map<string, Promise<TableSchema | undefined>>();
@@ -33,7 +33,7 @@ export class TableSchemas {
     this.#ask = ask;
   }
 
-  /** @returns undefined when there is no such table, or none that the engine would describe */
+  /** @returns undefined if the table does not exist or the engine does not describe it */
   get(table: string): Promise<TableSchema | undefined> {
     const known = this.#schemas.get(table);
     if (known !== undefined) return known;
@@ -45,7 +45,7 @@ export class TableSchemas {
     return asked;
   }
 
-  /** After the table was created or deleted: the next one of that name may have another key. */
+  /** Call it when the table was created or deleted, because the next table of that name may have another key. */
   forget(table: string): void {
     this.#schemas.delete(table);
   }
@@ -59,7 +59,7 @@ export class TableSchemas {
   }
 }
 
-/** The key of an item, or of a key itself; undefined when a key attribute is not there. */
+/** The key of an item or of a key; undefined if a key attribute is missing. */
 export function keyIn(schema: TableSchema, item: WireItem): ItemKey | undefined {
   const { table, partitionKey, sortKey } = schema;
   const partitionValue = item[partitionKey];

@@ -3,15 +3,15 @@ import type { RunTaskRequest } from './requests.ts';
 import type { Task } from './task.ts';
 
 /**
- * What RunTask remembers of client tokens: the same token with the same parameters stands for the same tasks,
- * dead ones included, for as long as the tasks are known. A token counts within its cluster.
+ * What RunTask remembers of client tokens. The same token with the same parameters stands for the same tasks, also
+ * stopped ones, as long as the tasks are known. A token is valid within its cluster.
  * Source: ECS API reference, "Ensuring idempotency" (there: 24 hours, or the life of the resource plus one hour).
  */
 export class ClientTokens {
   readonly #used = new Map<string, { parameters: string; tasks: readonly Task[] }>();
 
   /**
-   * @returns the tasks that an earlier, equal request started; undefined when the token is new
+   * @returns the tasks that an earlier equal request started; undefined for a new token
    * @throws WireError ConflictException when the earlier request had other parameters
    */
   find(cluster: string, request: RunTaskRequest): readonly Task[] | undefined {
@@ -34,7 +34,7 @@ export class ClientTokens {
 
 const key = (cluster: string, request: RunTaskRequest) => `${cluster}\n${request.clientToken ?? ''}`;
 
-/** The same JSON whatever the order of members; that of array elements counts. */
+/** The same JSON for any order of members. The order of array elements counts. */
 function parametersOf({ cluster: _cluster, ...request }: RunTaskRequest): string {
   return JSON.stringify(request, (_name, value: unknown) =>
     typeof value === 'object' && value !== null && !Array.isArray(value)

@@ -17,7 +17,7 @@ export class Clusters {
     this.#place = place;
   }
 
-  /** Creates the cluster, or gives back the one of that name, as CreateCluster does. */
+  /** Creates the cluster, or returns an existing one of that name, as CreateCluster does. */
   create(name = DEFAULT_CLUSTER, capacityProviders: readonly string[] = []): Cluster {
     const existing = this.#byName.get(name);
     if (existing) return existing;

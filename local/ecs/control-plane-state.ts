@@ -5,21 +5,21 @@ import type { Place } from './names.ts';
 import type { Task, TaskSettings } from './task.ts';
 import { TaskDefinitions } from './task-definitions.ts';
 
-/** Everything that the operations share. */
+/** The state that all operations share. */
 export interface ControlPlaneState {
   readonly place: Place;
   readonly clusters: Clusters;
   readonly taskDefinitions: TaskDefinitions;
-  /** By task id, in the order in which they were started. */
+  /** By task id, in the order of their start. */
   readonly tasks: Map<string, Task>;
   readonly tokens: ClientTokens;
   readonly beforeRunTask: BeforeRunTask | undefined;
-  /** What every new task is given, as of now. */
+  /** What every new task gets now. */
   readonly taskSettings: () => Omit<
     TaskSettings,
     'cluster' | 'definition' | 'container' | 'request' | 'tags'
   >;
-  /** Stopped tasks are known for a while and then no more, their client tokens with them. */
+  /** Forgets tasks that stopped long enough ago, and their client tokens. */
   readonly forgetOldTasks: () => void;
 }
 

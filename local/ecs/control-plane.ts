@@ -11,14 +11,14 @@ import type { Image } from './task-process.ts';
 export interface EcsOptions {
   readonly place: Place;
   readonly image: Image;
-  /** Absolute path; each task's output is in `<task id>.log` there. */
+  /** Absolute path. The output of each task goes to `<task id>.log` in it. */
   readonly logDirectory: string;
   /**
-   * What the platform puts into each container: Region, credentials and endpoints. The endpoint of this
-   * control plane is added unless given. Task definition and overrides come on top.
+   * The environment that the platform gives each container: Region, credentials and endpoints. The endpoint of this
+   * control plane is added if it is missing. The task definition and the overrides take precedence.
    */
   readonly taskEnvironment: Readonly<Record<string, string>>;
-  /** Port on the loopback interface; a free one when not given. */
+  /** Port on the loopback interface; a free one by default. */
   readonly port?: number | undefined;
   readonly delays?: Partial<TaskDelays>;
   readonly stoppedTaskRetentionMs?: number;
@@ -27,12 +27,12 @@ export interface EcsOptions {
   readonly now?: () => number;
 }
 
-/** A task as a test wants to look at it. */
+/** A task as tests look at it. */
 interface TaskView {
   readonly taskArn: string;
   /** FLEETFILL_LAUNCH in the container's environment. */
   readonly launch: string | undefined;
-  /** Undefined before the container started. */
+  /** Undefined until the container has started. */
   readonly pid: number | undefined;
   readonly lastStatus: LastStatus;
 }
@@ -41,11 +41,14 @@ export interface EcsControlPlane {
   readonly endpoint: string;
   createCluster(name: string, capacityProviders?: readonly string[]): void;
   registerTaskDefinition(definition: RegisterTaskDefinitionRequest): void;
-  /** All tasks that are still known, oldest first. */
+  /** All known tasks, oldest first. */
   tasks(): TaskView[];
-  /** What the platform does of its own accord: a Spot interruption, failing hardware. False: no such task. */
+  /**
+   * Stops a task as the platform may do by itself, for a Spot interruption or failing hardware.
+   * @returns false if the task does not exist
+   */
   interruptTask(taskArn: string, request: StopRequest): boolean;
-  /** For tasks that start from now on: a proxy's endpoint, say, in place of the engine's. */
+  /** Changes variables of tasks that start from now on, for example to a proxy's endpoint. */
   overrideTaskEnvironment(variables: Readonly<Record<string, string>>): void;
   /** Ends every task (SIGTERM, and SIGKILL after `patienceMs`), then the server. */
   stop(patienceMs?: number): Promise<void>;
@@ -56,7 +59,7 @@ const DEFAULT_DELAYS: TaskDelays = { provisioningMs: 40, pendingMs: 40, deprovis
 const STOPPED_TASK_RETENTION_MS = 60 * 60 * 1_000;
 const STOP_PATIENCE_MS = 10_000;
 
-/** Starts the control plane; README.md beside this file says what it does and what it does not. */
+/** Starts the control plane. README.md beside this file says what it does and does not do. */
 export async function startEcs(options: EcsOptions): Promise<EcsControlPlane> {
   const now = options.now ?? Date.now;
   let taskEnvironment = options.taskEnvironment;
@@ -115,7 +118,7 @@ export async function startEcs(options: EcsOptions): Promise<EcsControlPlane> {
         stopCode: 'TerminationNotice',
         reason: 'The control plane is shutting down',
       };
-      // Again until none is left: RunTask is served while the tasks end.
+      // Repeated until none is left, because RunTask may start tasks meanwhile.
       for (let left = unfinished(); left.length > 0; left = unfinished()) {
         for (const task of left) task.stop(request, patienceMs);
         await Promise.all(left.map(task => task.stopped));

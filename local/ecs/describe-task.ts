@@ -1,10 +1,10 @@
 import { clusterArn, containerArn } from './names.ts';
 import type { Task } from './task.ts';
 
-/** The platform version that LATEST means [ECS developer guide, "Fargate platform versions"]. */
+/** The platform version that LATEST stands for [ECS developer guide, "Fargate platform versions"]. */
 const LATEST_PLATFORM = '1.4.0';
 
-/** A task as the wire has it: times are epoch seconds, and what a task does not have yet is left out. */
+/** A task in wire format. Times are epoch seconds; what a task does not have yet is left out. */
 export function describeTask(task: Task): Record<string, unknown> {
   const { definition, place, cluster, request } = task.settings;
   const { platformVersion = 'LATEST' } = request;
@@ -67,7 +67,7 @@ function describeContainer(task: Task): Record<string, unknown> {
   };
 }
 
-/** On Fargate the task's id and a number; here the number is the process, which helps who looks for it. */
+/** On Fargate this is the task's id and a number. Here the number is the pid, which helps to find the process. */
 export function runtimeId(task: Task): string | undefined {
   return task.pid === undefined ? undefined : `${task.id}-${task.pid}`;
 }

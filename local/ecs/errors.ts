@@ -1,14 +1,14 @@
 import { WireError } from '../wire/error.ts';
 
 /**
- * The refusals of the service, by its own error names. Texts in quotes in README.md are the service's own;
- * the others are ours, since no client may depend on them.
+ * The errors of the service, under its own names. Texts quoted in README.md are the service's own. The others are ours,
+ * because no client may depend on them.
  */
 export const clusterNotFound = () => new WireError('ClusterNotFoundException', 'Cluster not found.');
 
 export const invalidParameter = (message: string) => new WireError('InvalidParameterException', message);
 
-/** ECS uses this name for a task definition that cannot be found or registered. */
+/** ECS's error for a task definition that cannot be found or registered. */
 export const clientError = (message: string) => new WireError('ClientException', message);
 
 /** @param resourceIds ARNs of the tasks that the token stands for */

@@ -9,8 +9,8 @@ interface Failure {
 }
 
 /**
- * What a test may make of a RunTask call: refuse it (an error), answer it with failures and no task, or let
- * the task be placed and stop before its container starts, with `failToStart` as its stoppedReason.
+ * What a test can make of a RunTask call: refuse it with an error, answer it with failures and no task, or place the
+ * task and stop it before its container starts, with `failToStart` as its stoppedReason.
  */
 type RunTaskInterference =
   | { readonly error: WireError }

@@ -15,8 +15,8 @@ const FILTERS = [
 ] as const;
 
 /**
- * ListTasks: the ARNs of the tasks that pass every filter given, a page at a time. Without `desiredStatus`
- * these are the ones that are to run, and `startedBy` stands alone [ECS API reference, ListTasks].
+ * ListTasks: the ARNs of the tasks that pass every given filter, in pages. Without `desiredStatus`, only tasks that
+ * should run. `startedBy` excludes other filters [ECS API reference, ListTasks].
  */
 export function listTasks(state: ControlPlaneState, body: unknown): unknown {
   const request = readRequest(listTasksRequest, body);
@@ -38,7 +38,7 @@ export function listTasks(state: ControlPlaneState, body: unknown): unknown {
       (startedBy === undefined || task.settings.request.startedBy === startedBy) &&
       (family === undefined || task.settings.definition.family === family) &&
       (launchType === undefined || launchType === 'FARGATE') &&
-      // Nothing here belongs to a service, a daemon or an instance.
+      // No task here belongs to a service, a daemon or an instance.
       request.serviceName === undefined &&
       request.daemonName === undefined &&
       request.containerInstance === undefined,
@@ -51,7 +51,7 @@ export function listTasks(state: ControlPlaneState, body: unknown): unknown {
   };
 }
 
-/** The token names the last task of the page before, so tasks that come and go in between shift nothing. */
+/** The token names the last task of the previous page, so tasks that start or stop in between shift nothing. */
 const encodeToken = (task: Task) => Buffer.from(task.id).toString('base64url');
 
 function afterToken(

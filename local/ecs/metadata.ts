@@ -3,13 +3,12 @@ import { runtimeId } from './describe-task.ts';
 import type { Task } from './task.ts';
 
 /**
- * The task metadata endpoint, version 4, as far as programs in a container look at it
- * [ECS developer guide, "Task metadata endpoint version 4"]: `${ECS_CONTAINER_METADATA_URI_V4}` describes the
- * container, `…/task` the task.
+ * The parts of the task metadata endpoint, version 4, that programs in a container use [ECS developer guide, "Task
+ * metadata endpoint version 4"]: `${ECS_CONTAINER_METADATA_URI_V4}` describes the container, `…/task` the task.
  */
 export const METADATA_PATH = '/v4';
 
-/** @returns undefined for a path that leads nowhere */
+/** @returns undefined for an unknown path */
 export function answerMetadata(state: ControlPlaneState, path: string): unknown {
   const [, version, taskId = '', what] = path.split('/');
   const task = `/${version}` === METADATA_PATH ? state.tasks.get(taskId) : undefined;

@@ -1,4 +1,4 @@
-/** Account and Region that the ARNs of a control plane carry. */
+/** The account and Region in the ARNs of a control plane. */
 export interface Place {
   readonly region: string;
   /** Twelve digits. */
@@ -18,5 +18,5 @@ export const containerArn = (place: Place, cluster: string, taskId: string, cont
 export const taskDefinitionArn = (place: Place, family: string, revision: number) =>
   arn(place, `task-definition/${family}:${revision}`);
 
-/** What follows the last slash: requests may name a cluster, task or task definition by ARN or by this. */
+/** The part after the last slash. Requests may name a cluster, task or task definition by its ARN or by this. */
 export const shortName = (nameOrArn: string) => nameOrArn.slice(nameOrArn.lastIndexOf('/') + 1);

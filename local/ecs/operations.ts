@@ -18,7 +18,7 @@ import { runTask } from './run-task.ts';
 
 const MAX_DESCRIBED = 100;
 
-/** The operations by their names on the wire. */
+/** The operations by their wire names. */
 export function createOperations(state: ControlPlaneState): Record<string, (body: unknown) => unknown> {
   return {
     CreateCluster: body => createCluster(state, body),
@@ -86,7 +86,7 @@ function deregisterTaskDefinition(state: ControlPlaneState, body: unknown): unkn
 function describeTaskDefinition(state: ControlPlaneState, body: unknown): unknown {
   const { taskDefinition: name = '', include = [] } = readRequest(describeTaskDefinitionRequest, body);
   const taskDefinition = state.taskDefinitions.find(name);
-  // Not the wording of RunTask for the same thing: the service has one for each.
+  // RunTask words the same error differently, as on AWS.
   if (taskDefinition === undefined) throw clientError('Unable to describe task definition.');
   return {
     taskDefinition,

@@ -1,8 +1,8 @@
 import { z } from 'zod';
 
 /**
- * Shapes of the requests, as far as this control plane reads them [ECS API model 2014-11-13]. Members that it
- * does not read are let through: they are echoed where the service echoes them.
+ * Shapes of the requests, as far as this control plane reads them [ECS API model 2014-11-13]. It ignores other members,
+ * and echoes them where the service does.
  */
 const keyValue = z.looseObject({ name: z.string(), value: z.string() });
 

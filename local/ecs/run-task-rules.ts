@@ -3,9 +3,8 @@ import type { ContainerDefinition, RunTaskRequest } from './requests.ts';
 import type { TaskDefinition } from './task-definitions.ts';
 
 /*
- * What RunTask refuses, each with its rule [ECS API reference, RunTask; quotas: ECS developer guide,
- * "Service quotas"]. The order in which the service looks at them is not documented; a request should not
- * break two.
+ * What RunTask refuses, each with its rule [ECS API reference, RunTask; quotas: ECS developer guide, "Service quotas"].
+ * The order in which the service checks them is not documented, so a test should not break two at once.
  */
 const MAX_COUNT = 10;
 const MAX_OVERRIDES_CHARACTERS = 8_192;
@@ -16,7 +15,10 @@ const STARTED_BY_PATTERN = /^[A-Za-z0-9_/-]*$/;
 const MAX_SUBNETS = 16;
 const MAX_SECURITY_GROUPS = 5;
 
-/** Rules that the request alone decides. @throws WireError InvalidParameterException, ClientException */
+/**
+ * Checks the rules that depend on the request alone.
+ * @throws WireError InvalidParameterException, ClientException
+ */
 export function checkRunTask(request: RunTaskRequest): void {
   const { clientToken = '', count = 1, startedBy = '' } = request;
   if (!request.taskDefinition) throw clientError('TaskDefinition can not be blank.');
@@ -42,7 +44,10 @@ export function checkRunTask(request: RunTaskRequest): void {
   }
 }
 
-/** Rules between a request, the task definition it names and the cluster. @throws WireError InvalidParameterException */
+/**
+ * Checks the rules that also depend on the task definition and the cluster.
+ * @throws WireError InvalidParameterException
+ */
 export function checkPlacement(
   request: RunTaskRequest,
   definition: TaskDefinition,
@@ -75,7 +80,7 @@ function checkCapacity(
     }
   }
   const onFargate = request.launchType === 'FARGATE' || (request.capacityProviderStrategy?.length ?? 0) > 0;
-  // Without a launch type the service means EC2, and this cluster, like the fleet's own, has no instances.
+  // Without a launch type, ECS uses EC2. This cluster, like the fleet's own, has no instances.
   if (!onFargate) throw invalidParameter('No Container Instances were found in your cluster.');
   if (!definition.requiresCompatibilities.includes('FARGATE')) {
     throw invalidParameter('Task definition does not support launch_type FARGATE.');

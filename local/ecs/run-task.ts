@@ -8,7 +8,7 @@ import { Task } from './task.ts';
 import type { Tag, TaskDefinition } from './task-definitions.ts';
 
 /**
- * RunTask: places `count` tasks, or gives back those that the clientToken already stands for.
+ * RunTask: places `count` tasks, or returns those that the clientToken already stands for.
  * @throws WireError for everything that run-task-rules.ts refuses
  */
 export async function runTask(state: ControlPlaneState, body: unknown): Promise<unknown> {
@@ -18,7 +18,7 @@ export async function runTask(state: ControlPlaneState, body: unknown): Promise<
   const interference = await state.beforeRunTask?.(request);
   if (interference && 'error' in interference) throw interference.error;
 
-  // No await from here on: two calls with one token must not both find it unused.
+  // There is no await from here on, because two calls with the same token must not both find it unused.
   state.forgetOldTasks();
   const known = state.tokens.find(cluster.name, request);
   if (known !== undefined) return { tasks: known.map(describeTask), failures: [] };
@@ -45,7 +45,7 @@ export async function runTask(state: ControlPlaneState, body: unknown): Promise<
   return { tasks: tasks.map(describeTask), failures: [] };
 }
 
-/** What a task is tagged with: by the request, by its definition where that is propagated, and by ECS itself. */
+/** The tags of a task: from the request, from its definition if they are propagated, and from ECS itself. */
 function tagsOf(state: ControlPlaneState, request: RunTaskRequest, definition: TaskDefinition): Tag[] {
   const propagated = request.propagateTags === 'TASK_DEFINITION';
   return [

@@ -2,12 +2,12 @@ import { clientError } from './errors.ts';
 import { type Place, shortName, taskDefinitionArn } from './names.ts';
 import type { ContainerDefinition, RegisterTaskDefinitionRequest } from './requests.ts';
 
-/** A revision of a family, as DescribeTaskDefinition gives it back; times in epoch seconds. */
+/** A revision of a family, as DescribeTaskDefinition returns it; times in epoch seconds. */
 export interface TaskDefinition {
   readonly taskDefinitionArn: string;
   readonly family: string;
   readonly revision: number;
-  /** An INACTIVE one still describes its tasks, and starts no more. */
+  /** An INACTIVE revision still describes its tasks but starts no new ones. */
   readonly status: 'ACTIVE' | 'INACTIVE';
   readonly containerDefinitions: readonly ContainerDefinition[];
   readonly networkMode: string;
@@ -38,7 +38,7 @@ const FARGATE_SIZES: Readonly<Record<string, Sizes>> = {
   16384: { min: 32_768, max: 122_880, step: 8_192 },
 };
 
-/** The registered families. Revisions count from 1; they are deregistered, and never changed or removed. */
+/** The registered families. Revisions count from 1. They can be deregistered, but are never changed or removed. */
 export class TaskDefinitions {
   readonly #place: Place;
   readonly #now: () => number;
@@ -77,8 +77,8 @@ export class TaskDefinitions {
   }
 
   /**
-   * Makes a revision INACTIVE, as an update of a CloudFormation stack does with the one that it replaces.
-   * @throws WireError ClientException when there is none, or no revision is named
+   * Makes a revision INACTIVE, as a CloudFormation update does with the revision that it replaces.
+   * @throws WireError ClientException when the revision does not exist or is not named
    */
   deregister(name: string): TaskDefinition {
     const found = shortName(name).includes(':') ? this.find(name) : undefined;
@@ -93,8 +93,8 @@ export class TaskDefinitions {
   }
 
   /**
-   * @param name `family` (its newest revision that is ACTIVE), `family:revision`, or an ARN; undefined when there is
-   * none
+   * @param name `family` (its newest ACTIVE revision), `family:revision`, or an ARN
+   * @returns undefined if there is none
    */
   find(name: string): TaskDefinition | undefined {
     const [family = '', revision] = shortName(name).split(':');

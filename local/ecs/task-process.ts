@@ -3,9 +3,9 @@ import { constants, tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { type GuardedProcess, type ProcessEnd, startGuarded } from '../guarded-process.ts';
 
-/** What stands for the container image on this machine. */
+/** Stands for the container image on this machine. */
 export interface Image {
-  /** Absolute paths of the files that the image holds, by their names there: `job.mjs`, `orchestrate.mjs`. */
+  /** Absolute paths of the files in the image, by their names there: `job.mjs`, `orchestrate.mjs`. */
   readonly bundles: Readonly<Record<string, string>>;
   /** PATH of the process. */
   readonly path: string;
@@ -16,13 +16,13 @@ export interface ContainerStart {
   /** Entry point and command of the container, joined: `['node', 'job.mjs', …]`. */
   readonly command: readonly string[];
   readonly environment: Readonly<Record<string, string>>;
-  /** Absolute path; stdout and stderr of the container are appended to it. */
+  /** Absolute path. The container's stdout and stderr are appended to the file. */
   readonly logFile: string;
 }
 
 export interface Container {
   readonly process: GuardedProcess;
-  /** Exit code as a container runtime tells it; its directory is gone by then. */
+  /** The exit code as a container runtime reports it. The container's directory is gone by then. */
   readonly exited: Promise<number>;
 }
 
@@ -30,10 +30,10 @@ export interface Container {
 export class ContainerStartError extends Error {}
 
 /**
- * Starts the container's command as a process of this machine: this Node for `node`, the bundle for its name,
- * an empty directory for the image's working directory. The process ends with ours.
+ * Starts the container's command as a process of this machine, with this Node for `node`, the bundle for its name, and
+ * an empty directory as the working directory. The process ends with ours.
  *
- * @throws ContainerStartError when a bundle that it names is not there, or the command is not one that the image has
+ * @throws ContainerStartError when a bundle is missing, or the image does not have the command
  */
 export async function startContainer(start: ContainerStart): Promise<Container> {
   const { bundles, path } = start.image;
@@ -58,7 +58,7 @@ export async function startContainer(start: ContainerStart): Promise<Container> 
     const process_ = await startGuarded({
       command: process.execPath,
       args,
-      // As in a container, home is a place that holds nobody's settings.
+      // As in a container, the home directory holds nobody's settings.
       environment: { ...start.environment, PATH: path, HOME: directory },
       directory,
       output: log.fd,
@@ -76,7 +76,7 @@ export async function startContainer(start: ContainerStart): Promise<Container> 
   }
 }
 
-/** A process that signal N ended has the exit code 128 + N, as container runtimes have it. */
+/** A process ended by signal N has the exit code 128 + N, as in container runtimes. */
 function exitCode({ exitCode, signal }: ProcessEnd): number {
   return signal === null ? (exitCode ?? 0) : 128 + constants.signals[signal];
 }

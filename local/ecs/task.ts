@@ -13,9 +13,9 @@ import { type Container, ContainerStartError, type Image, startContainer } from 
  *        │             │          └──────────────────────▲  (exits by itself)
  *        └─────────────┴─────────────────────────────────┘  (stopped before it ran, or cannot be started)
  *
- * desiredStatus is RUNNING until the first reason to stop, of whatever kind, and STOPPED from then on. The
- * first reason is the one that stays: a task that is told to stop while it exits has exited. The exit code is
- * there from DEPROVISIONING on, and never for a container that did not start.
+ * desiredStatus is RUNNING until the first reason to stop, of any kind, and STOPPED from then on. The first reason
+ * stays: a task that is told to stop while it exits counts as exited. The exit code exists from DEPROVISIONING on, but
+ * never for a container that did not start.
  */
 export type LastStatus = 'PROVISIONING' | 'PENDING' | 'RUNNING' | 'STOPPING' | 'DEPROVISIONING' | 'STOPPED';
 
@@ -33,7 +33,7 @@ export interface StopRequest {
   readonly reason: string;
 }
 
-/** How long the states take that are somebody else's work on AWS, in milliseconds. */
+/** How long the states take in which AWS does the work, in milliseconds. */
 export interface TaskDelays {
   readonly provisioningMs: number;
   readonly pendingMs: number;
@@ -49,16 +49,16 @@ export interface TaskSettings {
   readonly tags: readonly Tag[];
   readonly image: Image;
   readonly logDirectory: string;
-  /** What the platform itself puts into the container's environment; given the task's id. */
+  /** The variables that the platform puts into the container's environment, for this task id. */
   readonly platformEnvironment: (taskId: string) => Readonly<Record<string, string>>;
   readonly delays: TaskDelays;
   /** Epoch milliseconds. */
   readonly now: () => number;
-  /** When set, the container is never started, and the task stops with this reason. */
+  /** If set, the container never starts, and the task stops with this reason. */
   readonly failToStart?: string | undefined;
 }
 
-/** When a task entered its states, in epoch milliseconds. */
+/** When the task entered each state, in epoch milliseconds. */
 export interface TaskTimes {
   createdAt: number;
   pullStartedAt?: number;
@@ -75,7 +75,7 @@ export class Task {
   readonly containerId = randomBytes(16).toString('hex');
   readonly arn: string;
   readonly settings: TaskSettings;
-  /** Environment of the container as the definition and the request give it. */
+  /** The container's environment from the definition and the request. */
   readonly environment: Readonly<Record<string, string>>;
   /** Resolves when the task is STOPPED; never rejects. */
   readonly stopped: Promise<void>;
@@ -86,7 +86,7 @@ export class Task {
   #stop: StopRequest | undefined;
   #container: Container | undefined;
   #exitCode: number | undefined;
-  /** Monotonic time of the SIGKILL that is to come. */
+  /** Monotonic time of the next SIGKILL. */
   #killAt = Number.POSITIVE_INFINITY;
   #killTimer: NodeJS.Timeout | undefined;
 
@@ -129,16 +129,16 @@ export class Task {
     return this.#exitCode;
   }
 
-  /** Process of the container; undefined before it started. */
+  /** The container's process; undefined until it has started. */
   get pid(): number | undefined {
     return this.#container?.process.pid;
   }
 
   /**
-   * Stops the task: SIGTERM, and SIGKILL after the container's stopTimeout. A task that has a reason to stop
-   * already keeps it, and its SIGKILL can only come earlier, not later.
+   * Stops the task with SIGTERM, and with SIGKILL after the container's stopTimeout. A task that already has a reason
+   * to stop keeps it, and its SIGKILL can only come earlier.
    *
-   * @param patienceMs instead of stopTimeout
+   * @param patienceMs replaces stopTimeout
    */
   stop(request: StopRequest, patienceMs?: number): void {
     if (this.#stop === undefined) this.#setStop(request);
@@ -190,7 +190,7 @@ export class Task {
     });
     this.#times.startedAt = now();
     this.#enter('RUNNING');
-    // StopTask may have come while the process was being started.
+    // StopTask may have arrived while the process was starting.
     if (this.#stop !== undefined) this.#terminate(this.#container);
     this.#exitCode = await this.#container.exited;
     clearTimeout(this.#killTimer);

@@ -7,8 +7,8 @@ import type { Fault, FaultSubject, Side } from './rules.ts';
 const STALL_MS = 30_000;
 
 /**
- * Puts a fault of a whole call before what comes next.
- * @param signal ends all waiting when the proxy stops; what waited is cut off
+ * Puts a fault of a whole call before `next`.
+ * @param signal ends all waiting when the proxy stops, and cuts off the waiting calls
  */
 export function withFault(
   fault: Fault,
@@ -35,7 +35,7 @@ export function withFault(
   }
 }
 
-/** @param afterwards what a wait before the effect goes on with */
+/** @param afterwards what follows a wait before the effect */
 function waiting(
   side: Side = 'before-effect',
   wait: () => Promise<boolean>,
@@ -70,7 +70,7 @@ function duplicated(
   };
 }
 
-/** @returns false when the proxy stopped in the meantime */
+/** @returns false if the proxy stopped meanwhile */
 async function sleep(ms: number, signal: AbortSignal): Promise<boolean> {
   try {
     await delay(ms, undefined, { signal });

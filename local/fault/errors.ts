@@ -3,14 +3,14 @@ import type { PartRefusal } from '../dynamodb/partial-batch.ts';
 import { errorReply, type ProxyReply } from '../proxy/exchange.ts';
 import type { Fault, FaultSubject } from './rules.ts';
 
-/** The faults that answer in place of the service. */
+/** The faults that answer instead of the service. */
 export type ErrorFault = Extract<Fault, { kind: 'throttle' | 'fail' | 'deny' }>;
 
 export function isError(fault: Fault): fault is ErrorFault {
   return fault.kind === 'throttle' || fault.kind === 'fail' || fault.kind === 'deny';
 }
 
-/** The error of a whole call, as the service would word it. */
+/** The error of a whole call, in the service's words. */
 export function callError(fault: ErrorFault, { service, operation, table }: FaultSubject): ProxyReply {
   const namespace = service === 'dynamodb' ? 'com.amazonaws.dynamodb.v20120810#' : '';
   switch (fault.kind) {
@@ -31,7 +31,7 @@ export function callError(fault: ErrorFault, { service, operation, table }: Faul
   }
 }
 
-/** The error of a part, by the names of BatchStatementErrorCodeEnum, which have no suffix. */
+/** The error of a part, under the names of BatchStatementErrorCodeEnum, which have no suffix. */
 export function partError(fault: ErrorFault, { service, operation }: FaultSubject): PartRefusal {
   switch (fault.kind) {
     case 'throttle':

@@ -10,34 +10,40 @@ import type { FaultRule, RuleCounts, Service } from './rules.ts';
 import { type ReadRequest, readSubjects } from './subjects.ts';
 
 export interface FaultOptions {
-  /** The same seed and rules give the same faults to the same requests. `1` when not given. */
+  /** The same seed and rules give the same faults to the same requests; `1` by default. */
   readonly seed?: string | number | undefined;
   readonly rules?: readonly FaultRule[] | undefined;
 }
 
-/** Faults before services; README.md beside this file says which. Without rules it only observes. */
+/** Injects faults before services: see README.md beside this file. Without rules it only observes. */
 export interface FaultProxy {
-  /** What stands before a service: `next` is the service, or another proxy before it. */
+  /** Puts the proxy before a service. `next` is the service, or another proxy before it. */
   before(service: Service, next: Exchange): Exchange;
-  /** A rule of the same name is replaced. */
+  /** Replaces a rule of the same name. */
   add(rule: FaultRule): void;
   remove(name: string): void;
-  /** @throws Error when there is no such rule */
+  /** @throws Error when the rule does not exist */
   switch(name: string, on: boolean): void;
-  /** By rule, of those in force. */
+  /** Counts by rule, for the rules in force. */
   counts(): Readonly<Record<string, RuleCounts>>;
-  /** Shows every call from now on. @returns ends it */
+  /**
+   * Shows every call from now on.
+   * @returns a function that ends it
+   */
   tap(tap: Tap): () => void;
-  /** Ends whatever waits; it is cut off. */
+  /** Ends all waiting and cuts off the waiting calls. */
   stop(): void;
 }
 
-/** As the local stack takes faults: it makes the proxy itself, once its engine runs. Without rules it only observes. */
+/**
+ * Faults in the form that the local stack takes. The stack makes the proxy once its engine runs. Without rules it only
+ * observes.
+ */
 export function faultsOf(options: FaultOptions = {}): (engine: Exchange) => FaultProxy {
   return engine => createFaultProxy(options, engine);
 }
 
-/** @param engine DynamoDB itself, to be asked for key schemas */
+/** @param engine DynamoDB itself, which the proxy asks for key schemas */
 export function createFaultProxy(options: FaultOptions, engine: Exchange): FaultProxy {
   const seed = String(options.seed ?? 1);
   const now = () => performance.now();
@@ -91,7 +97,7 @@ export function createFaultProxy(options: FaultOptions, engine: Exchange): Fault
   return {
     before: (service, next) => request => {
       const reply = serve(service, next, request);
-      // Another table of that name may have another key.
+      // The next table of that name may have another key.
       if (/^(Create|Delete)Table$/.test(request.operation)) {
         void reply.then(() => schemas.forget(String(readJson(request)?.['TableName'])));
       }
@@ -115,7 +121,10 @@ export function createFaultProxy(options: FaultOptions, engine: Exchange): Fault
   };
 }
 
-/** Lets the rules decide, and puts those that strike before the service: the first of them is the outermost. */
+/**
+ * Lets the rules decide, and puts the faults of those that strike before the service. The first rule's fault is
+ * outermost.
+ */
 function faulty(
   rules: readonly RuleState[],
   read: ReadRequest,
@@ -147,7 +156,7 @@ function faulty(
   return { exchange, struck: struck.map(({ rule }) => rule.name) };
 }
 
-/** Only the other parts reach the service; a batch of which nothing is left does not. */
+/** Only the remaining parts reach the service. A batch without any left does not. */
 function withRefusedParts(
   { body, parts, call }: ReadRequest,
   refused: ReadonlyMap<number, PartRefusal>,

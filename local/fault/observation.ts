@@ -1,38 +1,35 @@
 import type { RequestPart } from '../dynamodb/request-parts.ts';
 import type { Service } from './rules.ts';
 
-/**
- * One call as it went through the proxy. Times are milliseconds of this process's monotonic clock
- * (`performance.now()`).
- */
+/** One call as it passed the proxy. Times are milliseconds of this process's monotonic clock (`performance.now()`). */
 export interface Observation {
-  /** Counts all calls, of all services and clients. */
+  /** Numbers all calls, of all services and clients. */
   readonly id: number;
   readonly service: Service;
   readonly client: string;
   readonly operation: string;
   readonly body: Readonly<Record<string, unknown>>;
-  /** Tables and keys of a DynamoDB call, in its order. */
+  /** Tables and keys of a DynamoDB call, in the call's order. */
   readonly parts: readonly Pick<RequestPart, 'table' | 'kind' | 'key' | 'consistent' | 'segment'>[];
   readonly receivedAtMs: number;
-  /** When it was handed on towards the service: not at all, once, or, duplicated, twice. */
+  /** When it was forwarded to the service: never, once, or twice if duplicated. */
   readonly forwardedAtMs: readonly number[];
   /** Names of the rules that struck it. */
   readonly faults: readonly string[];
 }
 
-/** The same call when it is over. */
+/** The same call once it is over. */
 export interface SettledObservation extends Observation {
   readonly repliedAtMs: number;
-  /** HTTP status of what the client got; 0 when it got nothing. */
+  /** HTTP status that the client got; 0 if it got nothing. */
   readonly status: number;
-  /** Whether the reply broke off half way. */
+  /** Whether the reply broke off halfway. */
   readonly brokenOff: boolean;
-  /** Parsed when asked for; undefined when there was none, or none in JSON. */
+  /** The parsed reply; undefined if there was none or it was not JSON. */
   readonly reply: () => Readonly<Record<string, unknown>> | undefined;
 }
 
-/** Called while the call waits: keep it short. */
+/** Called while the call waits, so it must be fast. */
 export interface Tap {
   readonly received?: (observation: Observation) => void;
   readonly settled?: (observation: SettledObservation) => void;

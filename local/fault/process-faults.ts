@@ -1,24 +1,24 @@
 import type { EcsControlPlane } from '../ecs/control-plane.ts';
 import { shiftedClock } from './shifted-clock.ts';
 
-/** What happens to a task's process from outside, in the control plane's view of its tasks. */
+/** What can happen to a task's process from outside, for the tasks that the control plane knows. */
 export interface ProcessFaults {
   /** `kill -9`: the machine under the task is gone. */
   kill(task: string): void;
-  /** SIGSTOP: the process stands still, its connections stay open, its timers fire late. */
+  /** SIGSTOP: the process stands still, its connections stay open, and its timers fire late. */
   freeze(task: string): void;
   /** SIGCONT. */
   thaw(task: string): void;
-  /** SIGTERM that no StopTask sent. */
+  /** A SIGTERM without StopTask. */
   terminate(task: string): void;
-  /** Tasks that start from now on see a wall clock that is off by so much; 0 for the true one. */
+  /** Tasks that start from now on see a wall clock that is off by this much; 0 for the true time. */
   shiftClock(offsetMs: number): void;
 }
 
 /**
- * Signals go to the container's process; what a task is told by the control plane itself (StopTask, a Spot
- * interruption) is the control plane's to do. A task is named by its launch or its ARN, and each method throws when
- * no process of it runs.
+ * Sends signals to the container's process. What the control plane itself tells a task (StopTask, a Spot interruption)
+ * is the control plane's part. A task is named by its launch or its ARN. Each method throws if the task has no running
+ * process.
  */
 export function createProcessFaults(
   ecs: Pick<EcsControlPlane, 'tasks' | 'overrideTaskEnvironment'>,

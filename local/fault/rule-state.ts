@@ -2,20 +2,20 @@ import { hash } from 'node:crypto';
 import type { ProxyRequest } from '../proxy/exchange.ts';
 import type { FaultRule, FaultSubject, RuleCounts, Service } from './rules.ts';
 
-/** Bits of the hash that a number of JavaScript holds exactly. */
+/** The bits of the hash that a JavaScript number holds exactly. */
 const HEX_DIGITS = 13;
 const RANGE = 16 ** HEX_DIGITS;
 
 /**
- * A number from 0 (inclusive) to 1 (exclusive) that depends on nothing but these: no generator is drawn from, so
- * neither the order of arrival nor other rules can change it.
+ * A number from 0 (inclusive) to 1 (exclusive) that depends only on the arguments. There is no generator with a state,
+ * so neither the order of arrival nor other rules can change it.
  */
 export function draw(seed: string, ...about: readonly (string | number)[]): number {
   const digest = hash('sha256', JSON.stringify([seed, ...about]), 'hex');
   return Number.parseInt(digest.slice(0, HEX_DIGITS), 16) / RANGE;
 }
 
-/** One rule while it is in force. It counts what it matches on or off, so that a switch shifts no decision. */
+/** One rule while it is in force. It counts matches even while switched off, so that a switch shifts no decision. */
 export class RuleState {
   readonly rule: FaultRule;
   readonly #seed: string;
@@ -45,7 +45,7 @@ export class RuleState {
     this.#on = on;
   }
 
-  /** Whether the rule could ever strike this operation, for a look before anything is read. */
+  /** Whether the rule can ever strike this operation. Called before the body is read. */
   concerns(service: Service, { operation, client }: ProxyRequest): boolean {
     const { rule } = this;
     return (
@@ -55,7 +55,7 @@ export class RuleState {
     );
   }
 
-  /** Decides, once, on a subject; the next call with it is its next occurrence. */
+  /** Decides about a subject, once. The next call with the same subject counts as its next occurrence. */
   strikes(subject: FaultSubject): boolean {
     const { name, tables, where, occurrences, matches, probability = 1 } = this.rule;
     const { operation, table = '', key } = subject;

@@ -3,12 +3,12 @@ import type { WireItem } from '../dynamodb/item-size.ts';
 
 export type Service = 'dynamodb' | 'ecs' | 'cloudwatch';
 
-/** On which side of the effect on the service something happens. */
+/** Whether something happens before or after the effect on the service. */
 export type Side = 'before-effect' | 'after-effect';
 
 /**
- * What is done to a request. Errors come in place of the effect. With `parts`, they are decided for each statement,
- * key or write of a batch by itself, inside a call that succeeds; other operations are one part.
+ * What happens to a request. Errors replace the effect. With `parts`, each statement, key or write of a batch is
+ * decided separately, inside a call that succeeds. Other operations are one part.
  */
 export type Fault =
   | {
@@ -26,36 +26,36 @@ export type Fault =
       readonly parts?: boolean;
     }
   | { readonly kind: 'deny'; readonly parts?: boolean }
-  /** The call takes longer. A client that gives up in the meantime does not undo its effect. */
+  /** The call takes longer. A client that gives up meanwhile does not undo its effect. */
   | { readonly kind: 'delay'; readonly ms: number; readonly side?: Side }
-  /** Silence, 30 s when not said, and then the connection is cut: without any effect, or after it. */
+  /** Silence for `ms` (30 s by default), then the connection is cut, either without any effect or after it. */
   | { readonly kind: 'stall'; readonly ms?: number; readonly side?: Side }
-  /** The connection is cut: no effect; the effect and no reply; the effect and half of the reply's bytes. */
+  /** The connection is cut: without the effect, after the effect without a reply, or after half of the reply. */
   | { readonly kind: 'cut'; readonly when: Side | 'mid-reply' }
-  /** The service gets the request twice. With `laterMs`, the second time so long after the reply to the first. */
+  /** The service gets the request twice. With `laterMs`, the second time comes so long after the first reply. */
   | { readonly kind: 'duplicate'; readonly reply?: 'first' | 'second'; readonly laterMs?: number };
 
-/** What a rule is asked about: a call, or a part of one. */
+/** What a rule decides about: a call, or a part of one. */
 export interface FaultSubject {
   readonly service: Service;
   readonly client: string;
   readonly operation: string;
-  /** Of a call on several tables, the first. */
+  /** The first table, if a call names several. */
   readonly table: string | undefined;
   /**
-   * The item as text, `S:abc,N:1`; of a call, its first item's. A Scan's is its segment and start key, a RunTask's its
-   * client token, a StopTask's its task.
+   * The item as text, `S:abc,N:1`; for a call, its first item. For a Scan it is the segment and start key, for a
+   * RunTask the client token, for a StopTask the task.
    */
   readonly key: string;
-  /** The item's key as it goes over the wire. */
+  /** The item's key in wire format. */
   readonly keyAttributes: WireItem | undefined;
-  /** Of the whole call; for a DynamoDB statement the parameters are in here. */
+  /** The body of the whole call. It also holds the parameters of a DynamoDB statement. */
   readonly body: Readonly<Record<string, unknown>>;
 }
 
-/** A fault and when it strikes. What is not given does not matter; a rule without anything strikes always. */
+/** A fault and when it strikes. An absent condition always holds, so a rule without conditions strikes every time. */
 export interface FaultRule {
-  /** Unique; part of what its decisions are drawn from. */
+  /** Unique. The rule's random decisions depend on it. */
   readonly name: string;
   readonly fault: Fault;
   readonly service?: Service;
@@ -63,20 +63,22 @@ export interface FaultRule {
   readonly tables?: readonly string[];
   readonly clients?: readonly string[];
   readonly where?: (subject: FaultSubject) => boolean;
-  /** 0 to 1. Decided by a hash of seed, rule, operation, key and occurrence: the order of arrival plays no part. */
+  /**
+   * From 0 to 1. A hash of seed, rule, operation, key and occurrence decides, so the order of arrival does not matter.
+   */
   readonly probability?: number;
-  /** Which times that the operation comes for the same key, from 1: `[1]` strikes every first attempt. */
+  /** Which occurrences of the operation for the same key, from 1: `[1]` strikes every first attempt. */
   readonly occurrences?: readonly number[];
-  /** Which of all that the rule matches, from 1, in order of arrival: a script for calls that come in a known order. */
+  /** Which of all matches of the rule, from 1, in order of arrival. This scripts calls that come in a known order. */
   readonly matches?: { readonly from?: number; readonly to?: number };
-  /** Since the rule was switched on, in milliseconds of the monotonic clock. */
+  /** Time since the rule was switched on, in milliseconds of the monotonic clock. */
   readonly during?: { readonly fromMs?: number; readonly untilMs?: number };
-  /** Switched on from the beginning; true when not given. */
+  /** Whether it is on from the beginning; true by default. */
   readonly on?: boolean;
 }
 
 export interface RuleCounts {
-  /** Calls, or parts, for which the rule was meant. */
+  /** Calls or parts that matched the rule. */
   readonly matched: number;
   /** Those that it struck. */
   readonly struck: number;

@@ -1,9 +1,9 @@
 /**
- * Environment that makes a Node process see another wall clock, by a module that it loads before its own: `Date` and
- * `performance.timeOrigin` are shifted, the monotonic clock and timers are not, as on a machine whose clock was set
- * wrong before it started.
+ * Environment variables that make a Node process see another wall clock, through a module that it loads first. They
+ * shift `Date` and `performance.timeOrigin`, but not the monotonic clock and timers. A machine whose clock was set
+ * wrong before the start behaves the same.
  *
- * @param offsetMs added to the true time; negative for a clock that is slow
+ * @param offsetMs added to the true time; negative for a slow clock
  */
 export function shiftedClock(offsetMs: number): { readonly NODE_OPTIONS: string } {
   return { NODE_OPTIONS: `--import data:text/javascript,${encodeURIComponent(preload(offsetMs))}` };

@@ -3,7 +3,7 @@ import { type TableSchemas, textOf } from '../dynamodb/table-schemas.ts';
 import { type ProxyRequest, readJson } from '../proxy/exchange.ts';
 import type { FaultSubject, Service } from './rules.ts';
 
-/** A request as rules and observers look at it. */
+/** A request as rules and observers see it. */
 export interface ReadRequest {
   readonly body: Readonly<Record<string, unknown>>;
   /** Parts of a DynamoDB operation on items; empty for everything else. */
@@ -14,7 +14,7 @@ export interface ReadRequest {
   readonly partSubjects: readonly FaultSubject[];
 }
 
-/** Reads what a request is about; one whose body cannot be read has no key and no table. */
+/** Reads what a request is about. A request with an unreadable body has no key and no table. */
 export async function readSubjects(
   service: Service,
   request: ProxyRequest,
@@ -46,7 +46,7 @@ export async function readSubjects(
   return { body, parts, call, partSubjects };
 }
 
-/** A page of a Scan or Query is known by where it begins. */
+/** A page of a Scan or Query is identified by its start. */
 function keyOf({ key, partition, segment }: RequestPart, body: ReadRequest['body']): string {
   if (key !== undefined) return key.text;
   const range = segment ? `segment ${segment.segment} of ${segment.totalSegments}` : (partition ?? '');

@@ -1,17 +1,17 @@
 import type { IncomingHttpHeaders, OutgoingHttpHeaders } from 'node:http';
 import { crc32 } from 'node:zlib';
 
-/** One call of an AWS service, read whole from its client's connection. */
+/** One call of an AWS service, read whole from the client's connection. */
 export interface ProxyRequest {
-  /** Who called, known by the port that was called. */
+  /** The client, known by the port that it called. */
   readonly client: string;
   readonly method: string;
-  /** With its query. */
+  /** The path with its query. */
   readonly path: string;
   readonly headers: IncomingHttpHeaders;
-  /** As sent: gzipped where the client did so. */
+  /** As sent: gzipped if the client did so. */
   readonly body: Buffer;
-  /** What follows the dot in X-Amz-Target; empty where there is none. */
+  /** The part of X-Amz-Target after the dot; empty if there is none. */
   readonly operation: string;
 }
 
@@ -19,23 +19,23 @@ export interface ProxyReply {
   readonly status: number;
   readonly headers: OutgoingHttpHeaders;
   readonly body: Buffer;
-  /** The connection is cut: before a single byte of the reply, or after half of its body. */
+  /** The connection is cut: before the first byte of the reply, or after half of its body. */
   readonly cut?: 'no-reply' | 'mid-body';
 }
 
 /**
- * What stands between a client and a service, or the service itself. Proxies are functions put before one another,
- * so a chain of them costs one connection to the service and not one each.
+ * A service, or something between a client and a service. Proxies are functions put before one another, so a chain of
+ * them needs only one connection to the service.
  */
 export type Exchange = (request: ProxyRequest) => Promise<ProxyReply>;
 
-/** Nothing is sent back; to the client it is a connection that broke. */
+/** Sends nothing back. The client sees a broken connection. */
 export const NO_REPLY: ProxyReply = { status: 0, headers: {}, body: Buffer.alloc(0), cut: 'no-reply' };
 
-/** Headers that describe a body, and so do not outlive its replacement. */
+/** Headers that describe a body and must not stay when it is replaced. */
 const BODY_HEADERS = ['content-length', 'x-amz-crc32', 'content-encoding'];
 
-/** A copy of a request or a reply with another JSON body. DynamoDB puts a CRC-32 of the body beside it. */
+/** A copy of a request or reply with another JSON body. DynamoDB adds a CRC-32 of the body. */
 export function withJson<Message extends ProxyRequest | ProxyReply>(
   message: Message,
   json: unknown,
@@ -48,7 +48,7 @@ export function withJson<Message extends ProxyRequest | ProxyReply>(
   return { ...message, headers, body };
 }
 
-/** The body of a request or reply that is an uncompressed JSON object; undefined for anything else. */
+/** The body of a request or reply if it is an uncompressed JSON object; otherwise undefined. */
 export function readJson(message: ProxyRequest | ProxyReply): Record<string, unknown> | undefined {
   if (message.headers['content-encoding'] !== undefined) return undefined;
   try {
@@ -65,7 +65,7 @@ export function readJson(message: ProxyRequest | ProxyReply): Record<string, unk
  * A refusal in AWS JSON.
  *
  * @param type `__type`, with the namespace that the service puts before the shape's name
- * @param members what the error's shape has beside its message
+ * @param members members of the error's shape besides its message
  */
 export function errorReply(
   status: number,

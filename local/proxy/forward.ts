@@ -3,14 +3,14 @@ import { type Exchange, NO_REPLY, type ProxyReply } from './exchange.ts';
 
 export interface Forwarder {
   readonly exchange: Exchange;
-  /** Ends the connections to the service; what is under way on them gets no reply. */
+  /** Closes the connections to the service. Requests in flight get no reply. */
   close(): void;
 }
 
-/** Idle connections are given up before any engine does, so that none is closed under a request just being sent. */
+/** Idle connections are closed before any engine closes them, so that none closes while a request is being sent. */
 const IDLE_CONNECTION_MS = 5_000;
 
-/** They belong to one connection [RFC 9110, 7.6.1], or are the sender's own to say. */
+/** Headers that belong to one connection [RFC 9110, 7.6.1] or that the sender sets itself. */
 const NOT_FORWARDED = new Set([
   'connection',
   'keep-alive',
@@ -21,8 +21,8 @@ const NOT_FORWARDED = new Set([
 ]);
 
 /**
- * The end of a chain: sends each request over kept-alive connections to a service and reads its reply whole.
- * A service that cannot be reached, or breaks off, is a connection that broke to the client too.
+ * The end of a chain: sends each request over kept-alive connections to a service and reads the whole reply. If the
+ * service cannot be reached or breaks off, the client sees a broken connection too.
  *
  * @param endpoint `http://host:port`
  */

@@ -4,18 +4,18 @@ import { type Exchange, errorReply, type ProxyReply, type ProxyRequest } from '.
 
 export interface ProxyServer {
   readonly endpoint: string;
-  /** Ends open connections too. */
+  /** Closes open connections too. */
   close(): Promise<void>;
 }
 
-/** Longer than clients keep theirs: a connection must not be closed under a request just being sent on it. */
+/** Longer than clients keep theirs, so that no connection closes while a request is being sent on it. */
 const KEEP_ALIVE_MS = 120_000;
 
 /**
- * Serves an exchange on a port of the loopback interface, which is one client's own: the port is how the proxies
- * tell clients apart, since nothing in a request of an AWS SDK does.
+ * Serves an exchange on a port of the loopback interface. Each client has its own port, because nothing in an AWS SDK's
+ * request tells clients apart.
  *
- * @param client name of whoever is given this port
+ * @param client name of the client that gets this port
  * @param port 0 for a free one
  */
 export async function serveExchange(exchange: Exchange, client: string, port = 0): Promise<ProxyServer> {
@@ -53,7 +53,7 @@ async function serve(
   try {
     request = await readRequest(client, incoming);
   } catch {
-    // The client broke off while it was sending: there is no request, and nobody to answer.
+    // The client broke off while sending, so there is no request and nobody to answer.
     incoming.socket.destroy();
     return;
   }

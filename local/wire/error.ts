@@ -1,6 +1,6 @@
 /**
- * A refusal as it goes over the wire: `__type`, `message`, and what the error's own shape adds.
- * Whatever else is thrown while a request is served is a fault of ours and is told as HTTP 500.
+ * A refusal as sent to the client: `__type`, `message`, and the members of the error's own shape. Anything else that is
+ * thrown while a request is served is our own fault and becomes HTTP 500.
  */
 export class WireError extends Error {
   readonly type: string;
@@ -9,7 +9,7 @@ export class WireError extends Error {
 
   /**
    * @param type name of the error's shape in the service's API model
-   * @param options.status HTTP status, 400 when not given
+   * @param options.status HTTP status; 400 by default
    */
   constructor(
     type: string,

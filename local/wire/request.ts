@@ -1,7 +1,7 @@
 import type { z } from 'zod';
 import { WireError } from './error.ts';
 
-/** The body is not of the operation's shape; services say so before they look at any rule of the operation. */
+/** The body does not have the operation's shape. Services report that before they check the operation's rules. */
 export const malformed = (message: string, options?: ErrorOptions) =>
   new WireError('SerializationException', message, options);
 

@@ -7,16 +7,16 @@ import { WireError } from './error.ts';
 import { malformed } from './request.ts';
 
 export interface WireService {
-  /** What stands before the dot in X-Amz-Target, as in the service's API model. */
+  /** The part of X-Amz-Target before the dot, as in the service's API model. */
   readonly targetPrefix: string;
-  /** Per operation name: takes the parsed body, gives the reply's body. Throws {@link WireError} to refuse. */
+  /** By operation name: takes the parsed body and returns the reply's body. Throws {@link WireError} to refuse. */
   readonly operations: Readonly<Record<string, (body: unknown) => unknown>>;
   /** Answers plain GETs; undefined means 404. */
   readonly get?: (path: string) => unknown;
-  /** Largest request as sent, in bytes; 16 MiB when not given, above the limits of the operations themselves. */
+  /** The largest request as sent, in bytes; 16 MiB by default, above the limits of the operations themselves. */
   readonly maxBodyBytes?: number;
   /**
-   * For a service that spoke the query protocol before: the code that its clients know an error by, per `__type`
+   * For a service that used the query protocol before: the code under which its clients know an error, by `__type`
    * [Smithy, awsQueryCompatible trait].
    */
   readonly queryErrorCodes?: Readonly<Record<string, string>>;
@@ -24,7 +24,7 @@ export interface WireService {
 
 export interface RunningServer {
   readonly endpoint: string;
-  /** Ends open connections too. */
+  /** Closes open connections too. */
   close(): Promise<void>;
 }
 
@@ -34,9 +34,9 @@ const KEEP_ALIVE_MS = 120_000;
 const decompress = promisify(gunzip);
 
 /**
- * Serves one AWS service on the loopback interface in AWS JSON 1.0 and 1.1; a reply has its request's content
- * type. Bodies may be gzipped. Signatures are not checked: whoever reaches this machine's loopback interface
- * is its user.
+ * Serves one AWS service on the loopback interface in AWS JSON 1.0 and 1.1. A reply has the content type of its
+ * request. Bodies may be gzipped. Signatures are not checked, because only users of this machine reach its loopback
+ * interface.
  *
  * Source: Smithy specification, "AWS JSON 1.0 protocol" and "AWS JSON 1.1 protocol".
  *
@@ -46,7 +46,7 @@ export async function startServer(service: WireService, port: number): Promise<R
   const server = createServer((request, response) => {
     void answer(service, request, response);
   });
-  // Longer than clients keep theirs: a connection must not be closed under a request just being sent on it.
+  // Longer than clients keep theirs, so that no connection closes while a request is being sent on it.
   server.keepAliveTimeout = KEEP_ALIVE_MS;
   const sockets = new Set<Socket>();
   server.on('connection', socket => {
@@ -130,7 +130,7 @@ async function readBody(request: IncomingMessage, maxBytes: number): Promise<Buf
   let size = 0;
   for await (const chunk of request as AsyncIterable<Buffer>) {
     size += chunk.length;
-    // Read on to the end all the same: a client that is still sending does not see an answer.
+    // Reads to the end anyway, because a client that is still sending does not see an answer.
     if (size <= maxBytes) chunks.push(chunk);
   }
   if (size > maxBytes) {
@@ -154,7 +154,7 @@ async function parseBody(bytes: Buffer, encoding: string | undefined): Promise<u
   return parsed;
 }
 
-/** In AWS JSON a member that is null is a member that was not given. */
+/** In AWS JSON, a null member counts as absent. */
 function nullMeansAbsent(_name: string, value: unknown): unknown {
   return value === null ? undefined : value;
 }
