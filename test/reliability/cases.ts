@@ -11,6 +11,7 @@ import { END_OF_RUN } from './cases/end-of-run.ts';
 import { FROZEN } from './cases/frozen.ts';
 import { LAUNCHES } from './cases/launches.ts';
 import { LIVE_APPLICATION } from './cases/live-application.ts';
+import { LIVE_TRAFFIC } from './cases/live-traffic.ts';
 import { NETWORK } from './cases/network.ts';
 import { RECIPES } from './cases/recipes.ts';
 import { RECORDS } from './cases/records.ts';
@@ -38,6 +39,7 @@ export const CASES: readonly ReliabilityCase[] = [
   ...CONTROL,
   ...END_OF_RUN,
   ...CAPACITY,
+  ...LIVE_TRAFFIC,
   ...BAD_INPUT,
   ...DOUBTED_REPLIES,
   ...UNDO,

@@ -1,6 +1,7 @@
 import { spawnSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { afterEach, describe, expect, test } from 'vitest';
+import { hurriedTime } from '../../../local/fault/hurried-time.ts';
 import { createProcessFaults } from '../../../local/fault/process-faults.ts';
 import { shiftedClock } from '../../../local/fault/shifted-clock.ts';
 import { override, startTestControlPlane, type TestControlPlane } from '../support/control-plane.ts';
@@ -109,5 +110,35 @@ describe('a shifted clock', () => {
     expect([given, parsed, isDate, sameClass]).toEqual([1_000, 1_344_556_800_000, true, true]);
     expect(lasted).toBeGreaterThanOrEqual(45);
     expect(lasted).toBeLessThan(5_000);
+  });
+});
+
+describe('hurried time', () => {
+  test('ends every kind of wait earlier, as long as it seems on its own clock, and leaves the wall clock true', () => {
+    const source = `
+      import { setTimeout as named } from 'node:timers';
+      import { setTimeout as sleep } from 'node:timers/promises';
+      import { promisify } from 'node:util';
+      const lasted = async wait => {
+        const from = [performance.now(), Date.now()];
+        await wait();
+        return [performance.now() - from[0], Date.now() - from[1]];
+      };
+      console.log(JSON.stringify([
+        await lasted(() => new Promise(resolve => setTimeout(resolve, 2000))),
+        await lasted(() => new Promise(resolve => named(resolve, 2000))),
+        await lasted(() => sleep(2000)),
+        await lasted(() => promisify(setTimeout)(2000)),
+      ]));`;
+    const { stdout, stderr } = spawnSync(process.execPath, ['--input-type=module', '-e', source], {
+      env: { ...hurriedTime(10) },
+      encoding: 'utf8',
+    });
+    expect(stderr).toBe('');
+    for (const [own, wall] of JSON.parse(stdout) as [number, number][]) {
+      expect(own).toBeGreaterThanOrEqual(1_980);
+      expect(wall).toBeGreaterThanOrEqual(190);
+      expect(wall).toBeLessThan(1_900);
+    }
   });
 });

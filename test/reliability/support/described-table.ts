@@ -4,6 +4,8 @@ import { serveExchange } from '../../../local/proxy/server.ts';
 
 export interface DescribedTable {
   readonly endpoint: string;
+  /** What DescribeTable says of the table from now on. */
+  describe(members: Readonly<Record<string, unknown>>): void;
   close(): Promise<void>;
 }
 
@@ -14,8 +16,9 @@ export interface DescribedTable {
 export async function describeDifferently(
   endpoint: string,
   table: string,
-  members: Readonly<Record<string, unknown>>,
+  initial: Readonly<Record<string, unknown>>,
 ): Promise<DescribedTable> {
+  let members = initial;
   const service = forwardTo(endpoint);
   const server = await serveExchange(async (request: ProxyRequest) => {
     const reply = await service.exchange(request);
@@ -26,6 +29,9 @@ export async function describeDifferently(
   }, 'orchestrator');
   return {
     endpoint: server.endpoint,
+    describe: next => {
+      members = next;
+    },
     close: async () => {
       await server.close();
       service.close();
