@@ -33,12 +33,17 @@ export class NotConfirmedError extends FleetfillError {
   }
 }
 
-/** Another unfinished run holds the table. */
+/** Another unfinished run, or a retry of what a run has in quarantine, holds the table. */
 export class TableLockedError extends FleetfillError {
   readonly holder: string;
-  /** The holder's control table, who started it and when, if it is another control table. */
+  /** The holder's control table, who started it and when, if it is another control table. `retry`: it is no run. */
   readonly elsewhere:
-    | { readonly controlTable: string; readonly holder: string; readonly at: string }
+    | {
+        readonly controlTable: string;
+        readonly holder: string;
+        readonly at: string;
+        readonly retry?: boolean;
+      }
     | undefined;
 
   constructor(holder: string, message: string, elsewhere?: TableLockedError['elsewhere']) {

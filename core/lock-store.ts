@@ -3,7 +3,7 @@ import { GetCommand } from '@aws-sdk/lib-dynamodb';
 import type { Clock } from './clock.ts';
 import type { ControlTableClient, TransactItem } from './control-table.ts';
 import { FleetfillError } from './errors.ts';
-import { isFinished, RUN_ITEM, type RunStatus } from './records.ts';
+import { isFinished, isInAuthority, RUN_ITEM, type RunStatus, type TaskRecord, taskItem } from './records.ts';
 
 /** One table for all control tables of an account and Region. It shows each of them the runs of the others. */
 export const LOCK_TABLE = 'fleetfill-locks';
@@ -17,6 +17,8 @@ export interface TableLock {
   /** The table's ARN, as DynamoDB describes it, so that a name and an ARN of one table give the same lock. */
   readonly table: string;
   readonly runId: string;
+  /** The launch id of a retry of what that run has in quarantine: then the retry holds the table, and the run has ended. */
+  readonly retry?: string;
   /** Where that run's record is. */
   readonly controlTable: string;
   /** Who started it, and when. */
@@ -76,47 +78,51 @@ export class LockStore {
     }
   }
 
-  /** The part of a transaction that takes the lock, if it is free or held by the run `released`, which has ended. */
-  take(lock: TableLock, released: string): TransactItem {
-    const { runId, ...rest } = lock;
+  /** The part of a transaction that takes the lock, if it is free or still `released`, whose holder has ended. */
+  take({ runId, ...rest }: TableLock, released: TableLock | undefined): TransactItem {
+    const held = released && heldBy(released);
     return {
       Put: {
         TableName: LOCK_TABLE,
         Item: { ...rest, run: runId },
-        ConditionExpression: 'attribute_not_exists(#table) OR #run = :released',
-        ExpressionAttributeNames: { '#table': 'table', '#run': 'run' },
-        ExpressionAttributeValues: { ':released': released },
+        ConditionExpression: held ? `${FREE} OR (${held.condition})` : FREE,
+        ExpressionAttributeNames: { '#table': 'table', ...held?.names },
+        ...(held && { ExpressionAttributeValues: held.values }),
       },
     };
   }
 
-  /** The part of a transaction that frees the lock of this run. */
-  free(table: string, runId: string): TransactItem {
+  /** The part of a transaction that frees this lock. */
+  free(lock: TableLock): TransactItem {
+    const { condition, names, values } = heldBy(lock);
     return {
       Delete: {
         TableName: LOCK_TABLE,
-        Key: { table },
-        ConditionExpression: '#run = :mine',
-        ExpressionAttributeNames: { '#run': 'run' },
-        ExpressionAttributeValues: { ':mine': runId },
+        Key: { table: lock.table },
+        ConditionExpression: condition,
+        ExpressionAttributeNames: names,
+        ExpressionAttributeValues: values,
       },
     };
   }
 
   /**
-   * Whether the record of the run that holds the lock says that it has ended. A control table that is gone, or that may
-   * not be read, proves nothing.
+   * Whether the record of the run, or of the retry, that holds the lock says that it has ended. A control table that is
+   * gone, or that may not be read, proves nothing.
    */
-  async hasEnded({ runId, controlTable }: TableLock): Promise<boolean> {
+  async hasEnded({ runId, retry, controlTable }: TableLock): Promise<boolean> {
     try {
       const { Item } = await this.#options.client.send(
         new GetCommand({
           TableName: controlTable,
-          Key: { run: runId, item: RUN_ITEM },
+          Key: { run: runId, item: retry === undefined ? RUN_ITEM : taskItem(retry) },
           ConsistentRead: true,
         }),
       );
-      return Item !== undefined && isFinished(Item['status'] as RunStatus);
+      if (Item === undefined) return false;
+      return retry === undefined
+        ? isFinished(Item['status'] as RunStatus)
+        : !isInAuthority(Item['status'] as TaskRecord['status']);
     } catch (error) {
       if (isNamed(error, 'ResourceNotFoundException') || isNamed(error, 'AccessDeniedException'))
         return false;
@@ -175,6 +181,20 @@ export class LockStore {
       await clock.sleep(CREATION_LOOK_MS);
     }
   }
+}
+
+const FREE = 'attribute_not_exists(#table)';
+
+/** A run and a retry of its quarantine are different holders. */
+function heldBy({ runId, retry }: TableLock) {
+  return {
+    condition:
+      retry === undefined
+        ? '#run = :run AND attribute_not_exists(#retry)'
+        : '#run = :run AND #retry = :retry',
+    names: { '#run': 'run', '#retry': 'retry' },
+    values: { ':run': runId, ...(retry !== undefined && { ':retry': retry }) },
+  };
 }
 
 function isNamed(error: unknown, name: string): boolean {

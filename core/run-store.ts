@@ -157,19 +157,20 @@ export class RunStore {
     tableArn: string,
     override: string | undefined,
     create: boolean,
-  ): Promise<{ readonly released: string } | 'unavailable'> {
+  ): Promise<{ readonly released: TableLock | undefined } | 'unavailable'> {
     if (!this.#locks) return 'unavailable';
     const lock = await (create ? this.#locks.readOrCreate(tableArn) : this.#locks.read(tableArn));
     if (lock === 'unavailable') return lock;
-    if (lock === undefined) return { released: '' };
-    const { runId, controlTable, holder, at } = lock;
+    if (lock === undefined) return { released: undefined };
+    const { runId, retry, controlTable, holder, at } = lock;
     const own = controlTable === this.#table.name;
     // A run of this control table can be resumed and cancelled here, so there is nothing to override.
-    if ((!own && runId === override) || (await this.#locks.hasEnded(lock))) return { released: runId };
+    if ((!own && runId === override) || (await this.#locks.hasEnded(lock))) return { released: lock };
+    const what = describeHolder({ holder: runId, ...(retry !== undefined && { retryOf: runId }) });
     throw new TableLockedError(
       runId,
-      `The unfinished run ${runId} of the control table ${controlTable} holds the table ${tableArn}.`,
-      own ? undefined : { controlTable, holder, at },
+      `${what} of the control table ${controlTable} holds the table ${tableArn}.`,
+      own ? undefined : { controlTable, holder, at, ...(retry !== undefined && { retry: true }) },
     );
   }
 
@@ -204,36 +205,54 @@ export class RunStore {
   }
 
   /**
-   * Takes the lock of a finished run's table for a retry, whose record comes into being with it; see
-   * TaskStore.join. The lock is held for as long as that record is in authority.
+   * Takes the locks of a finished run's table for a retry, whose record comes into being with them; see
+   * TaskStore.join. The locks are held for as long as that record is in authority.
    * @throws TableLockedError when something else holds the table.
    */
-  async lockForRetry({ runId, tableArn }: RunRecord, retry: TaskRecord): Promise<void> {
+  async lockForRetry(run: RunRecord, retry: TaskRecord, by: string): Promise<void> {
+    const { runId, tableArn } = run;
+    const account = await this.#accountLock(tableArn, undefined, true);
     const lock = { run: lockRun({ tableArn, dryRun: false }), item: LOCK_ITEM };
     const held = await this.#table.get(lock);
     const released = held && (await this.#isReleased(held)) ? String(held['holder']) : '';
-    const taken = await this.#table.transact([
-      this.#table.conditionalPut(
-        { ...lock, holder: retry.launchId, retryOf: runId, at: retry.launchedAt },
-        [LOCK_IS_FREE],
-        { released },
-      ),
-      this.#table.conditionalPut(toItem(retry, taskItem(retry.launchId)), [NEW]),
-    ]);
+    let taken: boolean;
+    try {
+      taken = await this.#table.transact([
+        this.#table.conditionalPut(
+          { ...lock, holder: retry.launchId, retryOf: runId, at: retry.launchedAt },
+          [LOCK_IS_FREE],
+          { released },
+        ),
+        this.#table.conditionalPut(toItem(retry, taskItem(retry.launchId)), [NEW]),
+        ...(this.#locks && account !== 'unavailable'
+          ? [this.#locks.take(retryLockOf(run, retry, by), account.released)]
+          : []),
+      ]);
+    } catch (error) {
+      if (!this.#locks || account === 'unavailable') throw error;
+      this.#locks.unavailable(error);
+      return new RunStore(this.#table).lockForRetry(run, retry, by);
+    }
     if (taken) return;
     const now = await this.lockOf(tableArn);
     if (now?.holder === retry.launchId) return;
-    throw new TableLockedError(now?.holder ?? '', `${describeHolder(now)} holds the table.`);
+    if (now) throw new TableLockedError(now.holder, `${describeHolder(now)} holds the table.`);
+    // Another control table's run, or a holder that has just ended.
+    return this.lockForRetry(run, retry, by);
   }
 
   /** The retry has ended. A lock that belongs to someone else is left alone. */
   async unlockRetry({ tableArn }: RunRecord, launchId: string): Promise<void> {
+    const account = await this.#locks?.read(tableArn);
     await this.#table.transact([
       this.#table.conditionalDelete(
         { run: lockRun({ tableArn, dryRun: false }), item: LOCK_ITEM },
         [LOCK_IS_MINE],
         { holder: launchId },
       ),
+      ...(this.#locks && account !== undefined && account !== 'unavailable' && account.retry === launchId
+        ? [this.#locks.free(account)]
+        : []),
     ]);
   }
 
@@ -394,7 +413,6 @@ export class RunStore {
     // The lock may belong to another run by now. This run then leaves it alone, and still ends.
     const lock = await this.#table.get({ run: lockRun(old), item: LOCK_ITEM });
     const account = old.accountLock ? await this.#locks?.read(old.tableArn) : undefined;
-    const ofAccount = account !== undefined && account !== 'unavailable' && account.runId === old.runId;
     const finished = await this.#table.transact([
       this.#table.conditionalPut(toItem(record, RUN_ITEM), [SAME_VERSION, SAME_EPOCH], {
         version: old.version,
@@ -407,7 +425,9 @@ export class RunStore {
             }),
           ]
         : []),
-      ...(this.#locks && ofAccount ? [this.#locks.free(old.tableArn, old.runId)] : []),
+      ...(this.#locks && account !== undefined && account !== 'unavailable' && isOf(account, old.runId)
+        ? [this.#locks.free(account)]
+        : []),
     ]);
     return finished ? record : undefined;
   }
@@ -434,6 +454,16 @@ function withChange(changes: readonly OperatorChange[], change: OperatorChange):
 
 function accountLockOf({ tableArn, runId, controlTable, createdBy, createdAt }: NewRun): TableLock {
   return { table: tableArn, runId, controlTable, holder: createdBy, at: createdAt };
+}
+
+function retryLockOf({ runId, tableArn, controlTable }: RunRecord, retry: TaskRecord, by: string): TableLock {
+  const { launchId, launchedAt } = retry;
+  return { table: tableArn, runId, retry: launchId, controlTable, holder: by, at: launchedAt };
+}
+
+/** Whether the run itself holds it, and no retry of what it has in quarantine. */
+function isOf({ runId, retry }: TableLock, run: string): boolean {
+  return runId === run && retry === undefined;
 }
 
 function describeHolder(lock: { holder: string; retryOf?: string } | undefined): string {

@@ -91,7 +91,7 @@ export async function preflight(request: PreflightRequest, facts: TableFacts): P
 export async function examine(request: PreflightRequest, facts: TableFacts): Promise<Finding[]> {
   const { client, controlTable, targets, budget } = request;
   return [
-    ...(await controlTableFindings(client, controlTable)),
+    ...(await controlTableFindings(client, controlTable, facts)),
     ...tableFindings(request, facts),
     ...replicaFindings(request, facts),
     ...indexFindings(request, facts),
@@ -101,14 +101,44 @@ export async function examine(request: PreflightRequest, facts: TableFacts): Pro
   ];
 }
 
-async function controlTableFindings(client: DynamoDBClient, controlTable: string): Promise<Finding[]> {
+async function controlTableFindings(
+  client: DynamoDBClient,
+  controlTable: string,
+  facts: TableFacts,
+): Promise<Finding[]> {
   const description = await describeTable(client, controlTable, 'control table');
   const names = keySchemaOf(description).map(({ name, type }) => `${name} ${type}`);
-  if (names.join() === 'run S,item S') return [ok('control-table', `${controlTable} is a control table.`)];
+  if (names.join() === 'run S,item S') {
+    return [
+      ok('control-table', `${controlTable} is a control table.`),
+      ...otherAccountFindings(accountOf(description), facts),
+    ];
+  }
   return [
     failure('control-table', {
       message: `${controlTable} is not a control table: its keys are ${names.join(' and ')}, not run S and item S.`,
       advice: 'infra/fleet.yaml creates one.',
+    }),
+  ];
+}
+
+function accountOf({ TableArn }: TableDescription): string | undefined {
+  return TableArn?.split(':')[4];
+}
+
+/**
+ * A transaction stays within one account [API reference, TransactWriteItems], so the lock is taken where the control
+ * table is; and CloudWatch has a table's metrics in the table's own account.
+ */
+function otherAccountFindings(own: string | undefined, { description, account }: TableFacts): Finding[] {
+  if (own === undefined || own === account) return [];
+  return [
+    warning('other-account', {
+      message: `The table ${description.TableName} is in account ${account}, and the control table is in ${own}.`,
+      means:
+        `Fleetfill locks the table only against runs that account ${own} starts, and it cannot see the table's metrics, ` +
+        'so it slows down only when its own requests are throttled.',
+      advice: `Make sure that nobody runs Fleetfill on this table from account ${account} or from a third one, or start the run in account ${account}.`,
     }),
   ];
 }

@@ -119,11 +119,21 @@ function lockedBy(
 ): TableLockedError {
   if (elsewhere) {
     const there = ['--control-table', elsewhere.controlTable];
+    const takeAnyway = `start anyway: ${sameOptions('run', ['override-lock'])} --override-lock ${holder}`;
+    if (elsewhere.retry) {
+      return new TableLockedError(
+        holder,
+        `${elsewhere.holder} tries the items in quarantine of run ${holder} again and so holds the table ${table}, since ${elsewhere.at}, with the control table ${elsewhere.controlTable}.\n` +
+          `Wait until that command has ended. If it was killed, repeat it: ${nextCommand('failures', holder, '--retry', ...there)}\n` +
+          `If that control table is gone, ${takeAnyway}`,
+        elsewhere,
+      );
+    }
     return new TableLockedError(
       holder,
       `The unfinished run ${holder} holds the table ${table}. ${elsewhere.holder} started it at ${elsewhere.at}, with the control table ${elsewhere.controlTable}.\n` +
         `See: ${nextCommand('status', holder, ...there)}\nEnd it: ${nextCommand('cancel', holder, ...there)}\n` +
-        `If that control table is gone and no task of that run is alive, start anyway: ${sameOptions('run', ['override-lock'])} --override-lock ${holder}`,
+        `If that control table is gone and no task of that run is alive, ${takeAnyway}`,
       elsewhere,
     );
   }

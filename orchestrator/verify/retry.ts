@@ -193,7 +193,8 @@ async function join(request: RetryRequest, launchId: string, instance: string): 
       granted: now.status === 'running' ? none : whole,
     };
     if (isFinished(now.status)) {
-      await stores.runs.lockForRetry(now, joined(record, instance, now.epoch));
+      const { by } = change('');
+      await stores.runs.lockForRetry(now, joined(record, instance, now.epoch), by);
       return now;
     }
     if (now.status === 'verifying') {

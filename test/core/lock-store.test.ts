@@ -7,8 +7,9 @@ import { TableLockedError } from '../../core/errors.ts';
 import { LOCK_TABLE, LockStore } from '../../core/lock-store.ts';
 import type { RunRecord, RunStatus } from '../../core/records.ts';
 import { RunStore } from '../../core/run-store.ts';
+import { joined, TaskStore } from '../../core/task-store.ts';
 import { documentClient, useEngine } from '../support/engine.ts';
-import { newRun } from '../support/records.ts';
+import { newRun, rates } from '../support/records.ts';
 
 const engine = useEngine();
 let tables = 0;
@@ -162,6 +163,90 @@ describe('a lock whose run has ended without freeing it', () => {
       holder: 'run-a',
       elsewhere: undefined,
     });
+  });
+});
+
+describe('a retry of what a run has in quarantine', () => {
+  /** A run of this fleet that has ended, and a retry of its quarantine. */
+  async function retrying(one: Fleet, runId = 'run-a') {
+    const run = await start(one, runId);
+    await end(one, run, 'verifying', 'quarantined');
+    const launch = { runId, launchId: 'retry-1', pass: 1, segments: [], launchedAt: newRun().createdAt };
+    const retry = joined({ ...launch, granted: rates(10) }, 'first', run.epoch);
+    return { run, begin: () => one.runs.lockForRetry(run, retry, 'someone@somewhere') };
+  }
+  const finish = ({ control }: Fleet) =>
+    new TaskStore(control).finish(
+      'run-a',
+      'retry-1',
+      'first',
+      { kind: 'done', message: '' },
+      newRun().createdAt,
+    );
+
+  test('holds the table against the runs of every control table, until it ends', async () => {
+    const [one, other] = [await fleet(), await fleet()];
+    const { run, begin } = await retrying(one);
+    await begin();
+    expect(await lockItem()).toMatchObject({ run: 'run-a', retry: 'retry-1', controlTable: one.name });
+    const refused = await start(other, 'run-b').catch(error => error);
+    expect(refused).toMatchObject({ holder: 'run-a', elsewhere: { controlTable: one.name, retry: true } });
+    expect(refused.message).toMatch(/^A retry of what run run-a has in quarantine/);
+    await expect(start(one, 'run-c')).rejects.toBeInstanceOf(TableLockedError);
+    await finish(one);
+    await one.runs.unlockRetry(run, 'retry-1');
+    expect(await lockItem()).toBeUndefined();
+    await expect(start(other, 'run-b')).resolves.toMatchObject({ accountLock: true });
+  });
+
+  test('does not begin while a run of another control table holds the table', async () => {
+    const [one, other] = [await fleet(), await fleet()];
+    const { begin } = await retrying(one);
+    await start(other, 'run-b');
+    await expect(begin()).rejects.toMatchObject({ holder: 'run-b', elsewhere: { controlTable: other.name } });
+    expect(await one.runs.lockOf(arn)).toBeUndefined();
+    expect(await lockItem()).toMatchObject({ run: 'run-b' });
+  });
+
+  test('that ended without freeing the table leaves it to others', async () => {
+    const [one, other] = [await fleet(), await fleet()];
+    const { begin } = await retrying(one);
+    await begin();
+    await finish(one);
+    await start(other, 'run-b');
+    expect(await lockItem()).toMatchObject({ run: 'run-b' });
+  });
+
+  test('keeps the table against whoever saw the lock of its run before, as one that is to be freed', async () => {
+    const [one, other] = [await fleet(), await fleet()];
+    const { begin } = await retrying(one);
+    const stale = { table: arn, run: 'run-a', controlTable: one.name, holder: 'x', at: newRun().createdAt };
+    await documentClient(engine.client).send(new PutCommand({ TableName: LOCK_TABLE, Item: stale }));
+    // The retry takes the lock between the other's look and its transaction.
+    const { hasEnded } = other.locks;
+    other.locks.hasEnded = async lock => {
+      const ended = await hasEnded.call(other.locks, lock);
+      if (lock.retry === undefined) await begin();
+      return ended;
+    };
+    await expect(start(other, 'run-b')).rejects.toMatchObject({
+      holder: 'run-a',
+      elsewhere: { retry: true },
+    });
+    expect(await lockItem()).toMatchObject({ retry: 'retry-1' });
+  });
+
+  test('goes on with the control table’s own lock where the lock table may not be written', async () => {
+    const one = await fleet(
+      denying((command, of) => command instanceof TransactWriteCommand && of.includes(LOCK_TABLE)),
+    );
+    const { run, begin } = await retrying(one);
+    await begin();
+    expect(await one.runs.lockOf(arn)).toEqual({ holder: 'retry-1', retryOf: 'run-a' });
+    await finish(one);
+    await one.runs.unlockRetry(run, 'retry-1');
+    expect(await one.runs.lockOf(arn)).toBeUndefined();
+    expect(warnings).toHaveLength(1);
   });
 });
 

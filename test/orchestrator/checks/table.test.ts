@@ -222,6 +222,19 @@ describe('by answers built from the service model', () => {
   const of = (found: Awaited<ReturnType<typeof findings>>, check: string) =>
     found.filter(finding => finding.check === check);
 
+  test('a table in another account than the control table is a warning, with what it means', async () => {
+    const TableArn = 'arn:aws:dynamodb:us-east-1:111122223333:table/stuff';
+    const [found, ...more] = of(await withTable({ TableArn }), 'other-account');
+    expect(more).toEqual([]);
+    expect(found).toMatchObject({
+      level: 'warning',
+      message: expect.stringMatching(/is in account 111122223333, and the control table is in 000000000000/),
+      means: expect.stringMatching(/only against runs that account 000000000000 starts/),
+      advice: expect.stringMatching(/start the run in account 111122223333/),
+    });
+    expect(of(await withTable({}), 'other-account')).toEqual([]);
+  });
+
   test('point-in-time recovery that is off is refused, unless that is meant', async () => {
     const table = await engine.createTable();
     answers = {

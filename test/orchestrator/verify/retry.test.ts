@@ -19,7 +19,11 @@ async function withRetryAtWork(): Promise<{ stores: Stores; run: RunRecord }> {
   await stores.runs.supervise(created, () => ({ status: 'verifying' }));
   const run = await stores.runs.supervise(created, () => ({ status: 'quarantined' }));
   const record = { runId: run.runId, launchId: 'retry-1', pass: 1, segments: [], launchedAt: AT };
-  await stores.runs.lockForRetry(run, joined({ ...record, granted: rates(10) }, 'first', run.epoch));
+  await stores.runs.lockForRetry(
+    run,
+    joined({ ...record, granted: rates(10) }, 'first', run.epoch),
+    'somebody',
+  );
   return { stores, run };
 }
 

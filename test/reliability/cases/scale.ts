@@ -1,9 +1,11 @@
 import { measureScale } from '../../../bench/scale/measure-scale.ts';
 import { measureSupervisor } from '../../../bench/scale/measure-supervisor.ts';
 import { SIZES } from '../../../bench/scale/sizes.ts';
+import { LOCK_TABLE } from '../../../core/lock-store.ts';
 import { createControlTable } from '../../../local/control-table.ts';
+import { type Arena, TABLE } from '../support/arena.ts';
 import type { CaseContext, ReliabilityCase } from '../support/case.ts';
-import { atRate, judgeEnd, UNLIMITED, until, untilUpdated } from '../support/steps.ts';
+import { atRate, draw, judgeEnd, UNLIMITED, until, untilUpdated } from '../support/steps.ts';
 
 /** ECS cannot be asked, and the control table throttles, while a fleet starts. */
 async function troubleAtTheStart({ open, report, either }: CaseContext): Promise<void> {
@@ -57,31 +59,75 @@ async function slowTable({ open, report }: CaseContext): Promise<void> {
   await arena.judge(report);
 }
 
-/** Two fleets with control tables of their own on one table. */
-async function twoFleets({ open, report }: CaseContext): Promise<void> {
-  const arena = await open({ items: 3_000 });
-  await createControlTable(
+const ELSEWHERE = { FLEETFILL_CONTROL_TABLE: 'another-control' };
+
+function createSecondControlTable({ stack }: Arena): Promise<void> {
+  return createControlTable(
     {
       region: 'us-east-1',
       credentials: { accessKeyId: 'local', secretAccessKey: 'local' },
       // Through the stack, which learns by that where the table is.
-      endpoint: arena.stack.endpoints.dynamodb,
+      endpoint: stack.endpoints.dynamodb,
     },
-    'another-control',
+    ELSEWHERE.FLEETFILL_CONTROL_TABLE,
   );
+}
+
+/** Two fleets with control tables of their own on one table. */
+async function twoFleets({ open, report }: CaseContext): Promise<void> {
+  const arena = await open({ items: 3_000 });
+  await createSecondControlTable(arena);
   const first = arena.orchestrate(['--segments', '2', '--yes', ...atRate(200)]);
   await untilUpdated(first, 100);
-  const second = await arena.command(['--segments', '2', '--yes', ...UNLIMITED], {
-    FLEETFILL_CONTROL_TABLE: 'another-control',
-  });
+  const second = await arena.command(['--segments', '2', '--yes', ...UNLIMITED], ELSEWHERE);
   report.equal('exit code of the second', second.code, 8);
   report.says('it names the first', second.process.stderr, new RegExp(`run ${first.runId} holds the table`));
   await arena.command(['rate', first.runId, ...UNLIMITED]);
   judgeEnd(report, await first.exit, first.last);
-  const third = await arena.command(['--segments', '2', '--yes', ...UNLIMITED], {
-    FLEETFILL_CONTROL_TABLE: 'another-control',
-  });
+  const third = await arena.command(['--segments', '2', '--yes', ...UNLIMITED], ELSEWHERE);
   report.equal('exit code of one after it', third.code, 0);
+  await arena.judge(report);
+}
+
+/** A retry of what a run has in quarantine holds the table like a run; nobody who may not have the lock table is stopped. */
+async function retryAndFleet({ open, report }: CaseContext): Promise<void> {
+  const arena = await open({ items: 500, faults: true });
+  await createSecondControlTable(arena);
+  arena.faults.add({
+    name: 'poison',
+    fault: { kind: 'fail', status: 400, error: 'ValidationException', message: 'Item size', parts: true },
+    operations: ['BatchExecuteStatement', 'UpdateItem'],
+    tables: [TABLE],
+    where: ({ key }) => draw('34', key) < 0.02,
+  });
+  const run = await arena.command(['--segments', '2', '--yes', ...UNLIMITED]);
+  report.equal('a run with items in quarantine: exit code', run.code, 5);
+  arena.faults.switch('poison', false);
+  arena.faults.add({
+    name: 'slow',
+    fault: { kind: 'delay', ms: 3_000 },
+    operations: ['BatchExecuteStatement', 'UpdateItem'],
+    tables: [TABLE],
+    clients: ['orchestrator'],
+  });
+  const retry = arena.orchestrate(['failures', run.process.runId, '--retry']);
+  const locks = () => arena.control.itemsOf(LOCK_TABLE);
+  await until('the retry holds the table', async () => (await locks()).length > 0);
+  const other = await arena.command(['--segments', '2', '--yes', ...UNLIMITED], ELSEWHERE);
+  report.equal('exit code of another fleet beside failures --retry', other.code, 8);
+  const named = new RegExp(`tries the items in quarantine of run ${run.process.runId} again`);
+  report.says('it names the retry', other.process.stderr, named);
+  report.equal('failures --retry: exit code', await retry.exit, 0);
+  report.equal('locks left behind', (await locks()).length, 0);
+  arena.faults.add({
+    name: 'denied',
+    fault: { kind: 'deny' },
+    tables: [LOCK_TABLE],
+    clients: ['orchestrator'],
+  });
+  const denied = await arena.command(['--segments', '2', '--yes', ...UNLIMITED], ELSEWHERE);
+  report.equal('without the right to the lock table: exit code', denied.code, 0);
+  report.says('it warns', denied.process.stderr, /Warning: The table fleetfill-locks cannot be used/);
   await arena.judge(report);
 }
 
@@ -129,7 +175,9 @@ export const SCALE: readonly ReliabilityCase[] = [
     title: 'two fleets with control tables of their own',
     load: 'waits',
     seeds: 1,
-    run: twoFleets,
+    run: async context => {
+      await Promise.all([twoFleets(context), retryAndFleet(context)]);
+    },
   },
   { number: 35, title: '100,000 segments and 1,000 tasks', load: 'works', seeds: 1, run: inSimulatedTime },
 ];
