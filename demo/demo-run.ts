@@ -18,6 +18,7 @@ import { readMetricSums } from './metric-sums.ts';
 import { compare } from './oracle.ts';
 import { type OrchestrationResult, orchestrate } from './orchestration.ts';
 import { openPlaces } from './places.ts';
+import { type Usage, UsageWatch } from './process-usage.ts';
 import type { RunEvent } from './run-events.ts';
 import { RunPage, type RunPageOptions, writeReport } from './run-page.ts';
 import { RunProgress } from './run-progress.ts';
@@ -35,6 +36,8 @@ export interface DemoRun {
   readonly orchestratorBundle: string;
   /** Where the tasks log. */
   readonly logDirectory: string;
+  /** Processes of the tasks that run at the moment. */
+  readonly tasks: () => { readonly workers: readonly number[]; readonly supervisors: readonly number[] };
   /** Ends the demo wherever it is. */
   readonly signal: AbortSignal;
 }
@@ -46,6 +49,7 @@ interface Performance {
   readonly filled: FillResult;
   readonly application: ApplicationStats;
   readonly orchestration: OrchestrationResult;
+  readonly usage: Usage;
 }
 
 /**
@@ -111,10 +115,19 @@ async function perform(
     followSegments: options.segments,
   });
   application.start();
+  const orchestrators: number[] = [];
+  const watch = new UsageWatch({
+    orchestrator: () => [...orchestrators, ...run.tasks().supervisors],
+    workers: () => run.tasks().workers,
+  });
   try {
-    const orchestration = await runOrchestrator(run, application, onRunStarted);
-    return { startedAt, journal, filled, application: await application.stop(), orchestration };
+    const orchestration = await runOrchestrator(run, application, onRunStarted, pid => {
+      orchestrators.splice(0, 1, pid);
+    });
+    const usage = await watch.stop();
+    return { startedAt, journal, filled, application: await application.stop(), orchestration, usage };
   } finally {
+    await watch.stop();
     await application.stop();
     applicationClient.destroy();
   }
@@ -124,6 +137,7 @@ async function runOrchestrator(
   run: DemoRun,
   application: Application,
   onRunStarted: (runId: string) => void,
+  onProcess: (pid: number) => void,
 ): Promise<OrchestrationResult> {
   const { options, output, orchestratorBundle, signal } = run;
   const progress = new RunProgress();
@@ -150,6 +164,7 @@ async function runOrchestrator(
       const text = progress.follow(event, application.stats().total);
       if (text !== undefined) output.progress(text);
     },
+    onProcess,
     onWords: (line: string) => output.say(`  ${line}`),
     signal,
   };
@@ -166,7 +181,7 @@ async function runOrchestrator(
 
 async function judge(run: DemoRun, client: DynamoDBClient, performed: Performance): Promise<number> {
   const { options, output } = run;
-  const { startedAt, filled, application, orchestration } = performed;
+  const { startedAt, filled, application, orchestration, usage } = performed;
   const { exitCode, finished, runId, strayLines } = orchestration;
   if (finished === undefined) {
     output.say(
@@ -188,12 +203,15 @@ async function judge(run: DemoRun, client: DynamoDBClient, performed: Performanc
     repliesLost: await lostReplies(run.logDirectory),
   };
   const disagreements = crossCheck(evidence);
-  output.emit('journal.compared', runId, { ...journal, disagreements, metrics, application });
+  output.emit('journal.compared', runId, { ...journal, disagreements, metrics, application, usage });
   output.passOn(finished.line);
   const report = await writeReport(pageOptionsOf(run, finished.event.runId)).catch((error: unknown) => error);
   const durationMs = Date.now() - startedAt.getTime();
   output.say(
-    summarize({ options, filled, application, finished: finished.event, journal, disagreements, durationMs }),
+    summarize({
+      ...{ options, filled, application, finished: finished.event, journal, disagreements, usage },
+      durationMs,
+    }),
   );
   output.say(
     typeof report === 'string'

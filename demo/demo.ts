@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { hideBin } from 'yargs/helpers';
 import { ConfigurationError } from '../core/errors.ts';
-import { requirePosix, startLocalStack } from '../local/local-stack.ts';
+import { type LocalStack, requirePosix, startLocalStack } from '../local/local-stack.ts';
 import { oneLine, silenceSdkAdvice, UsageError } from './command-line.ts';
 import { type DemoOptions, readDemoOptions } from './demo-options.ts';
 import { DemoOutput } from './demo-output.ts';
@@ -63,6 +63,7 @@ async function runOnLocalStack(options: DemoOptions, output: DemoOutput): Promis
         output,
         orchestratorBundle: ORCHESTRATOR_BUNDLE,
         logDirectory,
+        tasks: () => tasksOf(stack),
         signal,
       });
     } finally {
@@ -74,6 +75,16 @@ async function runOnLocalStack(options: DemoOptions, output: DemoOutput): Promis
   } finally {
     await rm(logDirectory, { recursive: true, force: true });
   }
+}
+
+/** A supervisor's task has no launch. */
+function tasksOf({ ecs }: LocalStack) {
+  const running = ecs.tasks().filter(({ lastStatus }) => lastStatus === 'RUNNING');
+  const pids = (tasks: typeof running) => tasks.flatMap(({ pid }) => pid ?? []);
+  return {
+    workers: pids(running.filter(({ launch }) => launch !== undefined)),
+    supervisors: pids(running.filter(({ launch }) => launch === undefined)),
+  };
 }
 
 function exitCodeFor(error: unknown): number {

@@ -9,6 +9,8 @@ export interface OrchestrationOptions {
   readonly environment: NodeJS.ProcessEnv;
   /** Every line of stdout as it came, with what it says; `run.finished` is not among them. */
   readonly onEvent: (event: RunEvent, line: string) => void;
+  /** The process runs until {@link orchestrate} resolves. */
+  readonly onProcess?: ((pid: number) => void) | undefined;
   /** What the orchestrator says to people. */
   readonly onWords: (line: string) => void;
   /** Ends the orchestrator: SIGINT, by which it detaches, and SIGKILL if it does not. */
@@ -37,6 +39,7 @@ export async function orchestrate(options: OrchestrationOptions): Promise<Orches
     // A process group of its own: Ctrl-C reaches the demo alone, which then ends things in their order.
     detached: true,
   });
+  if (child.pid !== undefined) options.onProcess?.(child.pid);
   const closed = new Promise<number | null>((resolve, reject) => {
     child.once('error', reject);
     child.once('close', resolve);

@@ -2,6 +2,7 @@ import type { ApplicationStats } from './application-stats.ts';
 import type { DemoOptions } from './demo-options.ts';
 import type { FillResult } from './fill.ts';
 import type { JournalReport } from './oracle.ts';
+import type { ProcessUsage, Usage } from './process-usage.ts';
 import type { RunFinished } from './run-events.ts';
 
 export interface DemoOutcome {
@@ -12,6 +13,7 @@ export interface DemoOutcome {
   readonly journal: JournalReport;
   /** What disagrees, see agreement.ts. */
   readonly disagreements: readonly string[];
+  readonly usage: Usage;
   readonly durationMs: number;
 }
 
@@ -25,6 +27,7 @@ export function summarize(outcome: DemoOutcome): string {
     describeTable(outcome),
     describeApplication(outcome.application),
     describeFleet(outcome),
+    ...describeProcesses(outcome.usage),
     ['Verification', `strongly consistent scan: ${items(outcome.finished.missing)} without "test"`],
     describeJournal(outcome.journal),
   ];
@@ -69,6 +72,15 @@ function describeFleet({ finished, options }: DemoOutcome): Paragraph {
     `${number(writeCapacityUnits)} write and ${number(readCapacityUnits)} read units, from a budget of ` +
       `${number(options.maxWriteRate)} and ${number(options.maxReadRate)} a second`,
   ];
+}
+
+/** Nothing where the machine has no `ps`. */
+function describeProcesses({ orchestrator, workers }: Usage): Paragraph[] {
+  if (orchestrator.processes === 0 || workers.processes === 0) return [];
+  const of = ({ processes, cpuMs, mostRssBytes }: ProcessUsage, one: string) =>
+    `${processes === 1 ? one : `${number(processes)} ${one}s`}: ${number(cpuMs / 1_000)} s of CPU, at most ` +
+    `${number(mostRssBytes / 2 ** 20)} MiB of memory${processes === 1 ? '' : ' each'}`;
+  return [['Processes', of(orchestrator, 'orchestrator'), of(workers, 'worker')]];
 }
 
 function describeJournal(journal: JournalReport): Paragraph {

@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import type { Usage } from '../../demo/process-usage.ts';
 import { Terminal } from '../orchestrator/support/terminal.ts';
 import { runBundle } from './support/run-bundle.ts';
 
@@ -57,6 +58,12 @@ describe('the demo', () => {
       atLeast: finished?.['updated'],
       atMost: finished?.['updated'],
     });
+    const usage = compared?.['usage'] as Usage;
+    const { orchestrator, workers } = usage;
+    expect([orchestrator.processes, workers.processes]).toStrictEqual([1, 2]);
+    // Node alone takes more than this of each.
+    expect(Math.min(orchestrator.mostRssBytes, workers.mostRssBytes)).toBeGreaterThan(30 * 2 ** 20);
+    expect(orchestrator.cpuMs).toBeGreaterThan(0);
     expect(finished).toMatchObject({ status: 'verified', missing: 0, segments: 32, tasks: 2 });
   });
 
@@ -65,7 +72,7 @@ describe('the demo', () => {
       TMPDIR: scratch,
     });
     expect({ exitCode, stderr }).toStrictEqual({ exitCode: 0, stderr: '' });
-    for (const label of ['Table', 'Application', 'Fleet', 'Verification', 'Journal']) {
+    for (const label of ['Table', 'Application', 'Fleet', 'Processes', 'Verification', 'Journal']) {
       expect(stdout).toMatch(new RegExp(`^${label} `, 'm'));
     }
     expect(stdout).toMatch(
