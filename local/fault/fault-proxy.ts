@@ -1,3 +1,4 @@
+import { setMaxListeners } from 'node:events';
 import { askEngine } from '../dynamodb/ask-engine.ts';
 import { PARTIAL_BATCHES, type PartRefusal } from '../dynamodb/partial-batch.ts';
 import { TableSchemas } from '../dynamodb/table-schemas.ts';
@@ -51,6 +52,8 @@ export function createFaultProxy(options: FaultOptions, engine: Exchange): Fault
   const taps = new Set<Tap>();
   const schemas = new TableSchemas(askEngine(engine));
   const stopping = new AbortController();
+  // Every call that is held up listens to it until it goes on; Node takes more than ten listeners for a leak.
+  setMaxListeners(0, stopping.signal);
   const add = (rule: FaultRule) => {
     rules.set(rule.name, new RuleState(rule, seed, now));
   };

@@ -1,9 +1,11 @@
+import { setMaxListeners } from 'node:events';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { CapacityLimiter } from '../../../core/rate/capacity-limiter.ts';
 import { FakeClock, settled } from '../../support/fake-clock.ts';
 
 const NEVER = new AbortController().signal;
+setMaxListeners(0, NEVER);
 
 /** What may be saved up, as time. */
 const SAVED_S = 0.25;

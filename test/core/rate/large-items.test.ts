@@ -1,3 +1,4 @@
+import { setMaxListeners } from 'node:events';
 import { expect, test } from 'vitest';
 import type { ItemSize } from '../../../core/rate/capacity-estimate.ts';
 import { RateControl } from '../../../core/rate/rate-control.ts';
@@ -22,6 +23,7 @@ async function launch(
 ): Promise<{ writes: Write[]; learned: (ItemSize | undefined)[] }> {
   const writes: Write[] = [];
   const stop = new AbortController();
+  setMaxListeners(0, stop.signal);
   const work = async (task: number) => {
     const rate = new RateControl({ clock, seed, phase: task / TASKS });
     rate.grant(rates(BUDGET / TASKS), 0);
