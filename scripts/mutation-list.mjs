@@ -828,11 +828,55 @@ export const MUTATIONS = [
     edits: [
       {
         file: 'core/lock-store.ts',
-        from: "'attribute_not_exists(#table) OR #run = :released'",
-        to: "'attribute_not_exists(#table) OR attribute_exists(#run) OR #run = :released'",
+        from: "const FREE = 'attribute_not_exists(#table)';",
+        to: "const FREE = 'attribute_not_exists(#table) OR attribute_exists(#table)';",
       },
     ],
     test: { vitest: 'test/core/lock-store.test.ts' },
+  },
+  {
+    name: 'a run without the lock of the account',
+    edits: [
+      {
+        file: 'core/run-store.ts',
+        from: '[this.#locks.take(accountLockOf(run), account.released)]',
+        to: '[]',
+      },
+    ],
+    test: { vitest: 'test/core/lock-store.test.ts' },
+  },
+  {
+    name: 'a retry without the lock of the account',
+    edits: [
+      {
+        file: 'core/run-store.ts',
+        from: '[this.#locks.take(retryLockOf(run, retry, by), account.released)]',
+        to: '[]',
+      },
+    ],
+    test: { vitest: 'test/core/lock-store.test.ts' },
+  },
+  {
+    name: 'a lock taken from a retry by whoever saw it free before',
+    edits: [
+      {
+        file: 'core/lock-store.ts',
+        from: "'#run = :run AND attribute_not_exists(#retry)'",
+        to: "'#run = :run AND (attribute_not_exists(#retry) OR attribute_exists(#retry))'",
+      },
+    ],
+    test: { vitest: 'test/core/lock-store.test.ts' },
+  },
+  {
+    name: 'a table of another account without a word',
+    edits: [
+      {
+        file: 'orchestrator/checks/table.ts',
+        from: 'if (own === undefined || own === account) return [];',
+        to: 'if (own === undefined || account) return [];',
+      },
+    ],
+    test: { vitest: 'test/orchestrator/checks/table.test.ts' },
   },
   {
     name: 'an orphaned lock freed by whoever comes',
@@ -877,6 +921,28 @@ export const MUTATIONS = [
       },
     ],
     test: { vitest: 'test/orchestrator/supervise/traffic-guard.test.ts' },
+  },
+  {
+    name: 'an ARN in the dimension of the metrics',
+    edits: [
+      {
+        file: 'orchestrator/user-table/traffic.ts',
+        from: "{ Name: 'TableName', Value: tableNameOf(table) }",
+        to: "{ Name: 'TableName', Value: table }",
+      },
+    ],
+    test: { vitest: 'test/orchestrator/supervise/traffic-guard.test.ts' },
+  },
+  {
+    name: 'checkpoints that do not stretch with the tasks',
+    edits: [
+      {
+        file: 'core/control-pace.ts',
+        from: 'return Math.max(CHECKPOINT_INTERVAL_MS, ((tasks',
+        to: 'return Math.min(CHECKPOINT_INTERVAL_MS, ((tasks',
+      },
+    ],
+    test: { vitest: 'test/core/control-pace.test.ts' },
   },
   {
     name: 'one throttled call ends a worker',

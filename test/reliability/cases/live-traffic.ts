@@ -134,6 +134,7 @@ export const LIVE_TRAFFIC: readonly ReliabilityCase[] = [
     number: 33,
     title: 'the table scales, its index throttles, its metrics are silent',
     load: 'waits',
+    seconds: 70,
     seeds: 1,
     // Each on a stack of its own, and each waits most of its time.
     run: async context => {

@@ -42,7 +42,7 @@ async function troubleAtTheStart({ open, report, either }: CaseContext): Promise
 }
 
 /** Every Scan is held for 8 s, longer than a healthy one may take. */
-async function slowTable({ open, report }: CaseContext): Promise<void> {
+async function slowTable({ open, report, either }: CaseContext): Promise<void> {
   const arena = await open({ items: 300, faults: true });
   arena.faults.add({
     name: 'slow',
@@ -51,7 +51,9 @@ async function slowTable({ open, report }: CaseContext): Promise<void> {
     tables: ['stuff'],
     on: true,
   });
-  const run = arena.orchestrate(['--segments', '2', '--yes', ...UNLIMITED]);
+  // A verification has as many segments as its budget can use, and while the table is slow it reads one at a time.
+  const rates = either(['--max-write-rate', '20000', '--max-read-rate', '2000'], UNLIMITED);
+  const run = arena.orchestrate(['--segments', '2', '--yes', ...rates]);
   judgeEnd(report, await run.exit, run.last);
   report.equal('launches', Number(run.last?.['launches']), 2);
   const slow = run.events.find(({ message }) => /no reply to a Scan within 5 s/.test(String(message)));
@@ -163,7 +165,7 @@ export const SCALE: readonly ReliabilityCase[] = [
     number: 31,
     title: 'ECS cannot be asked and the control table throttles while the fleet starts',
     load: 'waits',
-    seconds: 330,
+    seconds: 110,
     seeds: 1,
     // Each on a stack of its own; the second waits most of its time.
     run: async context => {
