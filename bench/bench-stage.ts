@@ -12,14 +12,14 @@ import { type LocalStack, startLocalStack } from '../local/local-stack.ts';
 import { bundleSettings } from '../scripts/bundle-settings.mjs';
 
 /**
- * `null`: a process that answers with canned bytes. `dynoxide`: the embedded engine. `latency`: the same engine behind
- * the capacity proxy, without limits, each call 5 ms later.
+ * `null`: a process that answers with prepared bytes. `dynoxide`: the embedded engine. `latency`: the same engine
+ * behind the capacity proxy, without limits but 5 ms slower for each call.
  */
 export type EngineName = 'null' | 'dynoxide' | 'latency';
 
 const LATENCY_MS = 5;
 
-/** The programs that are measured, and the hook and null server that measuring takes, bundled as dist/ is. */
+/** The measured programs, the usage hook and the null server, bundled like dist/. */
 export interface Bundles {
   readonly job: string;
   readonly row: (name: string) => string;
@@ -50,12 +50,12 @@ async function bundleRows(job: string, directory: string): Promise<Bundles> {
   };
 }
 
-/** One engine for all rows, and for each measurement a table of real places. */
+/** One engine for all rows, and a table of real places for each measurement. */
 export class BenchStage {
   readonly name: EngineName;
   readonly stack: LocalStack;
   readonly bundles: Bundles;
-  /** Of the processes that are measured. */
+  /** The environment of the measured processes. */
   readonly environment: Readonly<Record<string, string>>;
   readonly directory: string;
   readonly #client: DynamoDBClient;
@@ -113,8 +113,8 @@ export class BenchStage {
   }
 
   /**
-   * A new table of so many items, the same ones each time. Every measurement has its own: an item that has been given
-   * attributes before is longer, and each row would be slower than the one before it.
+   * Creates a table with this many items, the same each time. Every measurement gets its own table. Items that already
+   * have attributes from an earlier row are longer and would make each row slower than the one before.
    */
   async createTable(items: number): Promise<string> {
     this.#tables += 1;
@@ -130,7 +130,10 @@ export class BenchStage {
     if (this.name !== 'null') await this.#client.send(new DeleteTableCommand({ TableName: table }));
   }
 
-  /** Items that lack the attribute, by a strongly consistent Scan past all proxies; a null server has none. */
+  /**
+   * Counts the items that lack the attribute with a strongly consistent Scan that bypasses all proxies. A null server
+   * has none.
+   */
   async missing(table: string, attribute: string): Promise<number> {
     if (this.name === 'null') return 0;
     let missing = 0;
@@ -152,7 +155,7 @@ export class BenchStage {
     return missing;
   }
 
-  /** An empty directory for one row's files. */
+  /** Creates an empty directory for one row's files. */
   async rowDirectory(name: string): Promise<string> {
     const directory = join(this.directory, name);
     await mkdir(directory);

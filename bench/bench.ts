@@ -11,8 +11,8 @@ import {
 import { medianOf, printCriteria, printTable, type RowResult } from './report.ts';
 
 /**
- * `npm run bench`: the same work done in different ways, side by side, on engines that take different times. Every row
- * is a process of its own; rows alternate within a round, and the figures are medians of the rounds.
+ * `npm run bench`: the same work done in different ways, side by side, on engines of different speed. Every row is a
+ * separate process, rows alternate within a round, and the figures are medians over the rounds.
  */
 const { values } = parseArgs({
   options: {
@@ -20,12 +20,12 @@ const { values } = parseArgs({
     rounds: { type: 'string', default: '5' },
     engines: { type: 'string', default: 'null,dynoxide,latency' },
     rows: { type: 'string', default: [...ROWS.map(row => row.name), 'verification'].join() },
-    /** Another build of the worker than dist/'s. */
+    /** Measures another build of the worker than dist/'s. */
     job: { type: 'string', default: 'dist/job.mjs' },
     json: { type: 'boolean', default: false },
   },
 });
-// The SDK's notice about the Node version says nothing about the rows.
+// The SDK's notice about the Node version is not about the rows.
 process.env['AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED'] ??= 'true';
 const stop = new AbortController();
 for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => stop.abort());
@@ -49,7 +49,7 @@ async function measureEngine(engine: EngineName, rows: readonly Row[]): Promise<
   const measurements = new Map<Row, Measurement[]>(rows.map(row => [row, []]));
   try {
     for (let round = 1; round <= rounds; round++) {
-      // Every other round backwards, so that a machine that grows slower, or quicker, favours no row.
+      // Every other round runs backwards, so that a machine that becomes slower or faster favours no row.
       for (const row of round % 2 === 0 ? rows.toReversed() : rows) {
         const measurement = await measureRow(stage, row, items, stop.signal);
         measurements.get(row)?.push(measurement);
@@ -64,7 +64,7 @@ async function measureEngine(engine: EngineName, rows: readonly Row[]): Promise<
   return rows.map(row => ({ engine, row, median: medianOf(measurements.get(row) ?? []) }));
 }
 
-/** `orchestrate verify` against a table that answers each page after 0, 20 and 150 ms. */
+/** Measures `orchestrate verify` against a table that answers each page after 0, 20 and 150 ms. */
 async function measureVerifications(): Promise<void> {
   const stage = await BenchStage.open('null', values.job);
   const measured: VerificationMeasurement[] = [];

@@ -2,7 +2,7 @@ import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { keepsItsPromise, measureBudget } from './measure-budget.ts';
 
-/** `npm run bench:budget`: every budget with every number of workers; non-zero when a promise is broken. */
+/** `npm run bench:budget`: every budget with every number of workers. The exit code is not 0 if a promise is broken. */
 const { values } = parseArgs({
   options: {
     budgets: { type: 'string', default: '10,200,1000,3000' },

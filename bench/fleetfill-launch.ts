@@ -9,7 +9,7 @@ import { encodeTaskEnvironment } from '../core/task-environment.ts';
 import { TaskStore } from '../core/task-store.ts';
 import type { RowCounts } from './row-settings.ts';
 
-/** What dynoxide was shown to do by the engine proof. */
+/** The statement forms that the engine proof grants dynoxide. */
 const EVERY_FORM: BatchForms = {
   several: 'commas',
   sources: ['S', 'N', 'B', 'BOOL', 'SS', 'NS', 'BS'],
@@ -17,23 +17,23 @@ const EVERY_FORM: BatchForms = {
   present: true,
 };
 
-/** A budget that no machine reaches: what is measured is the worker and not its limiter. */
+/** A budget that no machine reaches, so that the worker is measured and not its limiter. */
 const UNREACHABLE = { writeUnitsPerSecond: 1e6, readUnitsPerSecond: 1e6 };
 
 export interface FleetfillRun {
   readonly runId: string;
   readonly table: string;
   readonly attribute: string;
-  /** Instead of the value 1. */
+  /** A recipe instead of the value 1. */
   readonly recipe?: Recipe;
   readonly undoLog: boolean;
   readonly writeApi: WriteApi;
-  /** As many workers as segments. */
+  /** There is one worker for each segment. */
   readonly totalSegments: number;
   readonly controlTable: string;
 }
 
-/** The records that an orchestrator would have made, and what reads them when the workers have ended. */
+/** Creates the records that an orchestrator would create, and reads them after the workers have ended. */
 export class FleetfillRecords {
   readonly #table: ControlTable;
 
@@ -136,7 +136,7 @@ export class FleetfillRecords {
     return segments.map(({ segment, status, counters }) => {
       if (status !== 'complete') throw new Error(`Segment ${segment} of ${run} is ${status}.`);
       return {
-        // A write whose reply was lost is found there when it is sent again.
+        // A repeated write whose first reply was lost finds the attribute already set, so it counts as an item too.
         items: counters.updated + counters.alreadySet,
         readUnits: counters.readUnits,
         writeUnits: counters.writeUnits,

@@ -8,7 +8,7 @@ import { type Item, STUFF_KEY } from '../demo/item.ts';
 import { orchestrate } from '../demo/orchestration.ts';
 import { startLocalStack } from '../local/local-stack.ts';
 
-/** Of the journal of the capacity proxy. */
+/** The bucket of the capacity proxy's journal. */
 const BUCKET_MS = 100;
 const WINDOW_BUCKETS = 100;
 
@@ -16,26 +16,29 @@ export interface BudgetCase {
   /** Write units a second. */
   readonly budget: number;
   readonly workers: number;
-  /** How long the fleet should have work for, about. */
+  /** About how long the fleet should have work. */
   readonly seconds: number;
   readonly bundles: { readonly orchestrate: string; readonly job: string };
   readonly signal?: AbortSignal;
 }
 
 export interface BudgetResult {
-  /** The most units in any ten seconds, as a part of what ten seconds of the budget are. */
+  /** The most units consumed in any ten seconds, divided by ten seconds of the budget. */
   readonly worstWindow: number;
-  /** The same in units, less one item. */
+  /** The most units consumed in any ten seconds. */
   readonly worstWindowUnits: number;
-  /** From the moment all tasks run until one is out of work, as a part of the budget. */
+  /**
+   * The average consumption divided by the budget, from the moment when all tasks run until the first one has no work
+   * left.
+   */
   readonly average: number;
   readonly averagedSeconds: number;
   readonly exitCode: number | null;
 }
 
 /**
- * Runs the fleet over a table without limits of its own and reads from the capacity proxy's journal what was consumed
- * when. Items are of one unit.
+ * Runs the fleet over a table without its own limits, and reads from the capacity proxy's journal what was consumed
+ * when. Each item costs one unit.
  */
 export async function measureBudget({
   budget,
@@ -97,7 +100,7 @@ export async function measureBudget({
   }
 }
 
-/** Never over 105 % plus one item in any ten seconds; at least 90 % on average. */
+/** The promise: never more than 105 % plus one item in any ten seconds, and at least 90 % on average. */
 export function keepsItsPromise({ budget }: Pick<BudgetCase, 'budget'>, result: BudgetResult): boolean {
   return result.worstWindowUnits <= budget * 10 * 1.05 + 1 && result.average >= 0.9 && result.exitCode === 0;
 }
@@ -118,7 +121,7 @@ function worstWindow(buckets: readonly number[]): number {
   return worst;
 }
 
-/** From the workers' own logs: when the last of them had started, and when the first had no segment left. */
+/** Reads from the workers' logs when the last worker had started, and when the first one had no segment left. */
 async function readTimes(logs: string): Promise<{ allRunningAt: number; firstDoneAt: number }> {
   const started: number[] = [];
   const done: number[] = [];

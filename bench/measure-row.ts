@@ -10,24 +10,24 @@ import type { Usage } from './usage-hook.ts';
 interface FleetfillProgram {
   readonly writeApi: 'batch' | 'single';
   readonly recipe?: Recipe;
-  /** True when not given. */
+  /** True by default. */
   readonly undoLog?: boolean;
 }
 
-/** One way of doing the same work. */
+/** One way to do the work. */
 export interface Row {
   readonly name: string;
   readonly title: string;
-  /** Fleetfill's worker with this write API, or a program of bench/rows. */
+  /** Fleetfill's worker with a write API, or a program of bench/rows. */
   readonly program: FleetfillProgram | { readonly row: string };
   readonly processes: number;
-  /** Of the items of the run: slow rows are given fewer. */
+  /** The part of the run's items that this row gets. Slow rows get fewer. */
   readonly part: number;
-  /** Where it runs; everywhere when not given. */
+  /** The engines on which the row runs; all by default. */
   readonly engines?: readonly EngineName[];
 }
 
-/** Two sources, two targets: what the key of a new index is most often composed of. */
+/** Two sources and two targets, as for the key of a new index. */
 const INDEX_KEY: Recipe = {
   set: [
     { name: 'gsi1pk', expression: '"COUNTRY#" + country' },
@@ -103,14 +103,14 @@ export interface Measurement {
   readonly items: number;
   readonly itemsPerSecond: number;
   readonly cpuMicrosPerItem: number;
-  /** Of each process, before its first request. */
+  /** CPU time of each process before its first request. */
   readonly startCpuMs: number;
-  /** Absent where the program does not know. */
+  /** Undefined if the program does not know. */
   readonly readUnitsPerItem: number | undefined;
   readonly writeUnitsPerItem: number;
-  /** The most resident memory over that at the first request, of the process that grew most. */
+  /** The growth of resident memory since the first request, for the process that grew most. */
   readonly growthMiB: number;
-  /** The same from the tenth page on, and from the thirtieth. */
+  /** The growth since the tenth page and since the thirtieth. */
   readonly growthFromPage10MiB: number | undefined;
   readonly growthFromPage30MiB: number | undefined;
   readonly pages: number;
@@ -119,8 +119,8 @@ export interface Measurement {
 const ATTRIBUTE = 'test';
 
 /**
- * Runs one row over the whole of a table of its own.
- * @throws Error when it fails, or leaves an item without the attribute
+ * Runs one row over a whole table of its own.
+ * @throws Error when it fails or leaves an item without the attribute
  */
 export async function measureRow(
   stage: BenchStage,
@@ -160,7 +160,7 @@ export async function measureRow(
   };
 }
 
-/** The attribute that no item may lack in the end; with a recipe its first. */
+/** The attribute that no item may lack at the end; with a recipe, its first target. */
 function targetOf({ program }: Row): string {
   return ('recipe' in program && program.recipe?.set[0]?.name) || ATTRIBUTE;
 }

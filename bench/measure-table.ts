@@ -22,12 +22,12 @@ export interface Bundles {
 
 interface Stand {
   readonly stack: LocalStack;
-  /** Past the capacity proxy, for filling. */
+  /** Bypasses the capacity proxy, for filling the table. */
   readonly client: DynamoDBClient;
   readonly run: (args: readonly string[]) => Promise<number | null>;
 }
 
-/** A stack whose table has a capacity, for as long as `work` takes. */
+/** Runs `work` with a stack whose table has a capacity. */
 async function withCapacity<T>(
   bundles: Bundles,
   capacity: CapacityOptions,
@@ -73,7 +73,10 @@ export interface HotPartitionResult {
   readonly exitCode: number | null;
 }
 
-/** All items under one partition key, in one segment, with a budget far above what a partition takes. */
+/**
+ * Measures a run over items that all have one partition key, in one segment, with a budget far above what a partition
+ * serves.
+ */
 export function measureHotPartition(bundles: Bundles, items: number): Promise<HotPartitionResult> {
   return withCapacity(bundles, { mode: 'on-demand', partitions: 4 }, async ({ stack, client, run }) => {
     await createTable(client, 'stuff', STUFF_KEY);
@@ -93,13 +96,13 @@ function* underOneKey(count: number): Generator<Item> {
 }
 
 export interface UnattendedResult {
-  /** Write units a second in the half minute before the orchestrator was killed. */
+  /** Write units a second in the 30 seconds before the orchestrator was killed. */
   readonly attended: number;
-  /** In the last 20 s of three minutes without it. */
+  /** Write units a second in the last 20 s of three minutes without an orchestrator. */
   readonly unattended: number;
 }
 
-/** The orchestrator is killed, and nobody comes back for three minutes. */
+/** Kills the orchestrator and leaves the fleet alone for three minutes. */
 export function measureUnattended(
   bundles: Bundles,
   budget: number,
@@ -150,7 +153,7 @@ function* underManyKeys(count: number): Generator<Item> {
 export interface LiveTrafficResult {
   readonly applicationRequests: number;
   readonly applicationThrottled: number;
-  /** The application's requests that were throttled, of those it sent while the fleet ran. */
+  /** Throttled requests of the application divided by all it sent while the fleet ran. */
   readonly throttledPart: number;
   readonly fleetUnitsPerSecond: number;
   readonly exitCode: number | null;
@@ -158,15 +161,15 @@ export interface LiveTrafficResult {
 
 export interface LiveTrafficCase {
   readonly provisioned: number;
-  /** Of the provisioned write units, what the application uses. */
+  /** The part of the provisioned write units that the application uses. */
   readonly part: number;
   readonly items: number;
-  /** How long the application writes before the run starts: the table's metrics are a minute old. */
+  /** How long the application writes before the run starts, because the table's metrics are a minute old. */
   readonly warmUpMs: number;
   readonly args: readonly string[];
 }
 
-/** A live application beside the fleet, on a provisioned table. */
+/** Measures a live application beside the fleet, on a provisioned table. */
 export function measureLiveTraffic(bundles: Bundles, given: LiveTrafficCase): Promise<LiveTrafficResult> {
   const capacity = {
     writeUnitsPerSecond: given.provisioned,

@@ -5,29 +5,29 @@ import { join, resolve } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { measureProcesses } from './measured-process.ts';
 
-/** Read units a second: what the verification must be able to use. */
+/** Read units a second. The verification must be able to use them. */
 const BUDGET = 40_000;
 
-/** So long it should take at the whole budget: 1.28 million items of 1 KB. */
+/** How long the verification should take with the whole budget. That needs 1.28 million items of 1 KB. */
 const SECONDS = 8;
 const ITEM_BYTES = 1_024;
 const ITEMS = (BUDGET * SECONDS * 4_096) / ITEM_BYTES;
 
-/** A strongly consistent page holds 1 MB at most, at a unit for 4 KB. */
+/** A strongly consistent page holds at most 1 MB, at one unit for 4 KB. */
 const LARGEST_PAGE_ITEMS = (1_024 * 1_024) / ITEM_BYTES;
 
-/** What a page takes to be answered, in ms. */
+/** Milliseconds until a page is answered. */
 export const PAGE_LATENCIES_MS = [0, 20, 150] as const;
 
 export interface VerificationMeasurement {
   readonly latencyMs: number;
   readonly items: number;
   readonly seconds: number;
-  /** Of the read budget, from the first request to the last reply. */
+  /** The used part of the read budget, from the first request to the last reply. */
   readonly usedPart: number;
   readonly mostInFlight: number;
   readonly pages: number;
-  /** Of the verifying process. */
+  /** CPU time of the verifying process. */
   readonly cpuSeconds: number;
   readonly growthFromPage30MiB: number;
 }
@@ -41,8 +41,8 @@ interface Served {
 }
 
 /**
- * `orchestrate verify` as a process, against a table that answers each page after so long. What it uses of a read budget
- * of 40,000 units a second is counted by the table.
+ * Runs `orchestrate verify` as a process against a table that answers each page after this latency. The table counts
+ * how much of a read budget of 40,000 units a second is used.
  */
 export async function measureVerification(
   latencyMs: number,
@@ -156,7 +156,10 @@ const DESCRIPTION = {
   },
 };
 
-/** A Markdown table, and what is demanded: nine tenths of the budget at each latency, and memory that stays. */
+/**
+ * Prints a Markdown table and judges the criteria: nine tenths of the budget at each latency, and memory that does not
+ * grow.
+ */
 export function printVerification(measurements: readonly VerificationMeasurement[]): void {
   console.log('\n**Verification, 40,000 read units a second**\n');
   console.log(

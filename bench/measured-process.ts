@@ -11,8 +11,8 @@ export interface MeasuredProcess {
 }
 
 /**
- * Runs processes side by side to their ends, each with the usage hook before its own code.
- * @returns what each noted of itself
+ * Runs processes side by side to their ends, each with the usage hook loaded first.
+ * @returns the usage that each process recorded
  * @throws Error when one does not exit with 0; its output is in `directory`
  */
 export async function measureProcesses(
@@ -63,7 +63,7 @@ export async function measureProcesses(
   }
 }
 
-/** For a look inside: `FLEETFILL_BENCH_NODE_OPTIONS='--cpu-prof --cpu-prof-dir=/tmp/profiles' npm run bench`. */
+/** For a profile: `FLEETFILL_BENCH_NODE_OPTIONS='--cpu-prof --cpu-prof-dir=/tmp/profiles' npm run bench`. */
 function extraOptions(): string[] {
   return process.env['FLEETFILL_BENCH_NODE_OPTIONS']?.split(' ') ?? [];
 }

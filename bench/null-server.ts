@@ -2,15 +2,15 @@ import { createServer } from 'node:http';
 import { forwardTo } from '../local/proxy/forward.ts';
 
 /**
- * An engine that costs next to nothing, as a process of its own: Scan, writes and DescribeTable of any table are
- * answered with bytes that were made before; the control table is a real engine's. What is measured against it is the
- * client. It prints its endpoint and ends when its stdin does.
+ * An engine that costs almost nothing, so that only the client is measured. It is a separate process. It answers Scan,
+ * writes and DescribeTable for any table with prepared bytes, and forwards requests for the control table to a real
+ * engine. It prints its endpoint and ends when its stdin does.
  *
- * A table's name ends in how many items it has: `stuff-1-100000`.
+ * The name of a table ends in its number of items: `stuff-1-100000`.
  */
 const { NULL_CONTROL_TABLE: controlTable = '', NULL_CONTROL_ENDPOINT: controlEndpoint = '' } = process.env;
 
-/** As many items of the benchmark's table as a page of 1 MB holds, about. */
+/** About as many items of the benchmark's table as a page of 1 MB holds. */
 const PAGE_ITEMS = 3_000;
 const BYTES_PER_ITEM = 350;
 
@@ -20,7 +20,7 @@ const keys = Array.from({ length: PAGE_ITEMS }, (_, index) => {
   const id = `${String(index).padStart(8, '0')}-2f0c-5b1e-9d55-6a1f0c3b7e42`;
   return `"id":{"S":"${id}"},"created":{"N":"${1_500_000_000_000 + index * 7_919}"}`;
 });
-/** What a Scan brings that asks for keys alone, and for the sources of the benchmark's recipe too. */
+/** What a Scan returns: for keys only, and with the sources of the benchmark's recipe. */
 const ITEMS = {
   keys: keys.map(key => `{${key}}`),
   sources: keys.map(
@@ -92,7 +92,7 @@ interface ScanRequest {
   readonly ExclusiveStartKey?: { readonly id: { readonly S: string } };
 }
 
-/** The key at which a page ends holds its place in the table. */
+/** The key at the end of a page contains its position in the table. */
 function page(
   { TableName, Segment = 0, TotalSegments = 1, Limit, ExclusiveStartKey }: ScanRequest,
   sources: boolean,

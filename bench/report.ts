@@ -13,7 +13,7 @@ const ENGINE_TITLES: Readonly<Record<EngineName, string>> = {
   latency: 'dynoxide behind the capacity proxy, every call 5 ms later',
 };
 
-/** Each figure's own median. */
+/** The median of each figure separately. */
 export function medianOf(measurements: readonly Measurement[]): Measurement {
   const of = (figure: (measurement: Measurement) => number | undefined): number => {
     const figures = measurements
@@ -39,7 +39,7 @@ export function medianOf(measurements: readonly Measurement[]): Measurement {
   };
 }
 
-/** A Markdown table; `×` columns are ratios to the ceiling with as many processes. */
+/** Prints a Markdown table. `×` columns are ratios to the ceiling with the same number of processes. */
 export function printTable(engine: EngineName, results: readonly RowResult[]): void {
   console.log(`\n**${ENGINE_TITLES[engine]}**\n`);
   console.log(
@@ -65,7 +65,7 @@ export function printTable(engine: EngineName, results: readonly RowResult[]): v
   }
 }
 
-/** What the project demands of itself, as far as this run measured it. */
+/** Prints the project's own criteria, as far as this run measured them. */
 export function printCriteria(results: readonly RowResult[]): void {
   const find = (engine: EngineName, name: string) =>
     results.find(result => result.engine === engine && result.row.name === name)?.median;

@@ -1,6 +1,6 @@
 import { writeFileSync } from 'node:fs';
 
-/** What a row's process is told, by its environment. */
+/** The settings of a row's process, passed in its environment. */
 export interface RowSettings {
   readonly table: string;
   readonly attribute: string;
@@ -8,7 +8,7 @@ export interface RowSettings {
   readonly totalSegments: number;
 }
 
-/** What a row's process did, in its own counting. */
+/** What a row's process did, by its own count. */
 export interface RowCounts {
   readonly items: number;
   readonly readUnits: number;

@@ -5,7 +5,7 @@ import { drawFrom } from './scale/same-each-time.ts';
 import { growthTable, scaleTable, supervisorTable } from './scale/scale-report.ts';
 import { SIZES } from './scale/sizes.ts';
 
-/** `npm run bench:scale`: the control plane at every size, in simulated time; the same seed gives the same figures. */
+/** `npm run bench:scale`: the control plane at every size, in simulated time. The same seed gives the same figures. */
 const { values } = parseArgs({
   options: {
     seed: { type: 'string', default: '1' },
@@ -20,7 +20,7 @@ const rows = [];
 for (const [name, size] of Object.entries(SIZES)) {
   if (!wanted.includes(name)) continue;
   drawFrom(Number(values.seed));
-  // The supervisor first and alone, so that what it takes is not hidden among thousands of simulated workers.
+  // The supervisor is measured first and alone, so that its cost is not hidden among thousands of simulated workers.
   const supervisor = await measureSupervisor(size, Number(values.turns));
   const result = await measureScale(size, Number(values.seed));
   rows.push({ name, result, supervisor });

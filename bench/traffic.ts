@@ -2,8 +2,8 @@ import { fileURLToPath } from 'node:url';
 import { measureHotPartition, measureLiveTraffic, measureUnattended } from './measure-table.ts';
 
 /**
- * `npm run bench:traffic`: a hot partition, a live application that uses 60 % of a provisioned table, and a fleet whose
- * orchestrator is gone for three minutes.
+ * `npm run bench:traffic` measures three cases: a hot partition, a live application that uses 60 % of a provisioned
+ * table, and a fleet without an orchestrator for three minutes.
  */
 const bundle = (name: string) => fileURLToPath(new URL(`../../dist/${name}.mjs`, import.meta.url));
 const bundles = { orchestrate: bundle('orchestrate'), job: bundle('job') };

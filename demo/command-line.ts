@@ -1,13 +1,13 @@
 import type { Argv } from 'yargs';
 
-/** A wrong option or value. The message is one line for a person. */
+/** A wrong option or value. The message is one line for people. */
 export class UsageError extends Error {
   override readonly name = 'UsageError';
 }
 
 /**
- * What the demo's commands have in common: nothing unknown, nothing twice, nothing beside the options; and a
- * {@link UsageError} instead of yargs's own page of help on stderr.
+ * The strict rules of all demo commands: no unknown option, no option twice, no argument without an option, and a
+ * {@link UsageError} instead of yargs's help page on stderr.
  */
 export function strictOptions<Options>(parser: Argv<Options>): Argv<Options> {
   return parser
@@ -41,7 +41,7 @@ export function requireWholeNumber(
   throw new UsageError(`--${name} must be a whole number ${range}.`);
 }
 
-/** What an error says, on one line; one for several addresses of a host says nothing by itself. */
+/** An error's message on one line. An error for several addresses of a host has no message of its own. */
 export function oneLine(error: unknown): string {
   if (error instanceof AggregateError && error.message === '') return oneLine(error.errors[0]);
   const text = error instanceof Error ? error.message || error.name : String(error);
@@ -53,8 +53,8 @@ function firstLine(text: string): string {
 }
 
 /**
- * Turns off the SDK's advice about coming versions of Node. It is meant for who maintains this repository, and
- * would stand above the one line that an operator is to read.
+ * Turns off the SDK's notice about future Node versions. The notice is for maintainers and would appear above the one
+ * line for the operator.
  */
 export function silenceSdkAdvice(): void {
   process.env['AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED'] ??= 'true';

@@ -6,21 +6,24 @@ export interface ContendedKeysOptions {
   readonly table: string;
   readonly key: KeySchema;
   readonly attribute: string;
-  /** The tool's number of segments: only the same number gives the same order of items. */
+  /** The tool's number of segments, because only the same number gives the same order of items. */
   readonly segments: number;
 }
 
-/** Segments looked at in turn: the tool's tasks work at the lowest that are not done. */
+/** Looks at this many segments in turn. The tool's tasks work on the lowest unfinished ones. */
 const SEGMENTS_IN_VIEW = 4;
 
-/** Items a look evaluates, and keys it keeps: the tool is about to write the first that lack the attribute. */
+/**
+ * A look evaluates this many items and keeps this many keys: the first that lack the attribute, which the tool will
+ * write next.
+ */
 const ITEMS_PER_LOOK = 2000;
 const KEYS_PER_LOOK = 100;
 
 /**
- * Finds the items that the tool is just about to write, so that the application's writes meet the tool's
- * instead of passing by. It knows nothing of the tool but its number of segments: an item that lacks the
- * attribute, in a segment whose earlier items have it, is next.
+ * Finds the items that the tool is about to write, so that the application's writes collide with the tool's. It knows
+ * only the tool's number of segments. An item that lacks the attribute comes next if the earlier items of its segment
+ * have it.
  */
 export class ContendedKeys {
   readonly #options: ContendedKeysOptions;
@@ -32,12 +35,12 @@ export class ContendedKeys {
     this.#options = options;
   }
 
-  /** A key near the tool, each once; undefined when the last look is used up. */
+  /** Takes a key near the tool, each one once; undefined if the last look is used up. */
   take(): string | undefined {
     return this.#next.shift();
   }
 
-  /** Reads the start of one segment that still has items without the attribute. One Scan call. */
+  /** Reads, with one Scan call, the start of a segment that still has items without the attribute. */
   async look(): Promise<void> {
     const { client, table, key, attribute, segments } = this.#options;
     const open = Array.from({ length: segments }, (_, segment) => segment).filter(s => !this.#done.has(s));

@@ -3,7 +3,10 @@ import { type KeySchema, keyAttributes } from './item.ts';
 
 const LONGEST_WAIT_S = 60;
 
-/** Creates an on-demand table and returns when it takes requests. @throws the client's error. */
+/**
+ * Creates an on-demand table and waits until it accepts requests.
+ * @throws the client's error.
+ */
 export async function createTable(client: DynamoDBClient, name: string, key: KeySchema): Promise<void> {
   const attributes = keyAttributes(key);
   await client.send(

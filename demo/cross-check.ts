@@ -10,18 +10,18 @@ export interface CrossCheckInput {
   readonly journal: JournalReport;
   readonly metrics: MetricSums;
   readonly application: ApplicationStats;
-  /** Whether tasks told of replies that did not come: what they counted has bounds then, and is not exact. */
+  /** Whether tasks reported lost replies. Their counts then have bounds instead of exact values. */
   readonly repliesLost: boolean;
 }
 
-/** Capacity comes in halves of units and is summed as doubles, in another order on either side. */
+/** Capacity comes in halves of units. Both sides add it up as doubles, in a different order. */
 const ROUNDING = 0.01;
 
 /**
- * Holds everything that speaks about one run against everything else: the orchestrator's last word, the
- * journal, CloudWatch. For runs without crashes, where the counters must be exact; with lost replies the tool may
- * count an item that it set as one that was set already [docs/certainty.md].
- * @returns what disagrees, a sentence each; empty when nothing does.
+ * Compares all sources about one run: the orchestrator's last event, the journal and CloudWatch. It is for runs without
+ * crashes, where the counters must be exact. With lost replies, the tool may count an item that it set as already set
+ * [docs/certainty.md].
+ * @returns one sentence for each disagreement; empty if there is none.
  */
 export function crossCheck(evidence: CrossCheckInput): string[] {
   const { exitCode, finished, strayLines, journal, metrics, application } = evidence;

@@ -6,18 +6,18 @@ export interface DemoOptions {
   readonly items: number;
   readonly segments: number;
   readonly tasks: number;
-  /** Writes a second that the simulated application sends. */
+  /** Writes a second of the simulated application. */
   readonly rate: number;
   /** Capacity units a second for the whole fleet. */
   readonly maxWriteRate: number;
   readonly maxReadRate: number;
   readonly seed: string;
   readonly json: boolean;
-  /** Serve the page of the run while it lasts. */
+  /** Serve the page of the run while the run lasts. */
   readonly dashboard: boolean;
-  /** Compute the key of an index and a time to live instead of setting a constant. */
+  /** Compute an index key and a time to live instead of setting a constant. */
   readonly recipe: boolean;
-  /** A task supervises the run, and the demo waits for its end. */
+  /** Let a task supervise the run, and wait for its end. */
   readonly detach: boolean;
 }
 
@@ -27,7 +27,10 @@ Starts an AWS of its own on this machine, fills a table with real places, and le
 writing while a fleet of worker processes fills the attribute "test". Then it holds every item against an
 independent journal of all that was written. Exits 0 when everything agrees.`;
 
-/** @throws UsageError in one line; --help prints and exits. */
+/**
+ * --help prints the help and exits.
+ * @throws UsageError with a message of one line
+ */
 export async function readDemoOptions(args: readonly string[]): Promise<DemoOptions> {
   const options = await strictOptions(yargs([...args]))
     .scriptName('npm run demo --')

@@ -1,8 +1,6 @@
 import { ProgressLine } from './progress-line.ts';
 
-/**
- * Where the demo speaks. Under --json stdout belongs to the events, and people's words go to stderr.
- */
+/** The output of the demo. Under --json, stdout belongs to the events, and text for people goes to stderr. */
 export class DemoOutput {
   readonly #json: boolean;
   readonly #words: NodeJS.WriteStream;
@@ -23,12 +21,12 @@ export class DemoOutput {
     this.#progress.show(text);
   }
 
-  /** An event's line as the orchestrator wrote it; nothing unless events were asked for. */
+  /** Passes on an event's line as the orchestrator wrote it, if events were requested. */
   passOn(line: string): void {
     if (this.#json) process.stdout.write(`${line}\n`);
   }
 
-  /** An event of the demo's own. */
+  /** Writes an event of the demo itself. */
   emit(event: string, runId: string | undefined, fields: Readonly<Record<string, unknown>>): void {
     this.passOn(JSON.stringify({ event, at: new Date().toISOString(), runId, ...fields }));
   }

@@ -38,11 +38,11 @@ export interface DemoRun {
   readonly logDirectory: string;
   /** Processes of the tasks that run at the moment. */
   readonly tasks: () => { readonly workers: readonly number[]; readonly supervisors: readonly number[] };
-  /** Ends the demo wherever it is. */
+  /** Ends the demo at any point. */
   readonly signal: AbortSignal;
 }
 
-/** What there is to judge when the fleet and the application have ended. */
+/** Everything to judge after the fleet and the application have ended. */
 interface Performance {
   readonly startedAt: Date;
   readonly journal: Journal;
@@ -53,8 +53,8 @@ interface Performance {
 }
 
 /**
- * Fills, runs and judges, against the AWS that this process's environment points at.
- * @returns the exit code: the orchestrator's if that is not 0, else 1 if anything disagrees.
+ * Fills the table, runs the tool and judges the result, on the AWS that this process's environment names.
+ * @returns the exit code: the orchestrator's if it is not 0, else 1 if anything disagrees.
  * @throws when something of the demo itself fails, and the signal's reason when it was ended.
  */
 export async function runDemo(run: DemoRun): Promise<number> {
@@ -80,7 +80,7 @@ function pageOptionsOf({ orchestratorBundle }: DemoRun, runId: string): RunPageO
   return { bundle: orchestratorBundle, runId, environment: process.env };
 }
 
-/** Keeps everything up until someone ends it. */
+/** Keeps everything running until someone ends it. */
 async function stay({ output, signal }: DemoRun): Promise<void> {
   output.say('The page stays until Ctrl-C.');
   if (!signal.aborted) await once(signal, 'abort');
@@ -103,7 +103,7 @@ async function perform(
     onWritten: (_, total) => output.progress(filling.describe(total)),
   });
 
-  // The application sends its writes again by itself, so that it sees each one that is throttled or lost.
+  // The application repeats its writes itself, so that it sees each one that is throttled or lost.
   const applicationClient = new DynamoDBClient({ maxAttempts: 1 });
   const application = new Application({
     client: applicationClient,

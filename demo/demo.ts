@@ -27,7 +27,7 @@ class InterruptedError extends Error {
   }
 }
 
-/** Aborts when someone wants the demo to end: a signal, or a reader of stdout that has gone away. */
+/** Aborts when someone ends the demo: by a signal, or by closing stdout. */
 function listenForTheEnd(): AbortSignal {
   const controller = new AbortController();
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
@@ -37,7 +37,7 @@ function listenForTheEnd(): AbortSignal {
   return controller.signal;
 }
 
-/** Everything that was started is stopped and every file removed when this returns, whatever happens. */
+/** When this returns, whatever happened, everything that it started is stopped and every file removed. */
 async function runOnLocalStack(options: DemoOptions, output: DemoOutput): Promise<number> {
   requirePosix();
   const signal = listenForTheEnd();
@@ -49,7 +49,7 @@ async function runOnLocalStack(options: DemoOptions, output: DemoOutput): Promis
       say: line => output.say(line),
     });
     try {
-      // From here on the SDK finds the local stack as it would find AWS, and nothing of the operator's own account.
+      // From here on the SDK finds the local stack in place of AWS, and nothing of the operator's own account.
       delete process.env['AWS_PROFILE'];
       delete process.env['AWS_SESSION_TOKEN'];
       Object.assign(process.env, stack.environment);
@@ -70,7 +70,7 @@ async function runOnLocalStack(options: DemoOptions, output: DemoOutput): Promis
       await stack.stop();
     }
   } catch (error) {
-    // Whatever failed because of it, the reason is that someone ended the demo.
+    // If someone ended the demo, that is the reason, whatever failed because of it.
     throw signal.aborted ? signal.reason : error;
   } finally {
     await rm(logDirectory, { recursive: true, force: true });
@@ -97,7 +97,7 @@ try {
   const options = await readDemoOptions(hideBin(process.argv));
   process.exitCode = await runOnLocalStack(options, new DemoOutput(options.json));
 } catch (error) {
-  // The remedy takes more than one line.
+  // The remedy in a ConfigurationError needs more than one line.
   console.error(`demo: ${error instanceof ConfigurationError ? error.message : oneLine(error)}`);
   process.exitCode = exitCodeFor(error);
 }

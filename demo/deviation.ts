@@ -2,7 +2,7 @@ import type { AttributeValue } from '@aws-sdk/client-dynamodb';
 import { canonicalItemText, canonicalText, sameValue } from './attribute-value.ts';
 import type { Item } from './item.ts';
 
-/** Everything that can be wrong with an item, each kind with what it would mean. */
+/** Everything that can be wrong with an item, each kind with what it means. */
 export const DEVIATION_KINDS = {
   'attribute-missing': 'live items lack the attribute',
   'application-value-overwritten': 'an attribute that the application set has another value',
@@ -20,20 +20,20 @@ export interface Deviation {
   readonly kind: DeviationKind;
   /** The key as DynamoDB JSON. */
   readonly key: string;
-  /** What differs, expected and found, as DynamoDB JSON. */
+  /** The expected and the found value, as DynamoDB JSON. */
   readonly detail: string;
 }
 
 export interface Comparison {
   readonly deviations: readonly Omit<Deviation, 'key'>[];
-  /** The attribute's value where the application did not set it: the tool's doing. */
+  /** The attribute's value if the application did not set it, so that the tool must have. */
   readonly filled: AttributeValue | undefined;
 }
 
 /**
- * Holds what is in the table against what the journal says was written there, `undefined` for no item.
- * @param attribute the one to fill. Where `expected` carries it, the application (or the fill) set it and only
- *   that value is right; where it does not, any value is returned as `filled` and judged by the caller.
+ * Compares the item in the table with the one that the journal expects; `undefined` means no item.
+ * @param attribute the attribute to fill. If `expected` has it, the application or the fill set it and only that value
+ * is right. If not, any value is returned as `filled`, and the caller judges it.
  */
 export function compareStates(
   expected: Item | undefined,

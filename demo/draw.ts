@@ -1,9 +1,8 @@
 import { hash } from 'node:crypto';
 
 /**
- * A number in [0, 1) that depends on nothing but its parts. Chance in the demo is drawn by name (seed,
- * operation, purpose) and not from a generator shared by concurrent callers, so that a seed means the same
- * choices whatever the order of replies.
+ * A number in [0, 1) that depends only on its parts. The demo draws random numbers by name (seed, operation, purpose)
+ * and not from a shared generator. So the same seed gives the same choices, whatever the order of replies.
  */
 export function draw(...parts: readonly (string | number)[]): number {
   const digest = Buffer.from(hash('sha1', parts.join('\u0000'), 'hex'), 'hex');
@@ -11,7 +10,7 @@ export function draw(...parts: readonly (string | number)[]): number {
 }
 
 /**
- * One of `choices`, each as likely as its weight.
+ * Picks one of `choices` with a probability proportional to its weight.
  * @param weights relative; at least one above zero.
  * @param at a number in [0, 1), as from {@link draw}.
  */

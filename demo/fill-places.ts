@@ -5,9 +5,9 @@ import type { JournalOfWrites } from './journal.ts';
 import type { Places } from './places.ts';
 
 /**
- * Fills a table with the first `count` places and enters each in the journal, which must make its items anew
- * from the same places.
- * @throws as {@link fill} does; the journal is of no use then, since it holds items that may not be there.
+ * Fills a table with the first `count` places and records each one in the journal, whose `regenerate` must make the
+ * same items from the same places.
+ * @throws as {@link fill} does. The journal is useless then, because it holds items that may not exist.
  */
 export function fillWithPlaces(
   client: DynamoDBClient,

@@ -1,13 +1,13 @@
 import { number } from './summary.ts';
 
-/** Before that, a rate says more about the start than about what is to come. */
+/** Before this time, a rate tells more about the start than about the rest. */
 const JUDGED_AFTER_MS = 3_000;
 
 /**
- * The line that says how far the table is filled, and how long the rest takes at the rate until now. The engine takes
- * items more slowly the more it holds, so that is the least that it takes.
+ * The line that says how much of the table is filled, and how long the rest takes at the rate so far. The engine
+ * becomes slower the more items it holds, so this is the shortest time that it can take.
  *
- * @param items that there are to be
+ * @param items number of items in the full table
  * @param now milliseconds on a monotonic clock
  */
 export class FillProgress {
@@ -21,7 +21,7 @@ export class FillProgress {
     this.#beganAt = now();
   }
 
-  /** @param written items until now */
+  /** @param written items so far */
   describe(written: number): string {
     const elapsedMs = this.#now() - this.#beganAt;
     const text = `Filling the table: ${number(written)} of ${number(this.#items)} items`;

@@ -5,7 +5,7 @@ import type { Item } from './item.ts';
 export interface FillOptions {
   /** BatchWriteItem calls in flight. */
   readonly concurrency?: number;
-  /** Called after each batch that is wholly in the table, with its items and the number written so far. */
+  /** Called after each batch that is completely in the table, with its items and the number written so far. */
   readonly onWritten?: (items: readonly Item[], total: number) => void;
   readonly signal?: AbortSignal;
 }
@@ -13,27 +13,27 @@ export interface FillOptions {
 export interface FillResult {
   readonly items: number;
   readonly durationMs: number;
-  /** Items that DynamoDB handed back as unprocessed, each time it did. */
+  /** Items that DynamoDB returned as unprocessed, counted each time. */
   readonly unprocessed: number;
 }
 
-/** BatchWriteItem takes no more [API reference]. */
+/** The most items in one BatchWriteItem [API reference]. */
 const ITEMS_PER_BATCH = 25;
 
 /**
- * Calls in flight. One process saturates the embedded engine from two on; against DynamoDB, whose replies take
- * longer, more of them help.
+ * Calls in flight. Two are enough for one process to saturate the embedded engine. More of them help against DynamoDB,
+ * whose replies take longer.
  */
 const DEFAULT_CONCURRENCY = 8;
 
-/** How long unprocessed items are offered again: some 40 s in all, which outlasts a burst over the capacity. */
+/** How long unprocessed items are sent again: about 40 s, which outlasts a burst above the capacity. */
 const UNPROCESSED_RETRIES = { retries: 12, minTimeout: 50, maxTimeout: 5000, factor: 2, randomize: true };
 
 /**
- * Puts all of `items`, an iterable that is read as the calls go out and never held as a whole. It replaces
- * whatever has the same keys. Keys must differ within 25 neighbours.
- * @throws the client's error when a call fails beyond its retries; Error when items stay unprocessed. What was
- *   reported to `onWritten` by then is in the table.
+ * Puts all of `items` into the table and replaces items with the same keys. It reads the iterable as it sends the calls
+ * and never holds all items. Any 25 neighbours must have different keys.
+ * @throws the client's error when a call fails after its retries; Error when items stay unprocessed. Everything
+ * reported to `onWritten` by then is in the table.
  */
 export async function fill(
   client: DynamoDBClient,
@@ -68,7 +68,7 @@ export async function fill(
   return { items: total, durationMs: performance.now() - startedAt, unprocessed };
 }
 
-/** One iterator that all lanes draw from; a `for` loop that ends early would close a bare generator for all. */
+/** One iterator for all lanes. A `for` loop that ends early would close a plain generator for all of them. */
 function inBatches(items: Iterable<Item>): Iterable<Item[]> {
   const source = items[Symbol.iterator]();
   return {
@@ -86,7 +86,7 @@ function inBatches(items: Iterable<Item>): Iterable<Item[]> {
   };
 }
 
-/** Returns how many items came back unprocessed on the way. */
+/** @returns how many items came back unprocessed. */
 async function putBatch(
   client: DynamoDBClient,
   table: string,

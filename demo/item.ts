@@ -1,7 +1,7 @@
 import type { AttributeValue } from '@aws-sdk/client-dynamodb';
 import { canonicalNumber } from './attribute-value.ts';
 
-/** An item, or only its key, as the low-level client takes and returns it: attribute name to raw value. */
+/** An item, or only its key, in the low-level client's form: attribute name to raw value. */
 export type Item = Record<string, AttributeValue>;
 
 export interface KeyAttribute {
@@ -14,7 +14,7 @@ export interface KeySchema {
   readonly sort?: KeyAttribute;
 }
 
-/** The founding case: a GUID and a time stamp in milliseconds. */
+/** The founding case: a GUID and a timestamp in milliseconds. */
 export const STUFF_KEY: KeySchema = {
   partition: { name: 'id', type: 'S' },
   sort: { name: 'created', type: 'N' },
@@ -26,7 +26,7 @@ export function keyAttributes(schema: KeySchema): readonly KeyAttribute[] {
 
 /**
  * The key attributes of an item.
- * @throws Error when one is absent: without it the item cannot have come from, or go to, this table.
+ * @throws Error when one is missing, because such an item cannot belong to this table.
  */
 export function keyOf(item: Item, schema: KeySchema): Item {
   const key: Item = {};
@@ -39,8 +39,8 @@ export function keyOf(item: Item, schema: KeySchema): Item {
 }
 
 /**
- * A key as one string, equal exactly when DynamoDB holds the keys for equal. Each part is preceded by its
- * length, so that no two different pairs of parts run together to the same text.
+ * A key as one string, equal exactly when DynamoDB considers the keys equal. Each part is preceded by its length, so
+ * that two different pairs of parts never give the same text.
  */
 export function keyText(item: Item, schema: KeySchema): string {
   let text = '';

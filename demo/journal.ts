@@ -3,32 +3,32 @@ import { compareStates, type Deviation } from './deviation.ts';
 import { type Item, type KeySchema, keyOf, keyText, STUFF_KEY } from './item.ts';
 import { applyWrite, overwritesAttribute, sameState, targetOf, type Write } from './write.ts';
 
-/** What is known of one key that the application has touched. */
+/** What is known of one key that the application has written. */
 interface Entry {
-  /** After the last write whose outcome is known; undefined: deleted, or not yet there. */
+  /** The item after the last write with a known outcome; undefined: deleted, or not created yet. */
   state: Item | undefined;
   inFlight: Write | undefined;
-  /** After a write whose outcome never became known, the table may hold this instead. */
+  /** The table may hold this instead, after a write whose outcome never became known. */
   alternative: { readonly state: Item | undefined } | undefined;
 }
 
-/** What the reply to a write told. */
+/** What the reply to a write said. */
 export interface Reply {
-  /** The item as it was just before (ReturnValues ALL_OLD); undefined: there was none. */
+  /** The item just before the write (ReturnValues ALL_OLD); undefined: there was none. */
   readonly old: Item | undefined;
-  /** Whether an earlier sending of this write stayed without a reply, and so may have taken effect first. */
+  /** Whether an earlier request of this write got no reply, and so may have taken effect first. */
   readonly repeated: boolean;
 }
 
 export interface JournalOptions {
-  /** The attribute that the tool is to fill. */
+  /** The attribute that the tool fills. */
   readonly attribute: string;
   readonly key?: KeySchema;
-  /** Makes the item that the fill wrote under this index anew, so that it need not be kept. */
+  /** Makes the item that the fill wrote under this index again, so that it need not be kept. */
   readonly regenerate?: (index: number) => Item;
 }
 
-/** What an account of writes has to take down and to tell, whatever it judges by. */
+/** What every journal of writes must record and tell, however it judges. */
 export type JournalOfWrites = Pick<
   Journal,
   | 'key'
@@ -45,27 +45,28 @@ export type JournalOfWrites = Pick<
 >;
 
 /**
- * An account of every write of the fill and of the application, kept apart from the tool under judgement:
- * what each key must hold at the end. One write at a time per key, each entered before it is sent and settled
- * when its reply is known:
+ * A record of every write of the fill and of the application, separate from the tool that is judged. It knows what each
+ * key must hold at the end. A key has one write at a time. Each write is recorded before it is sent and settled when
+ * its reply is known:
  *
  *     begin(write) ─► applied(write, reply)   it took effect
  *                  ├► refused(write)          it did not
  *                  └► leaveUnknown(write)     no reply, ever: either is right
  *
- * A write that hides what the tool had set (a delete, a put, the attribute itself) leaves the old item in its
- * reply as the only evidence, so replies are held against the journal on the way and what they show is counted.
+ * Some writes hide what the tool had set: a delete, a put, or a value for the attribute itself. The old item in the
+ * reply is then the only evidence, so the journal compares each reply with what it knows and counts what the reply
+ * shows.
  *
- * A key that only the fill wrote costs its text and a number. A million of them take some 150 MB.
+ * A key that only the fill wrote costs its text and a number. A million of them take about 150 MB.
  */
 export class Journal {
   readonly attribute: string;
   readonly key: KeySchema;
   /** Deviations that replies showed during the run. */
   readonly observed: Deviation[] = [];
-  /** The tool's values that the application has since overwritten or deleted, by their text, with how many. */
+  /** How many values of the tool the application has since overwritten or deleted, by the value's text. */
   readonly hiddenFills = new Map<string, number>();
-  /** Writes that may have hidden a value of the tool, where no reply says whether. */
+  /** Writes that may have hidden a value of the tool, with no reply that tells. */
   hiddenUnseen = 0;
   /** Writes whose outcome never became known. */
   unknown = 0;
@@ -85,7 +86,7 @@ export class Journal {
   }
 
   /**
-   * Enters an item that the fill writes.
+   * Records an item that the fill writes.
    * @param index with which the journal's `regenerate` makes the same item.
    */
   recordFill(item: Item, index?: number): void {
@@ -94,7 +95,7 @@ export class Journal {
     this.#entries.set(keyText(item, this.key), entry);
   }
 
-  /** @throws Error when the key has a write in flight, or one whose outcome is not known. */
+  /** @throws Error when the key has a write in flight, or one with an unknown outcome. */
   begin(write: Write): void {
     const entry = this.#touch(keyText(targetOf(write), this.key));
     if (entry.inFlight !== undefined) throw new Error('A key can have one write in flight, not two.');
@@ -110,7 +111,7 @@ export class Journal {
     const after = applyWrite(write, before);
     entry.state = after;
     const mayHide = overwritesAttribute(write, this.attribute) && before?.[this.attribute] === undefined;
-    // Sent twice, the second reply may show what the first sending made of the item.
+    // If the write was sent twice, the second reply may show what the first request made of the item.
     if (repeated && this.#agrees(after, old)) {
       if (mayHide && before !== undefined) this.hiddenUnseen += 1;
       return;
@@ -126,12 +127,12 @@ export class Journal {
     }
   }
 
-  /** The write took no effect: it was refused, or its condition did not hold. */
+  /** The write took no effect, because it was refused or its condition was false. */
   refused(write: Write): void {
     this.#settle(write);
   }
 
-  /** The condition "the item exists" did not hold for an item that nobody deleted. */
+  /** The condition "the item exists" was false for an item that nobody deleted. */
   foundNothing(write: Write): void {
     const entry = this.#settle(write);
     const { deviations } = compareStates(entry.state, undefined, this.attribute);
@@ -154,8 +155,7 @@ export class Journal {
   }
 
   /**
-   * What the key may hold: one state, or two where an outcome is not known; undefined when the journal has
-   * never heard of the key.
+   * What the key may hold: one state, or two if an outcome is unknown; undefined if the journal does not know the key.
    */
   statesOf(text: string): readonly [Item | undefined, ...(Item | undefined)[]] | undefined {
     const entry = this.#entries.get(text);
@@ -164,13 +164,13 @@ export class Journal {
     return entry.alternative === undefined ? [entry.state] : [entry.state, entry.alternative.state];
   }
 
-  /** The item under a key whose state is known; undefined also when there is none. */
+  /** The item under a key with a known state; undefined also if there is no item. */
   itemOf(text: string): Item | undefined {
     const states = this.statesOf(text);
     return states?.length === 1 ? states[0] : undefined;
   }
 
-  /** Whether there must be an item under the key, whatever became of writes of unknown outcome. */
+  /** Whether an item must exist under the key, whatever the outcome of unknown writes. */
   mustExist(text: string): boolean {
     const entry = this.#entries.get(text);
     if (typeof entry !== 'object') return entry !== undefined;
@@ -184,7 +184,7 @@ export class Journal {
     return this.#entries.keys();
   }
 
-  /** Whether `found` is this state, but for what the tool may have added. */
+  /** Whether `found` equals this state, apart from what the tool may have added. */
   #agrees(state: Item | undefined, found: Item | undefined): boolean {
     if (state === undefined || found === undefined) return state === found;
     const { [this.attribute]: set, ...others } = state;

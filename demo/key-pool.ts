@@ -1,4 +1,4 @@
-/** The keys that may be written to, to take one at random in constant time. */
+/** The keys that may be written, from which a random one is taken in constant time. */
 export class KeyPool {
   readonly #texts: string[] = [];
   readonly #positions = new Map<string, number>();
@@ -9,7 +9,7 @@ export class KeyPool {
     this.#texts.push(text);
   }
 
-  /** Whether the key was there. */
+  /** @returns whether the key was in the pool. */
   remove(text: string): boolean {
     const position = this.#positions.get(text);
     if (position === undefined) return false;
@@ -23,7 +23,7 @@ export class KeyPool {
   }
 
   /**
-   * A key, taken out so that nobody else takes it while it is in use.
+   * Takes a key out of the pool, so that nobody else uses it meanwhile.
    * @param at a number in [0, 1).
    */
   take(at: number): string | undefined {

@@ -1,6 +1,6 @@
 import { createHistogram, type RecordableHistogram } from 'node:perf_hooks';
 
-/** Milliseconds, to three digits. */
+/** Milliseconds, to three significant digits. */
 export interface LatencySummary {
   readonly p50: number;
   readonly p95: number;
@@ -8,7 +8,7 @@ export interface LatencySummary {
   readonly max: number;
 }
 
-/** Latencies of many operations in little memory, microseconds inside. */
+/** Records the latencies of many operations in little memory, in microseconds. */
 export class LatencyRecorder {
   readonly #histogram: RecordableHistogram = createHistogram({ figures: 3 });
 
@@ -16,7 +16,7 @@ export class LatencyRecorder {
     this.#histogram.record(Math.max(1, Math.round(durationMs * 1000)));
   }
 
-  /** All zero when nothing was recorded. */
+  /** All zero if nothing was recorded. */
   summary(): LatencySummary {
     const histogram = this.#histogram;
     if (histogram.count === 0) return { p50: 0, p95: 0, p99: 0, max: 0 };

@@ -23,7 +23,7 @@ const PERIOD_S = 60;
 const MARGIN_MS = 2 * PERIOD_S * 1000;
 
 /**
- * What the fleet published for a table, summed since `since`, as an operator's dashboard shows it.
+ * Sums what the fleet published for a table since `since`, as an operator's dashboard does.
  * @throws the client's error.
  */
 export async function readMetricSums(

@@ -2,24 +2,24 @@ import type { AttributeValue } from '@aws-sdk/client-dynamodb';
 import { draw, pickWeighted } from './draw.ts';
 import type { Item } from './item.ts';
 
-/** What a live application does to the table while the tool runs, each with its relative weight. */
+/** What a live application does to the table while the tool runs, as relative weights. */
 export interface OperationMix {
-  /** A new item, with the attribute as the new code sets it. */
+  /** Inserts a new item with the attribute, as the new code does. */
   readonly insert: number;
-  /** A deleted item again under its old key, with the attribute. */
+  /** Inserts a deleted item again under its old key, with the attribute. */
   readonly restore: number;
-  /** Other attributes of an item. */
+  /** Updates other attributes of an item. */
   readonly update: number;
-  /** The attribute of an item, to a value of the application's own. */
+  /** Sets the attribute of an item to the application's own value. */
   readonly set: number;
-  /** A whole item replaced by a new version of it, with the attribute. */
+  /** Replaces a whole item by a new version with the attribute. */
   readonly replace: number;
   readonly delete: number;
 }
 
 export type Operation = keyof OperationMix;
 
-/** More of what can collide with the tool than a real application would have. */
+/** More operations that can collide with the tool than a real application has. */
 export const DEFAULT_MIX: OperationMix = {
   insert: 25,
   restore: 3,
@@ -29,7 +29,7 @@ export const DEFAULT_MIX: OperationMix = {
   delete: 12,
 };
 
-/** What the new code writes into new items, and what it later changes existing ones to. */
+/** The value that the new code writes into new items, and the value that it later sets on existing ones. */
 export const INSERTED_VALUE: AttributeValue = { N: '3' };
 export const SET_VALUE: AttributeValue = { N: '2' };
 
@@ -37,10 +37,7 @@ export function pickOperation(mix: OperationMix, seed: string, operation: number
   return pickWeighted(mix, draw(seed, operation, 'kind'));
 }
 
-/**
- * Other attributes for an update or a new version: a counter of the record's own, and a nested note whose
- * contents tell one write from the next.
- */
+/** Other attributes for an update or a new version: a counter, and a nested note that tells one write from the next. */
 export function changedAttributes(seed: string, operation: number): Item {
   return {
     population: { N: String(Math.floor(draw(seed, operation, 'population') * 1e7)) },

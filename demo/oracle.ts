@@ -11,44 +11,44 @@ import { type Item, keyOf, keyText } from './item.ts';
 import type { Journal } from './journal.ts';
 
 export interface CompareOptions {
-  /** The attribute that the tool was to fill. */
+  /** The attribute that the tool fills. */
   readonly attribute: string;
-  /** What the tool was to set; several when several runs with different values came one after the other. */
+  /** The value that the tool sets; several if there were several runs with different values. */
   readonly value: AttributeValue | readonly AttributeValue[];
   /** Segments of the parallel Scan. */
   readonly segments?: number;
 }
 
 export interface JournalReport {
-  /** No deviation, in the end or on the way. */
+  /** There was no deviation, neither at the end nor on the way. */
   readonly clean: boolean;
   /** Items in the table. */
   readonly scanned: number;
-  /** Items that must be there by the journal, those of unknown outcome apart. */
+  /** Items that must exist by the journal, without those with an unknown outcome. */
   readonly live: number;
-  /** How many deviations of each kind; a kind that did not occur is absent. */
+  /** The number of deviations by kind. Kinds that did not occur are absent. */
   readonly counts: Readonly<Partial<Record<DeviationKind, number>>>;
   /** The first {@link EXAMPLES_PER_KIND} of each kind. */
   readonly examples: readonly Deviation[];
   /**
-   * Items that the tool set: those that carry its value now, and those whose value the application hid since.
-   * The two bounds differ only by writes of which no reply said what they hid.
+   * Items that the tool set: those that have its value now, and those whose value the application has hidden since. The
+   * bounds differ only by writes whose replies do not tell what they hid.
    */
   readonly filled: { readonly atLeast: number; readonly atMost: number };
-  /** Items whose attribute the application, or the fill, set itself. */
+  /** Items whose attribute the application or the fill set. */
   readonly applicationSet: number;
-  /** Writes of the application whose outcome never became known: either state was accepted. */
+  /** Writes of the application with an unknown outcome. Either state was accepted. */
   readonly unknown: number;
 }
 
 const EXAMPLES_PER_KIND = 20;
 
-/** The embedded engine gains nothing from more. */
+/** More segments do not speed up the embedded engine. */
 const DEFAULT_SEGMENTS = 4;
 
 /**
- * Holds the whole table, item by item and attribute by attribute, against the journal, with a strongly
- * consistent Scan. Nothing else may write meanwhile.
+ * Compares the whole table, item by item and attribute by attribute, with the journal, by a strongly consistent Scan.
+ * Nothing else may write meanwhile.
  * @throws Error when the application still has a write in flight; the client's error when a Scan fails.
  */
 export async function compare(
@@ -124,7 +124,7 @@ export async function compare(
   };
 }
 
-/** The report in words, a line per kind of deviation with up to `examples` of its keys. */
+/** The report as text: one line for each kind of deviation, with up to `examples` of its keys. */
 export function describeDeviations(report: JournalReport, examples = 3): string[] {
   return Object.entries(report.counts).flatMap(([kind, count]) => [
     `${count} × ${kind}: ${DEVIATION_KINDS[kind as DeviationKind]}`,
@@ -150,7 +150,7 @@ class JournalCounts {
   }
 }
 
-/** Where two states are possible, the one that the table agrees with better. */
+/** If two states are possible, the one that fits the table better. */
 function bestOf(comparisons: readonly Comparison[]): Comparison {
   return comparisons.reduce((best, next) => (next.deviations.length < best.deviations.length ? next : best));
 }

@@ -7,20 +7,20 @@ export interface OrchestrationOptions {
   readonly bundle: string;
   readonly args: readonly string[];
   readonly environment: NodeJS.ProcessEnv;
-  /** Every line of stdout as it came, with what it says; `run.finished` is not among them. */
+  /** Called with every event and its line from stdout, except `run.finished`. */
   readonly onEvent: (event: RunEvent, line: string) => void;
   /** The process runs until {@link orchestrate} resolves. */
   readonly onProcess?: ((pid: number) => void) | undefined;
-  /** What the orchestrator says to people. */
+  /** Called with the orchestrator's text for people. */
   readonly onWords: (line: string) => void;
-  /** Ends the orchestrator: SIGINT, by which it detaches, and SIGKILL if it does not. */
+  /** Ends the orchestrator: with SIGINT, on which it detaches, and with SIGKILL if it does not. */
   readonly signal: AbortSignal;
 }
 
 export interface OrchestrationResult {
   readonly exitCode: number | null;
   readonly runId: string | undefined;
-  /** The last event and its line as it came; undefined when the run was refused or broke off. */
+  /** The last event with its line; undefined if the run was refused or broke off. */
   readonly finished: { readonly event: RunFinished; readonly line: string } | undefined;
   /** Lines of stdout that are no event, or came after `run.finished`. */
   readonly strayLines: readonly string[];
@@ -29,14 +29,14 @@ export interface OrchestrationResult {
 const KILL_AFTER_MS = 5000;
 
 /**
- * Runs `orchestrate` as a process to its end.
- * @throws Error when it cannot be started, or ends with a `run.finished` that is not as the contract has it.
+ * Runs `orchestrate` as a process until it ends.
+ * @throws Error when it cannot be started, or when its `run.finished` breaks the contract.
  */
 export async function orchestrate(options: OrchestrationOptions): Promise<OrchestrationResult> {
   const child = spawn(process.execPath, [options.bundle, ...options.args], {
     env: options.environment,
     stdio: ['ignore', 'pipe', 'pipe'],
-    // A process group of its own: Ctrl-C reaches the demo alone, which then ends things in their order.
+    // A separate process group: Ctrl-C reaches only the demo, which then stops things in order.
     detached: true,
   });
   if (child.pid !== undefined) options.onProcess?.(child.pid);

@@ -5,7 +5,7 @@ import type { Item } from './item.ts';
 
 /** Real records as items of the founding case's table. The same seed always gives the same items. */
 export interface Places {
-  /** How many different records there are; an index beyond repeats them, each time under a key of its own. */
+  /** The number of different records. A larger index repeats them under new keys. */
   readonly records: number;
   /** @param index zero-based, without an upper bound. */
   itemAt(index: number): Item;
@@ -13,7 +13,7 @@ export interface Places {
 
 export interface PlacesOptions {
   readonly seed: string;
-  /** The attribute that every fifth item carries from the start; without it no item carries one. */
+  /** The attribute that every fifth item has from the start; without it no item has one. */
   readonly attribute?: string;
 }
 
@@ -21,7 +21,7 @@ export interface PlacesOptions {
 const PRESET_EVERY = 5;
 
 /**
- * What those items carry: each of DynamoDB's types, since "has the attribute" must not depend on its type, and
+ * The values of those items: one of each DynamoDB type, because "has the attribute" must not depend on the type, and
  * NULL, which counts as present.
  */
 const PRESETS: readonly AttributeValue[] = [
@@ -37,7 +37,7 @@ const PRESETS: readonly AttributeValue[] = [
   { BS: [Uint8Array.of(1), Uint8Array.of(2)] },
 ];
 
-/** `created` lies in these ten years: always in the past, whenever the demo is run. */
+/** `created` lies in these ten years, so it is always in the past. */
 const CREATED_FROM_MS = Date.UTC(2015, 0, 1);
 const CREATED_UNTIL_MS = Date.UTC(2025, 0, 1);
 
@@ -64,7 +64,7 @@ export async function openPlaces({ seed, attribute }: PlacesOptions): Promise<Pl
   };
 }
 
-/** The first `count` items, made as they are asked for. */
+/** The first `count` items, made on demand. */
 export function* takePlaces(places: Places, count: number): Generator<Item> {
   for (let index = 0; index < count; index += 1) yield places.itemAt(index);
 }
@@ -74,7 +74,7 @@ function presetAt(index: number): AttributeValue | undefined {
   return PRESETS[(index / PRESET_EVERY) % PRESETS.length];
 }
 
-/** A UUID of version 5 (RFC 9562: SHA-1 of a name), so that a key depends on seed and index alone. */
+/** A UUID of version 5 (RFC 9562: SHA-1 of a name), so that a key depends only on the seed and the index. */
 function guid(seed: string, index: number): string {
   const bytes = Buffer.from(hash('sha1', `fleetfill/${seed}/${index}`, 'hex'), 'hex').subarray(0, 16);
   bytes.writeUInt8((bytes.readUInt8(6) & 0x0f) | 0x50, 6);
@@ -86,7 +86,7 @@ function createdMs(seed: string, index: number): number {
   return CREATED_FROM_MS + Math.floor(draw(seed, index, 'created') * (CREATED_UNTIL_MS - CREATED_FROM_MS));
 }
 
-/** The types that the records have. Their numbers have at most nine digits: a double holds them exactly. */
+/** The types in the records. Their numbers have at most nine digits, which a double holds exactly. */
 type Plain = string | number | readonly Plain[] | { readonly [name: string]: Plain };
 
 function toAttributeValue(value: Plain): AttributeValue {

@@ -1,11 +1,11 @@
-/** Without a terminal a line stays, so there are fewer of them. */
+/** Without a terminal, lines stay, so there are fewer of them. */
 const PLAIN_LINE_EVERY_MS = 5000;
 const REDRAW_EVERY_MS = 100;
 
-/** For terminals that do not know their own width. */
+/** For terminals that do not report their width. */
 const USUAL_COLUMNS = 80;
 
-/** One line that is drawn over on a terminal, and a plain line from time to time anywhere else. */
+/** One line that is redrawn in place on a terminal; elsewhere a plain line from time to time. */
 export class ProgressLine {
   readonly #stream: NodeJS.WriteStream;
   readonly #everyMs: number;
@@ -18,7 +18,7 @@ export class ProgressLine {
     this.#shownAt = stream.isTTY ? Number.NEGATIVE_INFINITY : performance.now();
   }
 
-  /** Shows the text unless the last one is only just there. */
+  /** Shows the text, unless the last one appeared only just before. */
   show(text: string): void {
     const now = performance.now();
     if (now - this.#shownAt < this.#everyMs) return;
@@ -32,7 +32,7 @@ export class ProgressLine {
     this.#visible = true;
   }
 
-  /** Takes the line away, so that others can write. */
+  /** Removes the line, so that others can write. */
   clear(): void {
     if (this.#visible) this.#wipe();
     this.#visible = false;

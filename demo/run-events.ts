@@ -6,7 +6,7 @@ export type RunEvent = z.infer<typeof anyEvent>;
 
 const count = z.number().int().nonnegative();
 
-/** The last event of a run, as the contract fixes it. */
+/** The last event of a run, as the contract defines it. */
 const runFinished = z.looseObject({
   event: z.literal('run.finished'),
   runId: z.string(),
@@ -37,7 +37,7 @@ const progress = z.looseObject({
   updated: count.optional().catch(undefined),
 });
 
-/** undefined when the line is no event: the contract leaves no room for one, and the demo says so. */
+/** @returns undefined if the line is no event. The contract allows only events, so the demo reports the line. */
 export function parseEvent(line: string): RunEvent | undefined {
   try {
     return anyEvent.safeParse(JSON.parse(line)).data;
@@ -46,7 +46,7 @@ export function parseEvent(line: string): RunEvent | undefined {
   }
 }
 
-/** @throws Error naming every field that is not as the contract says. */
+/** @throws Error that names every field that breaks the contract. */
 export function parseRunFinished(event: RunEvent): RunFinished {
   const parsed = runFinished.safeParse(event);
   if (parsed.success) return parsed.data;
@@ -54,7 +54,7 @@ export function parseRunFinished(event: RunEvent): RunFinished {
   throw new Error(`run.finished is not as the contract has it: ${problems.join('; ')}`);
 }
 
-/** Only for people's eyes, so whatever is not understood is left out. */
+/** This is only for display, so anything that does not fit is left out. */
 export function parseProgress(event: RunEvent): z.infer<typeof progress> {
   return progress.parse(event);
 }

@@ -12,17 +12,17 @@ export interface RunPageOptions {
   readonly environment: NodeJS.ProcessEnv;
 }
 
-/** The page of a run: `orchestrate dashboard` as a process, so that it is served as it would be anywhere. */
+/** The page of a run, served by `orchestrate dashboard` as a process, as it would be anywhere. */
 export class RunPage {
   readonly #child: ChildProcess;
   readonly #closed: Promise<unknown>;
 
-  /** @param onUrl is called once the page can be opened */
+  /** @param onUrl called once the page can be opened */
   constructor({ bundle, runId, environment }: RunPageOptions, onUrl: (url: string) => void) {
     const child = spawn(process.execPath, [bundle, 'dashboard', runId, '--json'], {
       env: environment,
       stdio: ['ignore', 'pipe', 'ignore'],
-      // A process group of its own: Ctrl-C reaches the demo alone, which then ends things in their order.
+      // A separate process group: Ctrl-C reaches only the demo, which then stops things in order.
       detached: true,
     });
     this.#child = child;
@@ -40,9 +40,9 @@ export class RunPage {
 }
 
 /**
- * Writes the evidence of a run into a file beside other temporary files.
+ * Writes the report of a run into a temporary file.
  * @returns the file's path
- * @throws Error with what the orchestrator said
+ * @throws Error with the orchestrator's message
  */
 export async function writeReport({ bundle, runId, environment }: RunPageOptions): Promise<string> {
   const file = join(tmpdir(), `fleetfill-${runId}.html`);

@@ -1,14 +1,14 @@
 import { parseProgress, type RunEvent } from './run-events.ts';
 import { number } from './summary.ts';
 
-/** What one line can say of a run, made of the orchestrator's events as they come. */
+/** Turns the orchestrator's events into one line about the run. */
 export class RunProgress {
   readonly #beganAt = performance.now();
   #phase = 'Starting the fleet';
   #launched = 0;
   #figures = '';
 
-  /** Returns the line, or undefined when the event changes nothing that it shows. */
+  /** @returns the line, or undefined if the event does not change it. */
   follow(event: RunEvent, applicationWrites: number): string | undefined {
     switch (event.event) {
       case 'task.launched':

@@ -8,15 +8,15 @@ import { oneLine } from './command-line.ts';
 import { createTable } from './create-table.ts';
 import { STUFF_KEY } from './item.ts';
 
-/** The table cannot take the seed; nothing was written. The message is one line for a person. */
+/** The table cannot take the seed, and nothing was written. The message is one line for people. */
 export class SeedRefusedError extends Error {
   override readonly name = 'SeedRefusedError';
 }
 
 /**
- * Checks that a table takes items of the founding case: that it is there, ready, of the right key, and empty.
- * @param append a table that is not empty is right too.
- * @throws SeedRefusedError saying what is wrong and what to do.
+ * Checks that a table can take items of the founding case: it exists, is ready, has the right key, and is empty.
+ * @param append accept a table that is not empty.
+ * @throws SeedRefusedError that says what is wrong and what to do.
  */
 export async function checkTableToSeed(
   client: DynamoDBClient,
@@ -47,7 +47,10 @@ export async function checkTableToSeed(
   }
 }
 
-/** Creates the table of the founding case if there is none of this name. @throws the client's error. */
+/**
+ * Creates the table of the founding case unless one of this name exists.
+ * @throws the client's error.
+ */
 export async function createIfAbsent(client: DynamoDBClient, table: string): Promise<void> {
   try {
     await createTable(client, table, STUFF_KEY);

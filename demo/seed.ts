@@ -16,10 +16,10 @@ interface SeedOptions {
   readonly seed?: string | undefined;
 }
 
-/** As the contract has them for `orchestrate`. */
+/** The same meaning as the exit codes of `orchestrate`. */
 const EXIT = { failed: 1, usage: 2, refused: 3 } as const;
 
-/** A small table throttles whole calls for seconds on end; the client then sends them again. */
+/** A small table throttles whole calls for seconds. The client then repeats them. */
 const MAX_ATTEMPTS = 6;
 
 const ABOUT = `$0 --table <name> [--items <n>]
@@ -58,7 +58,7 @@ async function readOptions(args: readonly string[]): Promise<SeedOptions> {
     .check(({ items, table, append, seed }) => {
       requireWholeNumber('items', items, 1);
       if (table === '') throw new UsageError('--table must not be empty.');
-      // The same seed has the same keys: appended, it would replace items that are in use by now.
+      // The same seed gives the same keys, so appending it would replace items that may be in use.
       if (append && seed !== undefined) throw new UsageError('--append and --seed exclude each other.');
       return true;
     })
@@ -67,7 +67,7 @@ async function readOptions(args: readonly string[]): Promise<SeedOptions> {
     .parseAsync();
 }
 
-/** Returns how many items were put. */
+/** @returns how many items were put. */
 async function putItems(
   client: DynamoDBClient,
   { table, items, append, create, seed }: SeedOptions,

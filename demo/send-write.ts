@@ -11,7 +11,7 @@ import type { Item, KeySchema } from './item.ts';
 import type { Write } from './write.ts';
 
 export interface WriteTarget {
-  /** With `maxAttempts: 1`: a retry inside the client would hide that an earlier sending had no reply. */
+  /** With `maxAttempts: 1`, because a retry inside the client would hide that an earlier request got no reply. */
   readonly client: DynamoDBClient;
   readonly table: string;
   readonly key: KeySchema;
@@ -26,16 +26,16 @@ export type WriteOutcome = Attempts &
   );
 
 interface Attempts {
-  /** Sendings that DynamoDB throttled; none of them took effect. */
+  /** Requests that DynamoDB throttled. None of them took effect. */
   readonly throttled: number;
-  /** Sendings without a usable reply; each may have taken effect, at any time up to its arrival. */
+  /** Requests without a usable reply. Each one may have taken effect, at any time until it arrived. */
   readonly unanswered: number;
 }
 
 export interface SendOptions {
-  /** After so long without a reply the outcome is left unknown. */
+  /** After this long without a reply, the outcome is left unknown. */
   readonly giveUpAfterMs: number;
-  /** One sending without a reply for so long is sent again. */
+  /** A request without a reply for this long is sent again. */
   readonly requestTimeoutMs: number;
 }
 
@@ -48,14 +48,14 @@ const THROTTLING_ERRORS = new Set([
   'ThrottlingException',
 ]);
 
-/** Refused for the moment and without effect [API reference, Error handling]. */
+/** Temporary refusals without effect [API reference, Error handling]. */
 const TRANSIENT_REFUSALS = new Set([
   ...THROTTLING_ERRORS,
   'TransactionConflictException',
   'ReplicatedWriteConflictException',
 ]);
 
-/** Sends one write, again and again, until DynamoDB has said what became of it. Never rejects. */
+/** Sends one write repeatedly until DynamoDB tells its outcome. Never rejects. */
 export async function sendWrite(
   target: WriteTarget,
   write: Write,
@@ -83,12 +83,12 @@ export async function sendWrite(
   }
 }
 
-/** A refusal of the last sending says nothing about an earlier one that had no reply. */
+/** A refusal of the last request says nothing about an earlier one without a reply. */
 function noEffect(error: Error, throttled: number, unanswered: number): WriteOutcome {
   return { result: unanswered > 0 ? 'unknown' : 'refused', error, throttled, unanswered };
 }
 
-/** Returns the item as it was before the write. */
+/** @returns the item before the write. */
 async function sendOnce(
   { client, table, key }: WriteTarget,
   write: Write,
@@ -116,7 +116,7 @@ async function sendOnce(
   }
 }
 
-/** An update of an item that is gone would otherwise create a new one of its key and these attributes alone. */
+/** Without its condition, an update of a deleted item would create an item with only its key and these attributes. */
 function updateExpression(set: Item, key: KeySchema) {
   const names: Record<string, string> = { '#partition': key.partition.name };
   const values: Item = {};

@@ -11,7 +11,7 @@ export interface DemoOutcome {
   readonly application: ApplicationStats;
   readonly finished: RunFinished;
   readonly journal: JournalReport;
-  /** What disagrees, see agreement.ts. */
+  /** What disagrees, see cross-check.ts. */
   readonly disagreements: readonly string[];
   readonly usage: Usage;
   readonly durationMs: number;
@@ -21,7 +21,7 @@ type Paragraph = readonly [label: string, ...lines: string[]];
 
 const LABEL_WIDTH = 14;
 
-/** The demo's last words: what was there, what happened meanwhile, what the fleet did, and what proves it. */
+/** The demo's final text: what there was, what happened meanwhile, what the fleet did, and what proves it. */
 export function summarize(outcome: DemoOutcome): string {
   const paragraphs: Paragraph[] = [
     describeTable(outcome),

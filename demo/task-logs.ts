@@ -2,10 +2,10 @@ import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 
 /**
- * Whether a task says that the reply to a write did not come in time. Such a write may have taken place all the same:
- * it is sent again and refused then, so the tool counts the item as one that had the attribute already.
+ * Whether a task reports that the reply to a write did not come in time. Such a write may have taken effect. If it did,
+ * its repetition is refused, and the tool counts the item as already set.
  *
- * @param directory the stack's, with a file of JSON lines for each task
+ * @param directory the stack's log directory, with a file of JSON lines for each task
  */
 export async function lostReplies(directory: string): Promise<boolean> {
   for (const name of await readdir(directory).catch(() => [])) {

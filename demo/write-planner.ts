@@ -18,15 +18,15 @@ export interface PlannedWrite {
   readonly write: Write;
 }
 
-/** What the application writes when it does one thing or another. `number` tells one operation from the next. */
+/** What the application writes for each kind of operation. `number` tells one operation from the next. */
 export interface Habits {
-  /** The part of writes to existing items that go where the tool is at work, as far as that is known. */
+  /** The part of the writes to existing items that go where the tool is working, if that is known. */
   readonly nearTheTool: number;
   /** A new item, as the new code writes it. */
   insert(item: Item): Item;
   /** The attributes that an update of this item changes. */
   update(item: Item, number: number): Item;
-  /** What an update changes that has to do with the attribute to fill. */
+  /** The attributes that an update changes when it concerns the attribute to fill. */
   set(item: Item, number: number): Item;
   /** The whole item that replaces this one. */
   replace(item: Item, number: number): Item;
@@ -34,16 +34,16 @@ export interface Habits {
 
 export interface WritePlannerOptions {
   readonly journal: JournalOfWrites;
-  /** Items to insert, each under a key never used before. */
+  /** Items to insert, each with a key that was never used before. */
   readonly newItem: (index: number) => Item;
   readonly seed: string;
   readonly mix: OperationMix;
   readonly frontier: ContendedKeys | undefined;
-  /** {@link foundingHabits} where none are given. */
+  /** {@link foundingHabits} by default. */
   readonly habits?: Habits;
 }
 
-/** Of the founding case: new code sets the attribute, and gives it values of its own. */
+/** The founding case: new code sets the attribute to its own values. */
 export function foundingHabits(attribute: string, seed: string): Habits {
   return {
     nearTheTool: 0.5,
@@ -55,9 +55,9 @@ export function foundingHabits(attribute: string, seed: string): Habits {
 }
 
 /**
- * Decides what the application writes next, and keeps the keys apart: one is out of the pool while a write to
- * it is in flight, and for good once a request had no reply. Such a request may still arrive, and then nobody
- * could say in which order two writes took effect.
+ * Decides what the application writes next, and never writes a key twice at the same time. A key leaves the pool while
+ * a write to it is in flight, and for good once a request got no reply. Such a request may still arrive, and then
+ * nobody could tell in which order two writes took effect.
  */
 export class WritePlanner {
   readonly #options: WritePlannerOptions;
@@ -74,8 +74,8 @@ export class WritePlanner {
   }
 
   /**
-   * The write that goes with an operation's number; its key is taken until {@link release}.
-   * @returns undefined when there is no item to do it to.
+   * Plans the write for an operation's number. Its key stays taken until {@link release}.
+   * @returns undefined if there is no item for it.
    */
   plan(number: number): PlannedWrite | undefined {
     const { journal, seed, mix } = this.#options;
@@ -106,8 +106,8 @@ export class WritePlanner {
   }
 
   /**
-   * Gives a key back after its write was entered in the journal.
-   * @param settled whether every request of the write had a reply.
+   * Returns a key to the pool after its write was recorded in the journal.
+   * @param settled whether every request of the write got a reply.
    */
   release(write: Write, settled: boolean): void {
     if (!settled) return;

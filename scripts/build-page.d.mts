@@ -1,2 +1,2 @@
-/** The page's program and style, minified. */
+/** The page's script and style, minified. */
 export function buildPage(): Promise<{ readonly script: string; readonly style: string }>;

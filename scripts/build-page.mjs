@@ -1,5 +1,5 @@
-// Builds the page of the dashboard and of the report: a script and a style that are put into the orchestrator's bundle,
-// which has to run alone from an empty directory.
+// Builds the page of the dashboard and of the report. Its script and style are put into the orchestrator's bundle,
+// which must run alone from an empty directory.
 import { fileURLToPath } from 'node:url';
 import { build } from 'esbuild';
 
@@ -11,7 +11,7 @@ export async function buildPage() {
   return { script, style };
 }
 
-/** The same, with what it is made of. */
+/** Like {@link buildPage}, with the metafile of what it is made of. */
 export async function buildPageParts() {
   const shared = {
     absWorkingDir: root,
@@ -20,7 +20,7 @@ export async function buildPageParts() {
     write: false,
     metafile: true,
     target: ['chrome110', 'firefox115', 'safari16'],
-    // Licences travel with the code.
+    // Licences must stay with the code.
     legalComments: 'inline',
     logLevel: 'warning',
   };

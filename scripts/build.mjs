@@ -1,6 +1,6 @@
-// Builds the bundles. The contract asks for two that run with Node alone from an empty directory:
-// dist/orchestrate.mjs and dist/job.mjs. The demo and the seed are for this repository, not for a fleet,
-// so they may read node_modules at run time.
+// Builds the bundles. The contract demands two that run with only Node from an empty directory: dist/orchestrate.mjs
+// and dist/job.mjs. The demo and the seed belong to this repository and not to a fleet, so they may read node_modules
+// at run time.
 import { chmod, mkdir, mkdtemp, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -18,7 +18,7 @@ const { version } = JSON.parse(await readFile('package.json', 'utf8'));
 const define = { FLEETFILL_VERSION: JSON.stringify(version) };
 const shared = { ...bundleSettings, absWorkingDir: root, metafile: true };
 
-// Each file replaces its predecessor in one step: a build while a bundle is being started does no harm.
+// Each file replaces its predecessor in one step, so that a build does not disturb a bundle that is being started.
 await mkdir('dist', { recursive: true });
 const fresh = await mkdtemp(join('dist', '.build-'));
 try {
@@ -59,7 +59,7 @@ try {
   await rm(fresh, { recursive: true, force: true });
 }
 
-/** Puts all licences into the file beside a bundle, above the comments of the code that esbuild puts there. */
+/** Puts all licences into the file beside a bundle, above the legal comments that esbuild collects there. */
 async function addLicences(bundle, metafiles) {
   const file = join(fresh, `${bundle}.LEGAL.txt`);
   const comments = await readFile(file, 'utf8').catch(() => '');

@@ -1,6 +1,6 @@
-// dist/orchestrate.mjs is one file that starts quickly. The front door (options, help, usage errors) is a module; the
-// program that runs a command follows it as a comment, packed, and is compiled when a command is run. Node reads and
-// parses the whole of a module before it runs a line of it. See docs/adr/0003-one-file-two-parts.md.
+// Makes dist/orchestrate.mjs one file that starts quickly. Node reads and parses a whole module before it runs a line
+// of it. So only the front door (options, help, usage errors) is a module. The program that runs a command follows it
+// as a packed comment and is compiled only when a command runs. See docs/adr/0003-one-file-two-parts.md.
 import { appendFile } from 'node:fs/promises';
 import { builtinModules } from 'node:module';
 import { dirname, join } from 'node:path';
@@ -10,7 +10,7 @@ import { bundleSettings } from './bundle-settings.mjs';
 
 const MARKER = '\n//# The program, base64 of brotli: ';
 
-/** In the program, what `import.meta.url` is in a module. */
+/** Stands in the program for a module's `import.meta.url`. */
 const BUNDLE_URL = '__bundleUrl';
 
 /** @param {{ root: string, outfile: string, define: Record<string, string> }} options */
@@ -48,7 +48,7 @@ export async function bundleOrchestrate({ root, outfile, define }) {
   return { program: program.metafile, front: front.metafile };
 }
 
-/** `import('./execute.ts')` unpacks the program and compiles it. */
+/** Makes `import('./execute.ts')` unpack the program and compile it. */
 const loadProgram = {
   name: 'load-program',
   setup(build) {
@@ -72,7 +72,7 @@ const loadProgram = {
   },
 };
 
-/** Of a command's file only the definition is needed: what its handler imports is left out. */
+/** Keeps only the definition in a command's file, and leaves out what its handler imports. */
 function frontDoorOnly(root) {
   const builtins = new Set(builtinModules.flatMap(name => [name, `node:${name}`]));
   const own = importer => importer.startsWith(root) && !importer.includes('/node_modules/');
@@ -85,7 +85,7 @@ function frontDoorOnly(root) {
       build.onResolve({ filter: /^\.\.?\/.*\.tsx?$/ }, ({ path, importer }) =>
         own(importer) ? { path: join(dirname(importer), path), sideEffects: false } : undefined,
       );
-      // The help is ASCII: its width needs no tables of Unicode.
+      // The help is ASCII, so its width needs no Unicode tables.
       build.onResolve({ filter: /^string-width$/ }, () => ({ path: join(root, 'scripts/ascii-width.mjs') }));
     },
   };

@@ -1,4 +1,4 @@
-/** How the bundles of dist/ are made; the benchmark makes what it compares them with in the same way. */
+/** The settings for the bundles of dist/. The benchmark builds its rows with the same ones. */
 export const bundleSettings = {
   bundle: true,
   platform: 'node',

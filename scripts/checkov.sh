@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Holds infra/*.yaml against the policies of a pinned checkov, a second linter, in a virtual environment under .cache/.
-# What it would have otherwise stands with its reason beside the resource: checkov:skip=ID:reason.
+# Checks infra/*.yaml against the policies of a pinned checkov, a second linter, in a virtual environment under .cache/.
+# An exception stands beside its resource, with the reason: checkov:skip=ID:reason.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -13,6 +13,6 @@ if [[ ! -x $environment/bin/checkov ]]; then
   "$environment/bin/pip" install --quiet "checkov==$version" || { rm -rf "$environment"; exit 1; }
 fi
 
-# --skip-download: its policies are in the package, and no question leaves this machine.
+# --skip-download: the policies are in the package, so no request leaves this machine.
 "$environment/bin/checkov" --directory infra --framework cloudformation --skip-download --compact --quiet
 echo "checkov $version: $(ls infra/*.yaml | wc -l) templates, $(grep -c 'checkov:skip=' infra/*.yaml | awk -F: '{n+=$2} END {print n}') exceptions with a reason, no finding"

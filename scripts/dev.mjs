@@ -1,4 +1,4 @@
-// `npm run dev`: builds the bundles and runs the unit tests and the models again at each change.
+// `npm run dev`: builds the bundles, and runs the unit tests and the models again after each change.
 import { spawn } from 'node:child_process';
 import { watch } from 'node:fs';
 

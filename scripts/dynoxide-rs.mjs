@@ -1,7 +1,7 @@
-// Builds the second engine of the conformance from its source and prints the path of its program:
+// Builds the second engine of the conformance tests from source and prints the path of its program:
 //   node scripts/dynoxide-rs.mjs
-// It comes from crates.io (MIT or Apache-2.0) and needs Rust 1.88 or later; nothing is built when .cache/ has it.
-// It is the same project as the engine that npm brings, years of answers recorded on AWS later.
+// It comes from crates.io (MIT or Apache-2.0) and needs Rust 1.88 or later. Nothing is built if .cache/ already has it.
+// It is a later version of the engine from npm, with years of answers recorded on AWS.
 import { execFileSync, spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, mkdtempSync, renameSync, rmSync } from 'node:fs';
 import { join, resolve } from 'node:path';

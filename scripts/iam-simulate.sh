@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Installs a pinned policy simulator that is not ours under .cache/ and prints its folder. test/infra/simulate.test.ts
-# runs it as a process of its own, so that its licence (AGPL) stays with it.
+# Installs a pinned third-party policy simulator under .cache/ and prints its folder. test/infra/simulate.test.ts
+# runs it as a separate process, so that its licence (AGPL) applies only to it.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 

@@ -1,9 +1,9 @@
 export interface Message {
-  /** What the words are: help, an error, a finding, or of which surface. */
+  /** Where the text appears: help, an error, a finding, or one of the views. */
   readonly kind: string;
   readonly file: string;
   readonly line: number;
-  /** With `{name}` for what is filled in. */
+  /** With `{name}` in place of each inserted value. */
   readonly text: string;
 }
 

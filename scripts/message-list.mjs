@@ -1,4 +1,4 @@
-// Finds what the tool prints: string and template literals, and the text of the page, that read as words.
+// Finds what the tool prints: string and template literals and text of the page that read like words.
 import {
   isArrowFunction,
   isAsExpression,
@@ -24,7 +24,7 @@ import { API } from 'typescript/unstable/sync';
 
 const CONFIGS = ['tsconfig.json', 'orchestrator/dashboard/page/tsconfig.json'];
 
-/** What a file's words are, where nothing nearer says it. The first that fits. */
+/** The kind of a file's texts, unless something nearer decides. The first match counts. */
 const KINDS_OF_PLACES = [
   ['orchestrator/dashboard/page/', 'page and report'],
   ['orchestrator/report/', 'report'],
@@ -42,7 +42,7 @@ const KINDS_OF_PLACES = [
   ['demo/', 'demo'],
 ];
 
-/** The properties and functions whose words are of a kind, wherever they stand. */
+/** Properties and functions whose texts have this kind in any file. */
 const KINDS_OF_NAMES = new Map([
   ['describe', 'help'],
   ['examples', 'help'],
@@ -56,7 +56,7 @@ const KINDS_OF_NAMES = new Map([
   ['asking', 'finding: question'],
 ]);
 
-/** Literals that no person reads: expressions of DynamoDB, styles, and what other programs are told. */
+/** Literals that nobody reads: DynamoDB expressions, styles, and texts for other programs. */
 const NOT_WORDS =
   /^(SET|REMOVE|UPDATE|SELECT|ADD|DELETE)\s|attribute_(not_)?exists|#\w+ (=|IN)|#target|:source\{|\dpx |-src '|<!doctype|charset=|prefers-color|^(retry|event): \{|^" or "$/;
 const UNREAD_ATTRIBUTES = new Set(['class', 'className', 'd', 'style', 'href', 'viewBox', 'transform']);
@@ -96,11 +96,11 @@ function messagesIn(path, source) {
         const at = source.getLineAndCharacterOfPosition(node.getStart(source)).line + 1;
         found.push({ kind: context ?? kindOf(path), file: path, line: at, text });
       }
-      // What stands in the holes may have words of its own.
+      // Inserted expressions may contain texts of their own.
       for (const hole of holesOf(node)) visit(hole, context);
       return;
     }
-    // A function that is handed over has words of its own.
+    // A function passed as a value has its own texts.
     const inside = isArrowFunction(node) ? undefined : (contextOf(node) ?? context);
     node.forEachChild(child => visit(child, inside));
   };
@@ -133,7 +133,9 @@ function isUnread(node) {
   );
 }
 
-/** The text of a literal, or of several joined by `+`, with `{name}` for what is filled in; undefined for all else. */
+/**
+ * The text of a literal, or of literals joined by `+`, with `{name}` in place of inserted values; otherwise undefined.
+ */
 function textOf(node, source) {
   if (isStringLiteral(node) || isNoSubstitutionTemplateLiteral(node)) return node.text;
   if (isJsxText(node)) return node.text.replace(/\s+/g, ' ').trim();
@@ -164,7 +166,7 @@ function holesOfSide(side) {
   return joined ? holesOf(side) : [side];
 }
 
-/** The last name of an expression: `plan.table` is `table`, `count(items)` is `items`. */
+/** The last name of an expression: `table` for `plan.table`, `items` for `count(items)`. */
 function nameOf(expression, source) {
   if (isAsExpression(expression) || isParenthesizedExpression(expression)) {
     return nameOf(expression.expression, source);
@@ -176,7 +178,7 @@ function nameOf(expression, source) {
   return /([A-Za-z_$][\w$]*)[^\w$]*$/.exec(text.length > 60 ? text.slice(0, 60) : text)?.[1] ?? '…';
 }
 
-/** Two words, or one on the page. */
+/** A text has at least two words, or one on the page. */
 function readsAsWords(text, onPage) {
   if (NOT_WORDS.test(text)) return false;
   const words = text.replace(/\{[^}]*\}/g, '').match(/[A-Za-z][a-z]+/g) ?? [];

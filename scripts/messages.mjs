@@ -1,7 +1,7 @@
-// Prints what the tool can say, kind by kind, so that it can be read in one go: npm run --silent messages [| head]
+// Prints everything that the tool can say, by kind, for reading in one go: npm run --silent messages [| head]
 import { listMessages } from './message-list.mjs';
 
-// Whoever reads may have read enough.
+// The reader of the pipe may stop early.
 process.stdout.on('error', error => process.exit(error.code === 'EPIPE' ? 0 : 1));
 
 const messages = listMessages(process.cwd());

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Installs a pinned moto, an implementation of AWS that is not ours, in a virtual environment under .cache/, and
+# Installs a pinned moto, a third-party implementation of AWS, in a virtual environment under .cache/, and
 # prints the command of its server. test/infra/moto.test.ts starts and stops it:
 #
 #   FLEETFILL_MOTO="$(scripts/moto.sh)" npx vitest run test/infra/moto.test.ts

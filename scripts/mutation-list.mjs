@@ -1,10 +1,14 @@
-// Safeguards, each with what takes it away and the test that must turn red: the protocol's model, which explores
-// interleavings; a case of the reliability suite, which runs the bundles as processes; or, where a process meets it too
-// rarely (the SDK repeats a transaction with its token), the test of a store on a real engine with replies lost.
+// Safeguards, each with an edit that removes it and the test that must then fail. The test is the protocol's model,
+// which explores interleavings, or a case of the reliability suite, which runs the bundles as processes. Some
+// situations are too rare for processes, because the SDK repeats a transaction with its token. For them it is the test
+// of a store on a real engine with lost replies.
 
 const MODEL = { vitest: 'test/model/protocol.test.ts' };
 
-/** What the model meets only now and then is held by a test of its part as well. @param {string} file */
+/**
+ * The model meets some situations only rarely, so a test of the part itself runs too.
+ * @param {string} file
+ */
 const modelAnd = file => ({ vitest: `test/model/protocol.test.ts ${file}` });
 
 const UNDO_LOG = { vitest: 'test/core/undo/log-writer.test.ts' };
@@ -14,7 +18,10 @@ const UNDO_STAGES = { vitest: 'test/job/undo-stages.test.ts' };
 /** @param {number} number @param {string[]} more */
 const reliability = (number, ...more) => ({ reliability: ['--case', String(number), '--short', ...more] });
 
-/** The proof before a run looks for exactly these mutations; blind, it lets the case speak. */
+/**
+ * The proof before a run would find exactly these mutations. This edit blinds it, so that the case itself must find
+ * them.
+ */
 const BLIND_PROOF = {
   file: 'orchestrator/plan/engine-proof.ts',
   from: 'if (!sameItem(Item, expected)) findings.push',

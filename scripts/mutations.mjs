@@ -1,11 +1,11 @@
-// Breaks one safeguard at a time and shows which test turns red. A mutation that nothing catches is a finding.
-//   node scripts/mutations.mjs [NAME …]      all, or those whose names have these words in them
+// Breaks one safeguard at a time and shows which test fails. A mutation that no test catches is a finding.
+//   node scripts/mutations.mjs [NAME …]      all, or those whose names contain these words
 import { execFileSync, spawnSync } from 'node:child_process';
 import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
 import { MUTATIONS } from './mutation-list.mjs';
 
-// In a copy: the tree itself is never broken, not even for a moment.
+// Works in a copy, so that the tree itself is never broken.
 mkdirSync('.cache', { recursive: true });
 const copy = mkdtempSync(join('.cache', 'mutations-'));
 for (const file of execFileSync('git', ['ls-files', '-co', '--exclude-standard'], { encoding: 'utf8' })
@@ -35,7 +35,7 @@ try {
 console.log(`${chosen.length - missed} of ${chosen.length} mutations caught`);
 process.exitCode = missed === 0 ? 0 : 1;
 
-/** What the test says of the mutated copy; undefined when it says nothing. */
+/** What the failing test says about the mutated copy; undefined if the test passes. */
 function findingOf({ edits, test }) {
   const sources = new Map(edits.map(({ file }) => [file, readFileSync(join(copy, file), 'utf8')]));
   try {

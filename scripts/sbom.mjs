@@ -1,5 +1,5 @@
-// Writes dist/sbom.cdx.json: what the two bundles are made of, as CycloneDX, from `npm sbom` and from what esbuild put
-// into them. Ends with 1 when a bundle holds something that the lockfile does not know.
+// Writes dist/sbom.cdx.json, the contents of the two bundles as CycloneDX, from `npm sbom` and from esbuild's
+// metafiles. Exits with 1 if a bundle contains something that the lockfile does not know.
 import { execFileSync } from 'node:child_process';
 import { readFileSync, writeFileSync } from 'node:fs';
 
@@ -17,9 +17,9 @@ const { name, version } = JSON.parse(readFileSync('package.json', 'utf8'));
 const self = `${name}@${version}`;
 sbom.components = sbom.components
   .filter(component => wanted.has(`${component.name}@${component.version}`))
-  // The same package at two places of node_modules is one.
+  // The same package in two places of node_modules counts once.
   .filter((component, index, all) => all.findIndex(({ purl }) => purl === component.purl) === index)
-  // All of it is shipped, whatever package.json says it is for.
+  // Everything in the bundle is shipped, whatever package.json says it is for.
   .map(component => ({ ...component, scope: 'required' }));
 const known = new Set(sbom.components.map(component => `${component.name}@${component.version}`));
 const unknown = [...wanted].filter(one => !known.has(one));

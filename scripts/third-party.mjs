@@ -1,12 +1,12 @@
-// The licences of what is inside a bundle: every package of which esbuild put something into it, with the whole of its
-// licence and notices. A package without either ends the build.
+// Collects the licences of a bundle's contents: of every package in it, the whole licence and notices. A package
+// without either fails the build.
 import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 
 const LICENCE_FILE = /^(licen[sc]e|copying|notice)/i;
 /** The head of a source file: its line comments, or its first block comment. */
 const HEAD = /^(?:#!.*\n)?\s*((?:\/\/.*\n)+|\/\*[\s\S]*?\*\/)/;
-/** What must stand in a head for it to be the text of a licence that comes in no file. */
+/** What a source file's head must contain to count as a licence text, for packages without a licence file. */
 const IN_FULL = { 'BSD-3-Clause': 'Neither the name of', MIT: 'Permission is hereby granted' };
 
 /**
@@ -54,7 +54,7 @@ async function describe(root, folder, files) {
   return { name, version, licence, texts: [...heads, ...apache] };
 }
 
-/** Copyright notices at the head of source files, each once. */
+/** Copyright notices in the heads of source files, without repetitions. */
 async function noticesIn(root, files) {
   const texts = await Promise.all(files.map(file => readFile(join(root, file), 'utf8')));
   const heads = texts.map(text => HEAD.exec(text)?.[1] ?? '').filter(head => /copyright/i.test(head));
@@ -62,7 +62,7 @@ async function noticesIn(root, files) {
 }
 
 /**
- * All of it as one text, each licence once, with the packages that are under it.
+ * All licences as one text, each one once, with the packages under it.
  *
  * @param {string} bundle its file name
  * @param {Awaited<ReturnType<typeof thirdPartyOf>>} packages

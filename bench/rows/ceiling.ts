@@ -7,9 +7,8 @@ import {
 import { readRowSettings, writeRowCounts } from '../row-settings.ts';
 
 /**
- * The ceiling: the same pages and the same batches as the worker's, sent by the SDK as it comes, and nothing else. No
- * budget, no authority, no checkpoint, no metrics, no log; a failure ends it. The next page is read while one is
- * written.
+ * The ceiling: the same pages and batches as the worker's, sent by the plain SDK, and nothing else. There is no budget,
+ * authority, checkpoint, metric or log, and a failure ends it. It reads the next page while it writes one.
  */
 const BATCH_ITEMS = 25;
 const IN_FLIGHT = 16;

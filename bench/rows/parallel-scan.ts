@@ -3,7 +3,7 @@ import { DynamoDBDocument } from '@aws-sdk/lib-dynamodb';
 import { parallelScanAsStream } from '@shelf/dynamodb-parallel-scan';
 import { readRowSettings, writeRowCounts } from '../row-settings.ts';
 
-/** The most used library for parallel Scans, as its readme has it, and an UpdateItem for each item of a chunk. */
+/** The most used library for parallel Scans, used as in its readme, with an UpdateItem for each item of a chunk. */
 const SEGMENTS = 4;
 const CHUNK_ITEMS = 50;
 
@@ -23,7 +23,7 @@ const stream = await parallelScanAsStream(
 for await (const chunk of stream) {
   await Promise.all((chunk as Record<string, unknown>[]).map(update));
 }
-// The library keeps what the Scan consumed to itself.
+// The library does not report what the Scan consumed.
 writeRowCounts({ items, readUnits: Number.NaN, writeUnits });
 process.exit();
 

@@ -3,7 +3,7 @@ import { DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import { DynamoDBDocumentClient, paginateScan, UpdateCommand } from '@aws-sdk/lib-dynamodb';
 import { readRowSettings, writeRowCounts } from '../row-settings.ts';
 
-/** The second script: UpdateItem through the DocumentClient, 64 in flight. */
+/** The second script that anyone would write: UpdateItem through the DocumentClient, 64 in flight. */
 const IN_FLIGHT = 64;
 
 const { table, attribute } = readRowSettings();

@@ -17,7 +17,7 @@ import { runThinWorker } from './thin-worker.ts';
 
 const RUN = 'run-1';
 
-/** From the supervisor to the control table and back. */
+/** Round trip from the supervisor to the control table. */
 const CONTROL_LATENCY_MS = 5;
 
 export interface ScaleSize {
@@ -26,9 +26,9 @@ export interface ScaleSize {
   readonly tasks: number;
   /** Write units a second. */
   readonly budget: number;
-  /** How much of the run is simulated; to its end where it is shorter. */
+  /** How much of the run is simulated, unless it ends earlier. */
   readonly seconds: number;
-  /** Tasks that die without a word, for each task and hour. */
+  /** Tasks that die without notice, for each task and hour. */
   readonly deathsPerTaskHour: number;
 }
 
@@ -36,17 +36,17 @@ export interface ScaleResult {
   readonly size: ScaleSize;
   readonly ended: boolean;
   readonly simulatedSeconds: number;
-  /** Until every task that is wanted ran. */
+  /** Seconds until every wanted task ran. */
   readonly startedAfterSeconds: number | undefined;
   readonly written: number;
-  /** Of the budget, from the moment when all tasks ran. */
+  /** The used part of the budget, from the moment when all tasks ran. */
   readonly budgetUsed: number;
-  /** On the partition key of the run. */
+  /** On the run's partition key of the control table. */
   readonly writeUnits: {
     readonly total: number;
     readonly perSecond: number;
     readonly peak: number;
-    /** The second in which the peak was. */
+    /** The second of the peak. */
     readonly peakAt: number;
   };
   readonly readUnits: ScaleResult['writeUnits'];
@@ -57,7 +57,7 @@ export interface ScaleResult {
   readonly realSeconds: number;
 }
 
-/** A number from 0 to below 1 that depends on the seed and the words alone. */
+/** Returns numbers from 0 to below 1 that depend only on the seed and the words. */
 export function chances(seed: number) {
   return (...words: readonly (string | number)[]): number =>
     createHash('sha256')
@@ -67,7 +67,7 @@ export function chances(seed: number) {
     2 ** 32;
 }
 
-/** A run of this size as it begins. */
+/** The record of a run of this size at its start. */
 export function scaleRun({ segments, tasks, budget }: ScaleSize): NewRun {
   return {
     runId: RUN,
@@ -104,7 +104,7 @@ export function scaleRun({ segments, tasks, budget }: ScaleSize): NewRun {
   };
 }
 
-/** The shipped supervisor and the shipped control path of the workers, against services in simulated time. */
+/** Runs the shipped supervisor and the shipped control path of the workers against services in simulated time. */
 export async function measureScale(size: ScaleSize, seed: number): Promise<ScaleResult> {
   const startedAt = performance.now();
   const world = new SimWorld();
@@ -130,7 +130,7 @@ export async function measureScale(size: ScaleSize, seed: number): Promise<Scale
         clock: world.clockOf(actor),
         itemsPerSegment: Math.ceil(size.items / size.segments),
         writeUnitsPerItem: 1,
-        // One in fifty takes five times as long as its share says.
+        // One segment in fifty takes five times as long as its share would.
         slowness: chance('slow', task.launchId === '' ? 0 : (task.segments[0] ?? 0)) < 0.02 ? 5 : 1,
         throttled: () => chance('throttled', pages++) < 0.0005,
         onWritten: items => {
@@ -153,7 +153,7 @@ export async function measureScale(size: ScaleSize, seed: number): Promise<Scale
         output: {
           event: name => {
             if (name === 'warning') warnings += 1;
-            // The sweep is complete. What follows is a scan by the supervisor alone.
+            // The sweep is complete. After it, only the supervisor scans.
             if (name === 'verification.started') {
               ended = true;
               world.stop();
@@ -216,7 +216,7 @@ export async function measureScale(size: ScaleSize, seed: number): Promise<Scale
   };
 }
 
-/** Seconds in which nothing happened are holes. */
+/** Fills the holes for seconds in which nothing happened. */
 function dense(seconds: readonly number[]): number[] {
   return Array.from(seconds, value => value ?? 0);
 }

@@ -17,15 +17,15 @@ import { Actor, SimWorld } from './sim-world.ts';
 export interface SupervisorCost {
   readonly turns: number;
   readonly cpuMsPerTurn: number;
-  /** CPU time of the longest round of the event loop, in which nothing else can happen. */
+  /** CPU time of the longest round of the event loop, during which nothing else runs. */
   readonly longestBlockMs: number;
-  /** The longest pause of the garbage collector, which may be part of it. */
+  /** The longest pause of the garbage collector. It may be part of `longestBlockMs`. */
   readonly longestGcMs: number;
-  /** In use: the simulated table is part of it. */
+  /** Heap in use, which includes the simulated table. */
   readonly heapMb: number;
 }
 
-/** What the supervisor alone takes of its machine in the middle of a run of this size. */
+/** Measures what the supervisor alone costs in the middle of a run of this size. */
 export async function measureSupervisor(size: ScaleSize, turns: number): Promise<SupervisorCost> {
   const world = new SimWorld();
   const table = new SimControlTable(world);
@@ -36,7 +36,7 @@ export async function measureSupervisor(size: ScaleSize, turns: number): Promise
   await world.run(1_000);
   const run: RunRecord = await creating;
   fill(table, run);
-  // As in a process: with the view for a pipe, and with the samples for whoever looks later.
+  // As in a real process: with the view of a pipe, and with samples for later readers.
   const view = new RunView(new PlainDisplay(() => {}, clock), clock);
   const { samples } = stores;
   const recorder = new SampleRecorder({ samples, clock, epoch: run.epoch, onFailure: () => {} });
@@ -94,19 +94,19 @@ export async function measureSupervisor(size: ScaleSize, turns: number): Promise
   };
 }
 
-/** What is left afterwards is in use. */
+/** Everything left after the collection is in use. */
 const collectGarbage = (() => {
   setFlagsFromString('--expose-gc');
   return runInNewContext('gc') as () => void;
 })();
 
-/** Of this process, the threads of the garbage collector included. */
+/** CPU time of this process, including the garbage collector's threads. */
 function cpuMs(): number {
   const { user, system } = process.cpuUsage();
   return (user + system) / 1_000;
 }
 
-/** Time passes, and each task sends its heartbeats and moves its segments. */
+/** Advances the time. Each task sends its heartbeats and moves its segments. */
 async function advance(
   world: SimWorld,
   table: SimControlTable,
@@ -128,7 +128,7 @@ async function advance(
   }
 }
 
-/** Half of the segments are complete, and each task is in the middle of two. */
+/** Makes half of the segments complete and puts each task in the middle of two. */
 function fill(table: SimControlTable, run: RunRecord): void {
   const { runId, totalSegments, tasks } = run;
   const granted = { writeUnitsPerSecond: 1, readUnitsPerSecond: 1 };

@@ -2,7 +2,7 @@ import crypto from 'node:crypto';
 import { syncBuiltinESMExports } from 'node:module';
 import { chances } from './measure-scale.ts';
 
-/** Ids and jitter of the shipped code come from the seed, so that the same seed gives the same run. */
+/** Makes the shipped code's ids and jitter depend on the seed, so that the same seed gives the same run. */
 export function drawFrom(seed: number): void {
   const chance = chances(seed);
   let drawn = 0;

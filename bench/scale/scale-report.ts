@@ -8,7 +8,7 @@ export interface ScaleRow {
   readonly supervisor: SupervisorCost;
 }
 
-/** A task of a quarter vCPU and half a GB. */
+/** The size of a task: a quarter vCPU and half a GB. */
 const TASK = { vcpu: 0.25, gb: 0.5 };
 
 const number = (value: number, digits = 0) =>
@@ -20,7 +20,7 @@ function table(head: readonly string[], rows: readonly (readonly string[])[]): s
   return [line(head), line(rule), ...rows.map(line), ''].join('\n');
 }
 
-/** Hours and dollars of the whole run, at the rates that were seen. */
+/** Extrapolates the hours and dollars of the whole run from the measured rates. */
 function wholeRun({
   size,
   written,
@@ -87,7 +87,7 @@ export function scaleTable(rows: readonly ScaleRow[]): string {
         number(result.deaths),
         result.startedAfterSeconds === undefined ? '' : `${number(hours, 1)} h`,
         `$${number(writes, 2)}`,
-        // The beginning of a run, with its launches and assignments, says nothing of the rest.
+        // The start of a run, with its launches and assignments, is not typical for the rest.
         result.ended ? `$${number(control, 2)}` : '',
         result.ended ? `${number(part * 100, 2)} %` : '',
         result.startedAfterSeconds === undefined ? '' : `$${number(fargate, 2)}`,
@@ -119,7 +119,7 @@ export function supervisorTable(rows: readonly ScaleRow[]): string {
   );
 }
 
-/** From each size to the next: what grew, beside what there is more of. */
+/** Shows what grew from each size to the next, beside the growth of the size itself. */
 export function growthTable(rows: readonly ScaleRow[]): string {
   const ratio = (after: number, before: number) =>
     before > 0 ? `× ${number(after / before, after / before < 10 ? 1 : 0)}` : '';

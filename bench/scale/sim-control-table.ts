@@ -13,17 +13,17 @@ import type { Actor, SimWorld } from './sim-world.ts';
 const BYTES_PER_WRITE_UNIT = 1_024;
 const BYTES_PER_READ_UNIT = 4_096;
 
-/** What the partition key of the run was asked for in one second. */
+/** The requests for the run's partition key in one second. */
 export interface SecondOfPartition {
   writeUnits: number;
   readUnits: number;
 }
 
-/** A control table in memory that counts what it is asked for, by the second and the partition key. */
+/** A control table in memory that counts its requests by second and partition key. */
 export class SimControlTable {
   readonly #world: SimWorld;
   readonly #items = new Map<string, Map<string, Item>>();
-  /** Sort keys of each partition key, in order. */
+  /** The sort keys of each partition key, in order. */
   readonly #keys = new Map<string, string[]>();
   readonly #seconds = new Map<string, SecondOfPartition[]>();
   calls = 0;
@@ -32,7 +32,7 @@ export class SimControlTable {
     this.#world = world;
   }
 
-  /** As one process reaches it. A reply takes so long, and does not come to a process that has died meanwhile. */
+  /** A client for one process. A reply takes `latencyMs` and never reaches a process that has died meanwhile. */
   clientOf(actor: Actor, latencyMs: number): ControlTableClient {
     const send = async (command: unknown) => {
       this.calls += 1;
@@ -63,7 +63,7 @@ export class SimControlTable {
     of.set(key, item);
   }
 
-  /** Of one partition key, second by second. */
+  /** The counts of one partition key, second by second. */
   secondsOf(run: string): readonly SecondOfPartition[] {
     return this.#seconds.get(run) ?? [];
   }
@@ -129,7 +129,7 @@ export class SimControlTable {
       if (!part) throw new TypeError('The simulation knows no such part of a transaction.');
       const key = 'Item' in part ? (part.Item as Item) : ((part as { Key?: Item }).Key ?? {});
       const existing = this.#at(key);
-      // A transaction costs twice [developer guide].
+      // A transaction costs twice the units [developer guide].
       this.#charge(existing ?? key, 2);
       return conditionHolds(part.ConditionExpression, existing, part);
     });
@@ -175,7 +175,7 @@ export class SimControlTable {
   }
 }
 
-/** About what DynamoDB counts: names and values, without punctuation. */
+/** About the size that DynamoDB counts: names and values without punctuation. */
 function sizeOf(item: Item): number {
   return JSON.stringify(item).length * 0.9;
 }

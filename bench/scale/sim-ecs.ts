@@ -15,13 +15,13 @@ interface Task {
 
 export interface SimEcsOptions {
   readonly world: SimWorld;
-  /** A number from 0 to below 1 that depends on the words alone. */
+  /** A number from 0 to below 1 that depends only on the words. */
   readonly chance: (...words: readonly (string | number)[]) => number;
-  /** Begins the worker of a launch, as the process that its task is; resolves with its exit code. */
+  /** Starts the worker of a launch, in place of the task's process. Resolves with its exit code. */
   readonly begin: (task: TaskEnvironment, actor: Actor) => Promise<number>;
 }
 
-/** ECS as the supervisor reaches it: starts take half a minute, and every call is counted by the second. */
+/** ECS for the supervisor. A start takes half a minute, and every call is counted by the second. */
 export class SimEcs {
   readonly calls = { runTask: [] as number[], describeTasks: [] as number[], stopTask: [] as number[] };
   readonly #options: SimEcsOptions;
@@ -63,20 +63,20 @@ export class SimEcs {
     return fleet as Fleet;
   }
 
-  /** Ends a task without a word: by the kernel, by Spot, by a machine that is gone. */
+  /** Ends a task without notice, as the kernel, Spot or a lost machine would. */
   kill(task: Task): void {
     task.actor.dead = true;
     task.observation = { state: 'stopped', stopCode: 'EssentialContainerExited', reason: '', exitCode: 137 };
   }
 
-  /** Kills one of those that are alive; `which` is from 0 to below 1. */
+  /** Kills one of the living tasks; `which` is from 0 to below 1. */
   killOne(which: number): void {
     const alive = [...this.#tasks.values()].filter(({ observation }) => observation.state === 'alive');
     const task = alive[Math.floor(which * alive.length)];
     if (task) this.kill(task);
   }
 
-  /** Idempotent by its client token, which is the launch. */
+  /** Idempotent by its client token, which is the launch id. */
   #runTask(environment: TaskEnvironment): string {
     const known = this.#tasks.get(environment.launchId);
     if (known) return known.arn;

@@ -7,14 +7,17 @@ interface Timer {
   readonly fire: () => void;
 }
 
-/** A process of the simulation. Once dead nothing of it runs again: its timers do not fire, and no reply reaches it. */
+/**
+ * A process of the simulation. Once it is dead, nothing of it runs again: its timers do not fire and no reply reaches
+ * it.
+ */
 export class Actor {
   dead = false;
 }
 
 /**
- * Simulated time. Nothing waits for real: the next timer is due as soon as everything that ran before has come to rest.
- * Timers that are due at the same moment fire in the order in which they were set, so a run is the same each time.
+ * Simulated time, without real waiting. The next timer fires as soon as everything before it has come to rest. Timers
+ * for the same moment fire in the order in which they were set, so a run is the same each time.
  */
 export class SimWorld {
   #nowMs = 0;
@@ -44,7 +47,7 @@ export class SimWorld {
         resolve();
       };
       signal?.addEventListener('abort', wake, { once: true });
-      // Node's timers count whole milliseconds, one at least.
+      // Node's timers count whole milliseconds and last at least one.
       this.#push({
         dueMs: this.#nowMs + Math.max(1, Math.trunc(ms)),
         order: this.#orders++,
@@ -62,7 +65,7 @@ export class SimWorld {
     this.#stopped = true;
   }
 
-  /** Lets time pass until then, or until {@link stop}. */
+  /** Advances the time to this moment, or until {@link stop}. */
   async run(untilMs: number): Promise<void> {
     await settled();
     while (!this.#stopped) {

@@ -1,6 +1,6 @@
 import type { ScaleSize } from './measure-scale.ts';
 
-/** The sizes of `npm run bench:scale`. The first two run to their end; of the others the beginning is simulated. */
+/** The sizes of `npm run bench:scale`. The first two run to their end. Of the others only the start is simulated. */
 export const SIZES: Readonly<Record<string, ScaleSize>> = {
   small: { items: 200_000, segments: 64, tasks: 8, budget: 1_000, seconds: 3_600, deathsPerTaskHour: 10 },
   card: {

@@ -11,10 +11,10 @@ import { TaskStore } from '../../core/task-store.ts';
 import { Authority } from '../../job/authority.ts';
 import { SegmentWork } from '../../job/segment-work.ts';
 
-/** A claim, a checkpoint and a heartbeat of a worker are repeated for as long. */
+/** How long a worker's claim, checkpoint or heartbeat is retried. */
 const PATIENCE_MS = 300_000;
 
-/** A page is what the share earns in this part of the time between two checkpoints. */
+/** A page is what the share allows in this part of the time between two checkpoints. */
 const PAGE_PART = 0.5;
 
 export interface ThinWorkerOptions {
@@ -24,7 +24,7 @@ export interface ThinWorkerOptions {
   readonly clock: Clock;
   readonly itemsPerSegment: number;
   readonly writeUnitsPerItem: number;
-  /** How much longer than its share says a page of this task takes: 1 for most of them. */
+  /** How many times longer a page of this task takes than its share would allow; 1 for most tasks. */
   readonly slowness: number;
   /** Whether the table throttles this task's next page. */
   readonly throttled: () => boolean;
@@ -32,8 +32,8 @@ export interface ThinWorkerOptions {
 }
 
 /**
- * A worker with the shipped authority, rate control, claims, checkpoints and give-up, whose pages are numbers: they take
- * the time that the share of the budget allows, and no item is looked at.
+ * A worker with the shipped authority, rate control, claims, checkpoints and giving up. Its pages are only numbers:
+ * they take the time that its share of the budget allows, and no item is read or written.
  */
 export async function runThinWorker(options: ThinWorkerOptions): Promise<number> {
   const { task, run, control, clock } = options;

@@ -2,14 +2,14 @@ import type { AttributeValue } from '@aws-sdk/client-dynamodb';
 import { sameValue } from '../attribute-value.ts';
 import type { Item } from '../item.ts';
 
-/** What the demo sets, as it is given to `orchestrate`. */
+/** What the demo sets, as passed to `orchestrate`. */
 export const SET = [
   'placeKey=country + "#" + string(population)',
   'expiresAt=created / 1000 + 20 * 365 * 24 * 3600',
 ] as const;
 export const WHERE = 'kind == "PLACE"';
 
-/** What a recipe means, by functions that share nothing with the tool. */
+/** What a recipe must do, as functions that share nothing with the tool. */
 export interface Backfill {
   readonly targets: readonly string[];
   isInScope(item: Item): boolean;
@@ -21,7 +21,7 @@ export const TARGETS = ['placeKey', 'expiresAt'] as const;
 
 const TWENTY_YEARS_SECONDS = 20n * 365n * 24n * 3_600n;
 
-/** By this the recipe tells which items it is for. */
+/** The recipe's scope depends on this attribute and value. */
 export const KIND = 'kind';
 export const PLACE: AttributeValue = { S: 'PLACE' };
 export const OTHER: AttributeValue = { S: 'OTHER' };
@@ -31,8 +31,8 @@ export function isInScope(item: Item): boolean {
 }
 
 /**
- * What the recipe gives for an item, by functions of the demo's own: they share nothing with the tool, neither its
- * language nor its conversions of numbers.
+ * The recipe's values for an item, computed by the demo itself. It shares neither the language nor the number
+ * conversion with the tool.
  */
 export function valuesOf(item: Item): Item {
   const country = item['country']?.S;
@@ -49,7 +49,7 @@ export function valuesOf(item: Item): Item {
 
 export const DEMO_BACKFILL: Backfill = { targets: TARGETS, isInScope, valuesOf };
 
-/** Those of these targets that are not what they must be, in words. */
+/** Describes the targets that do not have their expected values. */
 export function wrongValues(targets: readonly string[], found: Item, expected: Item): string[] {
   return targets.flatMap(target => {
     const [has, should] = [found[target], expected[target]];

@@ -3,12 +3,12 @@ import type { Item } from '../item.ts';
 import type { Habits } from '../write-planner.ts';
 import { isInScope, KIND, OTHER, PLACE, TARGETS, valuesOf } from './backfill.ts';
 
-/** A value that the application gave an index key of its own. */
+/** An index key that the application set itself. */
 const OWN_KEY = { S: 'set by the application' };
 
 /**
- * What the application writes while a recipe is run: it changes the sources of items that have still to be filled,
- * moves items out of the scope and, with both targets set, into it, and inserts as the new code does.
+ * What the application writes during a recipe's run. It changes the sources of items that the tool has yet to fill,
+ * moves items out of the scope and, with both targets set, into it, and inserts items as the new code does.
  */
 export function recipeHabits(seed: string): Habits {
   const newSources = (number: number): Item => ({

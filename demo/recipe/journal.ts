@@ -4,7 +4,7 @@ import type { Reply } from '../journal.ts';
 import { applyWrite, sameState, targetOf, type Write } from '../write.ts';
 import { type Backfill, wrongValues } from './backfill.ts';
 
-/** Everything that can be wrong with an item of a recipe, each kind with what it would mean. */
+/** Everything that can be wrong with an item of a recipe, each kind with what it means. */
 export const RECIPE_DEVIATIONS = {
   'wrong-value': 'a target has a value that was not right for the item as it stood when it was written',
   'out-of-scope-written': 'an item that was out of scope was given a target',
@@ -25,24 +25,26 @@ export interface RecipeDeviation {
 }
 
 interface Entry {
-  /** All that is known to stand there after the last write: the application's values, and the tool's once seen. */
+  /**
+   * Everything known of the item after the last write: the application's values, and the tool's once they were seen.
+   */
   state: Item | undefined;
   inFlight: Write | undefined;
-  /** Its last write stayed without a reply: nothing more is said of it. */
+  /** Its last write got no reply, so the item is no longer judged. */
   unknown: boolean;
 }
 
 /**
- * An account of every write of the fill and of the application, by which each value of the tool can be judged. Between
- * two writes of the application an item has one state: where the reply to the later one shows a target that the
- * earlier one did not leave behind, the tool set it in between, and its value has to be the one for that state.
+ * A record of every write of the fill and of the application, by which each value of the tool can be judged. Between
+ * two writes of the application an item has one state. If the reply to the later write shows a target that the earlier
+ * write did not leave, the tool set it in between, and its value must be right for that state.
  */
 export class RecipeJournal {
   readonly key: KeySchema = STUFF_KEY;
-  /** The first target: where it is missing, the tool has still to come. */
+  /** The first target. If an item lacks it, the tool has yet to write the item. */
   readonly attribute: string;
   readonly deviations: RecipeDeviation[] = [];
-  /** Items that were seen with a target that the tool had set. */
+  /** Items that were seen with a target that the tool set. */
   filled = 0;
   inFlight = 0;
   readonly #entries = new Map<string, Entry>();
@@ -67,7 +69,8 @@ export class RecipeJournal {
   applied(write: Write, { old, repeated }: Reply): void {
     const entry = this.#settle(write);
     const after = applyWrite(write, entry.state);
-    // Sent twice, the second reply may show what the first sending made of the item; then nothing is known of before.
+    // If the write was sent twice, the second reply may show what the first request made of the item. Then nothing is
+    // known of the state before.
     if (repeated && this.#agrees(after, old)) {
       entry.state = after === undefined || old === undefined ? after : { ...after, ...this.#only(old) };
       return;
@@ -103,8 +106,8 @@ export class RecipeJournal {
   }
 
   /**
-   * Holds an item of the table against the journal when everything has ended.
-   * @param named keys of items that the tool has named as lacking a target, as texts
+   * Compares an item of the table with the journal after everything has ended.
+   * @param named key texts of items that the tool has named as lacking a target
    */
   judgeFinal(found: Item, named: ReadonlySet<string> = new Set()): void {
     const entry = this.#entries.get(keyText(found, this.key));
@@ -119,7 +122,7 @@ export class RecipeJournal {
     if (missing.length > 0) this.#add('target-missing', found, missing.join(' and '));
   }
 
-  /** Items that must be there and were not among `seen`. */
+  /** Reports items that must exist and were not `seen`. */
   judgeLost(seen: ReadonlySet<string>): void {
     for (const [text, entry] of this.#entries) {
       if (entry.state !== undefined && !entry.unknown && !seen.has(text)) {
@@ -128,7 +131,7 @@ export class RecipeJournal {
     }
   }
 
-  /** What was there before a write, with the tool's values; deviations are entered on the way. */
+  /** @returns the state before a write, with the tool's values. It records deviations on the way. */
   #judge(write: Write, before: Item | undefined, found: Item | undefined): Item | undefined {
     if (before === undefined) {
       if (found !== undefined) this.#add('deleted-item-exists', targetOf(write), canonicalItemText(found));
@@ -148,7 +151,7 @@ export class RecipeJournal {
     const lacked = targets.filter(target => before[target] === undefined);
     if (lacked.some(target => found[target] !== undefined)) {
       this.filled += 1;
-      // One write sets all that the item lacks, or nothing of it.
+      // One write sets everything that the item lacks, or nothing.
       const wrong = isInScope(before) ? wrongValues(lacked, found, valuesOf(before)) : [];
       if (!isInScope(before)) this.#add('out-of-scope-written', before, canonicalItemText(found));
       else if (wrong.length > 0) this.#add('wrong-value', before, wrong.join('; '));
@@ -182,7 +185,7 @@ export class RecipeJournal {
     this.deviations.push({ kind, key: canonicalItemText(keyOf(item, this.key)), detail });
   }
 
-  /** The targets that an item has, alone. */
+  /** Only the targets of an item. */
   #only(item: Item): Item {
     return this.#part(item, true);
   }

@@ -3,10 +3,10 @@ import { type Item, keyText } from '../item.ts';
 import { RECIPE_DEVIATIONS, type RecipeDeviation, type RecipeJournal } from './journal.ts';
 
 export interface RecipeReport {
-  /** Nothing was wrong, in the end or on the way. */
+  /** Nothing was wrong, neither at the end nor on the way. */
   readonly clean: boolean;
   readonly scanned: number;
-  /** Items that were seen with a target that the tool had set. */
+  /** Items that were seen with a target that the tool set. */
   readonly filled: number;
   readonly counts: Readonly<Record<string, number>>;
   readonly examples: readonly RecipeDeviation[];
@@ -15,8 +15,8 @@ export interface RecipeReport {
 const EXAMPLES = 20;
 
 /**
- * Holds the whole table against the journal, with a strongly consistent Scan. Nothing else may write meanwhile.
- * @param named keys of items that the tool has named as lacking a target, as texts
+ * Compares the whole table with the journal by a strongly consistent Scan. Nothing else may write meanwhile.
+ * @param named key texts of items that the tool has named as lacking a target
  * @throws Error when the application still has a write in flight; the client's error when a Scan fails.
  */
 export async function judgeRecipe(
@@ -56,7 +56,7 @@ export async function judgeRecipe(
   };
 }
 
-/** The report in words, a line per kind of deviation with a few of its keys. */
+/** The report as text: one line for each kind of deviation, with a few of its keys. */
 export function describeRecipeDeviations({ counts, examples }: RecipeReport): string[] {
   return Object.entries(counts).flatMap(([kind, count]) => [
     `${count} × ${kind}: ${RECIPE_DEVIATIONS[kind as keyof typeof RECIPE_DEVIATIONS]}`,

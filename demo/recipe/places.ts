@@ -3,8 +3,8 @@ import type { Places } from '../places.ts';
 import { KIND, OTHER, PLACE, TARGETS } from './backfill.ts';
 
 /**
- * The demo's places as items of several kinds: of twenty, sixteen are in scope, three are of another kind, and one has
- * none. Every tenth has a target from the start, NULL among them: what is there is not to be replaced.
+ * The demo's places as items of several kinds. Of twenty, sixteen are in scope, three have another kind and one has
+ * none. Every tenth has a target from the start, some as NULL, which must not be replaced.
  */
 export function withKinds(places: Places): Places {
   return {

@@ -18,13 +18,13 @@ import { withKinds } from './places.ts';
 
 const TABLE = 'stuff';
 
-/** More changes of sources than anything else: each is a chance for a value that is not right any more. */
+/** Mostly changes of sources, because each one may make a computed value wrong. */
 const MIX = { ...DEFAULT_MIX, update: 60, set: 20, insert: 10, delete: 8, replace: 4 };
 
 /**
- * `npm run demo -- --recipe`: the places get the key of an index and a time to live, computed from each, while the
- * application changes what they are computed from and moves items in and out of scope.
- * @returns the exit code: the orchestrator's if that is not 0, else 1 if anything disagrees.
+ * `npm run demo -- --recipe`: computes an index key and a time to live for each place, while the application changes
+ * the sources and moves items in and out of scope.
+ * @returns the exit code: the orchestrator's if it is not 0, else 1 if anything disagrees.
  */
 export async function runRecipeDemo({
   options,

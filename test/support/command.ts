@@ -10,7 +10,7 @@ export interface Ended {
   readonly stderr: string;
 }
 
-/** Runs a bundle, without a terminal, in an environment that holds nothing but what is given. */
+/** Runs a bundle without a terminal, with only the given environment. */
 export function runBundle(
   bundle: string,
   args: readonly string[],
@@ -19,12 +19,12 @@ export function runBundle(
   return run(process.execPath, [bundle, ...args], environment);
 }
 
-/** The same for a line that a shell is to understand. */
+/** Like {@link runBundle}, for a shell command line. */
 export function runShell(line: string, environment: Readonly<Record<string, string>>): Promise<Ended> {
   return run('/bin/sh', ['-c', line], environment);
 }
 
-/** The same for any program, in a directory of its own. */
+/** Like {@link runBundle}, for any program, in a directory of its own. */
 export function run(
   program: string,
   args: readonly string[],

@@ -23,23 +23,26 @@ export const STUFF_KEY: KeySchema = [
 
 export interface EngineForTests {
   readonly endpoint: string;
-  /** One attempt a call, as the data plane's client. */
+  /** With one attempt for each call, like the data plane's client. */
   readonly client: DynamoDBClient;
-  /** Another client of the same engine, or of something in front of it. */
+  /** Creates another client of the same engine, or of a proxy before it. */
   connect(endpoint?: string): DynamoDBClient;
-  /** A new, empty control table, through the DocumentClient; `around` may stand in between. */
+  /** Creates an empty control table and uses it through the DocumentClient. `around` may wrap the client. */
   createControlTable(around?: (client: ControlTableClient) => ControlTableClient): Promise<ControlTable>;
-  /** A new, empty table; its name, unless one is given. */
+  /**
+   * Creates an empty table.
+   * @returns its name, which is new unless given.
+   */
   createTable(keySchema?: KeySchema, name?: string): Promise<string>;
   fill(table: string, items: readonly Item[]): Promise<void>;
   read(table: string, key: Item): Promise<Item | undefined>;
-  /** Every item, whole, in no particular order. */
+  /** Every item as a whole, in no particular order. */
   items(table: string): Promise<Item[]>;
 }
 
 export const CREDENTIALS = { accessKeyId: 'local', secretAccessKey: 'local' };
 
-/** A real engine for the tests of one file: started before the first, ended after the last. */
+/** A real engine for the tests of one file. It starts before the first test and ends after the last. */
 export function useEngine(): EngineForTests {
   let engine: Engine | undefined;
   const clients: DynamoDBClient[] = [];
@@ -129,12 +132,12 @@ export function useEngine(): EngineForTests {
   return suite;
 }
 
-/** As core/aws-clients.ts makes it from a client. */
+/** Wraps a client as core/aws-clients.ts does. */
 export function documentClient(client: DynamoDBClient): DynamoDBDocumentClient {
   return DynamoDBDocumentClient.from(client, { marshallOptions: { removeUndefinedValues: true } });
 }
 
-/** `stuff` items that lack the attribute. */
+/** Items of `stuff` that lack the attribute. */
 export function stuffItems(count: number): Item[] {
   return Array.from({ length: count }, (_, index) => ({
     ...stuffKey(index),

@@ -6,13 +6,13 @@ interface Sleeper {
 }
 
 /**
- * Time that passes only when the test says so. Whoever sleeps wakes in the order in which they are due, each after
- * everything that the one before set going has come to rest.
+ * Time that passes only when the test says so. Sleepers wake in the order in which they are due, each one after
+ * everything that the one before it started has come to rest.
  */
 export class FakeClock implements Clock {
   #nowMs: number;
   readonly #sleepers = new Set<Sleeper>();
-  /** Timers come so much later than they are due; a function may draw it anew for each. */
+  /** How late timers fire. A function may draw a new value for each timer. */
   readonly #latenessMs: () => number;
 
   constructor(options: { startMs?: number; latenessMs?: () => number } = {}) {
@@ -36,7 +36,7 @@ export class FakeClock implements Clock {
     if (signal?.aborted) return Promise.resolve();
     return new Promise(resolve => {
       const sleeper: Sleeper = {
-        // Node's timers count whole milliseconds, one at least.
+        // Node's timers count whole milliseconds and last at least one.
         dueMs: this.#nowMs + Math.max(1, Math.trunc(ms)) + this.#latenessMs(),
         wake: () => {
           this.#sleepers.delete(sleeper);
@@ -61,7 +61,7 @@ export class FakeClock implements Clock {
     this.#nowMs = untilMs;
   }
 
-  /** Time passes and nothing runs meanwhile, as in a process that is stopped. */
+  /** Time passes and nothing runs meanwhile, as in a stopped process. */
   jump(ms: number): void {
     this.#nowMs += ms;
   }
@@ -75,7 +75,7 @@ export class FakeClock implements Clock {
   }
 }
 
-/** Every promise that is ready to go on has gone on. */
+/** Resolves when every promise that is ready has continued. */
 export function settled(): Promise<void> {
   return new Promise(resolve => setImmediate(resolve));
 }

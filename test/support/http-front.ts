@@ -1,30 +1,30 @@
 import { createServer, type IncomingMessage, type ServerResponse, request as sendRequest } from 'node:http';
 import type { AddressInfo, Socket } from 'node:net';
 
-/** A call of an AWS SDK as it came over the wire. */
+/** A call of an AWS SDK as received. */
 export interface WireCall {
-  /** For instance `BatchExecuteStatement`. */
+  /** For example `BatchExecuteStatement`. */
   readonly operation: string;
   // biome-ignore lint/suspicious/noExplicitAny: tests read and write parts of bodies of many shapes.
   readonly body: any;
-  /** The body as it came, for services that do not speak JSON. */
+  /** The raw body, for services that do not use JSON. */
   readonly bytes: Buffer;
   readonly request: IncomingMessage;
 }
 
-/** What stands in front of the service does with a call. */
+/** How the script answers a call. */
 export interface Answer {
-  /** Sends this; a body that is not text goes as JSON. */
+  /** Sends this reply. A body that is not text is sent as JSON. */
   reply(status: number, body: unknown, headers?: Record<string, string>): void;
-  /** Refuses as the service does. */
+  /** Refuses as the service would. */
   refuse(type: string, message?: string, members?: Record<string, unknown>, status?: number): void;
-  /** Asks the service behind for its reply. */
+  /** Gets the reply of the service behind this server. */
   forward(body?: unknown): Promise<{ status: number; body: Record<string, unknown> }>;
-  /** The reply of the service behind, unchanged. */
+  /** Passes on the reply of the service unchanged. */
   pass(): Promise<void>;
-  /** The raw response and its socket, for replies that break the rules. */
+  /** The raw response with its socket, for replies that break the rules. */
   readonly response: ServerResponse;
-  /** Ends the connection without another byte. */
+  /** Closes the connection without another byte. */
   cut(): void;
 }
 
@@ -34,14 +34,14 @@ export interface HttpFront {
   readonly endpoint: string;
   /** Every call so far. */
   readonly calls: WireCall[];
-  /** What to do with calls from now on; by default they pass. */
+  /** Answers calls from now on; by default they pass. */
   script: Script;
   close(): Promise<void>;
 }
 
 /**
- * A small HTTP server that speaks AWS JSON as its script says: alone, or in front of a real service, whose replies it
- * passes on, changes or loses.
+ * A small HTTP server that speaks AWS JSON as its script says. It works alone or before a real service, whose replies
+ * it passes on, changes or loses.
  */
 export async function startHttpFront(target: string | undefined, script?: Script): Promise<HttpFront> {
   const sockets = new Set<Socket>();
@@ -117,7 +117,7 @@ function parsed(bytes: Buffer): any {
   }
 }
 
-/** Sends the request on with its own headers: the engine may look at its signature. */
+/** Sends the request on with its own headers, because the engine may check its signature. */
 function forward(
   target: string | undefined,
   request: IncomingMessage,

@@ -1,13 +1,13 @@
 import type { ControlTableClient } from '../../core/control-table.ts';
 
-/** A request that went through and of which nobody heard. */
+/** The request took effect, but its reply was lost. */
 export class ReplyLostError extends Error {
   override readonly name = 'TimeoutError';
 }
 
 /**
- * Each request takes effect, its reply is lost, and it is sent again, as the SDK does by itself: what the caller hears
- * is the answer to the second one.
+ * Each request takes effect, its reply is lost, and it is sent again, as the SDK does by itself. The caller gets only
+ * the second reply.
  */
 export function sentTwice(client: ControlTableClient): ControlTableClient {
   const send = async (command: never) => {
@@ -17,12 +17,12 @@ export function sentTwice(client: ControlTableClient): ControlTableClient {
   return { send } as unknown as ControlTableClient;
 }
 
-/** A client whose replies can be lost, and in front of whose requests others can come in. */
+/** A client that can lose replies, and can let others act just before a request. */
 export class LossyClient {
   readonly client: ControlTableClient;
-  /** The reply to the next request, counted from 0, is lost once the request has taken effect. */
+  /** The number of the request, counted from 0, whose reply is lost after it took effect. */
   loseReplyTo: number | undefined;
-  /** Happens before the next request is sent. */
+  /** Runs before the next request is sent. */
   meanwhile: (() => Promise<unknown>) | undefined;
   sent = 0;
 

@@ -1,7 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Clock } from '../../core/clock.ts';
 
-/** A clock that runs so many times as fast: for waits of the code under test beside requests that take real time. */
+/** A clock that runs `speed` times as fast, for waits of the tested code beside requests that take real time. */
 export function quickClock(speed: number): Clock {
   const startedAt = performance.now();
   return {

@@ -1,4 +1,4 @@
-/** A generator that repeats: mulberry32. */
+/** A repeatable random generator: mulberry32. */
 export function randomFrom(seed: number): () => number {
   let state = seed;
   return () => {

@@ -12,7 +12,7 @@ export const rates = (writeUnitsPerSecond: number, readUnitsPerSecond = writeUni
   readUnitsPerSecond,
 });
 
-/** A run as `orchestrate run` would create it, with what the test is about on top. */
+/** A run as `orchestrate run` would create it, with `given` on top. */
 export function newRun(given: Partial<NewRun> = {}): NewRun {
   return {
     runId: 'run-1',

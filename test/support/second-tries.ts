@@ -1,6 +1,6 @@
 import type { Reporter, TestCase } from 'vitest/node';
 
-/** Names what passed only when it was tried again: each is a finding. */
+/** Names the tests that passed only on a second try, because each of them is a finding. */
 export default class SecondTries implements Reporter {
   readonly #names: string[] = [];
 

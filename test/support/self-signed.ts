@@ -1,6 +1,6 @@
 import { generateKeyPairSync, sign } from 'node:crypto';
 
-/** One value of DER, by its tag. */
+/** One value in DER, with its tag. */
 function der(tag: number, ...parts: Uint8Array[]): Buffer {
   const content = Buffer.concat(parts);
   const { length } = content;
@@ -11,16 +11,16 @@ function der(tag: number, ...parts: Uint8Array[]): Buffer {
 const SEQUENCE = 0x30;
 const SET = 0x31;
 
-/** Of the algorithm Ed25519, 1.3.101.112. */
+/** The algorithm identifier of Ed25519, 1.3.101.112. */
 const ED25519 = der(SEQUENCE, der(0x06, Buffer.from([0x2b, 0x65, 0x70])));
 
-/** commonName, 2.5.4.3. */
+/** The attribute commonName, 2.5.4.3. */
 const NAME = der(
   SEQUENCE,
   der(SET, der(SEQUENCE, der(0x06, Buffer.from([0x55, 0x04, 0x03])), der(0x0c, Buffer.from('test')))),
 );
 
-/** A key and a certificate for a server of a test, new each time, so that no key stands in the repository. */
+/** Makes a new key and certificate for a test's server, so that the repository contains no key. */
 export function selfSigned(): { readonly key: string; readonly cert: string } {
   const { publicKey, privateKey } = generateKeyPairSync('ed25519');
   const time = (text: string) => der(0x17, Buffer.from(text));

@@ -1,15 +1,15 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { dirname, join, relative, resolve } from 'node:path';
 
-/** Folders with a project of their own. */
+/** Folders that have their own vitest project. */
 const OTHERS = /^(bench|docs|e2e|model|reliability|conformance|support)\//;
 
-/** What makes a test more than a unit: another process. */
+/** An import that makes a test start another process, so that it is more than a unit test. */
 const STARTS_A_PROCESS = /node:child_process|local\/(engine|local-stack|guarded-process)\.ts$/;
 
 const SHOWS_SOMETHING = /support\/(browser|terminal)\.ts$/;
 
-/** The test files of one part, by what they reach: nothing but code, an engine or another process, a browser. */
+/** Sorts the test files by what they reach: only code, an engine or another process, or a browser. */
 export function testFiles(root: string): Record<'unit' | 'engine' | 'browser', string[]> {
   const kinds = { unit: [] as string[], engine: [] as string[], browser: [] as string[] };
   for (const name of readdirSync(root, { recursive: true, encoding: 'utf8' })) {
@@ -25,7 +25,7 @@ export function testFiles(root: string): Record<'unit' | 'engine' | 'browser', s
   return kinds;
 }
 
-/** All that a file imports, what its imports import included; types apart. */
+/** Everything that a file imports, directly or not, without type imports. */
 function reachedFrom(file: string, seen = new Set<string>()): string[] {
   if (seen.has(file) || !existsSync(file)) return [];
   seen.add(file);
