@@ -1,16 +1,16 @@
 /**
- * Every action that the policies of fleet.yaml allow, with who calls it and why. A test holds the two together: an
- * action without an entry here, an entry without an action, and a call that no action allows all fail it by name.
+ * Every action that the policies of fleet.yaml allow, with its caller and its reason. A test compares the two. It names
+ * an action without an entry, an entry without an action, and a call that no action allows.
  *
- * `seen` permissions are exercised by a run on the stack of one machine, so the calls observed there prove that they
- * are needed. `reviewed` ones serve what such a stack does not have (IAM, image pull, logs, quotas); for those the
- * reason was read by a person and is all the evidence there is.
+ * A run on the local stack exercises `seen` permissions, so the observed calls prove that they are needed. `reviewed`
+ * permissions serve what that stack does not have (IAM, image pull, logs, quotas). Their only evidence is that a person
+ * has read the reason.
  */
 export interface Permission {
   readonly principal: Principal;
   readonly action: string;
   readonly on: ResourceKind;
-  /** Keys that must narrow the statement, all of them and no others. */
+  /** Condition keys that must narrow the statement: all of them and no others. */
   readonly conditions?: readonly string[];
   readonly calledBy: string;
   readonly reason: string;
@@ -18,12 +18,12 @@ export interface Permission {
 }
 
 /**
- * `execution` is Fargate starting a task, `task` is the worker, `supervisor` is the task of `--detach`, `operator` is
- * whoever runs `orchestrate`.
+ * `execution` is Fargate when it starts a task, `task` is the worker, `supervisor` is the task of `--detach`, and
+ * `operator` is whoever runs `orchestrate`.
  */
 export type Principal = 'execution' | 'task' | 'supervisor' | 'operator';
 
-/** What a statement's resource stands for; `anything` is `*`, for actions that know no resource or only a condition. */
+/** The resource of a statement. `anything` is `*`, for actions that support no resource or only a condition. */
 export type ResourceKind =
   | 'user table'
   | 'control table'
@@ -44,7 +44,7 @@ export type ResourceKind =
   | 'anything';
 
 const NO_WHOLE_ITEMS = ['dynamodb:Select'];
-/** Key attributes, targets and sources: what may be read, named in a condition, or set. */
+/** Key attributes, targets and sources: the attributes that may be read, named in a condition, or set. */
 const NAMED_ATTRIBUTES = [...NO_WHOLE_ITEMS, 'dynamodb:Attributes'];
 const NAMED_UPDATES = [...NAMED_ATTRIBUTES, 'dynamodb:ReturnValues'];
 const ONE_NAMESPACE = ['cloudwatch:namespace'];
@@ -179,7 +179,10 @@ const TASK: readonly Omit<Permission, 'principal'>[] = [
   },
 ];
 
-/** On the lock table of the account and Region, which keeps two fleets from one table whatever their control tables. */
+/**
+ * On the lock table of the account and Region, which keeps two fleets off the same table even if their control tables
+ * differ.
+ */
 const LOCK: readonly Omit<Permission, 'principal'>[] = [
   {
     action: 'dynamodb:DescribeTable',
@@ -218,7 +221,10 @@ const LOCK: readonly Omit<Permission, 'principal'>[] = [
   },
 ];
 
-/** Goes on with a run that an operator began: what resume calls, and nothing that begins or examines one. */
+/**
+ * The supervisor continues a run that an operator began. It needs what `resume` calls, and nothing that begins or plans
+ * a run.
+ */
 const SUPERVISOR: readonly Omit<Permission, 'principal'>[] = [
   ...LOCK,
   {
@@ -747,5 +753,5 @@ export const PERMISSIONS: readonly Permission[] = [
   ...OPERATOR.map(entry => ({ principal: 'operator' as const, ...entry })),
 ];
 
-/** Calls that IAM lets everybody make: `sts:GetCallerIdentity` needs no permission, and a policy cannot take it away. */
+/** Calls that IAM allows everybody. `sts:GetCallerIdentity` needs no permission, and no policy can deny it. */
 export const NEED_NO_PERMISSION: readonly string[] = ['sts:GetCallerIdentity'];
