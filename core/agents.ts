@@ -9,25 +9,25 @@ import { HttpsProxyAgent } from 'https-proxy-agent';
 import type { Destination } from './proxy-choice.ts';
 
 export interface AgentRules {
-  /** Throws when nothing may be sent; the request then fails with what it threw. */
+  /** Throws if nothing may be sent. The request then fails with that error. */
   readonly assertMaySend?: (() => void) | undefined;
-  /** Certificates of authorities to believe, instead of those that Node knows. */
+  /** Certificates of authorities to trust instead of Node's own. */
   readonly certificates?: readonly string[] | undefined;
   /** The proxy for a destination, as a URL; undefined for none. */
   readonly proxyFor?: ((destination: Destination) => string | undefined) | undefined;
 }
 
 /**
- * Agents that reach a destination directly or through its proxy. Their sockets ask before each write whether they may
- * send. They ask at the last moment before the kernel takes the bytes, after serialising, signing and connecting, so a
- * process that was frozen on the way sends nothing when it wakes.
+ * Agents that reach a destination directly or through its proxy. Before each write, their sockets check whether they
+ * may send. They check at the last moment before the kernel takes the bytes: after serialising, signing and connecting.
+ * So a process that was frozen on the way sends nothing when it wakes.
  *
- * A request gets its socket only once that socket is connected, so no request waits in a socket after the question.
+ * A request gets its socket only once that socket is connected, so no request waits in a socket after the check.
  */
 export function createAgents(rules: AgentRules, options: AgentOptions) {
   return {
     httpAgent: new RoutingAgent('http:', rules, options) as HttpAgent,
-    // The SDK asks for the class of Node's own agent and needs no more than what any agent has.
+    // The SDK requires the class of Node's own agent but uses only what any agent has.
     httpsAgent: new RoutingAgent('https:', rules, options) as HttpAgent as HttpsAgent,
   };
 }
@@ -46,7 +46,7 @@ class RoutingAgent extends Agent {
     this.protocol = protocol;
   }
 
-  /** The class below would look for the answer in a stack trace, at each request. */
+  /** The base class would search a stack trace for the answer, at each request. */
   override isSecureEndpoint(): boolean {
     return this.#protocol === 'https:';
   }
@@ -80,7 +80,7 @@ class RoutingAgent extends Agent {
   }
 }
 
-/** By CONNECT: the proxy sees the host's name and nothing else. */
+/** Uses CONNECT, so that the proxy sees only the host's name. */
 class TunnelAgent extends HttpsProxyAgent<string> {
   readonly #rules: AgentRules;
 
@@ -95,12 +95,12 @@ class TunnelAgent extends HttpsProxyAgent<string> {
 
   override async connect(request: ClientRequest, options: AgentConnectOpts): Promise<Socket> {
     const socket = await super.connect(request, believing(options, this.#rules) as never);
-    // What the proxy says instead of connecting comes from a socket that was never connected.
+    // The answer of a proxy that does not connect comes from a socket that was never connected.
     return socket.writable ? guarded(await connected(socket), this.#rules) : socket;
   }
 }
 
-/** Endpoints without TLS are asked for by their whole URL. */
+/** Asks the proxy for endpoints without TLS by their whole URL. */
 class ForwardAgent extends HttpProxyAgent<string> {
   readonly #rules: AgentRules;
 
@@ -122,13 +122,13 @@ function believing(options: AgentConnectOpts, { certificates }: AgentRules): Age
   return certificates === undefined ? options : ({ ...options, ca: [...certificates] } as AgentConnectOpts);
 }
 
-/** @throws what kept the socket from connecting, or from agreeing on TLS. */
+/** @throws the error that kept the socket from connecting or from completing the TLS handshake. */
 async function connected(socket: Socket): Promise<Socket> {
   await once(socket, 'encrypted' in socket ? 'secureConnect' : 'connect');
   return socket;
 }
 
-/** Of a connected socket that is idle, `write` hands the bytes to the kernel within the call. */
+/** For a connected, idle socket, `write` hands the bytes to the kernel within the call. */
 function guarded(socket: Socket, { assertMaySend }: AgentRules): Socket {
   if (!assertMaySend) return socket;
   const write = socket.write.bind(socket) as (...words: unknown[]) => boolean;

@@ -4,19 +4,19 @@ import { settleCall } from './settle.ts';
 
 export interface Asking {
   readonly clock: Clock;
-  /** Ends the waiting; its reason is thrown. */
+  /** Ends the waiting. Its reason is thrown. */
   readonly signal?: AbortSignal | undefined;
   /** After this long no further try begins, and the last error is thrown. */
   readonly patienceMs: number;
-  /** Hears why a try failed and how many have failed so far. */
+  /** Called with the reason of a failed try and the number of failed tries so far. */
   readonly onRetry?: ((reason: string, failures: number) => void) | undefined;
 }
 
 /**
- * Repeats a call to the control table with backoff while it is throttled, fails inside, or gets no reply. A throttled
- * call says nothing about the run, so it must not end a worker. Every step of the protocol may be repeated: each
- * recognizes its own earlier write.
- * @throws at once any error that another try cannot change, AuthorityLostError included; the last error when patience
+ * Repeats a call to the control table with backoff while it is throttled, fails internally, or gets no reply. A
+ * throttled call says nothing about the run, so it must not end a worker. Every step of the protocol may be repeated,
+ * because each one recognizes its own earlier write.
+ * @throws at once any error that another try cannot change, including AuthorityLostError; the last error when patience
  * is over
  */
 export async function askControlTable<T>(

@@ -1,7 +1,7 @@
 import type { AttributeValue } from '@aws-sdk/client-dynamodb';
 import type { AttributeMap } from './attribute-value.ts';
 
-/** The names that lead to an attribute, or to an entry of a map inside of it. */
+/** The names that lead to an attribute, or to an entry of a map inside it. */
 export type AttributePath = readonly [string, ...string[]];
 
 /** The value at a path; undefined when there is none. */

@@ -2,7 +2,7 @@ import type { AttributeValue } from '@aws-sdk/client-dynamodb';
 import { convertToAttr } from '@aws-sdk/util-dynamodb';
 import { readJsonValue } from './json-value.ts';
 
-/** A key or an item as DynamoDB sends it. Numbers stay the decimal strings they are: 38 digits fit no double. */
+/** A key or an item as DynamoDB sends it. Numbers stay decimal strings, because no double holds 38 digits. */
 export type AttributeMap = Record<string, AttributeValue>;
 
 /**
@@ -21,7 +21,7 @@ export function encodeAttributeValue(value: AttributeValue): string {
 function encode(content: unknown): string {
   return JSON.stringify(content, (_, value: unknown) => {
     if (value instanceof Uint8Array) return Buffer.from(value).toString('base64');
-    // Buffer has a toJSON of its own, which has run by the time the replacer sees the value.
+    // Buffer's own toJSON has already run when the replacer sees the value.
     if (isSerialisedBuffer(value)) return Buffer.from(value.data).toString('base64');
     return value;
   });

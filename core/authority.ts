@@ -10,7 +10,7 @@ export interface RenewalOptions {
   readonly renewEveryMs: number;
   readonly authorityMs: number;
   /**
-   * Asks the control table once. Returns false when the authority cannot be had now.
+   * Asks the control table once. Returns false if there is no authority now.
    * @throws AuthorityLostError when it is lost for good; any other error when the control table gave no answer.
    */
   readonly renew: () => Promise<boolean>;
@@ -20,8 +20,8 @@ export interface RenewalOptions {
 
 /**
  * The right of a worker or a supervisor to send requests to the user's table. It lasts for `authorityMs` from the
- * *start* of the last renewal that succeeded, on this process's monotonic clock, and every HTTP attempt asks for it
- * first. When it has lapsed, requests wait; when it is lost, none may be sent any more:
+ * *start* of the last successful renewal, on this process's monotonic clock. Every HTTP attempt checks it first. After
+ * it has lapsed, requests wait. After it is lost, none may be sent any more:
  *
  *     this process   ├─ renewal ─┤ reply                              ┃ no request after this
  *                    ├────────────────── authority ──────────────────►┃
@@ -50,7 +50,7 @@ export class Authority {
     this.#loop = this.#renew();
   }
 
-  /** @throws AuthorityLostError when there is no authority at this very moment. */
+  /** @throws AuthorityLostError when there is no authority at this moment. */
   assertHeld(): void {
     if (this.#options.clock.monotonicMs() >= this.#deadlineMs || this.#lost.signal.aborted) {
       throw new AuthorityLostError(
@@ -60,8 +60,8 @@ export class Authority {
   }
 
   /**
-   * Resolves when there is authority, at once if there is.
-   * @throws the signal's reason when it aborts first, an AuthorityLostError when the authority is lost for good.
+   * Resolves once there is authority.
+   * @throws the signal's reason when it aborts first; AuthorityLostError when the authority is lost for good.
    */
   async held(signal: AbortSignal): Promise<void> {
     while (this.#options.clock.monotonicMs() >= this.#deadlineMs || this.#lost.signal.aborted) {
@@ -71,7 +71,7 @@ export class Authority {
     }
   }
 
-  /** Ends the renewals, and the authority with them. */
+  /** Ends the renewals and the authority. */
   async end(): Promise<void> {
     this.#stopped.abort();
     await this.#loop;

@@ -8,15 +8,15 @@ import { abortable } from './request-abort.ts';
 import { NO_COPIES_LOGGER } from './sdk-logger.ts';
 
 /**
- * The orchestrator's own calls to the user's table wait this long: longer than any healthy call, shorter than a
- * stalled connection may cost. A worker gives each request up by itself: see core/rate/patience.ts.
+ * How long the orchestrator's own calls to the user's table wait for a reply. It is longer than any healthy call, and
+ * shorter than a stalled connection may cost. A worker times out its requests itself: see core/rate/patience.ts.
  */
 const DATA_PLANE_TIMEOUT_MS = 5_000;
 
 /** A heartbeat that is sent two seconds into an authority of five may take this long and still be in time. */
 const CONTROL_TABLE_TIMEOUT_MS = 2_800;
 
-/** Metrics are of use only while they are new. */
+/** Metrics are useful only while they are new. */
 const METRICS_TIMEOUT_MS = 5_000;
 
 /** The time for a reply includes connecting within this. */
@@ -26,9 +26,9 @@ const USUAL_CONNECT_MS = 1_000;
 const AGENT_OPTIONS = { keepAlive: true, maxSockets: 256 };
 
 /**
- * How a client sends: through the proxy if there is one. And how long it waits for a reply: for its first byte, and
- * then for each next one. Without this the SDK waits forever for a body whose headers have arrived.
- * @param assertMaySend asked at the last moment before each write to a socket; what it throws fails the request
+ * How a client sends, through the proxy if there is one, and how long it waits for the first byte of a reply and for
+ * each next one. Without this limit, the SDK waits forever for a body whose headers have arrived.
+ * @param assertMaySend called at the last moment before each write to a socket; its error fails the request
  */
 export function requestHandler(replyMs: number, assertMaySend?: () => void) {
   const { connectTimeoutMs, proxyFor, certificates } = clientSettings();
@@ -41,7 +41,7 @@ export function requestHandler(replyMs: number, assertMaySend?: () => void) {
   };
 }
 
-/** The part of an SDK client that {@link doubting} needs; the clients have no type in common. */
+/** The part of an SDK client that {@link doubting} needs, because the clients have no common type. */
 interface AnyClient {
   readonly middlewareStack: {
     add(
@@ -58,9 +58,9 @@ interface CallContext {
 }
 
 /**
- * The same client, which believes an error about credentials, or a missing answer, only when it lasts.
- * @param service for words, as in "ECS"
- * @param repeats whether a call is repeated here; otherwise its caller repeats each attempt
+ * Makes the client believe an error about credentials, or a missing answer, only if it lasts.
+ * @param service for messages, as in "ECS"
+ * @param repeats whether a call is repeated here; otherwise its caller repeats it
  */
 export function doubting<C extends AnyClient>(
   client: C,
@@ -83,13 +83,13 @@ export function doubting<C extends AnyClient>(
   return client;
 }
 
-/** Calls on the user's table that read or write items; whatever else is asked of it costs no capacity. */
+/** Calls that read or write items of the user's table. Other calls cost no capacity. */
 const ON_ITEMS = /^(Scan|Query|Get|Put|Update|Delete|Batch|Transact|Execute)/;
 
 /**
- * The client for the user's table. One attempt only: each HTTP attempt on items must pass the limiter and the
- * authority check, so retrying is the caller's part.
- * @param assertMaySend asked at the last moment before each write to a socket; what it throws fails the request
+ * The client for the user's table. It makes one attempt, because each HTTP attempt on items must pass the limiter and
+ * the authority check. Its caller retries.
+ * @param assertMaySend called at the last moment before each write to a socket; its error fails the request
  * @param replyMs how long a request may wait for its reply
  */
 export function createDataPlaneClient(
@@ -99,7 +99,7 @@ export function createDataPlaneClient(
   const client = new DynamoDBClient({
     maxAttempts: 1,
     logger: NO_COPIES_LOGGER,
-    // A `send` with options drops this cache: requests that can be aborted go by request-abort.ts.
+    // A `send` with options bypasses this cache, so requests that can be aborted use request-abort.ts.
     cacheMiddleware: true,
     requestHandler: requestHandler(replyMs, assertMaySend),
   });
@@ -107,7 +107,7 @@ export function createDataPlaneClient(
 }
 
 /**
- * A client for the tool's own items. It repeats its calls by itself, since no budget counts them and no caller repeats
+ * A client for the tool's own items. It repeats its calls itself, because no budget counts them and no caller repeats
  * them.
  */
 export function createOwnItemsClient(): DynamoDBClient {
@@ -120,8 +120,8 @@ export function createOwnItemsClient(): DynamoDBClient {
 }
 
 /**
- * The client for the control table. The SDK retries. When a reply is lost, the condition of the retried write fails;
- * every protocol step recognizes its own earlier write by its nonce or sequence number.
+ * The client for the control table. The SDK retries. If a reply is lost, the condition of the retried write fails, and
+ * every protocol step then recognizes its own earlier write by its nonce or sequence number.
  */
 export function createControlTableClient(): DynamoDBDocumentClient {
   const client = new DynamoDBClient({

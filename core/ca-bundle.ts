@@ -2,8 +2,9 @@ import { readFileSync } from 'node:fs';
 import { ConfigurationError, describeError } from './errors.ts';
 
 /**
- * Whose certificates are believed: those that Node knows, and those of the file in AWS_CA_BUNDLE, which the AWS CLI
- * reads and the SDK for JavaScript does not. Undefined where there is none: Node's own choice, NODE_EXTRA_CA_CERTS included.
+ * The certificates to trust: Node's own, and those in the file that AWS_CA_BUNDLE names. The AWS CLI reads this
+ * variable; the SDK for JavaScript does not. Undefined without the variable: then Node decides, including
+ * NODE_EXTRA_CA_CERTS.
  * @throws ConfigurationError when the file cannot be read
  */
 export function certificatesOf(

@@ -2,12 +2,12 @@ import type { ControlTable } from './control-table.ts';
 
 const CANARY_PREFIX = 'CANARY#';
 
-/** Keys have at most 3 KB, a record 400 KB. */
+/** A key has at most 3 KB, a record at most 400 KB. */
 const KEYS_A_RECORD = 100;
 
 /**
- * The items that a canary may write, by segment. They are recorded before it begins, so that it never writes another
- * item, whatever crashes and is repeated. Keys are DynamoDB JSON.
+ * The items that a canary may write, by segment. They are recorded before the canary begins, so that it never writes
+ * another item after a crash or a repetition. Keys are DynamoDB JSON.
  */
 export class CanaryStore {
   readonly #table: ControlTable;

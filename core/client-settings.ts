@@ -2,20 +2,20 @@ import { type Clock, systemClock } from './clock.ts';
 import type { Patience } from './doubt.ts';
 import type { Destination } from './proxy-choice.ts';
 
-/** What holds for every AWS client of a process. */
+/** Settings of every AWS client of a process. */
 export interface ClientSettings {
   readonly clock: Clock;
-  /** A connection that is not established after this time is given up. */
+  /** A connection attempt fails after this time. */
   readonly connectTimeoutMs: number;
   /** The proxy for a destination, as a URL; undefined for none. */
   readonly proxyFor: (destination: Destination) => string | undefined;
-  /** Certificates of authorities to believe; undefined for those that Node knows. */
+  /** Certificates of authorities to trust; undefined for Node's own. */
   readonly certificates: readonly string[] | undefined;
-  /** For calls that a client repeats by itself. */
+  /** For calls that a client repeats itself. */
   readonly patience: Patience;
   /** For calls on the user's table, which their callers repeat. */
   readonly dataPlanePatience: Patience;
-  /** Called with what a client waits for when that takes long. */
+  /** Called with a message about what a client waits for, if that takes long. */
   readonly tell: ((words: string) => void) | undefined;
   /** Aborts when nobody wants to wait any longer. */
   readonly signal: AbortSignal | undefined;
@@ -24,7 +24,8 @@ export interface ClientSettings {
 const TWO_MINUTES_MS = 120_000;
 
 /**
- * A worker's. When something keeps it from the user's table for two minutes, it names that as the reason of its end.
+ * Settings of a worker. If something keeps it from the user's table for two minutes, the worker ends and names that as
+ * its reason.
  */
 export const WORKER_CLIENTS: ClientSettings = {
   clock: systemClock,
@@ -39,8 +40,8 @@ export const WORKER_CLIENTS: ClientSettings = {
 };
 
 /**
- * An orchestrator's. A person waits, perhaps far from the Region and behind a proxy. A lost SYN is repeated after one
- * second and after three.
+ * Settings of an orchestrator. A person waits for it, perhaps far from the Region and behind a proxy. A lost SYN is
+ * repeated after one second and after three.
  */
 export const OPERATOR_CLIENTS: ClientSettings = {
   ...WORKER_CLIENTS,
@@ -52,7 +53,7 @@ export const OPERATOR_CLIENTS: ClientSettings = {
 
 let current = WORKER_CLIENTS;
 
-/** Must be called once, before the first client is made: how a process reaches AWS holds for the whole process. */
+/** Call it once, before the first client is made, because the settings apply to the whole process. */
 export function useClientSettings(settings: ClientSettings): void {
   current = settings;
 }

@@ -1,9 +1,9 @@
 /**
- * Time as the protocol sees it. Authority is measured on the monotonic clock of one process and never compared
- * between machines; wall-clock time appears in records and events for people only.
+ * The protocol's time. Authority is measured on one process's monotonic clock and never compared between machines.
+ * Wall-clock time appears in records and events only for people.
  */
 export interface Clock {
-  /** Milliseconds on a clock that never goes back; its zero means nothing. */
+  /** Milliseconds on a clock that never goes back. Its zero has no meaning. */
   monotonicMs(): number;
   /** Wall-clock time as ISO 8601 UTC. */
   nowIso(): string;
@@ -14,8 +14,8 @@ export interface Clock {
 export const systemClock: Clock = {
   monotonicMs: () => performance.now(),
   nowIso: () => new Date().toISOString(),
-  // Each request to the user's table has such a wait, and its reply ends the wait early. `timers/promises` would create
-  // an error with a stack for each of them.
+  // Each request to the user's table has such a wait, and its reply ends the wait early. `timers/promises` would then
+  // create an error with a stack for each of them.
   sleep: (ms, signal) =>
     new Promise(resolve => {
       if (signal?.aborted) return resolve();

@@ -12,7 +12,7 @@ import {
 } from '@aws-sdk/lib-dynamodb';
 import { unmarshall } from '@aws-sdk/util-dynamodb';
 
-/** What the stores need of the DocumentClient; the protocol's model puts a lossy network in its place. */
+/** What the stores need of the DocumentClient. The protocol's model replaces it with a lossy network. */
 export type ControlTableClient = Pick<DynamoDBDocumentClient, 'send'>;
 
 export interface ControlKey {
@@ -22,16 +22,16 @@ export interface ControlKey {
 
 export type ControlItem = Record<string, unknown> & ControlKey;
 
-/** Named clauses, joined with AND: a condition reads like the sentence that the protocol step says. */
+/** Named clauses that are joined with AND, so that a condition reads like the protocol step's own sentence. */
 export type Clauses = readonly string[];
 
-/** An update: attributes to set and to remove; undefined values are left out. */
+/** An update: attributes to set and to remove. Undefined values are left out. */
 export interface Change {
   readonly set: Readonly<Record<string, unknown>>;
   readonly remove?: readonly string[];
 }
 
-/** A condition that did not hold, with the item that made it fail, if there is one. */
+/** A condition that was false, with the item that made it fail, if there is one. */
 export interface Refused {
   readonly refused: true;
   readonly existing?: ControlItem;
@@ -39,14 +39,14 @@ export interface Refused {
 
 export type Outcome = { readonly refused: false; readonly item: ControlItem } | Refused;
 
-/** A page of a list is short, so that parsing it does not delay heartbeats and grants. */
+/** Items of a page. Pages are short, so that parsing them does not delay heartbeats and grants. */
 const PAGE_ITEMS = 250;
 
 export type TransactItem = NonNullable<TransactWriteCommandInput['TransactItems']>[number];
 
 /**
- * The one place that talks to the control table. Every read is strongly consistent; every failed condition comes
- * back with the item that made it fail, so that a writer whose reply was lost can see that the item is its own.
+ * The only place that calls the control table. Every read is strongly consistent. Every failed condition returns the
+ * item that made it fail, so that a writer with a lost reply can see that the item is its own.
  */
 export class ControlTable {
   readonly name: string;
@@ -72,8 +72,9 @@ export class ControlTable {
   }
 
   /**
-   * The same, a page of at most 1 MB at a time, so that no more than one is in memory.
-   * @param order `descending` begins at the end; `after` is the sort key after which to begin; `limit`: items of a page.
+   * Like {@link query}, page by page, so that at most one page of up to 1 MB is in memory.
+   * @param order `descending` begins at the end; `after` is the sort key after which to begin; `limit`: items of a
+   * page.
    */
   async *queryPages(
     run: string,
@@ -107,7 +108,7 @@ export class ControlTable {
     } while (start);
   }
 
-  /** The first items of a run whose sort keys lie between two, in order; at most one short page. */
+  /** The first items of a run with sort keys from `from` to `to`, in order; at most one short page. */
   async page(run: string, from: string, to: string): Promise<ControlItem[]> {
     const { Items = [] } = await this.#client.send(
       new QueryCommand({
@@ -122,7 +123,7 @@ export class ControlTable {
     return Items as ControlItem[];
   }
 
-  /** All items with this sort key, over all runs. Only for lists that a person asks for. */
+  /** All items with this sort key, of all runs. Only for lists that a person asks for. */
   async scanItems(item: string): Promise<ControlItem[]> {
     const items: ControlItem[] = [];
     let start: Record<string, unknown> | undefined;
@@ -143,7 +144,7 @@ export class ControlTable {
     return items;
   }
 
-  /** Puts the whole item if the condition holds. Names are `#name`, values `:name` of `values`. */
+  /** Puts the whole item if the condition holds. Clauses use `#name` for attributes and `:name` for `values`. */
   async put(item: ControlItem, clauses: Clauses, values: Record<string, unknown> = {}): Promise<Outcome> {
     return this.#conditional(async () => {
       await this.#client.send(
@@ -179,7 +180,10 @@ export class ControlTable {
     });
   }
 
-  /** All or none of the writes. True when they took effect; false when a condition did not hold. */
+  /**
+   * Makes all of the writes or none.
+   * @returns whether they took effect; false if a condition was false.
+   */
   async transact(items: TransactItem[]): Promise<boolean> {
     for (let attempt = 0; ; attempt++) {
       try {
@@ -232,7 +236,7 @@ export class ControlTable {
     }
   }
 
-  /** The DocumentClient translates replies, but not the item that an error carries. */
+  /** The DocumentClient translates replies, but not the item in an error. */
   #refusal({ Item }: Error & { Item?: Record<string, AttributeValue> }): Refused {
     return Item ? { refused: true, existing: unmarshall(Item) as ControlItem } : { refused: true };
   }
@@ -248,7 +252,7 @@ function cancellationCodes(error: unknown): string[] | undefined {
   return CancellationReasons.map(reason => reason.Code ?? 'None');
 }
 
-/** The names that an expression mentions as `#name`; each stands for the attribute of that very name. */
+/** The names that an expression mentions as `#name`. Each one stands for the attribute of the same name. */
 function namesIn(text: string): Record<string, string> {
   return Object.fromEntries(
     [...text.matchAll(/#(\w+)/g)].map(([placeholder, name = '']) => [placeholder, name]),

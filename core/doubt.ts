@@ -6,29 +6,29 @@ import { kindOfFailure } from './failure.ts';
 /** A wait is not reported until it has lasted this long. */
 const TELL_AFTER_MS = 10_000;
 
-/** Failures further apart than this are not one trouble: in between, the process was frozen or sent no request. */
+/** Failures further apart than this are separate: in between, the process was frozen or sent no request. */
 const LONGEST_GAP_MS = 30_000;
 
 type Doubted = 'credentials' | 'transport';
 
-/** A trouble that has lasted this many milliseconds without a break is believed. */
+/** A failure of this kind is believed once it has lasted this many milliseconds without a break. */
 export type Patience = Readonly<Record<Doubted, number>>;
 
 export interface DoubtOptions {
   readonly clock: Clock;
-  /** The service that the words name, as in "DynamoDB". */
+  /** The service's name for messages, as in "DynamoDB". */
   readonly service: string;
   readonly patience: Patience;
-  /** Called with what is waited for when that takes long, and again when the wait is over. */
+  /** Called with a message when waiting takes long, and again when the wait is over. */
   readonly tell?: ((words: string) => void) | undefined;
-  /** Ends the waiting: the trouble is then believed at once. */
+  /** Ends the waiting. The failure is then believed at once. */
   readonly signal?: AbortSignal | undefined;
 }
 
 /**
- * One reply about credentials or signatures says nothing about rights, and one missing answer says nothing about the
- * service: a role may be new, a token is being renewed, a frozen process has a clock that is behind, a connection was
- * cut. Only an error that lasts is believed.
+ * Decides when to believe a failure. One error about credentials or signatures does not prove missing permission, and
+ * one missing answer does not prove that the service is down. A role may be new, a token may be in renewal, a frozen
+ * process has a slow clock, a connection was cut. Only an error that lasts is believed.
  */
 export class Doubt {
   readonly #options: DoubtOptions;
@@ -36,7 +36,7 @@ export class Doubt {
   #lastAtMs = Number.NEGATIVE_INFINITY;
   #over = new AbortController();
   #told = false;
-  /** Once a trouble was believed, it is not waited for again until the service has answered. */
+  /** A failure that was believed is not waited for again until the service has answered. */
   #believed = false;
 
   constructor(options: DoubtOptions) {
@@ -69,7 +69,7 @@ export class Doubt {
   }
 
   /**
-   * Sends the call once; its caller repeats it, behind the limiter and with authority.
+   * Sends the call once. Its caller repeats it, behind the limiter and with authority.
    * @throws SystemicError when a doubted error has lasted too long; any other error as it comes.
    */
   async count<T>(call: () => Promise<T>, endpoint: () => string | undefined): Promise<T> {
@@ -86,10 +86,10 @@ export class Doubt {
     }
   }
 
-  /** @returns what is doubted of this error; undefined when nothing is: the error then counts as an answer */
+  /** @returns the kind of doubt; undefined if the error counts as an answer */
   #failed(error: unknown, startedAtMs: number, endpoint: string | undefined): Doubted | undefined {
     const kind = kindOfFailure(error);
-    // The caller gave up; this says nothing about the service.
+    // The caller stopped waiting, which says nothing about the service.
     if (error instanceof Error && error.name === 'AbortError') return undefined;
     if (kind !== 'credentials' && kind !== 'transport') {
       // An untrusted certificate is no answer, but waiting does not help either.
@@ -117,7 +117,7 @@ export class Doubt {
     this.#told = false;
   }
 
-  /** `pauseMs`: the time until the next attempt, which must not come too late. */
+  /** `pauseMs`: the time until the next attempt. If the patience ends before it, the failure is believed now. */
   #isBelieved(kind: Doubted, pauseMs = 0): boolean {
     this.#believed ||= this.#lastedMs + pauseMs >= this.#options.patience[kind];
     return this.#believed;
@@ -144,8 +144,8 @@ export class Doubt {
   }
 
   /**
-   * For a call that is silent for long, since the SDK repeats it or it may take long. @returns a function to call at
-   * its end
+   * Reports a call that is silent for long, because the SDK repeats it or it takes long.
+   * @returns a function to call at its end
    */
   #tellOfSilence(endpoint: () => string | undefined): () => void {
     const { clock, tell } = this.#options;

@@ -1,6 +1,6 @@
 /**
- * Every error that the project raises on purpose. `code` is stable and appears in logs and events; the exit
- * code of the orchestrator is decided from it once, in orchestrator/cli/exit-codes.ts.
+ * The base of every error that the project raises on purpose. `code` is stable and appears in logs and events.
+ * orchestrator/cli/exit-codes.ts decides the exit code of the orchestrator from it.
  */
 export class FleetfillError extends Error {
   readonly code: string;
@@ -12,7 +12,7 @@ export class FleetfillError extends Error {
   }
 }
 
-/** The input of a person or of the orchestrator cannot be used: an option, a value, an environment variable. */
+/** Input of a person or of the orchestrator cannot be used: an option, a value, an environment variable. */
 export class ConfigurationError extends FleetfillError {
   constructor(message: string, options?: ErrorOptions) {
     super('Configuration', message, options);
@@ -33,10 +33,13 @@ export class NotConfirmedError extends FleetfillError {
   }
 }
 
-/** Another unfinished run, or a retry of what a run has in quarantine, holds the table. */
+/** Another unfinished run, or a retry of a run's quarantine, holds the table. */
 export class TableLockedError extends FleetfillError {
   readonly holder: string;
-  /** The holder's control table, who started it and when, if it is another control table. `retry`: it is no run. */
+  /**
+   * If the holder is in another control table: which one, who started it, and when. `retry`: the holder is a retry and
+   * no run.
+   */
   readonly elsewhere:
     | {
         readonly controlTable: string;
@@ -80,28 +83,28 @@ export class AuthorityLostError extends FleetfillError {
   }
 }
 
-/** An error that holds for every item and that retrying cannot fix: no permission, no table, or an unknown error. */
+/** An error that concerns every item and that retrying cannot fix: no permission, no table, or an unknown error. */
 export class SystemicError extends FleetfillError {
   constructor(message: string, options?: ErrorOptions) {
     super('Systemic', message, options);
   }
 }
 
-/** AWS has rejected the credentials for so long that the rejection is believed. */
+/** AWS has rejected the credentials for so long that this is believed. */
 export class CredentialsError extends FleetfillError {
   constructor(message: string, options?: ErrorOptions) {
     super('Credentials', message, options);
   }
 }
 
-/** A service has not answered for so long that the caller must know. */
+/** A service has not answered for so long that the caller must be told. */
 export class UnreachableError extends FleetfillError {
   constructor(message: string, options?: ErrorOptions) {
     super('Unreachable', message, options);
   }
 }
 
-/** One line for a log or a message: the name says more than the text alone. */
+/** An error as one line for a log or a message. For foreign errors it includes the name. */
 export function describeError(error: unknown): string {
   if (error instanceof FleetfillError) return error.message;
   return error instanceof Error ? `${error.name}: ${error.message}` : String(error);

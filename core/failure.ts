@@ -1,24 +1,24 @@
 import { CredentialsError, FleetfillError, UnreachableError } from './errors.ts';
 
 /**
- * What a failed call of any AWS service says, judged by the name of its error and not by its text. Nothing is decided
- * here: core/settle.ts says what it means for an item, core/doubt.ts how long it is doubted.
+ * What a failed call of any AWS service says, by the name of its error and not by its text. This file only classifies:
+ * core/settle.ts says what an error means for an item, and core/doubt.ts how long it is doubted.
  *
  * | kind          | what happened                                                                                |
  * |---------------|----------------------------------------------------------------------------------------------|
  * | refused       | the condition was false                                                                      |
- * | throttled     | too much was asked for at once                                                               |
- * | internal      | the service's own trouble: HTTP 5xx, or a name that means it                                 |
- * | conflict      | a transaction or a replica was at the same item                                              |
+ * | throttled     | too much was requested at once                                                               |
+ * | internal      | an error inside the service: HTTP 5xx, or a name that means it                               |
+ * | conflict      | a transaction or a replica was writing the same item                                         |
  * | invalid       | the request or the item breaks a rule                                                        |
  * | too-large     | the item collection is full                                                                  |
  * | credentials   | the reply speaks of a signature, a token, a clock or a role, or there are no credentials     |
- * | transport     | there is no reply, or none that can be read: whatever has no HTTP status                     |
- * | certificate   | there is no connection, since the other side cannot prove who it is                          |
+ * | transport     | there is no reply, or no readable one: every error without an HTTP status                    |
+ * | certificate   | there is no connection, because the other side cannot prove its identity                     |
  * | final         | anything else: no permission, no table, an error of this program                             |
  *
- * The list for `transport` is open: an error with an unknown name counts as a lost reply. The errors that are known to
- * be something else are listed: certificates, errors of this program, and mistakes in its settings.
+ * The list for `transport` is open: an error with an unknown name counts as a lost reply. The exceptions are listed:
+ * certificates, errors of this program, and mistakes in its settings.
  */
 export type FailureKind =
   | 'refused'
@@ -68,8 +68,8 @@ const INVALID = ['Validation', 'ValidationError'];
 const TOO_LARGE = ['ItemCollectionSizeLimitExceeded'];
 
 /**
- * These errors concern the caller, not the request. AWS also returns each of them for some seconds when the credentials
- * are good: for a role or a key that was just made, a token that is being renewed, a clock that was frozen.
+ * These errors concern the caller, not the request. AWS also returns them for some seconds for good credentials: for a
+ * role or key that was just created, a token in renewal, or a clock that was frozen.
  */
 const CREDENTIALS = [
   'InvalidSignature',
@@ -94,23 +94,23 @@ const CREDENTIALS = [
   'IDPCommunicationError',
 ];
 
-/** `sts:AssumeRole` is denied for some seconds after its role was made. */
+/** `sts:AssumeRole` is denied for some seconds after its role was created. */
 const ASSUMING_A_ROLE = /sts:AssumeRole/;
 
-/** Timeouts with a status: the service waited for the request, and it never arrived whole. */
+/** Timeouts with a status: the service waited for a request that never arrived whole. */
 const REQUEST_TIMEOUT = ['RequestTimeout'];
 
-/** Codes of a reply that was cut off after its status had arrived; a service's own code has another form. */
+/** Codes of a connection that broke after the status had arrived. A service's own codes look different. */
 const CONNECTION = /^(E[A-Z]+|ERR_|HPE_|UND_|Z_)/;
 
-/** By the codes of OpenSSL and Node [Node.js, TLS: x509 certificate error codes]. */
+/** Codes of OpenSSL and Node [Node.js, TLS: x509 certificate error codes]. */
 const CERTIFICATE =
   /^(CERT_|ERR_TLS_CERT|UNABLE_TO_|SELF_SIGNED_|DEPTH_ZERO_|HOSTNAME_MISMATCH|INVALID_CA|INVALID_PURPOSE|PATH_LENGTH_EXCEEDED|CRL_|ERROR_IN_C)/;
 
 /** Node's codes for a mistake of the program: no byte was sent. */
 const ASKED_WRONGLY = /^ERR_(INVALID_|UNESCAPED_|HTTP_INVALID_|MISSING_|UNKNOWN_|METHOD_NOT)/;
 
-/** The fields that the SDK's errors, and Node's, carry beside name and message. */
+/** The fields of the SDK's and Node's errors besides name and message. */
 interface ErrorFields {
   readonly name: string;
   readonly message: string;
@@ -132,12 +132,12 @@ export function kindOfFailure(error: unknown): FailureKind {
   if (status === 408 || isOneOf(REQUEST_TIMEOUT, fields.name)) return 'transport';
   if (status !== undefined && status >= 500) return 'internal';
   if (status === undefined) return kindWithoutStatus(error, fields);
-  // A reply with a status of success that cannot be read to its end: it was cut off, or it is a proxy's page.
+  // A success whose body cannot be read to its end was cut off, or is a proxy's page.
   if (status < 400) return 'transport';
   return typeof fields.code === 'string' && CONNECTION.test(fields.code) ? 'transport' : 'final';
 }
 
-/** The same, from a code alone, as a statement inside a successful call has it. */
+/** Like {@link kindOfFailure}, from the code of a statement inside a successful call. */
 export function kindOfCode(code: string, message = ''): FailureKind {
   const name = withoutSuffix(code);
   if (REFUSED.includes(name)) return 'refused';
@@ -156,7 +156,7 @@ export function httpStatusOf(error: unknown): number | undefined {
   return $metadata?.httpStatusCode ?? $response?.statusCode;
 }
 
-/** A batch reports codes without the suffix that the same error carries as a call's. */
+/** A batch reports codes without the suffix that the same error has for a whole call. */
 export function withoutSuffix(name: string): string {
   return name.replace(/Exception$/, '');
 }

@@ -9,7 +9,7 @@ import type { AttributeMap } from './attribute-value.ts';
 import type { BatchForms, KeySchema, SourceType, WriteApi } from './records.ts';
 import type { Assignment, SourceState, WriteRule } from './write-rule.ts';
 
-/** What a run writes and where: the whole of its effect on the user's table. */
+/** What a run writes and where. It has no other effect on the user's table. */
 export interface ItemWrite {
   readonly table: string;
   readonly keySchema: KeySchema;
@@ -22,8 +22,8 @@ type KeyedTable = Pick<ItemWrite, 'table' | 'keySchema'>;
 export const MAX_BATCH_STATEMENTS = 25;
 
 /**
- * In PartiQL engines read a dot in a quoted name as a path (dynoxide 1.2.1 does), so only plain names take the
- * batch path; UpdateItem's `#name` placeholders have no such reading.
+ * In PartiQL, engines read a dot in a quoted name as a path (dynoxide 1.2.1 does). So only plain names take the batch
+ * path. UpdateItem's `#name` placeholders do not have this problem.
  */
 const PLAIN_NAME = /^[A-Za-z0-9_-]+$/;
 
@@ -32,10 +32,10 @@ const MAX_STATEMENT_LENGTH = 8_192;
 
 export const SOURCE_TYPES: readonly SourceType[] = ['S', 'N', 'B', 'BOOL', 'SS', 'NS', 'BS'];
 
-/** The forms that every engine is asked for first: one target, no sources. */
+/** The statement forms that every engine is tried with first: one target, no sources. */
 export const PLAIN_FORMS: BatchForms = { sources: [] };
 
-/** The names in batch statements that have their plain meaning, or the first name that does not. */
+/** @returns the first name that is unsafe in a batch statement; undefined if all have their plain meaning. */
 export function nameUnfitForBatch({ table, keySchema, rule }: ItemWrite): string | undefined {
   const [target] = rule.targets;
   const names = [table, ...rule.targets, ...keySchema.map(key => key.name)];
@@ -46,14 +46,17 @@ export function nameUnfitForBatch({ table, keySchema, rule }: ItemWrite): string
   return statement.length > MAX_STATEMENT_LENGTH ? target : undefined;
 }
 
-/** The path of a source for which no batch statement is written: an entry of a map, or a name that is not plain. */
+/**
+ * @returns the path of the first source that a batch statement cannot use: an entry of a map, or a name that is not
+ * plain.
+ */
 export function sourceUnfitForBatch({ rule }: Pick<ItemWrite, 'rule'>): AttributePath | undefined {
   return rule.sources.find(path => path.length > 1 || !PLAIN_NAME.test(path[0]));
 }
 
 /**
- * Whether the engine proof has shown that a batch statement of the form that this assignment needs means what it
- * says. The founding case, one target and no sources, needs nothing more than the proof of batches itself.
+ * Whether the engine proof has shown that a batch statement of the form that this assignment needs does what it says.
+ * The founding case, one target without sources, needs only the proof of batches itself.
  */
 export function isBatchable({ set, sources }: Assignment, forms: BatchForms): boolean {
   if (sources.length > 0 && !sources.every(source => isBatchableSource(source, forms))) return false;
@@ -67,7 +70,7 @@ function isBatchableSource(source: SourceState, forms: BatchForms): boolean {
   return type !== undefined && forms.sources.includes(type);
 }
 
-/** NULL is no type of a batch: PartiQL's own rules let `IS NULL` hold for missing attributes too. */
+/** A batch cannot compare NULL: in PartiQL, `IS NULL` also holds for missing attributes. */
 export function sourceType(value: AttributeValue): SourceType | undefined {
   return SOURCE_TYPES.find(type => value[type] !== undefined);
 }
@@ -104,7 +107,7 @@ const CONDITIONS: Readonly<Record<SourceState['is'], string>> = {
   equal: '= ?',
 };
 
-/** Builds the statements of a batch. For one form the text is the same for every item; only the parameters differ. */
+/** Builds the statements of a batch. The text is the same for every item of one form; only the parameters differ. */
 export function batchStatementFactory(
   table: KeyedTable,
   forms: BatchForms = PLAIN_FORMS,
@@ -113,7 +116,7 @@ export function batchStatementFactory(
   const texts = new Map<string, string>();
   const textOf = ({ set, sources }: Assignment): string => {
     const targets = Object.keys(set);
-    // Only plain names come here, so joined names cannot be confused.
+    // All names here are plain, so joined names cannot be confused.
     let form = targets.join();
     for (const { path, is } of sources) form += ` ${is} ${path[0]}`;
     const known = texts.get(form);
@@ -122,7 +125,7 @@ export function batchStatementFactory(
     texts.set(form, text);
     return text;
   };
-  // A constant is the same assignment for every item: its text and its values are looked up once.
+  // A constant has the same assignment for every item, so its text and values are looked up once.
   let last:
     | { assignment: Assignment; text: string; values: AttributeValue[]; sources: AttributeValue[] }
     | undefined;
@@ -147,8 +150,8 @@ function valuesOf(sources: readonly SourceState[]): AttributeValue[] {
 }
 
 /**
- * One conditional UpdateItem. A refusal does not return the item: that would be the whole item, which the roles may not
- * be allowed to read. A projection reads the needed part back.
+ * One conditional UpdateItem. A refusal does not return the item, because the roles may not be allowed to read a whole
+ * item. A projection reads the needed part back.
  */
 export function updateItemInput(
   { table, keySchema }: KeyedTable,
@@ -185,7 +188,7 @@ export function updateItemInput(
   };
 }
 
-/** `#name3.#name4`: adds what is not there yet to `names`. */
+/** The path as `#name3.#name4`. Adds new names to `names`. */
 function pathPlaceholder(path: readonly string[], names: Record<string, string>): string {
   return path.map(name => placeholderOf(name, names)).join('.');
 }
@@ -205,7 +208,7 @@ export function keyProjection({ keySchema }: Pick<ItemWrite, 'keySchema'>): Proj
   return projectionOf(keySchema.map(({ name }) => [name]));
 }
 
-/** A projection onto all that a decision needs, the key, the targets and the sources, and onto `more`. */
+/** A projection onto the key, the targets and the sources, which a decision needs, and onto `more`. */
 export function itemProjection(
   { keySchema, rule }: Pick<ItemWrite, 'keySchema' | 'rule'>,
   more: readonly string[] = [],
@@ -214,7 +217,7 @@ export function itemProjection(
   return projectionOf([...names.map(name => [name]), ...rule.sources]);
 }
 
-/** Paths must not overlap in a projection [developer guide], so one below another is left out. */
+/** Paths in a projection must not overlap [developer guide], so a path below another one is left out. */
 function projectionOf(paths: readonly (readonly string[])[]): Projection {
   const names: Record<string, string> = {};
   const wanted = paths.filter(
@@ -231,7 +234,7 @@ function isAtOrBelow(path: readonly string[], other: readonly string[]): boolean
   return path.length >= other.length && other.every((name, index) => path[index] === name);
 }
 
-/** What a Scan needs in order to send only items that lack a target; its names are added to those of a projection. */
+/** The filter with which a Scan returns only items that lack a target. Its names are added to those of a projection. */
 export function lackingFilter(
   { rule }: Pick<ItemWrite, 'rule'>,
   projection: Projection,
@@ -262,7 +265,7 @@ export function exampleAssignment({ keySchema, rule }: Pick<ItemWrite, 'keySchem
   };
 }
 
-/** How the operator reads the write of the run; for a recipe, the one of {@link exampleAssignment}. */
+/** The write of the run as text for the operator; for a recipe, that of {@link exampleAssignment}. */
 export function describeWrite(write: ItemWrite, api: WriteApi): string {
   const { table, keySchema, rule } = write;
   const example = exampleAssignment(write);

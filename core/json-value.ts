@@ -4,8 +4,7 @@ import { ConfigurationError } from './errors.ts';
 const JSON_NUMBER_OR_STRING = /"(?:[^"\\]|\\.)*"|-?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?/g;
 
 /**
- * What the JSON of a value says, with maps as Map. It needs nothing of the AWS SDK, so a wrong value is reported at
- * once.
+ * The value of a JSON text, with maps as Map. It does not need the AWS SDK, so a wrong value is reported at once.
  * @throws ConfigurationError when the text is not JSON, or holds a number that JSON parsing would change.
  */
 export function readJsonValue(text: string): unknown {
@@ -26,7 +25,7 @@ export function readJsonValue(text: string): unknown {
 }
 
 /**
- * For a plain object the library takes an entry `constructor` as its class; a Map has no such problem.
+ * In a plain object the library would take an entry `constructor` for the class. A Map avoids that.
  * @throws ConfigurationError for the one name that no object of the SDK can hold.
  */
 function asMap(name: string, value: unknown): unknown {

@@ -5,7 +5,7 @@ import type { ControlTableClient, TransactItem } from './control-table.ts';
 import { FleetfillError } from './errors.ts';
 import { isFinished, isInAuthority, RUN_ITEM, type RunStatus, type TaskRecord, taskItem } from './records.ts';
 
-/** One table for all control tables of an account and Region. It shows each of them the runs of the others. */
+/** One table for all control tables of an account and Region. Through it, each of them sees the runs of the others. */
 export const LOCK_TABLE = 'fleetfill-locks';
 
 /** A new table is active within seconds. */
@@ -14,37 +14,40 @@ const CREATION_LOOK_MS = 500;
 
 /** Who holds a user's table. */
 export interface TableLock {
-  /** The table's ARN, as DynamoDB describes it, so that a name and an ARN of one table give the same lock. */
+  /** The table's ARN from DynamoDB, so that a table's name and its ARN give the same lock. */
   readonly table: string;
   readonly runId: string;
-  /** The launch id of a retry of what that run has in quarantine: then the retry holds the table, and the run has ended. */
+  /** The launch id of a retry of that run's quarantine. The run has then ended, and the retry holds the table. */
   readonly retry?: string;
-  /** Where that run's record is. */
+  /** The control table with that run's record. */
   readonly controlTable: string;
   /** Who started it, and when. */
   readonly holder: string;
   readonly at: string;
 }
 
-/** Errors that mean: these credentials, or this endpoint, cannot use a lock table. */
+/** Errors that mean that these credentials or this endpoint cannot use a lock table. */
 const UNAVAILABLE = ['AccessDeniedException', 'UnknownOperationException'];
 
 export interface LockStoreOptions {
   readonly client: ControlTableClient;
   readonly clock: Clock;
-  /** Called once, with why the lock table cannot be used; then only the control table's own lock protects the table. */
+  /**
+   * Called once with why the lock table cannot be used. From then on, only the control table's own lock protects the
+   * table.
+   */
   readonly onUnavailable: (reason: string) => void;
 }
 
 /**
- * Locks of the users' tables, over all control tables of an account and Region. Two fleets with control tables of
- * their own would each use a whole budget on one table; the control table's own lock cannot tell.
+ * Locks of the users' tables, over all control tables of an account and Region. Without them, two fleets with different
+ * control tables could each use a whole budget on one table, and the control table's own lock would not notice.
  *
  *     fleet A (control table a)   transaction: LOCK in a + RUN in a + lock of the table, if free ──► held
  *     fleet B (control table b)   transaction: LOCK in b + RUN in b + lock of the table ✗ ──► reads it, names A, leaves
  *
- * The lock is taken and freed in the transaction that begins and ends the run, so that no crash leaves one without a
- * run. It becomes an orphan only when its control table is deleted with an unfinished run in it.
+ * The lock is taken and freed in the transactions that begin and end the run, so no crash leaves a lock without a run.
+ * It becomes an orphan only if its control table is deleted with an unfinished run in it.
  */
 export class LockStore {
   readonly #options: LockStoreOptions;
@@ -54,7 +57,7 @@ export class LockStore {
     this.#options = options;
   }
 
-  /** The lock of a table; undefined when it is free, `unavailable` when it cannot be read. Creates nothing. */
+  /** Reads the lock of a table; undefined if it is free, `unavailable` if it cannot be read. It creates nothing. */
   async read(table: string): Promise<TableLock | undefined | 'unavailable'> {
     try {
       return await this.#get(table);
@@ -64,7 +67,7 @@ export class LockStore {
     }
   }
 
-  /** As {@link read}, and creates the lock table where there is none yet. */
+  /** Like {@link read}, but creates the lock table if there is none. */
   async readOrCreate(table: string): Promise<TableLock | undefined | 'unavailable'> {
     try {
       return await this.#get(table);
@@ -78,7 +81,10 @@ export class LockStore {
     }
   }
 
-  /** The part of a transaction that takes the lock, if it is free or still `released`, whose holder has ended. */
+  /**
+   * The part of a transaction that takes the lock if it is free, or if `released`, whose holder has ended, still has
+   * it.
+   */
   take({ runId, ...rest }: TableLock, released: TableLock | undefined): TransactItem {
     const held = released && heldBy(released);
     return {
@@ -107,8 +113,8 @@ export class LockStore {
   }
 
   /**
-   * Whether the record of the run, or of the retry, that holds the lock says that it has ended. A control table that is
-   * gone, or that may not be read, proves nothing.
+   * Whether the record of the run or retry that holds the lock says that it has ended. A control table that is gone or
+   * may not be read proves nothing.
    */
   async hasEnded({ runId, retry, controlTable }: TableLock): Promise<boolean> {
     try {
@@ -130,7 +136,7 @@ export class LockStore {
     }
   }
 
-  /** @throws every error that does not mean that no lock table can be used */
+  /** @throws every error that does not mean that the lock table is unusable */
   unavailable(error: unknown): 'unavailable' {
     if (!(error instanceof Error) || !UNAVAILABLE.includes(error.name)) throw error;
     if (!this.#told) this.#options.onUnavailable(error.message || error.name);
@@ -147,7 +153,7 @@ export class LockStore {
     return { ...rest, runId: run } as TableLock;
   }
 
-  /** When several processes create the table at once, one succeeds and the others wait with it. */
+  /** If several processes create the table at once, one succeeds and the others wait with it. */
   async #create(table: string): Promise<TableLock | undefined> {
     const { client, clock } = this.#options;
     try {

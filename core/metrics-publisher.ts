@@ -15,10 +15,10 @@ import { tableNameOf } from './table-name.ts';
 /** The last attempt to publish must not delay the end of the worker. */
 const LAST_PUBLISH_MS = 4_000;
 
-/** PutMetricData takes up to 150 distinct values a metric [API reference]. */
+/** PutMetricData takes up to 150 distinct values of a metric [API reference]. */
 const MAX_VALUES = 150;
 
-/** PutMetricData takes up to 1,000 metrics a call [API reference]. */
+/** PutMetricData takes up to 1,000 metrics in a call [API reference]. */
 const MAX_DATA = 1_000;
 
 const COUNTER_METRICS: Readonly<Partial<Record<keyof Counters, MetricName>>> = {
@@ -37,7 +37,7 @@ const SUMMED: readonly MetricName[] = [
   'SegmentsComplete',
 ];
 
-/** A datum, and what to do once CloudWatch has it. */
+/** A datum, and what to do once CloudWatch has accepted it. */
 interface Publication {
   readonly datum: MetricDatum;
   readonly published: () => void;
@@ -47,16 +47,16 @@ export interface MetricsPublisherOptions {
   readonly client: CloudWatchClient;
   readonly clock: Clock;
   readonly namespace: string;
-  /** By name or ARN; the dimension carries the name. */
+  /** Name or ARN. The dimension has the name. */
   readonly table: string;
-  /** The share in use, write units a second; the orchestrator has none. */
+  /** The write units a second of the share in use. The orchestrator has none. */
   readonly writeRateShare?: () => number;
   readonly onFailure: (error: unknown) => void;
 }
 
 /**
- * Sums what happens and publishes it every {@link METRICS_INTERVAL_MS}, zeros included. What could not be published
- * goes with the next call: a failing CloudWatch costs metrics, never the work.
+ * Sums what happens and publishes it every {@link METRICS_INTERVAL_MS}, including zeros. What could not be published
+ * goes with the next call, so a failing CloudWatch costs metrics and never the work.
  */
 export class MetricsPublisher {
   readonly #options: MetricsPublisherOptions;
@@ -83,13 +83,13 @@ export class MetricsPublisher {
     addTo(this.#sums, metric, amount);
   }
 
-  /** Milliseconds, kept to two significant digits, which bounds how many distinct values there are. */
+  /** Milliseconds, rounded to two significant digits to limit the number of distinct values. */
   writeLatency(ms: number): void {
     const rounded = Number(ms.toPrecision(2));
     addTo(this.#latencies, rounded, 1);
   }
 
-  /** Publishes until the signal aborts, and once more then. */
+  /** Publishes until the signal aborts, and then once more. */
   async run(signal: AbortSignal): Promise<void> {
     while (!signal.aborted) {
       await this.#options.clock.sleep(METRICS_INTERVAL_MS, signal);
@@ -97,7 +97,7 @@ export class MetricsPublisher {
     }
   }
 
-  /** Publishes what is left. Gives up after a few seconds. */
+  /** Publishes the rest. Stops trying after a few seconds. */
   async close(): Promise<void> {
     await this.#publish(AbortSignal.timeout(LAST_PUBLISH_MS));
   }
@@ -112,7 +112,7 @@ export class MetricsPublisher {
           new PutMetricDataCommand({ Namespace: namespace, MetricData: part.map(({ datum }) => datum) }),
           abortSignal && { abortSignal },
         );
-        // Counts that arrived meanwhile stay: only what this call has published is subtracted.
+        // Only what this call has published is subtracted, because more may have been counted meanwhile.
         for (const { published } of part) published();
       }
     } catch (error) {

@@ -1,6 +1,6 @@
 /**
- * Names and units of the metrics that the worker and the orchestrator publish. infra/'s dashboard and alarms
- * read the same names; a test holds the two against each other.
+ * Names and units of the metrics that the worker and the orchestrator publish. The dashboard and alarms of infra/ read
+ * the same names; a test compares the two.
  */
 export const METRIC_UNITS = {
   ItemsScanned: 'Count',
@@ -14,9 +14,9 @@ export const METRIC_UNITS = {
   WriteLatency: 'Milliseconds',
   SegmentsComplete: 'Count',
   WriteRateShare: 'Count/Second',
-  /** 1 while a run is open, 0 at its end. The alarm on a stalled run needs it to know that there is a run. */
+  /** 1 while a run is open, 0 at its end. It tells the alarm on a stalled run that there is a run. */
   RunOpen: 'None',
-  /** 1 in each minute in which somebody supervises an open run, on a terminal or in the fleet; nothing otherwise. */
+  /** 1 in each minute in which a terminal or a task supervises an open run; nothing otherwise. */
   Supervised: 'None',
 } as const;
 
@@ -27,12 +27,15 @@ export const DEFAULT_NAMESPACE = 'Fleetfill';
 /** Every metric carries this dimension. */
 export const TABLE_DIMENSION = 'Table';
 
-/** Only {@link PER_SEGMENT_METRICS} are published a second time with this one: each series costs money. */
+/** Only {@link PER_SEGMENT_METRICS} are also published with this dimension, because each series costs money. */
 export const SEGMENT_DIMENSION = 'Segment';
 
 export const PER_SEGMENT_METRICS = ['ItemsScanned', 'ItemsUpdated'] as const satisfies readonly MetricName[];
 
-/** Repairs belong to no backfill segment; under this value of `Segment` the sums over segments stay whole. */
+/**
+ * Repairs belong to no segment of the backfill. They use this value of `Segment`, so that sums over segments stay
+ * complete.
+ */
 export const REPAIR_SEGMENT = 'repair';
 
 /**

@@ -3,7 +3,7 @@ import type { AttributeValue } from '@aws-sdk/client-dynamodb';
 import type { AttributeMap } from './attribute-value.ts';
 import type { KeySchema, KeyType } from './records.ts';
 
-/** A key that no item has; the chance that one does is at most one in 10^30. */
+/** A key that no item has. The chance that one does is at most one in 10^30. */
 export function keyOfNoItem(keySchema: KeySchema): AttributeMap {
   return Object.fromEntries(keySchema.map(({ name, type }) => [name, randomValue(type)]));
 }

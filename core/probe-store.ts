@@ -5,7 +5,7 @@ import type { Recipe } from './recipe/recipe.ts';
 import { fromItem, toItem } from './record-item.ts';
 import { type KeySchema, type Rates, type TaskRecord, taskItem, type WriteApi } from './records.ts';
 
-/** The attribute by which items of the control table expire, in seconds since the epoch. */
+/** The attribute that holds the expiry time of items in the control table, in epoch seconds. */
 export const EXPIRES_AT = 'expiresAt';
 
 const NEW = 'attribute_not_exists(#run)';
@@ -15,13 +15,13 @@ const PROBE_ITEM = 'PROBE';
 const NOTE_ITEM = 'NOTE';
 const SUPERVISOR_ITEM = 'SUPERVISOR';
 
-/** Marks the id of a probe, so that a command knows it from a run's id before it reads anything. */
+/** Begins the id of a probe, so that a command can tell it from a run's id before it reads anything. */
 const PROBE_PREFIX = 'probe-';
 
 /** Nobody needs the records of a probe after a day. */
 const LIFETIME_SECONDS = 86_400;
 
-/** When a record of this time is deleted. */
+/** The expiry of a record that is written at this time. */
 function expiryFrom(at: string): { [EXPIRES_AT]: number } {
   return { [EXPIRES_AT]: Math.floor(Date.parse(at) / 1_000) + LIFETIME_SECONDS };
 }
@@ -36,8 +36,8 @@ export function isProbeId(runId: string): boolean {
 }
 
 /**
- * One task on trial. The worker reads it in place of a run's record, and then knows that it must run its checks and
- * fill nothing. It has no lock and no segment records, so it can never be taken for a run.
+ * One task on trial. The worker finds it instead of a run's record, and then runs its checks instead of a backfill. It
+ * has no lock and no segment records, so nothing can take it for a run.
  */
 export interface ProbeRecord {
   /** A run id that no run has. */
@@ -48,18 +48,18 @@ export interface ProbeRecord {
   readonly value?: string;
   readonly recipe?: Recipe;
   readonly keySchema: KeySchema;
-  /** The ways of writing to try, on a key that no item has. */
+  /** The write APIs to try, on a key that no item has. */
   readonly writeApis: readonly WriteApi[];
   readonly heartbeatMs: number;
   readonly authorityMs: number;
   readonly rates: Rates;
   readonly createdAt: string;
   readonly createdBy: string;
-  /** The launch of a worker, where a supervisor is on trial: it starts the worker and stops it. */
+  /** If a supervisor is on trial: the launch of the worker that it starts and stops. */
   readonly launchId?: string;
 }
 
-/** One thing that the task tried, in the order of trying. */
+/** One step that the task tried, in order. */
 export interface ProbeStep<Name = WorkerStep> {
   readonly step: Name;
   readonly ok: boolean;
@@ -68,7 +68,7 @@ export interface ProbeStep<Name = WorkerStep> {
 
 type WorkerStep = 'scan' | 'read-back' | 'write-batch' | 'write-single' | 'metric' | 'record';
 
-/** What a supervisor on trial tries: its work with records, table, fleet and metrics. */
+/** The steps of a supervisor on trial: its work with records, table, fleet and metrics. */
 export type SupervisorStep =
   | 'records'
   | 'lock'
@@ -79,7 +79,7 @@ export type SupervisorStep =
   | 'traffic'
   | 'metric';
 
-/** Tries one thing after the other, even when one fails, so that one task shows everything that is missing. */
+/** Tries each step even if an earlier one failed, so that one task shows everything that is missing. */
 export class ProbeSteps<Name> {
   readonly taken: ProbeStep<Name>[] = [];
 
@@ -111,7 +111,7 @@ export class ProbeStore {
     this.#table = table;
   }
 
-  /** @returns false when there is such a probe already. */
+  /** @returns false if this probe already exists. */
   create(probe: ProbeRecord, launch: string): Promise<boolean> {
     const expires = expiryFrom(probe.createdAt);
     const task: TaskRecord = {
@@ -141,13 +141,13 @@ export class ProbeStore {
     return item && fromItem<ProbeRecord>(item);
   }
 
-  /** The task's record, and in it the report once there is one. */
+  /** The task's record, with the report once the task has written it. */
   async readTask(run: string, launch: string): Promise<ProbedTask | undefined> {
     const item = await this.#table.get({ run, item: taskItem(launch) });
     return item && fromItem<ProbedTask>(item);
   }
 
-  /** The one PutItem of a worker. Outside a probe, only an item in quarantine needs it. */
+  /** A worker's only PutItem. Outside a probe, only an item in quarantine needs it. */
   async putNote(run: string, launch: string, at: string): Promise<void> {
     await this.#table.put({ run, item: NOTE_ITEM, launch, at, ...expiryFrom(at) }, []);
   }
@@ -158,7 +158,7 @@ export class ProbeStore {
     });
   }
 
-  /** Every way in which a supervisor uses the control table, once. */
+  /** Uses the control table once in every way in which a supervisor does. */
   async tryRecords(run: string, at: string): Promise<void> {
     const note = { run, item: NOTE_ITEM };
     const probe = { run, item: PROBE_ITEM };
@@ -179,7 +179,7 @@ export class ProbeStore {
     await this.#table.put({ run, item: SUPERVISOR_ITEM, steps, ...expiryFrom(at) }, []);
   }
 
-  /** What the supervisor on trial has found, once it has tried everything. */
+  /** The report of the supervisor on trial; undefined until it is complete. */
   async readSupervisor(run: string): Promise<readonly ProbeStep<SupervisorStep>[] | undefined> {
     const item = await this.#table.get({ run, item: SUPERVISOR_ITEM });
     return item?.['steps'] as readonly ProbeStep<SupervisorStep>[] | undefined;

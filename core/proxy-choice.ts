@@ -1,9 +1,9 @@
-/** The variables that name a proxy, as the AWS CLI reads them; each is looked for in lower case first. */
+/** The variables that name a proxy, as the AWS CLI reads them. The lower-case name of each takes precedence. */
 const PROXY_VARIABLES = { 'http:': 'http_proxy', 'https:': 'https_proxy' } as const;
 
 /**
- * Names of this machine. A service that listens here, such as a local stack or a test, is reached directly, whatever
- * the proxy.
+ * Names of this machine. A service that listens here, such as a local stack or a test, is reached directly even if a
+ * proxy is set.
  */
 const LOOPBACK = /^(localhost|127(\.\d{1,3}){3}|\[?::1\]?)$/i;
 
@@ -16,11 +16,12 @@ export interface Destination {
 }
 
 /**
- * The proxy through which a destination is to be reached, as a URL; undefined when it is to be reached directly.
+ * The proxy for a destination, as a URL; undefined if it is reached directly.
  *
- * `HTTPS_PROXY` is for https endpoints and `HTTP_PROXY` for http ones. A name in `NO_PROXY` means itself and every name
- * below it, with or without a leading dot, and may have a port; `*` means everything. So does the AWS CLI read them
- * [Python, urllib.request.proxy_bypass_environment], so that both behave alike in one shell. Loopback is always direct.
+ * `HTTPS_PROXY` is for https endpoints and `HTTP_PROXY` for http ones. A name in `NO_PROXY` stands for itself and every
+ * name below it, with or without a leading dot, and may have a port; `*` stands for everything. The AWS CLI reads them
+ * in the same way [Python, urllib.request.proxy_bypass_environment], so both behave alike in one shell. Loopback is
+ * always direct.
  */
 export function proxyFor(
   environment: Environment,

@@ -4,8 +4,8 @@ import { fromItem, toItem } from './record-item.ts';
 import { QUARANTINE_PREFIX, type QuarantineRecord } from './records.ts';
 
 /**
- * Items that cannot be written, once each: the sort key is a digest of the item's key, so that a page repeated
- * after a crash finds its own record.
+ * Items that cannot be written, each one once. The sort key is a digest of the item's key, so that a page that is
+ * repeated after a crash finds its own record.
  */
 export class QuarantineStore {
   readonly #table: ControlTable;

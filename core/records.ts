@@ -19,7 +19,7 @@ import type { Recipe } from './recipe/recipe.ts';
 
 import type { ItemSize } from './rate/capacity-estimate.ts';
 
-/** The state of a run. Those in {@link FINISHED} have released the table. */
+/** The state of a run. The states in {@link FINISHED} have released the table. */
 export type RunStatus =
   | 'running'
   | 'verifying'
@@ -70,12 +70,12 @@ const FINISHED: ReadonlySet<RunStatus> = new Set<RunStatus>([
   'canary',
 ]);
 
-/** A finished run holds no table. `paused` and `failed` are not finished: such runs can be resumed. */
+/** A finished run does not hold its table. `paused` and `failed` are not finished, because such runs can be resumed. */
 export function isFinished(status: RunStatus): boolean {
   return FINISHED.has(status);
 }
 
-/** What the operator, or a guardrail, wants the tasks to do. */
+/** What the operator or a guardrail wants the tasks to do. */
 export type DesiredState = 'run' | 'pause' | 'stop';
 
 export type KeyType = 'S' | 'N' | 'B';
@@ -85,26 +85,26 @@ export interface KeyAttribute {
   readonly type: KeyType;
 }
 
-/** Partition key first, then the sort key where the table has one. */
+/** Partition key first, then the sort key if there is one. */
 export type KeySchema = readonly [KeyAttribute] | readonly [KeyAttribute, KeyAttribute];
 
 export type WriteApi = 'batch' | 'single';
 
-/** The types of which a source's value can be compared in a batch statement. */
+/** The types whose values a batch statement can compare. */
 export type SourceType = 'S' | 'N' | 'B' | 'BOOL' | 'SS' | 'NS' | 'BS';
 
 /**
- * What the engine proof has shown of batch statements with more than one target or with sources. UpdateItem writes
+ * What the engine proof has shown for batch statements with several targets or with sources. UpdateItem writes
  * everything else, item by item.
  */
 export interface BatchForms {
-  /** How several targets are written: `SET "a" = ?, "b" = ?`, or a SET for each. */
+  /** The form of several targets: `SET "a" = ?, "b" = ?`, or a SET for each. */
   readonly several?: 'commas' | 'clauses';
-  /** Types of a source that must be unchanged. */
+  /** Types of sources that a statement can require to be unchanged. */
   readonly sources: readonly SourceType[];
-  /** A source that must still be missing. */
+  /** A statement can require that a source is still missing. */
   readonly absent?: boolean;
-  /** A source that must still exist, with any value. */
+  /** A statement can require that a source still exists, with any value. */
   readonly present?: boolean;
 }
 
@@ -123,24 +123,24 @@ export interface OperatorChange {
   readonly detail: string;
 }
 
-/** A supervisor as the run's record knows it. */
+/** The supervisor in the run's record. */
 export interface SupervisorSeen {
   /** As in {@link OperatorChange}. */
   readonly by: string;
-  /** When it last wrote, ISO 8601; a live supervisor writes at least every {@link SUPERVISOR_SEEN_EVERY_MS}. */
+  /** When it last wrote, ISO 8601. A live supervisor writes at least every {@link SUPERVISOR_SEEN_EVERY_MS}. */
   readonly seenAt: string;
-  /** Why it left an unfinished run, if it could still say so. */
+  /** Why it left an unfinished run, if it could record that. */
   readonly left?: string;
 }
 
 export const SUPERVISOR_SEEN_EVERY_MS = 10_000;
 
-/** A supervisor that has been silent for this long is gone, for whatever reason. */
+/** A supervisor that has been silent for this long is gone. */
 const SUPERVISOR_GONE_AFTER_MS = 60_000;
 
 /**
- * Says in words that an unfinished run has no supervisor, since when, who the last one was and why it left, if known.
- * Undefined when the run has one, needs none, or is of an older version that did not record it.
+ * Says that an unfinished run has no supervisor, since when, who the last one was, and why it left, if known. Undefined
+ * if the run has a supervisor, needs none, or comes from an older version that did not record it.
  */
 export function lostSupervisor(
   { status, supervisor }: Pick<RunRecord, 'status' | 'supervisor'>,
@@ -153,7 +153,7 @@ export function lostSupervisor(
   return `Nobody has supervised it since ${seenAt}: ${by} was the last, and did not say why it left.`;
 }
 
-/** What live traffic leaves of the budget: the part that the fleet may use, and why it is less than the whole. */
+/** The part of the budget that live traffic leaves to the fleet, and why it is not the whole. */
 export interface TrafficCut {
   readonly factor: number;
   readonly reason: string;
@@ -163,7 +163,7 @@ export interface TrafficCut {
 export interface StopReason {
   readonly kind: 'cancelled' | 'failed';
   readonly message: string;
-  /** Options of `resume` without which it would stop again at once. */
+  /** Options of `resume` without which the run would stop again at once. */
   readonly resumeWith?: readonly string[];
 }
 
@@ -181,7 +181,7 @@ export interface PriceList {
   >;
   /** A custom metric costs money for each hour in which it reported. */
   readonly perMetricMonth: number;
-  /** Absent in the record of a run that was begun before it was counted. */
+  /** Absent in older records, from before this was counted. */
   readonly perPublicIpv4Hour?: number | undefined;
 }
 
@@ -194,42 +194,42 @@ export interface TaskSize {
   readonly publicIpv4?: boolean;
 }
 
-/** What the plan expected of a run, to compare with what it took. */
+/** What the plan expected of a run, for comparison with the result. */
 export interface RunForecast {
   readonly items: number;
   readonly itemsBasis: string;
   /** Items that lack the attribute. */
   readonly missing: number;
   readonly writeUnits: number;
-  /** Of the sweep and of one verification. */
+  /** For the sweep and one verification. */
   readonly readUnits: number;
   readonly seconds: number;
-  /** US dollars; `fargate` is null when the size of a task is not known. */
+  /** US dollars. `fargate` is null if the task size is unknown. */
   readonly cost: { readonly writes: number; readonly reads: number; readonly fargate: number | null };
 }
 
-/** One attribute that a run sets. `value`: DynamoDB JSON of what every item gets; absent where it is computed. */
+/** One attribute that a run sets. `value`: DynamoDB JSON of the constant; absent if the value is computed. */
 export interface TargetRecord {
   readonly name: string;
   readonly value?: string;
 }
 
-/** Marks that a run keeps an undo log, with what is needed to read it. */
+/** Present if a run keeps an undo log. Holds what is needed to read it. */
 export interface UndoLogRecord {
   readonly targets: readonly TargetRecord[];
-  /** Seconds since 1970: when DynamoDB may delete the whole log. */
+  /** Epoch seconds: when DynamoDB may delete the whole log. */
   readonly expiresAt: number;
 }
 
-/** In an undo: the run that it takes back, and what is needed to read that run's log. */
+/** In an undo: the run that it undoes, and what is needed to read that run's log. */
 export interface UndoneRun extends UndoLogRecord {
   readonly runId: string;
   readonly totalSegments: number;
 }
 
 /**
- * The format that this version writes into a run's record and reads from it. It is raised whenever an older version
- * would misread a record, or leave out something that the run depends on.
+ * The format in which this version writes a run's record and which it can read. It is raised whenever an older version
+ * would misread a record or drop something that the run depends on.
  */
 export const RUN_FORMAT = 1;
 
@@ -251,115 +251,112 @@ export interface RunRecord {
   readonly tableArn: string;
   readonly account: string;
   readonly region: string;
-  /** With a recipe its first target. */
+  /** With a recipe, its first target. */
   readonly attribute: string;
   /** JSON; absent with a recipe. */
   readonly value?: string;
-  /** What is set where, if not one value on every item. */
+  /** The recipe, if the run does not set one value on every item. */
   readonly recipe?: Recipe;
-  /** Which of a recipe's writes may go in batches. */
+  /** The writes of a recipe that may go in batches. */
   readonly batchForms?: BatchForms;
   readonly keySchema: KeySchema;
   readonly totalSegments: number;
-  /** How many tasks run at most at the same time. */
+  /** The most tasks that run at the same time. */
   readonly tasks: number;
   readonly writeApi: WriteApi;
   readonly writeApiReason: string;
-  /** Absent when the run keeps none: with `--no-undo-log`, in a dry run, and in an undo. */
+  /** Absent if the run keeps no log: with `--no-undo-log`, in a dry run, and in an undo. */
   readonly undoLog?: UndoLogRecord;
-  /** Set in a run that takes another one back. */
+  /** Present in an undo: the run that it undoes. */
   readonly undoes?: UndoneRun;
-  /** Global secondary indexes into which the attribute is projected: each makes a write cost one more. */
+  /** Global secondary indexes that contain the attribute. Each one makes a write cost one more. */
   readonly indexes: number;
   readonly dryRun: boolean;
   /** Tasks run on Fargate Spot. */
   readonly spot: boolean;
-  /** A canary writes this many items and no more. */
+  /** A canary writes exactly this many items. */
   readonly limit?: number;
-  /** US dollars: the run stops before it has cost more than this. */
+  /** The run stops before it has cost more than this, in US dollars. */
   readonly maxCostUsd?: number;
-  /** The operator's own price list, where one was given. */
+  /** The operator's own price list, if one was given. */
   readonly prices?: PriceList;
-  /** Regions that replicate the table: each write is billed in each of them as well. */
+  /** Other Regions that replicate the table. Each write is billed in each of them as well. */
   readonly replicas?: number;
-  /** When the code that sets the attribute went live, ISO 8601; else the start of the run stands for it. */
+  /** When the code that sets the attribute went live, ISO 8601. If absent, the start of the run counts. */
   readonly deployedAt?: string;
-  /** The attribute that says when an item was created, where the operator named one. */
+  /** The attribute with the creation time of an item, if the operator named one. */
   readonly createdKey?: string;
-  /** What the plan's sample, or DynamoDB's own account of the table, says of the items. */
+  /** The item size from the plan's sample or from DynamoDB's own figures. */
   readonly itemSize?: ItemSize;
   /** The fleet's budget. */
   readonly rates: Rates;
-  /** Write units a second that the table was provisioned for at the start; absent on demand. */
+  /** Provisioned write units a second at the start; absent for an on-demand table. */
   readonly provisionedWriteUnits?: number;
-  /** Set while the table's own metrics say that somebody is throttled. */
+  /** Present while the table's metrics show that somebody is throttled, and during the recovery. */
   readonly cut?: TrafficCut;
-  /** What the fleet falls to, write units a second, when nobody supervises it. */
+  /** The rate to which the fleet falls without a supervisor, in write units a second. */
   readonly unattendedRate: number;
   readonly passes: number;
   readonly maxAttempts: number;
   readonly maxQuarantine?: number;
-  /**
-   * When someone resumed a stopped run: the items that had been tried and were in quarantine. Its limit counts from
-   * there.
-   */
+  /** The tried and quarantined items when someone last resumed a stopped run. The limit counts from there. */
   readonly acceptedQuarantine?: Pick<Counters, 'matched' | 'quarantined'>;
   readonly heartbeatMs: number;
   readonly authorityMs: number;
   readonly namespace: string;
   readonly controlTable: string;
-  /** The run holds the table in the lock table of the account too: see lock-store.ts. */
+  /** The run also holds the table in the account's lock table: see lock-store.ts. */
   readonly accountLock?: boolean;
 
-  /** Who supervises, or was the last to do so. Absent in runs of older versions. */
+  /** The current or last supervisor. Absent in runs of older versions. */
   readonly supervisor?: SupervisorSeen;
-  /** Counts sweeps and repairs: each is followed by a verification. */
+  /** Counts sweeps and repairs. A verification follows each of them. */
   readonly pass: number;
-  /** The pass whose sweep the segments belong to; a targeted repair needs no sweep. */
+  /** The pass whose sweep the segments belong to. A targeted repair needs no sweep. */
   readonly sweep: number;
   readonly createdAt: string;
   readonly createdBy: string;
   /** Version of the orchestrator that began the run; absent in a record that did not store it. */
   readonly toolVersion?: string;
   readonly finishedAt?: string;
-  /** DynamoDB's figures for the table at the start: up to six hours old by then, and 0 does not mean empty. */
+  /** DynamoDB's figures for the table at the start. They can be six hours old, and 0 does not mean empty. */
   readonly tableSize?: { readonly items: number; readonly bytes: number };
   readonly forecast?: RunForecast;
-  /** The task size by the task definition at the start, which decides the price of a task. */
+  /** The task size in the task definition at the start, which decides the price of a task. */
   readonly taskSize?: TaskSize;
   /** Milliseconds of supervised work, summed over resumes. */
   readonly activeMs: number;
   readonly changes: readonly OperatorChange[];
-  /** What repair and verification consumed and wrote; segments carry the backfill's own counters. */
+  /** What repair and verification consumed and wrote. Segments have the backfill's own counters. */
   readonly supervisorCounters: Counters;
-  /** The part of a verification, or of a repair, that these counters contain, so that nothing is counted twice. */
+  /** The part of the verification or repair that these counters already include, so that nothing is counted twice. */
   readonly counted?: CountedWork | undefined;
-  /** The present or the last verification. A sweep, a repair and a retry end it. */
+  /** The current or last verification. A sweep, a repair or a retry ends it. */
   readonly verification?: CurrentVerification | undefined;
   /**
-   * The rates of the supervisor's own requests at the end of a pass, and the last of the changes above that it had seen
-   * by then: its echo of the budget.
+   * The rates of the supervisor's own requests at the end of a pass, and the last of the above changes that it had
+   * seen. It echoes the budget.
    */
   readonly supervisorEcho?: { readonly lastChange: string; readonly rates: Rates } | undefined;
   /** Items that lacked the attribute in the last verification. */
   readonly missing?: number;
-  /** In an undo: values that the run may have set, and that are still there. */
+  /** In an undo: values that the run may have set and that still exist. */
   readonly unknown?: number;
-  /** What the missing items show about live writers, in words. */
+  /** What the missing items show about live writers, as text. */
   readonly diagnosis?: string | undefined;
 }
 
 /**
- * A verification under way. The next supervisor continues it: its checkpoints carry its id, and checkpoints with any
+ * A verification in progress. The next supervisor continues it. Its checkpoints carry its id, and checkpoints with any
  * other id are ignored.
  */
 export interface CurrentVerification {
   readonly id: string;
   readonly pass: number;
   readonly totalSegments: number;
-  /** Identifies what is looked for: checkpoints of another question are ignored. */
+  /** Identifies what the verification looks for. Checkpoints with another subject are ignored. */
   readonly subject: string;
-  /** When its first page was read: the assumptions about writers must hold from then on. */
+  /** When its first page was read. The assumptions about writers must hold from then on. */
   readonly startedAt: string;
   /** When somebody last worked on it. */
   readonly activeAt: string;
@@ -370,13 +367,13 @@ export interface CountedWork {
   readonly counters: Counters;
 }
 
-/** How far a segment of a verification is, with what its pages held up to there. */
+/** How far a segment of a verification is, and what its pages held up to there. */
 export interface VerificationCheckpoint {
   readonly runId: string;
-  /** Of the verification. */
+  /** The id of the verification. */
   readonly id: string;
   readonly segment: number;
-  /** Of the supervisor that reads this segment. */
+  /** The epoch of the supervisor that reads this segment. */
   readonly epoch: number;
   /** Raised by every checkpoint; absent before the first. */
   readonly sequence?: number;
@@ -389,39 +386,37 @@ export interface VerificationCheckpoint {
 
 export interface VerificationFindings {
   readonly scanned: number;
-  /** Items that lack what is looked for, as of the moment when their page was read. */
+  /** Items that lacked the subject's attributes when their page was read. */
   readonly missing: number;
-  /** Of them, those that are in quarantine and were not resolved. */
+  /** Those of them that are in quarantine and not resolved. */
   readonly quarantined: number;
-  /** Items whose attribute is there and is NULL; they count as having it. */
+  /** Items with a NULL attribute. They count as having it. */
   readonly nulls: number;
   readonly readUnits: number;
   /**
    * Missing items that are not in quarantine, as DynamoDB JSON: their keys and what was read with them. If there are
-   * many, only a part.
+   * many, only some of them.
    */
   readonly open: readonly string[];
-  /** Keys of missing items, in quarantine or not; ten at most. */
+  /** Keys of missing items, in quarantine or not; at most ten. */
   readonly sample: readonly string[];
-  /** Of the verification of an undo. */
+  /** Findings of the verification of an undo. */
   readonly log?: LogFindings | undefined;
 }
 
 /**
- * The state of the values that a run set, or may have set, as far as its undo log was read; `missing` are still its
- * own.
+ * The state of the values that a run set or may have set, as far as its undo log was read. Values that the run
+ * certainly set and that still exist count as `missing`.
  */
 export interface LogFindings {
   readonly removed: number;
   readonly changed: number;
   readonly deleted: number;
-  /**
-   * Values that the run may have set and that are still there: which value of which target it is, and the item's key.
-   */
+  /** Values that the run may have set and that still exist: the identity of the value, and the item's key. */
   readonly unknown: readonly (readonly [identity: string, key: string])[];
 }
 
-/** Cumulative over passes and resumes. Capacity in units. */
+/** Cumulative over passes and resumes. Capacity is in units. */
 export interface Counters {
   readonly scanned: number;
   readonly matched: number;
@@ -429,9 +424,11 @@ export interface Counters {
   readonly alreadySet: number;
   readonly deleted: number;
   readonly quarantined: number;
-  /** Items that lacked a target when they were read or written and were not in scope; not part of `matched`. */
+  /**
+   * Items that lacked a target but were not in scope when they were read or written. They are not part of `matched`.
+   */
   readonly outOfScope: number;
-  /** How often an item's values were computed again because its sources had changed before its write. */
+  /** How often an item's values were computed again because its sources had changed. */
   readonly recomputed: number;
   readonly readUnits: number;
   readonly writeUnits: number;
@@ -467,7 +464,7 @@ export function addCounters(a: Counters, b: Counters): Counters {
 }
 
 /**
- * The state of a launch: of one start of a task, which is never repeated.
+ * The state of a launch: of one start of a task, which never repeats.
  *
  *     launching ── first heartbeat ──► running ── its own last write ──► finished
  *         │                               │
@@ -492,12 +489,12 @@ export const TASK_TRANSITIONS: Readonly<Record<TaskStatus, Partial<Record<TaskSt
   stopped: {},
 };
 
-/** A launch with authority may have a request on its way to the user's table. */
+/** A launch in authority may have a request on its way to the user's table. */
 export function isInAuthority(status: TaskStatus): boolean {
   return status === 'launching' || status === 'running';
 }
 
-/** How a launch ended, in the worker's own words or in those of ECS. `not-started`: RunTask refused it. */
+/** How a launch ended, as the worker or ECS reported it. `not-started`: RunTask refused it. */
 export interface TaskEnd {
   readonly kind: 'done' | 'desired' | 'sigterm' | 'not-started' | 'systemic' | 'error' | 'authority-lost';
   readonly message: string;
@@ -514,29 +511,29 @@ export interface TaskRecord {
   readonly desired: DesiredState;
   /** The share that the supervisor grants. */
   readonly granted: Rates;
-  /** The number of the grant. It is also raised without a change, to show that the supervisor is still there. */
+  /** The number of the grant. It also rises without a change, to show that the supervisor is still there. */
   readonly renewal: number;
-  /** The number of the grant that the worker reported in its last heartbeat. */
+  /** The number of the grant in the worker's last heartbeat. */
   readonly seenRenewal: number;
   /**
-   * The most that the worker may be using until it has seen the present grant. Until then, the reply to a heartbeat may
-   * bring it an older one at any time.
+   * The most that the worker may use until it has seen the current grant. Until then, the reply to a heartbeat may
+   * bring it an older grant at any time.
    */
   readonly held: Rates;
-  /** Which desired state the worker has seen. */
+  /** The desired state that the worker has seen. */
   readonly seen: DesiredState;
   /** The number of the last heartbeat; 0 before the first. */
   readonly heartbeat: number;
-  /** Chosen by the process on its first heartbeat: a second process of the same launch is refused. */
+  /** Chosen by the process for its first heartbeat, so that a second process of the same launch is refused. */
   readonly instance?: string;
   readonly taskArn?: string;
   readonly launchedAt: string;
   readonly heartbeatAt?: string;
   readonly endedAt?: string;
   readonly end?: TaskEnd;
-  /** Why the worker was last throttled, and how often within the last heartbeat interval. */
+  /** Why the worker was last throttled, and how often in the last heartbeat interval. */
   readonly throttled?: { readonly count: number; readonly reason: string };
-  /** How often a reply did not come in time within the last heartbeat interval, and which one was the last. */
+  /** How often a reply was late in the last heartbeat interval, and which one was the last. */
   readonly slow?: { readonly count: number; readonly reason: string };
 }
 
@@ -579,7 +576,7 @@ export interface SegmentRecord {
   readonly launchId?: string;
   /** The launch that last moved the checkpoint. */
   readonly progressedBy?: string;
-  /** Raised by every checkpoint of this segment, in whatever launch. */
+  /** Raised by every checkpoint of this segment, in any launch. */
   readonly sequence: number;
   /**
    * DynamoDB JSON of the last key of the last page before which every page has settled; absent before the first.
@@ -587,14 +584,14 @@ export interface SegmentRecord {
    */
   readonly lastEvaluatedKey?: string;
   readonly counters: Counters;
-  /** At least this many chunks of the undo log exist; an undo refuses a log that has fewer. */
+  /** At least this many chunks of the undo log exist. An undo refuses a log that has fewer. */
   readonly undoChunks?: number;
-  /** What its last launch had learned of the items; the next one begins with it. */
+  /** What its last launch learned of the item size. The next launch begins with it. */
   readonly itemSize?: ItemSize;
-  /** Launches in a row that ended without moving the checkpoint. */
+  /** Consecutive launches that ended without moving the checkpoint. */
   readonly attempts: number;
   /**
-   * After a launch without progress: when the next launch may have the segment. For pacing alone, by the wall clock.
+   * The earliest time of the next launch, after one without progress. It is only for pacing, so it uses the wall clock.
    */
   readonly retryAt?: string;
   readonly progressAt?: string;
@@ -610,7 +607,7 @@ export interface QuarantineRecord {
   readonly attempts: number;
   readonly segment: number;
   readonly at: string;
-  /** How a later try ended; absent while the item lacks the attribute. */
+  /** The outcome of a later try; absent while the item lacks the attribute. */
   readonly resolved?: {
     readonly outcome: 'updated' | 'alreadySet' | 'deleted' | 'outOfScope';
     readonly at: string;
@@ -646,6 +643,6 @@ export const verificationItem = (pass: number): string =>
   `${VERIFICATION_PREFIX}${String(pass).padStart(4, '0')}`;
 export const verificationCheckpointItem = (id: string, segment: number): string =>
   `${VERIFICATION_CHECKPOINT_PREFIX}${id}#${String(segment).padStart(7, '0')}`;
-/** A dry run writes nothing to the table, so it takes a lock of its own kind, beside that of a run. */
+/** A dry run writes nothing to the table, so it takes a separate kind of lock, beside that of a run. */
 export const lockRun = ({ tableArn, dryRun }: Pick<RunRecord, 'tableArn' | 'dryRun'>): string =>
   `${dryRun ? 'DRY-RUN-' : ''}LOCK#${tableArn}`;

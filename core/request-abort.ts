@@ -1,20 +1,20 @@
 import type { DynamoDBClient } from '@aws-sdk/client-dynamodb';
 
-/** The signal that ends a request, by its command's input first, and then by the request that is made of it. */
+/** The signal that ends a request, by the command's input and then by the request made from it. */
 const signals = new WeakMap<object, AbortSignal>();
 
 /**
  * The same command, whose next request ends when the signal aborts. The client must be {@link abortable}.
  *
  * The SDK takes a signal in the options of `send`. But a `send` with options rebuilds all of the client's middleware,
- * even where `cacheMiddleware` is set, which costs the worker a fifth of its CPU.
+ * even with `cacheMiddleware`, which costs the worker a fifth of its CPU time.
  */
 export function endedBy<C extends { readonly input: object }>(command: C, signal: AbortSignal): C {
   signals.set(command.input, signal);
   return command;
 }
 
-/** The same client, which ends the requests of {@link endedBy}. */
+/** Makes the client end the requests of {@link endedBy}. */
 export function abortable(client: DynamoDBClient): DynamoDBClient {
   client.middlewareStack.add(
     next => async call => {

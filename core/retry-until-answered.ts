@@ -6,13 +6,13 @@ import { settleCall } from './settle.ts';
 export interface Persistence {
   readonly clock: Clock;
   readonly signal: AbortSignal;
-  /** Hears the reason each time the call was throttled. */
+  /** Called with the reason each time the call was throttled. */
   readonly onThrottled?: (reason: string) => void;
 }
 
 /**
- * Sends a call until it is answered, however often that takes. A call that had no authority is sent again at once: it
- * waits for the authority itself.
+ * Repeats a call until it is answered. A call that had no authority is sent again at once, because it waits for the
+ * authority itself.
  * @param what for the message, as in "Reading the items back"
  * @throws SystemicError when it is refused for good; the signal's reason when the signal aborts.
  */

@@ -10,7 +10,7 @@ const COMPLETE = 'COMPLETE';
 const CONCURRENCY = 16;
 
 /**
- * Which runs a control table has, in a partition of their own, so that listing them does not read their undo logs.
+ * The list of a control table's runs, in a separate partition, so that listing them does not read their undo logs.
  *
  * | run  | item         | what it is                                    | who puts it                             |
  * |------|--------------|-----------------------------------------------|-----------------------------------------|
@@ -18,8 +18,8 @@ const CONCURRENCY = 16;
  * | RUNS | COMPLETE     | every run of this control table has its entry | whoever creates a run first, after a    |
  * |      |              |                                               | scan that adds the runs without entry   |
  *
- * Until COMPLETE exists, a list scans the whole table. A list never writes: commands that only read, and commands that
- * are refused, leave the control table as it is.
+ * Until COMPLETE exists, listing scans the whole table. Listing never writes, so that commands that only read, and
+ * commands that are refused, leave the control table as it is.
  */
 export class RunIndex {
   readonly #table: ControlTable;
@@ -43,7 +43,7 @@ export class RunIndex {
     return found.flatMap(record => record ?? []);
   }
 
-  /** Adds the runs of a table from before there was an index. Only who creates a run calls it. */
+  /** Adds the runs of a control table from before there was an index. Only the creation of a run calls it. */
   async complete(): Promise<void> {
     try {
       if (await this.#isComplete()) return;
@@ -53,7 +53,7 @@ export class RunIndex {
       await pMap(records, list, { concurrency: CONCURRENCY });
       await this.#table.put({ run: RUNS, item: COMPLETE }, []);
     } catch {
-      // A list is right without it, by a scan. The next run tries again.
+      // A list without it is still right, by a scan. The next run tries again.
     }
   }
 

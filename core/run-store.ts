@@ -34,11 +34,13 @@ const LOCK_IS_MINE = '#holder = :holder';
 const SAME_VERSION = '#version = :version';
 const SAME_EPOCH = '#epoch = :epoch';
 
-/** This many changes by people are kept after the first, each with at most this many characters of its detail. */
+/**
+ * Besides the first change, this many changes by people are kept, each with at most this many characters of its detail.
+ */
 const MOST_CHANGES = 200;
 const MOST_DETAIL = 500;
 
-/** A run that is about to begin: the store adds format, version, epoch and nonce. */
+/** A run that is about to begin. The store adds format, version, epoch and nonce. */
 export type NewRun = Omit<RunRecord, 'format' | 'version' | 'epoch' | 'supervisorWrite'>;
 
 /** The changes that a person may make. */
@@ -55,7 +57,7 @@ export type OperatorEdit = Partial<
   >
 >;
 
-/** The right to supervise a run: every write of a supervisor names it. */
+/** The right to supervise a run. Every write of a supervisor names it. */
 export interface Supervision {
   readonly runId: string;
   readonly epoch: number;
@@ -64,25 +66,29 @@ export interface Supervision {
 /**
  * Runs and their locks.
  *
- * Start: the lock and the run come into being together or not at all, so no crash leaves a lock without a run.
+ * Start: the lock and the run are created together or not at all, so no crash leaves a lock without a run.
  *
  *     orchestrator ──── transaction: LOCK if free + RUN if new + its entry in the list ────► held
  *           └─ reply lost: read LOCK; the run id in it is ours ────► held
  *
- * Every later write replaces the whole record on condition of its version, and a supervisor's also of its epoch:
+ * Every later write replaces the whole record on condition of its version, and a supervisor's write also of its epoch:
  *
  *     supervisor A (epoch 1)   read v7 ─────────────── write v8 if v7 and epoch 1 ✗ ── read: epoch 2 ── leaves
  *     supervisor B (epoch 2)           write v8, epoch 2 ✓
  *     operator                                   read v8 ── write v9 if v8 ✓   (B's next write re-reads, keeps it)
  *
- * Whoever lost a reply reads back: an operator's change is there by its id, a supervisor's write by its nonce.
+ * After a lost reply the writer reads back: it finds an operator's change by its id and a supervisor's write by its
+ * nonce.
  */
 export class RunStore {
   readonly #table: ControlTable;
   readonly #index: RunIndex;
   readonly #locks: LockStore | undefined;
 
-  /** `locks`: of all control tables of the account; without them each control table locks for itself. */
+  /**
+   * `locks`: the locks of the account, shared by all its control tables. Without them each control table only has its
+   * own.
+   */
   constructor(table: ControlTable, locks?: LockStore) {
     this.#table = table;
     this.#index = new RunIndex(table);
@@ -91,7 +97,7 @@ export class RunStore {
 
   /**
    * Takes the table's locks and creates the run, with epoch 1 for its creator. A dry run writes nothing to the table
-   * and takes no lock of the account.
+   * and does not take the account's lock.
    * @param override a run that holds the table from a control table that is gone; the person who names it asserts that
    * it has ended
    * @throws TableLockedError when an unfinished run holds the table.
@@ -124,7 +130,7 @@ export class RunStore {
       ]);
     } catch (error) {
       if (!this.#locks || account === 'unavailable') throw error;
-      // The process may read locks but not write them: from now on it works without a lock table.
+      // The process may read locks but not write them. From now on it works without a lock table.
       this.#locks.unavailable(error);
       return new RunStore(this.#table).create(run);
     }
@@ -150,7 +156,7 @@ export class RunStore {
   }
 
   /**
-   * The account's lock of a table as it may be taken: free, or held by the run `released`.
+   * The account's lock of a table as it can be taken: free, or held by `released`, which has ended.
    * @throws TableLockedError when an unfinished run of another control table holds it.
    */
   async #accountLock(
@@ -196,7 +202,7 @@ export class RunStore {
     return String(lock['holder']);
   }
 
-  /** The table's lock, if something holds it. `retryOf`: no run does, but a retry of that run's quarantine. */
+  /** What holds the table's lock, if anything does. `retryOf`: the holder is a retry of that run's quarantine. */
   async lockOf(tableArn: string): Promise<{ holder: string; retryOf?: string } | undefined> {
     const lock = await this.#table.get({ run: lockRun({ tableArn, dryRun: false }), item: LOCK_ITEM });
     if (!lock || (await this.#isReleased(lock))) return undefined;
@@ -205,8 +211,8 @@ export class RunStore {
   }
 
   /**
-   * Takes the locks of a finished run's table for a retry, whose record comes into being with them; see
-   * TaskStore.join. The locks are held for as long as that record is in authority.
+   * Takes the locks of a finished run's table for a retry, and creates the retry's record in the same transaction; see
+   * TaskStore.join. The retry holds the locks as long as that record is in authority.
    * @throws TableLockedError when something else holds the table.
    */
   async lockForRetry(run: RunRecord, retry: TaskRecord, by: string): Promise<void> {
@@ -237,11 +243,11 @@ export class RunStore {
     const now = await this.lockOf(tableArn);
     if (now?.holder === retry.launchId) return;
     if (now) throw new TableLockedError(now.holder, `${describeHolder(now)} holds the table.`);
-    // Another control table's run, or a holder that has just ended.
+    // Another control table's run holds it, or a holder that has just ended.
     return this.lockForRetry(run, retry, by);
   }
 
-  /** The retry has ended. A lock that belongs to someone else is left alone. */
+  /** Frees the locks of a retry that has ended. A lock that belongs to another holder is left alone. */
   async unlockRetry({ tableArn }: RunRecord, launchId: string): Promise<void> {
     const account = await this.#locks?.read(tableArn);
     await this.#table.transact([
@@ -257,9 +263,9 @@ export class RunStore {
   }
 
   /**
-   * Takes over supervision, from a dead or a living supervisor, and records who did so.
-   * A finished run is returned as it is: nothing is written.
-   * @throws RunCancelledError when someone has cancelled it, even between two tries: a cancel cannot be undone.
+   * Takes over supervision from a dead or living supervisor, and records who did so. A finished run is returned as it
+   * is, and nothing is written.
+   * @throws RunCancelledError when someone has cancelled it, even between two tries, because a cancel cannot be undone.
    */
   async takeOver(run: string, change: OperatorChange, edit: OperatorEdit): Promise<RunRecord | undefined> {
     const nonce = randomUUID();
@@ -284,9 +290,9 @@ export class RunStore {
   }
 
   /**
-   * Continues supervision in place of the present supervisor, if the epoch is still the expected one, and changes
-   * nothing else: the new supervisor sees a pause, a cancel or a guardrail's stop made meanwhile, as the old one would.
-   * A finished run is returned as it is: nothing is written.
+   * Takes over supervision if the epoch is still the expected one, and changes nothing else. The new supervisor sees a
+   * pause, a cancel or a guardrail's stop made meanwhile, as the old one would. A finished run is returned as it is,
+   * and nothing is written.
    *
    *     starting process (epoch 1)  ── RunTask, expecting 1 ──►      supervises ──────────── read: epoch 2 ── leaves
    *     task                                      write v9, epoch 2 if v8 and epoch 1 ✓     supervises
@@ -314,7 +320,7 @@ export class RunStore {
     }
   }
 
-  /** A person's change. It is applied once, even when replies are lost. */
+  /** Makes a person's change. It is applied once, even if replies are lost. */
   async operate(
     run: string,
     change: OperatorChange,
@@ -334,8 +340,8 @@ export class RunStore {
   }
 
   /**
-   * Ends a run that is not wanted any more, or its session, by whoever saw every task end: its supervisor may be gone.
-   * A run that is wanted again, or has ended already, is left as it is.
+   * Ends a run that was told to pause or stop, after all its tasks have ended. Any process that saw that may call it,
+   * because the supervisor may be gone. A run that was resumed, or has ended already, is left as it is.
    */
   async conclude(run: string, at: string): Promise<RunRecord | undefined> {
     for (;;) {
@@ -352,8 +358,8 @@ export class RunStore {
   }
 
   /**
-   * A supervisor's write. `edit` sees the record as it is now, with every operator's change in it, and may return
-   * undefined to leave it unchanged.
+   * Makes a supervisor's write. `edit` gets the current record, with every operator's change, and may return undefined
+   * to leave it unchanged.
    * @throws SupersededError when another orchestrator supervises the run.
    */
   async supervise(
@@ -407,10 +413,10 @@ export class RunStore {
     return outcome.refused ? undefined : record;
   }
 
-  /** The run ends and the lock is released in one transaction: no crash between them can leave the table locked. */
+  /** Ends the run and releases the lock in one transaction, so that no crash in between can leave the table locked. */
   async #finish(old: RunRecord, next: RunRecord): Promise<RunRecord | undefined> {
     const record = { ...next, version: old.version + 1 };
-    // The lock may belong to another run by now. This run then leaves it alone, and still ends.
+    // If the lock belongs to another run by now, this run leaves it alone and still ends.
     const lock = await this.#table.get({ run: lockRun(old), item: LOCK_ITEM });
     const account = old.accountLock ? await this.#locks?.read(old.tableArn) : undefined;
     const finished = await this.#table.transact([
@@ -445,7 +451,7 @@ export class RunStore {
   }
 }
 
-/** The start of a run and its latest changes: a record must not grow towards DynamoDB's 400 KB. */
+/** Keeps the first change and the latest ones, because a record must stay far below DynamoDB's 400 KB. */
 function withChange(changes: readonly OperatorChange[], change: OperatorChange): OperatorChange[] {
   const kept = { ...change, detail: change.detail.slice(0, MOST_DETAIL) };
   const [start, ...later] = [...changes, kept];
@@ -461,7 +467,7 @@ function retryLockOf({ runId, tableArn, controlTable }: RunRecord, retry: TaskRe
   return { table: tableArn, runId, retry: launchId, controlTable, holder: by, at: launchedAt };
 }
 
-/** Whether the run itself holds it, and no retry of what it has in quarantine. */
+/** Whether the run itself holds the lock, and not a retry of its quarantine. */
 function isOf({ runId, retry }: TableLock, run: string): boolean {
   return runId === run && retry === undefined;
 }

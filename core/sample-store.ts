@@ -6,25 +6,25 @@ const SAMPLE_PREFIX = 'SAMPLE#';
 const VERIFICATION_SEGMENTS_PREFIX = 'VERIFICATION-SEGMENTS#';
 
 /**
- * How far a run was at a moment. The sums are cumulative, so a rate is the difference of any two samples, and nothing
- * is lost when some are left out.
+ * How far a run was at one moment. The sums are cumulative, so a rate is the difference of any two samples, and a
+ * missing sample loses nothing.
  */
 export interface SampleRecord {
   readonly runId: string;
-  /** ISO 8601 UTC. The youngest sample also tells that somebody supervises the run. */
+  /** ISO 8601 UTC. The youngest sample also shows that somebody supervises the run. */
   readonly at: string;
   readonly status: RunStatus;
   readonly pass: number;
   readonly sweep: number;
   readonly counters: Counters;
-  /** Of the present sweep. */
+  /** Complete segments of the current sweep. */
   readonly segmentsComplete: number;
-  /** In authority. */
+  /** Tasks in authority. */
   readonly tasks: number;
   readonly budget: Rates;
-  /** What live traffic left of the budget; absent while that is the whole budget. */
+  /** The part of the budget that live traffic left; absent while that is all of it. */
   readonly cut?: TrafficCut;
-  /** How often tasks were throttled since the sample before this one. */
+  /** How often tasks were throttled since the previous sample. */
   readonly throttled: number;
   readonly throttledReason?: string;
 }
@@ -37,7 +37,7 @@ export interface VerificationProgress {
   readonly pass: number;
   readonly startedAt: string;
   readonly at: string;
-  /** Counted in verification segments, whose number and bounds differ from those of the backfill. */
+  /** Segments of the verification, whose number and bounds differ from those of the backfill. */
   readonly segments: readonly VerificationSegment[];
   readonly readUnits: number;
 }
@@ -48,13 +48,13 @@ export interface VerificationSegment {
   readonly done: boolean;
 }
 
-/** The place of a sample. Supervisors number their own samples, so a superseded one overwrites nothing. */
+/** The place of a sample. Each supervisor numbers its own samples, so a superseded one overwrites nothing. */
 export interface SamplePosition {
   readonly epoch: number;
   readonly number: number;
 }
 
-/** The history of a run, `SAMPLE#<epoch>#<number>`, in the order in which it was taken. */
+/** The history of a run, as `SAMPLE#<epoch>#<number>` in chronological order. */
 export class SampleStore {
   readonly #table: ControlTable;
 
@@ -62,7 +62,10 @@ export class SampleStore {
     this.#table = table;
   }
 
-  /** Puts a sample in its place and replaces an earlier one: the latest sample is updated until it is old enough. */
+  /**
+   * Puts a sample in its place and replaces an earlier one there, because the latest sample is updated until it is old
+   * enough.
+   */
   async write(record: SampleRecord, position: SamplePosition): Promise<void> {
     await this.#table.put(toItem(record, sampleItem(position)), []);
   }
@@ -71,7 +74,7 @@ export class SampleStore {
     return (await this.#table.query(run, SAMPLE_PREFIX)).map(fromItem<SampleRecord>);
   }
 
-  /** The latest sample of a supervisor, from a position at which one was seen before. */
+  /** The latest sample of a supervisor, searched from a position at which one was seen before. */
   async youngest(
     run: string,
     from: SamplePosition,

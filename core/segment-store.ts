@@ -16,7 +16,7 @@ const LATER_SEQUENCE = '#sequence < :sequence';
 const SAME_SEQUENCE = '#sequence = :sequence';
 const FAILED = '#status = :failed';
 
-/** What a record says of its pass alone. */
+/** Attributes of a record that belong only to its pass. */
 const OF_A_PASS = ['completedAt', 'reason', 'progressedBy', 'lastEvaluatedKey'];
 
 const STATUSES = {
@@ -27,18 +27,18 @@ const STATUSES = {
   failed: 'failed',
 };
 
-/** What a checkpoint says: every page up to and including the one that ended at this key has settled. */
+/** A checkpoint says that every page up to and including the one that ended at this key has settled. */
 export interface Checkpoint {
   readonly sequence: number;
   readonly lastEvaluatedKey?: string;
   readonly counters: Counters;
-  /** How many chunks of the undo log stand, where the run keeps one. */
+  /** How many chunks of the undo log are stored, if the run keeps one. */
   readonly undoChunks?: number | undefined;
   readonly itemSize?: ItemSize | undefined;
   readonly at: string;
 }
 
-/** The launch that writes, and where. */
+/** The launch that writes, and the segment. */
 export interface SegmentOwner {
   readonly runId: string;
   readonly segment: number;
@@ -49,7 +49,7 @@ export interface SegmentOwner {
 /**
  * Segments: who owns them, how far they are, and their completion marker.
  *
- * Take-over. Only a supervisor assigns, and only a segment whose owner has no authority any more:
+ * Take-over. Only a supervisor assigns segments, and only those whose owner has no authority any more:
  *
  *     launch A   claim ── checkpoint 1 ── checkpoint 2 ──✗ (killed, frozen, cut off)
  *     TASK#A                                    ····authority over···· lapsed | stopped | finished
@@ -57,7 +57,7 @@ export interface SegmentOwner {
  *     launch B                                                              claim ── reads checkpoint 2 ── checkpoint 3
  *     launch A   checkpoint 3 if the owner is A ✗
  *
- * Checkpoint. One conditional write; its sequence number rises with every one, over all launches, so that no
+ * Checkpoint. It is one conditional write. Its sequence number rises with each one, over all launches, so that no
  * delayed or repeated write can take the segment back. The completion marker is the last checkpoint.
  */
 export class SegmentStore {
@@ -71,7 +71,7 @@ export class SegmentStore {
     return (await this.#table.query(run, SEGMENT_PREFIX)).map(fromItem<SegmentRecord>);
   }
 
-  /** The same, a page at a time, for a caller that keeps none of them. */
+  /** All records, page by page, for a caller that keeps none of them. */
   async *pages(run: string): AsyncGenerator<SegmentRecord[]> {
     for await (const page of this.#table.queryPages(run, SEGMENT_PREFIX))
       yield page.map(fromItem<SegmentRecord>);
@@ -105,8 +105,8 @@ export class SegmentStore {
   }
 
   /**
-   * Gives a segment to a launch, on condition that its owner is still the one that was seen, which the caller
-   * knows to be without authority. One of an earlier pass begins afresh.
+   * Assigns a segment to a launch if its owner is still the one that was seen, which the caller knows to be without
+   * authority. A segment of an earlier pass begins from the start.
    */
   async assign(seen: SegmentRecord, owner: SegmentOwner): Promise<boolean> {
     const afresh = seen.pass < owner.pass;
@@ -131,8 +131,8 @@ export class SegmentStore {
   }
 
   /**
-   * Takes a segment back from a launch that the caller knows to be without authority, and records how many launches in
-   * a row made no progress with it and when the next one may have it.
+   * Takes a segment back from a launch that the caller knows to be without authority. It records how many consecutive
+   * launches made no progress with it, and when the next one may have it.
    * @returns the record as it is then, whether or not it had changed
    */
   async takeBack(
@@ -153,7 +153,7 @@ export class SegmentStore {
 
   /**
    * The owner begins, or begins again, and learns how far the segment is.
-   * @throws AuthorityLostError when the segment belongs to another launch or is not to be worked on.
+   * @throws AuthorityLostError when the segment belongs to another launch, or must not be worked on.
    */
   async claim(owner: SegmentOwner): Promise<SegmentRecord> {
     const outcome = await this.#table.update(
@@ -171,12 +171,12 @@ export class SegmentStore {
     await this.#advance(owner, checkpoint, {});
   }
 
-  /** The completion marker: the last page has settled, and so has every page before it. */
+  /** Writes the completion marker: the last page and every page before it have settled. */
   async complete(owner: SegmentOwner, checkpoint: Checkpoint): Promise<void> {
     await this.#advance(owner, checkpoint, { status: 'complete', completedAt: checkpoint.at });
   }
 
-  /** Gives a segment up, so that nobody has to wait for this launch's end. */
+  /** Releases a segment, so that nobody has to wait for this launch's end. */
   async release(owner: SegmentOwner): Promise<void> {
     await this.#table.update(
       this.#key(owner),
@@ -187,7 +187,7 @@ export class SegmentStore {
   }
 
   /**
-   * Too many launches in a row made no progress with it.
+   * Records that too many consecutive launches made no progress with a segment.
    * @returns the record as it is then, whether or not it had changed
    */
   async fail(seen: SegmentRecord, attempts: number, reason: string): Promise<SegmentRecord | undefined> {
@@ -200,7 +200,7 @@ export class SegmentStore {
     return standing(outcome);
   }
 
-  /** Opens a failed segment again for a resumed run: from its last checkpoint, and with all its attempts available. */
+  /** Reopens a failed segment for a resumed run, from its last checkpoint and with all its attempts. */
   async reopen(seen: SegmentRecord): Promise<SegmentRecord | undefined> {
     const outcome = await this.#table.update(
       { run: seen.runId, item: segmentItem(seen.segment) },

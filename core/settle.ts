@@ -28,10 +28,10 @@ export type Verdict =
   | { readonly kind: 'bisect'; readonly reason: string }
   | { readonly kind: 'systemic'; readonly reason: string };
 
-/** Throttling asks for a lower rate; the other outcomes only for another try. */
+/** Only throttling calls for a lower rate. The others only call for another try. */
 type RetryCause = 'throttled' | 'internal' | 'conflict' | 'credentials' | 'transport';
 
-/** The fields by which the service says which limit was hit. */
+/** The fields in which the service says which limit was reached. */
 interface ThrottlingFields {
   readonly ThrottlingReasons?: readonly ThrottlingReason[];
   readonly throttlingReasons?: readonly ThrottlingReason[];
@@ -42,23 +42,23 @@ interface ThrottlingReason {
   readonly resource?: string;
 }
 
-/** The request was not refused, but its answer did not come or did not say whether the write took effect. */
+/** The request was not refused, but its answer did not come or did not tell whether the write took effect. */
 export function mayHaveWritten(verdict: Verdict): boolean {
   return verdict.kind === 'retry' && (verdict.cause === 'transport' || verdict.cause === 'internal');
 }
 
-/** What a failed call means, for each of its `items`. */
+/** What a failed call means for each of its `items`. */
 export function settleCall(error: unknown, items: number): Verdict {
   if (!(error instanceof Error)) return { kind: 'systemic', reason: inspect(error) };
   const kind = kindOfFailure(error);
   const status = httpStatusOf(error);
   const name = status !== undefined && status >= 500 ? `HTTP ${status} ${error.name}` : error.name;
   const verdict = verdictOf(kind, withoutSuffix(name), error.message, throttlingReason(error));
-  // One item of the batch is bad, and the service does not say which.
+  // One item of the batch is invalid, and the service does not say which.
   return kind === 'invalid' && items > 1 ? { kind: 'bisect', reason: reasonOf(verdict) } : verdict;
 }
 
-/** What the error of a single statement inside a successful call means. */
+/** What the error of one statement inside a successful call means. */
 export function settleStatement(error: {
   readonly Code?: string | undefined;
   readonly Message?: string | undefined;
@@ -97,7 +97,7 @@ function reasonOf(verdict: Verdict): string {
   return 'reason' in verdict ? verdict.reason : '';
 }
 
-/** `TableWriteKeyRangeThroughputExceeded on arn:…`: which limit was hit, where the service says so. */
+/** Which limit was reached, if the service says so: `TableWriteKeyRangeThroughputExceeded on arn:…`. */
 function throttlingReason(error: Error & ThrottlingFields): string | undefined {
   const reasons = error.ThrottlingReasons ?? error.throttlingReasons ?? [];
   const [first] = reasons;

@@ -4,8 +4,8 @@ import { ConfigurationError, describeError } from './errors.ts';
 import { MAX_TOTAL_SEGMENTS } from './records.ts';
 
 /**
- * The worker's configuration is its environment alone, set by the orchestrator as container overrides.
- * Everything else (key schema, pass, write API, rates) is in the run record.
+ * The worker's configuration, which is only its environment. The orchestrator sets it as container overrides.
+ * Everything else (key schema, pass, write API, rates) is in the run's record.
  */
 export interface TaskEnvironment {
   readonly runId: string;
@@ -14,7 +14,7 @@ export interface TaskEnvironment {
   readonly segments: readonly number[];
   readonly totalSegments: number;
   readonly table: string;
-  /** Absent, as the value is, when the run has a recipe; the recipe is in the run record. */
+  /** If the run has a recipe, this and the value are absent, and the run's record has the recipe. */
   readonly attribute?: string;
   /** The value to set, as the JSON text that the operator gave. */
   readonly value?: string;
@@ -75,14 +75,14 @@ const variables = z
     }
   });
 
-/** Reported only together with other problems: by itself it is normal for a run with a recipe. */
+/** Reported only together with other problems, because on its own it is normal for a run with a recipe. */
 const NO_CONSTANT =
   'FLEETFILL_ATTRIBUTE and FLEETFILL_VALUE are not set, which is right only for a run with a recipe';
 
-/** The names, for the task definition's documentation and the tests that hold infra/ against them. */
+/** The names, for the task definition's documentation and the tests that compare infra/ with them. */
 export const TASK_ENVIRONMENT_VARIABLES = Object.keys(variables.shape);
 
-/** Why a text is no value to set. */
+/** Why a text is not a value; undefined if it is. */
 function problemOfValue(text: string): string | undefined {
   try {
     JSON.parse(text);
@@ -125,7 +125,7 @@ export function parseTaskEnvironment(
   };
 }
 
-/** The inverse of {@link parseTaskEnvironment}, as the container overrides of RunTask want it. */
+/** The inverse of {@link parseTaskEnvironment}, as RunTask's container overrides. */
 export function encodeTaskEnvironment(task: TaskEnvironment): { name: string; value: string }[] {
   const values: Record<keyof typeof variables.shape, string | undefined> = {
     FLEETFILL_RUN_ID: task.runId,

@@ -23,7 +23,7 @@ const LATER_RENEWAL = '#renewal < :renewal';
 const OLDER_EPOCH = '#epoch < :epoch';
 const RUN_IS_WANTED = '#desired = :run';
 
-/** A task's record names a hundred segments or more; a short page is parsed quickly. */
+/** A task's record can name a hundred segments or more, so a page is short and quickly parsed. */
 const TASKS_A_PAGE = 50;
 
 const AUTHORITY_STATUSES = { launching: 'launching', running: 'running' };
@@ -36,9 +36,9 @@ export type NewLaunch = Pick<
 export interface Heartbeat {
   readonly runId: string;
   readonly launchId: string;
-  /** Of the process, so that a second process of the same launch is refused. */
+  /** Identifies the process, so that a second process of the same launch is refused. */
   readonly instance: string;
-  /** One more than the last heartbeat that was sent, whether or not its reply came. */
+  /** One more than the last heartbeat sent, whether or not its reply came. */
   readonly number: number;
   readonly at: string;
   /** The number of the grant that this worker applies. */
@@ -51,25 +51,26 @@ export interface Heartbeat {
 /**
  * Tasks: the launch, its authority, and its end.
  *
- * Launch. The record comes first; RunTask's clientToken is the launch, so however often the call is repeated, one
- * task starts. The record is created only while the creator supervises the run and the run is wanted:
+ * Launch. The record comes first. RunTask's clientToken is the launch id, so repeated calls start only one task. The
+ * record is created only while the creator supervises the run and the run should go on:
  *
  *     supervisor ── transaction: RUN has my epoch and desired = run + TASK new ──► launching ── RunTask(token) ──►
  *     worker                                                                      first heartbeat ──► running
  *
- * Authority. It counts from the *start* of the last heartbeat that succeeded, on the worker's own clock:
+ * Authority. It counts from the *start* of the last successful heartbeat, on the worker's own clock:
  *
  *     worker      ├─ heartbeat 7 ─┤ reply                              ┃ no request to the user's table after this
  *                 ├──────────────────── authority ────────────────────►┃
  *     record               ▲ heartbeat = 7
  *     supervisor              ├─ reads 7 ─┤·········· authority + slack ··········├─ fence if still 7 ─► lapsed
  *
- * The supervisor's wait begins later than the worker's did, so at the fence the authority is over; and the fence
- * refuses every heartbeat after it. A heartbeat that was delayed or duplicated has a number that has passed.
+ * The supervisor's wait begins later than the worker's, so the authority is over at the fence, and the fence refuses
+ * every later heartbeat. A delayed or duplicated heartbeat has a number that has passed.
  *
- * Grant. A supervisor changes grants of tasks that carry its epoch; one that takes over stamps them first, from
- * which moment the old one's grants are refused, and reads the grants in the very same write. A grant takes effect
- * when the reply to a heartbeat brings it, however late; only the echo of a later one says that it cannot any more:
+ * Grant. A supervisor changes grants only of tasks that carry its epoch. One that takes over first writes its epoch on
+ * the tasks. From then on, the old supervisor's grants are refused, and the same write reads the current grants. A
+ * grant takes effect when the reply to a heartbeat brings it, however late. Only the echo of a later grant proves that
+ * it no longer can:
  *
  *     worker      ├─ heartbeat 3 ──────── reply: grant 1, 100 ─┤ heartbeat 4, goes by grant 1 ─ reply: grant 2 ─┤ 5
  *     record           ▲ read: grant 1        ▲ grant 2, 50; held 100                                             ▲
@@ -82,7 +83,7 @@ export class TaskStore {
     this.#table = table;
   }
 
-  /** False when this supervisor was superseded, or the run is no longer wanted. */
+  /** @returns false if this supervisor was superseded, or the run must pause or stop. */
   async createLaunch(launch: NewLaunch, { epoch }: Supervision): Promise<boolean> {
     const record: TaskRecord = {
       ...launch,
@@ -107,9 +108,10 @@ export class TaskStore {
   }
 
   /**
-   * Takes part in a run without being one of its tasks: its record is like theirs, with no segments. So the supervisor
-   * grants it a share, a command that ends the run ends it too, and no verification begins beside it. Its heartbeats
-   * have begun, so nobody starts a task for it. False when the run's record has changed.
+   * Joins a run without being one of its tasks, with a record like a task's but without segments. So the supervisor
+   * grants it a share, a command that ends the run ends it too, and no verification begins while it works. Its
+   * heartbeats have begun, so nobody starts a task for it.
+   * @returns false if the run's record has changed.
    */
   async join(
     launch: NewLaunch,
@@ -135,7 +137,7 @@ export class TaskStore {
   }
 
   /**
-   * Renews the authority, echoes the share in use and brings grant and desired state.
+   * Renews the authority, reports the grant in use, and returns the current grant and desired state.
    * @throws AuthorityLostError when the launch was fenced off, was ended, or belongs to another process.
    */
   async heartbeat(beat: Heartbeat): Promise<TaskRecord> {
@@ -166,7 +168,7 @@ export class TaskStore {
     );
   }
 
-  /** The worker's last write: it has drained and sends nothing more. A record that was fenced stays as it is. */
+  /** The worker's last write: it has finished its requests and sends no more. A fenced record stays as it is. */
   async finish(run: string, launch: string, instance: string, end: TaskEnd, at: string): Promise<void> {
     await this.#table.update(
       { run, item: taskItem(launch) },
@@ -177,8 +179,8 @@ export class TaskStore {
   }
 
   /**
-   * ECS says that the task is gone, and with it every request it could have sent. False when its record had ended
-   * by itself.
+   * ECS says that the task is gone, and with it every request that it could have sent.
+   * @returns false if the record had already ended.
    */
   async markStopped(run: string, launch: string, end: TaskEnd, at: string): Promise<boolean> {
     const outcome = await this.#table.update(
@@ -191,8 +193,9 @@ export class TaskStore {
   }
 
   /**
-   * Refuses every further heartbeat, if none came since `heartbeat` was read. The caller has waited for the
-   * authority time since it read it. True when the task is out of authority afterwards.
+   * Refuses every further heartbeat if none came since `heartbeat` was read. The caller has waited for the authority
+   * time since then.
+   * @returns whether the task is out of authority afterwards.
    */
   async fence(task: TaskRecord, end: TaskEnd, at: string): Promise<boolean> {
     const outcome = await this.#table.update(
@@ -208,7 +211,7 @@ export class TaskStore {
     );
   }
 
-  /** Remembers which ECS task a launch became. */
+  /** Records the ECS task of a launch. */
   async recordArn(run: string, launch: string, taskArn: string): Promise<void> {
     await this.#table.update({ run, item: taskItem(launch) }, { set: { taskArn } }, [
       'attribute_exists(#run)',
@@ -216,8 +219,8 @@ export class TaskStore {
   }
 
   /**
-   * Changes or renews the grant; `renewal` rises with every attempt, so that a delayed grant cannot come after a
-   * later one. False when the task has ended or belongs to another supervisor.
+   * Changes or renews the grant. `renewal` rises with every attempt, so that a delayed grant cannot follow a later one.
+   * @returns false if the task has ended or belongs to another supervisor.
    */
   async grant(
     task: TaskRecord,
@@ -234,7 +237,7 @@ export class TaskStore {
     return !outcome.refused || outcome.existing?.['renewal'] === renewal;
   }
 
-  /** Tells a task to pause or stop. Whoever may operate the run may say so, with or without a supervisor. */
+  /** Tells a task to pause or stop. Everyone who may operate the run may do so, with or without a supervisor. */
   async setDesired(run: string, launch: string, desired: DesiredState): Promise<void> {
     await this.#table.update(
       { run, item: taskItem(launch) },
@@ -244,7 +247,7 @@ export class TaskStore {
     );
   }
 
-  /** Puts this supervisor's epoch on a task; the older supervisor's grants are refused from then on. */
+  /** Writes this supervisor's epoch on a task. From then on the older supervisor's grants are refused. */
   async adopt(task: TaskRecord, { epoch }: Supervision): Promise<TaskRecord | undefined> {
     const outcome = await this.#table.update(
       { run: task.runId, item: taskItem(task.launchId) },

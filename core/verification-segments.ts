@@ -1,12 +1,15 @@
-/** More segments than this gain nothing when one process reads them. */
+/** More segments gain nothing if one process reads them. */
 const MAX_SEGMENTS = 64;
 
-/** Enough segments to keep the read budget used, at 150 ms a page of 256 units, with some in reserve. */
+/**
+ * One segment for this many read units a second keeps the read budget in use at 150 ms for a page of 256 units, with
+ * some reserve.
+ */
 const UNITS_A_SECOND_OF_A_SEGMENT = 650;
 
 /**
- * Not the backfill's number of segments, so that a mistake in its boundaries cannot hide here; and as many as use the
- * read budget.
+ * Differs from the backfill's number of segments, so that a mistake at its boundaries cannot hide here, and is large
+ * enough to use the read budget.
  */
 export function verificationSegments(backfillSegments: number, readUnitsPerSecond = 0): number {
   const most = Math.min(backfillSegments, MAX_SEGMENTS);

@@ -15,12 +15,12 @@ const LATER_SEQUENCE = 'attribute_not_exists(#sequence) OR #sequence < :sequence
 /** The supervisor that reads a segment of a verification. */
 export interface VerificationReader {
   readonly runId: string;
-  /** Of the verification. */
+  /** The id of the verification. */
   readonly id: string;
   readonly epoch: number;
 }
 
-/** How far it is now. Without a key, and not done, it starts from its beginning. */
+/** How far a segment is. Without a key, and if not done, it starts from its beginning. */
 export interface VerificationPosition {
   readonly segment: number;
   readonly sequence: number;
@@ -33,14 +33,14 @@ export interface VerificationPosition {
 /**
  * Checkpoints of a verification, one item for each of its segments.
  *
- * The id stands in the sort key: a verification that began again has items of its own, and whoever still writes to
- * those of the old one changes nothing. Within one verification a supervisor claims a segment, reads in the same write
- * how far it is, and from that moment every other one is refused:
+ * The sort key contains the id. So a verification that began again has its own items, and a process that still writes
+ * to the old ones changes nothing. Within one verification, a supervisor claims a segment and reads its progress in the
+ * same write. From then on, every other supervisor is refused:
  *
  *     supervisor A (epoch 1)   claim ── page ── save 1 ── page ── (frozen) ────────────────────── save 2 ✗ leaves
  *     supervisor B (epoch 2)                                     claim: epoch 2, save 1 ── page ── save 2 ✓
  *
- * The sequence keeps a save that was delayed or repeated from taking the segment back.
+ * The sequence keeps a delayed or repeated save from taking the segment back.
  */
 export class VerificationStore {
   readonly #table: ControlTable;

@@ -1,4 +1,4 @@
-/** Put in by scripts/build.mjs from package.json, the one place that says it. */
+/** scripts/build.mjs inserts it from package.json, its only source. */
 declare const FLEETFILL_VERSION: string | undefined;
 
 /** Outside of a bundle there is no version. */

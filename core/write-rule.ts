@@ -3,45 +3,47 @@ import type { AttributeValue } from '@aws-sdk/client-dynamodb';
 import type { AttributePath } from './attribute-path.ts';
 import type { AttributeMap } from './attribute-value.ts';
 
-/** What was read at a path, and still has to hold when the item is written. */
+/** What was read at a path and must still hold when the item is written. */
 export type SourceState =
   | { readonly path: AttributePath; readonly is: 'absent' }
-  /** Something stands there; the expressions ask no more than that. */
+  /** A value exists; the expressions need nothing more. */
   | { readonly path: AttributePath; readonly is: 'present' }
   | { readonly path: AttributePath; readonly is: 'equal'; readonly value: AttributeValue };
 
-/** What one write does to one item. Its condition: the item exists, each target is missing, each source is as read. */
+/**
+ * What one write does to one item. Its condition: the item exists, each target is missing, and each source is
+ * unchanged.
+ */
 export interface Assignment {
   /** Every target that the item lacks, with its value. */
   readonly set: AttributeMap;
-  /** Sources that are not part of the key: a key never changes. */
+  /** Sources outside the key, because a key never changes. */
   readonly sources: readonly SourceState[];
 }
 
-/** What is to be done with an item as it was read. */
+/** What to do with an item as it was read. */
 export type Decision =
   | { readonly kind: 'write'; readonly assignment: Assignment }
   /** It has every target. */
   | { readonly kind: 'has-targets' }
-  /** It lacks a target, and the run is not about it. */
+  /** It lacks a target but is out of scope. */
   | { readonly kind: 'out-of-scope' }
-  /** It is in scope, or may be, and its values cannot be computed. */
+  /** It is or may be in scope, but its values cannot be computed. */
   | { readonly kind: 'not-computable'; readonly reason: string };
 
-/** What a run writes into an item: the whole of its effect on the user's table. */
+/** What a run writes into an item. It has no other effect on the user's table. */
 export interface WriteRule {
-  /** The attributes that it sets where they are missing; at least one. */
+  /** The attributes that it sets if they are missing; at least one. */
   readonly targets: readonly [string, ...string[]];
-  /** What its decision reads beside the targets and the key. */
+  /** What its decision reads besides the targets and the key. */
   readonly sources: readonly AttributePath[];
   /**
-   * `item` holds the key, the targets and the sources, where it has them. The same item always gives the same
-   * decision.
+   * `item` has the key, and those of the targets and sources that exist. The same item always gives the same decision.
    */
   decide(item: AttributeMap): Decision;
 }
 
-/** Whether an item counts as missing: it lacks a target, and nothing says that it is out of scope. */
+/** Whether an item counts as missing: it lacks a target and is not known to be out of scope. */
 export function isMissing({ kind }: Decision): boolean {
   return kind === 'write' || kind === 'not-computable';
 }
@@ -58,7 +60,7 @@ export function constantRule(attribute: string, value: AttributeValue): WriteRul
   };
 }
 
-/** Whether two assignments write the same values on the same condition; sets have no order. */
+/** Whether two assignments write the same values under the same condition. Sets have no order. */
 export function sameAssignment(a: Assignment, b: Assignment): boolean {
   if (a === b) return true;
   return isDeepStrictEqual(comparable(a), comparable(b));

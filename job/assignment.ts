@@ -12,8 +12,8 @@ export type Assignment =
   | { readonly probe: ProbeRecord; readonly run?: undefined };
 
 /**
- * Reads what this task is for from the control table.
- * @throws ConfigurationError when there is neither a run nor a probe of this id.
+ * Reads the purpose of this task from the control table.
+ * @throws ConfigurationError when there is neither a run nor a probe with this id.
  */
 export async function readAssignment({
   task,

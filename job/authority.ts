@@ -8,7 +8,9 @@ import type { TaskStore } from '../core/task-store.ts';
 /** A worker without a successful heartbeat for this many authority times gives up for good. */
 const GIVE_UP_AFTER_AUTHORITIES = 6;
 
-/** How long a worker tries to begin: a control table that throttles for minutes is no reason to start the task again. */
+/**
+ * How long a worker tries to begin. A control table that throttles for minutes is no reason to start the task again.
+ */
 export const START_PATIENCE_MS = 300_000;
 
 /** What the heartbeat reports of this process. */
@@ -65,7 +67,7 @@ export class Authority extends RenewedAuthority {
     return this.#record as TaskRecord;
   }
 
-  /** Ends the heartbeats; the authority ends with the last one's time. */
+  /** Ends the heartbeats and the authority. */
   async stop(): Promise<void> {
     await this.end();
   }

@@ -4,8 +4,8 @@ import type { SegmentWork } from './segment-work.ts';
 import type { Page } from './settled-prefix.ts';
 
 /**
- * A segment of a canary: one small page is read, as a run would read it, and then the items that the run may write in
- * this segment are handed to the writers, and no others.
+ * A segment of a canary. It reads one small page, as a run would. Then it hands the writers only the items that the
+ * canary may write in this segment.
  * @throws as scanSegment.
  */
 export async function writeCanary(

@@ -5,7 +5,7 @@ import type { Assignment } from '../core/write-rule.ts';
 /** An item of a page that must reach an outcome. */
 export interface DecidedItem {
   readonly key: AttributeMap;
-  /** Undefined when its values cannot be computed from what was read; a consistent read decides for good. */
+  /** Undefined if its values cannot be computed from what was read. A consistent read decides for good. */
   readonly assignment: Assignment | undefined;
 }
 

@@ -3,8 +3,8 @@ import type { UndoLogWriter } from '../core/undo/log-writer.ts';
 import type { WorkItem } from './write-queue.ts';
 
 /**
- * Puts what is about to be written into the undo log, if the run keeps one, and gives each item its entry there. An
- * item without values has no entry until they are computed.
+ * Puts what is about to be written into the undo log, if the run keeps one, and gives each item its entry. An item
+ * without values has no entry until its values are computed.
  * @throws as UndoLogWriter.put
  */
 export async function logItems(

@@ -2,7 +2,7 @@ import { type Logger, pino } from 'pino';
 
 export type { Logger } from 'pino';
 
-/** JSON lines on stdout, each with run and launch; a child adds the segment. */
+/** JSON lines on stdout, each with run and launch. A child logger adds the segment. */
 export function createLog(fields: { run: string; launch: string }): Logger {
   return pino(
     {

@@ -43,7 +43,7 @@ async function main(): Promise<number> {
       task,
       dataPlane: assertMaySend => createDataPlaneClient(assertMaySend, LONGEST_PATIENCE_MS),
       controlTable: new ControlTable(createControlTableClient(), task.controlTable),
-      // Connections of their own: a heartbeat must not queue behind checkpoints or quarantined items.
+      // Separate connections, because a heartbeat must not queue behind checkpoints or quarantined items.
       heartbeats: new ControlTable(createControlTableClient(), task.controlTable),
       cloudWatch: createMetricsClient(),
       clock: systemClock,

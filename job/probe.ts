@@ -22,10 +22,10 @@ const PAGE_ITEMS = 25;
 const NOBODY = { tally: { add: () => {} } };
 
 /**
- * A task on trial: each call of a worker once, by the same code, roles and route, without a change to any item. Each
- * step is tried even when an earlier one failed, so that one task shows everything that is missing.
+ * Tries each of a worker's calls once, with the same code, roles and network, and changes no item. It tries each step
+ * even if an earlier one failed, so that one task shows everything that is missing.
  *
- * @returns the exit code: 0 when every step was as it must be; 143 after SIGTERM; 1 otherwise.
+ * @returns the exit code: 0 if every step succeeded; 143 after SIGTERM; 1 otherwise.
  */
 export async function runProbe(options: TaskContext, probe: ProbeRecord): Promise<number> {
   const { task, controlTable, clock, log, stop } = options;
@@ -143,7 +143,7 @@ async function tryEverything(
   return steps.taken;
 }
 
-/** @throws when the write is not refused, or is refused for another reason than its condition. */
+/** @throws when the write is not refused, or is refused for a reason other than its condition. */
 async function refusedWrite(
   table: UserTable,
   api: WriteApi,

@@ -16,21 +16,21 @@ import type { WriteQueue } from './write-queue.ts';
 /** A value whose own removal fails with an internal error this often, over a minute of backoff, goes to quarantine. */
 const MAX_INTERNAL_ERRORS = 15;
 
-/** A value that is still there, is the run's, and was not removed after this many tries gets no further try. */
+/** A value that is still the run's and was not removed after this many tries is not tried again. */
 const MAX_UNEXPLAINED_REFUSALS = 4;
 
-/** One value that a run set, on its way to its outcome. */
+/** One value that a run set, until it reaches an outcome. */
 export interface Removal {
   readonly value: LoggedValue;
   readonly attribute: string;
   readonly work: SegmentWork;
-  /** An earlier launch may have removed it: a missing value says nothing about the application. */
+  /** An earlier launch may have removed it, so a missing value says nothing about the application. */
   readonly repeated: boolean;
   readonly onEnd: (outcome: ItemOutcome) => void;
   tries: number;
   internalErrors: number;
   unexplainedRefusals: number;
-  /** A request that may have removed it was never answered. */
+  /** A request that may have removed it got no answer. */
   unanswered: boolean;
 }
 
@@ -41,15 +41,15 @@ export interface RemoveStageOptions {
   readonly quarantine: QuarantineStore;
   readonly clock: Clock;
   readonly runId: string;
-  /** Requests in flight at most. */
+  /** The most requests in flight. */
   readonly writers: number;
   /** Called with why an item's record could not be written to the quarantine. */
   readonly onUnrecorded?: (reason: string) => void;
 }
 
 /**
- * Takes the values that a run set from the queue and removes each one that is still as it was written. The counters of
- * a run say how each ended: `updated` removed, `alreadySet` changed, `deleted`, `quarantined`.
+ * Takes the values that a run set from the queue and removes each one that is unchanged. The run's counters count the
+ * outcomes: `updated` means removed, `alreadySet` means changed, then `deleted` and `quarantined`.
  */
 export class RemoveStage {
   readonly #options: RemoveStageOptions;
@@ -89,7 +89,7 @@ export class RemoveStage {
     try {
       await table.remove(value, attribute, work, signal);
     } catch (error) {
-      // It was not sent, or the stage is ending: it has no outcome, and its page stays open.
+      // It was not sent, or the stage is ending. It has no outcome, and its page stays open.
       if (signal.aborted) return;
       if (error instanceof AuthorityLostError) return queue.addAgain([removal]);
       const verdict = settleCall(error, 1);
@@ -114,7 +114,7 @@ export class RemoveStage {
     removal.onEnd('updated');
   }
 
-  /** What the item has instead, and whether an unanswered request of this undo has removed the value. */
+  /** Finds out what the item has instead, and whether an unanswered request of this undo has removed the value. */
   async #settleRefused(removal: Removal, signal: AbortSignal): Promise<void> {
     const { table, queue, rate } = this.#options;
     let standing: Standing | undefined;

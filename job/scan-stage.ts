@@ -15,13 +15,13 @@ import { type WriteQueue, workItem } from './write-queue.ts';
 const OPEN_PAGES = 2;
 
 /**
- * The first page of a launch is small. It settles soon, so there is soon a checkpoint, and even a launch that dies
- * young has made progress. Each further page may be larger by {@link PAGE_GROWTH}.
+ * The first page of a launch is small, so it settles soon and the first checkpoint follows. Even a launch that dies
+ * young has then made progress. Each later page may be larger by {@link PAGE_GROWTH}.
  */
 export const FIRST_PAGE_ITEMS = 25;
 const PAGE_GROWTH = 4;
 
-/** A page should settle within about this time at the worker's share, so that checkpoints keep coming. */
+/** A page should settle within about this time at the worker's share, so that checkpoints come regularly. */
 const PAGE_SECONDS = 3;
 
 /** From this many items on, the page limit of 1 MB is reached first. */
@@ -38,8 +38,8 @@ export interface ScanStageOptions {
 }
 
 /**
- * Reads a segment from its checkpoint to its end and hands the items that lack a target to the writers. The
- * next page is read while the last ones are written.
+ * Reads a segment from its checkpoint to its end and hands the items that lack a target to the writers. It reads the
+ * next page while the last ones are being written.
  * @throws SystemicError when the table refuses the Scan for good; the signal's reason when it aborts.
  */
 export async function scanSegment(
@@ -69,7 +69,7 @@ export async function scanSegment(
       (await isGone(options, exclusiveStartKey, work, signal))
     ) {
       restarts += 1;
-      // Items in flight would be found, and counted, once more.
+      // Items in flight would be found and counted a second time.
       await work.belowOpenPages(1, signal);
       position = { ...position, exclusiveStartKey: undefined };
       continue;
@@ -91,8 +91,8 @@ export async function scanSegment(
 }
 
 /**
- * Hands the items of a page to the writers once the undo log holds them. Meanwhile the writers work on the page before
- * it, so only the first page has to wait for the log.
+ * Hands the items of a page to the writers once the undo log has stored them. Meanwhile the writers work on the
+ * previous page, so only the first page waits for the log.
  */
 export async function queueItems(
   { queue, undoLog }: Pick<ScanStageOptions, 'queue' | 'undoLog'>,
@@ -107,7 +107,7 @@ export async function queueItems(
   queue.add(found);
 }
 
-/** Reads one page, however many tries it takes. */
+/** Reads one page and retries as often as needed. */
 export function scanPage(
   options: ScanStageOptions,
   position: ScanPosition,
@@ -139,7 +139,7 @@ function persistence(
   return { clock, signal, onThrottled: reason => rate.throttled(reason) };
 }
 
-/** One item, as long as the size of items is unknown: the reply to it tells the size. */
+/** One item while the item size is unknown, because its reply tells the size. */
 export function firstPageItems({ rate }: Pick<ScanStageOptions, 'rate'>): number {
   return rate.estimate.known ? Math.min(FIRST_PAGE_ITEMS, pageItems({ rate })) : 1;
 }

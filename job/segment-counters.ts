@@ -1,13 +1,13 @@
 import { type Counters, NO_COUNTERS } from '../core/records.ts';
 
-/** The ways in which an item that lacked the attribute can end. */
+/** The outcomes of an item that lacked the attribute. */
 export type ItemOutcome = 'updated' | 'alreadySet' | 'deleted' | 'quarantined';
 
 type Mutable<T> = { -readonly [K in keyof T]: T[K] };
 
 /**
- * The absolute counters of one segment; every change also goes to the metrics. An item counts as matched when it is
- * settled, so `matched` is always the sum of the outcomes, even when the work stops midway.
+ * The absolute counters of one segment. Every change also goes to the metrics. An item counts as matched when it
+ * settles, so `matched` is always the sum of the outcomes, even if the work stops midway.
  */
 export class SegmentCounters {
   readonly #counters: Mutable<Counters>;

@@ -25,18 +25,17 @@ export interface SegmentWorkOptions {
   readonly records?: CheckpointRecords | undefined;
 }
 
-/** What must be stored before a checkpoint may pass the pages concerned. */
+/** Records that must be stored before a checkpoint may pass their pages. */
 export interface CheckpointRecords {
-  /** Resolves when it is stored. `urgent`: now, rather than together with the next record. */
+  /** Resolves when they are stored. `urgent`: now, instead of together with the next record. */
   recorded(urgent: boolean): Promise<void>;
   /** How many chunks of the undo log are stored. */
   chunks?(): number;
 }
 
 /**
- * One segment in the hands of this worker: its pages, its counters and its checkpoints, of which only one is in flight
- * at a time. The first checkpoint is written as soon as there is something to say, so that even a launch that lives
- * only a moment makes progress.
+ * One segment that this worker owns: its pages, its counters and its checkpoints, of which only one is in flight at a
+ * time. The first checkpoint is written as soon as there is progress, so that even a very short launch makes some.
  */
 export class SegmentWork {
   readonly segment: number;
@@ -50,7 +49,7 @@ export class SegmentWork {
   #closed = false;
   #failure: unknown;
   readonly #ended = new AbortController();
-  /** Ends the wait for the next checkpoint: the last one must not wait. */
+  /** Ends the wait before the next checkpoint, because the last one must not wait. */
   #hurry: AbortController | undefined;
   readonly #waiting: (() => void)[] = [];
 
@@ -80,7 +79,7 @@ export class SegmentWork {
     if (this.#prefix.settle(page, items)) this.#progressed();
   }
 
-  /** An item of the page was to be written but is now out of scope. */
+  /** An item of the page should have been written but is now out of scope. */
   leaveScope(page: Page): void {
     this.tally.add({ outOfScope: 1 });
     if (this.#prefix.settle(page, 1)) this.#progressed();
@@ -112,9 +111,10 @@ export class SegmentWork {
   }
 
   /**
-   * Writes the last checkpoint of work that stops midway, with the counters of everything that has settled, and gives
-   * the segment up. A launch that `failed` keeps the segment and writes nothing if it made no progress: the supervisor
-   * then counts it against the segment's attempts. It gets the segment back just as soon, since the launch has ended.
+   * Writes the last checkpoint of work that stops midway, with the counters of everything that has settled, and
+   * releases the segment. A launch that `failed` without progress keeps the segment and writes nothing, so that the
+   * supervisor counts this launch against the segment's attempts. The supervisor gets the segment back just as soon,
+   * because the launch has ended.
    */
   async giveUp({ failed = false }: { failed?: boolean } = {}): Promise<void> {
     this.#closed = true;
@@ -146,7 +146,7 @@ export class SegmentWork {
   #progressed(): void {
     this.#wakeAll();
     if (this.#prefix.read().complete) {
-      // The last checkpoint takes what is ready without waiting; the caller that saves gets the error.
+      // The last checkpoint takes what is ready without waiting. The caller that saves gets the error.
       this.#hurry?.abort();
       this.#options.records?.recorded(true).catch(() => {});
     }
@@ -200,7 +200,7 @@ export class SegmentWork {
   async #save(): Promise<void> {
     const { segments, owner, clock, itemSize, records } = this.#options;
     const prefix = this.#prefix.read();
-    // Counters of the same moment: what is counted later belongs to pages that this checkpoint does not pass.
+    // The counters of this moment. Later counts belong to pages that this checkpoint does not pass.
     const counters = this.tally.snapshot();
     await records?.recorded(this.#savedPages === 0 || prefix.complete || this.#closed);
     this.#sequence += 1;

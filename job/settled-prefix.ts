@@ -1,4 +1,4 @@
-/** A page of a segment's Scan, from the moment it was read until all its items have settled. */
+/** A page of a segment's Scan, from when it was read until all its items have settled. */
 export interface Page {
   /** Items that have not settled yet. */
   unsettled: number;
@@ -8,9 +8,9 @@ export interface Page {
   readonly passed?: () => void;
 }
 
-/** How far a segment may claim to be. */
+/** How far a checkpoint of the segment may go. */
 export interface Prefix {
-  /** Pages settled in a row since the claim. */
+  /** Consecutive settled pages since the claim. */
   readonly pages: number;
   readonly lastEvaluatedKey: string | undefined;
   /** The segment's last page is part of the prefix. */
@@ -18,8 +18,8 @@ export interface Prefix {
 }
 
 /**
- * The pages of a segment in scan order. Pages settle in any order; a checkpoint may only name the last one before
- * which *every* page has settled, or a crash would skip the open one for good.
+ * The pages of a segment in scan order. Pages settle in any order. A checkpoint may name only the last page up to which
+ * *every* page has settled, because a crash would otherwise skip an open one for good.
  */
 export class SettledPrefix {
   readonly #open: Page[] = [];
@@ -41,7 +41,10 @@ export class SettledPrefix {
     this.#advance();
   }
 
-  /** Some items of a page have settled. True when that made the prefix longer. */
+  /**
+   * Some items of a page have settled.
+   * @returns whether that made the prefix longer.
+   */
   settle(page: Page, items: number): boolean {
     page.unsettled -= items;
     return page.unsettled === 0 && this.#advance();

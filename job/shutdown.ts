@@ -1,11 +1,11 @@
-/** Fargate sends SIGKILL after stopTimeout; a worker promises to exit well before that. */
+/** Fargate sends SIGKILL after stopTimeout. A worker exits well before that. */
 const SIGTERM_LIMIT_MS = 24_000;
 
 export const SIGTERM_EXIT_CODE = 143;
 
 /**
- * Turns SIGTERM into an abort with {@link TerminationRequested} as its reason, and bounds the time that ending may
- * take. SIGINT, which reaches a worker that was started by hand, means the same.
+ * Turns SIGTERM into an abort with {@link TerminationRequested} as its reason, and limits the time for ending. SIGINT,
+ * which reaches a worker started by hand, means the same.
  */
 export function listenForTermination(stop: AbortController): void {
   const onSignal = () => {
@@ -24,7 +24,7 @@ export class TerminationRequested extends Error {
   }
 }
 
-/** The run is paused, cancelled or stopped: the supervisor said so in this task's record. */
+/** The run is paused, cancelled or stopped, as the supervisor wrote in this task's record. */
 export class NotDesired extends Error {
   constructor(desired: string) {
     super(`desired state is ${desired}`);

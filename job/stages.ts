@@ -16,14 +16,14 @@ import type { UserTable } from './user-table.ts';
 import { WriteQueue } from './write-queue.ts';
 import { MOST_IN_FLIGHT, WriteStage } from './write-stage.ts';
 
-/** What a worker does with its segments: a backfill's stages, or an undo's. */
+/** How a worker processes its segments: the stages of a backfill or of an undo. */
 export interface Stages {
   readonly writing: {
-    /** @throws SystemicError for an error that holds for every item. */
+    /** @throws SystemicError for an error that concerns every item. */
     run(signal: AbortSignal): Promise<void>;
     close(): void;
   };
-  /** @throws SystemicError for an error that holds for every item; the signal's reason when it aborts. */
+  /** @throws SystemicError for an error that concerns every item; the signal's reason when it aborts. */
   readonly doSegment: (work: SegmentWork, claimed: SegmentRecord) => Promise<void>;
   readonly recordsOf: (segment: number) => CheckpointRecords | undefined;
 }

@@ -5,13 +5,13 @@ import type { ControlTable } from '../core/control-table.ts';
 import type { TaskEnvironment } from '../core/task-environment.ts';
 import type { Logger } from './log.ts';
 
-/** What a process gives its task; a worker and a probe take the same. */
+/** What a process gives its task, whether that is a worker or a probe. */
 export interface TaskContext {
   readonly task: TaskEnvironment;
   /** The client for the user's table; `assertMaySend` throws when the authority is over. */
   readonly dataPlane: (assertMaySend: () => void) => DynamoDBClient;
   readonly controlTable: ControlTable;
-  /** The control table over connections of their own, for the heartbeats. */
+  /** The control table over separate connections, for the heartbeats. */
   readonly heartbeats?: ControlTable;
   readonly cloudWatch: CloudWatchClient;
   readonly clock: Clock;

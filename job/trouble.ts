@@ -5,8 +5,8 @@ import type { Logger } from './log.ts';
 const LOG_INTERVAL_MS = 10_000;
 
 /**
- * What slows this worker down without being an error: replies that do not come in time, or a control table that
- * throttles. It goes into the log, and to the supervisor with the next heartbeat.
+ * Collects what slows this worker down without being an error: late replies, or a control table that throttles. It goes
+ * into the log, and to the supervisor with the next heartbeat.
  */
 export class Trouble {
   readonly #clock: Clock;
@@ -30,7 +30,7 @@ export class Trouble {
     this.#log.warn({ reason, count: this.#count }, 'slowed down');
   }
 
-  /** How often, and what was the last, since the last call of this method. */
+  /** How often since the last call of this method, and the last reason. */
   take(): { count: number; reason: string } | undefined {
     if (this.#count === 0) return undefined;
     const seen = { count: this.#count, reason: this.#reason };

@@ -14,7 +14,7 @@ const OPEN_CHUNKS = 2;
 export interface UndoStageOptions {
   readonly source: LogSource;
   readonly undoes: UndoneRun;
-  /** The undo's own run. */
+  /** The run id of the undo itself. */
   readonly runId: string;
   readonly queue: WriteQueue<Removal>;
   readonly clock: Clock;
@@ -23,9 +23,9 @@ export interface UndoStageOptions {
 type Ended = Record<keyof UndoneMark['ended'], number>;
 
 /**
- * One segment of an undo: its pages are the chunks of the log, its items the values that the run is known to have set.
- * When all values of a chunk have reached their outcome, the chunk gets a mark with these outcomes; the checkpoint
- * passes it afterwards.
+ * One segment of an undo. Its pages are the chunks of the log, and its items are the values that the run certainly set.
+ * When all values of a chunk have reached their outcome, the chunk gets a mark with these outcomes. Only then does the
+ * checkpoint pass it.
  *
  *     chunk is read ─► removals ─► all ended, and those of every chunk before it ─► mark ─► checkpoint
  *                      ✗ a crash here: the chunk again                              ✗ here: the mark is believed
@@ -45,13 +45,13 @@ export class UndoSegment implements CheckpointRecords {
 
   /** Marks every chunk that has been passed. */
   recorded(): Promise<void> {
-    // One after another, so the end of the last call means that every mark is stored.
+    // The calls run one after another, so when the last one ends, every mark is stored.
     this.#marking = this.#marking.catch(() => {}).then(() => this.#mark());
     return this.#marking;
   }
 
   /**
-   * Reads the segment's log after the chunk of that name, to its end.
+   * Reads the segment's log to its end, beginning after the chunk `after`.
    * @param startedBefore an earlier launch may have worked on the first chunks
    * @throws the signal's reason when it aborts.
    */
@@ -65,7 +65,7 @@ export class UndoSegment implements CheckpointRecords {
     let mayRepeat = startedBefore ? OPEN_CHUNKS : 0;
     for await (const chunk of readLog(source, this.#segment)) {
       signal.throwIfAborted();
-      // The order is descending, so chunks that were passed have greater names.
+      // The order is descending, so passed chunks have greater names.
       if (after !== undefined && chunk.name >= after) continue;
       await work.belowOpenPages(OPEN_CHUNKS, signal);
       const { undone } = chunk;

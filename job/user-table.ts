@@ -30,16 +30,16 @@ import type { Assignment } from '../core/write-rule.ts';
 import type { Authority } from './authority.ts';
 import type { SegmentCounters } from './segment-counters.ts';
 
-/** What a segment's Scan needs in addition to the table. */
+/** What a segment's Scan needs besides the table. */
 export interface ScanPosition {
   readonly segment: number;
   readonly totalSegments: number;
   readonly exclusiveStartKey: AttributeMap | undefined;
-  /** Items to read at most, by the rate of the moment; undefined for a whole page of 1 MB. */
+  /** The most items to read, at the current rate; undefined for a whole page of 1 MB. */
   readonly itemsNow: () => number | undefined;
 }
 
-/** What is stored at a key: the item, as far as the run's rule reads it. */
+/** What is stored at a key: the item, as far as the run's rule reads it, or none. */
 export type ReadBack = AttributeMap | 'absent';
 
 /** One item, and what to do with it. */
@@ -51,7 +51,7 @@ export interface ItemAssignment {
 export interface UserTableOptions {
   readonly client: DynamoDBClient;
   readonly write: ItemWrite;
-  /** The forms of a batch statement that were proved; without them only one target without sources goes in a batch. */
+  /** The proven forms of a batch statement. Without them only one target without sources goes in a batch. */
   readonly batchForms?: BatchForms | undefined;
   readonly authority: Authority;
   readonly rate: RateControl;
@@ -59,19 +59,20 @@ export interface UserTableOptions {
   readonly onWriteLatency: (ms: number) => void;
   /** Resolves when a write may be sent, as far as the undo log is concerned. */
   readonly mayWrite?: ((signal: AbortSignal) => Promise<void>) | undefined;
-  /** Called with words that say that the table answers slowly. */
+  /** Called with a message when the table answers slowly. */
   readonly onSlow?: (reason: string) => void;
 }
 
-/** The segment that pays for a request. */
+/** The segment that a request's consumption counts for. */
 export interface ConsumptionOwner {
   readonly tally: Pick<SegmentCounters, 'add'>;
 }
 
 /**
- * The only way to the user's table. Each method is one HTTP attempt: it waits for its part of the budget, then for
- * authority, sends, and settles what the reply says was consumed. It throws a failure as it came. The failure keeps its
- * reservation, since a failed condition consumes too; core/settle.ts and the caller decide what it means.
+ * The only access to the user's table. Each method is one HTTP attempt. It waits for its part of the budget, then for
+ * authority, sends the request, and settles the consumption that the reply reports. It throws failures unchanged. A
+ * failure keeps its reservation, because a failed condition consumes units too. core/settle.ts and the caller decide
+ * what a failure means.
  */
 export class UserTable {
   readonly #options: UserTableOptions;
@@ -133,8 +134,8 @@ export class UserTable {
   }
 
   /**
-   * The error of each statement, in order; undefined when the item was set. If the rate fell while the batch waited,
-   * the batch may hold fewer items: the surplus is removed from `items` and given to `tooMany`.
+   * @returns the error of each statement, in order; undefined if the item was set. If the rate fell while the batch
+   * waited, the batch may hold fewer items. The surplus is then removed from `items` and given to `tooMany`.
    */
   async writeBatch<T extends ItemAssignment>(
     items: T[],
@@ -165,7 +166,7 @@ export class UserTable {
     return (reply.Responses ?? []).map(response => response.Error);
   }
 
-  /** Sets one item. A refusal is thrown; {@link readBack} says what the item has. */
+  /** Sets one item. A refusal is thrown; {@link readBack} then tells what the item has. */
   async writeSingle(
     { key, assignment }: ItemAssignment,
     owner: ConsumptionOwner,
@@ -190,7 +191,7 @@ export class UserTable {
     this.#written(startedAt, reserved, 1, reply.ConsumedCapacity && [reply.ConsumedCapacity], owner);
   }
 
-  /** What is stored at these keys, read with strong consistency; undefined for keys that were not answered. */
+  /** What is stored at these keys, read with strong consistency; undefined for keys without an answer. */
   async readBack(
     keys: readonly AttributeMap[],
     owner: ConsumptionOwner,
@@ -251,7 +252,7 @@ export class UserTable {
     this.#written(startedAt, reserved, 1, reply.ConsumedCapacity && [reply.ConsumedCapacity], owner);
   }
 
-  /** The state of an undo log's entry, read with strong consistency; undefined when it was not answered. */
+  /** The state of an undo log's entry, read with strong consistency; undefined without an answer. */
   async standing(
     { key, value }: LoggedValue,
     attribute: string,
@@ -269,7 +270,7 @@ export class UserTable {
     return standingOf(reply.Responses?.[write.table]?.[0], attribute, value);
   }
 
-  /** A key as text, to find an item in a reply without order. */
+  /** A key as text, to find an item in an unordered reply. */
   #identity(item: AttributeMap): string {
     const key = keyOf(this.#options.write.keySchema, item);
     return Object.values(key)
@@ -306,7 +307,7 @@ export class UserTable {
   }
 }
 
-/** A failed condition consumes what the write would have, and the error does not report it [developer guide]. */
+/** A failed condition consumes as much as the write would have, and the error does not report it [developer guide]. */
 function isRefusal(error: unknown): boolean {
   return error instanceof Error && error.name === 'ConditionalCheckFailedException';
 }

@@ -22,12 +22,12 @@ import { Trouble } from './trouble.ts';
 import { UserTable } from './user-table.ts';
 import { MOST_IN_FLIGHT } from './write-stage.ts';
 
-/** How often throttling and decay are checked again. */
+/** How often the rate is adjusted to throttling and to a missing supervisor. */
 const ADJUST_INTERVAL_MS = 250;
 
 /**
- * How long the last writes of a worker are repeated. Together with the time of their last tries, everything ends within
- * the 25 s that a task has after SIGTERM.
+ * How long a worker repeats its last writes. Including their last attempts, everything ends within the 25 s that a task
+ * has after SIGTERM.
  */
 const GIVE_UP_PATIENCE_MS = 4_000;
 const FINISH_PATIENCE_MS = 3_000;
@@ -146,7 +146,7 @@ class Worker {
       await this.#ask(FINISH_PATIENCE_MS, () =>
         this.#tasks.finish(task.runId, task.launchId, this.#instance, end, clock.nowIso()),
       ).catch(error => {
-        // The supervisor notices through ECS, or because the heartbeats stop.
+        // The supervisor learns of the end from ECS, or from the missing heartbeats.
         this.#log.warn({ reason: describeError(error) }, 'the end could not be recorded');
       });
     }
@@ -178,7 +178,7 @@ class Worker {
     ended.throwIfAborted();
   }
 
-  /** The parts with which the worker writes and completes one segment. */
+  /** The stages in which the worker processes its segments. */
   #stages({ pass }: TaskRecord, signal: AbortSignal): Stages {
     const { controlTable, clock, task } = this.#options;
     const common = {
@@ -255,20 +255,20 @@ class Worker {
     });
   }
 
-  /** A call to the control table, repeated until it is answered. */
+  /** Repeats a call to the control table until it is answered. */
   #ask<T>(patienceMs: number, call: () => Promise<T>, signal?: AbortSignal): Promise<T> {
     const { clock } = this.#options;
     const onRetry = (reason: string) => this.#trouble.add(`control table: ${reason}`);
     return askControlTable({ clock, signal, patienceMs, onRetry }, call);
   }
 
-  /** Last checkpoints, all at once: each is one write, and there may not be much time. */
+  /** Writes the last checkpoints, all at once: each is one write, and there may be little time. */
   async #giveUp(end: TaskEnd): Promise<void> {
     if (end.kind === 'authority-lost') return;
     await Promise.all([
-      // The outcomes of writes are recorded first: a checkpoint may only pass what the undo log has.
+      // The outcomes of writes are recorded first, because a checkpoint may only pass what the undo log has.
       this.#undoLog?.close(),
-      // If a whole fleet ends at once, its writes would meet the limit of the partition that all its records share.
+      // If a whole fleet ends at once, its writes would exceed the limit of the partition that all its records share.
       end.kind !== 'done' && this.#options.clock.sleep(Math.random() * farewellMs(this.#run.tasks)),
     ]);
     const failed = end.kind === 'error';

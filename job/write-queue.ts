@@ -4,28 +4,28 @@ import type { Assignment } from '../core/write-rule.ts';
 import type { SegmentWork } from './segment-work.ts';
 import type { Page } from './settled-prefix.ts';
 
-/** An item that lacked the attribute when its page was read, on its way to its outcome. */
+/** An item that lacked the attribute when its page was read, until it reaches an outcome. */
 export interface WorkItem {
   readonly key: AttributeMap;
   readonly page: Page;
   readonly work: SegmentWork;
-  /** What is to be written; undefined when no values can be computed from the item as it was read. */
+  /** What to write; undefined if no values can be computed from the item as it was read. */
   assignment: Assignment | undefined;
   /** Tries so far without an outcome, for the backoff. */
   tries: number;
-  /** How many of them ended in an internal error of this very item. */
+  /** How many of them ended in an internal error of this particular item. */
   internalErrors: number;
-  /** Tries that were refused although the item was there and lacked the attribute. */
+  /** Refused tries although the item existed and lacked the attribute. */
   unexplainedRefusals: number;
-  /** How often its values were computed again, since its sources had changed. */
+  /** How often its values were computed again because its sources had changed. */
   recomputations: number;
   /** Its entry in the undo log, if the run keeps one and there is something to write. */
   entry?: LogReference | undefined;
-  /** A request that may have set what the entry says was never answered. */
+  /** A request that may have written the entry's values got no answer. */
   unanswered?: boolean;
 }
 
-/** A new item at the start of its way. */
+/** A new item without any tries. */
 export function workItem({
   key,
   page,
@@ -35,15 +35,15 @@ export function workItem({
   return {
     ...{ key, page, work, assignment },
     ...{ tries: 0, internalErrors: 0, unexplainedRefusals: 0, recomputations: 0 },
-    // Fields that are added later would give each item another object shape.
+    // All fields exist from the start, because later additions would give each item another object shape.
     ...{ entry: undefined, unanswered: false },
   };
 }
 
-/** Items that wait for a writer, first come first served; items for another try go first. */
+/** Items that wait for a writer, first come first served. Items for another try go first. */
 export class WriteQueue<T = WorkItem> {
   #items: T[] = [];
-  /** How many of #items were taken: moving the rest forward for every batch would cost as much as the batch. */
+  /** How many of #items were taken. Moving the rest forward for every batch would cost as much as the batch. */
   #taken = 0;
   #again: T[] = [];
   #closed = false;
@@ -58,7 +58,7 @@ export class WriteQueue<T = WorkItem> {
   }
 
   add(items: readonly T[]): void {
-    // A queue that is never empty must still drop what was taken, or it holds the whole table in the end.
+    // Even a queue that is never empty must drop the taken items, or it would hold the whole table in the end.
     this.#items = this.#items.slice(this.#taken);
     this.#taken = 0;
     for (const item of items) this.#items.push(item);

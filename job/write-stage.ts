@@ -16,10 +16,10 @@ import type { ItemOutcome } from './segment-counters.ts';
 import type { ReadBack, UserTable } from './user-table.ts';
 import type { WorkItem, WriteQueue } from './write-queue.ts';
 
-/** Requests in flight at most: enough to fill the share over slow replies, few enough to be taken back soon. */
+/** The most requests in flight: enough to use the share with slow replies, few enough to stop soon. */
 export const MOST_IN_FLIGHT: Readonly<Record<WriteApi, number>> = { batch: 16, single: 64 };
 
-/** After throttling the lower rate is the pause; an item that waited longer would only keep its page open. */
+/** After throttling, the lower rate is the pause. An item that waited longer would only keep its page open. */
 const THROTTLED_PAUSE_MS = 100;
 
 /**
@@ -27,13 +27,13 @@ const THROTTLED_PAUSE_MS = 100;
  */
 const MAX_INTERNAL_ERRORS = 15;
 
-/** An item that is there, lacks the attribute, and is refused this often gets no further try. */
+/** An item that exists, lacks the attribute, and is refused this often is not tried again. */
 const MAX_UNEXPLAINED_REFUSALS = 4;
 
-/** This many refusals without a success in between do not come from the items. */
+/** This many refusals without a success in between are not caused by the items. */
 const SYSTEMIC_REFUSALS = 25;
 
-/** The sources of an item changed before each of this many writes, with backoff in between: it gets no further try. */
+/** An item whose sources changed before each of this many writes, with backoff in between, is not tried again. */
 const MOST_RECOMPUTATIONS = 20;
 
 export interface WriteStageOptions {
@@ -68,13 +68,13 @@ export class WriteStage {
   }
 
   /**
-   * Works until the queue is closed or the signal aborts; requests in flight are still settled.
-   * @throws SystemicError for an error that holds for every item.
+   * Works until the queue is closed or the signal aborts. Requests in flight still settle.
+   * @throws SystemicError for an error that concerns every item.
    */
   async run(signal: AbortSignal): Promise<void> {
     const writers = MOST_IN_FLIGHT[this.#options.writeApi];
-    // Every writer that waits for the budget listens, and every item that waits for its next try; Node takes more than
-    // ten listeners for a leak.
+    // Every writer that waits for the budget listens, and so does every item that waits for its next try. Node reports
+    // more than ten listeners as a leak.
     setMaxListeners(0, signal);
     await Promise.all(Array.from({ length: writers }, () => this.#write(signal)));
   }
@@ -94,7 +94,7 @@ export class WriteStage {
     }
   }
 
-  /** Sorts items by the form of their write: in one batch, alone, or not yet when there is nothing to write. */
+  /** Sorts items by how they are written: in a batch, alone, or not yet if there is nothing to write. */
   async #writeItems(items: readonly WorkItem[], signal: AbortSignal): Promise<void> {
     const { writeApi, batchForms = PLAIN_FORMS } = this.#options;
     const batch: ComputedItem[] = [];
@@ -152,7 +152,7 @@ export class WriteStage {
     batch: readonly ComputedItem[],
     signal: AbortSignal,
   ): Promise<void> {
-    // Not sent, or the stage is ending: the items have no outcome, and their pages stay open.
+    // It was not sent, or the stage is ending. The items have no outcome, and their pages stay open.
     if (signal.aborted) return;
     if (error instanceof AuthorityLostError) return this.#options.queue.addAgain(batch);
     const verdict = settleCall(error, batch.length);
@@ -194,7 +194,7 @@ export class WriteStage {
   }
 
   /**
-   * Which of the refused items have every target now, which are gone or out of scope, which have other sources, and
+   * Finds out which refused items now have every target, which are gone or out of scope, which have other sources, and
    * which were refused without a reason.
    */
   async #settleRefused(refused: readonly WorkItem[], signal: AbortSignal): Promise<void> {
@@ -214,14 +214,14 @@ export class WriteStage {
     }
     for (const item of refused) {
       const found = standing.get(item.key);
-      // The stage is ending: the item has no outcome, and its page stays open.
+      // The stage is ending. The item has no outcome, and its page stays open.
       if (found !== undefined) await this.#settleReadBack(item, found, signal);
     }
   }
 
   /**
-   * Asks again for what a reply left out: DynamoDB throttles a part of a BatchGetItem in this way. The items are not
-   * written again meanwhile: that write would be refused, and consume, as before.
+   * Asks again for what a reply left out, because DynamoDB throttles parts of a BatchGetItem in this way. The items are
+   * not written again meanwhile: that write would be refused and would consume units again.
    */
   async #readBackAll(
     refused: readonly WorkItem[],
@@ -266,7 +266,7 @@ export class WriteStage {
     }
   }
 
-  /** The item's sources have changed: it gets new values, until its changes exceed the limit. */
+  /** The item's sources have changed. It gets new values, up to a number of changes. */
   async #writeRecomputed(item: WorkItem, assignment: Assignment, signal: AbortSignal): Promise<void> {
     if (item.assignment === undefined) {
       // A consistent read made its values computable for the first time.
@@ -284,7 +284,7 @@ export class WriteStage {
     this.#notSet(item);
     item.assignment = assignment;
     await logItems(this.#options.undoLog, item.work.segment, [item], signal);
-    // The first try has nothing to wait for.
+    // The first recomputation need not wait.
     this.#tryAgain([item], signal, item.recomputations === 1 ? 0 : backoffMs(item.recomputations));
   }
 
@@ -331,7 +331,7 @@ export class WriteStage {
       }
       item.tries += 1;
       this.#options.onUnrecorded?.(verdict.reason, item.tries);
-      // An item is settled as quarantined only once its record is stored; until then its page stays open.
+      // An item is settled as quarantined only once its record is stored. Until then its page stays open.
       return this.#tryAgain([item], signal);
     }
     this.#notSet(item);
@@ -339,7 +339,7 @@ export class WriteStage {
   }
 
   /**
-   * This launch did not set it, if each of its requests was answered. Otherwise nobody can say who set the present
+   * This launch did not set it, if each of its requests was answered. Otherwise nobody can tell who set the current
    * value, and the undo log records nothing.
    */
   #notSet({ entry, unanswered }: WorkItem): void {
@@ -358,7 +358,7 @@ function isComputed(item: WorkItem): item is ComputedItem {
   return item.assignment !== undefined;
 }
 
-/** One settlement for each run of items of the same page, not one for each item. */
+/** Settles once for each run of items from the same page, not once for each item. */
 function settleByPage(items: readonly WorkItem[], outcome: ItemOutcome): void {
   let from = 0;
   for (let to = 1; to <= items.length; to++) {

@@ -1,8 +1,8 @@
 import type { Clock } from '../clock.ts';
 
 /**
- * How much unused capacity may be saved up, as time. A quarter of a second evens out late timers and slow
- * replies, and keeps any window of ten seconds within 2.5 % of the rate.
+ * How much unused capacity may be saved, as time. A quarter of a second evens out late timers and slow replies, and
+ * keeps any window of ten seconds within 2.5 % of the rate.
  */
 const SAVED_MS = 250;
 
@@ -17,16 +17,16 @@ export type Held = (signal: AbortSignal) => Promise<void>;
 
 /**
  * A token bucket in capacity units a second. Callers reserve what a request is expected to consume before they send it,
- * in order of arrival. When the reply reports what it did consume, they settle the difference; a debt delays the next
- * requests. The bucket starts empty and saves up at most {@link SAVED_MS}, or one request if that is more, however long
- * nothing was sent: a frozen process cannot catch up.
+ * in order of arrival. When the reply reports the real consumption, they settle the difference. A debt delays the next
+ * requests. The bucket starts empty and saves at most {@link SAVED_MS}, or one request if that is more, however long
+ * nothing was sent. So a frozen process cannot catch up.
  */
 export class CapacityLimiter {
   readonly #clock: Clock;
   readonly #waiters: Waiter[] = [];
   #unitsPerSecond: number;
   #credit = 0;
-  /** The largest request admitted at this rate or a lower one: a reply may give back at most this much. */
+  /** The largest request admitted at this rate or a lower one. A reply may give back at most this much. */
   #largest = 0;
   /** How often the rate has fallen. */
   #falls = 0;
@@ -45,8 +45,8 @@ export class CapacityLimiter {
   }
 
   /**
-   * Takes effect at once, for waiting callers too. At 0 nobody is admitted. Credit is time at the rate in force: half
-   * the rate gives half as many units, for the first in line too. A debt stays as it is.
+   * Takes effect at once, also for waiting callers. At 0 nobody is admitted. Credit is time at the current rate: half
+   * the rate gives half as many units, also for the first in line. A debt stays as it is.
    */
   setRate(unitsPerSecond: number): void {
     const before = this.#unitsPerSecond;
@@ -58,9 +58,9 @@ export class CapacityLimiter {
   }
 
   /**
-   * Resolves, with what it reserved, when this many units have been earned and `held` has resolved. `unitsNow` gives
-   * the cost of the request, and is called again when the rate falls before the request is sent, since its size was
-   * chosen at the higher rate.
+   * Resolves with the reserved units once this many have accrued and `held` has resolved. `unitsNow` returns the cost
+   * of the request. It is called again if the rate falls before the request is sent, because the size was chosen for
+   * the higher rate.
    * @throws the signal's reason when it aborts first.
    */
   async reserve(unitsNow: number | (() => number), signal: AbortSignal, held?: Held): Promise<number> {
@@ -70,13 +70,14 @@ export class CapacityLimiter {
       if (held === undefined) return units;
       await held(signal);
       if (falls === this.#falls) return units;
-      // It was earned at the higher rate and is not given back: it would be spent as if that rate still held.
+      // The units accrued at the higher rate and are not given back, because they would be spent as if that rate still
+      // held.
     }
   }
 
   /**
-   * Corrects a reservation by what was really consumed. The next request may use what comes back. That is at most one
-   * of the requests that this rate has admitted, so replies that come late, or after the rate fell, make no burst.
+   * Corrects a reservation by the real consumption. The next request may use what comes back. That is at most one of
+   * the requests that this rate has admitted, so late replies, or replies after the rate fell, cause no burst.
    */
   settle(reserved: number, consumed: number): void {
     this.#accrue(this.#waiters[0]?.units);

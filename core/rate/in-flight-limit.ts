@@ -1,17 +1,17 @@
-/** The smallest latency seen is forgotten after this many replies, since a table's latency changes over hours. */
+/** The smallest latency is forgotten after this many replies, because a table's latency changes over hours. */
 const REPLIES_TO_REMEMBER = 2_000;
 
 const FIRST_LIMIT = 2;
 
-/** This many waiting requests are no reason to hold back. */
+/** This many waiting requests are acceptable. */
 const MAY_WAIT = 3;
 
 /**
- * How many write requests are in flight: enough to keep the table busy, not so many that they queue. It follows TCP
- * Vegas: with L requests in flight, a reply that takes `rtt` where the fastest took `base` shows that `L × (1 − base /
+ * Limits the write requests in flight: enough to keep the table busy, but not so many that they queue. It follows TCP
+ * Vegas. With L requests in flight, a reply that takes `rtt` where the fastest took `base` shows that `L × (1 − base /
  * rtt)` of them were waiting. Below `alpha` there is room for one more; above `beta` there is one too many [Brakmo,
  * O'Malley, Peterson: TCP Vegas, 1994]. All other users of the table wait behind our queue, so it is kept short. Three
- * requests may always wait: when replies vary, the fastest one says little, and at a limit of two, half of the replies
+ * requests may always wait. If replies vary, the fastest one says little, and at a limit of two, half of the replies
  * would always look like a queue.
  */
 export class InFlightLimit {
@@ -22,12 +22,12 @@ export class InFlightLimit {
   #replies = 0;
   readonly #waiting: (() => void)[] = [];
 
-  /** `most`: requests in flight at most, whatever the latency is. */
+  /** `most`: the upper limit, at any latency. */
   constructor(most: number) {
     this.#most = most;
   }
 
-  /** Resolves when one more may be sent; call {@link leave} once for each. */
+  /** Resolves when one more request may be sent. Call {@link leave} once for each. */
   async enter(): Promise<void> {
     while (this.#inFlight >= Math.floor(this.#limit)) {
       await new Promise<void>(resolve => this.#waiting.push(resolve));
@@ -54,7 +54,7 @@ export class InFlightLimit {
     this.#wake();
   }
 
-  /** Lets every waiting caller look again: at the end, and when there is room. */
+  /** Lets waiting callers check again, when there is room and at the end. */
   #wake(): void {
     const room = Math.floor(this.#limit) - this.#inFlight;
     for (const resolve of this.#waiting.splice(0, Math.max(0, room))) resolve();

@@ -3,7 +3,7 @@ import type { Clock } from '../clock.ts';
 /** DynamoDB answers a full Scan page and a batch of 25 well within a second. */
 export const FIRST_PATIENCE_MS = 5_000;
 
-/** However slow the table is, a reply that has not come by then was lost. */
+/** A reply that has not come by then was lost, however slow the table is. */
 export const LONGEST_PATIENCE_MS = 60_000;
 
 /** A reply within this part of the patience shows that the table has become faster again. */
@@ -14,16 +14,16 @@ const DONE = 'answered';
 
 export interface PatienceOptions {
   readonly clock: Clock;
-  /** The request's name for the message: "Scan", "write". */
+  /** The request's name for messages: "Scan", "write". */
   readonly what: string;
-  /** Called with words that say that a reply did not come in time. */
+  /** Called with a message when a reply did not come in time. */
   readonly onSlow: (reason: string) => void;
 }
 
 /**
- * How long one kind of request waits for its reply. A request that is given up before a slow table answers, and sent
- * again, never gets its answer, and each repetition adds to the load. So each timeout doubles the wait, up to a
- * minute, and while the table is slow only one request of this kind is on its way at a time.
+ * How long one kind of request waits for its reply. If a request is aborted before a slow table answers, and sent
+ * again, it never gets its answer, and each repetition adds load. So each timeout doubles the wait, up to a minute.
+ * While the table is slow, only one request of this kind is in flight at a time.
  */
 export class Patience {
   readonly #options: PatienceOptions;
@@ -39,13 +39,13 @@ export class Patience {
     return this.#patienceMs;
   }
 
-  /** A request was given up, and no quick reply has come since. */
+  /** A request has timed out, and no quick reply has come since. */
   get slow(): boolean {
     return this.#patienceMs > FIRST_PATIENCE_MS;
   }
 
   /**
-   * Sends one request; its `abortSignal` ends it when the patience is over. `admit` comes last before the request. The
+   * Sends one request; its `abortSignal` ends it when the patience is over. `admit` runs last before the request. The
    * time that it waits, for the budget and the authority, does not count.
    * @throws what `admit` and the request throw
    */
@@ -59,7 +59,7 @@ export class Patience {
       return await this.#attempt(request);
     } finally {
       this.#inFlight -= 1;
-      // While the table is slow the first one enters and the others wait again.
+      // While the table is slow, the first one enters and the others wait again.
       for (const wake of this.#waiting.splice(0)) wake();
     }
   }
@@ -81,7 +81,7 @@ export class Patience {
       return reply;
     } catch (error) {
       if (given.signal.aborted) {
-        // When several requests were given up together, only the first one doubles the wait.
+        // If several requests timed out together, only the first one doubles the wait.
         this.#patienceMs = Math.max(this.#patienceMs, Math.min(LONGEST_PATIENCE_MS, patienceMs * 2));
         const next = Math.round(this.#patienceMs / 1_000);
         onSlow(

@@ -10,21 +10,20 @@ import { CapacityLimiter, type Held } from './capacity-limiter.ts';
 import { InFlightLimit } from './in-flight-limit.ts';
 import { ThrottleResponse } from './throttle-response.ts';
 
-/** When nobody has renewed the grant for this long, nobody watches live traffic. */
+/** If nobody has renewed the grant for this long, nobody watches live traffic. */
 const UNATTENDED_AFTER_MS = 120_000;
 
-/** From then on the rate falls to the floor over this long. */
+/** After that, the rate falls to the floor over this time. */
 const DECAY_MS = 30_000;
 
 /** A batch is at most what the share earns in this time, so that a small share is used evenly. */
 const BATCH_SECONDS = 0.1;
 
-/** A page costs at most what the share earns in this time: a larger one would show in a window of ten seconds. */
+/** A page costs at most what the share earns in this time. A larger page would show in a window of ten seconds. */
 const PAGE_SECONDS = 0.4;
 
 /**
- * Pages in flight exceed what the latency asks for by this factor, so that a late page does not leave the budget
- * unused.
+ * Pages in flight exceed what the latency requires by this factor, so that a late page does not leave budget unused.
  */
 const PAGES_IN_RESERVE = 1.3;
 
@@ -34,34 +33,34 @@ const MOST_PAGES_IN_FLIGHT = 64;
 /** A page that got its part of the budget sooner than this did not wait for it. */
 const NO_WAIT_MS = 1;
 
-/** How quickly the latency of a page is followed. */
+/** The weight of a new page in the average latency. */
 const LATENCY_WEIGHT = 0.2;
 
 export interface RateControlOptions {
   readonly clock: Clock;
   /**
-   * The rate that may be used, in write units a second, when nobody renews the grant. By default nobody has to renew
-   * it.
+   * The rate, in write units a second, that may be used if nobody renews the grant. By default the grant needs no
+   * renewal.
    */
   readonly floorWriteUnitsPerSecond?: number;
   /** Global secondary indexes into which the attribute is projected. */
   readonly indexes?: number;
-  /** What is known of the items. */
+  /** What is known of the item size. */
   readonly seed?: ItemSize | undefined;
-  /** Write requests in flight at most, whatever the latency is. */
+  /** The most write requests in flight, at any latency. */
   readonly mostWritesInFlight?: number;
-  /** The rate by which throughput is measured when the table throttles. */
+  /** The rate that measures throughput when the table throttles. */
   readonly paces?: 'writes' | 'reads';
   /**
-   * From 0 to below 1, and different for each of several that begin together with equal shares. When one item costs
-   * more than a share earns in a moment, they would otherwise all send at the same moment, again and again.
+   * From 0 to below 1, different for each worker of those that begin together with equal shares. If one item costs more
+   * than a share earns in a moment, they would otherwise all send at the same moments.
    */
   readonly phase?: number;
 }
 
 /**
  * The rate control of every sender to the user's table: worker, verification and repair. It decides whether a request
- * may be sent now, how large it may be, and how many may be in flight; and it learns from each reply.
+ * may be sent now, how large it may be, and how many may be in flight. It learns from each reply.
  *
  *     grant ──► share × response to throttling × attendance ──► two limiters ──► a request may be sent
  *     page or write settled ──► estimate ──► the size of the next one, and what it reserves
@@ -97,12 +96,12 @@ export class RateControl {
     this.#inPhase = phase === 0;
   }
 
-  /** The number of the grant that this process applies; 0 is the one that its launch was created with. */
+  /** The number of the grant that this process applies. 0 is the grant of its launch. */
   get seenRenewal(): number {
     return Math.max(0, this.#renewal);
   }
 
-  /** Applies what the fleet's budget grants, at once. A number that was seen before renews nothing. */
+  /** Applies a grant at once. A number that was seen before renews nothing. */
   grant(granted: Rates, renewal: number): void {
     if (renewal !== this.#renewal) {
       this.#renewal = renewal;
@@ -112,7 +111,7 @@ export class RateControl {
     this.adjust();
   }
 
-  /** The table throttled a call or a statement of ours. */
+  /** The table throttled one of our calls or statements. */
   throttled(reason: string): void {
     this.#throttledCount += 1;
     this.#throttledReason = reason;
@@ -120,7 +119,7 @@ export class RateControl {
     this.adjust();
   }
 
-  /** How often, and why, the table throttled since the last call of this method. */
+  /** How often the table has throttled since the last call of this method, and why. */
   takeThrottled(): { count: number; reason: string } | undefined {
     if (this.#throttledCount === 0) return undefined;
     const seen = { count: this.#throttledCount, reason: this.#throttledReason };
@@ -128,7 +127,7 @@ export class RateControl {
     return seen;
   }
 
-  /** Raises the rate again after throttling and lowers it without a supervisor. Call it a few times a second. */
+  /** Raises the rate again after throttling, and lowers it without a supervisor. Call it a few times a second. */
   adjust(): void {
     this.#throttling.climb();
     const factor = this.#throttling.factor * this.#attendance(this.#options.clock.monotonicMs());
@@ -144,14 +143,15 @@ export class RateControl {
     }
   }
 
-  /** How many items a batch may have now, `most` at most. */
+  /** How many items a batch may have now; at most `most`. */
   batchItems(most: number): number {
     const earned = (this.write.unitsPerSecond * BATCH_SECONDS) / this.estimate.writeUnitsPerItem;
     return Math.min(most, Math.max(1, Math.floor(earned)));
   }
 
   /**
-   * How many units a strongly consistent page should cost now, `most` at most. Whole units, since a part costs as much.
+   * How many units a strongly consistent page should cost now; at most `most`. Whole units, because a part costs as
+   * much.
    */
   pageUnits(most = Number.POSITIVE_INFINITY): number {
     const earned = Math.min(largestPageUnits(true), this.read.unitsPerSecond * PAGE_SECONDS, most);
@@ -159,8 +159,8 @@ export class RateControl {
   }
 
   /**
-   * How many pages of this many units should be in flight to use the read budget at the latency seen [Little's law].
-   * When pages need not wait for their part of the budget, something else takes the time, and more pages are allowed.
+   * How many pages of this many units should be in flight to use the read budget at the measured latency [Little's
+   * law]. If pages do not wait for their part of the budget, something else takes the time, and more pages are allowed.
    */
   pagesInFlight(pageUnits: number): number {
     const seconds = (this.#pageMs ?? 0) / 1_000;
@@ -169,8 +169,8 @@ export class RateControl {
   }
 
   /**
-   * Resolves, with what it reserved, when this many writes may be sent and `held` has resolved. `itemsNow` is called
-   * again when the rate falls before that.
+   * Resolves with the reserved units once this many writes may be sent and `held` has resolved. `itemsNow` is called
+   * again if the rate falls before that.
    * @throws the signal's reason when it aborts first.
    */
   async reserveWrites(itemsNow: number | (() => number), signal: AbortSignal, held?: Held): Promise<number> {
@@ -180,7 +180,10 @@ export class RateControl {
     return this.write.reserve(unitsNow, signal, held);
   }
 
-  /** `reported`: the consumption that the reply reports. Returns what to count. */
+  /**
+   * `reported`: the consumption in the reply.
+   * @returns the units to count.
+   */
   settleWrites(reserved: number, reported: number | undefined, items: number): number {
     if (reported !== undefined) this.estimate.learnFromWrite(reported, items);
     const units = reported ?? this.estimate.writeUnitsPerItem * items;
@@ -189,7 +192,10 @@ export class RateControl {
     return units;
   }
 
-  /** A single write that its condition refused: no reply says what it consumed. Returns what to count. */
+  /**
+   * Settles a single write that its condition refused. No reply tells what it consumed.
+   * @returns the units to count.
+   */
   settleRefusal(reserved: number): number {
     const units = Math.min(reserved, this.estimate.writeUnitsPerRefusal);
     this.write.settle(reserved, units);
@@ -197,8 +203,8 @@ export class RateControl {
   }
 
   /**
-   * Resolves, with its limit and what it reserved, when a page may be read and `held` has resolved. `itemsNow` chooses
-   * the number of items by the rate of the moment; undefined means a whole page of 1 MB.
+   * Resolves with its limit and the reserved units once a page may be read and `held` has resolved. `itemsNow` chooses
+   * the number of items for the current rate; undefined means a whole page of 1 MB.
    */
   async reservePage(
     itemsNow: () => number | undefined,
@@ -229,17 +235,17 @@ export class RateControl {
     if (this.#paced === 'readUnitsPerSecond') this.#throttling.took(page.readUnits);
   }
 
-  /** How long a page was in flight, from sending to the moment at which the next one may follow it. */
+  /** Takes how long a page was in flight: from sending it until the next one could follow. */
   observePage(ms: number): void {
     this.#pageMs = this.#pageMs === undefined ? ms : this.#pageMs + LATENCY_WEIGHT * (ms - this.#pageMs);
   }
 
-  /** Resolves, with what it reserved, when this many items may be read back and `held` has resolved. */
+  /** Resolves with the reserved units once this many items may be read back and `held` has resolved. */
   async reserveReads(items: number, signal: AbortSignal, held?: Held): Promise<number> {
     return this.read.reserve(this.estimate.readUnitsPerConsistentRead * items, signal, held);
   }
 
-  /** Returns what to count. */
+  /** @returns the units to count. */
   settleReads(reserved: number, reported: number | undefined, items: number): number {
     if (reported !== undefined) this.estimate.learnFromConsistentRead(reported, items);
     const units = reported ?? reserved;
@@ -247,16 +253,14 @@ export class RateControl {
     return units;
   }
 
-  /**
-   * Once one item is known to take a while to earn, delays the first request by this worker's place among the others.
-   */
+  /** If one item takes a while to earn, delays the first request by this worker's place among the others. */
   #stagger(unitsPerItem: number): void {
     this.#inPhase = true;
     if (unitsPerItem < this.write.unitsPerSecond * BATCH_SECONDS) return;
     this.write.settle(0, unitsPerItem * (this.#options.phase ?? 0));
   }
 
-  /** 1 while a supervisor renews the grant; falls to the ratio of the floor to the grant. */
+  /** 1 while a supervisor renews the grant. Without renewals it falls to the floor divided by the grant. */
   #attendance(now: number): number {
     const { floorWriteUnitsPerSecond = Number.POSITIVE_INFINITY } = this.#options;
     const aloneMs = now - this.#renewedAtMs - UNATTENDED_AFTER_MS;

@@ -1,34 +1,35 @@
 import type { Clock } from '../clock.ts';
 
-/** A throttled worker halves its rate at most this often: replies of one burst are one event. */
+/** A throttled worker halves its rate at most this often, because the replies of one burst are one event. */
 const HALVING_INTERVAL_MS = 1_000;
 
-/** Throttling that comes again within this time belongs to the same episode. */
+/** Throttling that returns within this time belongs to the same episode. */
 const EPISODE_GAP_MS = 5_000;
 
-/** The rate returns quickly up to this part of the throughput at the first throttling; above that it probes. */
+/** The rate returns quickly to this part of the throughput at the first throttling. Above that it probes. */
 const KNOWN_GOOD = 0.95;
 
-/** Part of the share, per second. */
+/** The part of the share by which the rate climbs each second. */
 const QUICK_CLIMB = 0.04;
 
 /**
- * A probe begins this slowly and doubles its speed while nothing is throttled, so it reaches a lasting limit gently.
+ * Probing begins this slowly and doubles its speed while nothing is throttled, so it reaches a lasting limit gently.
  */
 const PROBING_CLIMB = 0.0025;
 const PROBING_DOUBLES_MS = 5_000;
 
-/** What went through is averaged over about this time. */
+/** The throughput is averaged over about this time. */
 const THROUGHPUT_MS = 1_000;
 
-/** However hard the table throttles, a worker keeps trying at this part of its share. */
+/** A worker keeps trying at this part of its share, however hard the table throttles. */
 const LOWEST_FACTOR = 1 / 64;
 
 /**
- * What throttling does to a worker's share: a factor that halves at once and climbs back additively. It climbs quickly
- * to just below the throughput at the first throttling, and slowly from there. So it meets a lasting limit seldom and
- * gently, and forgets one that goes away within a minute. It is a part of the share and not a rate: when the supervisor
- * cuts the budget because other traffic suffers, the real use must fall at once, even if it was far below the share.
+ * How throttling changes a worker's share: by a factor that halves at once and climbs back additively. It climbs
+ * quickly to just below the throughput at the first throttling, and slowly from there. So it meets a lasting limit
+ * rarely and gently, and forgets one that ends within a minute. The factor multiplies the share and is not a rate of
+ * its own. When the supervisor cuts the budget because other traffic suffers, the real use must fall at once, even if
+ * it was far below the share.
  */
 export class ThrottleResponse {
   readonly #clock: Clock;
@@ -59,7 +60,7 @@ export class ThrottleResponse {
     this.#tookAtMs = now;
   }
 
-  /** The table throttled; `share`: what is granted, units a second. */
+  /** The table throttled. `share`: the granted units a second. */
   throttled(share: number): void {
     const now = this.#clock.monotonicMs();
     if (now - this.#throttledAtMs > EPISODE_GAP_MS) {

@@ -19,9 +19,9 @@ const WHOLE_NUMBER = /^[+-]?\d{1,19}$/;
 const DECIMAL_NUMBER = /^[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d+)?$/;
 
 /**
- * Functions that fail where the library's own conversions would silently give a wrong number: there, `int("")` is 0,
+ * Functions that fail where the library's own conversions would silently give a wrong number. There, `int("")` is 0,
  * `double("none")` is NaN, `timestamp(seconds)` takes milliseconds, and `double(int)` may lose digits. The parts of a
- * time are those in UTC: the library uses this machine's time zone, but an expression must give the same value in the
+ * time are in UTC here. The library uses this machine's time zone, but an expression must give the same value in the
  * worker, in the plan and in the verification.
  */
 const CORRECTIONS: CelFunc[] = [
@@ -60,7 +60,7 @@ const CORRECTIONS: CelFunc[] = [
   ]),
 ];
 
-/** The functions and types of every recipe: CEL's own and its string extension, no clock and no randomness. */
+/** The functions and types of every recipe: CEL's own and its string extension, without clock and randomness. */
 export function recipeEnvironment(): CelEnv {
   return celEnv({ funcs: [...strings, ...CORRECTIONS] });
 }

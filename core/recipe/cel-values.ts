@@ -3,7 +3,7 @@ import { type CelInput, type CelValue, isCelList, isCelMap, isCelUint } from '@b
 import { decimalValue, isDynamoNumber } from '../decimal.ts';
 import type { SourceUse } from './syntax.ts';
 
-/** A value that an expression reads is at most this large: a condition's operand has to be small [design]. */
+/** An expression can read values up to this size, because a condition's operand must be small [design]. */
 export const LARGEST_SOURCE_BYTES = 4_096;
 
 const LEAST_INT = -(2n ** 63n);
@@ -16,9 +16,9 @@ const DEEPEST_NESTING = 32;
 export class UnmappableValueError extends Error {}
 
 /**
- * What an expression sees of an attribute. A set has no order, so an expression gets it only to look at its members.
- * @throws UnmappableValueError for maps, lists, values that are too large, numbers that would lose a digit, and sets of
- * which the expression wants more than the members.
+ * What an expression sees of an attribute. A set has no order, so an expression can only test its members.
+ * @throws UnmappableValueError for maps, lists, values that are too large, numbers that would lose a digit, and sets
+ * whose value is used for more than their members.
  */
 export function celFromAttribute(value: AttributeValue, use: SourceUse): CelInput {
   refuseLarge(value);
@@ -45,7 +45,7 @@ function membersOf(value: AttributeValue): readonly CelInput[] | undefined {
   return value.BS;
 }
 
-/** An int when the number is whole and fits 64 bits; otherwise the double whose shortest decimal is that number. */
+/** An int if the number is whole and fits 64 bits; otherwise the double whose shortest decimal is that number. */
 function celNumber(literal: string): CelInput {
   if (/^-?\d{1,18}$/.test(literal)) return BigInt(literal);
   const decimal = decimalValue(literal);

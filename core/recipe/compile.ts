@@ -14,7 +14,7 @@ import { type BoundSource, distinctUses, mergeSources, refuseWholeMaps, type Sou
 import { type ReadExpression, readExpression } from './syntax.ts';
 import { requireCondition, requireStorable, typeOfExpression } from './type-check.ts';
 
-/** More targets or sources than these do not fit a statement and are hard to follow. */
+/** More targets or sources do not fit a statement and are hard to follow. */
 const MOST_TARGETS = 16;
 const MOST_SOURCES = 32;
 
@@ -27,14 +27,14 @@ export interface CompiledRecipe extends WriteRule {
 interface Target {
   readonly name: string;
   readonly expression: Expression;
-  /** The sources that must be unchanged when this target is written, in addition to those of `--where`. */
+  /** The sources besides those of `--where` that must be unchanged when this target is written. */
   readonly sources: readonly Source[];
 }
 
 /**
  * Parses and type-checks a recipe, once.
  * @throws ConfigurationError with one message that names the option, and the place if there is one: an expression that
- * does not parse, an unknown function, an impossible type, a target that is a source or a key, a target twice.
+ * does not parse, an unknown function, an impossible type, a target that is a source or a key, a repeated target.
  */
 export function compileRecipe(recipe: Recipe, keySchema: KeySchema | undefined): CompiledRecipe {
   const environment = recipeEnvironment();
@@ -90,7 +90,7 @@ class PlannedRecipe implements CompiledRecipe {
   readonly #where: Expression | undefined;
   readonly #whereSources: readonly Source[];
   readonly #uses: readonly BoundSource[];
-  /** By the set of missing targets, as bits: what their write depends on. */
+  /** The sources on which a write depends, by the set of missing targets, as bits. */
   readonly #sourcesOfMissing = new Map<number, readonly Source[]>();
 
   constructor(
@@ -160,7 +160,7 @@ function notComputable(reason: string): Decision {
   return { kind: 'not-computable', reason };
 }
 
-/** The value, or words that say why there is none. */
+/** The value, or the reason why there is none. */
 function attributeOf(expression: Expression, bindings: Bindings): AttributeValue | string {
   const result = expression.evaluate(bindings);
   if (isCelError(result)) return result.message;

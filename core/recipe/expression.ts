@@ -6,12 +6,12 @@ import { celFromAttribute, UnmappableValueError } from './cel-values.ts';
 import { type BoundSource, distinctUses, type Source } from './sources.ts';
 import type { ReadExpression } from './syntax.ts';
 
-/** The values of an item's sources, under the names that replace them in the expressions. */
+/** The values of an item's sources, under the names that replace the sources in the expressions. */
 export type Bindings = Record<string, CelInput>;
 
 /** An expression that was parsed and checked once and is evaluated for each item. */
 export interface Expression {
-  /** What it reads; each use of a path is listed separately. */
+  /** What it reads. Each use of a path is listed separately. */
   readonly sources: readonly BoundSource[];
   evaluate(bindings: Bindings): CelResult;
 }
@@ -23,8 +23,8 @@ export function planExpression(read: ReadExpression, environment: CelEnv): Expre
 
 /**
  * Binds an item's values at these sources. A value that an expression cannot have is bound as an error with its reason,
- * so it matters only if the expression reads it: `has(item.a) ? item.a : ""` never reads an absent `a`, and CEL's `||`
- * is true when one side is, whatever the other gives.
+ * so it matters only if the expression reads it. `has(item.a) ? item.a : ""` never reads an absent `a`, and CEL's `||`
+ * is true if one side is, whatever the other side gives.
  */
 export function bindSources(item: AttributeMap, sources: readonly BoundSource[]): Bindings {
   const bindings: Bindings = {};
@@ -45,7 +45,10 @@ function celOf(value: AttributeValue | undefined, path: Source['path'], use: Sou
   }
 }
 
-/** The library returns an error that is bound to a variable as the outcome; its type for inputs does not say so. */
+/**
+ * An error that is bound to a variable becomes the outcome. The library supports that, although its type for inputs
+ * does not say so.
+ */
 function unavailable(reason: string): CelInput {
   return celError(reason) as unknown as CelInput;
 }

@@ -6,7 +6,7 @@ import type { CompiledRecipe } from './compile.ts';
 import type { Recipe, Written } from './recipe.ts';
 
 /**
- * The rule that a run writes by. CEL is loaded here, and only for a run that has a recipe.
+ * The rule that a run writes by. CEL is loaded only here, and only for a run with a recipe.
  * @throws ConfigurationError for an invalid recipe, or when there is neither a recipe nor a value.
  */
 export async function loadRule(

@@ -2,16 +2,16 @@ import { type AttributePath, pathText } from '../attribute-path.ts';
 import { ExpressionError } from './expression-error.ts';
 import { type SourceReference, type SourceUse, sourceVariable } from './syntax.ts';
 
-/** An attribute, or an entry of a map, that expressions read, and everything that they use of it. */
+/** An attribute or map entry that expressions read, and how they use it. */
 export interface Source {
   readonly path: AttributePath;
   readonly use: SourceUse;
 }
 
-/** The strongest use wins: a use of the value covers a use of the members or of the presence. */
+/** The strongest use wins: using the value includes using the members, which includes using the presence. */
 const STRENGTH: Readonly<Record<SourceUse, number>> = { presence: 0, members: 1, value: 2 };
 
-/** A source in one of its uses, with the variable that stands for it. */
+/** A source in one of its uses, with the variable that replaces it. */
 export interface BoundSource extends Source {
   readonly variable: string;
 }
@@ -34,7 +34,7 @@ export function mergeSources(references: readonly Pick<SourceReference, 'path' |
 }
 
 /**
- * A path whose value is read must not have another path below it: its value is then a map, and no expression reads a
+ * If a path's value is read, no other path may be below it. Its value would then be a map, and no expression reads a
  * whole map.
  * @throws ExpressionError at the place of the first one.
  */

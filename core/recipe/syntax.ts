@@ -5,13 +5,13 @@ import { ExpressionError } from './expression-error.ts';
 export type ParsedExpression = ReturnType<typeof parse>;
 export type Expr = ParsedExpression['expr'];
 
-/** Nobody reads an expression that is longer than this before a run. */
+/** Nobody would read a longer expression before a run. */
 const LONGEST_EXPRESSION = 4_096;
 
-/** The whole item, under its name in CEL: `item.kind` and `kind` are the same attribute. */
+/** CEL's name for the whole item: `item.kind` and `kind` are the same attribute. */
 const WHOLE_ITEM = 'item';
 
-/** What CEL itself means by these names. */
+/** Names that have their own meaning in CEL. */
 export const TYPE_NAMES: ReadonlySet<string> = new Set([
   'bool',
   'bytes',
@@ -30,7 +30,7 @@ export const TYPE_NAMES: ReadonlySet<string> = new Set([
  */
 export type SourceUse = 'value' | 'members' | 'presence';
 
-/** A place where an expression reads the item. The node is rewritten to a variable of its own. */
+/** A place where an expression reads the item. The node is rewritten to a variable. */
 export interface SourceReference {
   readonly path: AttributePath;
   readonly use: SourceUse;
@@ -40,17 +40,17 @@ export interface SourceReference {
 export interface ReadExpression {
   readonly expr: Expr;
   readonly references: readonly SourceReference[];
-  /** Where in the text a node begins. */
+  /** Where a node begins in the text. */
   offsetOf(expr: Expr): number;
 }
 
-/** The variable that stands for a source after the rewriting; no name in an expression can be the same. */
+/** The variable that replaces a source. No name in an expression can be the same. */
 export const sourceVariable = (path: AttributePath, use: SourceUse): string =>
   `@${use}${JSON.stringify(path)}`;
 
 /**
- * Parses an expression and extracts the paths that it reads: each becomes one variable, and `has(path)` another. So
- * what an expression reads is known before the first item, and it can read nothing else.
+ * Parses an expression and extracts the paths that it reads. Each path becomes one variable, and `has(path)` another.
+ * So it is known before the first item what an expression reads, and it can read nothing else.
  * @throws ExpressionError for a text that does not parse, `item` by itself, computed indexes, elements of lists, and
  * paths through a source's members.
  */
@@ -94,7 +94,7 @@ class SourceReader {
     for (const { name, target } of functions) if (target === undefined) this.#globalFunctions.add(name);
   }
 
-  /** `bound`: the variables of macros around this node. */
+  /** `bound`: the variables of the macros around this node. */
   read(expr: Expr, use: SourceUse, bound: ReadonlySet<string>): void {
     const path = this.#pathOf(expr, bound);
     if (path) {
@@ -192,7 +192,7 @@ class SourceReader {
     return exprKind.case === 'identExpr' && exprKind.value.name === WHOLE_ITEM && !bound.has(WHOLE_ITEM);
   }
 
-  /** The path that a chain of names stands for, if it begins at an attribute. */
+  /** The path of a chain of names, if it begins at an attribute. */
   #pathOf(expr: Expr, bound: ReadonlySet<string>): AttributePath | undefined {
     const { exprKind } = expr;
     switch (exprKind.case) {

@@ -2,7 +2,7 @@ import type { CelEnv, CelFunc } from '@bufbuild/cel';
 import { ExpressionError } from './expression-error.ts';
 import { type Expr, type ReadExpression, TYPE_NAMES } from './syntax.ts';
 
-/** The name of a CEL type; `dyn` when the type is only known once there is an item. */
+/** The name of a CEL type; `dyn` if the type is known only with an item. */
 export type TypeName = string;
 
 const DYN = 'dyn';
@@ -22,9 +22,9 @@ const CONSTANT_TYPES: Readonly<Record<string, TypeName>> = {
 };
 
 /**
- * The type of an expression whose sources may have any type. Whatever can be found before the first item is refused
- * here: functions that do not exist, and operands for which a function has no overload. The overloads are those that
- * the library declares and evaluates by, so this check and the evaluation cannot differ.
+ * The type of an expression whose sources may have any type. It refuses everything that is wrong before the first item:
+ * functions that do not exist, and operands without an overload. It uses the overloads that the library declares and
+ * evaluates by, so this check and the evaluation cannot differ.
  *
  * @throws ExpressionError with the place of the first such call.
  */

@@ -3,7 +3,7 @@ export class ByteWriter {
   #bytes = new Uint8Array(1_024);
   #length = 0;
 
-  /** A whole number from 0 to 2^53 − 1, seven bits a byte, the low ones first. */
+  /** A whole number from 0 to 2^53 − 1, seven bits a byte, lowest bits first. */
   number(value: number): void {
     let rest = value;
     while (rest >= 0x80) {

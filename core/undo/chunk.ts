@@ -5,25 +5,25 @@ import type { KeySchema } from '../records.ts';
 import { ByteReader, ByteWriter } from './bytes.ts';
 import { readColumn, writeColumn } from './column.ts';
 
-/** One attribute that a run sets. `constant`: the value that every item gets; absent where it is computed. */
+/** One attribute that a run sets. `constant`: the value for every item; absent if the value is computed. */
 export interface LogTarget {
   readonly name: string;
   readonly constant?: AttributeValue;
 }
 
-/** What a write is about to set on one item. `values`: one for each target, undefined where it is not set. */
+/** What a write is about to set on one item. `values`: one for each target, undefined if that target is not set. */
 export interface LogEntry {
   readonly key: AttributeMap;
   readonly values: readonly (AttributeValue | undefined)[];
 }
 
-/** How the entries of one run are laid out. */
+/** The layout of one run's entries. */
 export interface LogLayout {
   readonly keySchema: KeySchema;
   readonly targets: readonly LogTarget[];
 }
 
-/** A chunk is an item of at most 64 KB, its names and keys included. A larger entry has a chunk of its own. */
+/** A chunk is an item of at most 64 KB, including its names and keys. A larger entry gets its own chunk. */
 export const MAX_CHUNK_BYTES = 64 * 1_024 - 512;
 
 const VERSION = 1;
@@ -42,8 +42,8 @@ export interface EncodedChunk {
 }
 
 /**
- * Entries as chunks, in their order. They are stored as columns rather than rows, each in the smallest exact form (see
- * column.ts), and deflated when that helps. A constant value costs nothing per item, since it is in the run's record.
+ * Encodes entries as chunks, in order. They are stored as columns instead of rows, each in the smallest exact form (see
+ * column.ts), and deflated if that helps. A constant value costs nothing per item, because the run's record has it.
  */
 export function encodeChunks(layout: LogLayout, entries: readonly LogEntry[]): EncodedChunk[] {
   const encode = (from: number, to: number): EncodedChunk[] => {
@@ -84,7 +84,7 @@ function encodeEntries({ keySchema, targets }: LogLayout, entries: readonly LogE
 }
 
 /**
- * The entries of a chunk, as they were put.
+ * The entries of a chunk, as they were encoded.
  * @throws RangeError when these bytes are not a chunk of this version.
  */
 export function decodeChunk({ keySchema, targets }: LogLayout, data: Uint8Array): LogEntry[] {

@@ -3,8 +3,8 @@ import { decodeAttributeValue, encodeAttributeMap } from '../attribute-value.ts'
 import type { ByteReader, ByteWriter } from './bytes.ts';
 
 /**
- * One attribute of many items, in the smallest form that gives back exactly what went in. The first form that fits
- * every value is taken; the last one fits any.
+ * One attribute of many items, in the smallest form that decodes to exactly the same values. The first form that fits
+ * every value is used; the last one fits all.
  *
  * | form     | values                                             | bytes each                         |
  * |----------|----------------------------------------------------|------------------------------------|
@@ -74,7 +74,7 @@ function writeTexts(to: ByteWriter, texts: readonly string[]): boolean {
   return false;
 }
 
-/** The bytes of GUIDs that are written with these digits; undefined when one of the texts is something else. */
+/** The bytes of GUIDs written with these digits; undefined if one of the texts is something else. */
 function guidBytes(texts: readonly string[], digits: Uint8Array): Uint8Array | undefined {
   const bytes = new Uint8Array(texts.length * GUID_BYTES);
   let end = 0;
@@ -108,7 +108,7 @@ function writeNumbers(to: ByteWriter, texts: readonly string[]): boolean {
     most = Math.max(most, number);
   }
   const range = most - least;
-  // Not a number, if one of the digits was none.
+  // NaN if one of the texts is not a whole number.
   if (!Number.isSafeInteger(range)) {
     to.byte(FORMS.N);
     for (const text of texts) to.sized(Buffer.from(text, 'utf8'));
@@ -130,7 +130,7 @@ const ZERO = 0x30;
 /** Any number with this many digits is a safe integer. */
 const SAFE_DIGITS = 15;
 
-/** The whole number that `String` would write in the same way; NaN for every other text. */
+/** The whole number that `String` would write in the same way; NaN for any other text. */
 function wholeOf(text: string): number {
   const start = text.charCodeAt(0) === MINUS ? 1 : 0;
   const digits = text.length - start;
@@ -149,7 +149,7 @@ function wholeOf(text: string): number {
   return start === 1 ? -number : number;
 }
 
-/** The difference of each number from the smallest, in `width` bytes, the low ones first. */
+/** The difference of each number from the smallest, in `width` bytes, lowest byte first. */
 function differences(numbers: Float64Array, least: number, width: number): Uint8Array {
   const bytes = new Uint8Array(numbers.length * width);
   let end = 0;

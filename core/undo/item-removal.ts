@@ -7,7 +7,9 @@ import { type AttributeMap, decodeAttributeValue, encodeAttributeMap } from '../
 import type { KeySchema, TargetRecord, UndoLogRecord } from '../records.ts';
 import type { LogLayout, LogTarget } from './chunk.ts';
 
-/** DynamoDB deletes expired items one by one within about two days; an undo must not lose its log while it reads. */
+/**
+ * DynamoDB deletes expired items one by one within about two days, and an undo must not lose its log while it reads.
+ */
 const LEAST_LIFE_MS = 48 * 3_600_000;
 
 /** The last moment at which a run with this log can be undone, ISO 8601. */
@@ -30,15 +32,15 @@ function targetOf({ name, value }: TargetRecord): LogTarget {
   return value === undefined ? { name } : { name, constant: decodeAttributeValue(JSON.parse(value)) };
 }
 
-/** The entry in a run's record for an attribute that gets the same value everywhere. */
+/** The entry in a run's record for an attribute with the same value on every item. */
 export function constantTarget(name: string, value: AttributeValue): TargetRecord {
   const { value: json } = JSON.parse(encodeAttributeMap({ value })) as { value: unknown };
   return { name, value: JSON.stringify(json) };
 }
 
 /**
- * The one write of an undo: it removes the attribute of an item that exists, where it still has exactly this value.
- * An UpdateItem whose condition asks for a value creates nothing, since an item that is not there has none.
+ * The only write of an undo: it removes the attribute of an existing item if the attribute still has exactly this
+ * value. It cannot create an item, because its condition requires a value and a missing item has none.
  */
 export function removeItemInput(
   { table, keySchema }: RemovalTable,
@@ -57,7 +59,7 @@ export function removeItemInput(
   };
 }
 
-/** The values of the targets at these keys, read with strong consistency; nothing else of an item is read. */
+/** Reads only the targets and keys of these items, with strong consistency. */
 export function readTargetsInput(
   { table, keySchema }: RemovalTable,
   targets: readonly LogTarget[],
@@ -92,7 +94,7 @@ export function standingOf(
   return isSameValue(found, value) ? 'ours' : 'changed';
 }
 
-/** DynamoDB's equality: sets have no order, numbers are equal by value. */
+/** DynamoDB's equality: sets have no order, and numbers are compared by value. */
 export function isSameValue(a: AttributeValue, b: AttributeValue): boolean {
   return encodeAttributeMap({ value: canonical(a) }) === encodeAttributeMap({ value: canonical(b) });
 }
@@ -112,7 +114,7 @@ function canonical(value: AttributeValue): AttributeValue {
   return value;
 }
 
-/** Sign, digits without outer zeros, and exponent: the same text for the same number, of up to 38 digits. */
+/** Sign, digits without outer zeros, and exponent: the same text for the same number, up to 38 digits. */
 function canonicalNumber(text: string): string {
   const [, sign = '', whole = '', fraction = '', exponent = '0'] =
     /^([+-]?)(\d*)\.?(\d*)(?:[eE]([+-]?\d+))?$/.exec(text.trim()) ?? [];

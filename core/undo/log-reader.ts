@@ -4,25 +4,25 @@ import { decodeChunk, type LogLayout } from './chunk.ts';
 import { type LogStore, supervisorLogSegment, type UndoneMark } from './log-store.ts';
 import { decodeOutcomes, type LogOutcome, OUTCOME } from './outcomes.ts';
 
-/** One target of one item, with the value that a run was about to give it. */
+/** The value that a run was about to write to one target of one item. */
 export interface LoggedValue {
   readonly key: AttributeMap;
-  /** Its place among the targets of the layout. */
+  /** The index among the targets of the layout. */
   readonly target: number;
   readonly value: AttributeValue;
 }
 
 export interface LoggedChunk {
   readonly name: string;
-  /** What the run is known to have set. Each value of each item appears once in the whole log. */
+  /** What the run certainly set. Each value of each item appears once in the whole log. */
   readonly set: readonly LoggedValue[];
-  /** What the run may have set; nobody knows. Another chunk may hold the same entry. */
+  /** What the run may have set. Another chunk may hold the same entry. */
   readonly unknown: readonly LoggedValue[];
   /** What an undo has recorded for this chunk. */
   readonly undone: UndoneMark | undefined;
 }
 
-/** Which log is to be read. */
+/** The log to read. */
 export interface LogSource {
   readonly store: LogStore;
   readonly layout: LogLayout;
@@ -30,18 +30,18 @@ export interface LogSource {
   readonly totalSegments: number;
 }
 
-/** The first sweep makes up most of the log and is read last. */
+/** The first sweep has most of the log and is read last. */
 const FIRST_PASS = 1;
 
-/** Equal for the same value of the same target of the same item. */
+/** The same text for the same value of the same target of the same item. */
 export function identityOf({ key, target, value }: LoggedValue): string {
   return `${target} ${encodeAttributeMap(key)} ${encodeAttributeMap({ value })}`;
 }
 
 /**
- * The chunks of one segment with what is known of them, the latest pass first. If a run set the same value of an item
- * more than once (because somebody had removed it in between), it is reported once: what the supervisor wrote after a
- * verification comes before what any sweep wrote, and a later sweep before an earlier one. Only the keys of those few
+ * The chunks of one segment with what is known of them, latest pass first. If a run set the same value of an item more
+ * than once, because somebody had removed it in between, it is reported once. What the supervisor wrote after a
+ * verification takes precedence over any sweep, and a later sweep over an earlier one. Only the keys of those few items
  * are kept in memory.
  */
 export async function* readLog(source: LogSource, segment: number): AsyncGenerator<LoggedChunk> {
@@ -70,12 +70,12 @@ export async function* readLog(source: LogSource, segment: number): AsyncGenerat
   }
 }
 
-/** How many entries of a segment's log have which state, without reading the keys. */
+/** Counts a segment's log by the state of its entries, without reading the keys. */
 export interface LogCount {
   readonly chunks: number;
   readonly entries: number;
   readonly set: number;
-  /** Entries that have no outcome. */
+  /** Entries without an outcome. */
   readonly unknown: number;
   /** Entries of `set` in chunks that an undo has finished. */
   readonly undone: number;
@@ -108,7 +108,7 @@ export async function countLog(
   return count;
 }
 
-/** The outcomes of one chunk's entries, by their place: a byte each, since a segment may have millions. */
+/** The outcomes of one chunk's entries by index, one byte each, because a segment may have millions. */
 class OutcomesOfChunk {
   #bytes = new Uint8Array(64);
 
@@ -118,7 +118,7 @@ class OutcomesOfChunk {
       larger.set(this.#bytes);
       this.#bytes = larger;
     }
-    // 0 means no outcome, so each outcome is stored one higher; `set` is the highest and is never replaced.
+    // 0 means no outcome, so each outcome is stored one higher. `set` is the highest and is never replaced.
     this.#bytes[place] = Math.max(this.#bytes[place] ?? 0, outcome + 1);
   }
 
@@ -132,7 +132,7 @@ class OutcomesOfChunk {
   }
 }
 
-/** By launch and number of a chunk. */
+/** Outcomes by the launch and number of a chunk. */
 async function readOutcomes(
   store: LogStore,
   runId: string,

@@ -8,12 +8,15 @@ const CHUNK_PREFIX = 'CHUNK#';
 const OUTCOME_PREFIX = 'OUTCOME#';
 const UNDONE_PREFIX = 'UNDONE#';
 
-/** Where a launch writes. The log has its own partition for each segment, so that it does not fill the run's. */
+/**
+ * Where a launch writes. The log has a separate partition for each segment, so that it does not fill the run's
+ * partition.
+ */
 export interface LogWriterName {
   readonly runId: string;
   readonly segment: number;
   readonly pass: number;
-  /** The launch, or another writer; it is never reused. */
+  /** The launch or another writer. It is never reused. */
   readonly launchId: string;
 }
 
@@ -48,8 +51,8 @@ export const undoPartition = (runId: string, segment: number): string =>
   `${runId}#UNDO#${String(segment).padStart(7, '0')}`;
 
 /**
- * What the supervisor itself writes (repair, `failures --retry`) belongs to no segment; its place comes after the last
- * one.
+ * What the supervisor itself writes (repair, `failures --retry`) belongs to no segment. It gets the place after the
+ * last one.
  */
 export const supervisorLogSegment = ({ totalSegments }: { readonly totalSegments: number }): number =>
   totalSegments;
@@ -95,7 +98,7 @@ export class LogStore {
     });
   }
 
-  /** Records that an undo has finished each entry of a chunk; the first undo to record it stays. */
+  /** Records that an undo has finished each entry of a chunk. The first undo that records it stays. */
   async markUndone(
     { runId, segment }: Pick<LogWriterName, 'runId' | 'segment'>,
     chunkName: string,
@@ -105,7 +108,7 @@ export class LogStore {
     await this.#table.put({ run: undoPartition(runId, segment), item, ...mark }, [NEW]);
   }
 
-  /** The chunks of a segment, the latest pass first, a page at a time. */
+  /** The chunks of a segment, latest pass first, page by page. */
   async *chunks(runId: string, segment: number): AsyncGenerator<StoredChunk> {
     const partition = undoPartition(runId, segment);
     for await (const page of this.#table.queryPages(partition, CHUNK_PREFIX, { descending: true })) {
@@ -133,7 +136,7 @@ export class LogStore {
     }
   }
 
-  /** What the undo recorded for each chunk that was undone, by the name of the chunk. */
+  /** What undos have recorded for each finished chunk, by the chunk's name. */
   async undone(runId: string, segment: number): Promise<Map<string, UndoneMark>> {
     const marks = await this.#table.query(undoPartition(runId, segment), UNDONE_PREFIX);
     return new Map(

@@ -6,13 +6,13 @@ import { encodeChunks, type LogEntry, type LogLayout } from './chunk.ts';
 import type { LogStore } from './log-store.ts';
 import { encodeOutcomes } from './outcomes.ts';
 
-/** An outcome is recorded after this time at the latest. */
+/** An outcome is recorded within this time. */
 const RECORD_AFTER_MS = 2_000;
 
-/** While an outcome is older than this and not recorded, nothing more is written to the user's table. */
+/** While an outcome older than this is not recorded, nothing more is written to the user's table. */
 const STOP_AFTER_MS = 4_000;
 
-/** A writer that is closing tries this often to record what it knows. */
+/** A closing writer tries this often to record what it knows. */
 const LAST_TRIES = 3;
 
 /** Which entry of the log a write belongs to. */
@@ -29,7 +29,7 @@ export interface UndoLogOptions {
   readonly runId: string;
   readonly pass: number;
   readonly launchId: string;
-  /** Seconds since 1970, the same for every item of the run's log. */
+  /** Epoch seconds, the same for every item of the run's log. */
   readonly expiresAt: number;
 }
 
@@ -40,13 +40,13 @@ export interface UndoLogOptions {
  *                     ✗ a crash here:      ✗ here: unknown                     ✗ here: exact, and the page is
  *                       unknown, not written                                     read again
  *
- * Four rules hold, and undo's proof rests on them (docs/certainty.md):
+ * Four rules hold, and the proof of an undo depends on them (docs/certainty.md):
  *
- * 1. No write is sent before the chunk that holds its entry stands. ({@link put} resolves after that.)
- * 2. `set` is recorded only for a write whose own reply said so; `not set` only for an item whose requests were all
- * answered. For anything else nothing is recorded, and that means `unknown`.
- * 3. No checkpoint passes a page before its outcomes stand. ({@link recorded})
- * 4. Nothing is written while the oldest outcome without a record is 4 s old. ({@link mayWrite})
+ * 1. No write is sent before the chunk with its entry is stored. ({@link put} resolves after that.)
+ * 2. `set` is recorded only for a write whose own reply said so. `not set` is recorded only for an item whose requests
+ * were all answered. For anything else nothing is recorded, which means `unknown`.
+ * 3. No checkpoint passes a page before its outcomes are stored. ({@link recorded})
+ * 4. Nothing is written while the oldest unrecorded outcome is 4 s old. ({@link mayWrite})
  */
 export class UndoLogWriter {
   readonly #options: UndoLogOptions;
@@ -63,7 +63,7 @@ export class UndoLogWriter {
     return { key, values: this.#options.layout.targets.map(({ name }) => set[name]) };
   }
 
-  /** Begins a segment. `chunks`: how many its earlier launches are known to have put. */
+  /** Begins a segment. `chunks`: how many chunks its earlier launches are known to have put. */
   open(segment: number, chunks: number): void {
     this.#segments.set(
       segment,
@@ -72,7 +72,7 @@ export class UndoLogWriter {
   }
 
   /**
-   * Puts entries, and resolves when all of them are stored, however many tries that takes.
+   * Puts entries, and resolves when all of them are stored. It retries as often as needed.
    * @returns a reference for each, in order
    * @throws SystemicError when the control table refuses them for good; the signal's reason when it aborts.
    */
@@ -80,14 +80,14 @@ export class UndoLogWriter {
     return this.#of(segment).put(entries, signal);
   }
 
-  /** The same, for a writer that has one segment only. */
+  /** Like {@link put}, for a writer with only one segment. */
   putOwn(entries: readonly LogEntry[], signal: AbortSignal): Promise<LogReference[]> {
     const [segment] = this.#segments.keys();
     if (segment === undefined) throw new TypeError('The undo log has no open segment.');
     return this.put(segment, entries, signal);
   }
 
-  /** The write of this entry is known to have taken effect, or known to have had no effect. */
+  /** It is now known that the write of this entry took effect, or that it did not. */
   settled({ segment, chunk, place }: LogReference, outcome: 'set' | 'notSet'): void {
     this.#of(segment).settled(chunk, place, outcome);
   }
@@ -112,20 +112,22 @@ export class UndoLogWriter {
   }
 
   /**
-   * Resolves when every outcome of the segment that is known at this moment is stored. `urgent`: now, rather than with
-   * the next record.
-   * @throws what kept them from it, once the writer is closing.
+   * Resolves when every outcome of the segment that is known now is stored. `urgent`: now, instead of with the next
+   * record.
+   * @throws what kept them from being stored, once the writer is closing.
    */
   recorded(segment: number, urgent: boolean): Promise<void> {
     return this.#of(segment).recorded(urgent);
   }
 
-  /** At least this many chunks of the segment exist: those of launches that died before reporting are not counted. */
+  /**
+   * At least this many chunks of the segment exist. Chunks of launches that died before they reported are not counted.
+   */
   chunks(segment: number): number {
     return this.#of(segment).chunks;
   }
 
-  /** Records what is known, with a few tries, so that closing always ends. */
+  /** Records what is known with a few tries, so that closing always ends. */
   async close(): Promise<void> {
     this.#closing.abort();
     await Promise.allSettled([...this.#segments.values()].map(segment => segment.recorded(true)));
@@ -234,7 +236,7 @@ class SegmentLog {
     }
     known[outcome].push(place);
     this.#outcomes += 1;
-    // The first one is the oldest; the others need no clock.
+    // The first outcome is the oldest. The others need no time.
     if (this.#knownSinceMs === Number.POSITIVE_INFINITY)
       this.#knownSinceMs = this.#options.clock.monotonicMs();
     this.#record();
@@ -249,7 +251,7 @@ class SegmentLog {
     }
   }
 
-  /** Records what is known after a short delay; does nothing when that is already due. */
+  /** Records what is known after a short delay, unless that is already scheduled. */
   #record(): void {
     if (this.#recording || this.#outcomes === this.#outcomesRecorded) return;
     this.#recording = this.#recordLater().finally(() => {
@@ -257,7 +259,7 @@ class SegmentLog {
       this.#onRecorded();
       if (!this.#closing.aborted) this.#record();
     });
-    // A caller that waits for the record gets the error; nobody else needs it.
+    // A caller that waits for the record gets the error. Nobody else needs it.
     this.#recording.catch(() => {});
   }
 
@@ -266,7 +268,7 @@ class SegmentLog {
     const dueInMs = this.oldestMs + RECORD_AFTER_MS - clock.monotonicMs();
     if (dueInMs > 0) await clock.sleep(dueInMs, AbortSignal.any([this.#hurry.signal, this.#closing]));
     this.#hurry = new AbortController();
-    // A record that was not answered is sent again unchanged: it may already be stored.
+    // An unanswered record is sent again unchanged, because it may already be stored.
     this.#sending ??= this.#takeKnown();
     const { number, data, count } = this.#sending;
     let lastTries = 0;

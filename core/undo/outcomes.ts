@@ -1,14 +1,14 @@
 import { ByteReader, ByteWriter } from './bytes.ts';
 
 /**
- * How the write of an entry ended, in the order of certainty: of several entries for one item, the most certain one
- * decides. `unknown` is never stored; an entry without an outcome is unknown.
+ * How the write of an entry ended, ordered by certainty. If one item has several entries, the most certain one decides.
+ * `unknown` is never stored: an entry without an outcome is unknown.
  */
 export const OUTCOME = { notSet: 0, unknown: 1, set: 2 } as const;
 
 export type LogOutcome = (typeof OUTCOME)[keyof typeof OUTCOME];
 
-/** For one chunk: which of its entries ended how, as places from 0. */
+/** Which entries of one chunk ended how, as indexes from 0. */
 export interface ChunkOutcomes {
   /** The number of the chunk, counted by the launch that put it. */
   readonly chunk: number;
@@ -16,7 +16,7 @@ export interface ChunkOutcomes {
   readonly notSet: readonly number[];
 }
 
-/** Places as runs of neighbours: how far the next one is, and how many follow it. */
+/** Writes indexes as runs of neighbours: the distance to the next run, and its length. */
 function writePlaces(to: ByteWriter, places: readonly number[]): void {
   const runs: { start: number; length: number }[] = [];
   for (const place of [...places].sort((a, b) => a - b)) {
