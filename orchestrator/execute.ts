@@ -20,9 +20,9 @@ type CommandModule = { readonly handler: Handler<CommandDefinition> } & Readonly
 >;
 
 /**
- * Runs one command to its end. Exit codes are decided here.
+ * Runs one command to its end and decides the exit code.
  * @param name of the command, and of its file in commands/
- * @param given what the parser read, by settings' names
+ * @param given what the parser read, by setting name
  */
 export async function execute(
   name: string,
@@ -31,7 +31,7 @@ export async function execute(
 ): Promise<ExitCode> {
   const { handler, [name]: definition }: CommandModule = await import(`./commands/${name}.ts`);
   if (!definition) throw new Error(`commands/${name}.ts does not define ${name}.`);
-  // A verification reads a table of any size.
+  // A verification may read a very large table.
   keepHeapSmall();
   const settings = parseSettings(definition, given);
   const detach = new AbortController();

@@ -21,8 +21,8 @@ const COMMANDS: readonly CommandDefinition[] = [...Object.values(commands)];
 const DEFAULT_COMMAND = 'run';
 
 /**
- * The front door: turns the command line into one call. A command's modules are loaded once its options are known to be
- * right, so that help and usage errors need nothing of AWS.
+ * The front door: turns the command line into one call. A command's modules are loaded only once its options are valid,
+ * so that help and usage errors need nothing of AWS.
  */
 async function main(words: string[], streams: OutputStreams): Promise<ExitCode> {
   let exitCode: ExitCode = EXIT.ok;

@@ -3,8 +3,8 @@ import { hostname, userInfo } from 'node:os';
 type Environment = Readonly<Record<string, string | undefined>>;
 
 /**
- * Who operates a run, for its record: `name@host`. In a container that runs under a number without a name in its list
- * of users, as `docker run --user` and OpenShift do it, the variables say who it is, or else the number.
+ * Who operates a run, for its record: `name@host`. In a container whose user id has no name in the list of users, as
+ * with `docker run --user` and OpenShift, the name comes from the variables, or else is the number.
  */
 export function operatorName(environment: Environment = process.env, readUser = readUserName): string {
   const { USER, LOGNAME, USERNAME } = environment;

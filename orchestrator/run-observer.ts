@@ -1,11 +1,11 @@
 import type { RunRecord, SegmentRecord, TaskRecord } from '../core/records.ts';
 import type { VerificationProgress } from '../core/sample-store.ts';
 
-/** A party that wants to see a run while it is supervised. None of these methods may throw, or take long. */
+/** Observes a run while it is supervised. These methods must not throw or take long. */
 export interface RunObserver {
-  /** Once a supervisor's turn, with the records as they were just read. */
+  /** Called once in each of the supervisor's turns, with the records just read. */
   turn(run: RunRecord, segments: readonly SegmentRecord[], tasks: readonly TaskRecord[]): void;
-  /** After each page of a verification scan, during which there are no turns. */
+  /** Called after each page of a verification scan, during which there are no turns. */
   verification(progress: VerificationProgress): void;
 }
 

@@ -19,23 +19,23 @@ const NONE: Readonly<Record<SegmentStatus, number>> = {
 const COUNTERS = Object.keys(NO_COUNTERS) as (keyof Counters)[];
 
 /**
- * The totals of a run's segments. Counting takes some milliseconds for very many segments, and a turn of the supervisor
- * asks for the totals several times.
+ * The totals of a run's segments. With very many segments, counting takes some milliseconds, and a turn of the
+ * supervisor needs the totals several times.
  */
 export interface SegmentSums {
   readonly counters: Counters;
-  /** How many are in which state, by the pass of their records. */
+  /** The number of segments in each state, by the pass of their records. */
   readonly states: ReadonlyMap<number, Readonly<Record<SegmentStatus, number>>>;
 }
 
 const sumsOf = new WeakMap<readonly SegmentRecord[], SegmentSums>();
 
-/** A caller that keeps sums while records come and go passes them together with an array of the records. */
+/** Remembers the sums of an array of records, for a caller that updates sums while records change. */
 export function rememberSums(segments: readonly SegmentRecord[], sums: SegmentSums): void {
   sumsOf.set(segments, sums);
 }
 
-/** Sums that follow single records. */
+/** Sums that are updated record by record. */
 export class RunningSums implements SegmentSums {
   readonly counters = { ...NO_COUNTERS };
   readonly states = new Map<number, Record<SegmentStatus, number>>();
@@ -48,7 +48,7 @@ export class RunningSums implements SegmentSums {
     this.#count(record, -1);
   }
 
-  /** As they are now. */
+  /** A copy of the current sums. */
   copy(): SegmentSums {
     const states = new Map([...this.states].map(([pass, counts]) => [pass, { ...counts }]));
     return { counters: { ...this.counters }, states };
@@ -65,7 +65,7 @@ export class RunningSums implements SegmentSums {
   }
 }
 
-/** @param segments not changed in place: their sums are remembered */
+/** @param segments must not change in place, because their sums are remembered */
 function sums(segments: readonly SegmentRecord[]): SegmentSums {
   const known = sumsOf.get(segments);
   if (known) return known;
@@ -75,14 +75,14 @@ function sums(segments: readonly SegmentRecord[]): SegmentSums {
   return counted;
 }
 
-/** Of a run's segments as they are stored, without keeping them. */
+/** Sums a run's stored segments without keeping them in memory. */
 export async function readSums(segments: Pick<SegmentStore, 'pages'>, runId: string): Promise<SegmentSums> {
   const counted = new RunningSums();
   for await (const page of segments.pages(runId)) for (const record of page) counted.add(record);
   return counted;
 }
 
-/** The counters of the whole run: what the segments did, and what repair and verification did. */
+/** The counters of the whole run: those of its segments, and those of repair and verification. */
 export function totals(
   { supervisorCounters }: Pick<RunRecord, 'supervisorCounters'>,
   segments: readonly SegmentRecord[] | SegmentSums,
@@ -91,12 +91,12 @@ export function totals(
   return addCounters(counters, supervisorCounters);
 }
 
-/** Read units of the verification under way that the run's counters already contain. */
+/** Read units of the current verification that the run's counters already include. */
 export function countedOfVerification({ counted, verification }: RunRecord): number {
   return verification && counted?.id === verification.id ? counted.counters.readUnits : 0;
 }
 
-/** How many segments are in which state; those without a record of this sweep are pending. */
+/** The number of segments in each state. Segments without a record of this sweep are pending. */
 export function segmentStates(
   run: RunRecord,
   segments: readonly SegmentRecord[],
@@ -147,7 +147,7 @@ function undoFields(
   return { undoes: undoes.runId, removed: updated, changed: alreadySet, unknown: unknown ?? null };
 }
 
-/** Half units are exact; further decimals come from summing estimates and carry no information. */
+/** Half units are exact. Further decimals come from summed estimates and mean nothing. */
 function round(units: number): number {
   return Math.round(units * 100) / 100;
 }

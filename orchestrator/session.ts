@@ -35,7 +35,7 @@ export interface Session<Settings extends FleetSettings = FleetSettings>
   readonly fleet: Fleet;
 }
 
-/** A session whose command has the options of a run. */
+/** The session of a command that has the options of a run. */
 export type PlanningSession = Session<FleetSettings & RunSettings>;
 
 export async function openSession<Settings extends FleetSettings & { readonly given: ReadonlySet<string> }>(
@@ -53,7 +53,7 @@ export async function openSession<Settings extends FleetSettings & { readonly gi
   };
 }
 
-/** Only the control table's stores, for commands that look at records or change them. */
+/** Opens only the control table's stores, for commands that read or change records. */
 export async function openStores(context: CommandContext): Promise<Stores> {
   return openStoresOf(await locateControlTable(context.settings), context);
 }
@@ -71,7 +71,7 @@ function openStoresOf(controlTable: string, { output }: CommandContext): Stores 
   return createStores(openControlTable(controlTable), locks);
 }
 
-/** Every command that reads records says clearly when there is no such table. */
+/** Every command that reads records reports clearly that the table does not exist. */
 function openControlTable(name: string): ControlTable {
   const client = createControlTableClient();
   const send = async (command: Parameters<typeof client.send>[0]) => {
@@ -87,9 +87,9 @@ function openControlTable(name: string): ControlTable {
 }
 
 /**
- * A look into the control table, before there is anything to lose: an operator can fix a missing connection, missing
- * credentials or a missing permission.
- * @throws PreflightError with an explanation, whatever prevented an answer.
+ * Reads the control table before there is anything to lose. An operator can fix a missing connection, credentials or
+ * permission.
+ * @throws PreflightError that explains whatever prevented an answer.
  */
 export async function look<T>(read: () => Promise<T>): Promise<T> {
   try {
@@ -101,7 +101,7 @@ export async function look<T>(read: () => Promise<T>): Promise<T> {
   }
 }
 
-/** @throws ConfigurationError when there is no such run; PreflightError when the control table cannot answer. */
+/** @throws ConfigurationError when the run does not exist; PreflightError when the control table cannot answer. */
 export async function readRun(stores: Stores, run: string): Promise<RunRecord> {
   const record = await look(() => stores.runs.read(run));
   if (record) return record;

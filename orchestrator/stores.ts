@@ -9,7 +9,7 @@ import { TaskStore } from '../core/task-store.ts';
 import { LogStore } from '../core/undo/log-store.ts';
 import { VerificationStore } from '../core/verification-store.ts';
 
-/** The control table's stores, as the orchestrator's parts take them. */
+/** The stores of the control table. */
 export interface Stores {
   readonly runs: RunStore;
   readonly tasks: TaskStore;

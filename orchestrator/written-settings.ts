@@ -1,26 +1,26 @@
 import { ConfigurationError } from '../core/errors.ts';
 import type { Recipe, RecipeTarget, Written } from '../core/recipe/recipe.ts';
 
-/** What `--set` and `--where` hold. */
+/** The contents of `--set` and `--where`. */
 export interface RecipeSettings {
   readonly set: readonly string[];
   readonly where?: string | undefined;
 }
 
-/** The settings that the options give, in place of those in a run's record. */
+/** What the options say a run sets, before there is a run's record. */
 export interface WrittenSettings extends RecipeSettings {
   readonly attribute: string;
   /** JSON. */
   readonly value?: string;
 }
 
-/** The recipe that a command line gives; undefined for one value on every item. */
+/** The recipe on a command line; undefined for one value on every item. */
 export function recipeOf({ set, where }: RecipeSettings): Recipe | undefined {
   if (set.length === 0) return undefined;
   return { set: set.map(targetOf), ...(where !== undefined && { where: where.trim() }) };
 }
 
-/** What a command line says is set. */
+/** What a command line says that a run sets. */
 export function writtenOf(settings: WrittenSettings): Required<Pick<Written, 'attribute'>> & {
   readonly value?: string;
   readonly recipe?: Recipe;

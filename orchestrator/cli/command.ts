@@ -6,12 +6,12 @@ import { type OptionSet, optionName, settingName, type ValuesOf } from './option
 import { FLEET_OPTIONS, type FleetSettings } from './options.ts';
 import type { Output } from './output.ts';
 
-/** A line to type, with `$0` for the program, and what it does. */
+/** A command line to type, with `$0` for the program, and what it does. */
 export type Example = readonly [line: string, meaning: string];
 
-/** What yargs needs of one command; its handler is in the same file, as `handler`. */
+/** What yargs needs of one command. Its handler is in the same file, as `handler`. */
 export interface CommandDefinition<Set extends OptionSet = OptionSet> {
-  /** As yargs writes it: `resume <run>`; the first word is the name. */
+  /** In yargs' form, `resume <run>`. The first word is the name. */
   readonly usage: string;
   readonly describe: string;
   readonly positionals?: Readonly<Record<string, string>>;
@@ -28,29 +28,26 @@ export function defineCommand<Set extends OptionSet>(definition: CommandDefiniti
   return definition;
 }
 
-/** The values of a command's options and of those of every command, with the positionals that it has. */
+/** The settings of a command: its own options, those of every command, and its positionals. */
 export type SettingsOf<Definition extends { readonly options: OptionSet }> = FleetSettings &
   ValuesOf<Definition['options']> &
   Given;
 
 interface Given {
-  /** The names of the settings that were given, as opposed to defaults. */
+  /** The names of the settings that were given, without defaults. */
   readonly given: ReadonlySet<string>;
-  /** The run that is named, if the command takes one. */
+  /** The named run, if the command takes one. */
   readonly run?: string | undefined;
-  /** The folder that is named, if the command takes one. */
+  /** The named folder, if the command takes one. */
   readonly directory?: string | undefined;
 }
 
-/** What a handler receives: its settings, where to write, and a signal that aborts when the operator detaches. */
+/** What a handler receives: its settings, the output, and a signal that aborts when the operator detaches. */
 export interface CommandContext<Settings = FleetSettings & Given> {
   readonly settings: Settings;
   readonly output: Output & { setRun(runId: string): void };
   readonly detach: AbortSignal;
-  /**
-   * Must be called before a run depends on this process: from then on the process works even if nobody reads its
-   * output.
-   */
+  /** Call it before a run depends on this process. From then on the process works even if nobody reads its output. */
   readonly onSupervise: () => void;
 }
 
@@ -58,7 +55,7 @@ export type Handler<Definition extends { readonly options: OptionSet }> = (
   context: CommandContext<SettingsOf<Definition>>,
 ) => Promise<ExitCode>;
 
-/** The command that takes a run: `pause <run>`. */
+/** The positional of commands on a run: `pause <run>`. */
 export const RUN_POSITIONAL = { run: 'Id of the run' } as const;
 
 export function nameOf({ usage }: { readonly usage: string }): string {
@@ -79,7 +76,10 @@ export function describeCommand<T>(parser: Argv<T>, command: CommandDefinition):
     .epilogue(['Examples:', ...lines].join('\n')) as Argv<T>;
 }
 
-/** `--max-write-rate` is `FLEETFILL_MAX_WRITE_RATE`. A variable that names no option is ignored. */
+/**
+ * Reads options from the environment: `--max-write-rate` is `FLEETFILL_MAX_WRITE_RATE`. A variable that names no option
+ * is ignored.
+ */
 export function optionsFromEnvironment(
   environment: Readonly<Record<string, string | undefined>>,
   options: Readonly<Record<string, Options>>,
@@ -96,8 +96,8 @@ export function optionsFromEnvironment(
 
 /**
  * Reads what was given for a command.
- * @param given by settings' names, as yargs gives them
- * @throws ConfigurationError with every problem, a line each; then for options that conflict.
+ * @param given by setting name, as yargs returns it
+ * @throws ConfigurationError that lists every problem, one a line; if there is none, for options that conflict.
  */
 export function parseSettings<Set extends OptionSet>(
   { options, check, positionals = {} }: CommandDefinition<Set>,

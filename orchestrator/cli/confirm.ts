@@ -4,7 +4,7 @@ import { ReadStream, WriteStream } from 'node:tty';
 import { NotConfirmedError } from '../../core/errors.ts';
 import { sameCommand } from './next-command.ts';
 
-/** Where a person can be asked. */
+/** A terminal on which a person can be asked. */
 interface Terminal {
   readonly input: NodeJS.ReadableStream;
   readonly output: NodeJS.WritableStream;
@@ -12,8 +12,8 @@ interface Terminal {
 }
 
 /**
- * Asks on the terminal for the table, account and Region by name, so that nobody confirms out of habit.
- * @throws NotConfirmedError when the answer differs, or there is no terminal to ask on.
+ * Asks on the terminal for the names of table, account and Region, so that nobody confirms out of habit.
+ * @throws NotConfirmedError when the answer differs, or there is no terminal.
  */
 export async function confirm(table: string, answer: string, signal: AbortSignal): Promise<void> {
   const terminal = openTerminal();
@@ -25,7 +25,7 @@ export async function confirm(table: string, answer: string, signal: AbortSignal
   const lines = createInterface(terminal);
   try {
     const given = await lines.question(`To begin, type ${answer}: `, { signal }).catch((cause: unknown) => {
-      // Ctrl-C or Ctrl-D instead of an answer; the signal may also be the operator's.
+      // Ctrl-C or Ctrl-D was the answer. The signal may also be the operator's.
       throw new NotConfirmedError('\nNot confirmed. Nothing was written.', { cause });
     });
     if (given.trim() !== answer)
@@ -37,7 +37,7 @@ export async function confirm(table: string, answer: string, signal: AbortSignal
 }
 
 /**
- * A person who types at a terminal can be asked, wherever the output goes: with `2>&1 | tee run.log` the question
+ * A person who types at a terminal can be asked wherever the output goes. With `2>&1 | tee run.log`, the question
  * appears on the terminal itself.
  */
 function openTerminal(): Terminal | undefined {

@@ -10,7 +10,7 @@ import type { RunStatus } from '../../core/records.ts';
 import { CredentialsExpiredError } from './expired-credentials.ts';
 import { SupervisionLostError } from './supervision-lost.ts';
 
-/** The contract's exit codes; decided here and nowhere else. */
+/** The contract's exit codes. Only this file decides them. */
 export const EXIT = {
   ok: 0,
   internal: 1,

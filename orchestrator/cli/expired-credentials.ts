@@ -1,7 +1,7 @@
 import { CredentialsError, FleetfillError } from '../../core/errors.ts';
 import { nextCommand } from './next-command.ts';
 
-/** AWS has rejected the operator's credentials for long enough to believe it; the fleet has its own. */
+/** AWS has rejected the operator's credentials for so long that this is believed. The fleet has its own credentials. */
 export function isExpiredCredentials(error: unknown): boolean {
   for (let cause = error; cause instanceof Error; cause = cause.cause) {
     if (cause instanceof CredentialsError) return true;

@@ -12,8 +12,8 @@ export interface Explanation {
 }
 
 /**
- * What a person reads about an error that ends a command, and its exit code. An error that comes from AWS, the network
- * or the operator's machine is never called an internal error.
+ * Explains the error that ends a command, and chooses the exit code. It never calls an error from AWS, the network or
+ * the operator's machine an internal error.
  */
 export function explainError(error: unknown, environment: NodeJS.ProcessEnv, debug: boolean): Explanation {
   const explanation = explain(error, environment);
@@ -38,7 +38,7 @@ function explain(error: unknown, environment: NodeJS.ProcessEnv): Explanation {
   if (exitCode !== EXIT.internal) return { words, exitCode };
   const expected = error instanceof Error && (error instanceof FleetfillError || isOfAws(error));
   if (expected) {
-    // Somebody deleted the record of a run in progress: nothing was refused.
+    // Somebody deleted the record of a run in progress, so this is no refusal.
     const vanished = error instanceof FleetfillError && error.code === 'RunVanished';
     return { words, exitCode: vanished ? EXIT.internal : EXIT.preflight };
   }
@@ -54,7 +54,7 @@ function causesOf(error: unknown): Error[] {
   return chain;
 }
 
-/** The error came from a service, or from the way there. */
+/** Whether the error came from a service or from the way to it. */
 function isOfAws(error: Error): boolean {
   const kind: FailureKind = kindOfFailure(error);
   return kind !== 'final' || httpStatusOf(error) !== undefined;

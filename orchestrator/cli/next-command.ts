@@ -2,10 +2,13 @@ import { writtenOptions } from '../../core/recipe/recipe.ts';
 import type { RunRecord } from '../../core/records.ts';
 import { DEFAULT_VALUE, DETACH_OPTION, FLEET_OPTIONS, RUN_OPTIONS } from './options.ts';
 
-/** Options that say where the fleet runs: without them a command would look elsewhere. */
+/** Options that name where the fleet runs. Without them, a command would look elsewhere. */
 const PLACE = Object.keys(FLEET_OPTIONS).filter(name => name !== 'json' && name !== 'debug');
 
-/** Options that an operator gave once for this table and need not find again; the run's record does not hold them. */
+/**
+ * Options that an operator gave once for this table and should not have to find again. The run's record does not hold
+ * them.
+ */
 const SAID = ['account', 'unattended-rate', 'write-api', 'prices', 'allow-no-pitr', 'allow-expiry', 'accept'];
 
 const FLAGS = new Set(
@@ -15,8 +18,8 @@ const FLAGS = new Set(
 );
 
 /**
- * The command to type next, for a shell, with the options of the present command that say where the fleet runs, unless
- * the words name them.
+ * The command to type next, for a shell. It repeats the current command's options that name where the fleet runs,
+ * unless `words` contains them.
  */
 export function nextCommand(...words: readonly string[]): string {
   const place = PLACE.filter(name => !words.includes(`--${name}`));
@@ -24,8 +27,8 @@ export function nextCommand(...words: readonly string[]): string {
 }
 
 /**
- * The command that starts another run like this one: same table, attribute, value, segments, and the rates in force at
- * its end. Confirmation is asked for again, so `--yes` is not in it.
+ * The command that starts another run like this one, with the same table, attribute, value and segments, and the rates
+ * at its end. It leaves out `--yes`, so that the operator confirms again.
  */
 export function nextRun(run: RunRecord, more: readonly string[] = []): string {
   const { rates } = run;
@@ -47,14 +50,14 @@ export function nextRun(run: RunRecord, more: readonly string[] = []): string {
       value === undefined || String(value) === String(usual) ? [] : [`--${name}`, String(value)],
     ),
     ...(run.spot ? ['--spot'] : []),
-    // Without it a replicated table refuses the run.
+    // Without it, a run over a replicated table is refused.
     ...((run.replicas ?? 0) > 0 ? ['--single-writer-region'] : []),
     ...wordsOf(process.argv.slice(2), SAID),
     ...more,
   );
 }
 
-/** The present command line as another command, without the options named and without those about its output. */
+/** The current command line as another command, without the options in `without` and those about its output. */
 export function sameOptions(command: 'run' | 'plan', without: readonly string[] = []): string {
   const words = process.argv.slice(2);
   const given = words[0] === 'run' || words[0] === 'plan' ? words.slice(1) : words;
@@ -63,7 +66,7 @@ export function sameOptions(command: 'run' | 'plan', without: readonly string[] 
   return shellLine([command, ...kept.flatMap(option => option.words)]);
 }
 
-/** The present command, for a shell, with more words after it. */
+/** The current command for a shell, followed by more words. */
 export function sameCommand(more: readonly string[]): string {
   return shellLine([...process.argv.slice(2), ...more]);
 }
@@ -80,7 +83,7 @@ function wordsOf(line: readonly string[], names: readonly string[]): string[] {
   return optionsIn(line).flatMap(({ name, words }) => (names.includes(name) ? words : []));
 }
 
-/** The options of a command line, each with its words as they were typed. Other words are left out. */
+/** The options of a command line, each with its words as typed. Other words are left out. */
 function optionsIn(line: readonly string[]): { readonly name: string; readonly words: readonly string[] }[] {
   return line.flatMap((word, index) => {
     const [, name] = /^--([^=]+)/.exec(word) ?? [];

@@ -3,8 +3,8 @@ import * as z from 'zod';
 import { MAX_TOTAL_SEGMENTS } from '../../core/records.ts';
 
 /**
- * One option: how it is given and shown (yargs), and what its value may be (zod, on the text as it was typed). The
- * schema is made only when it is asked for: help needs none.
+ * One option: how it is given and shown (yargs), and what its value may be (zod, on the typed text). The schema is
+ * created only on demand, because help needs none.
  */
 export interface Option<T = unknown> extends Options {
   /** It may be given more than once. */
@@ -12,14 +12,14 @@ export interface Option<T = unknown> extends Options {
   readonly schema: () => z.ZodType<T>;
 }
 
-/** Options by name, as they are typed: `max-write-rate`. */
+/** Options by their typed name: `max-write-rate`. */
 export type OptionSet = Readonly<Record<string, Option>>;
 
 type CamelCase<Name extends string> = Name extends `${infer Head}-${infer Tail}`
   ? `${Head}${Capitalize<CamelCase<Tail>>}`
   : Name;
 
-/** The values of options, under the names that programs use: `maxWriteRate`. */
+/** The values of options under their names in programs: `maxWriteRate`. */
 export type ValuesOf<Set extends OptionSet> = {
   readonly [Name in keyof Set & string as CamelCase<Name>]: z.output<ReturnType<Set[Name]['schema']>>;
 };
@@ -33,7 +33,7 @@ export const GROUP = {
 
 type Group = (typeof GROUP)[keyof typeof GROUP];
 
-/** An option with a value. For yargs every value is a string; only the schema says what it may be. */
+/** An option with a value. For yargs every value is a string; the schema decides what it may be. */
 export function value<T>(
   describe: string,
   group: Group,
@@ -66,7 +66,7 @@ export const wholeNumber = (from: number, to: number) =>
     .transform(Number)
     .refine(n => n >= from && n <= to, `is not between ${from} and ${to}`);
 
-/** Zero-based segments are counted up to DynamoDB's own limit. */
+/** The number of segments is limited by DynamoDB. */
 export const segmentCount = () => wholeNumber(1, MAX_TOTAL_SEGMENTS);
 
 export const unitsPerSecond = () =>
@@ -102,7 +102,10 @@ export const nameList = () =>
 export const tableName = () =>
   z.string().regex(/^(arn:[^\s]+|[A-Za-z0-9_.-]{3,255})$/, 'is not a table name');
 
-/** Attribute names have at most 64 KB [developer guide, Limits]; a name longer than a key's 255 bytes is a mistake. */
+/**
+ * Attribute names have at most 64 KB [developer guide, Limits], but a name above 255 bytes, a key's limit, is a
+ * mistake.
+ */
 export const attributeName = () => nonEmpty().max(255, 'is longer than 255 characters');
 
 export const accountId = () => z.string().regex(/^\d{12}$/, 'is not a 12-digit account');

@@ -25,7 +25,7 @@ import { checkRecipeSettings, RECIPE_OPTIONS } from './recipe-options.ts';
 
 const { what, how, where, output } = GROUP;
 
-/** Every command takes these. */
+/** Options of every command. */
 export const FLEET_OPTIONS = {
   stack: value(
     'CloudFormation stack whose outputs give all of the following',
@@ -71,7 +71,7 @@ export const FLEET_OPTIONS = {
 
 export const TABLE_OPTIONS = {
   table: value('DynamoDB table', what, () => tableName().default('stuff'), { default: 'stuff' }),
-  // No default for yargs: a recipe may take its place, and a typed value must be told from a default.
+  // yargs gets no default, because a recipe may replace it, and a typed value must differ from a default.
   attribute: value('Attribute to set where it is missing (default: test)', what, () =>
     attributeName().default('test'),
   ),
@@ -90,19 +90,19 @@ export const RATE_OPTIONS = {
   ...READ_RATE_OPTION,
 };
 
-/** The control table lists the items of a canary, so that it never writes more. */
+/** The control table lists the items of a canary, so their number is limited. */
 const MOST_CANARY_ITEMS = 10_000;
 
-/** The value that is set when neither a value nor a recipe is given, as JSON. */
+/** The value to set if neither a value nor a recipe is given, as JSON. */
 export const DEFAULT_VALUE = '1';
 
-/** Segments of a run that names no number. */
+/** The number of segments of a run that names none. */
 export const DEFAULT_SEGMENTS = 32;
 
 /** As long as point-in-time recovery goes back [developer guide]. */
 const DEFAULT_UNDO_DAYS = 35;
 
-/** The options that start a run; `plan`, `doctor` and `resume` take all or some of them. */
+/** The options that start a run. `plan`, `doctor` and `resume` take all or some of them. */
 export const RUN_OPTIONS = {
   ...TABLE_OPTIONS,
   value: value(`Value to set, as JSON (default: ${DEFAULT_VALUE})`, what, () =>
@@ -185,17 +185,17 @@ export const RUN_OPTIONS = {
   yes: flag('Do not ask for confirmation', how),
 };
 
-/** For commands that write something and never ask: a script can give it to every command. */
+/** For commands that write something and never ask, so that a script can pass it to every command. */
 export const YES_OPTION = {
   yes: flag('Accepted as by every command that writes; this one never asks', how),
 };
 
-/** `run` and `resume` take it. */
+/** For `run` and `resume`. */
 export const DETACH_OPTION = {
   detach: flag('Start a task that supervises the run, and return when it has taken over', how),
 };
 
-/** @throws ConfigurationError when no supervisor would be left once the command returns. */
+/** @throws ConfigurationError when no supervisor would be left after the command returns. */
 export function checkDetach({ detach }: { readonly detach: boolean }, given: ReadonlySet<string>): void {
   if (!detach || !given.has('local')) return;
   throw new ConfigurationError(
@@ -214,7 +214,7 @@ export function checkRunSettings(
   const { value: json, tasks = 0, segments = Number.POSITIVE_INFINITY, dryRun, limit } = settings;
   if (json !== undefined) readJsonValue(json);
   checkRecipeSettings(settings, given);
-  // A command that takes segments without naming their number gets the number from the run's record.
+  // If the number of segments is not given, the run's record has it.
   if (given.has('segments') && tasks > segments) {
     throw new ConfigurationError(
       `--tasks ${tasks} is more than --segments ${segments}: each task needs at least one segment.`,

@@ -1,12 +1,12 @@
 import { lineWriter } from './streams.ts';
 
-/** What a command prints: events for programs, words for people. */
+/** What a command prints: events for programs and text for people. */
 export interface Output {
-  /** One JSON object on stdout, with `--json`; nothing otherwise. */
+  /** Prints one JSON object on stdout if `--json` was given. */
   event(name: string, fields: Readonly<Record<string, unknown>>): void;
-  /** A line for people, on stderr. */
+  /** Prints a line for people on stderr. */
   say(line: string): void;
-  /** A result for people: on stdout, unless stdout is for JSON. */
+  /** Prints a result for people: on stdout, unless stdout is for JSON. */
   print(line: string): void;
 }
 

@@ -4,19 +4,19 @@ import { type ClientSettings, OPERATOR_CLIENTS, useClientSettings } from '../../
 import { proxyFor } from '../../core/proxy-choice.ts';
 
 /**
- * What this process takes from the environment in addition to the SDK, which reads its own variables: the Region by its
- * other name, the proxies, and a home for a user who has none. Must be called before the first client is made.
+ * Reads what this process takes from the environment besides the SDK's own variables: the Region by its other name, the
+ * proxies, and a home directory for a user who has none. Call it before the first client is created.
  */
 export function prepareEnvironment(environment: NodeJS.ProcessEnv): void {
   environment['AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED'] ??= 'true';
-  // The AWS CLI reads both variables, this one second; the SDK for JavaScript reads AWS_REGION alone.
+  // The AWS CLI reads both variables and prefers AWS_REGION. The SDK for JavaScript reads only AWS_REGION.
   if (!environment['AWS_REGION'] && environment['AWS_DEFAULT_REGION']) {
     environment['AWS_REGION'] = environment['AWS_DEFAULT_REGION'];
   }
   if (!hasHome()) environment['HOME'] = '/';
 }
 
-/** The SDK looks for its files there, and fails for a user number that has no name in the list of users. */
+/** The SDK looks for its files in the home directory, and fails for a user id without an entry in the list of users. */
 function hasHome(): boolean {
   try {
     return homedir() !== '';
@@ -25,7 +25,7 @@ function hasHome(): boolean {
   }
 }
 
-/** How this process reaches AWS; `tell` is called with what is waited for when that takes long. */
+/** Sets how this process reaches AWS. `tell` is called with a message about what it waits for, if that takes long. */
 export function prepareClients(
   environment: NodeJS.ProcessEnv,
   { tell, signal }: Pick<ClientSettings, 'tell' | 'signal'>,

@@ -10,7 +10,7 @@ const severalTexts = (): z.ZodType<readonly string[]> =>
     .transform(given => [given].flat())
     .default([]);
 
-/** What is computed from each item, if a run does not set one value on every item. */
+/** What to compute for each item, if a run does not set one value on every item. */
 export const RECIPE_OPTIONS = {
   set: {
     ...value(
@@ -24,7 +24,7 @@ export const RECIPE_OPTIONS = {
 };
 
 /**
- * Whether the options of a recipe fit each other and the other options. core/recipe/ checks the expressions.
+ * Checks that the options of a recipe fit each other and the other options. core/recipe/ checks the expressions.
  * @throws ConfigurationError
  */
 export function checkRecipeSettings(settings: Partial<RecipeSettings>, given: ReadonlySet<string>): void {
@@ -45,7 +45,7 @@ export function checkRecipeSettings(settings: Partial<RecipeSettings>, given: Re
 }
 
 /**
- * An invalid recipe is reported before any call to AWS.
+ * Reports an invalid recipe before any call to AWS.
  * @throws ConfigurationError as in core/recipe/
  */
 export async function checkExpressions({ set = [], where }: Partial<RecipeSettings>): Promise<void> {

@@ -1,6 +1,6 @@
 import { EXIT } from './exit-codes.ts';
 
-/** A signal asked the command to end: the orchestrator leaves, and the fleet continues. */
+/** A signal asked the command to end. The orchestrator leaves, and the fleet continues. */
 export class DetachedError extends Error {
   constructor() {
     super('detached');
@@ -8,17 +8,17 @@ export class DetachedError extends Error {
   }
 }
 
-/** A command that is asked to end does so within this time: a run says how to come back, a stack stops its tasks. */
+/** How long a command may take to end after a signal: a run says how to come back, and a stack stops its tasks. */
 const GRACE_MS = { supervising: 10_000, 'holding a stack': 30_000, other: 2_000 } as const;
 
 export type Occupation = keyof typeof GRACE_MS;
 
-/** What asks a command to end: Ctrl-C, a service manager, or a terminal or connection that is gone. */
+/** Signals that ask a command to end: from Ctrl-C, a service manager, or a closed terminal or connection. */
 const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
 
 /**
- * The first signal asks the command to end, and forces it when it does not; the second ends it at once. SIGHUP counts
- * even under `nohup`: Node resets each signal to its usual meaning when it starts.
+ * The first signal asks the command to end, and forces it after a while. The second signal ends it at once. SIGHUP
+ * counts even under `nohup`, because Node resets each signal to its default when it starts.
  * @param occupation what the process is doing at that moment
  */
 export function listenForSignals(detach: AbortController, occupation: () => Occupation): void {

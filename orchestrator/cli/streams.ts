@@ -3,9 +3,9 @@ import { fstatSync, writeSync } from 'node:fs';
 type Stream = NodeJS.WriteStream & { readonly fd?: number };
 
 /**
- * What happens when nobody reads any longer, the disk is full, or the terminal is gone. A supervisor of a run ignores
- * it, since the fleet needs a supervisor more than the output needs a reader. Every other command ends quietly, as
- * programs in a pipe do.
+ * Handles output that nobody reads any longer, a full disk and a closed terminal. A supervisor of a run ignores them,
+ * because the fleet needs a supervisor more than the output needs a reader. Every other command ends quietly, like
+ * programs in a pipe.
  */
 export class OutputStreams {
   readonly #streams: readonly Stream[];
@@ -27,7 +27,7 @@ export class OutputStreams {
     this.#needed = false;
   }
 
-  /** Resolves when everything written has been accepted, or can no longer be. */
+  /** Resolves when everything written has been accepted, or no longer can be. */
   async drain(): Promise<void> {
     await Promise.all(this.#streams.map(drained));
   }
@@ -43,8 +43,8 @@ function drained(stream: Stream): Promise<void> {
 }
 
 /**
- * Writes lines to a stream. Lines go into a file one by one, so that a disk that is full for a while loses only the
- * lines of that time: a stream that has failed once accepts no more.
+ * Writes lines to a stream. Lines go into a file one by one, because a stream accepts nothing more after an error. So a
+ * temporarily full disk loses only the lines of that time.
  */
 export function lineWriter(stream: Stream): (line: string) => void {
   const { fd } = stream;
@@ -55,7 +55,7 @@ export function lineWriter(stream: Stream): (line: string) => void {
     try {
       torn = writeSync(fd, bytes) < bytes.length;
     } catch {
-      // The error cannot be reported: this is the stream for reports.
+      // The error cannot be reported, because this is the stream for reports.
     }
   };
 }

@@ -1,6 +1,6 @@
 /**
  * Explains a command line that the parser does not understand.
- * @param message the parser's
+ * @param message the parser's message
  * @param words the command line
  * @param commands names of all commands
  * @param options names of all options, without dashes
@@ -31,7 +31,7 @@ function explainUnknown(
   options: readonly string[],
   command: string | undefined,
 ): string[] {
-  // The parser names each option twice, as it was written and as it would be in a program.
+  // The parser names each option twice: as typed, and in the form that programs use.
   const named = list.split(', ').filter(name => words.some(word => nameOf(word) === name));
   const names = named.length > 0 ? named : list.split(', ');
   return names.map(name => {
@@ -49,7 +49,7 @@ function nameOf(word: string): string {
   return word.replace(/^--?(no-)?/, '').replace(/=.*$/s, '');
 }
 
-/** The name that takes the fewest changes, if that is few for its length. */
+/** The most similar name, if it is similar enough for its length. */
 function nearest(name: string, candidates: readonly string[]): string | undefined {
   const ranked = candidates
     .map(candidate => ({ candidate, changes: distance(name, candidate) }))
@@ -58,7 +58,7 @@ function nearest(name: string, candidates: readonly string[]): string | undefine
   return best !== undefined && best.changes <= Math.max(2, name.length / 3) ? best.candidate : undefined;
 }
 
-/** Insertions, deletions, replacements and swaps of neighbours that turn one into the other. */
+/** The number of insertions, deletions, replacements and swaps of neighbours that turn one name into the other. */
 function distance(from: string, to: string): number {
   const rows: number[][] = [Array.from({ length: to.length + 1 }, (_, column) => column)];
   const at = (row: number, column: number) => rows[row]?.[column] ?? Number.POSITIVE_INFINITY;

@@ -24,7 +24,7 @@ export const dashboard = defineCommand({
   examples: [['$0 dashboard 20261124071218-1a2b3c', 'a page on this machine']],
 });
 
-/** `orchestrate dashboard RUN`: a page on this machine, until Ctrl-C. It reads the control table and nothing else. */
+/** `orchestrate dashboard RUN`: serves a page on this machine until Ctrl-C. It reads only the control table. */
 export const handler: Handler<typeof dashboard> = async context => {
   const { settings, output, detach } = context;
   const stores = await openStores(context);

@@ -72,8 +72,8 @@ export const doctor = defineCommand({
 });
 
 /**
- * `orchestrate doctor`: whether everything that a run needs exists and fits; with `--task`, it also tries a real worker
- * and a real supervisor. It changes nothing except, with `--task`, records of its own in the control table.
+ * `orchestrate doctor`: checks that everything a run needs exists and fits. With `--task`, it also tries a real worker
+ * and a real supervisor. It changes nothing except, with `--task`, its own records in the control table.
  */
 export const handler: Handler<typeof doctor> = async context => {
   const { settings, output } = context;
@@ -85,7 +85,7 @@ export const handler: Handler<typeof doctor> = async context => {
       output.print(describe(finding));
     }
   };
-  // First, and with or without a stack: if it is missing, the stack could not be created.
+  // First, and with or without a stack, because the stack cannot be created without the role.
   tell(await checkServiceLinkedRole(createDoctorClients().iam));
   try {
     const surroundings = await locateFleet(settings);
@@ -149,7 +149,7 @@ function judgeStack({ stack, controlTable, cluster }: Surroundings): readonly Fi
   ];
 }
 
-/** @returns the table, for a task that is to be started. */
+/** @returns the table, for the task to start. */
 async function examine(
   { settings }: CommandContext<SettingsOf<typeof doctor>>,
   surroundings: Surroundings,
@@ -182,7 +182,7 @@ async function examine(
   return table.facts;
 }
 
-/** The task of `--detach`: its definition, its role and, if it differs from the workers', its image. */
+/** Checks the task of `--detach`: its definition, its role and, if it differs from the workers', its image. */
 async function examineSupervisor(
   { ecs, ecr }: Pick<ReturnType<typeof createDoctorClients>, 'ecs' | 'ecr'>,
   { supervisor, container }: Surroundings,

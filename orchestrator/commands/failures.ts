@@ -24,7 +24,7 @@ export const failures = defineCommand({
   ],
 });
 
-/** `orchestrate failures RUN`: the items that could not be written; with `--retry`, another try for each. */
+/** `orchestrate failures RUN`: lists the items that could not be written. With `--retry`, it tries each one again. */
 export const handler: Handler<typeof failures> = async context => {
   const { output, settings, detach } = context;
   const stores = await openStores(context);

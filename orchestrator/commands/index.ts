@@ -1,6 +1,6 @@
 /**
- * The commands, one line each. The front door reads these definitions; the handlers, in the same files, are loaded
- * when a command is run.
+ * The commands, one line each. The front door reads these definitions. Their handlers, in the same files, are loaded
+ * only when a command runs.
  */
 export { cancel } from './cancel.ts';
 export { dashboard } from './dashboard.ts';

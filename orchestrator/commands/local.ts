@@ -8,7 +8,7 @@ import { GROUP, unitsPerSecond, value, wholeNumber } from '../cli/option.ts';
 /** The worker's bundle lies beside this one. */
 const jobBundle = () => fileURLToPath(new URL('job.mjs', import.meta.url));
 
-/** A folder keeps the database; without one it is in memory. */
+/** The folder of the database; undefined if it is in memory. */
 function directoryOf(local: string | undefined): string | undefined {
   return local === undefined || local === '' ? undefined : local;
 }
@@ -54,7 +54,7 @@ export const handler: Handler<typeof local> = async ({ settings, output, detach 
   return EXIT.ok;
 };
 
-/** The options that give the tables a capacity, as local/capacity/ takes them. */
+/** The options that give the tables a capacity, in the form of local/capacity/. */
 function capacityOf({ writeCapacity, readCapacity, partitions, latency }: SettingsOf<typeof local>) {
   if ([writeCapacity, readCapacity, partitions, latency].every(given => given === undefined))
     return undefined;
@@ -67,8 +67,8 @@ function capacityOf({ writeCapacity, readCapacity, partitions, latency }: Settin
 }
 
 /**
- * Runs a command against a stack of its own on this machine, by the same endpoints that an SDK reads anyway.
- * @param demonstrated a table to fill with items for a newcomer, where no folder keeps a database
+ * Runs a command against its own stack on this machine, through the endpoint variables that every SDK reads.
+ * @param demonstrated a table to fill with demonstration items, unless a folder keeps a database
  */
 export async function withLocalStack<T>(
   { directory, demonstrated }: { readonly directory: string; readonly demonstrated: string | undefined },

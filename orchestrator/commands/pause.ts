@@ -12,7 +12,7 @@ export const pause = defineCommand({
 
 /** `orchestrate pause RUN`: returns when no task has authority any more. */
 export const handler: Handler<typeof pause> = context =>
-  // A cancel cannot be undone, even when it comes at the same moment.
+  // A cancel cannot be undone, even by a pause at the same moment.
   endTasks(context, context.settings.run ?? '', 'pause', ({ stopReason }) =>
     stopReason?.kind === 'cancelled' ? {} : { desired: 'pause' },
   );

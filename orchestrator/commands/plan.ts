@@ -36,8 +36,8 @@ export const plan = defineCommand({
 });
 
 /**
- * `orchestrate plan`: what a run with these options would do, take and cost, and what argues against it. It reads a
- * sample of the table and writes nothing. Exit code 3 when a run would be refused.
+ * `orchestrate plan`: says what a run with these options would do, take and cost, and what argues against it. It reads
+ * a sample of the table and writes nothing. The exit code is 3 if a run would be refused.
  */
 export const handler: Handler<typeof plan> = async context => {
   const { settings, output } = context;

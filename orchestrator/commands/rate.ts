@@ -12,7 +12,7 @@ import { operatorChange, readUnfinished } from '../supervise/end-tasks.ts';
 
 const LOOK_INTERVAL_MS = 250;
 
-/** In addition to heartbeats and turns: time for the supervisor's writes and a late turn. */
+/** Added to heartbeats and turns: time for the supervisor's writes and a late turn. */
 const RATE_SLACK_MS = 10_000;
 
 export const rate = defineCommand({
@@ -28,7 +28,7 @@ export const rate = defineCommand({
   ],
 });
 
-/** `orchestrate rate RUN --max-write-rate N`: returns when nothing uses more than its share of the new budget. */
+/** `orchestrate rate RUN --max-write-rate N`: returns when no process uses more than its share of the new budget. */
 export const handler: Handler<typeof rate> = async context => {
   const { output, settings } = context;
   const { maxWriteRate, maxReadRate } = settings;
@@ -57,29 +57,33 @@ export const handler: Handler<typeof rate> = async context => {
 };
 
 /**
- * A turn of the supervisor writes the new grants, a heartbeat brings each one, and the next heartbeat echoes it. With
- * many tasks all of these intervals grow.
+ * A turn of the supervisor writes the new grants, a heartbeat brings each grant to its task, and the next heartbeat
+ * echoes it. With many tasks all of these intervals grow.
  */
 function ratePatienceMs({ tasks, heartbeatMs }: Pick<RunRecord, 'tasks' | 'heartbeatMs'>): number {
   const writingMs = (tasks / SUPERVISOR_WRITES_PER_SECOND) * 1_000;
   return turnMs(heartbeatMs) + writingMs + 2 * heartbeatMs + RATE_SLACK_MS;
 }
 
-/** Whether the supervisor has seen the last change of `told`, or a later one. */
+/** Whether the supervisor has seen the last change in `told`, or a later one. */
 function isHeard({ changes, supervisorEcho }: RunRecord, told: RunRecord): boolean {
   const place = (change: string | undefined) => changes.findIndex(({ id }) => id === change);
   const seen = place(supervisorEcho?.lastChange);
   return seen >= 0 && seen >= place(told.changes.at(-1)?.id);
 }
 
-/** Whether every sender applies the new rates; `told`: the record that has them. */
+/**
+ * Waits until every sender applies the new rates, which are in the record `told`.
+ * @returns whether they do in time.
+ */
 async function untilWithin(stores: Stores, told: RunRecord): Promise<boolean> {
   const giveUpAtMs = systemClock.monotonicMs() + ratePatienceMs(told);
   for (;;) {
     const tasks = (await stores.tasks.list(told.runId)).filter(({ status }) => isInAuthority(status));
     const inForce = tasks.map(task => (task.seenRenewal === task.renewal ? task.granted : task.held));
     const record = await stores.runs.read(told.runId);
-    // At the end of a pass the supervisor itself sends, and echoes what it has seen and which rates it applies.
+    // At the end of a pass, the supervisor itself sends requests. It echoes the changes that it has seen and the rates
+    // that it applies.
     const echo = record?.status === 'verifying' ? record.supervisorEcho : undefined;
     const heard = record?.status !== 'verifying' || isHeard(record, told);
     if (echo) inForce.push(echo.rates);

@@ -38,8 +38,8 @@ export const report = defineCommand({
 });
 
 /**
- * `orchestrate report RUN`: the evidence of a run in one file. Text goes to stdout unless a file is named, or stdout is
- * for events.
+ * `orchestrate report RUN`: writes the evidence of a run into one file. Text goes to stdout if no file is named and
+ * stdout is not for events.
  */
 export const handler: Handler<typeof report> = async context => {
   const { settings, output } = context;

@@ -28,7 +28,7 @@ import { runSupervisorProbe } from '../supervise/supervisor-probe.ts';
 import { writtenOf } from '../written-settings.ts';
 import { describeRun } from './run.ts';
 
-/** The settings that a run keeps from its start, by the option that set each. */
+/** The settings that a run keeps from its start, by their options. */
 const KEPT = {
   table: (run: RunRecord) => run.table,
   attribute: (run: RunRecord) => run.attribute,
@@ -50,8 +50,8 @@ const KEPT = {
 } satisfies Partial<Record<keyof RunSettings, (run: RunRecord) => unknown>>;
 
 /**
- * A resumed run continues with the settings that it was started with: an option that says otherwise is a mistake, and one that was not given
- * says nothing. `auto` names no write API.
+ * A resumed run continues with its original settings. An option with another value is a mistake; an absent option is
+ * not compared. `auto` names no write API.
  * @throws ConfigurationError that names every changed option.
  */
 function refuseChangedOptions(settings: SettingsOf<typeof resume>, run: RunRecord): void {
@@ -76,7 +76,7 @@ function refuseChangedOptions(settings: SettingsOf<typeof resume>, run: RunRecor
   );
 }
 
-/** The run's options as `resume` takes them. They are compared with the record, so none has a default. */
+/** The run's options for `resume`. They are compared with the record, so they have no defaults. */
 const RESUME_OPTIONS = Object.fromEntries(
   Object.entries(RUN_OPTIONS).map(([name, { default: _, ...option }]: [string, Option]) => [name, option]),
 ) as typeof RUN_OPTIONS;
@@ -99,7 +99,7 @@ export const resume = defineCommand({
     ['$0 resume 20261124071218-1a2b3c --detach', 'let a task supervise the run'],
     ['$0 resume 20261124071218-1a2b3c --max-cost 40', 'continue with a higher cost limit'],
   ],
-  // `orchestrate rate` may have changed the rates: a variable set before the start must not keep the run from resuming.
+  // `orchestrate rate` may have changed the rates. A variable set before the start must not keep the run from resuming.
   notFromEnvironment: [...Object.keys(RATE_OPTIONS), 'expect-epoch'],
   check: (settings, given) => {
     checkRunSettings(settings, given);
@@ -112,7 +112,7 @@ export const resume = defineCommand({
   },
 });
 
-/** `orchestrate resume RUN`: takes over supervision and continues; for a finished run it prints the end. */
+/** `orchestrate resume RUN`: takes over supervision and continues. For a finished run it prints how the run ended. */
 export const handler: Handler<typeof resume> = async context => {
   const { settings, output } = context;
   const session = await openSession(context, 'of a run');
@@ -167,7 +167,7 @@ async function tryItself(session: Session, probeId: string): Promise<ExitCode> {
   return steps.every(({ ok }) => ok) ? EXIT.ok : EXIT.preflight;
 }
 
-/** Takes the place of the process that supervises the run at this epoch. */
+/** Replaces the process that supervises the run at this epoch. */
 async function goOn(session: Session, runId: string, expectedEpoch: number): Promise<ExitCode> {
   const run = await session.stores.runs.takeOverAt(runId, expectedEpoch);
   if (!run) throw new ConfigurationError(`There is no run ${runId}.`);

@@ -35,7 +35,7 @@ export const run = defineCommand({
   },
 });
 
-/** `orchestrate run`: from the preflight to the verified end. */
+/** `orchestrate run`: runs everything from the preflight to the verified end. */
 export const handler: Handler<typeof run> = async context => {
   const { settings, output } = context;
   const session = await openSession(context);
@@ -59,7 +59,7 @@ export const handler: Handler<typeof run> = async context => {
   return superviseRun(session, record, { detach: settings.detach });
 };
 
-/** The run; for a canary, the items that it may write are recorded first. */
+/** Creates the run. For a canary, the items that it may write are recorded first. */
 async function createRun(session: PlanningSession, run: NewRun, write: ItemWrite): Promise<RunRecord> {
   const { client, clock, stores, detach, output, settings } = session;
   if (run.limit !== undefined) {
@@ -82,14 +82,14 @@ async function createRun(session: PlanningSession, run: NewRun, write: ItemWrite
   try {
     return await stores.runs.create(run, settings.overrideLock);
   } catch (error) {
-    // Another run began since the preflight.
+    // Another run has begun since the preflight.
     throw error instanceof TableLockedError ? lockedBy(error, run.table) : error;
   }
 }
 
 /**
- * @throws PreflightError with every failure, and TableLockedError when an unfinished run holds the table. A dry run
- * writes nothing to the table and may run beside one.
+ * @throws PreflightError with every failure; TableLockedError when an unfinished run holds the table. A dry run writes
+ * nothing to the table and may run beside another run.
  */
 async function requireReady(
   { settings, output, stores }: PlanningSession,

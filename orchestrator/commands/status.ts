@@ -46,7 +46,7 @@ async function show({ output }: CommandContext, stores: Stores, run: RunRecord):
   output.print(statusText(run, now));
 }
 
-/** What a person reads of a run at this moment. */
+/** The state of a run as text for people. */
 export function statusText(
   run: RunRecord,
   { segments, tasks, counters }: Awaited<ReturnType<typeof describeStatus>>,

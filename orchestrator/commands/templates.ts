@@ -5,7 +5,7 @@ import { defineCommand, type Handler } from '../cli/command.ts';
 import { EXIT } from '../cli/exit-codes.ts';
 import { YES_OPTION } from '../cli/options.ts';
 
-/** By file name; scripts/build.mjs inserts them from infra/, since the bundle must run alone. */
+/** By file name. scripts/build.mjs inserts them from infra/, because the bundle must run alone. */
 declare const FLEETFILL_TEMPLATES: Readonly<Record<string, string>>;
 
 export const templates = defineCommand({
@@ -17,8 +17,8 @@ export const templates = defineCommand({
 });
 
 /**
- * `orchestrate templates DIR`: the templates that belong to this version. A file that exists with other content is
- * somebody's work, so then none is written.
+ * `orchestrate templates DIR`: writes the templates of this version. If a file exists with other content, it is
+ * somebody's work, so no file is written.
  */
 export const handler: Handler<typeof templates> = async ({ settings, output }) => {
   const directory = resolve(settings.directory ?? '.');

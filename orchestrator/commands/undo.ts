@@ -36,7 +36,7 @@ import { sampleTable } from '../user-table/sample.ts';
 import { chargedIndexes } from '../user-table/write-units.ts';
 import { describeRun } from './run.ts';
 
-/** The sample looks for signs of live writers only. */
+/** The sample only looks for signs of live writers. */
 const SAMPLE_SEGMENTS = 8;
 const LONGEST_SAMPLE_MS = 10_000;
 
@@ -76,7 +76,7 @@ export const undo = defineCommand({
 
 type UndoSession = Session<SettingsOf<typeof undo>>;
 
-/** `orchestrate undo RUN`: a run of its own, whose items come from the undo log of another one. */
+/** `orchestrate undo RUN`: starts a separate run, whose items come from the undo log of RUN. */
 export const handler: Handler<typeof undo> = async context => {
   const { settings, output, detach } = context;
   if (settings.list || settings.listUnknown) {
@@ -144,7 +144,7 @@ function sourceOf({ undoLog: store }: Stores, run: RunRecord, undoLog: UndoLogRe
   return { store, layout: layoutOf(keySchema, undoLog), runId, totalSegments };
 }
 
-/** @throws PreflightError when the table is another one now; TableLockedError when an unfinished run holds it. */
+/** @throws PreflightError when this is no longer the same table; TableLockedError when an unfinished run holds it. */
 async function requireSameTable(
   { client, stores, settings }: UndoSession,
   run: RunRecord,
@@ -180,7 +180,7 @@ async function planUndo(
   const chosen = await chooseRates(settings, facts.description, createMetricsClient());
   const segments = await stores.segments.list(original.runId);
   const rule = await loadRule(original, original.keySchema);
-  // The sample shows what argues against the undo; if there is no sample, the plan says the rest.
+  // The sample shows what argues against the undo. Without a sample, the plan says so.
   const sample = await sampleTable({
     client,
     write: { table: original.table, keySchema: original.keySchema, rule },
@@ -211,7 +211,7 @@ async function planUndo(
   };
 }
 
-/** `--dry-run`: every item of the log is read, and nothing is written. */
+/** `--dry-run`: reads every item of the log and writes nothing. */
 async function countOnly(
   { client, clock, detach, output }: UndoSession,
   original: RunRecord,
@@ -257,7 +257,7 @@ async function countOnly(
   return EXIT.ok;
 }
 
-/** One line for each key: what the run set and nobody has undone, or what it may have set. */
+/** Prints one line for each key that the run set and nobody has undone, or that the run may have set. */
 async function listKeys(
   source: LogSource,
   state: 'set' | 'unknown',
@@ -274,7 +274,7 @@ async function listKeys(
         }
         continue;
       }
-      // An undo leaves alone what is unknown, so that is reported afterwards, too.
+      // An undo leaves unknown entries alone, so they are listed even after it.
       for (const entry of chunk.set) known.add(identityOf(entry));
       for (const entry of chunk.unknown) unknown.set(identityOf(entry), encodeAttributeMap(entry.key));
     }

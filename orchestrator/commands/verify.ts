@@ -33,7 +33,7 @@ export const verify = defineCommand({
   check: checkRecipeSettings,
 });
 
-/** `orchestrate verify`: the strongly consistent scan on its own, of any table, at any time. It writes nothing. */
+/** `orchestrate verify`: only the strongly consistent scan, of any table, at any time. It writes nothing. */
 export const handler: Handler<typeof verify> = async ({ settings, output, detach }) => {
   const client = createDataPlaneClient(undefined, LONGEST_PATIENCE_MS);
   const { table } = settings;
@@ -84,7 +84,7 @@ export const handler: Handler<typeof verify> = async ({ settings, output, detach
   return missing === 0 ? EXIT.ok : EXIT.missing;
 };
 
-/** DynamoDB's own figure, up to six hours old. */
+/** The average item size from DynamoDB's own figures, up to six hours old. */
 function itemSizeOf({ description }: TableFacts): ItemSize | undefined {
   const { ItemCount = 0, TableSizeBytes = 0 } = description;
   return ItemCount > 0 ? { bytes: Math.ceil(TableSizeBytes / ItemCount) } : undefined;

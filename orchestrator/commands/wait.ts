@@ -11,7 +11,7 @@ import type { Stores } from '../stores.ts';
 import { finish } from '../supervise/supervise-run.ts';
 import { openView } from '../terminal/open-view.ts';
 
-/** Between two tries at the end of a run whose records cannot be read. */
+/** Pause between tries to read how a run ended. */
 const TRY_AGAIN_MS = 2_000;
 
 export const wait = defineCommand({
@@ -22,7 +22,9 @@ export const wait = defineCommand({
   examples: [['$0 wait 20261124071218-1a2b3c', 'from any machine; Ctrl-C does not stop the run']],
 });
 
-/** `orchestrate wait RUN`: shows the run as its supervisor would, supervises nothing, and ends as the run does. */
+/**
+ * `orchestrate wait RUN`: shows the run as its supervisor would, but does not supervise it, and ends as the run does.
+ */
 export const handler: Handler<typeof wait> = async context => {
   const { settings, detach } = context;
   const stores = await openStores(context);
@@ -61,7 +63,7 @@ export const handler: Handler<typeof wait> = async context => {
   return EXIT.detached;
 };
 
-/** The run's own last line and exit code, however long it takes to read them. */
+/** Prints the run's own last line and returns its exit code, however long reading them takes. */
 async function tellEnd(
   stores: Stores,
   output: Output,
@@ -83,7 +85,7 @@ async function tellEnd(
   }
 }
 
-/** Reports once each time when the control table cannot be read, and when it can be read again. */
+/** Reports each time once that the control table cannot be read, and that it can be read again. */
 class Trouble {
   readonly #output: Output;
   readonly #runId: string;

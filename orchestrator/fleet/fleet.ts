@@ -25,20 +25,20 @@ export interface FleetLocation {
   readonly assignPublicIp: boolean;
 }
 
-/** The end of an ECS task, as far as a supervisor must know it. */
+/** What a supervisor must know of the end of an ECS task. */
 export interface StoppedTask {
   readonly stopCode: string;
   readonly reason: string;
   readonly exitCode: number | undefined;
 }
 
-/** What ECS knows of a task: `gone` when it no longer knows it. */
+/** What ECS knows of a task. `gone`: ECS no longer knows it. */
 export type TaskObservation =
   | { readonly state: 'alive'; readonly lastStatus: string }
   | { readonly state: 'gone' }
   | ({ readonly state: 'stopped' } & StoppedTask);
 
-/** RunTask answered but did not start the task: its reasons. */
+/** RunTask answered but did not start the task. It carries the reasons. */
 export class LaunchRefusedError extends Error {
   readonly reasons: readonly string[];
 
@@ -51,7 +51,7 @@ export class LaunchRefusedError extends Error {
 
 /** The task definition was deregistered, and no stack names another. */
 export class InactiveTaskDefinitionError extends PreflightError {
-  /** Stands for the newest revision that is ACTIVE, if there is one. */
+  /** The family, which stands for its newest ACTIVE revision, if there is one. */
   readonly family: string;
 
   constructor(taskDefinition: string, options?: ErrorOptions) {
@@ -68,13 +68,13 @@ export class InactiveTaskDefinitionError extends PreflightError {
 /** DescribeTasks takes at most 100 tasks [API reference]. */
 const DESCRIBE_AT_A_TIME = 100;
 
-/** DescribeTasks and StopTask calls in flight at once: well below the 20 a second that ECS accepts for long. */
+/** DescribeTasks and StopTask calls in flight, far below the 20 a second that ECS accepts permanently. */
 const CALLS_AT_A_TIME = 4;
 
-/** A turn of the supervisor waits no longer than this for an answer of ECS; the next turn asks again. */
+/** A turn of the supervisor waits at most this long for ECS. The next turn asks again. */
 const LOOK_PATIENCE_MS = 10_000;
 
-/** A supervisor that waits forever for ECS renews no grant and fences no task. */
+/** A supervisor that waited forever for ECS would renew no grant and fence no task. */
 const REPLY_TIMEOUT_MS = 10_000;
 
 const RETRIES = { retries: 5, minTimeout: 200, maxTimeout: 5_000, randomize: true };
@@ -82,20 +82,21 @@ const RETRIES = { retries: 5, minTimeout: 200, maxTimeout: 5_000, randomize: tru
 /** Errors of the control plane that another try may fix. The client itself has already retried those that it doubts. */
 const TRANSIENT: readonly FailureKind[] = ['throttled', 'internal', 'conflict'];
 
-/** Recognized by their texts, since other errors have the same names: no room for a task now, perhaps later. */
+/**
+ * There is no room for a task now, but perhaps later. Recognized by the texts, because other errors have the same
+ * names.
+ */
 const NO_ROOM = /capacity is unavailable|limit on the number of|run concurrently/i;
 
-/** ECS says this for some seconds after a role was made, and always for a role that does not trust ECS. */
+/** ECS says this for some seconds after a role was created, and always for a role that does not trust ECS. */
 const ROLE_UNUSABLE = /unable to assume the role|iam:PassRole/i;
 
 /** A role counts as new for this long. */
 const NEW_ROLE_MS = 60_000;
-/**
- * Recognized by its text: "TaskDefinition is inactive" comes as a ClientException and as an InvalidParameterException.
- */
+/** Recognized by its text, because it comes as a ClientException and as an InvalidParameterException. */
 const INACTIVE = /TaskDefinition is inactive/i;
 
-/** The task definition of the stack as it is now; undefined without a stack. */
+/** Reads the task definition that the stack names now; undefined without a stack. */
 export type CurrentTaskDefinition = () => Promise<string | undefined>;
 
 /** The control plane of the fleet. Every call is repeated while its failure is transient. */
@@ -108,7 +109,7 @@ export class Fleet {
   #roleUnusableSinceMs: number | undefined;
 
   /**
-   * @param currentTaskDefinition is called when the one of `location` is INACTIVE
+   * @param currentTaskDefinition called when the task definition of `location` is INACTIVE
    * @param nowMs a monotonic clock
    */
   constructor(
@@ -125,10 +126,10 @@ export class Fleet {
   }
 
   /**
-   * Starts the task of a launch. The launch is the clientToken: repeating the call returns the existing task.
+   * Starts the task of a launch. The launch id is the clientToken, so repeating the call returns the existing task.
    * @returns the task's ARN
-   * @throws LaunchRefusedError when ECS answers that it did not start it; InactiveTaskDefinitionError when the task
-   * definition was deregistered and no stack names another.
+   * @throws LaunchRefusedError when ECS answers that it did not start the task; InactiveTaskDefinitionError when the
+   * task definition was deregistered and no stack names another.
    */
   async start(environment: TaskEnvironment, spot: boolean): Promise<string> {
     const taskDefinition = this.#taskDefinition;
@@ -143,7 +144,7 @@ export class Fleet {
     }
   }
 
-  /** After an update of the stack: the definition that it now names. Several launches may find this out at once. */
+  /** Takes the definition that the stack names after an update. Several launches may need it at once. */
   async #replaceDefinition(inactive: string, cause: unknown): Promise<void> {
     if (this.#taskDefinition !== inactive) return;
     const current = await this.#currentTaskDefinition();
@@ -154,10 +155,10 @@ export class Fleet {
   }
 
   /**
-   * Starts a task with a command of its own, on demand, so that it is not interrupted.
+   * Starts a task with its own command. It runs on demand, not on Spot, so that it is not interrupted.
    * @param clientToken repeating the call with it returns the existing task
    * @returns the task's ARN
-   * @throws LaunchRefusedError when ECS answers that it did not start it.
+   * @throws LaunchRefusedError when ECS answers that it did not start the task.
    */
   async startCommand(command: readonly string[], clientToken: string, startedBy: string): Promise<string> {
     const { container } = this.#location;
@@ -203,7 +204,7 @@ export class Fleet {
           count: 1,
           clientToken,
           startedBy,
-          // Gives the tasks the tags of their stack in the bill.
+          // Gives the tasks their stack's tags, for the bill.
           propagateTags: 'TASK_DEFINITION',
           enableECSManagedTags: true,
           networkConfiguration: {
@@ -240,8 +241,8 @@ export class Fleet {
   }
 
   /**
-   * What ECS knows of these tasks. A task that is not in the result had no answer, which says nothing about it.
-   * @param onUnanswered called with why a call failed; each call covers up to 100 tasks
+   * What ECS knows of these tasks. A task missing from the result got no answer, which says nothing about it.
+   * @param onUnanswered called with the error of each failed call, which covers up to 100 tasks
    */
   async describe(
     taskArns: readonly string[],
@@ -276,14 +277,14 @@ export class Fleet {
     return observations;
   }
 
-  /** Stops a task; gives up after some seconds. */
+  /** Stops a task. It stops trying after some seconds. */
   async stop(taskArn: string, reason: string): Promise<void> {
     const signal = AbortSignal.timeout(LOOK_PATIENCE_MS);
     const command = new StopTaskCommand({ cluster: this.#location.cluster, task: taskArn, reason });
     await retrying(() => this.#ecs.send(command, { abortSignal: signal }), signal);
   }
 
-  /** @throws when there is no such task definition, with ECS's own error. */
+  /** @throws ECS's own error when the task definition does not exist. */
   async describeTaskDefinition() {
     const { taskDefinition } = await retrying(() =>
       this.#ecs.send(new DescribeTaskDefinitionCommand({ taskDefinition: this.#taskDefinition })),
@@ -293,8 +294,8 @@ export class Fleet {
 }
 
 /**
- * The task of a client token that ECS knows with other parameters: the launch was started before, and the stack was
- * updated since.
+ * The task of a client token that ECS knows with other parameters. The launch was started before, and the stack has
+ * been updated since.
  */
 function taskOfToken(error: unknown): string | undefined {
   return error instanceof ConflictException ? error.resourceIds?.[0] : undefined;

@@ -4,24 +4,24 @@ import { describeError, PreflightError } from '../../core/errors.ts';
 import { DEFAULT_NAMESPACE } from '../../core/metrics.ts';
 import type { FleetLocation } from './fleet.ts';
 
-/** What every command must know in addition to its task. */
+/** What every command must know of its surroundings. */
 export interface Surroundings extends FleetLocation {
   readonly controlTable: string;
   readonly namespace: string;
-  /** Of `--detach`; absent when neither an option nor the stack names one. */
+  /** For `--detach`; absent if neither an option nor the stack names one. */
   readonly supervisor?: { readonly taskDefinition: string; readonly container: string };
-  /** The stack that was read; absent when options named everything needed. */
+  /** The stack that was read; absent if options named everything. */
   readonly stack?: StackFacts;
 }
 
-/** A stack and its outputs, by their keys. */
+/** A stack with its outputs by key. */
 export interface StackFacts {
   readonly name: string;
   readonly status: string;
   readonly outputs: Readonly<Record<string, string>>;
 }
 
-/** Outputs of infra/fleet.yaml without which nothing runs; a test compares the template with this list. */
+/** Outputs of infra/fleet.yaml that every run needs. A test compares the template with this list. */
 export const STACK_OUTPUTS = [
   'Cluster',
   'TaskDefinition',
@@ -33,7 +33,7 @@ export const STACK_OUTPUTS = [
   'Namespace',
 ] as const;
 
-/** The outputs that messages name; a stack is refused by them when it is for another table. */
+/** Outputs that messages name, and by which a stack for another table is refused. */
 export const FURTHER_STACK_OUTPUTS = [
   'LogGroup',
   'SupervisorTaskDefinition',
@@ -46,19 +46,19 @@ export const FURTHER_STACK_OUTPUTS = [
   'TableKmsKey',
 ] as const;
 
-/** Present only if the stack was given what they name: sources of a recipe, the key of the table. */
+/** Outputs that exist only if the stack was given the value: a recipe's sources, the table's key. */
 export const OPTIONAL_OUTPUTS: readonly string[] = ['SourceAttributes', 'OperatorKeyPolicy', 'TableKmsKey'];
 
 /**
- * States in which a stack's outputs name what exists. During an update they name what existed before: a person must be
+ * States in which a stack's outputs are usable. During an update they name what existed before, and a person must be
  * able to pause a run then.
  */
 const USABLE_STATUS = /^(CREATE_COMPLETE|IMPORT_COMPLETE|UPDATE_.+)$/;
 
-/** A person who asks for a run's status waits no longer than this for the stack. */
+/** A person who asks for a run's status waits at most this long for the stack. */
 const REPLY_TIMEOUT_MS = 5_000;
 
-/** What the options say of where the fleet runs; the stack's outputs fill in the rest. */
+/** What the options say about where the fleet runs. The stack's outputs fill in the rest. */
 export interface FleetChoice {
   readonly stack: string;
   readonly cluster?: string | undefined;
@@ -73,18 +73,18 @@ export interface FleetChoice {
   readonly supervisorContainer?: string;
   readonly table?: string;
   readonly attribute?: string;
-  /** Of a recipe, `NAME=EXPRESSION` for each target. */
+  /** For a recipe: `NAME=EXPRESSION` for each target. */
   readonly set?: readonly string[];
-  /** The names of the settings that were given, as opposed to defaults. */
+  /** The names of the settings that were given, without defaults. */
   readonly given: ReadonlySet<string>;
 }
 
-/** Whether a command means the table and attribute of its options, defaults included, or those of a run's record. */
+/** Whether a command means the table and attribute of its options, including defaults, or those of a run's record. */
 export type TableMeant = 'of the options' | 'of a run';
 
 /**
- * Where the fleet runs: by options if they give everything needed, otherwise by the stack's outputs, which options
- * override.
+ * Finds out where the fleet runs: from options if they name everything needed, otherwise from the stack's outputs,
+ * which options override.
  * @throws PreflightError when the stack is needed and cannot be read, is not complete, lacks an output, or is for
  * another table or attribute.
  */
@@ -123,13 +123,13 @@ export async function locateFleet(
   };
 }
 
-/** The task definition that the stack names now; undefined when an option names one. */
+/** The task definition that the stack names now; undefined if an option names one. */
 export async function currentTaskDefinition(settings: FleetChoice): Promise<string | undefined> {
   if (settings.taskDefinition !== undefined) return undefined;
   return (await readStack(settings.stack)).outputs['TaskDefinition'];
 }
 
-/** The control table alone, for commands that do not touch the fleet. */
+/** Finds only the control table, for commands that do not use the fleet. */
 export async function locateControlTable(settings: FleetChoice): Promise<string> {
   return settings.controlTable ?? (await locateFleet(settings, 'of a run')).controlTable;
 }
@@ -150,13 +150,13 @@ function listOf(text: string | undefined): string[] {
   return text === undefined ? [] : text.split(',').map(name => name.trim());
 }
 
-/** A stack's roles are for one table and the attributes it was given: for another one, each call would be denied. */
+/** A stack's roles are for one table and its attributes. For another table, each call would be denied. */
 function refuseOtherTable(
   { table, attribute, set = [], given }: FleetChoice,
   { name, outputs }: StackFacts,
   meant: TableMeant,
 ): void {
-  // A stack from before runs could set several attributes has the output Attribute.
+  // A stack from before runs could set several attributes has the output Attribute instead.
   const its = { table: outputs['Table'], attribute: outputs['Attributes'] ?? outputs['Attribute'] };
   const targets = set.map(text => text.split('=', 1).join('').trim());
   const asked = {

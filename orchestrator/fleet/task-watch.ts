@@ -4,13 +4,13 @@ import { isInAuthority, type TaskEnd, type TaskRecord } from '../../core/records
 import type { TaskStore } from '../../core/task-store.ts';
 import type { Fleet, StoppedTask, TaskObservation } from './fleet.ts';
 
-/** In addition to the authority time: for clocks that run at slightly different speeds, and a late loop. */
+/** Added to the authority time, because clocks run at slightly different speeds and the loop may be late. */
 const SLACK_MS = 1_000;
 
 /** A task that ECS lists as alive may need this long from RunTask to its first heartbeat, including the image pull. */
 const START_LIMIT_MS = 600_000;
 
-/** A launch for which ECS knows no task, or that nobody starts, gets this long to send a heartbeat. */
+/** A launch without a task in ECS, or that nobody starts, gets this long to send a heartbeat. */
 const UNKNOWN_START_LIMIT_MS = 15_000;
 
 /** Tasks that are fenced and stopped at the same time. */
@@ -26,21 +26,21 @@ export interface TaskWatchOptions {
   readonly fleet: Pick<Fleet, 'describe' | 'stop'>;
   readonly clock: Clock;
   readonly authorityMs: number;
-  /** This process is about to start the launch: its record is written before its task starts. */
+  /** Whether this process is about to start the launch, because its record is written before its task starts. */
   readonly isStarting?: (launch: string) => boolean;
   readonly onEnd: (task: TaskRecord, end: TaskEnd) => void;
-  /** ECS did not answer; until it does, the control table alone decides. */
+  /** Called when ECS does not answer. Until it does, the control table alone decides. */
   readonly onUnobserved: (error: unknown) => void;
 }
 
 /**
- * Finds out which tasks no longer have authority, by whichever sign comes first: the worker said so, ECS says STOPPED,
- * or its heartbeat stood still for longer than its authority and the fence held.
+ * Finds out which tasks no longer have authority, by whichever sign comes first. Either the worker said so, or ECS says
+ * STOPPED, or its heartbeat stood still for longer than its authority and the fence held.
  */
 export class TaskWatch {
   readonly #options: TaskWatchOptions;
   readonly #seen = new Map<string, Seen>();
-  /** Since when a launch without a heartbeat has had no task, as far as anybody knows. */
+  /** Since when a launch without a heartbeat has been known to have no task. */
   readonly #taskless = new Map<string, number>();
   readonly #finishedSinceMs = new Map<string, number>();
   readonly #stopped = new Set<string>();
@@ -66,8 +66,8 @@ export class TaskWatch {
   }
 
   /**
-   * Whether every task has certainly ended. A worker that said it has finished sends nothing more, but its process has
-   * until ECS says STOPPED, or its authority is over, to exit.
+   * Whether every task has certainly ended. A worker that reported its end sends nothing more, but its process may run
+   * on until ECS says STOPPED or its authority is over.
    */
   allEnded(tasks: readonly TaskRecord[]): boolean {
     const now = this.#options.clock.monotonicMs();
@@ -122,7 +122,7 @@ export class TaskWatch {
   }
 
   /**
-   * Ends a task's authority, if no heartbeat came since its record was read, and has ECS stop the task if it still
+   * Ends a task's authority if no heartbeat came since its record was read, and makes ECS stop the task if it still
    * runs.
    */
   async fence(task: TaskRecord, end: TaskEnd): Promise<void> {
@@ -134,8 +134,8 @@ export class TaskWatch {
   }
 
   /**
-   * How long a launch that has not begun is known to have no task. No answer of ECS proves nothing: only its "I do not
-   * know it" counts, and a launch that has no ARN and that this process is not starting.
+   * How long a launch that has not begun is known to have no task. A missing answer of ECS proves nothing. Only two
+   * things count: ECS does not know the task, or the launch has no ARN and this process is not starting it.
    */
   #tasklessMs(task: TaskRecord, observation: TaskObservation | undefined, now: number): number {
     const starting = this.#options.isStarting?.(task.launchId) === true;
@@ -151,7 +151,7 @@ export class TaskWatch {
   }
 }
 
-/** Exit codes by which a worker reports that it was told to end: see job/shutdown.ts. */
+/** The exit code of a worker that was told to end: see job/shutdown.ts. */
 const SIGTERM_EXIT_CODE = 143;
 
 function endOf({ stopCode, reason, exitCode }: StoppedTask): TaskEnd {
