@@ -73,7 +73,7 @@ export class Application {
 
   /** Starts writing; call it once. The application may write to every item that the journal holds now. */
   start(): void {
-    if (this.#lanes.length > 0) throw new Error('An application is started once.');
+    if (this.#lanes.length > 0) throw new Error('An application can be started only once.');
     const {
       journal,
       newItem,

@@ -109,5 +109,5 @@ function inPlaces(digits: string, exponent: number): string {
 
 function typeOf(value: AttributeValue): string {
   for (const [type, content] of Object.entries(value)) if (content !== undefined) return type;
-  throw new TypeError('An attribute value without a type.');
+  throw new TypeError('The attribute value has no type.');
 }

@@ -25,7 +25,7 @@ export function strictOptions<Options>(parser: Argv<Options>): Argv<Options> {
     .fail((message, error) => {
       throw error instanceof UsageError
         ? error
-        : new UsageError(firstLine(message ?? error?.message ?? 'Wrong options.'));
+        : new UsageError(firstLine(message ?? error?.message ?? 'The options are not valid.'));
     });
 }
 
@@ -37,7 +37,7 @@ export function requireWholeNumber(
   to = Number.MAX_SAFE_INTEGER,
 ): void {
   if (Number.isSafeInteger(value) && value >= from && value <= to) return;
-  const range = to === Number.MAX_SAFE_INTEGER ? `from ${from} on` : `from ${from} to ${to}`;
+  const range = to === Number.MAX_SAFE_INTEGER ? `of ${from} or more` : `from ${from} to ${to}`;
   throw new UsageError(`--${name} must be a whole number ${range}.`);
 }
 

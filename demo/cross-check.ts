@@ -29,7 +29,8 @@ export function crossCheck(evidence: CrossCheckInput): string[] {
   if (finished.status !== 'verified' || exitCode !== 0) {
     found.push(`The run ended as "${finished.status}" with exit code ${exitCode}.`);
   }
-  if (finished.missing !== 0) found.push(`The orchestrator counts ${finished.missing} items as missing.`);
+  if (finished.missing !== 0)
+    found.push(`The orchestrator counted ${finished.missing} items without the attribute.`);
 
   const { matched, updated, alreadySet, deleted, quarantined } = finished;
   const settled = updated + alreadySet + deleted + quarantined;
@@ -40,12 +41,14 @@ export function crossCheck(evidence: CrossCheckInput): string[] {
   const mayHaveSet = updated + (evidence.repliesLost ? alreadySet : 0);
   if (mayHaveSet < atLeast || updated > atMost) {
     const range = atLeast === atMost ? `${atLeast}` : `${atLeast} to ${atMost}`;
-    found.push(`The tool counts ${updated} items as updated; by the journal it set ${range}.`);
+    found.push(`The tool counted ${updated} items as updated, but according to the journal it set ${range}.`);
   }
   const said: MetricSums = { ...finished, ...finished.consumed };
   for (const [figure, metric] of Object.entries(FIGURE_METRICS) as [Figure, string][]) {
     if (Math.abs(metrics[figure] - said[figure]) < ROUNDING) continue;
-    found.push(`${metric} sums up to ${metrics[figure]} in CloudWatch; run.finished says ${said[figure]}.`);
+    found.push(
+      `${metric} adds up to ${metrics[figure]} in CloudWatch, but run.finished says ${said[figure]}.`,
+    );
   }
   found.push(...describeDeviations(journal));
   if (application.refused > 0) {
@@ -55,7 +58,7 @@ export function crossCheck(evidence: CrossCheckInput): string[] {
   }
   if (strayLines.length > 0) {
     found.push(
-      `${strayLines.length} lines on the orchestrator's stdout are no events, such as: ${strayLines[0]}`,
+      `${strayLines.length} lines on the orchestrator's stdout are not events, for instance: ${strayLines[0]}`,
     );
   }
   return found;

@@ -23,9 +23,9 @@ export interface DemoOptions {
 
 const ABOUT = `$0 [options]
 
-Starts an AWS of its own on this machine, fills a table with real places, and lets a simulated application go on
-writing while a fleet of worker processes fills the attribute "test". Then it holds every item against an
-independent journal of all that was written. Exits 0 when everything agrees.`;
+Starts DynamoDB, ECS and CloudWatch on this machine, and fills a table with real places. A simulated application
+keeps writing while a fleet of worker processes sets the attribute "test". Then the demo compares every item with
+an independent journal of every write. It exits with 0 if everything agrees.`;
 
 /**
  * --help prints the help and exits.
@@ -58,18 +58,18 @@ export async function readDemoOptions(args: readonly string[]): Promise<DemoOpti
       number: true,
       default: 20_000,
       requiresArg: true,
-      describe: 'Write units a second for the whole fleet; the default is far too high for a live table',
+      describe: 'Write units a second for the whole fleet; never use this default on a live table',
     })
     .option('max-read-rate', {
       number: true,
       default: 20_000,
       requiresArg: true,
-      describe: 'Read units a second for the whole fleet; the default is far too high for a live table',
+      describe: 'Read units a second for the whole fleet; never use this default on a live table',
     })
     .option('seed', {
       string: true,
       requiresArg: true,
-      describe: 'Text that makes the items and the application repeatable; without it they are new each time',
+      describe: 'Text that makes the items and the writes repeatable; the default is a new one each time',
     })
     .option('json', {
       boolean: true,
@@ -79,7 +79,7 @@ export async function readDemoOptions(args: readonly string[]): Promise<DemoOpti
     .option('dashboard', {
       boolean: true,
       default: false,
-      describe: 'Serve a page that shows the run; on a terminal, until Ctrl-C',
+      describe: 'Serve a page that shows the run; on a terminal, until you press Ctrl-C',
     })
     .option('recipe', {
       boolean: true,
@@ -101,13 +101,13 @@ export async function readDemoOptions(args: readonly string[]): Promise<DemoOpti
       if (given.seed === '') throw new UsageError('--seed must not be empty.');
       return true;
     })
-    .example('$0', 'the whole of it, in about a minute')
+    .example('$0', 'the full demonstration, in about a minute')
     .example('$0 --items 2000 --json', 'for another program to read')
     .example(
       '$0 --recipe',
       'values computed from each item, while the application changes what they depend on',
     )
-    .example('$0 --items 5000 --max-write-rate 500', 'slow enough to watch the budget being kept')
+    .example('$0 --items 5000 --max-write-rate 500', 'slow enough to see that the fleet keeps to its budget')
     .parseAsync();
   const { items, segments, tasks, rate, maxWriteRate, maxReadRate, json, dashboard, detach, recipe } =
     options;

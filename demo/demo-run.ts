@@ -82,7 +82,7 @@ function pageOptionsOf({ orchestratorBundle }: DemoRun, runId: string): RunPageO
 
 /** Keeps everything running until someone ends it. */
 async function stay({ output, signal }: DemoRun): Promise<void> {
-  output.say('The page stays until Ctrl-C.');
+  output.say('The page stays open until you press Ctrl-C.');
   if (!signal.aborted) await once(signal, 'abort');
 }
 
@@ -170,12 +170,15 @@ async function runOrchestrator(
   };
   const started = await orchestrateWith(
     ['run', ...given, '--yes', '--json', ...(options.detach ? ['--detach'] : [])],
-    'The application is writing. Now:',
+    'The application is writing. The demo runs:',
   );
   const { exitCode, finished, runId } = started;
   // The run may have ended before a task could take it over.
   if (!options.detach || exitCode !== 0 || finished !== undefined || runId === undefined) return started;
-  const waited = await orchestrateWith(['wait', runId, '--json'], 'A task supervises. Now:');
+  const waited = await orchestrateWith(
+    ['wait', runId, '--json'],
+    'A task supervises the run now. The demo runs:',
+  );
   return { ...waited, runId, strayLines: [...started.strayLines, ...waited.strayLines] };
 }
 
@@ -185,7 +188,7 @@ async function judge(run: DemoRun, client: DynamoDBClient, performed: Performanc
   const { exitCode, finished, runId, strayLines } = orchestration;
   if (finished === undefined) {
     output.say(
-      `The orchestrator ended with exit code ${exitCode} and no run.finished; there is nothing to judge.`,
+      `The orchestrator ended with exit code ${exitCode} and printed no run.finished, so there is nothing to check.`,
     );
     return exitCode || 1;
   }
@@ -215,8 +218,8 @@ async function judge(run: DemoRun, client: DynamoDBClient, performed: Performanc
   );
   output.say(
     typeof report === 'string'
-      ? `The report of the run is in ${report}`
-      : `No report was written: ${oneLine(report)}`,
+      ? `The report is in ${report}`
+      : `The report could not be written: ${oneLine(report)}`,
   );
   if (exitCode !== 0) return exitCode ?? 1;
   return disagreements.length === 0 ? 0 : 1;

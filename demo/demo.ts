@@ -55,7 +55,7 @@ async function runOnLocalStack(options: DemoOptions, output: DemoOutput): Promis
       Object.assign(process.env, stack.environment);
       output.say(
         `${number(options.items)} items, ${number(options.segments)} segments, ${number(options.tasks)} tasks, ` +
-          'all on this machine; nothing of it reaches AWS.',
+          'all on this machine. Nothing reaches AWS.',
       );
       const perform = options.recipe ? runRecipeDemo : runDemo;
       return await perform({

@@ -5,13 +5,14 @@ import type { Item } from './item.ts';
 /** Everything that can be wrong with an item, each kind with what it means. */
 export const DEVIATION_KINDS = {
   'attribute-missing': 'live items lack the attribute',
-  'application-value-overwritten': 'an attribute that the application set has another value',
-  'null-replaced': 'an attribute that was there as NULL has another value',
-  'not-the-tools-value': 'an attribute that the application never set has a value the tool was not to set',
-  'item-changed': 'attributes other than the one to fill differ from what was written',
+  'application-value-overwritten': 'the application set the attribute, and now it has another value',
+  'null-replaced': 'the attribute was there as NULL, and now it has another value',
+  'not-the-tools-value':
+    'an attribute that the application never set has a value other than the one that the tool sets',
+  'item-changed': 'attributes that the tool must not touch differ from what the application wrote',
   'deleted-item-exists': 'deleted items are back',
   'item-lost': 'items that nobody deleted are gone',
-  'unknown-item': 'items that neither the fill nor the application wrote',
+  'unknown-item': 'the table holds items that neither the demo nor the application wrote',
 } as const;
 
 export type DeviationKind = keyof typeof DEVIATION_KINDS;

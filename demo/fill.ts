@@ -113,7 +113,9 @@ async function putBatch(
 
 class UnprocessedItemsError extends Error {
   constructor(count: number) {
-    super(`DynamoDB left ${count} items of a batch unprocessed, again and again: the table is throttled.`);
+    super(
+      `DynamoDB left ${count} items of a batch unprocessed at every attempt, because it throttles the table.`,
+    );
     this.name = 'UnprocessedItemsError';
   }
 }

@@ -100,7 +100,7 @@ export class Journal {
     const entry = this.#touch(keyText(targetOf(write), this.key));
     if (entry.inFlight !== undefined) throw new Error('A key can have one write in flight, not two.');
     if (entry.alternative !== undefined)
-      throw new Error('The state of this key is not known; leave it alone.');
+      throw new Error('The state of this key is unknown, so nothing may write to it.');
     entry.inFlight = write;
     this.inFlight += 1;
   }
@@ -203,14 +203,14 @@ export class Journal {
 
   #settle(write: Write): Entry {
     const entry = this.#touch(keyText(targetOf(write), this.key));
-    if (entry.inFlight !== write) throw new Error('This write was not begun.');
+    if (entry.inFlight !== write) throw new Error('The journal has no open write like this one.');
     entry.inFlight = undefined;
     this.inFlight -= 1;
     return entry;
   }
 
   #remake(index: number): Item {
-    if (this.#regenerate === undefined) throw new Error('The journal cannot make this item anew.');
+    if (this.#regenerate === undefined) throw new Error('The journal cannot generate this item again.');
     return this.#regenerate(index);
   }
 

@@ -58,7 +58,8 @@ export async function compare(
   { attribute, value, segments = DEFAULT_SEGMENTS }: CompareOptions,
 ): Promise<JournalReport> {
   if (journal.inFlight > 0) throw new Error('The application is still writing; stop it before comparing.');
-  if (journal.attribute !== attribute) throw new Error(`The journal was kept for "${journal.attribute}".`);
+  if (journal.attribute !== attribute)
+    throw new Error(`The journal follows the attribute "${journal.attribute}".`);
   const toolValues: readonly AttributeValue[] = Array.isArray(value) ? value : [value];
   const tally = new JournalCounts();
   const seen = new Set<string>();
@@ -109,8 +110,8 @@ export async function compare(
   for (const [text, count] of journal.hiddenFills) {
     hidden += count;
     if (acceptable.has(text)) continue;
-    const detail = `${text}, since overwritten or deleted`;
-    tally.add({ kind: 'not-the-tools-value', key: 'keys not kept', detail }, count);
+    const detail = `${text}, which was overwritten or deleted later`;
+    tally.add({ kind: 'not-the-tools-value', key: 'the journal does not keep these keys', detail }, count);
   }
   return {
     clean: tally.total === 0,

@@ -51,7 +51,7 @@ export function parseRunFinished(event: RunEvent): RunFinished {
   const parsed = runFinished.safeParse(event);
   if (parsed.success) return parsed.data;
   const problems = parsed.error.issues.map(({ path, message }) => `${path.join('.')}: ${message}`);
-  throw new Error(`run.finished is not as the contract has it: ${problems.join('; ')}`);
+  throw new Error(`run.finished does not have the form that the contract describes: ${problems.join('; ')}`);
 }
 
 /** This is only for display, so anything that does not fit is left out. */

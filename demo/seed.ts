@@ -24,9 +24,9 @@ const MAX_ATTEMPTS = 6;
 
 const ABOUT = `$0 --table <name> [--items <n>]
 
-Puts real places as items of the founding case into a table that an AWS SDK reaches from this environment:
-key "id" (S, a GUID) and "created" (N, milliseconds), the record's own fields, and no attribute "test".
-The table must be there, with this key, and empty; with --create it is made if there is none.`;
+Puts real places into a DynamoDB table, as items of the founding case. The AWS SDK settings of this environment
+say which account or endpoint. An item has the key "id" (S, a GUID) and "created" (N, milliseconds), the fields of
+the place, and no attribute "test". The table must exist, have this key, and be empty; --create creates it.`;
 
 async function readOptions(args: readonly string[]): Promise<SeedOptions> {
   return strictOptions(yargs([...args]))
@@ -42,7 +42,7 @@ async function readOptions(args: readonly string[]): Promise<SeedOptions> {
       number: true,
       default: 25,
       requiresArg: true,
-      describe: 'Number of items; beyond 135,233 records they repeat under new keys',
+      describe: 'Number of items; after 135,233 places they repeat, with new keys',
     })
     .option('create', {
       boolean: true,
@@ -53,7 +53,7 @@ async function readOptions(args: readonly string[]): Promise<SeedOptions> {
     .option('seed', {
       string: true,
       requiresArg: true,
-      describe: 'Text that makes the items repeatable; without it they are new each time',
+      describe: 'Text that makes the items repeatable; the default is a new one each time',
     })
     .check(({ items, table, append, seed }) => {
       requireWholeNumber('items', items, 1);
@@ -62,7 +62,7 @@ async function readOptions(args: readonly string[]): Promise<SeedOptions> {
       if (append && seed !== undefined) throw new UsageError('--append and --seed exclude each other.');
       return true;
     })
-    .example('$0 --table stuff --items 25', 'the founding case’s test data')
+    .example('$0 --table stuff --items 25', 'the test data of the founding case')
     .example('$0 --table stuff --items 1000 --append', 'a thousand more')
     .parseAsync();
 }

@@ -42,7 +42,7 @@ function describeTable({ filled, options }: DemoOutcome): Paragraph {
   return [
     'Table',
     `${items(filled.items)} of real places, put in ${seconds(filled.durationMs)} (${rate})`,
-    'a fifth had "test" from the start, with every type of value, NULL among them',
+    'a fifth had "test" from the start, with values of every type, NULL included',
     `seed ${options.seed}`,
   ];
 }
@@ -52,7 +52,7 @@ function describeApplication(stats: ApplicationStats): Paragraph {
   const { p50, p99, max } = stats.latencyMs;
   return [
     'Application',
-    `${number(stats.total)} writes meanwhile, in ${seconds(stats.durationMs)} (${perSecond(stats.total, stats.durationMs)})`,
+    `${number(stats.total)} writes during the run, in ${seconds(stats.durationMs)} (${perSecond(stats.total, stats.durationMs)})`,
     `${number(insert + restore)} inserts, ${number(update)} updates of other fields, ${number(set)} × test = 2, ` +
       `${number(replace)} replacements, ${number(deleted)} deletes`,
     `latency: median ${milliseconds(p50)}, 99 % within ${milliseconds(p99)}, longest ${milliseconds(max)}; ` +
@@ -67,8 +67,8 @@ function describeFleet({ finished, options }: DemoOutcome): Paragraph {
     `${number(finished.tasks)} tasks, ${number(finished.segments)} segments, ` +
       `${finished.passes === 1 ? '1 pass' : `${finished.passes} passes`}, ${seconds(finished.durationMs)}`,
     `${items(finished.scanned)} read, ${number(finished.matched)} of them without "test"`,
-    `${number(finished.updated)} set, ${number(finished.alreadySet)} had it by then, ` +
-      `${number(finished.deleted)} were deleted by then, ${number(finished.quarantined)} quarantined`,
+    `${number(finished.updated)} set, ${number(finished.alreadySet)} had been set by the application, ` +
+      `${number(finished.deleted)} had been deleted, ${number(finished.quarantined)} in quarantine`,
     `${number(writeCapacityUnits)} write and ${number(readCapacityUnits)} read units, from a budget of ` +
       `${number(options.maxWriteRate)} and ${number(options.maxReadRate)} a second`,
   ];
@@ -88,9 +88,9 @@ function describeJournal(journal: JournalReport): Paragraph {
   const deviations = Object.values(journal.counts).reduce((sum, count) => sum + count, 0);
   return [
     'Journal',
-    `${items(journal.scanned)} compared whole with every write that was made: ${number(deviations)} deviations`,
+    `${items(journal.scanned)} compared in full with the record of every write: ${number(deviations)} deviations`,
     `${atLeast === atMost ? number(atLeast) : `${number(atLeast)} to ${number(atMost)}`} set by the tool, ` +
-      `${number(journal.applicationSet)} keep a value that the tool did not set`,
+      `${number(journal.applicationSet)} kept a value that the tool did not set`,
   ];
 }
 
@@ -99,7 +99,7 @@ function verdict({ disagreements, durationMs, finished, journal }: DemoOutcome):
   if (disagreements.length === 0 && unanswered > 0) {
     return [
       `Every item has "test". Orchestrator, CloudWatch and journal agree. ${seconds(durationMs)} in all.`,
-      `This machine was slow: replies did not come in time, so ${items(unanswered)} that the tool had set count as set already.`,
+      `This machine was slow, so some replies came too late. So the tool counts ${items(unanswered)} as already set that it had set itself.`,
     ];
   }
   if (disagreements.length === 0) {
@@ -107,7 +107,7 @@ function verdict({ disagreements, durationMs, finished, journal }: DemoOutcome):
       `Every item has "test". Orchestrator, CloudWatch and journal agree to the item. ${seconds(durationMs)} in all.`,
     ];
   }
-  return ['This does NOT agree:', ...disagreements.map(sentence => `  ${sentence}`)];
+  return ['These results do NOT agree:', ...disagreements.map(sentence => `  ${sentence}`)];
 }
 
 export function number(value: number): string {

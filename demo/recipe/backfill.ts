@@ -39,7 +39,7 @@ export function valuesOf(item: Item): Item {
   const population = item['population']?.N;
   const created = item['created']?.N;
   if (country === undefined || population === undefined || created === undefined) {
-    throw new Error('A place without a country, a population or a time.');
+    throw new Error('A place lacks its country, population or time.');
   }
   return {
     placeKey: { S: `${country}#${BigInt(population)}` },

@@ -6,14 +6,14 @@ import { type Backfill, wrongValues } from './backfill.ts';
 
 /** Everything that can be wrong with an item of a recipe, each kind with what it means. */
 export const RECIPE_DEVIATIONS = {
-  'wrong-value': 'a target has a value that was not right for the item as it stood when it was written',
+  'wrong-value': 'a target has a value that was wrong for the item at the moment of the write',
   'out-of-scope-written': 'an item that was out of scope was given a target',
   'target-missing': 'an item in scope lacks a target',
-  'application-value-overwritten': 'a target that the application set has another value',
-  'item-changed': 'attributes other than the targets differ from what was written',
+  'application-value-overwritten': 'the application set a target, and now it has another value',
+  'item-changed': 'attributes that are no targets differ from what the application wrote',
   'deleted-item-exists': 'deleted items are back',
   'item-lost': 'items that nobody deleted are gone',
-  'unknown-item': 'items that neither the fill nor the application wrote',
+  'unknown-item': 'the table holds items that neither the demo nor the application wrote',
 } as const;
 
 type Kind = keyof typeof RECIPE_DEVIATIONS;
@@ -61,7 +61,8 @@ export class RecipeJournal {
 
   begin(write: Write): void {
     const entry = this.#entryOf(write);
-    if (entry.inFlight !== undefined || entry.unknown) throw new Error('This key is not to be written to.');
+    if (entry.inFlight !== undefined || entry.unknown)
+      throw new Error('The application must not write to this key.');
     entry.inFlight = write;
     this.inFlight += 1;
   }
@@ -175,7 +176,7 @@ export class RecipeJournal {
 
   #settle(write: Write): Entry {
     const entry = this.#entryOf(write);
-    if (entry.inFlight !== write) throw new Error('This write was not begun.');
+    if (entry.inFlight !== write) throw new Error('The journal has no open write like this one.');
     entry.inFlight = undefined;
     this.inFlight -= 1;
     return entry;

@@ -61,7 +61,7 @@ export async function runRecipeDemo({
       ...['--max-write-rate', String(options.maxWriteRate), '--max-read-rate', String(options.maxReadRate)],
       ...['--yes', '--json'],
     ];
-    output.say(`The application is writing. Now: orchestrate ${args.join(' ')}`);
+    output.say(`The application is writing. The demo runs: orchestrate ${args.join(' ')}`);
     const { exitCode, finished } = await orchestrate({
       bundle: orchestratorBundle,
       args,
@@ -78,11 +78,11 @@ export async function runRecipeDemo({
     const stats = await application.stop();
     if (finished === undefined) {
       output.say(
-        `The orchestrator ended with exit code ${exitCode} and no run.finished; there is nothing to judge.`,
+        `The orchestrator ended with exit code ${exitCode} and printed no run.finished, so there is nothing to check.`,
       );
       return exitCode || 1;
     }
-    output.say('Judging every value by the item as it stood when it was written.');
+    output.say('Checking every value against the item at the moment of the write.');
     const report = await judgeRecipe(client, TABLE, journal);
     const { event } = finished;
     const said = event as typeof event & { outOfScope?: number; recomputed?: number };
@@ -90,7 +90,9 @@ export async function runRecipeDemo({
       ...(event.status === 'verified' ? [] : [`The run ended as "${event.status}".`]),
       ...(event.updated === report.filled
         ? []
-        : [`The tool counts ${event.updated} items as updated; by the journal it set ${report.filled}.`]),
+        : [
+            `The tool counted ${event.updated} items as updated, but according to the journal it set ${report.filled}.`,
+          ]),
       ...describeRecipeDeviations(report),
     ];
     output.emit('journal.compared', event.runId, { ...report, disagreements, application: stats });
@@ -98,15 +100,15 @@ export async function runRecipeDemo({
     output.say(
       [
         '',
-        `Application   ${number(stats.total)} writes meanwhile, ${number(stats.operations.update)} of them to sources`,
-        `Fleet         ${number(event.updated)} items set, ${number(event.alreadySet)} had it by then, ` +
+        `Application   ${number(stats.total)} writes during the run, ${number(stats.operations.update)} of them to sources`,
+        `Fleet         ${number(event.updated)} items set, ${number(event.alreadySet)} had been set by the application, ` +
           `${number(said.outOfScope ?? 0)} out of scope, ${number(said.recomputed ?? 0)} computed again`,
         `Journal       ${number(report.scanned)} items compared, ${number(report.filled)} set by the tool: ` +
           `${number(report.examples.length)} deviations`,
         '',
         ...(disagreements.length === 0
-          ? ['Every value is the one that the recipe gives for the item as it stood when it was written.']
-          : ['This does NOT agree:', ...disagreements.map(sentence => `  ${sentence}`)]),
+          ? ['Every value is what the recipe gives for the item at the moment of the write.']
+          : ['These results do NOT agree:', ...disagreements.map(sentence => `  ${sentence}`)]),
       ].join('\n'),
     );
     if (exitCode !== 0) return exitCode ?? 1;

@@ -62,7 +62,7 @@ describe('each disagreement is a sentence', () => {
   test.each<[string, Partial<CrossCheckInput>, RegExp]>([
     ['an exit code', { exitCode: 6 }, /ended as "verified" with exit code 6/],
     ['a status', { finished: { ...finished, status: 'incomplete' } }, /ended as "incomplete"/],
-    ['missing items', { finished: { ...finished, missing: 2 } }, /2 items as missing/],
+    ['missing items', { finished: { ...finished, missing: 2 } }, /2 items without the attribute/],
     [
       'a counter that does not add up',
       { finished: { ...finished, matched: 81 } },
@@ -71,17 +71,17 @@ describe('each disagreement is a sentence', () => {
     [
       'a journal that says otherwise',
       { journal: { ...agreeing.journal, filled: { atLeast: 74, atMost: 74 } } },
-      /counts 75 items as updated; by the journal it set 74/,
+      /counted 75 items as updated, but according to the journal it set 74/,
     ],
     [
       'a metric',
       { metrics: { ...agreeing.metrics, alreadySet: 2 } },
-      /ItemsAlreadySet sums up to 2 in CloudWatch; run.finished says 3/,
+      /ItemsAlreadySet adds up to 2 in CloudWatch, but run.finished says 3/,
     ],
     [
       'consumed capacity',
       { metrics: { ...agreeing.metrics, readCapacityUnits: 10.5 } },
-      /ConsumedReadCapacity sums up to 10.5 in CloudWatch; run.finished says 10\./,
+      /ConsumedReadCapacity adds up to 10.5 in CloudWatch, but run.finished says 10\./,
     ],
     [
       'a deviation',
@@ -93,7 +93,7 @@ describe('each disagreement is a sentence', () => {
       { application: { ...agreeing.application, refused: 1, lastRefusal: 'too large' } },
       /refused 1 writes of the application: too large/,
     ],
-    ['a stray line', { strayLines: ['oops'] }, /1 lines on .* no events, such as: oops/],
+    ['a stray line', { strayLines: ['oops'] }, /1 lines on .* not events, for instance: oops/],
   ])('%s', (_, change, sentence) => {
     const found = crossCheck({ ...agreeing, ...change });
     expect(found).toHaveLength(1);

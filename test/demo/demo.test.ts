@@ -79,7 +79,7 @@ describe('the demo', () => {
       /Every item has "test"\. Orchestrator, CloudWatch and journal agree to the item\./,
     );
     const [report] = await readdir(scratch);
-    expect(stdout).toContain(`The report of the run is in ${join(scratch, report ?? '?')}`);
+    expect(stdout).toContain(`The report is in ${join(scratch, report ?? '?')}`);
     expect(await readFile(join(scratch, report ?? ''), 'utf8')).toContain('<title>Fleetfill: stuff, run ');
     await rm(join(scratch, report ?? ''));
     expect(await readdir(scratch)).toStrictEqual([]);
@@ -104,7 +104,7 @@ describe('the demo', () => {
       { columns: 160, rows: 50 },
     );
     try {
-      await terminal.until(screen => screen.includes('The page stays until Ctrl-C.'), 100_000);
+      await terminal.until(screen => screen.includes('The page stays open until you press Ctrl-C.'), 100_000);
       const said = (await terminal.everything()).join('\n');
       expect(said).toContain('agree to the item');
       const url = /Watch it at (http:\/\/127\.0\.0\.1:\d+\/[\w-]+\/)/.exec(said)?.[1] ?? '';
@@ -124,7 +124,7 @@ describe('the demo', () => {
 
   test.each([
     [['--bogus'], /Unknown argument: bogus/],
-    [['--items', '0'], /--items must be a whole number from 1 on/],
+    [['--items', '0'], /--items must be a whole number of 1 or more/],
     [['--tasks', '33'], /--tasks must be a whole number from 1 to 32/],
     [['--segments', 'x'], /--segments must be a whole number/],
     [['--rate', '-1'], /--rate must be a whole number/],

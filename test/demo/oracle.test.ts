@@ -91,7 +91,7 @@ describe('each deviation has its name', () => {
   test('a value that the tool was not to set, since deleted', async () => {
     await table.setBehindTheJournal(WITHOUT, 'test', { S: '1' });
     await table.write({ kind: 'delete', key: table.keyAt(WITHOUT) });
-    await expectOnly('not-the-tools-value', /since overwritten or deleted/);
+    await expectOnly('not-the-tools-value', /overwritten or deleted later/);
   });
 
   test('a deleted item back', async () => {

@@ -80,7 +80,7 @@ describe('the orchestrator’s lines', () => {
   test('end with a run.finished as the contract has it, or not well', async () => {
     const { updated: _, ...without } = finished;
     await expect(start([JSON.stringify(without)]).result).rejects.toThrow(
-      /not as the contract has it: updated/,
+      /form that the contract describes: updated/,
     );
   });
 });
