@@ -53,12 +53,10 @@ export const handler: Handler<typeof plan> = async context => {
   const refused = made.findings.filter(({ level }) => level === 'failure').length;
   if (refused > 0) {
     output.say(
-      `A run would be refused, for ${refused === 1 ? 'one reason' : `${refused} reasons`}. When mended: ${sameOptions('plan')}`,
+      `A run would be refused, for ${refused === 1 ? 'one reason' : `${refused} reasons`}. When ${refused === 1 ? 'it is' : 'they are'} fixed, check again: ${sameOptions('plan')}`,
     );
     return EXIT.preflight;
   }
-  output.say(
-    `Next, a dry run, which writes nothing: ${command} --dry-run\nThen a canary: ${command} --limit 100`,
-  );
+  output.say(`Next, a dry run: ${command} --dry-run\nThen a canary: ${command} --limit 100`);
   return EXIT.ok;
 };

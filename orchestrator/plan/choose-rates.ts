@@ -50,7 +50,7 @@ export async function chooseRates(
   const words =
     maxWriteRate !== undefined && maxReadRate !== undefined
       ? 'as given'
-      : `one as given; the other ${reason}`;
+      : `one was given; the other is ${reason}`;
   if (!free) return { rates: asked, reason: words };
   const most = part(free, MOST_OF_WHAT_IS_FREE);
   const bounded: Rates = {
@@ -63,7 +63,7 @@ export async function chooseRates(
   return {
     rates: bounded,
     reason: lowered
-      ? `less than the ${describeRates(asked)} given: nine tenths of what live traffic leaves`
+      ? `nine tenths of what live traffic leaves, which is less than the ${describeRates(asked)} given`
       : words,
   };
 }
@@ -85,7 +85,7 @@ export async function defaultRates(
   } catch (error) {
     return {
       rates: part(provisioned, UNKNOWN_TRAFFIC_PART),
-      reason: `a quarter of the ${describeRates(provisioned)} provisioned, because the table's traffic is not known: ${describeError(error)}`,
+      reason: `a quarter of the provisioned ${describeRates(provisioned)}, because the table's traffic is unknown: ${describeError(error)}`,
     };
   }
 }
@@ -101,12 +101,12 @@ function freeRates(
   };
   const used =
     minutes.length === 0
-      ? 'no traffic was reported in the last five minutes'
+      ? 'the table reported no traffic in the last five minutes'
       : `live traffic used up to ${Math.round(busiest('writeUnitsPerSecond'))} and ${Math.round(busiest('readUnitsPerSecond'))} in the last five minutes`;
   return {
     free,
     rates: part(free, PROVISIONED_PART),
-    reason: `half of what is free of the ${describeRates(provisioned)} provisioned; ${used}`,
+    reason: `half of what live traffic leaves of the provisioned ${describeRates(provisioned)}; ${used}`,
   };
 }
 
@@ -125,7 +125,7 @@ function onDemandRates({ WarmThroughput, OnDemandThroughput }: TableDescription)
   };
   return {
     rates: part(warm, WARM_PART),
-    reason: `a quarter of what the on-demand table takes at once, ${describeRates(warm)}`,
+    reason: `a quarter of what the on-demand table can take immediately, ${describeRates(warm)}`,
   };
 }
 

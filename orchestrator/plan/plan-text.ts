@@ -3,6 +3,7 @@ import { linesOf } from '../checks/finding.ts';
 import type { Plan } from './plan.ts';
 import { bytes, count, countRange, dollars, percent, percentRange, span } from './plan-figures.ts';
 import { recipeLines } from './recipe-plan.ts';
+import { row } from './rows.ts';
 
 /** The plan as an operator reads it on a terminal. */
 export function planText(plan: Plan): string {
@@ -38,12 +39,17 @@ function writtenRows({ attribute, value, typedValue, recipe }: Plan): string[] {
 
 function modeRows({ dryRun, limit, table }: Plan): string[] {
   if (dryRun)
-    return [row('Dry run', `does everything except the writes to ${table}. Below is what a run would do.`)];
+    return [
+      row(
+        'Dry run',
+        `does everything except the writes to ${table}. The figures below are those of a real run.`,
+      ),
+    ];
   if (limit !== undefined)
     return [
       row(
         'Canary',
-        `${limit} items are written and verified, then the run stops. Below is what a whole run would do.`,
+        `The run writes and verifies ${limit} items, then stops. The figures below are those of a whole run.`,
       ),
     ];
   return [];
@@ -51,14 +57,12 @@ function modeRows({ dryRun, limit, table }: Plan): string[] {
 
 function undoRows({ undoLog, undoDays, dryRun, forecast: f }: Plan): string[] {
   if (dryRun) return [];
-  if (!undoLog)
-    return [row('Undo log', 'none. Without it the only way back is to restore the table into a new one.')];
-  const share =
-    f.writeUnits.value === 0 ? '' : `, ${percent(undoLog.share)} of what the writes take at this rate`;
+  if (!undoLog) return [row('Undo log', 'none, so the only way back is to restore the table into a new one')];
+  const share = f.writeUnits.value === 0 ? '' : ` (${percent(undoLog.share)} of what the writes take)`;
   return [
     row(
       'Undo log',
-      `${count(Math.ceil(undoLog.writeUnits))} write units to the control table${share}. For ${undoDays} days orchestrate undo can undo the run.`,
+      `takes ${count(Math.ceil(undoLog.writeUnits))} write units of the control table${share}. For ${undoDays} days, orchestrate undo can undo the run.`,
     ),
   ];
 }
@@ -70,22 +74,24 @@ function sampleRows({ sample, sampleMissing, forecast: f, ...plan }: Plan): stri
       row('Items', items),
       row(
         'Missing',
-        `not known, so the plan assumes all items: ${sampleMissing ?? 'the sample held no item'}`,
+        `not known (${sampleMissing ?? 'the sample held no item'}), so the plan assumes all items`,
       ),
     ];
   }
   const nulls =
-    sample.nulls > 0 ? `; NULL in ${count(sample.nulls)} of the sample, which counts as present` : '';
+    sample.nulls > 0
+      ? `; in ${count(sample.nulls)} items of the sample it is NULL, which counts as present`
+      : '';
   const skew =
     sample.skew > 2 && sample.segments > 1
-      ? `; uneven, the largest is ${sample.skew.toFixed(1)} times the average`
+      ? `; the segments are uneven, and the largest has ${sample.skew.toFixed(1)} times the average`
       : '';
   const cut =
     sample.cutShort > 0
       ? `; ${sample.cutShort} segments were not read to the end, because of large partition keys`
       : '';
   return [
-    row('Items', `${items}, the largest seen ${bytes(sample.largestItemBytes)}`),
+    row('Items', `${items}; the largest in the sample has ${bytes(sample.largestItemBytes)}`),
     row(
       'Missing',
       `${countRange(f.missing)} items lack ${targetsText(plan)}${plan.recipe?.where === undefined ? '' : ' and are in scope'}, ${percentRange(f.share)}${nulls}`,
@@ -106,7 +112,7 @@ function forecastRows(plan: Plan): string[] {
       ? `${count(total)} an item`
       : `${count(total)} an item: ${count(table)} the table, ${indexes.map(({ name, units }) => `${count(units)} ${name}`).join(', ')}`;
   const copies = [
-    ...(replicas > 0 ? [`each again in ${replicas} other Regions`] : []),
+    ...(replicas > 0 ? [`the replicas in ${replicas} other Regions take the same again`] : []),
     ...(stream ? [`${count(f.missing.value)} stream records`] : []),
   ];
   return [
@@ -116,7 +122,7 @@ function forecastRows(plan: Plan): string[] {
     ),
     row(
       '',
-      `${count(f.scanReadUnits)} read units to find them, ${count(f.verificationReadUnits)} to verify with strong consistency`,
+      `${count(f.scanReadUnits)} read units to find the items, ${count(f.verificationReadUnits)} to verify them with strong consistency`,
     ),
     row(
       'Time',
@@ -127,7 +133,7 @@ function forecastRows(plan: Plan): string[] {
         )
         .join(', '),
     ),
-    row('', 'The rates are write units a second. On Fargate, add a minute until the tasks run.'),
+    row('', 'These rates are write units a second. On Fargate, tasks need about a minute to start.'),
     row('Cost', costLine(plan)),
     ...(maxCost === undefined
       ? []
@@ -135,8 +141,8 @@ function forecastRows(plan: Plan): string[] {
           row(
             '',
             f.cost.total > maxCost
-              ? `more than --max-cost ${dollars(maxCost)}, so the run will stop before its end`
-              : `the run stops before it exceeds --max-cost ${dollars(maxCost)}`,
+              ? `This is more than --max-cost ${dollars(maxCost)}, so the run will stop early.`
+              : `The run stops before it exceeds --max-cost ${dollars(maxCost)}.`,
           ),
         ]),
     row('', `prices of ${prices.asOf}, ${prices.region}: ${prices.source}`),
@@ -155,11 +161,7 @@ function findingRows({ findings }: Plan): string[] {
   const good = findings.filter(({ level }) => level === 'ok').length;
   return [
     row('Checks', `${good} of ${findings.length} passed`),
-    ...linesOf(findings, 'warning').map(line => `Warning: ${line}`),
-    ...linesOf(findings, 'failure').map(line => `Refused: ${line}`),
+    ...linesOf(findings, 'warning').map(line => row('Warning', line)),
+    ...linesOf(findings, 'failure').map(line => row('Refused', line)),
   ];
-}
-
-function row(label: string, text: string): string {
-  return `${label.padEnd(10)} ${text}`;
 }

@@ -164,15 +164,13 @@ function notCounted(
   return [
     'requests to the control table',
     'CloudWatch Logs and PutMetricData requests',
-    'the image pull and data transfer, through a NAT gateway too',
+    'the image pull and data transfer, including a NAT gateway',
     'further passes, if the verification finds many missing items',
-    ...(taskSize ? [] : ['Fargate: the size of a task is not known']),
-    ...(stream ? ['stream consumers: one record for each item that is set'] : []),
-    ...(replicas > 0 ? ['the difference in price between Regions, for replicas'] : []),
+    ...(taskSize ? [] : ['Fargate, because the size of a task is unknown']),
+    ...(stream ? ['consumers of the stream, which get a record for each item'] : []),
+    ...(replicas > 0 ? ['the different prices of the Regions of the replicas'] : []),
     ...(billing === 'provisioned'
-      ? [
-          'that the table is provisioned. You already pay for its capacity, so the cost shown is the most it can be',
-        ]
+      ? ['that you already pay for the provisioned capacity, so the cost shown is the most it can be']
       : []),
     'the storage of point-in-time recovery, and discounts, taxes and other table classes',
   ];

@@ -5,9 +5,13 @@ import type { Recipe } from '../../core/recipe/recipe.ts';
 import { typeOf } from '../user-table/attributes-seen.ts';
 import type { SampleTally } from '../user-table/sample-tally.ts';
 import { count } from './plan-figures.ts';
+import { row } from './rows.ts';
 
-/** Longer cells of the table are cut. */
+/** Longer cells of the table are cut; where its columns are many, shorter ones too. */
 const WIDEST_CELL = 40;
+const NARROWEST_CELL = 8;
+/** Of the 80 columns, two are before the table. */
+const WIDEST_TABLE = 78;
 
 /** What a recipe would do to the sampled items. */
 export interface RecipePlan extends Recipe {
@@ -64,10 +68,16 @@ export function recipePlan(recipe: Recipe, tally: SampleTally | undefined): Reci
 /** The lines of the plan about the recipe: what it sets and where, the counts, and the table of examples. */
 export function recipeLines({ set, where, sample }: RecipePlan): string[] {
   return [
-    ...set.map(({ name, expression }) => `Set        ${name} = ${expression}`),
-    ...(where === undefined ? [] : [`Where      ${where}`]),
-    '           where it is missing, on condition that what the expressions read has not changed. The run writes nothing else.',
-    'Assumes    that writers who bring an item into scope also set the targets, and that writers who change what an expression reads also change its target (docs/certainty.md)',
+    ...set.map(({ name, expression }) => row('Set', `${name} = ${expression}`)),
+    ...(where === undefined ? [] : [row('Where', where)]),
+    row(
+      '',
+      'The run sets a target only where it is missing, on condition that the attributes which the expressions read have not changed. The run writes nothing else.',
+    ),
+    row(
+      'Assumes',
+      'Writers that bring an item into scope also set the targets. Writers that change what an expression reads also change its target (docs/certainty.md).',
+    ),
     ...(sample ? sampleLines(sample) : []),
   ];
 }
@@ -75,16 +85,19 @@ export function recipeLines({ set, where, sample }: RecipePlan): string[] {
 function sampleLines(sample: RecipeSample): string[] {
   const lacking = sample.inScope + sample.outOfScope;
   const types = sample.types.map(({ target, written, there }) => {
-    const now = Object.keys(there).length > 0 ? `, and is ${listOf(there)} already` : '';
-    return `           ${target}: ${listOf(written)} would be written${now}`;
+    const now = Object.keys(there).length > 0 ? `; already there: ${listOf(there)}` : '';
+    return row('', `${target}: the run would write ${listOf(written)}${now}`);
   });
   return [
-    `Scope      of ${count(lacking)} items of the sample that lack a target, ${count(sample.inScope)} are in scope and ` +
-      `${count(sample.outOfScope)} are not; ${count(sample.notComputable)} in scope cannot be computed`,
+    row(
+      'Scope',
+      `Of ${count(lacking)} items of the sample that lack a target, ${count(sample.inScope)} are in scope and ` +
+        `${count(sample.outOfScope)} are not. ${count(sample.notComputable)} in scope cannot be computed.`,
+    ),
     ...types,
     ...tableOf(sample).map(line => `  ${line}`),
-    ...sample.reasons.map(
-      ({ key, reason }) => `           cannot be computed: ${JSON.stringify(key)}: ${reason}`,
+    ...sample.reasons.map(({ key, reason }) =>
+      row('', `cannot be computed: ${JSON.stringify(key)}: ${reason}`),
     ),
   ];
 }
@@ -94,32 +107,43 @@ function listOf(counts: Readonly<Record<string, number>>): string {
   return entries.length === 0 ? 'nothing' : entries.map(([type, items]) => `${items} ${type}`).join(', ');
 }
 
-/** At most ten items: the key, the sources, and the values to write. */
+/** Ten items at most: the key, what is read, what would be written; cells are cut until the lines fit. */
 function tableOf({ examples }: RecipeSample): string[] {
   const [first] = examples;
   if (!first) return [];
   const sources = Object.keys(first.sources);
   const targets = [...new Set(examples.flatMap(({ set }) => Object.keys(set)))];
-  const rows = examples.map(({ key, sources: read, set }) => [
-    cell(key),
-    ...sources.map(name => (read[name] === null ? 'absent' : cell(read[name]))),
-    ...targets.map(name => (Object.hasOwn(set, name) ? cell(set[name]) : 'has it')),
-  ]);
-  const head = ['item', ...sources, ...targets.map(name => `=> ${name}`)];
-  const widths = head.map((title, column) =>
-    Math.max(title.length, ...rows.map(row => row[column]?.length ?? 0)),
-  );
-  return [head, ...rows].map(row =>
+  const rows = [
+    ['item', ...sources, ...targets.map(name => `=> ${name}`)],
+    ...examples.map(({ key, sources: read, set }) => [
+      JSON.stringify(key),
+      ...sources.map(name => (read[name] === null ? 'absent' : JSON.stringify(read[name]))),
+      ...targets.map(name => (Object.hasOwn(set, name) ? JSON.stringify(set[name]) : 'has it')),
+    ]),
+  ];
+  let cellWidth = WIDEST_CELL;
+  while (cellWidth > NARROWEST_CELL && widthOf(rows, cellWidth) > WIDEST_TABLE) cellWidth -= 1;
+  const widths = columnWidths(rows, cellWidth);
+  return rows.map(row =>
     row
-      .map((text, column) => text.padEnd(widths[column] ?? 0))
+      .map((text, column) => cut(text, cellWidth).padEnd(widths[column] ?? 0))
       .join('  ')
       .trimEnd(),
   );
 }
 
-function cell(value: unknown): string {
-  const text = JSON.stringify(value);
-  return text.length <= WIDEST_CELL ? text : `${text.slice(0, WIDEST_CELL - 1)}…`;
+function columnWidths(rows: readonly string[][], cellWidth: number): number[] {
+  return (rows[0] ?? []).map((_, column) =>
+    Math.max(...rows.map(row => Math.min(cellWidth, row[column]?.length ?? 0))),
+  );
+}
+
+function widthOf(rows: readonly string[][], cellWidth: number): number {
+  return columnWidths(rows, cellWidth).reduce((sum, width) => sum + width + 2, -2);
+}
+
+function cut(text: string, width: number): string {
+  return text.length <= width ? text : `${text.slice(0, width - 1)}…`;
 }
 
 function plain(value: AttributeValue): unknown {

@@ -54,8 +54,8 @@ function conclusionOf({ run, verifications, quarantine }: Snapshot): string {
       `Verified: in a strongly consistent scan of every segment, begun after every task had stopped or its authority had ` +
       `lapsed, none of ${items} items lacked ${run.targets} when its page was read.`,
     quarantined:
-      `${missing} of ${items} items lack ${run.targets}, and each of them is in quarantine, ${count(quarantine.open)} in all, ` +
-      'with its key and its reason.',
+      `${missing} of ${items} items lack ${run.targets}. Each of them is in quarantine with its key and its reason. ` +
+      `The quarantine holds ${count(quarantine.open)} items.`,
     incomplete: `${missing} of ${items} items lacked ${run.targets} after ${run.pass} passes.`,
   };
   return sentences[run.status];
@@ -81,22 +81,22 @@ function optionsOf(record: RunRecord, { run, tasks, counters }: Snapshot): Evide
       `${count(run.budget.writeUnitsPerSecond)} write, ${count(run.budget.readUnitsPerSecond)} read units a second`,
     ],
     ['Unsupervised rate', `${count(run.unattendedRate)} write units a second`],
-    ['Limit of launches', `${count(run.maxAttempts)} of a segment in a row without progress`],
-    ['Limit of cost', record.maxCostUsd === undefined ? undefined : dollars(record.maxCostUsd)],
-    ['Limit of quarantine', record.maxQuarantine === undefined ? undefined : count(record.maxQuarantine)],
+    ['Launch limit', `${count(run.maxAttempts)} launches of a segment in a row without progress`],
+    ['Cost limit', record.maxCostUsd === undefined ? undefined : dollars(record.maxCostUsd)],
+    ['Quarantine limit', record.maxQuarantine === undefined ? undefined : count(record.maxQuarantine)],
     ['Passes', `${run.pass}, of ${run.passes} allowed`],
     ['Planned', planOf(record)],
     ['Started', `${run.createdAt} by ${run.createdBy}`],
     ['Ended', run.finishedAt ?? undefined],
-    ['Took', took === undefined ? undefined : duration(took)],
+    ['Duration', took === undefined ? undefined : duration(took)],
     [
       'Items',
       run.undoes === null
-        ? `${count(counters.scanned)} scanned, ${count(counters.matched)} lacked it when read`
+        ? `${count(counters.scanned)} scanned, ${count(counters.matched)} lacked the attribute when read`
         : `${count(counters.scanned)} values in the undo log, ${count(counters.matched)} known to have been set`,
     ],
     [
-      'of those',
+      'Outcomes',
       [...outcomesOf(counters, run.undoes !== null), `${count(counters.quarantined)} in quarantine`].join(
         ', ',
       ),
@@ -109,7 +109,7 @@ function optionsOf(record: RunRecord, { run, tasks, counters }: Snapshot): Evide
 
 function statementOf({ table, keySchema, attribute, value, recipe, writeApi }: RunRecord): string {
   if (recipe || value === undefined) {
-    return 'sets what an item lacks, on condition that it is still missing and that what the expressions read has not changed';
+    return 'sets each target that an item lacks, on condition that the target is still missing and that the attributes which the expressions read have not changed';
   }
   return describeWrite({ table, keySchema, rule: constantRule(attribute, parseJsonValue(value)) }, writeApi);
 }
@@ -143,7 +143,7 @@ function consumptionOf({
     consumption: [
       { what: 'Items read', consumed: count(counters.scanned), expected: known(expected?.items, count) },
       {
-        what: 'of those, lacked it',
+        what: 'Items that lacked it',
         consumed: count(counters.matched),
         expected: known(expected?.missing, count),
       },
@@ -168,7 +168,7 @@ function consumptionOf({
         expected: known(expected?.fargate, dollars),
       },
       {
-        what: 'In all',
+        what: 'Total',
         consumed: dollars(cost.total),
         expected: known(
           expected && expected.fargate !== null ? expected.dollars + expected.fargate : null,
@@ -184,7 +184,7 @@ function consumptionOf({
     consumptionNotes: [
       expected
         ? `Expected: ${expected.basis}.`
-        : 'Nothing was expected: DynamoDB had no count of the items at the start.',
+        : 'There is no expectation, because DynamoDB had no count of the items at the start.',
       `Prices: ${cost.pricesSource}, as of ${cost.pricesAsOf}.`,
       cost.notCounted,
     ],

@@ -57,7 +57,7 @@ function expectedCost({ forecast, tableSize, prices = PRICES }: RunRecord): Expe
       ...figures,
       dollars: cost.writes + cost.reads,
       fargate: cost.fargate,
-      basis: `the plan, for one sweep and one verification. It took the number of items from: ${itemsBasis}`,
+      basis: `the plan, for one sweep and one verification (number of items: ${itemsBasis})`,
     };
   }
   if (!tableSize || tableSize.items === 0 || tableSize.bytes === 0) return null;
@@ -74,7 +74,7 @@ function expectedCost({ forecast, tableSize, prices = PRICES }: RunRecord): Expe
     fargate: null,
     seconds: null,
     basis:
-      "one sweep and one verification, by DynamoDB's count and size at the start (up to six hours old), " +
-      'if every item lacks the attribute and no index holds it; without Fargate',
+      "one sweep and one verification, calculated from DynamoDB's item count and table size at the start (up to six hours old). " +
+      'It assumes that every item lacks the attribute and that no index holds it. It does not include Fargate',
   };
 }

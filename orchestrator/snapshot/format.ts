@@ -55,8 +55,10 @@ export function clockTime(iso: string): string {
 
 /** What the run is doing now, in one phrase. */
 export function stageOf({ run, states }: Pick<Snapshot, 'run' | 'states'>): string {
-  if (run.status === 'running' && run.desired === 'pause') return 'pausing: tasks are stopping';
-  if (run.status === 'running' && run.desired === 'stop') return 'stopping: tasks are stopping';
+  if (run.status === 'running' && run.desired === 'pause')
+    return 'pausing: waiting until every task has ended';
+  if (run.status === 'running' && run.desired === 'stop')
+    return 'stopping: waiting until every task has ended';
   if (run.status === 'running' && states.complete === run.totalSegments)
     return 'waiting until every task has ended';
   return run.status;

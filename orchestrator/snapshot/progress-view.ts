@@ -54,7 +54,7 @@ function viewOf(request: ProgressRequest, sizes: SweepSizes): ProgressView {
     return { ...byComplete, remainingMs: null, remainingBasis: 'the run has ended' };
   if (complete === run.totalSegments)
     return { ...byComplete, remainingMs: null, remainingBasis: 'the sweep is complete' };
-  if (run.desired !== 'run' || run.status !== 'running') return noEstimate(byComplete, 'no task is at work');
+  if (run.desired !== 'run' || run.status !== 'running') return noEstimate(byComplete, 'no task is running');
   const scanned = scannedInSweep(request, sizes);
   const expected =
     scanned === undefined
@@ -86,7 +86,8 @@ function scannedInSweep(
 function expectItems(request: ProgressRequest, sizes: SweepSizes, scanned: number): Expectation | string {
   const { run, lastResult } = request;
   if (run.sweep > 1) {
-    if (!lastResult || lastResult.scanned <= scanned) return 'the last verification counted fewer items';
+    if (!lastResult || lastResult.scanned <= scanned)
+      return 'this sweep has read more items than the last verification counted';
     return {
       items: lastResult.scanned,
       basis: `the ${lastResult.scanned.toLocaleString('en')} items that the last verification counted`,
@@ -117,7 +118,7 @@ function expectFromSegments(
   }: SweepSizes,
 ): Expectation | string {
   const needed = Math.max(LEAST_COMPLETE, Math.ceil(run.totalSegments * LEAST_COMPLETE_PART));
-  if (complete < needed) return `${complete} of ${needed} segments needed for one are complete`;
+  if (complete < needed) return `only ${complete} of the ${needed} segments that it needs are complete`;
   const mean = completeItems / complete;
   if (largestOpen > largestComplete * SKEWED) return 'one segment is far larger than the complete ones';
   const unseen = run.totalSegments - records;
@@ -126,7 +127,9 @@ function expectFromSegments(
     items: Math.round(completeItems + sizes.failedItems + left),
     basis: `what ${count(complete)} complete segments hold`,
     ...(unseen === 0 &&
-      (open === 0 || smallestOpen >= mean) && { unknown: 'the last segments are as large as the others' }),
+      (open === 0 || smallestOpen >= mean) && {
+        unknown: 'the last segments have already read as much as the others held',
+      }),
   };
 }
 

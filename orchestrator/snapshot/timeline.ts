@@ -130,7 +130,11 @@ function verificationMarks({ run, verifications, verificationProgress }: MarksRe
 
 function throttlingMark({ from, to, count, reason }: ThrottlingEpisode): Mark {
   const until = to === from ? '' : `, until ${to.slice(11, 19)} UTC`;
-  return mark(from, 'throttling', `Throttled ${count.toLocaleString('en')} times${until}: ${reason}`);
+  return mark(
+    from,
+    'throttling',
+    `DynamoDB throttled the fleet ${count.toLocaleString('en')} times${until}: ${reason}`,
+  );
 }
 
 function mark(at: string, kind: MarkKind, text: string): Mark {

@@ -11,16 +11,16 @@ export function wayBackOf(run: RunFacts): WayBack {
   const { table, attribute, value, createdAt, region, undoableUntil, undoes, runId } = run;
   return {
     paragraphs: [
-      `The run touched no other attribute and removed no item, so most applications need no way back: code that does not know "${attribute}" ignores it.`,
+      `The run touched no other attribute and removed no item, so most applications need no way back. Code that does not know "${attribute}" ignores it.`,
       ...(undoes
         ? [`This run is an undo. It removed what run ${undoes} had set. A new run sets it again.`]
         : []),
       ...(undoableUntil
         ? [
-            `orchestrate undo ${runId} removes what this run wrote and nobody has changed since, until ${undoableUntil}. With --dry-run it only counts.`,
+            `Until ${undoableUntil}, orchestrate undo ${runId} removes the values that this run wrote and nobody has changed since. With --dry-run it only counts them.`,
           ]
         : []),
-      `Point-in-time recovery restores the table as it was at ${createdAt}, the second in which this run began, always into a new table. The new table lacks what the application wrote since, so compare the two and copy back only what you need.`,
+      `Point-in-time recovery can restore the table as it was at ${createdAt}, when this run began. It always restores into a new table. The new table lacks what the application has written since, so compare the two and copy back only what you need.`,
     ],
     command:
       `aws dynamodb restore-table-to-point-in-time --region ${region} \\\n` +

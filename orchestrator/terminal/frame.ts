@@ -183,7 +183,9 @@ function itemRow({ counters, run: { undoes } }: Snapshot): Row[] {
 function timeRow({ progress }: Snapshot): Row {
   const { remainingMs, remainingBasis } = progress;
   const text =
-    remainingMs === null ? remainingBasis : `${roughDuration(remainingMs)} left, by ${remainingBasis}`;
+    remainingMs === null
+      ? remainingBasis
+      : `${roughDuration(remainingMs)} left, estimated from ${remainingBasis}`;
   return { rank: 6, line: labelled('Time', [text]) };
 }
 

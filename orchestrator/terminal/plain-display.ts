@@ -45,7 +45,7 @@ function describe({ run, states, tasks, counters, rate: now, throttling, progres
     now && `${rate(now.writeUnitsPerSecond)} of ${rate(run.budgetNow.writeUnitsPerSecond)} write units/s`,
     run.cut && `the budget is cut to ${percent(run.cut.factor)}: ${run.cut.reason}`,
     progress.remainingMs !== null &&
-      `${roughDuration(progress.remainingMs)} left by ${progress.remainingBasis}`,
+      `${roughDuration(progress.remainingMs)} left, estimated from ${progress.remainingBasis}`,
     counters.quarantined > 0 && `${count(counters.quarantined)} in quarantine`,
     throttling && `throttled: ${throttling.reason}`,
     `${dollars(cost.total)} spent`,

@@ -1,6 +1,7 @@
 import type { Rates, RunRecord } from '../../core/records.ts';
 import { count, dollars, span } from '../plan/plan-figures.ts';
 import { type Prices, unitsCost } from '../plan/prices.ts';
+import { row as rowOf } from '../plan/rows.ts';
 import type { LogSummary } from './log-summary.ts';
 
 /** A strongly consistent read of an item of up to 4 KB costs one unit [developer guide]. */
@@ -56,19 +57,19 @@ export function undoPlanText(input: UndoPlanInput): string {
   const { table, account, region, createdAt, status, undoLog } = original;
   const f = forecastUndo(input);
   const targets = (undoLog?.targets ?? []).map(({ name, value }) =>
-    value === undefined ? `"${name}" (a value of each item's own)` : `"${name}" = ${value}`,
+    value === undefined ? `"${name}" (each item has its own value)` : `"${name}" = ${value}`,
   );
   return [
     row(
       'Undo',
       dryRun
-        ? 'dry run: reads every item and counts, and writes nothing'
-        : `run ${runId} takes back what run ${original.runId} wrote`,
+        ? 'dry run: reads and counts the items, and writes nothing'
+        : `run ${runId} removes what run ${original.runId} wrote`,
     ),
-    row('Run', `${original.runId}, begun ${createdAt}, ${status}`),
+    row('Run', `${original.runId}, started ${createdAt}, ${status}`),
     row('Table', `${table}, account ${account}, ${region}`),
     row('Removes', `${targets.join(', ')} from items that exist and still have exactly this value`),
-    row('Items', `${count(f.toRemove)} at most, according to the undo log${alreadyUndone(log)}`),
+    row('Items', `at most ${count(f.toRemove)}, according to the undo log${alreadyUndone(log)}`),
     row('Not known', notKnown(log)),
     row(
       'Fleet',
@@ -76,15 +77,15 @@ export function undoPlanText(input: UndoPlanInput): string {
     ),
     row(
       'Takes',
-      `${count(f.writeUnits)} write and ${count(f.readUnits)} read units, ${dollars(f.cost)} and Fargate; ${span(f.seconds)}`,
+      `${count(f.writeUnits)} write and ${count(f.readUnits)} read units, ${dollars(f.cost)} without Fargate, and ${span(f.seconds)}`,
     ),
     row(
       'Beware',
-      'If the application has since set the very same value on an item, the undo removes it too.',
+      'If the application has set the very same value on an item since, the undo removes it too.',
     ),
     row(
       '',
-      'The undo also removes a value that the application sets again between a crash of the undo and its resumption.',
+      'If the undo crashes, it also removes the same value that the application sets on an item before the undo is resumed.',
     ),
     row('', 'Before you begin, stop the writers that set it, or deploy code that does not set it.'),
     ...input.warnings.map(line => row('Warning', line)),
@@ -93,14 +94,14 @@ export function undoPlanText(input: UndoPlanInput): string {
 
 function alreadyUndone({ undone, undoneBy }: LogSummary): string {
   if (undone === 0 && undoneBy.length === 0) return '';
-  return `; ${count(undone)} more were already handled by ${undoneBy.join(', ')}`;
+  return `; ${undoneBy.join(', ')} already handled ${count(undone)} more`;
 }
 
 function notKnown({ unknown }: LogSummary): string {
   if (unknown === 0) return 'none: the outcome of every write was recorded';
-  return `${count(unknown)} entries at most have no outcome, because of a crash or a lost reply. The undo leaves them alone and counts those that still have the value.`;
+  return `at most ${count(unknown)} entries have no recorded outcome, because of a crash or a lost reply. The undo leaves these items alone, and counts those that still have the value.`;
 }
 
 function row(name: string, text: string): string {
-  return `${name.padEnd(13)}${text}`;
+  return rowOf(name, text, 13);
 }

@@ -17,12 +17,12 @@ export function Alerts({ snapshot, link }: { snapshot: Snapshot; link: Link }) {
       <Announcement snapshot={snapshot} link={link} />
       {link === 'lost' && (
         <Alert tone="bad" name="connection">
-          The connection to the dashboard is lost. This is how it stood at {clockTime(snapshot.at)} UTC.
+          The connection to the dashboard is lost. The page shows the state of {clockTime(snapshot.at)} UTC.
         </Alert>
       )}
       {snapshot.unreadable && (
         <Alert tone="bad" name="unreadable">
-          {snapshot.unreadable.message}. This is how it stood at {clockTime(snapshot.at)} UTC.
+          {snapshot.unreadable.message}. The page shows the state of {clockTime(snapshot.at)} UTC.
         </Alert>
       )}
       <Throttling snapshot={snapshot} />
@@ -66,8 +66,9 @@ function Throttling({ snapshot: { throttling } }: { snapshot: Snapshot }) {
   const { tasks, count: times, reason } = throttling;
   return (
     <Alert tone="care" name="throttling">
-      <strong>The table throttles.</strong> {tasks === 1 ? '1 task was' : `${count(tasks)} tasks were`}{' '}
-      refused {count(times)} times in the last seconds and slowed down: {reason}
+      <strong>The table throttles.</strong> DynamoDB refused {count(times)} requests of{' '}
+      {tasks === 1 ? '1 task' : `${count(tasks)} tasks`} in the last few seconds, so they slowed down:{' '}
+      {reason}
     </Alert>
   );
 }
@@ -96,19 +97,20 @@ function LostTasks({ snapshot }: { snapshot: Snapshot }) {
           <strong>
             {late.length === 1 ? 'A task is silent.' : `${count(late.length)} tasks are silent.`}
           </strong>{' '}
-          No heartbeat of{' '}
+          There has been no heartbeat from{' '}
           {late
             .slice(0, 3)
             .map(({ launchId: launch }) => shortLaunch(launch))
             .join(', ')}{' '}
-          for {duration(Math.max(...late.map(({ heartbeatAgeMs }) => heartbeatAgeMs ?? 0)))}: killed, frozen
-          or cut off.
+          for {duration(Math.max(...late.map(({ heartbeatAgeMs }) => heartbeatAgeMs ?? 0)))}. They may have
+          been killed or frozen, or they may be cut off from the control table.
         </Alert>
       )}
       {first?.end && (
         <Alert tone="bad" name="lost">
           <strong>{lost.length === 1 ? 'A task was lost.' : `${count(lost.length)} tasks were lost.`}</strong>{' '}
-          {shortLaunch(first.launchId)}: {first.end.message}. Its segments go on from their last checkpoint.
+          {shortLaunch(first.launchId)}: {first.end.message}. The supervisor gives its segments to new tasks,
+          which continue from the last checkpoint.
         </Alert>
       )}
     </>
@@ -124,8 +126,8 @@ function Cut({ snapshot }: { snapshot: Snapshot }) {
   if (!cut || !isCut(snapshot)) return null;
   return (
     <Alert tone="care" name="cut">
-      <strong>The budget is cut.</strong> {describeCut(cut)}. A tenth comes back with each minute in which
-      nobody is throttled.
+      <strong>The budget is cut.</strong> {describeCut(cut)}. After each minute without throttling, the fleet
+      regains a tenth of its budget.
     </Alert>
   );
 }
@@ -140,10 +142,10 @@ function SilentOrchestrator({ snapshot }: { snapshot: Snapshot }) {
   if (!isUnsupervised(snapshot)) return null;
   return (
     <Alert tone="care" name="orchestrator">
-      <strong>Nobody supervises.</strong>{' '}
-      {run.unsupervised ?? `The orchestrator was last heard of ${duration(orchestratorAgeMs ?? 0)} ago.`} The
-      fleet goes on, after two minutes at {count(run.unattendedRate)} write units a second;{' '}
-      <code>orchestrate resume {run.runId}</code> takes over.
+      <strong>Nobody supervises the run.</strong>{' '}
+      {run.unsupervised ?? `The orchestrator last reported ${duration(orchestratorAgeMs ?? 0)} ago.`} The
+      fleet continues, and slows to {count(run.unattendedRate)} write units a second after two minutes without
+      a supervisor. Take over with: <code>orchestrate resume {run.runId}</code>
     </Alert>
   );
 }

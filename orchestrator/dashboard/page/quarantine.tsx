@@ -38,7 +38,7 @@ export function Quarantine({ snapshot }: { snapshot: Snapshot }) {
           </tbody>
         </table>
         {items.length < open + resolved && (
-          <p class="muted">and {count(open + resolved - items.length)} more: orchestrate failures</p>
+          <p class="muted">For the other {count(open + resolved - items.length)}: orchestrate failures</p>
         )}
       </Scroll>
     </>

@@ -171,7 +171,7 @@ function summaryOf(history: readonly HistoryPoint[]): string {
   const throttled = history.reduce((sum, point) => sum + point.throttled, 0);
   const last = history.at(-1);
   return (
-    `Write units a second over time: at most ${rate(Math.max(0, ...writes))}, at last ${rate(writes.at(-1) ?? 0)} ` +
-    `of a budget of ${rate(last?.budgetWrite ?? 0)}. Throttled ${count(throttled)} times. At last ${count(last?.tasks ?? 0)} tasks.`
+    `Write units a second over time: at most ${rate(Math.max(0, ...writes))}, most recently ${rate(writes.at(-1) ?? 0)} ` +
+    `of a budget of ${rate(last?.budgetWrite ?? 0)}. Throttled ${count(throttled)} times. Most recently ${count(last?.tasks ?? 0)} tasks.`
   );
 }

@@ -22,7 +22,7 @@ export function SegmentFacts({
       <strong>
         {perCell === 1
           ? `Segment ${segment}`
-          : `Segments ${segment} to ${segment + perCell - 1}; of the first:`}
+          : `Segments ${segment} to ${segment + perCell - 1}; the first of them:`}
       </strong>
       <dl>
         {factsOf(snapshot, segment).map(([name, value]) => (
@@ -50,7 +50,7 @@ function factsOf(snapshot: Snapshot, segment: number): [name: string, value: str
       task.taskArn ? `task ${task.taskArn.split('/').at(-1)}` : 'a task that is starting',
     ]);
   if (task?.heartbeatAgeMs != null) facts.push(['heartbeat', `${duration(task.heartbeatAgeMs)} ago`]);
-  if (task?.end) facts.push(['its end', task.end.message]);
+  if (task?.end) facts.push(['ended', task.end.message]);
   facts.push(['scanned', count(view.scanned)], ['set', count(view.updated)]);
   const lag = lagOf(snapshot, segment);
   if (lag) facts.push(['lag', lag]);

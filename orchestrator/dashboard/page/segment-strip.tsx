@@ -107,7 +107,7 @@ function Legend({ snapshot, perCell }: { snapshot: Snapshot; perCell: number }) 
   const stalled = segments.filter(segment => segment.stalled).length;
   const entries: readonly (readonly [tone: string, label: string, number: number])[] = [
     ['plain', 'waiting', states.pending + states.assigned],
-    ['busy', 'running; the filling shows progress', states.running - stalled],
+    ['busy', 'running; the fill shows progress', states.running - stalled],
     ['good', 'complete', states.complete],
     ['care', 'without progress', stalled],
     ['bad', 'given up', states.failed],
@@ -120,7 +120,7 @@ function Legend({ snapshot, perCell }: { snapshot: Snapshot; perCell: number }) 
           {count(Math.max(0, number))} {label}
         </li>
       ))}
-      {perCell > 1 && <li>{count(perCell)} neighbours share a cell</li>}
+      {perCell > 1 && <li>each cell stands for {count(perCell)} segments</li>}
     </ul>
   );
 }

@@ -32,7 +32,7 @@ export function TaskTable({ snapshot, all = false }: { snapshot: Snapshot; all?:
         </tbody>
       </table>
       {shown.length < sorted.length && (
-        <p class="muted">and {count(sorted.length - shown.length)} more that have ended</p>
+        <p class="muted">{count(sorted.length - shown.length)} more have ended.</p>
       )}
     </Scroll>
   );

@@ -17,7 +17,7 @@ export function Tiles({ snapshot }: { snapshot: Snapshot }) {
         <br />
         {progress.remainingMs === null
           ? progress.remainingBasis
-          : `${roughDuration(progress.remainingMs)} left, by ${progress.remainingBasis}`}
+          : `${roughDuration(progress.remainingMs)} left, estimated from ${progress.remainingBasis}`}
       </Tile>
       <Tile
         name="rate"
@@ -51,16 +51,16 @@ export function Tiles({ snapshot }: { snapshot: Snapshot }) {
         ) : (
           running > 0 && (
             <>
-              last heartbeats at most {duration(oldest)} old
+              oldest heartbeat {duration(oldest)} ago
               <br />
             </>
           )
         )}
-        {count(run.launches)} launched, {count(relaunches)} again
+        {count(run.launches)} launched, {count(relaunches)} of them again
         {orchestratorAgeMs !== null && run.finishedAt === null && (
           <>
             <br />
-            orchestrator heard of {duration(orchestratorAgeMs)} ago
+            orchestrator reported {duration(orchestratorAgeMs)} ago
           </>
         )}
       </Tile>

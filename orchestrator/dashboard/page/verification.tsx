@@ -11,8 +11,8 @@ export function Verification({ snapshot, all = false }: { snapshot: Snapshot; al
   if (verifications.length === 0) {
     return (
       <p class="muted">
-        The verification begins when every segment is complete and no task is at work. It scans the whole
-        table with strong consistency, in other segments than the backfill.
+        The verification begins when every segment is complete and no task runs any more. It scans the whole
+        table with strong consistency, and it divides the table into other segments than the backfill.
       </p>
     );
   }
@@ -49,7 +49,7 @@ function PassVerification({
         <div
           class="cells"
           role="img"
-          aria-label={`${done} of ${segments.length} verification segments are read`}
+          aria-label={`${done} of ${segments.length} verification segments have been read`}
         >
           {segments.map(({ done, missing }, index) => (
             <span

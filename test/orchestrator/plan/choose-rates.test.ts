@@ -55,7 +55,7 @@ describe('of a provisioned table', () => {
   test('half of it all, when nobody used it', async () => {
     const { rates: chosen, reason } = await choose(provisioned(100, 50), cloudWatch([]));
     expect(chosen).toEqual(rates(50, 25));
-    expect(reason).toContain('no traffic was reported');
+    expect(reason).toContain('the table reported no traffic');
   });
 
   test('a quarter, when nobody can say what live traffic uses', async () => {
@@ -101,6 +101,6 @@ describe('of an on-demand table', () => {
   test('what was asked for', async () => {
     const { rates: chosen, reason } = await choose(onDemand(), AWAY, { maxWriteRate: 77 });
     expect(chosen).toEqual(rates(77, 3_000));
-    expect(reason).toMatch(/^one as given; the other a quarter of what the on-demand table takes/);
+    expect(reason).toMatch(/^one was given; the other is a quarter of what the on-demand table can take/);
   });
 });

@@ -64,7 +64,7 @@ describe('the frame', () => {
     expect(text).toContain('80 of 100 units/s');
     expect(text).toContain('3.3 of 100 units/s');
     expect(text).toContain(`1 task: ${THROTTLED.reason}`);
-    expect(text).toContain('a few seconds left, by what 9 complete segments hold');
+    expect(text).toContain('a few seconds left, estimated from what 9 complete segments hold');
     expect(text).toMatch(/Spent {6}\$0\.02 for 28,800 write/);
   });
 });

@@ -67,7 +67,9 @@ async function badCounts({ open, report, seed }: CaseContext): Promise<void> {
         MODELLED.replace('replicates', 'has old counts'),
       );
       report.atMost(`${name}: the highest`, Math.max(...percents), 100, ' %');
-      const estimates = [...screen.matchAll(/left, by ([^\n\r]*)/g)].map(([, basis = '']) => basis.trim());
+      const estimates = [...screen.matchAll(/left, estimated from ([^\n\r]*)/g)].map(([, basis = '']) =>
+        basis.trim(),
+      );
       report.equal(`${name}: estimates without a basis`, estimates.filter(basis => basis === '').length, 0);
       report.figure(
         `${name}: bases of estimates`,
