@@ -108,17 +108,17 @@ async function tryEverything(
   });
   await steps.take('read-back', async () => {
     if (!(await absent()))
-      throw new Error(`An item has the random key ${encodeAttributeMap(key)}; try again.`);
+      throw new Error(`An item already has the random key ${encodeAttributeMap(key)}. Try again.`);
     return `no item has the key ${encodeAttributeMap(key)}`;
   });
   // The probe writes only to a key that is known to have no item.
   const known = steps.taken.at(-1)?.ok === true;
   for (const api of probe.writeApis) {
     await steps.take(`write-${api}`, async () => {
-      if (!known) throw new Error('Not tried: the key could not be read back before.');
+      if (!known) throw new Error('This step was skipped, because the key could not be read.');
       await refusedWrite(table, api, key, signal);
       if (!(await absent())) throw new Error('The write created an item. Do not run Fleetfill here.');
-      return 'refused, as it must be for a key without an item, and nothing was created';
+      return 'DynamoDB refused the write, as it must for a key without an item, and created nothing';
     });
   }
   await steps.take('metric', async () => {

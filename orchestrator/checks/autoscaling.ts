@@ -62,7 +62,7 @@ export async function autoscalingFindings(
     if (most === undefined || share <= most) return [];
     return [
       warning('autoscaling', {
-        message: `Autoscaling of the index ${name} ends at ${most} write units a second; ${Math.round(share)} go to it.`,
+        message: `Autoscaling raises the index ${name} to at most ${most} write units a second. ${Math.round(share)} of the budget would go to this index.`,
         means: 'An index that cannot keep up throttles the whole table, including live traffic.',
         advice: `Give --max-write-rate ${Math.max(1, Math.floor(most * (1 + indexes.length)))} or less.`,
       }),
@@ -87,19 +87,19 @@ function tableFindings(
   if (over.length > 0) {
     return [
       warning('autoscaling', {
-        message: `Autoscaling of ${table.TableName} ends at ${limits}; the budget is above its limit of ${over.join(' and ')}.`,
+        message: `Autoscaling raises ${table.TableName} to at most ${limits}, and the budget is above its limit of ${over.join(' and ')}.`,
         means:
-          'The table scales to its maximum, you pay for that capacity, and DynamoDB throttles live traffic.',
+          'The table would grow to its maximum, you would pay for that capacity, and DynamoDB would throttle live traffic.',
         advice: 'Give a lower --max-write-rate or --max-read-rate.',
       }),
     ];
   }
   return [
     warning('autoscaling', {
-      message: `${table.TableName} has autoscaling up to ${limits}.`,
+      message: `Autoscaling raises ${table.TableName} to at most ${limits}.`,
       means:
         'After some minutes of throttling the table will scale up for this run, and down again later. You pay for the added capacity.',
-      advice: 'To keep live traffic from being throttled, raise the minimum for the time of the run.',
+      advice: 'To keep DynamoDB from throttling live traffic, raise the minimum for the duration of the run.',
     }),
   ];
 }

@@ -27,7 +27,7 @@ function tableCapacity(table: TableDescription, budget: Rates): Finding[] {
         : maximum?.MaxReadRequestUnits;
     return limit !== undefined && limit > 0 ? limit : undefined;
   };
-  const what = provisioned ? 'is provisioned for' : 'is limited, on demand, to';
+  const what = provisioned ? 'is provisioned for' : 'is on demand with a limit of';
   const findings = (['write', 'read'] as const).flatMap(kind => {
     const limit = most(kind);
     const wanted = budget[`${kind}UnitsPerSecond`];
@@ -56,9 +56,9 @@ function tableCapacity(table: TableDescription, budget: Rates): Finding[] {
   if (!provisioned && warm !== undefined && budget.writeUnitsPerSecond > warm) {
     findings.push(
       warning('capacity', {
-        message: `The budget is ${budget.writeUnitsPerSecond} write units a second, and ${table.TableName} takes ${warm} at once.`,
+        message: `The budget is ${budget.writeUnitsPerSecond} write units a second, and ${table.TableName} can take ${warm} immediately.`,
         means:
-          'An on-demand table takes about half an hour to grow beyond that, and throttles everybody until then.',
+          'An on-demand table needs about half an hour to grow beyond that. Until then DynamoDB throttles everybody.',
         advice: `Start with --max-write-rate ${Math.max(1, Math.floor(warm / 4))} and raise it later with orchestrate rate.`,
       }),
     );
@@ -87,10 +87,10 @@ function indexCapacity(table: TableDescription, attributes: readonly string[], b
     // budget.
     const share = budget.writeUnitsPerSecond / (1 + charged.length);
     if (limit === undefined || limit <= 0 || share <= MUCH_OF_CAPACITY * limit) {
-      return ok('index-capacity', `The index ${name} has the capacity for its part of the budget.`);
+      return ok('index-capacity', `The index ${name} has enough capacity for its part of the budget.`);
     }
     return warning('index-capacity', {
-      message: `The index ${name} holds "${attributes.join('" or "')}" and takes ${limit} write units a second; of the budget of ${budget.writeUnitsPerSecond}, ${Math.round(share)} go to it.`,
+      message: `The index ${name} holds "${attributes.join('" or "')}" and accepts ${limit} write units a second. Of the budget of ${budget.writeUnitsPerSecond}, ${Math.round(share)} would go to this index.`,
       means: 'An index that cannot keep up throttles the whole table, including live traffic.',
       advice: `Raise its write capacity, or give --max-write-rate ${Math.max(1, Math.floor((limit / 2) * (1 + charged.length)))} or less.`,
     });

@@ -52,7 +52,7 @@ function scopeFindings({ inScope, outOfScope, notComputable, reasons }: Computed
   }
   if (notComputable === 0) {
     return [
-      ok('scope', `Each of the ${inScope} items of the sample in scope has values that can be computed.`),
+      ok('scope', `The values can be computed for each of the ${inScope} items of the sample in scope.`),
     ];
   }
   const [example] = reasons;

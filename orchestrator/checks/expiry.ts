@@ -34,7 +34,7 @@ export function expiryFindings(targets: readonly Target[], question: ExpiryQuest
     if (!isOn && !MEANS_EXPIRY.test(name)) return [];
     const what = isOn
       ? `"${name}" is the time-to-live attribute of ${table}.`
-      : `"${name}" is named like a time to live, and time to live is not on for it.`;
+      : `"${name}" is named like a time to live, but time to live is off.`;
     const problem = values.map(value => problemOf(value.N, nowMs)).find(found => found !== undefined);
     if (problem?.kind === 'unreadable') {
       const words = {

@@ -102,7 +102,7 @@ export function judgeTaskDefinition(
   if (sidecars.length > 0) {
     findings.push(
       warning(DEFINITION, {
-        message: `${sidecars.map(other => other.name).join(', ')} beside the worker is essential, so the worker stops when it stops.`,
+        message: `${sidecars.map(other => other.name).join(', ')} is essential too, so the worker stops when it stops.`,
       }),
     );
   }
@@ -154,7 +154,7 @@ function judgeContainer(container: ContainerDefinition): Finding[] {
   if (ours.length > 0) {
     findings.push(
       failure(DEFINITION, {
-        message: `The definition's environment has ${ours.join(', ')}. A task that somebody starts by hand would take itself for part of a run.`,
+        message: `The task definition's environment has ${ours.join(', ')}. A task that somebody starts by hand would act as part of a run.`,
         advice: 'Remove them. The orchestrator sets them for each task.',
       }),
     );
@@ -163,7 +163,7 @@ function judgeContainer(container: ContainerDefinition): Finding[] {
   if (others.length > 0) {
     findings.push(
       warning(DEFINITION, {
-        message: `The definition's environment has ${others.join(', ')}, which the worker does not read.`,
+        message: `The task definition's environment has ${others.join(', ')}, which the worker does not read.`,
       }),
     );
   }
@@ -171,7 +171,7 @@ function judgeContainer(container: ContainerDefinition): Finding[] {
   if (endpoints.length > 0) {
     findings.push(
       warning(DEFINITION, {
-        message: `The definition's environment has ${endpoints.join(', ')}, so the worker would call another endpoint than AWS.`,
+        message: `The task definition's environment has ${endpoints.join(', ')}, so the worker would call another endpoint instead of AWS.`,
       }),
     );
   }

@@ -94,7 +94,7 @@ export function judgeArchitecture(image: string, wanted: string, found: readonly
     return ok(CHECK, `The image ${image} is built for ${wanted}, as the task definition asks.`);
   }
   return failure(CHECK, {
-    message: `The image ${image} is built for ${found.join(', ') || 'no architecture that it names'}, and the task definition asks for ${wanted}. Every task would fail with an exec format error.`,
+    message: `The image ${image} is built for ${found.join(', ') || 'an unknown architecture'}, and the task definition asks for ${wanted}. Every task would fail with an exec format error.`,
     advice: `Build it with --platform linux/${IN_IMAGES[wanted] ?? wanted}, or set CpuArchitecture of the stack.`,
   });
 }

@@ -45,26 +45,26 @@ function findingsOf(key: IndexKey, values: readonly AttributeValue[]): Finding[]
       .join(', ');
     return [
       failure(CHECK, {
-        message: `${what}; of the values computed for the sample, ${counts}.`,
+        message: `${what}. Of the values computed for the sample, ${counts}.`,
         means: 'DynamoDB would refuse these writes, and the items would go into quarantine.',
         advice: 'Change the expression, or exclude such items with --where.',
       }),
     ];
   }
   const fills =
-    'Every item that has all keys of the index enters it. The index grows, and you pay for each of these writes there too.';
+    'Every item that has all keys of the index enters the index. The index grows, and you pay for each of these writes there too.';
   if (key.kind !== 'HASH')
     return [ok(CHECK, `${what}, and the values computed for the sample fit it. ${fills}`)];
   const [text = '', share = 0] = hottestOf(values);
   const words = {
-    message: `${what}; of the values computed for the sample, ${Math.round(share * 100)} % are ${text}.`,
+    message: `${what}. Of the values computed for the sample, ${Math.round(share * 100)} % are ${text}.`,
     means: `${fills} One key accepts 1,000 write units a second, so this key would slow down the run and the table.`,
-    advice: 'Compose the key so that no value is so frequent, or keep --max-write-rate low.',
+    advice: 'Build the key so that no value is so frequent, or keep --max-write-rate low.',
   };
   return [
     share > HOT_SHARE && values.length >= 10
       ? warning(CHECK, words)
-      : ok(CHECK, `${what}; its most frequent value is ${Math.round(share * 100)} % of the sample. ${fills}`),
+      : ok(CHECK, `${what}. Its most frequent value is ${Math.round(share * 100)} % of the sample. ${fills}`),
   ];
 }
 

@@ -24,7 +24,7 @@ export function limitFindings({ segments, tasks, launch, container }: FleetShape
     return [
       failure(CHECK, {
         message: `The settings of a launch are longer than the ${number(MAX_OVERRIDES_LENGTH)} characters that RunTask accepts, even without segments; the value alone has ${number((launch.value ?? '').length)}.`,
-        means: 'No task could be started.',
+        means: 'ECS could start no task.',
         advice: 'Give a shorter --value.',
       }),
     ];
@@ -34,8 +34,8 @@ export function limitFindings({ segments, tasks, launch, container }: FleetShape
     const seconds = wanted / HEARTBEATS_PER_SECOND;
     return [
       failure(CHECK, {
-        message: `--segments ${segments}${tasks === undefined ? ' without --tasks' : ''} asks for ${number(wanted)} tasks, and a run can have at most ${number(MOST_TASKS)}: at ${HEARTBEATS_PER_SECOND} heartbeats a second on one partition, each task could send one only every ${number(seconds)} s.`,
-        means: 'Nobody would notice a dead task for as long.',
+        message: `--segments ${segments}${tasks === undefined ? ' without --tasks' : ''} asks for ${number(wanted)} tasks, but a run can have at most ${number(MOST_TASKS)}: at ${HEARTBEATS_PER_SECOND} heartbeats a second on one partition, each task could send one only every ${number(seconds)} s.`,
+        means: 'The supervisor would not notice a dead task for that long.',
         advice: `Give --tasks between ${number(fewest, '')} and ${number(MOST_TASKS, '')}.`,
       }),
     ];
@@ -44,18 +44,13 @@ export function limitFindings({ segments, tasks, launch, container }: FleetShape
   if (each > most) {
     return [
       failure(CHECK, {
-        message: `${number(segments)} segments for ${number(wanted)} tasks are ${number(each)} each, and the ${number(MAX_OVERRIDES_LENGTH)} characters that RunTask accepts hold ${number(most)}.`,
-        means: 'No task could be started.',
+        message: `With --tasks ${number(wanted)}, one task gets up to ${number(each)} segments, but the ${number(MAX_OVERRIDES_LENGTH)} characters that RunTask accepts have room for ${number(most)}.`,
+        means: 'ECS could start no task.',
         advice: `Give --tasks ${fewest} or more, or fewer --segments.`,
       }),
     ];
   }
-  return [
-    ok(
-      CHECK,
-      `${number(wanted)} tasks with up to ${number(each)} segments each fit into what RunTask accepts.`,
-    ),
-  ];
+  return [ok(CHECK, `RunTask accepts ${number(wanted)} tasks with up to ${number(each)} segments each.`)];
 }
 
 function number(value: number, separator = ','): string {

@@ -51,7 +51,7 @@ export function liveWriterFindings(question: LiveWritersQuestion, sample: TableS
   if (lacking.length > 0) {
     const words = {
       message:
-        `${lacking.length} of ${newer.length} items in the sample that were created ${since}, by "${by}", lack "${attribute}", ` +
+        `${lacking.length} of ${newer.length} items in the sample that were created ${since}, according to "${by}", lack "${attribute}", ` +
         `for instance ${examplesOf(lacking.map(({ key }) => key))}.`,
       means: `Some live code does not set "${attribute}". It would keep creating such items, and the verification would find them.`,
       advice:
@@ -62,7 +62,7 @@ export function liveWriterFindings(question: LiveWritersQuestion, sample: TableS
   if (newer.length === 0) {
     return [
       warning('live-writers', {
-        message: `No item in the sample was created ${since}, by "${by}".`,
+        message: `No item in the sample was created ${since}, according to "${by}".`,
         means: `So this check cannot tell whether live code sets "${attribute}".`,
         advice:
           deployedAt === undefined
@@ -85,7 +85,7 @@ export function sizeFindings({ tally, contents }: TableSample): Finding[] {
     return [
       ok(
         'item-size',
-        'This role may read only keys, so sizes are averages. An item that is too close to 400 KB for the attribute would go into quarantine.',
+        'This role may read only keys, so the plan knows only the average size. An item without room for the attribute below 400 KB would go into quarantine.',
       ),
     ];
   }
@@ -93,13 +93,13 @@ export function sizeFindings({ tally, contents }: TableSample): Finding[] {
     return [
       ok(
         'item-size',
-        `The largest item of the sample has ${Math.ceil(tally.largestBytes / 1_024)} KB of 400.`,
+        `The largest item of the sample has ${Math.ceil(tally.largestBytes / 1_024)} KB. The limit is 400 KB.`,
       ),
     ];
   }
   return [
     warning('item-size', {
-      message: `Within 1 KB of 400 KB in the sample: ${tally.nearlyFull.length === 1 ? '1 item' : `${tally.nearlyFull.length} items`}, for instance ${tally.nearlyFull[0]}.`,
+      message: `The sample has ${tally.nearlyFull.length === 1 ? '1 item' : `${tally.nearlyFull.length} items`} within 1 KB of the limit of 400 KB, for instance ${tally.nearlyFull[0]}.`,
       means: 'Items without room for the attribute go into quarantine, and the run ends as quarantined.',
       advice: 'Make such items smaller, or expect them in orchestrate failures.',
     }),

@@ -102,16 +102,16 @@ function judgeAddresses(subnets: readonly Subnet[], tasks: number): Finding {
   const each = subnets.map(({ SubnetId }, index) => `${SubnetId} has ${free[index]}`).join(', ');
   if (sum < tasks) {
     return failure('addresses', {
-      message: `${sum} free addresses for ${tasks} tasks, each of which takes one: ${each}.`,
+      message: `The subnets have ${sum} free addresses, and ${tasks} tasks need one each: ${each}.`,
       advice: `Give more subnets, or --tasks ${Math.max(1, sum)} or fewer.`,
     });
   }
   if (free.some(count => count < Math.ceil(tasks / subnets.length))) {
     return warning('addresses', {
-      message: `${sum} free addresses for ${tasks} tasks, unevenly: ${each}. ECS may try a subnet that is full.`,
+      message: `The subnets have ${sum} free addresses for ${tasks} tasks, but not evenly: ${each}. ECS may try a subnet that is full.`,
     });
   }
-  return ok('addresses', `${sum} free addresses for ${tasks} tasks.`);
+  return ok('addresses', `The subnets have ${sum} free addresses for ${tasks} tasks.`);
 }
 
 /** Checks that every subnet has a route to everything that a task calls, and enough free addresses for the tasks. */
@@ -130,28 +130,28 @@ export function judgeRoutes(
     if (way === 'address translation') {
       return assignPublicIp
         ? warning('route', {
-            message: `${SubnetId} goes out through a NAT; the tasks do not need their public addresses.`,
+            message: `${SubnetId} reaches AWS through a NAT, so tasks there need no public address.`,
           })
-        : ok('route', `${SubnetId} goes out through a NAT or another gateway that translates addresses.`);
+        : ok('route', `${SubnetId} reaches AWS through a NAT or another gateway that translates addresses.`);
     }
     if (way === 'internet gateway' && assignPublicIp) {
       return ok(
         'route',
-        `${SubnetId} goes out through an internet gateway, and each task gets a public address.`,
+        `${SubnetId} reaches AWS through an internet gateway, and each task gets a public address.`,
       );
     }
     if (closed.length === 0) {
-      return ok('route', `${SubnetId} reaches everything that a task calls through VPC endpoints.`);
+      return ok('route', `${SubnetId} has VPC endpoints for everything that a task calls.`);
     }
     if (way === 'internet gateway') {
       return failure('route', {
-        message: `${SubnetId} goes out through an internet gateway, and tasks get no public address: they cannot reach ${closed.join(', ')}.`,
+        message: `${SubnetId} has an internet gateway, but tasks get no public address, so they cannot reach ${closed.join(', ')}.`,
         advice:
           "Set the stack's AssignPublicIp to ENABLED (or give --assign-public-ip), or use subnets behind a NAT.",
       });
     }
     return failure('route', {
-      message: `${SubnetId} has no ${way === 'blackhole' ? 'working ' : ''}way out, and no VPC endpoint for ${closed.join(', ')}: no task would start and work there.`,
+      message: `${SubnetId} has no ${way === 'blackhole' ? 'working ' : ''}route out of the VPC, and no VPC endpoint for ${closed.join(', ')}, so no task could start there.`,
       advice:
         'Use other subnets, or the VPC of infra/network.yaml. Do not add a DynamoDB gateway endpoint to a VPC in use: that cuts the open connections of everybody in the VPC.',
     });

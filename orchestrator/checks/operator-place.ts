@@ -71,8 +71,9 @@ export function judgeCredentials(
   return warning('credentials', {
     message: `${key} is valid until ${until}.`,
     means:
-      'If nothing renews it, a longer run loses its supervisor then, and the fleet slows to the unattended rate.',
-    advice: 'Let a task supervise the run with --detach, or be there to log in again and resume.',
+      'If nothing renews it, a longer run loses its supervisor at that time, and the fleet slows to the unattended rate.',
+    advice:
+      'Let a task supervise the run with --detach. Otherwise log in again at that time, and resume the run.',
   });
 }
 
@@ -88,7 +89,7 @@ export async function checkClock(
   const serviceMs = Date.parse(date ?? '');
   if (Number.isNaN(serviceMs)) {
     return warning('clock', {
-      message: 'No reply had a date, so the clock of this machine was not checked.',
+      message: 'No reply had a date, so this command could not check the clock of this machine.',
     });
   }
   return judgeClock((askedAtMs + answeredAtMs) / 2 - serviceMs);
@@ -104,14 +105,14 @@ export function judgeClock(aheadMs: number): Finding {
   if (off < SIGNATURE_MS) {
     return warning('clock', {
       message,
-      means: 'The guard that protects live traffic asks CloudWatch for minutes by this clock.',
+      means: 'The guard that protects live traffic uses this clock when it asks CloudWatch.',
       advice,
     });
   }
   return warning('clock', {
     message,
     means:
-      'AWS accepts a signature for five minutes only, so it refuses the first requests until the SDK has corrected itself, and the guard that protects live traffic asks CloudWatch for the wrong minutes.',
+      'AWS accepts a signature for five minutes only, so it refuses the first requests until the SDK corrects its clock. The guard that protects live traffic would ask CloudWatch for the wrong minutes.',
     advice,
   });
 }

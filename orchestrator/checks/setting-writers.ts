@@ -29,7 +29,7 @@ export function settingWriterFindings(
     warning('setting-writers', {
       message: `${having.length} of ${newer.length} items in a sample that were created after the run, by "${by}", have "${attribute}".`,
       means:
-        'Live code sets it. If that code sets the same value on an item of the run, the undo removes it.',
+        'Live code sets the attribute. If that code has set the same value on an item of the run, the undo removes it.',
       advice: 'Stop that code, or deploy code that does not set it. Then undo.',
     }),
   ];

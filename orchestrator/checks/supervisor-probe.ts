@@ -38,7 +38,7 @@ export async function probeSupervisor(request: SupervisorTrial): Promise<readonl
       }),
     ];
   }
-  onStatus(`${taskArn} has been launched, to supervise nothing`);
+  onStatus(`ECS has launched ${taskArn}; it supervises no run`);
   const startedAtMs = clock.monotonicMs();
   let observation: TaskObservation | undefined;
   let steps: readonly ProbeStep<SupervisorStep>[] | undefined;
@@ -65,7 +65,7 @@ export async function probeSupervisor(request: SupervisorTrial): Promise<readonl
 function started(waitedMs: number): Finding {
   return ok(
     CHECK,
-    `The supervisor's task started and reported ${Math.round(waitedMs / 1_000)} s after its launch: --detach finds image, command, route and control table.`,
+    `The supervisor's task started and reported ${Math.round(waitedMs / 1_000)} s after its launch: image, command, route and control table work for --detach.`,
   );
 }
 
@@ -78,7 +78,7 @@ function withoutReport(
   if (observation?.state !== 'stopped') {
     const state = observation?.state === 'alive' ? observation.lastStatus : 'unknown to ECS';
     return failure(CHECK, {
-      message: `The supervisor's task gave no report within ${Math.round(waitedMs / 1_000)} s: it is ${state}. It has been told to stop.`,
+      message: `The supervisor's task did not report within ${Math.round(waitedMs / 1_000)} s. ECS says that it is ${state}. This command has told ECS to stop it.`,
       advice: `Look at ${log}, at the route from the subnets to DynamoDB and ECS, and at --patience.`,
     });
   }
@@ -117,11 +117,11 @@ function judgeStep(
   if (/AccessDenied|not authorized/i.test(detail)) {
     return failure(check, {
       message: `The supervisor's ${step} was denied: ${detail}`,
-      advice: `The SupervisorRole lacks ${PERMISSION_OF_STEP[step]}. Until then run without --detach.${log}`,
+      advice: `The SupervisorRole lacks ${PERMISSION_OF_STEP[step]}. Until it is fixed, run without --detach.${log}`,
     });
   }
   return failure(check, {
-    message: `The supervisor's ${step} went wrong: ${detail}`,
-    advice: `Do not use --detach before that is understood.${log}`,
+    message: `The supervisor's ${step} failed: ${detail}`,
+    advice: `Do not use --detach before you know why.${log}`,
   });
 }

@@ -6,7 +6,7 @@ const CHECK = 'supervisor';
 /** What `doctor` says if `--detach` has no task to start. */
 export function withoutSupervisor(): Finding {
   return warning(CHECK, {
-    message: 'No task definition for the supervisor is named, so --detach is not possible.',
+    message: 'There is no task definition for the supervisor, so --detach is not possible.',
     advice:
       'Update the stack with infra/fleet.yaml, or name a task definition with --supervisor-task-definition.',
   });

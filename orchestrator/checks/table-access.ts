@@ -125,7 +125,7 @@ export async function checkTableKey(
     return [ok('key', 'The table is encrypted with a key that DynamoDB owns, which needs no permissions.')];
   }
   if (Status !== undefined && Status !== 'ENABLED') {
-    return [warning('key', { message: `The encryption of the table with ${KMSMasterKeyArn} is ${Status}.` })];
+    return [warning('key', { message: `The table's encryption with ${KMSMasterKeyArn} is ${Status}.` })];
   }
   const given = stack?.outputs['TableKmsKey'];
   const unfit = stack !== undefined && given !== KMSMasterKeyArn;

@@ -50,7 +50,7 @@ async function timeToLiveFindings({
   }
   const ttlAttribute = ttlAttributeOf(answer.reply);
   const findings = expiryFindings(target ?? [], { ...question, ttlAttribute });
-  return findings.length > 0 ? findings : [ok('ttl', 'No time to live.')];
+  return findings.length > 0 ? findings : [ok('ttl', 'The table has no time to live.')];
 }
 
 /** The time-to-live attribute; undefined if time to live is off. */
@@ -89,7 +89,7 @@ function streamFindings(
   { table }: SurroundingsQuestion,
   { StreamSpecification }: TableDescription,
 ): Finding[] {
-  if (!StreamSpecification?.StreamEnabled) return [ok('stream', 'No stream.')];
+  if (!StreamSpecification?.StreamEnabled) return [ok('stream', 'The table has no stream.')];
   return [
     warning('stream', {
       message: `${table} has a stream (${StreamSpecification.StreamViewType}).`,
@@ -108,7 +108,7 @@ async function kinesisFindings({ client, table }: SurroundingsQuestion): Promise
   const active = (answer.reply.KinesisDataStreamDestinations ?? []).filter(
     ({ DestinationStatus }) => DestinationStatus === 'ACTIVE' || DestinationStatus === 'ENABLING',
   );
-  if (active.length === 0) return [ok('kinesis', 'No Kinesis stream.')];
+  if (active.length === 0) return [ok('kinesis', 'The table sends no changes to a Kinesis stream.')];
   return [
     warning('kinesis', {
       message: `Changes of ${table} go to ${active.map(({ StreamArn }) => StreamArn).join(', ')}.`,

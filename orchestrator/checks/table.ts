@@ -174,7 +174,7 @@ function tableFindings(
 
 function replicaFindings({ table, singleWriterRegion }: PreflightRequest, facts: TableFacts): Finding[] {
   const replicas = facts.description.Replicas ?? [];
-  if (replicas.length === 0) return [ok('replicas', 'No replicas in other Regions.')];
+  if (replicas.length === 0) return [ok('replicas', 'The table has no replicas in other Regions.')];
   const message = `The table ${table} is replicated to ${replicas.map(({ RegionName }) => RegionName).join(', ')}.`;
   const billed = 'You pay for each write there too.';
   if (singleWriterRegion) return [warning('replicas', { message, means: billed })];
@@ -182,7 +182,7 @@ function replicaFindings({ table, singleWriterRegion }: PreflightRequest, facts:
     failure('replicas', {
       message,
       means:
-        'Replication is last-writer-wins by item, so a write here can undo a change that another Region makes to the same ' +
+        'Replication is last-writer-wins for whole items, so a write here can undo a change that another Region makes to the same ' +
         `item. ${billed}`,
       advice: 'If no other Region writes to the table, use --single-writer-region.',
     }),

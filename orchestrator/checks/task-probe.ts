@@ -84,7 +84,7 @@ export async function probeTask(request: TaskProbeRequest): Promise<readonly Fin
   } catch (error) {
     return [notStarted(error, request)];
   }
-  request.onStatus(`${taskArn} has been launched`);
+  request.onStatus(`ECS has launched ${taskArn}`);
   let ended = false;
   try {
     const outcome = await untilReported(request, probe.runId, launch, taskArn);

@@ -170,7 +170,7 @@ export function indexKeyFindings(
     if (counts.length === 0) return [];
     return [
       warning('index-key', {
-        message: `"${name}" is a key of the index ${of.map(({ IndexName }) => IndexName).join(', ')}, of type ${wanted}, and in the sample it is ${counts.join(', ')} items.`,
+        message: `"${name}" is a key of the index ${of.map(({ IndexName }) => IndexName).join(', ')}, of type ${wanted}. In the sample it is ${counts.join(', ')} items.`,
         means:
           'Such items are not in the index. They have the attribute, so this run does not change them, and "verified" does not cover them.',
         advice: `First REMOVE the attribute where it is NULL, empty or of another type. Then the run will set it.`,

@@ -120,7 +120,7 @@ async function repairNothing(options: SupervisorProbeOptions): Promise<string> {
     (await readItems('Reading an item', { client, table: write, keys: [key], rate, clock, signal }))
       .length === 0;
   if (!(await isAbsent())) {
-    throw new Error(`An item has the random key ${encodeAttributeMap(key)}; try again.`);
+    throw new Error(`An item already has the random key ${encodeAttributeMap(key)}. Try again.`);
   }
   const { outcome } = await repairItem(key, {
     ...{ client, write, rate, clock, signal },
@@ -131,9 +131,9 @@ async function repairNothing(options: SupervisorProbeOptions): Promise<string> {
     onConsumed: () => {},
   });
   if (outcome !== 'deleted' || !(await isAbsent())) {
-    throw new Error(`The write of an item that is not there ended as ${outcome}. Nothing must be run here.`);
+    throw new Error(`The write to a key without an item ended as ${outcome}. Do not run Fleetfill here.`);
   }
-  return 'refused, as on a key without an item it must be, and nothing was created';
+  return 'DynamoDB refused the write, as it must for a key without an item, and created nothing';
 }
 
 /** Starts the probe's worker, looks at it and stops it. */
@@ -144,7 +144,7 @@ async function launchOnce({
   namespace,
 }: SupervisorProbeOptions): Promise<string> {
   const { runId, launchId, table, attribute, value } = probe;
-  if (launchId === undefined) throw new Error('The probe names no launch.');
+  if (launchId === undefined) throw new Error('The record of the probe has no launch.');
   const taskArn = await fleet.start(
     {
       runId,
@@ -163,6 +163,6 @@ async function launchOnce({
     unanswered = error;
   });
   await fleet.stop(taskArn, 'fleetfill: the probe is over');
-  if (!seen.has(taskArn)) throw unanswered ?? new Error(`ECS says nothing of ${taskArn}.`);
+  if (!seen.has(taskArn)) throw unanswered ?? new Error(`ECS does not know the task ${taskArn}.`);
   return `${taskArn} started, seen and stopped`;
 }

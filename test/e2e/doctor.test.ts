@@ -177,7 +177,7 @@ describe('doctor --task', () => {
     });
     expect(findings.get('supervisor')).toMatchObject({
       level: 'failure',
-      message: expect.stringMatching(/gave no report within \d+ s: it is PENDING/),
+      message: expect.stringMatching(/did not report within \d+ s\. ECS says that it is PENDING/),
     });
     expect(stops).toEqual(['StopTask', 'StopTask']);
     expect(exit).toBe(3);

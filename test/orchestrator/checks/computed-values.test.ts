@@ -151,7 +151,9 @@ describe('the scope of a recipe', () => {
   });
 
   test('whose values can all be computed is in order', () => {
-    expect(findings(a, b)).toEqual([expect.stringMatching(/^ok: Each of the 1 items/)]);
+    expect(findings(a, b)).toEqual([
+      expect.stringMatching(/^ok: The values can be computed for each of the 1 items/),
+    ]);
   });
 
   test('of which some cannot be computed names one, and of which none can be is refused', () => {

@@ -51,7 +51,7 @@ describe('the task definition', () => {
       'a variable of ours',
       'failure',
       definition({ environment: [{ name: 'FLEETFILL_RUN_ID', value: 'x' }] }),
-      /FLEETFILL_RUN_ID.*take itself for part of a run/,
+      /FLEETFILL_RUN_ID.*act as part of a run/,
     ],
     [
       'an endpoint',
@@ -119,7 +119,7 @@ describe('the route of a subnet', () => {
 
   it('names each endpoint that is missing, and a gateway endpoint of another route table is none', () => {
     const [finding] = judgeRoutes(subnets, [table(undefined, 'rtb-2')], all, false, 'eu-west-1');
-    expect(finding?.message).toContain('no VPC endpoint for s3, dynamodb:');
+    expect(finding?.message).toContain('no VPC endpoint for s3, dynamodb,');
     expect(finding?.advice).toContain('cuts the open connections');
   });
 

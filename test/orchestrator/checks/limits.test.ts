@@ -44,7 +44,7 @@ describe('a run that does not fit', () => {
   test('2,048 segments for one task: the message says how many tasks would do, and that many do', () => {
     const found = of(2_048, 1);
     expect(found).toMatchObject({ level: 'failure' });
-    expect(found?.message).toMatch(/2,048 segments for 1 tasks are 2,048 each.*8,192 characters/);
+    expect(found?.message).toMatch(/With --tasks 1, one task gets up to 2,048 segments.*8,192 characters/);
     const fewest = Number(/--tasks (\d+) or more/.exec(found?.advice ?? '')?.[1]);
     expect(of(2_048, fewest)?.level).toBe('ok');
     expect(of(2_048, fewest - 1)?.level).toBe('failure');
@@ -54,7 +54,7 @@ describe('a run that does not fit', () => {
     const found = of(100_000);
     expect(found?.level).toBe('failure');
     expect(found?.message).toMatch(
-      /asks for 100,000 tasks, and a run can have at most 10,000: at 100 heartbeats a second.*every 1,000 s/,
+      /asks for 100,000 tasks, but a run can have at most 10,000: at 100 heartbeats a second.*every 1,000 s/,
     );
     const [, from, to] = /between (\d+) and (\d+)/.exec(found?.advice ?? '') ?? [];
     expect(of(100_000, Number(from))?.level).toBe('ok');

@@ -305,7 +305,7 @@ describe('by answers built from the service model', () => {
     ]);
     const cold = { ...onDemand, WarmThroughput: { WriteUnitsPerSecond: 80, ReadUnitsPerSecond: 500 } };
     expect(of(await withTable(cold), 'capacity')).toMatchObject([
-      { level: 'warning', message: expect.stringContaining('takes 80 at once') },
+      { level: 'warning', message: expect.stringContaining('can take 80 immediately') },
     ]);
   });
 
@@ -382,7 +382,7 @@ describe('by answers built from the service model', () => {
     process.env = before;
     await scaling.close();
     expect(asked).toMatchObject([
-      { level: 'warning', message: expect.stringContaining('the index slow ends at 20') },
+      { level: 'warning', message: expect.stringContaining('the index slow to at most 20') },
       { level: 'warning', message: expect.stringContaining('40 write') },
     ]);
     expect(scaling.calls[0]?.body.ResourceIds).toEqual([
