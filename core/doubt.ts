@@ -137,7 +137,7 @@ export class Doubt {
       this.#told = true;
       tell(
         kind === 'credentials'
-          ? `Waiting until ${this.#options.service} accepts the credentials. It says: ${describeError(error)}\nIf you are signed out, log in again, for instance with: aws sso login`
+          ? `Waiting until ${this.#options.service} accepts the credentials. Its last reply: ${describeError(error)}\nIf you are signed out, log in again, for instance with: aws sso login`
           : `Waiting for ${this.#where(endpoint)} to answer. The last attempt: ${describeError(error)}`,
       );
     });

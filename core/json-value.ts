@@ -41,7 +41,7 @@ function refuseChangedNumber(literal: string): void {
   }
   if (decimalValue(literal) !== decimalValue(String(number))) {
     throw new ConfigurationError(
-      `The number ${literal} would become ${number} when it is read as JSON, so the table would hold another value than you wrote.`,
+      `The number ${literal} would become ${number} when it is read as JSON, so the table would hold a different value from yours.`,
     );
   }
 }

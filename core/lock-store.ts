@@ -177,7 +177,7 @@ export class LockStore {
         if (clock.monotonicMs() > giveUpAtMs) {
           throw new FleetfillError(
             'LockTable',
-            `The table ${LOCK_TABLE} was created but does not become ACTIVE. Try again in a minute.`,
+            `The table ${LOCK_TABLE} was created but has not become ACTIVE yet. Try again in a minute.`,
             {
               cause: error,
             },

@@ -27,7 +27,7 @@ export async function readAssignment({
       clock,
       signal: stop.signal,
       patienceMs: START_PATIENCE_MS,
-      onRetry: reason => log.warn({ reason }, 'the control table does not answer; the worker waits'),
+      onRetry: reason => log.warn({ reason }, 'the control table does not answer, so the worker waits'),
     },
     () => new RunStore(controlTable).read(task.runId),
   );

@@ -51,7 +51,10 @@ export class Authority extends RenewedAuthority {
       renew: () => this.#beat(),
       isFinal: (cause, lapsedForMs) =>
         lapsedForMs > GIVE_UP_AFTER_AUTHORITIES * options.authorityMs
-          ? new AuthorityLostError('The worker could not reach the control table for too long.', { cause })
+          ? new AuthorityLostError(
+              'The worker could not reach the control table for so long that it lost its authority.',
+              { cause },
+            )
           : undefined,
     });
     this.#options = options;

@@ -153,7 +153,11 @@ export class RemoveStage {
           `${encodeAttributeMap(removal.value.key)}. The condition does not work here as it must.`,
       );
     }
-    await this.#quarantine(removal, "refused, although the item has the run's value", signal);
+    await this.#quarantine(
+      removal,
+      "DynamoDB refused the removal, although the item has the run's value",
+      signal,
+    );
   }
 
   async #quarantine(removal: Removal, reason: string, signal: AbortSignal): Promise<void> {
@@ -170,7 +174,7 @@ export class RemoveStage {
     } catch (error) {
       const verdict = settleCall(error, 1);
       if (verdict.kind !== 'retry') {
-        const why = `An item cannot be written, and neither can its record: ${describeError(error)}`;
+        const why = `An item cannot be written, and its quarantine record cannot be written either: ${describeError(error)}`;
         throw new SystemicError(why, { cause: error });
       }
       this.#options.onUnrecorded?.(verdict.reason);

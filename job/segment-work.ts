@@ -185,7 +185,7 @@ export class SegmentWork {
           this.#failure =
             error instanceof AuthorityLostError
               ? error
-              : new SystemicError(`The control table refuses a checkpoint: ${describeError(error)}`, {
+              : new SystemicError(`The control table refused a checkpoint: ${describeError(error)}`, {
                   cause: error,
                 });
           return;

@@ -134,7 +134,10 @@ class Worker {
     let end: TaskEnd;
     try {
       await this.#backfill(record, ended);
-      end = { kind: 'done', message: 'every segment of this launch is complete or not its own any more' };
+      end = {
+        kind: 'done',
+        message: 'every segment of this launch is complete or belongs to another launch',
+      };
     } catch (error) {
       end = endOf(ended.aborted ? ended.reason : error);
     }
@@ -187,7 +190,8 @@ class Worker {
       controlTable,
       clock,
       ask: <T>(call: () => Promise<T>) => this.#ask(Number.POSITIVE_INFINITY, call, signal),
-      onUnrecorded: (reason: string) => this.#trouble.add(`a quarantined item is not recorded: ${reason}`),
+      onUnrecorded: (reason: string) =>
+        this.#trouble.add(`a quarantined item could not be recorded: ${reason}`),
     };
     if (this.#run.undoes) {
       return undoStages({ ...common, undoes: this.#run.undoes, table: this.#userTable(undefined) }, signal);
@@ -228,7 +232,10 @@ class Worker {
       log.info(work.tally.snapshot(), 'segment complete');
     } catch (error) {
       if (!(error instanceof AuthorityLostError) || signal.aborted) throw error;
-      log.warn({ reason: error.message }, 'segment belongs to another launch; left alone');
+      log.warn(
+        { reason: error.message },
+        'segment belongs to another launch, so this worker leaves it alone',
+      );
     }
   }
 

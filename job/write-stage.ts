@@ -278,7 +278,7 @@ export class WriteStage {
     item.tries += 1;
     item.work.tally.add({ recomputed: 1 });
     if (item.recomputations > MOST_RECOMPUTATIONS) {
-      const reason = `its sources changed before each of ${MOST_RECOMPUTATIONS} writes`;
+      const reason = `its sources changed before each of ${MOST_RECOMPUTATIONS} attempts to write it`;
       return this.#quarantine(item, reason, signal);
     }
     this.#notSet(item);
@@ -295,11 +295,15 @@ export class WriteStage {
     this.#refusalsInARow += 1;
     if (this.#updates === 0 || this.#refusalsInARow >= SYSTEMIC_REFUSALS) {
       throw new SystemicError(
-        `DynamoDB refused to set "${this.#options.table.write.rule.targets.join('", "')}" on an item that is there and lacks it: ` +
+        `DynamoDB refused to set "${this.#options.table.write.rule.targets.join('", "')}" on an item that exists and lacks it: ` +
           `${encodeAttributeMap(item.key)}. The condition does not work here as it must.`,
       );
     }
-    await this.#quarantine(item, 'refused, although the item is there and lacks the attribute', signal);
+    await this.#quarantine(
+      item,
+      'DynamoDB refused the write, although the item exists and lacks the attribute',
+      signal,
+    );
   }
 
   #settleUpdated(items: readonly WorkItem[]): void {
@@ -325,7 +329,7 @@ export class WriteStage {
       const verdict = settleCall(error, 1);
       if (verdict.kind !== 'retry') {
         throw new SystemicError(
-          `An item cannot be written, and neither can its record: ${describeError(error)}`,
+          `An item cannot be written, and its quarantine record cannot be written either: ${describeError(error)}`,
           { cause: error },
         );
       }

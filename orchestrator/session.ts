@@ -63,7 +63,7 @@ function openStoresOf(controlTable: string, { output }: CommandContext): Stores 
     client: createControlTableClient(),
     clock: systemClock,
     onUnavailable: reason => {
-      const message = `The table ${LOCK_TABLE} cannot be used, so runs with another control table cannot be seen: ${reason}`;
+      const message = `The table ${LOCK_TABLE} cannot be used, so this command cannot see runs that have another control table: ${reason}`;
       output.event('warning', { message });
       output.say(`Warning: ${message}`);
     },

@@ -63,13 +63,13 @@ export class ByteReader {
 
   byte(): number {
     const byte = this.#bytes[this.#position++];
-    if (byte === undefined) throw new RangeError('The bytes end too early.');
+    if (byte === undefined) throw new RangeError('The record of the undo log ends too early.');
     return byte;
   }
 
   bytes(length: number): Uint8Array {
     const end = this.#position + length;
-    if (end > this.#bytes.length) throw new RangeError('The bytes end too early.');
+    if (end > this.#bytes.length) throw new RangeError('The record of the undo log ends too early.');
     const part = this.#bytes.slice(this.#position, end);
     this.#position = end;
     return part;

@@ -89,7 +89,8 @@ function encodeEntries({ keySchema, targets }: LogLayout, entries: readonly LogE
  */
 export function decodeChunk({ keySchema, targets }: LogLayout, data: Uint8Array): LogEntry[] {
   const [version, packing] = data;
-  if (version !== VERSION) throw new RangeError(`The undo log has chunks of version ${version}.`);
+  if (version !== VERSION)
+    throw new RangeError(`This version cannot read an undo log of version ${version}.`);
   const body = data.subarray(2);
   const from = new ByteReader(packing === DEFLATED ? inflateRawSync(body) : body);
   const count = from.number();

@@ -190,7 +190,7 @@ export function readColumn(from: ByteReader, count: number): AttributeValue[] {
         return decodeAttributeValue(value);
       });
     default:
-      throw new RangeError(`The undo log has no column of form ${form}.`);
+      throw new RangeError(`This version cannot read a column of the form ${form} in the undo log.`);
   }
 }
 

@@ -33,7 +33,7 @@ export const handler: Handler<typeof dashboard> = async context => {
   const server = await listen(settings.port);
   try {
     output.print(
-      `The run ${run} is at ${server.url}\nOnly this machine can open it. Ctrl-C ends the page; the run continues.`,
+      `The run ${run} is at ${server.url}\nOnly this machine can open the page. Ctrl-C ends the page, not the run.`,
     );
     output.event('dashboard.started', { url: server.url });
     const watch = new Watch({

@@ -236,7 +236,7 @@ async function tryTask(
   };
   const ofWorker = await probeTask({ ...trial, fleet: new Fleet(surroundings) });
   if (!supervisor) return ofWorker;
-  output.say('Starting the task of --detach, which supervises no run here.');
+  output.say('Starting the task that --detach uses. Here it supervises no run.');
   const ofSupervisor = await probeSupervisor({
     ...trial,
     fleet: new Fleet({ ...surroundings, ...supervisor }),

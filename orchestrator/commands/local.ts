@@ -46,7 +46,7 @@ export const handler: Handler<typeof local> = async ({ settings, output, detach 
   });
   try {
     process.stdout.write(`${shellExports(stack.environment)}\n`);
-    output.say(`Tasks log to ${stack.logDirectory}. Ctrl-C ends everything.`);
+    output.say(`Tasks log to ${stack.logDirectory}. Ctrl-C ends the stack and its tasks.`);
     await new Promise<void>(resolve => detach.addEventListener('abort', () => resolve(), { once: true }));
   } finally {
     await stack.stop();
@@ -82,7 +82,7 @@ export async function withLocalStack<T>(
     if (kept === undefined && demonstrated !== undefined) {
       await createDemonstrationTable({ endpoint: stack.endpoints.engine }, demonstrated);
       say(
-        `--local without a folder begins with an empty database, so it now has a table ${demonstrated} of ${DEMONSTRATION_ITEMS.toLocaleString('en')} items for demonstration. It ends with this command; --local DIR keeps a database.`,
+        `--local without a folder starts with an empty database, so this command has created the table ${demonstrated} with ${DEMONSTRATION_ITEMS.toLocaleString('en')} items to try it on. The database ends with the command; --local DIR keeps one.`,
       );
     }
     return await command();

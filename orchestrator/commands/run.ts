@@ -75,7 +75,7 @@ async function createRun(session: PlanningSession, run: NewRun, write: ItemWrite
       signal: detach,
     });
     const items = [...chosen.values()].reduce((sum, keys) => sum + keys.length, 0);
-    output.say(`The canary is ${items} items in ${chosen.size} segments.`);
+    output.say(`The canary has ${items} items in ${chosen.size} segments.`);
     await stores.canary.write(run.runId, chosen);
   }
   session.onSupervise();

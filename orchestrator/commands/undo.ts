@@ -125,7 +125,7 @@ export const handler: Handler<typeof undo> = async context => {
     }),
   );
   output.setRun(record.runId);
-  output.say(`Run ${record.runId} has begun. It takes back what run ${original.runId} wrote.`);
+  output.say(`Run ${record.runId} has begun. It removes what run ${original.runId} wrote.`);
   output.event('run.started', {
     resumed: false,
     undoes: original.runId,

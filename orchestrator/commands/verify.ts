@@ -70,7 +70,7 @@ export const handler: Handler<typeof verify> = async ({ settings, output, detach
   });
   const { scanned, missing, nulls, readUnits, sample } = result;
   const throttled = rate.takeThrottled();
-  if (throttled) output.say(`The table throttled ${throttled.count} of the reads (${throttled.reason}).`);
+  if (throttled) output.say(`DynamoDB throttled ${throttled.count} of the reads (${throttled.reason}).`);
   output.print(
     missing === 0
       ? `None of ${scanned} items${inScope} lacks ${targets}${nulls > 0 ? `; in ${nulls} it is NULL` : ''}. ${readUnits} read units.`

@@ -169,10 +169,10 @@ function refuseOtherTable(
     const other = asked[what].find(wanted => !names.includes(wanted));
     if (other === undefined) continue;
     const instead =
-      targets.length > 0 && what === 'attribute' ? 'Set one of those' : `Say --${what} ${names[0]}`;
+      targets.length > 0 && what === 'attribute' ? 'Set one of those' : `Give --${what} ${names[0]}`;
     throw new PreflightError(
-      `The stack ${name} is for the ${what} ${names.join(', ')}, not ${other}, and its roles may not touch another.\n` +
-        `${instead}, or use --stack to name the stack for ${other}; each table has its own.`,
+      `The stack ${name} is for the ${what} ${names.join(', ')}, not ${other}, and its roles may not touch any other.\n` +
+        `${instead}, or use --stack to name the stack for ${other}. Each table has its own stack.`,
     );
   }
 }
@@ -203,7 +203,7 @@ async function readStack(name: string): Promise<StackFacts> {
     throw new PreflightError(
       status === 'CREATE_IN_PROGRESS'
         ? `The stack ${name} is still being created. Wait for it: aws cloudformation wait stack-create-complete --stack-name ${name}`
-        : `The stack ${name} is ${status}${reason}. Its outputs cannot be relied on. Fix the stack first.`,
+        : `The stack ${name} is ${status}${reason}, so its outputs may be wrong. Fix the stack first.`,
     );
   }
   const outputs = (found?.Outputs ?? []).map(({ OutputKey = '', OutputValue = '' }) => [

@@ -23,7 +23,9 @@ export async function chooseWriteApi(session: PlanningSession, write: ItemWrite)
   const asked = session.settings.writeApi;
   const unfit = whyUnfit(write);
   if (asked === 'batch' && unfit !== undefined) {
-    throw new PreflightError(`${unfit}, so it might mean something else in a batch. Use --write-api single.`);
+    throw new PreflightError(
+      `${unfit}, so a statement might not mean this attribute. Use --write-api single.`,
+    );
   }
   if (asked !== 'single' && unfit === undefined) {
     const { findings, forms } = await prove(session, write, 'batch');
@@ -98,7 +100,7 @@ async function prove(
 
 function unproved(operation: string, findings: readonly string[]): PreflightError {
   return new PreflightError(
-    `${operation} does not behave here as it must: ${findings.join('; ')}. Nothing was written to your table.`,
+    `${operation} does not behave here as it must: ${findings.join('; ')}. Fleetfill wrote nothing to your table.`,
   );
 }
 

@@ -45,7 +45,7 @@ async function untilTasksEnded(
     if (tasks.length === 0) return;
     const tell = async (task: TaskRecord) => {
       if (task.heartbeat === 0)
-        await watch.fence(task, { kind: 'desired', message: `the run is to ${desired}` });
+        await watch.fence(task, { kind: 'desired', message: `somebody asked the run to ${desired}` });
       else if (task.desired !== desired) await stores.tasks.setDesired(runId, task.launchId, desired);
     };
     await pMap(tasks, tell, { concurrency: TOLD_AT_A_TIME });

@@ -55,9 +55,9 @@ function describeEnded(run: RunRecord, status: RunRecord['status'] | 'gone'): st
   if (status === 'paused' || status === 'failed')
     return `${is} Continue with: ${nextCommand('resume', run.runId)}`;
   if (status === 'cancelled') {
-    return `${is} What was written stays; a new run continues from there: ${nextRun(run)}`;
+    return `${is} What was written stays. A new run continues from there: ${nextRun(run)}`;
   }
-  return `${is} It ended before it could be stopped. See: ${nextCommand('report', run.runId)}`;
+  return `${is} The run ended before the command could stop it. See: ${nextCommand('report', run.runId)}`;
 }
 
 /** @throws ConfigurationError when the run has ended or does not exist. */

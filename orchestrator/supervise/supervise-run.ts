@@ -55,7 +55,10 @@ export async function superviseRun(
     samples: stores.samples,
     clock,
     epoch: run.epoch,
-    onFailure: error => output.event('warning', { message: `No sample was stored: ${describeError(error)}` }),
+    onFailure: error =>
+      output.event('warning', {
+        message: `A sample for the charts could not be stored: ${describeError(error)}`,
+      }),
   });
   const metrics = createMetrics(run, session);
   const guard = new TrafficGuard(
@@ -186,7 +189,7 @@ function describeEnd(
   }: ReturnType<typeof runFinished>,
 ): string {
   const counts =
-    `${scanned} scanned, ${updated} updated, ${alreadySet} set by others meanwhile, ${deleted} deleted meanwhile, ` +
+    `${scanned} scanned, ${updated} updated, ${alreadySet} set by others, ${deleted} deleted, ` +
     `${quarantined} in quarantine${run.recipe ? `, ${outOfScope} out of scope, ${recomputed} computed again` : ''}, in ${Math.round(durationMs / 1_000)} s.`;
   const { table } = run;
   const targets = targetsText(run);
@@ -198,13 +201,13 @@ function describeEnd(
   const resume = nextCommand('resume', run.runId, ...(run.stopReason?.resumeWith ?? []));
   const next: Partial<Record<RunRecord['status'], string>> = {
     verified: `Verified: in a strongly consistent scan of every segment no item${inScope} lacked ${targets}.${sinceOf(run)}\nVerify it again at any time: ${nextCommand('verify', '--table', table, ...writtenOptions(run))}`,
-    quarantined: `${missing} items${inScope} lack ${targets}; all of them are in quarantine. See: ${nextCommand('failures', run.runId)}\nWhen the cause is fixed, try them again: ${nextCommand('failures', run.runId, '--retry')}`,
-    incomplete: `${missing} items${inScope} lack ${targets} after ${run.pass} passes.${why || ' Perhaps live code does not set it. Deploy code that does, then run again.'}\nThen: ${nextRun(run, canary)}`,
+    quarantined: `${missing} items${inScope} lack ${targets}. All of them are in quarantine. See: ${nextCommand('failures', run.runId)}\nWhen the cause is fixed, try them again: ${nextCommand('failures', run.runId, '--retry')}`,
+    incomplete: `${missing} items${inScope} lack ${targets} after ${run.pass} passes.${why || ' Perhaps live code does not set the attribute. Deploy code that does, then run again.'}\nThen: ${nextRun(run, canary)}`,
     paused: `Paused. Continue with: ${resume}`,
-    cancelled: `Cancelled. What was written stays; a new run continues from there: ${again(canary)}`,
+    cancelled: `Cancelled. What was written stays. A new run continues from there: ${again(canary)}`,
     failed: `Stopped: ${run.stopReason?.message ?? 'unknown'}\nWhen the cause is fixed: ${resume}`,
-    'dry-run': `Dry run: nothing was written to ${table}; ${matched} items would be written.\nNext, a canary: ${again(['--limit', '100'])}`,
-    canary: `Canary: ${updated} items were written, and ${missing === 0 ? 'each of its items has' : 'not each of its items has'} ${targetsOf(
+    'dry-run': `Dry run: nothing was written to ${table}. A run would write ${matched} items.\nNext, a canary: ${again(['--limit', '100'])}`,
+    canary: `Canary: ${updated} items were written, and ${missing === 0 ? 'all items of the canary have' : 'not all items of the canary have'} ${targetsOf(
       run,
     )
       .map(name => `"${name}"`)
@@ -218,12 +221,12 @@ function describeEnd(
 /** Says from when on the assumptions about writers must hold, because a verification may have been interrupted. */
 function sinceOf({ verification }: RunRecord): string {
   if (verification === undefined) return '';
-  return `\nIts first page was read at ${verification.startedAt}. This holds if writers have set the attribute on every new item since then.`;
+  return `\nIts first page was read at ${verification.startedAt}. The result holds if writers have set the attribute on every new item since then.`;
 }
 
 function describeHandedOver(run: string, taskArn: string): string {
   return (
-    `The task ${taskArn} now supervises run ${run}. It no longer needs this machine.\n` +
+    `The task ${taskArn} now supervises run ${run}. The run no longer needs this machine.\n` +
     `Wait for its end: ${nextCommand('wait', run)}\nSee its progress: ${nextCommand('status', run)}`
   );
 }

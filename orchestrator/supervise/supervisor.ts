@@ -294,7 +294,10 @@ export class Supervisor {
     const { stores } = this.#options;
     const tell = async (task: TaskRecord) => {
       if (task.heartbeat === 0) {
-        await this.#watch.fence(task, { kind: 'desired', message: `the run is to ${run.desired}` });
+        await this.#watch.fence(task, {
+          kind: 'desired',
+          message: `somebody asked the run to ${run.desired}`,
+        });
       } else if (task.desired !== run.desired) {
         await stores.tasks.setDesired(run.runId, task.launchId, run.desired);
       }
@@ -338,7 +341,7 @@ export class Supervisor {
     if (guard.blindBecause !== this.#blindBecause) {
       this.#blindBecause = guard.blindBecause;
       const message = guard.blindBecause
-        ? `The table's metrics cannot be read, so the fleet keeps its rate and does not speed up: ${guard.blindBecause}`
+        ? `The table's metrics cannot be read, so the fleet does not speed up until they can: ${guard.blindBecause}`
         : "The table's metrics can be read again.";
       output.event('warning', { message });
       output.say(message);

@@ -39,7 +39,7 @@ export async function summariseLog(
       if (count.chunks < expected) {
         throw new PreflightError(
           `The undo log of run ${run.runId} is not complete: segment ${segment} has ${count.chunks} of at least ${expected} chunks. ` +
-            'Somebody has deleted a part of it, so the run cannot be undone by it.',
+            'Somebody has deleted a part of it, so an undo cannot use it.',
         );
       }
       for (const name of ['chunks', 'set', 'unknown', 'undone'] as const) sum[name] += count[name];

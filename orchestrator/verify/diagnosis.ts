@@ -49,14 +49,14 @@ export function diagnose(
   if (old.length > 0) {
     parts.push(
       `${counted(old.length)} created before the start and had "${run.attribute}" when the sweep was complete. Something has removed it since. ` +
-        'A stale writer does this: it reads an item, then puts the whole old item back. Find it and let it update ' +
+        'A stale writer does this: it reads an item, then puts the whole old item back. Find it, and let it update ' +
         `single attributes, then run again.${example(old)}`,
     );
   }
   if (timeless.length > 0) {
     parts.push(
-      `${timeless.length} do not say when they were created. Live code does not set "${run.attribute}", or it ` +
-        `puts whole old items back. Next time, name the attribute that holds the time with --created-key.${example(timeless)}`,
+      `The keys of ${timeless.length} do not say when they were created. Live code does not set "${run.attribute}", or it ` +
+        `puts whole old items back. In the next run, name the attribute that holds the time of creation with --created-key.${example(timeless)}`,
     );
   }
   return {
@@ -65,7 +65,7 @@ export function diagnose(
     unknown: timeless.length,
     since,
     words: [
-      ...(all > items.length ? [`Of the ${all} items, ${items.length} were examined:`] : []),
+      ...(all > items.length ? [`The run examined ${items.length} of the ${all} items:`] : []),
       ...parts,
     ].join('\n'),
   };

@@ -140,10 +140,14 @@ class ItemRepair {
       }
       if (verdict.kind === 'quarantine' || verdict.kind === 'bisect') return this.#quarantine(verdict.reason);
       if (this.#refusals >= MAX_TRIES) {
-        return this.#quarantine('refused, although the item is there and lacks the attribute');
+        return this.#quarantine(
+          'DynamoDB refused the write, although the item exists and lacks the attribute',
+        );
       }
       if (this.#recomputed > MOST_RECOMPUTATIONS) {
-        return this.#quarantine(`its sources changed before each of ${MOST_RECOMPUTATIONS} writes`);
+        return this.#quarantine(
+          `its sources changed before each of ${MOST_RECOMPUTATIONS} attempts to write it`,
+        );
       }
       if (verdict.kind === 'retry' || this.#refusals > 0 || this.#recomputed > 1) {
         await clock.sleep(backoffMs(this.#tries), signal);

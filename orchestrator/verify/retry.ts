@@ -81,7 +81,7 @@ export async function retryQuarantined(request: RetryRequest): Promise<void> {
       });
       rate.grant(record.granted, record.renewal);
       if (record.desired !== 'run') {
-        ended.abort(new FleetfillError('Unwanted', `Run ${run.runId} is to ${record.desired}.`));
+        ended.abort(new FleetfillError('Unwanted', `Somebody asked run ${run.runId} to ${record.desired}.`));
       }
       return record.desired === 'run';
     },
@@ -226,7 +226,7 @@ async function untilEarlierRetryEnded({ stores, run, clock }: RetryRequest): Pro
       if (before !== undefined && before !== other.heartbeat) {
         throw new TableLockedError(
           run.runId,
-          `Another failures --retry of run ${run.runId} is at work. Try again when it has ended.`,
+          `Another failures --retry of run ${run.runId} is running. Try again when it has ended.`,
         );
       }
       seen.set(other.launchId, other.heartbeat);

@@ -74,7 +74,7 @@ test('a run is taken back: its own values go, and nothing of the application doe
 
   const refused = stage.orchestrate(['undo', runId]);
   expect(await refused.exit).toBe(4);
-  expect(refused.stderr).toContain(`takes back what run ${runId} wrote`);
+  expect(refused.stderr).toContain(`removes what run ${runId} wrote`);
 
   const undo = stage.orchestrate(['undo', runId, '--tasks', '2', '--yes']);
   expect(await undo.exit, undo.stderr).toBe(0);

@@ -144,7 +144,7 @@ describe('a stack that cannot be used', () => {
   });
 
   it.each([
-    ['--table', 'orders', /is for the table stuff, not orders.*\nSay --table stuff/],
+    ['--table', 'orders', /is for the table stuff, not orders.*\nGive --table stuff/],
     ['--attribute', 'other', /is for the attribute test, not other/],
   ])('is refused for another %s than its own', async (option, value, words) => {
     stacks = stackIn('UPDATE_COMPLETE', complete);
@@ -158,7 +158,7 @@ describe('a stack that cannot be used', () => {
     async (...args) => {
       stacks = stackIn('CREATE_COMPLETE', { ...complete, Table: 'orders' });
       const other = await ask(...args);
-      expect(other.stderr).toMatch(/is for the table orders, not stuff.*\nSay --table orders/);
+      expect(other.stderr).toMatch(/is for the table orders, not stuff.*\nGive --table orders/);
       expect(other.exit).toBe(3);
       stacks = stackIn('CREATE_COMPLETE', { ...complete, Attributes: 'region,zone' });
       const attribute = await ask(...args, '--table', 'stuff');

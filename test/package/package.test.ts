@@ -84,7 +84,7 @@ describe('npx --package ./fleetfill-*.tgz, in an empty folder', () => {
 
   test('orchestrate --local shows a newcomer a whole run, on an AWS and a table of its own', async () => {
     const asked = await npx('orchestrate', '--local');
-    expect(asked.stderr).toContain('a table stuff of 1,000 items for demonstration');
+    expect(asked.stderr).toContain('the table stuff with 1,000 items to try it on');
     // It is a run that writes: without a terminal it has to be told so, here as anywhere.
     expect(asked.stderr).toMatch(/orchestrate .*--local .*--yes|orchestrate .*--yes .*--local/);
     expect(asked.code).toBe(4);

@@ -70,7 +70,7 @@ describe('a stack', () => {
     [
       'another attribute',
       { attribute: 'test' },
-      /for the attribute gsi1pk, gsi1sk, not test.*\nSay --attribute gsi1pk/,
+      /for the attribute gsi1pk, gsi1sk, not test.*\nGive --attribute gsi1pk/,
     ],
     ['a recipe that sets a third', { set: ['gsi1pk = "A"', 'ttl = 1'] }, /not ttl.*\nSet one of those/],
     ['another table', { table: 'orders', attribute: 'gsi1pk' }, /for the table stuff, not orders/],

@@ -65,6 +65,6 @@ test('without any time it names both kinds of code, and how to know next time', 
 
 test('says so when it has not seen all of them', () => {
   expect(diagnose(RUN, [item('a', at(AFTER))], 1_200)?.words).toMatch(
-    /^Of the 1200 items, 1 were examined:\n1 item was created after/,
+    /^The run examined 1 of the 1200 items:\n1 item was created after/,
   );
 });

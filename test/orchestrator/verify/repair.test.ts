@@ -44,7 +44,7 @@ function mend(table: string, keys: readonly Item[], given: Partial<RepairRequest
   });
 }
 
-const REFUSED = 'refused, although the item is there and lacks the attribute';
+const REFUSED = 'DynamoDB refused the write, although the item exists and lacks the attribute';
 
 describe('a repair', () => {
   test('sets the attribute on exactly the items that it is given', async () => {

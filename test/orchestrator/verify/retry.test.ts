@@ -55,7 +55,7 @@ test('a retry that is alive has no second one beside it', async () => {
     void stores.tasks.heartbeat({ ...beat, seen: 'run', seenRenewal: 0 }).catch(() => {});
   }, 10);
   try {
-    await expect(retryAgain({ stores, run })).rejects.toThrow('is at work');
+    await expect(retryAgain({ stores, run })).rejects.toThrow('is running');
   } finally {
     clearInterval(beating);
   }

@@ -111,7 +111,7 @@ async function metricsAway({ open, report, either }: CaseContext): Promise<void>
   const warned = await run.waitFor(
     ({ event, message }) => event === 'warning' && String(message).includes('metrics'),
   );
-  report.says('it says so', String(warned['message']), /cannot be read, so the fleet keeps its rate/);
+  report.says('it says so', String(warned['message']), /cannot be read, so the fleet does not speed up/);
   let fastest = 0;
   while (performance.now() < blindAt + watchSeconds * 1_000) {
     await delay(1_000);
