@@ -36,7 +36,7 @@ export async function execute(
   const settings = parseSettings(definition, given);
   const detach = new AbortController();
   const output = createOutput(settings.json);
-  let occupation: Occupation = settings.local === undefined && name !== 'local' ? 'other' : 'holding a stack';
+  let occupation: Occupation = settings.local === undefined && name !== 'local' ? 'other' : 'holding-a-stack';
   const onSupervise = () => {
     if (occupation === 'other') occupation = 'supervising';
     streams.doWithout();

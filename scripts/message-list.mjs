@@ -8,6 +8,9 @@ import {
   isIdentifier,
   isImportDeclaration,
   isJsxAttribute,
+  isJsxElement,
+  isJsxExpression,
+  isJsxSelfClosingElement,
   isJsxText,
   isLiteralTypeNode,
   isNewExpression,
@@ -18,6 +21,7 @@ import {
   isStringLiteral,
   isTemplateExpression,
   isTemplateLiteralTypeNode,
+  isVariableDeclaration,
   SyntaxKind,
 } from 'typescript/unstable/ast';
 import { API } from 'typescript/unstable/sync';
@@ -56,9 +60,26 @@ const KINDS_OF_NAMES = new Map([
   ['asking', 'finding: question'],
 ]);
 
-/** Literals that nobody reads: DynamoDB expressions, styles, and texts for other programs. */
-const NOT_WORDS =
-  /^(SET|REMOVE|UPDATE|SELECT|ADD|DELETE)\s|attribute_(not_)?exists|#\w+ (=|IN)|#target|:source\{|\dpx |-src '|<!doctype|charset=|prefers-color|^(retry|event): \{|^" or "$/;
+/** The imitated services: their answers are in AWS's own words. */
+const IN_WORDS_OF_AWS = /^local\/(capacity|cloudwatch|dynamodb|ecs|fault|proxy|wire)\//;
+
+/** What items of the demo hold. */
+const DATA = /^demo\/(recipe\/)?(places|habits)\.ts$/;
+
+/** Literals that no person reads: expressions of DynamoDB and of recipes, styles, and what other programs are told. */
+const NOT_WORDS = new RegExp(
+  [
+    /^(SET|REMOVE|UPDATE|SELECT|ADD|DELETE)\s|attribute_(not_)?exists|#\{?\w+\}? (=|<|IN)|#target|:source\{/,
+    /^\w+=\w+ [+/]|^kind ==|^run S,item S$/,
+    /\dpx |-src '|<!doctype|charset=|prefers-color|^(retry|event): \{|^" or "$/,
+    /^--import data:|RealDate|^\{ read -r|^exec "|^export \{name\}=|^node job\.mjs$|^npm run [a-z]+ --$/,
+    /^socket hang up$|^Not enough non-option|^Service Quotas$|^Application Auto Scaling$|^DynamoDB Local$/,
+    // Examples and the forms of commands.
+    /^\$0 .*$|^[a-z]+ [<[][a-z]+[>\]]$/,
+  ]
+    .map(({ source }) => source)
+    .join('|'),
+);
 const UNREAD_ATTRIBUTES = new Set(['class', 'className', 'd', 'style', 'href', 'viewBox', 'transform']);
 
 /**
@@ -76,7 +97,12 @@ export function listMessages(root) {
         program
           .getSourceFileNames()
           .map(file => [file.slice(root.length + 1), program, file])
-          .filter(([path]) => KINDS_OF_PLACES.some(([place]) => path.startsWith(place))),
+          .filter(
+            ([path]) =>
+              KINDS_OF_PLACES.some(([place]) => path.startsWith(place)) &&
+              !IN_WORDS_OF_AWS.test(path) &&
+              !DATA.test(path),
+          ),
       )
       .filter(([path], index, all) => all.findIndex(other => other[0] === path) === index)
       .sort(([a], [b]) => (a < b ? -1 : 1))
@@ -90,9 +116,9 @@ function messagesIn(path, source) {
   const found = [];
   const visit = (node, context) => {
     if (isUnread(node)) return;
-    const text = textOf(node, source);
+    const text = isJsxElement(node) ? textOfElement(node, source) : textOf(node, source);
     if (text !== undefined) {
-      if (readsAsWords(text, isJsxText(node))) {
+      if (readsAsWords(text, isJsxText(node) || isJsxElement(node))) {
         const at = source.getLineAndCharacterOfPosition(node.getStart(source)).line + 1;
         found.push({ kind: context ?? kindOf(path), file: path, line: at, text });
       }
@@ -129,13 +155,35 @@ function isUnread(node) {
     isLiteralTypeNode(node) ||
     isTemplateLiteralTypeNode(node) ||
     isRegularExpressionLiteral(node) ||
-    (isJsxAttribute(node) && UNREAD_ATTRIBUTES.has(node.name.text))
+    (isJsxAttribute(node) && UNREAD_ATTRIBUTES.has(node.name.text)) ||
+    // The reasons of transitions are for whoever reads the code.
+    (isVariableDeclaration(node) && /_TRANSITIONS$/.test(node.name.getText()))
   );
 }
 
-/**
- * The text of a literal, or of literals joined by `+`, with `{name}` in place of inserted values; otherwise undefined.
- */
+/** The sentence of an element of the page, with `{name}` for what is filled in; undefined for one that has parts. */
+function textOfElement(element, source) {
+  const pieces = element.children.map(child => pieceOf(child, source));
+  if (pieces.includes(undefined) || !element.children.some(child => isJsxText(child) && child.text.trim()))
+    return undefined;
+  return pieces.join('').replace(/\s+/g, ' ').trim();
+}
+
+const INLINE = new Set(['strong', 'code', 'span', 'em']);
+
+function pieceOf(child, source) {
+  if (isJsxText(child)) return child.text.replace(/\s+/g, ' ');
+  if (isJsxSelfClosingElement(child)) return child.tagName.getText(source) === 'br' ? ' / ' : undefined;
+  if (isJsxExpression(child)) {
+    if (!child.expression) return '';
+    return textOf(child.expression, source) ?? `{${nameOf(child.expression, source)}}`;
+  }
+  if (isJsxElement(child) && INLINE.has(child.openingElement.tagName.getText(source)))
+    return child.children.map(inner => pieceOf(inner, source)).join('');
+  return undefined;
+}
+
+/** The text of a literal, or of several joined by `+`, with `{name}` for what is filled in; undefined for all else. */
 function textOf(node, source) {
   if (isStringLiteral(node) || isNoSubstitutionTemplateLiteral(node)) return node.text;
   if (isJsxText(node)) return node.text.replace(/\s+/g, ' ').trim();
@@ -155,8 +203,15 @@ function textOf(node, source) {
 function holesOf(node) {
   if (isTemplateExpression(node)) return node.templateSpans.map(({ expression }) => expression);
   if (isParenthesizedExpression(node)) return holesOf(node.expression);
+  if (isJsxElement(node)) return node.children.flatMap(holesOfPiece);
   if (isBinaryExpression(node)) return [node.left, node.right].flatMap(side => holesOfSide(side));
   return [];
+}
+
+function holesOfPiece(child) {
+  if (isJsxElement(child)) return child.children.flatMap(holesOfPiece);
+  if (!isJsxExpression(child) || !child.expression || isStringLiteral(child.expression)) return [];
+  return [child.expression];
 }
 
 function holesOfSide(side) {
@@ -175,7 +230,7 @@ function nameOf(expression, source) {
     return nameOf(expression.arguments[0], source);
   }
   const text = expression.getText(source);
-  return /([A-Za-z_$][\w$]*)[^\w$]*$/.exec(text.length > 60 ? text.slice(0, 60) : text)?.[1] ?? '…';
+  return (text.length > 60 ? undefined : /([A-Za-z_$][\w$]*)[^\w$]*$/.exec(text)?.[1]) ?? '…';
 }
 
 /** A text has at least two words, or one on the page. */

@@ -127,14 +127,14 @@ export function judgeRoutes(
     const way = wayOut(table);
     const open = endpointServices(endpoints, table, region);
     const closed = NEEDED_SERVICES.filter(service => !open.includes(service));
-    if (way === 'address translation') {
+    if (way === 'address-translation') {
       return assignPublicIp
         ? warning('route', {
             message: `${SubnetId} reaches AWS through a NAT, so tasks there need no public address.`,
           })
         : ok('route', `${SubnetId} reaches AWS through a NAT or another gateway that translates addresses.`);
     }
-    if (way === 'internet gateway' && assignPublicIp) {
+    if (way === 'internet-gateway' && assignPublicIp) {
       return ok(
         'route',
         `${SubnetId} reaches AWS through an internet gateway, and each task gets a public address.`,
@@ -143,7 +143,7 @@ export function judgeRoutes(
     if (closed.length === 0) {
       return ok('route', `${SubnetId} has VPC endpoints for everything that a task calls.`);
     }
-    if (way === 'internet gateway') {
+    if (way === 'internet-gateway') {
       return failure('route', {
         message: `${SubnetId} has an internet gateway, but tasks get no public address, so they cannot reach ${closed.join(', ')}.`,
         advice:
@@ -167,7 +167,7 @@ function wayOut(table: RouteTable | undefined) {
   const route = table?.Routes?.find(({ DestinationCidrBlock }) => DestinationCidrBlock === '0.0.0.0/0');
   if (!route) return 'none';
   if (route.State === 'blackhole') return 'blackhole';
-  return route.GatewayId?.startsWith('igw-') ? 'internet gateway' : 'address translation';
+  return route.GatewayId?.startsWith('igw-') ? 'internet-gateway' : 'address-translation';
 }
 
 /**

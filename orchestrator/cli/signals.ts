@@ -9,7 +9,7 @@ export class DetachedError extends Error {
 }
 
 /** How long a command may take to end after a signal: a run says how to come back, and a stack stops its tasks. */
-const GRACE_MS = { supervising: 10_000, 'holding a stack': 30_000, other: 2_000 } as const;
+const GRACE_MS = { supervising: 10_000, 'holding-a-stack': 30_000, other: 2_000 } as const;
 
 export type Occupation = keyof typeof GRACE_MS;
 

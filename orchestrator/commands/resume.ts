@@ -115,7 +115,7 @@ export const resume = defineCommand({
 /** `orchestrate resume RUN`: takes over supervision and continues. For a finished run it prints how the run ended. */
 export const handler: Handler<typeof resume> = async context => {
   const { settings, output } = context;
-  const session = await openSession(context, 'of a run');
+  const session = await openSession(context, 'of-a-run');
   if (settings.detach) requireSupervisor(session.surroundings);
   const { stores, clock } = session;
   if (isProbeId(settings.run ?? '')) return tryItself(session, settings.run ?? '');

@@ -85,7 +85,7 @@ export const handler: Handler<typeof undo> = async context => {
     const undoLog = await undoable(stores, run);
     return listKeys(sourceOf(stores, run, undoLog), settings.listUnknown ? 'unknown' : 'set', output);
   }
-  const session = await openSession(context, 'of a run');
+  const session = await openSession(context, 'of-a-run');
   const { stores } = session;
   const original = await readRun(stores, settings.run ?? '');
   const undoLog = await undoable(stores, original);

@@ -80,7 +80,7 @@ export interface FleetChoice {
 }
 
 /** Whether a command means the table and attribute of its options, including defaults, or those of a run's record. */
-export type TableMeant = 'of the options' | 'of a run';
+export type TableMeant = 'of-the-options' | 'of-a-run';
 
 /**
  * Finds out where the fleet runs: from options if they name everything needed, otherwise from the stack's outputs,
@@ -90,7 +90,7 @@ export type TableMeant = 'of the options' | 'of a run';
  */
 export async function locateFleet(
   settings: FleetChoice,
-  meant: TableMeant = 'of the options',
+  meant: TableMeant = 'of-the-options',
 ): Promise<Surroundings> {
   const { cluster, taskDefinition, subnets, securityGroups, controlTable } = settings;
   if (cluster && taskDefinition && subnets && securityGroups && controlTable) {
@@ -131,7 +131,7 @@ export async function currentTaskDefinition(settings: FleetChoice): Promise<stri
 
 /** Finds only the control table, for commands that do not use the fleet. */
 export async function locateControlTable(settings: FleetChoice): Promise<string> {
-  return settings.controlTable ?? (await locateFleet(settings, 'of a run')).controlTable;
+  return settings.controlTable ?? (await locateFleet(settings, 'of-a-run')).controlTable;
 }
 
 function defaults(settings: FleetChoice, outputs: Readonly<Record<string, string>>) {
@@ -164,7 +164,7 @@ function refuseOtherTable(
     attribute: targets.length > 0 || attribute === undefined ? targets : [attribute],
   };
   for (const what of ['table', 'attribute'] as const) {
-    if (meant === 'of a run' && !given.has(what) && targets.length === 0) continue;
+    if (meant === 'of-a-run' && !given.has(what) && targets.length === 0) continue;
     const names = its[what]?.split(',') ?? asked[what];
     const other = asked[what].find(wanted => !names.includes(wanted));
     if (other === undefined) continue;

@@ -72,7 +72,7 @@ export function markdownReport({ snapshot, evidence, records }: RunReport): stri
     records.quarantine.length === 0
       ? 'No item is in quarantine.'
       : table(
-          ['Key', 'Reason', 'Tries', 'Now'],
+          ['Key', 'Reason', 'Attempts', 'Now'],
           records.quarantine.map(({ key, reason, attempts, resolved }) => [
             `\`${key}\``,
             reason,

@@ -37,7 +37,7 @@ export async function endTasks(
   const after = await stores.runs.conclude(before.runId, systemClock.nowIso());
   if (after?.desired === 'run' && !isFinished(after.status)) {
     throw new SupersededError(
-      `Somebody has resumed run ${before.runId} meanwhile. It is ${after.status} and continues.\nSee: ${nextCommand('status', before.runId)}`,
+      `Somebody has resumed run ${before.runId} in the meantime. It is ${after.status} and continues.\nSee: ${nextCommand('status', before.runId)}`,
     );
   }
   if (after && after.status !== 'running' && after.status !== 'verifying') await closeSignal(after, context);

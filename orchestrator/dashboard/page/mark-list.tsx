@@ -7,7 +7,7 @@ import { toneOfMark } from './tones.ts';
 export function MarkList({ marks, newestFirst = false }: { marks: readonly Mark[]; newestFirst?: boolean }) {
   const shown = newestFirst ? [...marks].reverse().slice(0, 100) : marks;
   return (
-    <Scroll label="What happened, by the clock">
+    <Scroll label="What happened, in order of time">
       <ol class="marks">
         {shown.map(({ at, kind, text }) => (
           <li key={`${at} ${text}`}>

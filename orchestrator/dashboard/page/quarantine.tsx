@@ -19,7 +19,7 @@ export function Quarantine({ snapshot }: { snapshot: Snapshot }) {
               <th scope="col">Key</th>
               <th scope="col">Reason</th>
               <th scope="col" class="number">
-                Tries
+                Attempts
               </th>
               <th scope="col">Now</th>
             </tr>

@@ -28,7 +28,7 @@ export function Report({ data: { snapshot, evidence } }: { data: ReportData }) {
           <Verification snapshot={snapshot} all />
         </section>
         <section class="card" aria-labelledby="rate">
-          <h2 id="rate">Time line</h2>
+          <h2 id="rate">Timeline</h2>
           <RateCharts snapshot={snapshot} />
         </section>
         <section class="card" aria-labelledby="options">
