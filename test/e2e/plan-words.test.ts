@@ -35,7 +35,7 @@ test('a plan says what is written where, from what it knows it, and what it take
   const unwrapped = words.replace(/\n {11}(?=\S)/g, ' ');
   for (const part of [
     /^Table {6}stuff, account 000000000000, us-east-1, arn:aws:dynamodb:\S+:table\/stuff$/m,
-    /^Write {6}UPDATE "stuff" SET "test" = \? WHERE "id" = \? AND "created" = \? AND "test" IS MISSING$/m,
+    /^Write {6}UPDATE "stuff" SET "test" = \? WHERE "id" = \? AND "created" = \? AND "test" IS MISSING with test = 1,/m,
     /^Missing {4}[\d,]+ items lack "test"/m,
     /^Sample {5}200 items in 32 of 32 segments, chosen at random.*the sample took [\d.]+ read units, under \$0\.01/m,
     /^Units {6}[\d,]+ write units, 1 an item [\d,.]+ read units to find the items, [\d.]+ to verify them with strong consistency$/m,
