@@ -216,7 +216,7 @@ describeInBrowser('the page of a run, in a browser', open => {
     );
     const row = tab.locator('[data-launch=launch-3]', { hasText: 'silent' });
     await row.waitFor({ timeout: 6_000 });
-    expect(await tab.textContent('[data-alert=late]')).toContain('killed, frozen or cut off');
+    expect(await tab.textContent('[data-alert=late]')).toContain('cut off from the control table');
   });
 
   test('lists items in quarantine as they come, each with its reason', async () => {
