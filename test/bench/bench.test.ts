@@ -3,14 +3,14 @@ import { BenchStage, type EngineName } from '../../bench/bench-stage.ts';
 import { type Measurement, measureRow, ROWS } from '../../bench/measure-row.ts';
 
 /**
- * `npm run bench` in short. The bounds are wider than what the project demands of itself (docs/performance.md), since
- * rounds are few and the machine is shared. A row's best round counts: others only add to it.
+ * A short `npm run bench`. The bounds are wider than the project's own criteria (docs/performance.md), because there
+ * are few rounds on a shared machine. The best round of each row counts, because disturbances only add time.
  */
 const ROUNDS = 3;
 
 const MINUTES_MS = 60_000;
 
-/** Rows that take turns on one engine, a round at a time. */
+/** Measures rows that take turns on one engine, a round at a time. */
 async function measure(engine: EngineName, items: number, names: readonly string[]) {
   const measured = new Map<string, Measurement[]>(names.map(name => [name, []]));
   const stage = await BenchStage.open(engine, 'dist/job.mjs');

@@ -31,7 +31,7 @@ describe('the benchmark of scale', () => {
   test('sees the supervisor of 100,000 segments and 1,000 tasks stay small', async () => {
     const costs = [];
     for (let time = 0; time < 2; time++) costs.push(await measureSupervisor(wide, 4));
-    // The garbage collector, which has the simulated table's items to look at as well, comes when it likes.
+    // The garbage collector also has to look at the simulated table, and its timing is arbitrary.
     expect(Math.min(...costs.map(({ heapMb }) => heapMb))).toBeLessThan(300);
     expect(Math.min(...costs.map(({ longestBlockMs }) => longestBlockMs))).toBeLessThan(50);
   }, 180_000);

@@ -7,11 +7,11 @@ import { askAll, type OnAws, PROBES } from './probes.ts';
 
 export interface Conformance {
   readonly name: string;
-  /** By engine. */
+  /** Answers by engine. */
   readonly answers: Readonly<Record<string, string>>;
   readonly aws: OnAws;
   readonly handled: string | undefined;
-  /** Every engine answers as AWS does; or the difference is handled. */
+  /** Every engine answers as AWS does, or the difference is handled. */
   readonly holds: boolean;
   readonly identical: boolean;
 }
@@ -20,9 +20,8 @@ export interface Conformance {
 const BUILT = resolve('.cache/dynoxide-rs-3.2.0/bin/dynoxide');
 
 /**
- * The engines that are here: the one that npm brings, a later one of the same project where it has been built from its
- * source, and the vendor's DynamoDB Local where somebody names it. The last is under terms of its own, so nothing here
- * fetches it.
+ * The engines on this machine: the one from npm, a later one of the same project if it was built from source, and the
+ * vendor's DynamoDB Local if somebody names it. DynamoDB Local has its own terms, so nothing here downloads it.
  */
 export function enginesHere(): Readonly<Record<string, EngineSettings>> {
   const settings = readEngineSettings();
@@ -34,7 +33,7 @@ export function enginesHere(): Readonly<Record<string, EngineSettings>> {
   };
 }
 
-/** Asks every engine that is here, and holds each answer against what AWS does. */
+/** Asks every engine on this machine and compares each answer with what AWS does. */
 export async function compareEngines(): Promise<Conformance[]> {
   const answers = new Map<string, Record<string, string>>();
   for (const [engineName, settings] of Object.entries(enginesHere())) {

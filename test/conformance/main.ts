@@ -3,9 +3,10 @@ import { silenceSdkAdvice } from '../../demo/command-line.ts';
 import { compareEngines } from './compare.ts';
 
 /**
- * `npm run test:conformance`: the same questions to every engine that is here, held against what AWS does; and the
- * cases that depend on an engine most, 1 and 2, on a second engine: DynamoDB Local where FLEETFILL_DYNAMODB_LOCAL names
- * it, else the one that scripts/dynoxide-rs.mjs builds. `--probes` asks the questions alone.
+ * `npm run test:conformance`: asks every engine on this machine the same questions and compares the answers with what
+ * AWS does. It also runs cases 1 and 2, which depend most on the engine, on a second engine: DynamoDB Local if
+ * FLEETFILL_DYNAMODB_LOCAL names it, else the one that scripts/dynoxide-rs.mjs builds. `--probes` only asks the
+ * questions.
  */
 silenceSdkAdvice();
 const built = execFileSync(process.execPath, ['scripts/dynoxide-rs.mjs'], { encoding: 'utf8' }).trim();
@@ -31,7 +32,7 @@ function casesOnSecondEngine(): Promise<number> {
   const environment = process.env['FLEETFILL_DYNAMODB_LOCAL']
     ? process.env
     : { ...process.env, FLEETFILL_DYNOXIDE: built };
-  // Conditions and scans beside live writers; deaths are the protocol's, and need no second engine.
+  // Conditions, and scans beside live writers. Deaths concern the protocol and need no second engine.
   const cases = ['--case', '1,2', '--short', '--lanes', '1', '--retry'];
   const child = spawn(process.execPath, ['scripts/run-ts.mjs', 'test/reliability/main.ts', ...cases], {
     stdio: 'inherit',

@@ -13,31 +13,31 @@ import { type Item, STUFF_KEY } from '../../demo/item.ts';
 
 /** What AWS itself does. */
 export interface OnAws {
-  /** The same JSON as the probe's answer. */
+  /** The answer of AWS, in the same JSON as the probe's. */
   readonly answer: unknown;
-  /** Where that is written: AWS's own words, or who recorded it on AWS. */
+  /** Where it is documented: AWS's own words, or who recorded it on AWS. */
   readonly source: string;
 }
 
-/** Its authors hold dynoxide against AWS and say of each answer in which Region they recorded it. */
+/** dynoxide's authors compare it with AWS and name the Region in which they recorded each answer. */
 const changelog = (words: string) => `dynoxide-rs 3.2.0, CHANGELOG: "${words}"`;
 const recorded = (words: string) => `recorded in eu-west-2; ${changelog(words)}`;
 const guide = (page: string) => `developer guide, ${page}`;
 const reference = (operation: string) => `API reference, ${operation}`;
 
-/** A question to an engine, on a table of its own with the founding case's keys. The answer is JSON. */
+/** A question to an engine, on a separate table with the founding case's keys. The answer is JSON. */
 export interface Probe {
   readonly name: string;
   readonly ask: (client: DynamoDBClient, table: string) => Promise<unknown>;
   readonly aws: OnAws;
-  /** Where engines are known to differ: what this project does so that it does not matter. */
+  /** If engines are known to differ: what this project does so that it does not matter. */
   readonly handled?: string;
 }
 
 const key = (index: number): Item => ({ id: { S: `id-${index}` }, created: { N: String(1_000 + index) } });
 const VALUE = { N: '1' };
 
-/** Four items by what the attribute is: missing, of another value, NULL; and one that does not exist. */
+/** Four items, by their attribute: missing, another value, NULL, and no item at all. */
 const KINDS = { missing: 1, present: 2, null: 3, absent: 4 } as const;
 
 async function putKinds(client: DynamoDBClient, TableName: string): Promise<void> {
@@ -101,7 +101,7 @@ async function fillNumbered(
   }
 }
 
-/** Every key of a parallel Scan, in pages of so many items. */
+/** Every key of a parallel Scan, in pages of `Limit` items. */
 async function scanAll(client: DynamoDBClient, TableName: string, TotalSegments: number, Limit?: number) {
   const keys: string[] = [];
   let scanned = 0;
@@ -396,7 +396,7 @@ export const PROBES: readonly Probe[] = [
       const big = { S: 'x'.repeat(400 * 1_024 - overhead) };
       await client.send(new PutItemCommand({ TableName: table, Item: { ...key(1), big } }));
       let last = big.S.length;
-      // Engines count the bytes of a number a little differently; one that just fits is what is wanted.
+      // Engines count the bytes of a number slightly differently. The test needs the item that just fits.
       for (; last < big.S.length + 40; last++) {
         const more = new PutItemCommand({
           TableName: table,
@@ -458,7 +458,7 @@ export interface Answer {
   readonly answer: string;
 }
 
-/** Asks an engine everything, each probe on a new table. */
+/** Asks an engine all questions, each on a new table. */
 export async function askAll(client: DynamoDBClient): Promise<Answer[]> {
   const answers: Answer[] = [];
   for (const [index, { name, ask }] of PROBES.entries()) {

@@ -10,7 +10,7 @@ import { AuthorityLostError } from '../../core/errors.ts';
 import { selfSigned } from '../support/self-signed.ts';
 
 const SERVER_TLS = selfSigned();
-/** Only what is a plain value: Node keeps no connection whose options hold functions, from Node 26 on. */
+/** Only plain values, because from Node 26 on, Node keeps no connection whose options contain functions. */
 const CLIENT_TLS = { rejectUnauthorized: false };
 
 describe.each(['http', 'https'] as const)('an agent for %s', protocol => {
@@ -95,7 +95,7 @@ describe.each(['http', 'https'] as const)('an agent for %s', protocol => {
   });
 });
 
-/** A proxy as companies have them: CONNECT for https, whole URLs for http. Its status is what it says to CONNECT. */
+/** A proxy as in companies: CONNECT for https, whole URLs for http. `refusal` is its status for CONNECT. */
 async function startProxy(refusal?: number) {
   const seen: string[] = [];
   const proxy = createHttpServer((incoming, response) => {
@@ -205,7 +205,7 @@ describe.each(['http', 'https'] as const)('an agent for %s behind a proxy', prot
 
   test('believes the certificates that it is given, directly and by the proxy', async () => {
     const proxy = await startProxy();
-    // The certificate's name is not this machine's, which is another question.
+    // The certificate's name is not this machine's, which this test is not about.
     const anyName = { checkServerIdentity: () => undefined };
     for (const proxyFor of [() => undefined, () => proxy.url]) {
       const believing = createAgents({ proxyFor, certificates: [SERVER_TLS.cert] }, {});

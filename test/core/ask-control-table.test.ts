@@ -5,7 +5,7 @@ import { FakeClock } from '../support/fake-clock.ts';
 
 const throttled = () => Object.assign(new Error('slow down'), { name: 'ThrottlingException' });
 
-/** A call that fails so often, and then answers. */
+/** A call that fails this often and then answers. */
 function failing(times: number, error: () => Error = throttled) {
   const call = async () => {
     call.tries += 1;

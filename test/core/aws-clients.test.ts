@@ -30,7 +30,7 @@ beforeAll(async () => {
 
 afterAll(() => front.close());
 
-/** A name that no other test has, and to which this happens. */
+/** A unique name whose calls get this script. */
 function named(script: Script): string {
   const name = `name-${scripts.size}-of-this-test`;
   scripts.set(name, script);
@@ -42,7 +42,7 @@ const callsTo = (name: string) => front.calls.filter(({ bytes }) => bytes.includ
 /** Never answers. */
 const silent: Script = () => {};
 
-/** Answers with headers, and never with the whole body. */
+/** Sends headers but never the whole body. */
 const stalled: Script = (_, { response }) => {
   response.writeHead(200, { 'content-type': 'application/x-amz-json-1.0', 'content-length': 100 });
   response.write('{"Item":');
@@ -63,7 +63,7 @@ async function failure(call: () => Promise<unknown>): Promise<{ error: unknown; 
   throw new Error('The call was to fail.');
 }
 
-// The slowest first: five run at a time.
+// The slowest come first, because five run at a time.
 describe.concurrent('the client for CloudWatch', () => {
   test.for<[string, Script]>([
     ['never come', silent],

@@ -10,7 +10,7 @@ import {
   SUPERVISOR_WRITES_PER_SECOND,
 } from '../../core/control-pace.ts';
 
-/** A share of the budget falls to its floor when nobody renewed it for two minutes: see core/rate. */
+/** A share falls to its floor if nobody has renewed it for two minutes: see core/rate. */
 const UNATTENDED_AFTER_MS = 120_000;
 
 describe.each([1, 32, 100, 1_000, MOST_TASKS])('the records of %i tasks', tasks => {

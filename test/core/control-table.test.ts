@@ -117,7 +117,7 @@ describe('a transaction', () => {
 });
 
 describe('a conflict with another write of the same item', () => {
-  /** Fails so often with a conflict before it lets a request through. */
+  /** Fails this often with a conflict before it lets a request through. */
   function conflicting(times: number): { client: ControlTableClient; tries: () => number } {
     const behind = documentClient(engine.client);
     let tries = 0;

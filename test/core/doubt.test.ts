@@ -34,7 +34,7 @@ async function passing<T>(clock: FakeClock, promise: Promise<T>): Promise<T> {
   return promise;
 }
 
-/** A call that fails so until this moment. */
+/** A call that fails in this way until this moment. */
 function failingUntil(clock: FakeClock, untilMs: number, error: () => Error) {
   const calls: number[] = [];
   const call = async () => {

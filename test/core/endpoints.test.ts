@@ -4,7 +4,7 @@ import type { AddressInfo } from 'node:net';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { JOB, ORCHESTRATE, runBundle } from '../support/command.ts';
 
-/** A proxy that notes which hosts the bundles ask for, and connects to none. */
+/** A proxy that records which hosts the bundles ask for and connects to none. */
 const asked: string[] = [];
 const proxy = createServer().on('connect', (incoming, socket) => {
   asked.push(String(incoming.url));

@@ -18,7 +18,7 @@ const answered = (name: string, httpStatusCode = 400): Error =>
 
 type ErrorClass = new (options: object) => Error;
 
-/** Every exception of the models of every client that is used. */
+/** Every exception in the models of all clients in use. */
 const MODELLED = Object.entries({
   autoScaling,
   cloudFormation,
@@ -40,7 +40,7 @@ const MODELLED = Object.entries({
     .map(([name, member]) => ({ client, name, Exception: member as unknown as ErrorClass })),
 );
 
-/** Of the models' names, all that do not end a call for good. */
+/** All names of the models that do not end a call for good. */
 const NOT_FINAL: Readonly<Record<string, FailureKind>> = {
   ConditionalCheckFailedException: 'refused',
   ProvisionedThroughputExceededException: 'throttled',
@@ -80,7 +80,7 @@ describe('every error of the SDK’s models', () => {
         $fault: 'client',
       });
       const kind = kindOfFailure(error);
-      // Kinds that retry are to be in the table; a final one may be.
+      // Kinds that are retried must be in the table; a final one may be.
       const expected = NOT_FINAL[error.name] ?? 'final';
       return kind === expected ? [] : [`${client} ${error.name}: ${kind}, not ${expected}`];
     });

@@ -23,7 +23,9 @@ beforeEach(() => {
 
 type Around = (client: ControlTableClient) => ControlTableClient;
 
-/** A fleet: a control table of its own, and the account's lock table, `around` whose client the test may stand. */
+/**
+ * A fleet: its own control table and the account's lock table. The test may wrap the lock table's client with `around`.
+ */
 async function fleet(around: Around = client => client) {
   const client = around(documentClient(engine.client));
   const { name } = await engine.createControlTable();
@@ -51,7 +53,7 @@ async function lockItem() {
 const denied = () =>
   Object.assign(new Error('is not authorized to perform'), { name: 'AccessDeniedException' });
 
-/** Denies what the predicate says, as IAM would: by table and action. */
+/** Denies calls as IAM would, by table and action. */
 const denying =
   (isDenied: (command: object, tables: readonly string[]) => boolean): Around =>
   client => ({
@@ -64,7 +66,7 @@ const denying =
     }) as ControlTableClient['send'],
   });
 
-// First in this file: the lock table must not be there yet.
+// First in this file, because the lock table must not exist yet.
 test('of two that come first at the same moment, with nobody having made the lock table, one gets the table', async () => {
   const fleets = [await fleet(), await fleet()] as const;
   const outcomes = await Promise.allSettled([start(fleets[0], 'run-a'), start(fleets[1], 'run-b')]);
@@ -222,7 +224,7 @@ describe('a retry of what a run has in quarantine', () => {
     const { begin } = await retrying(one);
     const stale = { table: arn, run: 'run-a', controlTable: one.name, holder: 'x', at: newRun().createdAt };
     await documentClient(engine.client).send(new PutCommand({ TableName: LOCK_TABLE, Item: stale }));
-    // The retry takes the lock between the other's look and its transaction.
+    // The retry takes the lock between the other fleet's look and its transaction.
     const { hasEnded } = other.locks;
     other.locks.hasEnded = async lock => {
       const ended = await hasEnded.call(other.locks, lock);
@@ -287,7 +289,7 @@ test('a lost reply of the start is read back: the lock is its own', async () => 
       const reply = await client.send(command as never);
       if (!(command instanceof TransactWriteCommand) || lost) return reply;
       lost = true;
-      // The SDK sends it again, and the condition does not hold any more.
+      // The SDK sends it again, and the condition is now false.
       return client.send(command as never);
     }) as ControlTableClient['send'],
   }));

@@ -42,7 +42,7 @@ function publisher(writeRateShare?: () => number): MetricsPublisher {
 
 const published = () => calls.flatMap(({ MetricData }) => MetricData);
 
-/** `ItemsScanned Table=stuff,Segment=3` to the sum of its values. */
+/** The sum of each series' values, by name: `ItemsScanned Table=stuff,Segment=3`. */
 function sums(): Record<string, number> {
   const totals: Record<string, number> = {};
   for (const { MetricName, Dimensions = [], Value } of published()) {
@@ -176,7 +176,7 @@ describe('while CloudWatch fails', () => {
 describe('within what PutMetricData takes', () => {
   test('at most 150 different latencies in one datum, none lost', async () => {
     const metrics = publisher();
-    // Two significant digits: 10 to 99, 100 to 990 in tens, and so on.
+    // Two significant digits: 10 to 99, 100 to 990 in steps of ten, and so on.
     for (let ms = 10; ms < 10_000; ms++) metrics.writeLatency(ms);
     await metrics.close();
     const latencies = published().filter(({ MetricName }) => MetricName === 'WriteLatency');

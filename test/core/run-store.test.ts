@@ -38,14 +38,14 @@ const change = (id: string, what: OperatorChange['what'] = 'resume'): OperatorCh
   detail: '',
 });
 
-/** Brings a run to a state by allowed steps, as its supervisor would. */
+/** Brings a run into a state by allowed steps, as its supervisor would. */
 async function bring(run: RunRecord, ...through: RunStatus[]): Promise<RunRecord> {
   let record = run;
   for (const status of through) record = await runs.supervise(supervisionOf(record), () => ({ status }));
   return record;
 }
 
-/** The same store, whose client the test can disturb. */
+/** The same store with a client that the test can disturb. */
 async function disturbed(): Promise<{ lossy: LossyClient; runs: RunStore; table: ControlTable }> {
   const created: LossyClient[] = [];
   const own = await engine.createControlTable(client => {
@@ -421,7 +421,7 @@ describe('an operator’s change', () => {
   test('that failed on the way can be repeated with its id', async () => {
     const { lossy, runs: own } = await disturbed();
     await own.create(newRun());
-    // Its reading is the first request, its writing the second.
+    // The first request reads, the second writes.
     lossy.loseReplyTo = lossy.sent + 1;
     await expect(own.operate('run-1', change('c1', 'pause'), { desired: 'pause' })).rejects.toThrow(
       ReplyLostError,

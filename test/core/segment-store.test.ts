@@ -46,7 +46,7 @@ describe.each([
     return segment;
   };
 
-  /** A segment of launch A in a state, with a checkpoint where it can have one. */
+  /** Makes a segment of launch A in each state, with a checkpoint if it can have one. */
   const make: Record<SegmentStatus, () => Promise<SegmentRecord>> = {
     assigned: async () => {
       await segments.assignNew(A, 8);

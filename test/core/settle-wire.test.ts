@@ -24,7 +24,7 @@ afterAll(async () => {
   await front.close();
 });
 
-/** How the worker's own client tells of what the server did, and what the settle table makes of it. */
+/** The settle table's verdict on what the worker's own client reports for this server behaviour. */
 async function verdictOn(script: Script, items = 1): Promise<Verdict> {
   front.script = script;
   return settleCall(await thrownBy(client), items);
@@ -189,7 +189,7 @@ describe('what another try cannot mend', () => {
   });
 });
 
-/** A port on which something has just listened, and nothing does now. */
+/** A port on which something has just listened and nothing listens now. */
 async function portWithoutListener(): Promise<number> {
   const other = await startHttpFront(undefined);
   const port = Number(new URL(other.endpoint).port);

@@ -5,7 +5,7 @@ import { settleCall, settleStatement, type Verdict } from '../../core/settle.ts'
 
 const KINDS = ['refused', 'retry', 'quarantine', 'bisect', 'systemic'];
 
-/** In short: the kind, and of a retry its cause. */
+/** The kind of a verdict; for a retry also its cause. */
 const inShort = (verdict: Verdict): string =>
   verdict.kind === 'retry' ? `retry, ${verdict.cause}` : verdict.kind;
 
@@ -63,7 +63,7 @@ describe('the settle table is total', () => {
   });
 });
 
-/** The type has every name of the SDK's model, so a new name fails to compile here. */
+/** The type has every name of the SDK's model, so a new name does not compile here. */
 const STATEMENT: Record<sdk.BatchStatementErrorCodeEnum, string> = {
   ConditionalCheckFailed: 'refused',
   ProvisionedThroughputExceeded: 'retry, throttled',
@@ -75,7 +75,7 @@ const STATEMENT: Record<sdk.BatchStatementErrorCodeEnum, string> = {
   ItemCollectionSizeLimitExceeded: 'quarantine',
   AccessDenied: 'systemic',
   ResourceNotFound: 'systemic',
-  // Of an INSERT; an UPDATE that is answered so is not the statement we sent.
+  // Only an INSERT gets this answer. An UPDATE that gets it is not the statement we sent.
   DuplicateItem: 'systemic',
 };
 
@@ -103,7 +103,7 @@ describe('a statement inside a batch', () => {
   });
 });
 
-/** Of the exceptions that the SDK knows, those that are not the end. */
+/** The exceptions known to the SDK that are not systemic. */
 const CALL: Readonly<Record<string, string>> = {
   ConditionalCheckFailedException: 'refused',
   ProvisionedThroughputExceededException: 'retry, throttled',
@@ -142,7 +142,7 @@ describe('a call that throws', () => {
     expect(inShort(settleCall(error, 1))).toBe(CALL[name] ?? 'systemic');
   });
 
-  // Names that are in no model, as gateways and the service's front end send them.
+  // Names that are in no model but that gateways and the service's front end send.
   test.each([
     ['ValidationException', 'quarantine'],
     ['Throttling', 'retry, throttled'],

@@ -29,7 +29,7 @@ const task: fc.Arbitrary<TaskEnvironment> = fc
     totalSegments: Math.min(MAX_TOTAL_SEGMENTS, Math.max(...given.segments) + 1 + further),
   }));
 
-/** JSON has numbers that DynamoDB has not. */
+/** JSON can express numbers that DynamoDB cannot hold. */
 function isValue(json: string): boolean {
   try {
     parseJsonValue(json);
@@ -57,7 +57,7 @@ const GOOD = {
   FLEETFILL_NAMESPACE: 'Fleetfill',
 };
 
-/** The lines of the message, the first one aside. */
+/** The lines of the message without the first one. */
 function problemsOf(environment: Record<string, string | undefined>): string[] {
   try {
     parseTaskEnvironment(environment);

@@ -34,7 +34,7 @@ interface Stage {
   judge(): Promise<JournalReport>;
 }
 
-/** A filled table and an application that is not yet started. */
+/** A filled table, and an application that has not started yet. */
 async function setStage(options: Partial<ApplicationOptions> = {}): Promise<Stage> {
   const table = await engine.createTable();
   const journal = new Journal({ attribute: 'test', regenerate: index => places.itemAt(index) });
@@ -73,7 +73,10 @@ async function keysWithoutAttribute(table: string): Promise<Item[]> {
   return Items.map(item => keyOf(item, STUFF_KEY));
 }
 
-/** What a tool does to one item. Returns whether it set the attribute. */
+/**
+ * Does what a tool does to one item.
+ * @returns whether it set the attribute.
+ */
 async function setAttribute(table: string, key: Item, condition?: string): Promise<boolean> {
   const update = new UpdateItemCommand({
     TableName: table,
@@ -163,7 +166,7 @@ describe('beside a tool', () => {
 describe('over a bad line', () => {
   type Fault = 'reply-lost' | 'request-lost' | 'throttled';
 
-  /** Decided by the seed and the count of calls, so that it comes again. */
+  /** Depends on the seed and the number of calls, so it is repeatable. */
   function faultyClient(faultAt: (call: number) => Fault | undefined): DynamoDBClient {
     const client = new DynamoDBClient({ ...engine.settings, maxAttempts: 1 });
     let calls = 0;

@@ -16,7 +16,7 @@ function eventsOf(stdout: string): Event[] {
     .map(line => JSON.parse(line) as Event);
 }
 
-/** What the page is told first. */
+/** The first message that the page gets. */
 async function firstPicture(url: string): Promise<unknown> {
   const { body } = await fetch(`${url}events`);
   let heard = '';
@@ -28,7 +28,7 @@ async function firstPicture(url: string): Promise<unknown> {
   throw new Error(`No snapshot came: ${heard}`);
 }
 
-/** Where the demo under test, and every process it starts, may put temporary files. */
+/** The only place where the demo and every process that it starts may put temporary files. */
 let scratch: string;
 beforeAll(async () => {
   scratch = await mkdtemp(join(tmpdir(), 'fleetfill-test-'));
@@ -61,7 +61,7 @@ describe('the demo', () => {
     const usage = compared?.['usage'] as Usage;
     const { orchestrator, workers } = usage;
     expect([orchestrator.processes, workers.processes]).toStrictEqual([1, 2]);
-    // Node alone takes more than this of each.
+    // Node alone takes more than this for each process.
     expect(Math.min(orchestrator.mostRssBytes, workers.mostRssBytes)).toBeGreaterThan(30 * 2 ** 20);
     expect(orchestrator.cpuMs).toBeGreaterThan(0);
     expect(finished).toMatchObject({ status: 'verified', missing: 0, segments: 32, tasks: 2 });

@@ -10,7 +10,7 @@ const acts = DOCUMENTS.flatMap(path =>
   }),
 );
 
-// Most of it is waiting for a rate, so they are on the stage at the same time, each on its own.
+// Most of it is waiting for a rate, so the acts run at the same time, each on its own stack.
 test.concurrent.each(acts)(
   'what the document tells to type from $at on can be typed, and prints what it shows',
   async ({ act }) => {

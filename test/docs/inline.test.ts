@@ -9,7 +9,7 @@ const INLINE = /`(?:\w+=\S+ )*(?:node dist\/)?orchestrate(?:\.mjs)? ([^`]+)`/g;
 
 const help = new Map<string, string>();
 
-/** What `orchestrate COMMAND --help` says; the commands themselves for none. */
+/** The output of `orchestrate COMMAND --help`, or of `orchestrate --help` for no command. */
 function helpOf(command: string): string {
   const known = help.get(command);
   if (known !== undefined) return known;
@@ -32,7 +32,7 @@ function problemOf(words: string): string | undefined {
   return unknown.length === 0 ? undefined : `${command || 'run'} has no --${unknown.join(', --')}`;
 }
 
-/** Command lines of a fence whatever its info string, without what is shown below them. */
+/** The command lines of a fence of any kind, without the output below them. */
 function commandLines({ info, text }: Fence): string[] {
   const lines = text.replaceAll('\\\n', ' ').split('\n');
   if (info[0] !== 'console') return info.length === 0 ? lines : [];

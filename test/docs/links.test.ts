@@ -17,7 +17,7 @@ function anchorsOf(path: string): string[] {
   });
 }
 
-/** What is wrong with a link, if anything is. */
+/** What is wrong with a link; undefined if nothing is. */
 function brokenLink(from: string, target: string): string | undefined {
   if (/^[a-z]+:/.test(target)) return target.startsWith('https://') ? undefined : 'is not https';
   const [file = '', anchor] = target.split('#');

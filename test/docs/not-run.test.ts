@@ -3,14 +3,14 @@ import { DOCUMENTS } from './support/documents.ts';
 import { type Fence, readDocument } from './support/markdown.ts';
 import { NOT_RUN } from './support/run-document.ts';
 
-/** Why a block of this kind is not run. */
+/** Why a block of this kind does not run. */
 const REASONS: Readonly<Record<string, string>> = {
   aws: 'needs an AWS account',
   docker: 'needs a container engine',
   ci: 'is what runs this test, or is run beside it by .ci/run',
 };
 
-/** How many blocks of each document nobody has run here. A change of these numbers is to be noticed. */
+/** How many blocks of each document do not run here. A change of these numbers must be noticed. */
 const KNOWN: Readonly<Record<string, Readonly<Record<string, number>>>> = {
   'CONTRIBUTING.md': { ci: 1 },
   'README.md': { ci: 1 },
@@ -21,7 +21,7 @@ const KNOWN: Readonly<Record<string, Readonly<Record<string, number>>>> = {
   'docs/runbook.md': { aws: 5 },
 };
 
-/** In an output a command may be named, but not at the beginning of a line. */
+/** Output may contain a command, but not at the beginning of a line. */
 const COMMAND_LINE = /^\s*(?:\$ |orchestrate |aws |npm |npx |node )/m;
 
 function fencesOf(path: string): Fence[] {

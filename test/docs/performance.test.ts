@@ -5,7 +5,7 @@ import { count, dollars, span } from '../../orchestrator/plan/plan-figures.ts';
 import { PRICES } from '../../orchestrator/plan/prices.ts';
 import { readDocument } from './support/markdown.ts';
 
-/** As docs/performance.md says of its table. */
+/** The number of items in the table of docs/performance.md. */
 const ITEMS = 5_000_000;
 const ITEM_BYTES = 350;
 const SEGMENTS = 32;
@@ -14,7 +14,7 @@ const RATES = [500, 1_000, 2_000, 4_000, 40_000];
 
 const { prose } = readDocument('docs/performance.md');
 
-/** The cells of every row whose first cell is a number, below the heading. */
+/** The cells of every row below the heading whose first cell is a number. */
 function rowsBelow(heading: string): string[][] {
   const from = prose.findIndex(line => line.startsWith('## ') && line.endsWith(heading));
   const length = prose.slice(from + 1).findIndex(line => line.startsWith('## '));

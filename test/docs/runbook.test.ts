@@ -26,7 +26,7 @@ function lacking([title, text]: readonly [string, string], parts: readonly strin
   return parts.filter(part => !text.includes(part)).map(part => `${title}: ${part}`);
 }
 
-/** The headings under which something is typed. */
+/** The headings of sections with commands to type. */
 function typedUnder(path: string): Set<string> {
   const typed = new Set<string>();
   let last: string | undefined;

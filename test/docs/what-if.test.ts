@@ -7,7 +7,7 @@ interface Symptom {
   readonly commands: string[];
 }
 
-/** The sections of docs/what-if.md that have text of their own. */
+/** The sections of docs/what-if.md that have their own text. */
 function symptomsOf(): Symptom[] {
   const { parts, prose } = readDocument('docs/what-if.md');
   const symptoms: Symptom[] = [];

@@ -33,11 +33,11 @@ beforeAll(async () => {
   directory = await mkdtemp(join(tmpdir(), 'fleetfill-bad-input-'));
   await symlink(ORCHESTRATE, join(directory, 'orchestrate'));
   stack = await startLocalStack({ jobBundle: JOB, logDirectory: join(directory, 'logs') });
-  // Between the commands and DynamoDB: to see every call, and to describe what neither engine can be.
+  // Between the commands and DynamoDB, to see every call and to describe what neither engine can be.
   front = await startHttpFront(stack.endpoints.dynamodb, async (call, answer) => {
     if (call.operation !== 'DescribeTable' || call.body.TableName !== 'replicated') return answer.pass();
     const { status, body } = await answer.forward();
-    // As the service model describes a global table: neither engine has replicas.
+    // Describes a global table as the service model does, because neither engine has replicas.
     const Replicas = [{ RegionName: 'eu-west-1', ReplicaStatus: 'ACTIVE' }];
     answer.reply(status, { ...body, Table: { ...(body['Table'] as object), Replicas } });
   });
@@ -76,7 +76,7 @@ async function createFilled(TableName: string): Promise<void> {
   await client.send(new BatchWriteItemCommand({ RequestItems: { [TableName]: puts } }));
 }
 
-/** Of every item of every table that a command must not touch, the control table among them. */
+/** Hashes of every item of every table that a command must not touch, including the control table. */
 async function hashOfTables(): Promise<Record<string, string>> {
   const hashes: Record<string, string> = {};
   for (const TableName of [...TABLES, controlTable()]) {
@@ -89,18 +89,18 @@ async function hashOfTables(): Promise<Record<string, string>> {
   return hashes;
 }
 
-/** An engine lists what is in a map in any order. */
+/** An engine returns the entries of a map in any order. */
 function inOrder(_: string, value: unknown): unknown {
   const plain = typeof value === 'object' && value !== null && !Array.isArray(value);
   return plain ? Object.fromEntries(Object.entries(value).sort(([a], [b]) => (a < b ? -1 : 1))) : value;
 }
 
-/** `run` alone asks for a confirmation. */
+/** Only `run` asks for a confirmation. */
 const confirmed = (args: readonly string[]) => (args[0]?.startsWith('--') ? [...args, '--yes'] : args);
 
 const orchestrate = (...args: string[]): Promise<Ended> => runBundle(ORCHESTRATE, args, environment);
 
-/** One clear message, and nothing for a program to trip over. */
+/** Expects one clear message and no output for programs. */
 function expectRefused(
   { code, stdout, stderr }: Ended,
   wanted: number,
@@ -196,7 +196,7 @@ describe.concurrent('a command that is refused, and changes nothing', () => {
 
   afterAll(async () => {
     const writes = front.calls.filter(({ operation }) => WRITES.test(operation));
-    // The proof of the engine writes items of its own into the control table, and none elsewhere.
+    // The proof of the engine writes its own items into the control table, and nothing elsewhere.
     expect(writes.filter(({ bytes }) => !bytes.includes('PROOF#')).map(({ operation }) => operation)).toEqual(
       [],
     );
@@ -241,7 +241,7 @@ describe.concurrent('a command that is refused, and changes nothing', () => {
   test('without credentials says that, and not that the table is absent', async ({ expect }) => {
     const { AWS_ACCESS_KEY_ID: _, AWS_SECRET_ACCESS_KEY: __, ...none } = environment;
     const ended = await runBundle(ORCHESTRATE, ['--yes', '--json'], { ...none, HOME: directory });
-    // They may come yet, so the command waits for a while, and says what for.
+    // They may still come, so the command waits for a while and says what for.
     expect(JSON.parse(ended.stdout)).toMatchObject({
       event: 'warning',
       message: expect.stringMatching(/^Waiting until /),
@@ -290,7 +290,7 @@ describe.concurrent('the worker', () => {
     const { code, stdout, stderr } = await runBundle(JOB, []);
     expect(code).toBe(2);
     expect(stdout).toBe('');
-    // Both of these are absent where a recipe stands in the run's record.
+    // Both are absent if the run's record has a recipe.
     const needed = Object.keys(GOOD).filter(name => !/_(ATTRIBUTE|VALUE)$/.test(name));
     expect(stderr.trim().split('\n').slice(1)).toEqual([
       ...needed.map(name => `${name} is not set`),

@@ -17,7 +17,7 @@ afterEach(async () => {
 test('on an ECS that only starts what a command says, a detached run ends verified', async () => {
   stage = await Stage.open({ items: 4_000, applicationRate: 20 });
   const { AWS_ENDPOINT_URL_ECS: _, AWS_ENDPOINT_URL: __, ...rest } = stage.stack.environment;
-  // What a task has of its role and Region; of the options that an operator has it gets none.
+  // The variables that a task has from its role and Region. It gets none of the operator's options.
   const ofTasks = Object.fromEntries(Object.entries(rest).filter(([name]) => name.startsWith('AWS_')));
   ecs = await startBareEcs({ 'job.mjs': JOB, 'orchestrate.mjs': ORCHESTRATE }, () => ({
     ...ofTasks,
@@ -46,6 +46,6 @@ test('on an ECS that only starts what a command says, a detached run ends verifi
   expect(wait.last).toMatchObject({ event: 'run.finished', runId: run.runId, status: 'verified' });
   expect((await stage.compare()).clean).toBe(true);
   await expect.poll(() => supervisor?.exitCode, { timeout: 15_000 }).toBe(0);
-  // Other questions of the preflight are warnings where nobody answers them.
+  // Other questions of the preflight get no answer and become warnings.
   expect([...ecs.operations]).toEqual(expect.arrayContaining(['RunTask', 'DescribeTasks']));
 }, 120_000);

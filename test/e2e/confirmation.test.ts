@@ -15,7 +15,7 @@ afterAll(() => stage.close());
 
 const QUESTION = 'To begin, type stuff@0000/us-east-1: ';
 
-/** A run in a terminal, at its question. */
+/** A run in a terminal that is asking for confirmation. */
 async function asked(): Promise<Terminal> {
   const environment = { PATH: process.env['PATH'], TERM: 'xterm', NO_COLOR: '1', ...stage.stack.environment };
   const command = [process.execPath, ORCHESTRATE, '--segments', '2'];

@@ -4,7 +4,7 @@ import type { OrchestratorProcess } from './support/orchestrator-process.ts';
 import { Stage, type StageOptions } from './support/stage.ts';
 
 let stage: Stage;
-/** What RunTask was asked for, in order. */
+/** The RunTask requests, in order. */
 let asked: RunTaskRequest[];
 
 afterEach(() => stage.close());
@@ -74,7 +74,7 @@ test('the supervision goes to a task, and wait leaves as the run ends', async ()
   });
   expect(request).not.toHaveProperty('capacityProviderStrategy');
   expect(request?.overrides?.containerOverrides?.[0]).not.toHaveProperty('environment');
-  // The first process is gone, and what it was called with was for it alone.
+  // The first process is gone, and its arguments were only for itself.
   const wait = stage.orchestrate(['wait', runId]);
   expect(await wait.exit, wait.stderr).toBe(0);
   expect(wait.last).toMatchObject({ event: 'run.finished', runId, status: 'verified' });
@@ -107,11 +107,11 @@ test('of a task that supervises and a terminal that expects another epoch, one l
   expect(await second.exit).toBe(8);
   expect(second.events).toEqual([]);
   expect(second.stderr).toContain('epoch 2, not 1');
-  // Somebody who means it takes over; the task leaves with 8 as any orchestrator would.
+  // A person takes over, and the task exits with 8, as any orchestrator would.
   const third = stage.orchestrate(['resume', runId]);
   await third.waitFor(({ event }) => event === 'run.started');
   await expect.poll(() => exitCodeOf(taskArn), { timeout: 30_000 }).toBe(8);
-  // SIGTERM detaches, of a task as of a terminal.
+  // SIGTERM detaches a task as it detaches a terminal.
   third.kill('SIGTERM');
   expect(await third.exit).toBe(130);
   const pause = stage.orchestrate(['pause', runId]);

@@ -12,7 +12,7 @@ const JOB = fileURLToPath(new URL('../../dist/job.mjs', import.meta.url));
 
 const stages: Stage[] = [];
 
-/** The supervisor asks for one segment of one, doctor for one of four. */
+/** The supervisor starts a worker for one segment of one, doctor for one segment of four. */
 const isLaunchOfSupervisor = ({ body }: { readonly body: unknown }) =>
   JSON.stringify(body).includes('{"name":"FLEETFILL_TOTAL_SEGMENTS","value":"1"}');
 
@@ -37,7 +37,7 @@ async function doctorTask(stage: Stage, ...args: string[]) {
   return { exit, findings, last: child.last, stderr: child.stderr };
 }
 
-/** Of the engine's order of attributes nothing is promised, of their values everything. */
+/** The engine promises nothing about the order of attributes. */
 async function itemsOf(stage: Stage) {
   const { Items = [] } = await stage.client.send(new ScanCommand({ TableName: 'stuff' }));
   return Items.sort((a, b) => ((a['id']?.S ?? '') < (b['id']?.S ?? '') ? -1 : 1));

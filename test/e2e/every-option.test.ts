@@ -11,8 +11,8 @@ import { ORCHESTRATE } from './support/orchestrator-process.ts';
 import { Stage } from './support/stage.ts';
 
 /**
- * Every option that `--help` shows is typed here, to the whole tool, and seen to do something. An option of which no
- * act below is a line fails the last test.
+ * Types every option that `--help` shows, to the whole tool, and sees that it does something. The last test fails for
+ * an option that no act below uses.
  */
 let stage: Stage;
 let folder: string;
@@ -35,7 +35,7 @@ interface Said {
   readonly events: readonly Record<string, unknown>[];
 }
 
-/** Types the line, and notes the options in it. */
+/** Types the line and records its options. */
 function type(line: readonly string[], environment: Readonly<Record<string, string>> = {}): Promise<Said> {
   note(line);
   return new Promise(resolve => {
@@ -222,7 +222,7 @@ test('doctor’s task, and its patience', async () => {
   expect(doctor.out).toMatch(/ok +task:scan/);
 }, 90_000);
 
-/** A command that goes on until it is ended, until it has said this. */
+/** Runs a command that would go on forever, until it has printed this. */
 async function sayingUntil(line: readonly string[], says: RegExp): Promise<string> {
   note(line);
   const child = spawn(process.execPath, [ORCHESTRATE, ...line], {
@@ -269,7 +269,7 @@ test('a stack on this machine, with a capacity', async () => {
 test('a folder for the stack keeps the database between two commands', async () => {
   const database = join(folder, 'database');
   const first = await type(['plan', '--local', database, '--sample', '0']);
-  // There is no table in a new database: it is the tool that says so, and not a missing stack.
+  // A new database has no table. The tool itself must say so, not a missing stack.
   expect(first).toMatchObject({ code: 3, err: expect.stringMatching(/The table stuff does not exist/) });
 }, 60_000);
 
@@ -338,7 +338,7 @@ test('every option that is shown is typed by one of these', async () => {
       shown.set(name, [...(shown.get(name) ?? []), command]);
     }
   }
-  // yargs offers these itself, and the loop above types the one.
+  // yargs itself offers these, and the loop above types one of them.
   for (const own of ['help']) shown.delete(own);
   expect(shown.size).toBeGreaterThan(40);
   const untyped = [...shown]

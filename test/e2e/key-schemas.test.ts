@@ -65,7 +65,7 @@ interface KeyCase {
   readonly table: string;
   readonly keySchema: KeySchema;
   readonly attribute: string;
-  /** What `auto` has to choose, and, when that is not the batch, the name for which. */
+  /** What `auto` must choose and, if that is not the batch, the name that prevents it. */
   readonly chooses: WriteApi;
   readonly because?: string;
 }
@@ -147,7 +147,7 @@ const CASES: KeyCase[] = [
   },
 ];
 
-/** Eleven keys that are hard to carry; of their items some have the attribute, some have it as NULL. */
+/** Eleven keys that are hard to carry. Some of their items have the attribute, some have it as NULL. */
 function itemsOf({ keySchema, attribute }: KeyCase): Item[] {
   return HARD.S.map((_, index): Item => {
     const key = keySchema.map(({ name, type }, place): [string, AttributeValue] => {
@@ -180,7 +180,7 @@ async function create({ keySchema, ...given }: KeyCase, table: string): Promise<
   await client.send(new BatchWriteItemCommand({ RequestItems: { [table]: puts } }));
 }
 
-/** Every item, whole, as the engine tells it. */
+/** Every whole item, as the engine returns it. */
 async function itemsIn(TableName: string): Promise<Item[]> {
   const { Items = [] } = await client.send(new ScanCommand({ TableName, ConsistentRead: true }));
   return Items;

@@ -10,13 +10,13 @@ const SEED = join(ORCHESTRATE, '../seed.mjs');
 
 let directory: string;
 
-/** `orchestrate` in an environment that says nothing of AWS: all that it knows is the folder. */
+/** `orchestrate` without any AWS variable. All that it knows is the folder. */
 const orchestrate = (...words: string[]) => runBundle(ORCHESTRATE, [...words, '--local', directory]);
 
 const lastEvent = ({ stdout }: { readonly stdout: string }) =>
   JSON.parse(stdout.trimEnd().split('\n').at(-1) ?? '') as Record<string, unknown>;
 
-/** Fills a table by way of `orchestrate local DIR`, as a person would in two terminals. */
+/** Fills a table through `orchestrate local DIR`, as a person would with two terminals. */
 beforeAll(async () => {
   directory = await mkdtemp(join(tmpdir(), 'fleetfill-local-'));
   const stack = spawn(process.execPath, [ORCHESTRATE, 'local', directory], {

@@ -67,7 +67,7 @@ test('with the application writing all through the run, the table is as the jour
 
 test('a worker killed in the middle is replaced, and the run verifies', async () => {
   stage = await Stage.open({ items: 12_000, applicationRate: 50 });
-  // Slow enough for the other tasks to be at work still when the victim is replaced.
+  // Slow enough that the other tasks are still working when the victim is replaced.
   const run = stage.orchestrate(['--segments', '8', '--tasks', '4', '--yes', '--max-write-rate', '1000']);
   await halfWay(run, 2_000);
   const victim = stage.stack.ecs.tasks().find(({ lastStatus }) => lastStatus === 'RUNNING');

@@ -11,7 +11,7 @@ import { type HttpFront, startHttpFront } from '../support/http-front.ts';
 import { ORCHESTRATE } from './support/orchestrator-process.ts';
 import { Stage } from './support/stage.ts';
 
-/** Where operators really stand: behind pipes, full disks, proxies and terminals that go away. */
+/** Where operators really work: behind pipes, full disks, proxies and terminals that close. */
 let stage: Stage;
 const fronts: HttpFront[] = [];
 
@@ -33,7 +33,7 @@ interface Ended {
   readonly ms: number;
 }
 
-/** A command line of a shell, `$O` being the tool, with the stack's environment. */
+/** A shell command line in the stack's environment, in which `$O` is the tool. */
 function shell(
   line: string,
   more: Readonly<Record<string, string | undefined>> = {},
@@ -84,7 +84,7 @@ async function until(holds: () => boolean): Promise<void> {
   }
 }
 
-/** Another attribute for each test, so that each has a run of its own to do. */
+/** Each test uses another attribute, so that its run has work to do. */
 const run = (attribute: string, more = '') =>
   `$O --attribute ${attribute} --segments 2 --max-write-rate 400 --yes ${more}`;
 
@@ -99,7 +99,7 @@ describe('the end of a pipe, a disk or a terminal', () => {
   test('a reader that goes away ends no supervision', async () => {
     const { out } = await shell(`${run('closed', '--json')} | head -1`);
     const { runId } = JSON.parse(out) as { runId: string };
-    // head and the shell are gone; the supervisor is not.
+    // head and the shell have ended, but the supervisor has not.
     for (let now = await status(runId); now['status'] !== 'verified'; now = await status(runId)) {
       expect(['running', 'verifying']).toContain(now['status']);
       await delay(300);

@@ -18,7 +18,7 @@ import { CREDENTIALS, type Item } from '../support/engine.ts';
 import { type HttpFront, startHttpFront } from '../support/http-front.ts';
 import { commandAfter, Operator, type Screen } from './support/operator.ts';
 
-/** As in the help's examples, so that they can be typed as they stand. */
+/** As in the help's examples, so that they can be typed unchanged. */
 const TABLE = 'orders';
 const ITEMS = 5_000;
 const DAY_MS = 86_400_000;
@@ -56,8 +56,8 @@ async function fill(): Promise<void> {
 }
 
 /**
- * Neither engine has point-in-time recovery or replicas: these answers are built from the service model. The rest is
- * the engine's own.
+ * Neither engine has point-in-time recovery or replicas, so these answers are built from the service model. The rest
+ * comes from the engine.
  */
 async function withBackupsAndReplicas(endpoint: string): Promise<HttpFront> {
   let recovery = 'DISABLED';
@@ -99,7 +99,7 @@ async function turnRecoveryOn({ text }: Screen): Promise<void> {
   through.destroy();
 }
 
-/** An item as large as the engine takes it. */
+/** Puts an item of the largest size that the engine accepts. */
 async function putFull(): Promise<Item> {
   const created = Date.now();
   for (let size = 400 * 1_024; ; size--) {
@@ -115,7 +115,7 @@ async function putFull(): Promise<Item> {
   }
 }
 
-/** Some code that inserts items without the attribute, until it is replaced. */
+/** Code that inserts items without the attribute, until it is replaced. */
 function oldCode(): { replace(): Promise<void> } {
   let live = true;
   const inserting = (async () => {
@@ -143,7 +143,7 @@ async function until(screen: Screen, says: RegExp): Promise<RegExpExecArray> {
   }
 }
 
-/** Until so many items have the attribute, as the engine counts them. */
+/** Waits until this many items have the attribute, as the engine counts them. */
 async function untilWritten(items: number): Promise<void> {
   for (let count = 0; count < items; ) {
     await delay(100);
@@ -157,7 +157,7 @@ async function untilWritten(items: number): Promise<void> {
   }
 }
 
-/** A run is not confirmed where there is no terminal, and is told how. */
+/** Without a terminal a run cannot be confirmed, and it says how to do it. */
 async function confirmed(line: string): Promise<string> {
   return commandAfter(await operator.expect(4, line), 'If you mean it, type:');
 }
@@ -179,14 +179,14 @@ test('from a run that is refused for four reasons to a verified one, by help tex
     FLEETFILL_SEGMENTS: '4',
   });
 
-  // What the operator brings: a fleet whose container they misname, and a deployment that did not reach everything.
+  // What the operator begins with: a misnamed container, and a deployment that did not reach everything.
   const help = await operator.expect(0, 'orchestrate --help');
   const first = commandAfter(help, '# limit the write rate');
   expect(first).toContain(`--table ${TABLE} --attribute version`);
   const deployedAt = new Date(Date.now() - DAY_MS).toISOString();
   await put(itemOf('by-a-forgotten-job', Date.now()));
 
-  // Refused, for all four reasons at once.
+  // Refused for all four reasons at once.
   const refused = await operator.expect(3, `${first} --deployed-at ${deployedAt} --container worker`);
   const reasons = refused.text.split('\n').filter(line => line.startsWith('- '));
   expect(reasons).toHaveLength(4);
@@ -205,12 +205,12 @@ test('from a run that is refused for four reasons to a verified one, by help tex
     .replace(deployedAt, new Date().toISOString())
     .replace('--container worker', `--container ${container}`);
 
-  // Planned, and a canary.
+  // A plan, then a canary.
   const plan = await operator.expect(0, `${mended} ${oneRegion}`);
   const canary = await operator.expect(0, await confirmed(commandAfter(plan, 'Then a canary:')));
   expect(canary.text).toContain('Canary: 100 items were written');
 
-  // The rest; somebody wants it to pause, and it goes on.
+  // The rest of the table. Somebody pauses the run, and it continues.
   const pause = await operator.exampleOf('pause');
   const changeRate = await operator.exampleOf('rate', '--max-write-rate');
   const running = operator.type(await confirmed(commandAfter(canary, 'for the rest:')));
@@ -218,20 +218,20 @@ test('from a run that is refused for four reasons to a verified one, by help tex
   await untilWritten(200);
   const paused = await operator.expect(0, pause(run));
   expect(await running.exit).toBe(9);
-  // The terminal of the run knows its container, the other one has the usual.
+  // The run's terminal knows its container; the other terminal has the default.
   const resume = commandAfter(running, 'Continue with:');
   expect(resume).toBe(`${commandAfter(paused, 'Continue with:')} --container ${container}`);
   const resumed = operator.type(resume);
   await until(resumed, /continues/);
 
-  // Another rate; then the orchestrator is killed, and a second start is refused with the way to go on.
+  // Another rate. Then the orchestrator is killed, and a second start is refused and says how to continue.
   const rate = await operator.expect(0, changeRate(run));
   expect(rate.text).toContain('in force');
   resumed.kill('SIGKILL');
   expect(await resumed.exit).toBe(137);
   const held = await operator.expect(8, running.line);
 
-  // Code is live that does not set the attribute: the end says so, and what comes first.
+  // Live code does not set the attribute. The end of the run says so, and what to do first.
   const code = oldCode();
   const incomplete = await operator.expect(6, commandAfter(held, 'Continue it:'));
   await code.replace();
@@ -239,7 +239,7 @@ test('from a run that is refused for four reasons to a verified one, by help tex
     /were created after the deployment of \S+, by code that does not set "version"\. Deploy code that sets it, then run again/,
   );
 
-  // The code is deployed. One item has no room for the attribute, which only its owner can mend.
+  // The code is deployed. One item has no room for the attribute, which only its owner can fix.
   const full = await putFull();
   const again = await confirmed(commandAfter(incomplete, 'Then:'));
   const quarantined = await operator.expect(5, again);
@@ -249,7 +249,7 @@ test('from a run that is refused for four reasons to a verified one, by help tex
   await put({ ...full, filling: { S: 'less' } });
   const retried = await operator.expect(0, commandAfter(early, 'When the cause is fixed, try them again:'));
 
-  // Proved, and once more by a whole run.
+  // Proved, and proved again by a whole run.
   const verified = await operator.expect(0, commandAfter(retried, 'Verify the table:'));
   expect(verified.text).toMatch(/None of \d+ items lacks "version"/);
   const whole = await operator.expect(0, again);

@@ -26,7 +26,7 @@ test('seen from the wire: markers come last, verification after every task, and 
 
   const onTable = calls.filter(({ parts }) => parts.some(({ table }) => table === 'stuff'));
   const scans = onTable.filter(({ operation }) => operation === 'Scan');
-  // The plan's sample reads segments too, but not as the fleet.
+  // The plan's sample reads segments too, but not as the fleet's client.
   const backfill = scans.filter(({ client, body }) => client === 'fleet' && body['ConsistentRead'] !== true);
   const verification = scans.filter(({ body }) => body['ConsistentRead'] === true);
   const segmentOf = new Map<string, number>();

@@ -16,7 +16,7 @@ afterAll(async () => {
   await rm(directory, { recursive: true, force: true });
 });
 
-/** What people read; with --json it goes to stderr. */
+/** The text for people. With --json it goes to stderr. */
 async function planned(...more: string[]) {
   const plan = stage.orchestrate(['plan', '--max-write-rate', '100', ...more]);
   const code = await plan.exit;

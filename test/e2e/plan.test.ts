@@ -26,7 +26,7 @@ async function itemsOf(table: string): Promise<Item[]> {
   return items;
 }
 
-/** The same text for the same value, in whatever order an engine lists names and the members of sets. */
+/** The same text for the same value, in whatever order an engine returns names and the members of sets. */
 function canonical(value: unknown): unknown {
   if (value instanceof Uint8Array) return Buffer.from(value).toString('base64');
   if (Array.isArray(value)) return value.map(canonical);
@@ -39,7 +39,7 @@ function canonical(value: unknown): unknown {
     .sort(([a], [b]) => (String(a) < String(b) ? -1 : 1));
 }
 
-/** Every item of a table that the filter takes, as one digest. */
+/** One digest of all items of a table that the filter accepts. */
 async function digestOf(table: string, takes: (item: Item) => boolean = () => true): Promise<string> {
   const lines = (await itemsOf(table)).filter(takes).map(item => JSON.stringify(canonical(item)));
   return createHash('sha256').update(lines.sort().join('\n')).digest('hex');
@@ -114,7 +114,7 @@ test('time and cost are within 15 % of the run that follows', async () => {
   stage = await Stage.open({
     items: 12_000,
     stack: {
-      // More than the filling of the table can send: only the budget is to hold anything back.
+      // More than filling the table can consume, so that only the budget limits anything.
       capacity: { writeUnitsPerSecond: 40_000, readUnitsPerSecond: 40_000, partitions: 40, latencyMs: 3 },
     },
   });
@@ -133,7 +133,7 @@ test('time and cost are within 15 % of the run that follows', async () => {
   const { cost } = JSON.parse(await readFile(file, 'utf8'));
   await rm(file);
   const off = {
-    // Without Fargate: of that the plan counts the start on AWS, which a process here does not have.
+    // Without Fargate, because the plan includes the start on AWS, which a process here does not have.
     dollars: (forecast.cost.writes + forecast.cost.reads) / (cost.writes + cost.reads),
     seconds: forecast.seconds / (finished.durationMs / 1_000),
     writeUnits: forecast.writeUnits.value / finished.consumed.writeCapacityUnits,
@@ -204,7 +204,7 @@ test('code that does not set the attribute is named as such, and so is a writer 
   expect(run.stderr).toContain('puts the whole old item back');
 }, 120_000);
 
-/** The engine has no point-in-time recovery and no replicas: these two answers are built from the service model. */
+/** The engine has no point-in-time recovery and no replicas, so these two answers are built from the service model. */
 async function refusingFront(): Promise<HttpFront> {
   return startHttpFront(stage.stack.endpoints.dynamodb, async (call, answer) => {
     if (call.operation === 'DescribeContinuousBackups') {

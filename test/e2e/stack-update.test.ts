@@ -26,7 +26,9 @@ afterEach(async () => {
   await stage.close();
 });
 
-/** What an update of a stack does without UpdateReplacePolicy: a new revision, and the old one is deregistered. */
+/**
+ * Does what a stack update does without UpdateReplacePolicy: it registers a new revision and deregisters the old one.
+ */
 async function replaceDefinition(name: string): Promise<string> {
   const { taskDefinition: old } = await ecs.send(new DescribeTaskDefinitionCommand({ taskDefinition: name }));
   const { family, networkMode, requiresCompatibilities, cpu, memory, containerDefinitions } = old ?? {};
@@ -44,7 +46,7 @@ async function replaceDefinition(name: string): Promise<string> {
   return next?.taskDefinitionArn ?? '';
 }
 
-/** The process of a task that runs. */
+/** The process of a running task. */
 async function anyWorker(): Promise<number> {
   for (let tries = 0; tries < 200; tries++) {
     const pid = stage.stack.ecs.tasks().find(task => task.lastStatus === 'RUNNING')?.pid;

@@ -48,7 +48,7 @@ test('a run is taken back: its own values go, and nothing of the application doe
   const { client } = stage;
   const before = await wholeTable(client);
   const [same, own, changed, deleted, ...rest] = [...before.values()] as [Item, Item, Item, Item, ...Item[]];
-  // The application's own, from before the run: one of them has the very value that the run sets.
+  // The application's own values from before the run. One of them equals the run's value.
   await set(client, same, '1');
   await set(client, own, '7');
   const had = await wholeTable(client);
@@ -159,7 +159,7 @@ test('an undo is paused, slowed, cancelled and gone on with, as a run is', {
 
   const second = stage.orchestrate(['undo', runId, '--yes']);
   expect(await second.exit, second.stderr).toBe(0);
-  // Two values of each item. What the cancelled undo had removed of a chunk that it did not finish is gone for the next.
+  // Two values of each item. What the cancelled undo removed in an unfinished chunk looks removed to the next undo.
   const [before, removed, changed] = [
     resumed.last?.['removed'],
     second.last?.['removed'],

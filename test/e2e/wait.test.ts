@@ -5,7 +5,7 @@ import { type HttpFront, startHttpFront } from '../support/http-front.ts';
 import { OrchestratorProcess } from './support/orchestrator-process.ts';
 import { Stage } from './support/stage.ts';
 
-/** One run, left by who started it and gone on with by another; the tests follow it in order. */
+/** One run, left by the process that started it and continued by another. The tests follow it in order. */
 let stage: Stage;
 let front: HttpFront;
 let runId: string;
@@ -27,7 +27,7 @@ afterAll(async () => {
   await front.close();
 });
 
-/** `wait` at the end of a connection that can go wrong, on a machine of its own. */
+/** `wait` over a connection that can fail, on a separate machine. */
 const wait = (environment: Readonly<Record<string, string>> = {}) =>
   new OrchestratorProcess(['wait', runId, '--json'], {
     ...stage.stack.environment,
@@ -45,7 +45,7 @@ async function statusOf(): Promise<unknown> {
 }
 
 test('nobody has supervised for ten minutes: it says so, and leaves with 130', async () => {
-  // A machine whose clock is ahead sees at once what others see after ten minutes.
+  // A machine with a fast clock sees at once what others see after ten minutes.
   const left = wait(shiftedClock(ELEVEN_MINUTES_MS));
   expect(await left.exit, left.stderr).toBe(130);
   expect(left.stderr).toContain(`orchestrate resume ${runId} --detach`);

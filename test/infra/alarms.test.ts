@@ -132,7 +132,9 @@ describe('the rules on stopped tasks', () => {
   });
 });
 
-/** The part of EventBridge's pattern language that the rules use: lists of values, anything-but, objects in lists. */
+/**
+ * The parts of EventBridge's pattern language that the rules use: lists of values, anything-but, and objects in lists.
+ */
 function matches(pattern: object, event: object): boolean {
   return Object.entries(pattern).every(([key, wanted]) => {
     const value = (event as Record<string, unknown>)[key];
@@ -163,14 +165,14 @@ describe('the alarm on a run that stalled', () => {
   const nothingRead = ruleOf('NothingReadAlarm');
   const nobodySupervises = ruleOf('NobodySupervisesAlarm');
 
-  /** What fleet and orchestrator publish, as docs/dashboard.md asks of them. */
+  /** What fleet and orchestrator publish, as docs/dashboard.md requires. */
   class Story {
     readonly #open: (number | undefined)[] = [];
     readonly #reads: (number | undefined)[] = [];
     readonly #supervised: (number | undefined)[] = [];
     #announcedUntil = 0;
 
-    /** A run opens: announced for the next ten minutes. */
+    /** A run opens and announces the next ten minutes. */
     opens(at: number): this {
       for (let minute = at; minute <= at + 10; minute++) this.#say(minute, 1);
       this.#announcedUntil = at + 10;
@@ -187,7 +189,7 @@ describe('the alarm on a run that stalled', () => {
       for (let minute = from; minute < to; minute++) this.#reads[minute] = (this.#reads[minute] ?? 0) + units;
       return this;
     }
-    /** A run ends, whichever way: its announcements are taken back. */
+    /** A run ends in any way, and its announcements are revoked. */
     ends(at: number): this {
       for (let minute = at; minute <= Math.max(at, this.#announcedUntil); minute++) this.#say(minute, 0);
       return this;
@@ -196,7 +198,7 @@ describe('the alarm on a run that stalled', () => {
     stalled(length: number, silence = nothingRead, latch = runOpen): number[] {
       return this.#both(length, [latch, this.#open], [silence, this.#reads]);
     }
-    /** Minutes in which the composite alarm on a run that nobody supervises is in ALARM. */
+    /** Minutes in which the composite alarm on an unsupervised run is in ALARM. */
     unsupervised(length: number): number[] {
       return this.#both(length, [runOpen, this.#open], [nobodySupervises, this.#supervised]);
     }

@@ -4,7 +4,7 @@ import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { describe, expect, it } from 'vitest';
 
-/** Python of moto's environment, with botocore in it: AWS's own service models. */
+/** The Python of moto's environment, which has botocore and so AWS's own service models. */
 const PYTHON = fileURLToPath(new URL('../../.cache/moto-5.2.5/bin/python', import.meta.url));
 const VALIDATOR = fileURLToPath(new URL('support/validate_commands.py', import.meta.url));
 const canValidate = existsSync(PYTHON);
@@ -20,7 +20,7 @@ interface AwsCommand {
   readonly service: string;
   readonly operation: string;
   readonly options: readonly string[];
-  /** Of a command in a sentence, some is often left out. */
+  /** A command inside a sentence often leaves some options out. */
   readonly whole: boolean;
 }
 
@@ -41,7 +41,7 @@ function commandsOf(page: string): AwsCommand[] {
   });
 }
 
-/** The options of a command itself, not those of what stands in quotes or of the commands inside it. */
+/** The options of a command itself, without quoted text and without those of commands inside it. */
 function optionsOf(rest: string): string[] {
   let own = rest;
   for (let before = ''; before !== own; ) {

@@ -1,8 +1,8 @@
 import { actionsOf, type ObservedCall } from './support/policies.ts';
 
 /**
- * The calls that a run makes on the stack of one machine. Written down from the design; the calls observed in such a
- * run are held against the policies by the same function.
+ * The calls that a run makes on the local stack, written down from the design. The same function compares these and the
+ * observed calls of such a run with the policies.
  */
 interface Operation {
   readonly principal: 'task' | 'supervisor' | 'operator';
@@ -11,7 +11,7 @@ interface Operation {
   readonly table?: 'user' | 'control';
   readonly kinds?: readonly string[];
   readonly context?: ObservedCall['context'];
-  /** Of RunTask, where it starts no worker. */
+  /** For a RunTask that does not start a worker. */
   readonly on?: 'task definition of the supervisor';
 }
 
@@ -20,7 +20,7 @@ const A_PROJECTION = { ...ONE_ATTRIBUTE, 'dynamodb:Select': ['SPECIFIC_ATTRIBUTE
 const ONE_UPDATE = { ...ONE_ATTRIBUTE, 'dynamodb:ReturnValues': ['NONE'] };
 const ONE_NAMESPACE = { 'cloudwatch:namespace': ['Fleetfill'] };
 
-/** Of RunTask, and of the PassRole that it implies. */
+/** For RunTask, and for the PassRole that it implies. */
 const ONE_FLEET = { 'ecs:cluster': ['Cluster.Arn'], 'iam:PassedToService': ['ecs-tasks.amazonaws.com'] };
 
 const OPERATIONS: readonly Operation[] = [

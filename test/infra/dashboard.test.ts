@@ -206,12 +206,12 @@ describe('the dashboard', () => {
   });
 });
 
-/** Of metric math, what is neither a search nor a query: both name series, not rows. */
+/** The part of metric math that is neither a search nor a query. Both of these name series, not rows. */
 function withoutQueries(expression: string): string {
   return expression.startsWith('SELECT ') ? '' : expression.replace(/'[^']*'/g, '');
 }
 
-/** The unit of what a row draws: dividing by PERIOD makes a rate of a count, a sample count counts reports. */
+/** The unit of what a row draws. Dividing a count by PERIOD gives a rate, and a sample count counts reports. */
 function unitShown(row: Row, byId: ReadonlyMap<string, Row>): string | undefined {
   const [series] = row.series ? [row.series] : seriesOf(row.expression ?? '');
   if (series !== undefined) return unitOf(series);

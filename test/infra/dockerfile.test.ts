@@ -16,7 +16,7 @@ function every(stage: Stage, name: string): string[] {
   return stage.instructions.filter(instruction => instruction.name === name).map(({ text }) => text);
 }
 
-/** COPY's sources and destination, flags apart. */
+/** COPY's sources and destination, without flags. */
 function copied({ text }: Instruction): { flags: string[]; sources: string[]; destination: string } {
   const words = text.split(' ');
   const flags = words.filter(word => word.startsWith('--'));
@@ -35,7 +35,7 @@ describe('the Dockerfile', () => {
     const [major = 0, minor = 0] = (/^node:(\d+)\.(\d+)/.exec(args.get('NODE_IMAGE') ?? '') ?? [])
       .slice(1)
       .map(Number);
-    // Even lines become LTS, in October of their year, with a minor release of 10 or so.
+    // Even versions become LTS in October of their year, with a minor release of about 10.
     expect(major % 2).toBe(0);
     expect(minor).toBeGreaterThanOrEqual(9);
     const read = (path: string) => readFileSync(join(repository, path), 'utf8');
@@ -43,7 +43,7 @@ describe('the Dockerfile', () => {
     const { engines, devDependencies } = JSON.parse(read('package.json'));
     const floor = /^>=(\d+)\.(\d+)$/.exec(engines.node);
     expect(major).toBeGreaterThan(Number(floor?.[1]));
-    // What develops, what is built for and what is promised are one floor.
+    // Development, build target and promise name the same lowest version.
     expect(read('.nvmrc').trim()).toBe(floor?.[1]);
     expect(read('scripts/bundle-settings.mjs')).toContain(`target: 'node${floor?.[1]}.${floor?.[2]}'`);
     expect(devDependencies['@types/node']).toMatch(new RegExp(`^${floor?.[1]}\\.`));
@@ -91,7 +91,7 @@ describe('the Dockerfile', () => {
   });
 });
 
-// There is no Docker engine where this runs, so each instruction is done by hand, in order, in empty folders.
+// There is no Docker engine here, so the test performs each instruction itself, in order, in empty folders.
 describe('the steps of the Dockerfile, done in an empty folder', () => {
   let root: string;
   let app: string;
@@ -152,13 +152,13 @@ describe('the steps of the Dockerfile, done in an empty folder', () => {
 });
 
 interface Ground {
-  /** The folder that stands for the stage's root. */
+  /** The folder that represents the stage's root. */
   readonly filesystem: string;
   /** The folder that a COPY reads from. */
   readonly from: (flags: readonly string[]) => string;
 }
 
-/** The paths below a folder that a COPY source names; `*` may stand in its last part. */
+/** The paths below a folder that a COPY source names. `*` may be in its last part. */
 function pathsLike(folder: string, source: string): string[] {
   const pattern = new RegExp(`^${basename(source).replaceAll('.', '\\.').replaceAll('*', '.*')}$`);
   const parent = dirname(source);
@@ -168,7 +168,10 @@ function pathsLike(folder: string, source: string): string[] {
     .map(name => join(parent, name));
 }
 
-/** Performs WORKDIR, COPY and RUN of a stage; returns the folder of its last WORKDIR. */
+/**
+ * Performs WORKDIR, COPY and RUN of a stage.
+ * @returns the folder of its last WORKDIR.
+ */
 function perform(stage: Stage, { filesystem, from }: Ground): string {
   let directory = filesystem;
   for (const instruction of stage.instructions) {

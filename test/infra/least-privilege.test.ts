@@ -18,7 +18,7 @@ const allowed = allowedBy(loadTemplate('fleet'));
 const calls = new Map<string, ObservedCall>();
 const requests: Pick<Observation, 'service' | 'operation' | 'body' | 'client'>[] = [];
 const denied: string[] = [];
-/** While a run is resumed, under the role of the task that supervises it. */
+/** `supervisor` while a run is resumed under the role of the supervisor's task. */
 let orchestrator: Orchestrator = 'operator';
 let stage: Stage;
 
@@ -42,8 +42,8 @@ async function orchestrate(...args: string[]): Promise<number> {
 }
 
 /**
- * A whole run with everything that an operator does to it, on a stack that denies what the policies do not allow, call
- * by call. The tap keeps what was called; the port says by whom.
+ * A whole run with everything that an operator does to it, on a stack that denies each call that the policies do not
+ * allow. The tap records the calls, and the port tells who made them.
  */
 beforeAll(async () => {
   stage = await Stage.open({ items: 2_500, seed: 'least privilege', stack: { faults: faultsOf() } });
@@ -104,11 +104,11 @@ afterAll(async () => {
   await stage?.close();
 });
 
-/** Freezes a worker in its work, until the supervisor has fenced it off and asked ECS to stop it. */
+/** Freezes a working worker until the supervisor has fenced it off and asked ECS to stop it. */
 async function fenceOffOne(): Promise<void> {
   const before = requests.length;
   const since = () => requests.slice(before);
-  // One that has sent its first heartbeat; before that it would be given minutes to start.
+  // One that has sent its first heartbeat. Before that, it would get minutes to start.
   await until(() =>
     since().some(
       ({ client, operation, body }) =>
@@ -171,7 +171,7 @@ describe('the calls of a whole run', () => {
   );
 });
 
-/** Python of moto's environment, with botocore in it: AWS's own service models. */
+/** The Python of moto's environment, which has botocore and so AWS's own service models. */
 const PYTHON = fileURLToPath(new URL('../../.cache/moto-5.2.5/bin/python', import.meta.url));
 const VALIDATOR = fileURLToPath(new URL('support/validate_requests.py', import.meta.url));
 const canValidate = existsSync(PYTHON);

@@ -32,10 +32,10 @@ import {
   TEMPLATE_NAMES,
 } from './support/template.ts';
 
-/** The templates on moto, an implementation of AWS that is not ours. */
+/** The templates on moto, a third-party implementation of AWS. */
 warnWithoutMoto('the templates were NOT created on another implementation of AWS', 'test/infra/moto.test.ts');
 
-/** Types that moto 5.2 accepts in a template without creating anything. cfn-lint is all that has seen these. */
+/** Types that moto 5.2 accepts in a template without creating anything. Only cfn-lint has checked these. */
 const NOT_IN_MOTO: readonly string[] = [
   'AWS::CloudWatch::Alarm',
   'AWS::CloudWatch::CompositeAlarm',
@@ -201,7 +201,7 @@ describe.skipIf(!MOTO)('the templates, created on moto', () => {
     expect(seriesOf(`${TABLE_DIMENSION}=stuff,${SEGMENT_DIMENSION}=7`)).toEqual(new Set(PER_SEGMENT_METRICS));
   });
 
-  // The composite alarm has been seen by cfn-lint only: moto has no PutCompositeAlarm.
+  // Only cfn-lint has checked the composite alarm, because moto has no PutCompositeAlarm.
   it('takes each metric alarm as CloudFormation would put it', async () => {
     const rendering = new Rendering(fleet, { ...FLEET_PARAMETERS, AlarmTopicArn: TOPIC });
     const alarms = rendering.resources().filter(id => fleet.Resources[id]?.Type === 'AWS::CloudWatch::Alarm');
@@ -213,7 +213,7 @@ describe.skipIf(!MOTO)('the templates, created on moto', () => {
   it('deletes all of it again, fleet first, and leaves the table', async () => {
     const routeTable = (await createdIds('fleetfill-network')).get('RouteTable') ?? '';
     await remove('fleetfill');
-    // Moto 5.2 leaves the route tables of a stack behind and then refuses to delete the VPC they are in.
+    // Moto 5.2 leaves a stack's route tables behind and then refuses to delete their VPC.
     await ec2(moto.endpoint, 'DeleteRouteTable', { RouteTableId: routeTable });
     for (const stack of ['dashboard', 'network', 'repository', 'table']) await remove(`fleetfill-${stack}`);
     const { Stacks } = await cloudFormation.send(new DescribeStacksCommand({}));
@@ -223,7 +223,7 @@ describe.skipIf(!MOTO)('the templates, created on moto', () => {
   });
 });
 
-/** One call of EC2's query API, which is all that the tests need of it. Moto reads the service from the credential. */
+/** One call of EC2's query API, which is enough for the tests. Moto reads the service from the credential. */
 async function ec2(
   endpoint: string,
   action: string,

@@ -444,7 +444,7 @@ describe('the edges of the policies', () => {
       Attributes: 'a'.repeat(255),
       SourceAttributes: 's'.repeat(255),
     };
-    // IAM counts no white space. An ARN of the stack has about 100 characters.
+    // IAM does not count white space. An ARN of the stack has about 100 characters.
     const size = (list: Statement[]): number =>
       JSON.stringify({ Version: '2012-10-17', Statement: list }).replace(/\b\w+\.Arn\b/g, 'r'.repeat(100))
         .length;

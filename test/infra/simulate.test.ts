@@ -7,7 +7,7 @@ import type { Principal } from '../../infra/permissions.ts';
 import { FULL_PARAMETERS, statementsOf } from './support/policies.ts';
 import { ACCOUNT, loadTemplate, REGION } from './support/template.ts';
 
-/** A policy simulator that is not ours, with IAM's own list of actions, resources and condition keys. */
+/** A third-party policy simulator, with IAM's own list of actions, resources and condition keys. */
 const FOLDER = fileURLToPath(new URL('../../.cache/iam-simulate-0.1.173', import.meta.url));
 const SIMULATE = fileURLToPath(new URL('support/simulate.mjs', import.meta.url));
 const canSimulate = existsSync(FOLDER);
@@ -23,7 +23,7 @@ const arn = (service: string, rest: string, region = REGION, account = ACCOUNT) 
 
 const CLUSTER = arn('ecs', 'cluster/fleetfill');
 
-/** What stands for the ARNs of the stack in a template that was rendered here. */
+/** Replaces the stack's ARNs in a template that was rendered here. */
 const ARNS: Readonly<Record<string, string>> = {
   'Cluster.Arn': CLUSTER,
   'ControlTable.Arn': arn('dynamodb', 'table/control'),

@@ -7,7 +7,7 @@ import { actionsOf, allowedBy } from './support/policies.ts';
 import { loadTemplate } from './support/template.ts';
 
 /**
- * The commands of the SDK that the sources can send at all, for what no run on one machine shows: EC2, ECR, IAM, KMS,
+ * The SDK commands that the sources can send at all. It covers what no run on one machine shows: EC2, ECR, IAM, KMS,
  * quotas, stacks, scaling.
  */
 const IAM_PREFIXES: Readonly<Record<string, string>> = {
@@ -15,7 +15,7 @@ const IAM_PREFIXES: Readonly<Record<string, string>> = {
   'client-service-quotas': 'servicequotas',
 };
 
-/** Names of the document client's commands. */
+/** Names of the DocumentClient's commands. */
 const OF_DOCUMENTS: Readonly<Record<string, string>> = {
   Get: 'GetItem',
   Put: 'PutItem',
@@ -28,7 +28,7 @@ const KINDS: Readonly<Record<string, readonly string[]>> = {
   TransactWriteItems: ['Put', 'Update', 'Delete', 'ConditionCheck'],
 };
 
-/** What is imported of the SDK, at the head of a file or when it is needed. */
+/** Imports of the SDK, static or on demand. */
 const IMPORT = /\{([^{}]+)\}\s*(?:from|= await import\()\s*'@aws-sdk\/([a-z0-9-]+)'/g;
 
 function actionsIn(folder: string): Set<string> {

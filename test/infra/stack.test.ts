@@ -223,7 +223,9 @@ describe.skipIf(!MOTO)('doctor, on moto', () => {
   let taskDefinition: string;
   let created: Awaited<ReturnType<Moto['createAll']>>;
 
-  /** Of the template's task definition what moto's CloudFormation leaves out of it, for this architecture and tag. */
+  /**
+   * Registers the template's task definition with what moto's CloudFormation leaves out, for this architecture and tag.
+   */
   async function registerDefinition(tag: string) {
     const rendered = new Rendering(loadTemplate('fleet'), {
       TableName: 'stuff',
@@ -270,7 +272,7 @@ describe.skipIf(!MOTO)('doctor, on moto', () => {
     moto = await Moto.start();
     created = await moto.createAll();
     const { network, fleet } = created;
-    // What moto's CloudFormation takes and does not do: routes of subnets, recovery, time to live.
+    // What moto's CloudFormation accepts but does not do: routes of subnets, recovery, time to live.
     const ec2 = new EC2Client(moto.clientOptions);
     const ofVpc = { Filters: [{ Name: 'vpc-id', Values: [network['VpcId'] ?? ''] }] };
     const { RouteTables = [] } = await ec2.send(new DescribeRouteTablesCommand(ofVpc));
@@ -303,7 +305,7 @@ describe.skipIf(!MOTO)('doctor, on moto', () => {
     await moto?.stop();
   });
 
-  /** Moto's CloudFormation leaves out that a definition is for Fargate, so the one that was registered stands for both. */
+  /** Moto's CloudFormation drops that a definition is for Fargate, so the registered one is used for both. */
   const supervisor = () => ['--supervisor-task-definition', taskDefinition, '--supervisor-container', 'job'];
   const doctor = (...args: string[]) => orchestrate(moto.environment, 'doctor', ...supervisor(), ...args);
 
@@ -425,7 +427,7 @@ describe.skipIf(!MOTO)('doctor, on moto', () => {
     expect(found(tooMany, 'quota')).toMatchObject([
       { level: 'warning', message: expect.stringContaining('32 tasks of 0.25 vCPU need 8') },
     ]);
-    // With fewer tasks at a time the run goes on all the same.
+    // The run still works with fewer tasks at a time.
     expect(tooMany.exit).toBe(0);
     expect(found(await tasks('24', '--spot'), 'quota')).toMatchObject([{ level: 'ok' }]);
     expect(asked).toEqual([
@@ -533,7 +535,7 @@ describe.skipIf(!MOTO)('a run by --stack', () => {
       const { fleet } = await moto.createAll();
       stage = await Stage.open({ items: 200, stack: { controlTable: fleet['ControlTable'] } });
       const { ecs, environment } = stage.stack;
-      // Moto runs no container, so the stack's cluster and definition are there a second time, where tasks do run.
+      // Moto runs no container, so the stack's cluster and definition also exist in a second place, where tasks do run.
       ecs.createCluster(fleet['Cluster'] ?? '');
       ecs.registerTaskDefinition({
         family: 'fleetfill',
@@ -558,7 +560,9 @@ describe.skipIf(!MOTO)('a run by --stack', () => {
   }, 120_000);
 });
 
-/** As the API names what a template names with a capital letter. Values of maps keep their names. */
+/**
+ * Turns a template's names, which begin with a capital letter, into the API's names. Values of maps keep their names.
+ */
 function lowerFirst(value: unknown, inMap = false): unknown {
   if (Array.isArray(value)) return value.map(entry => lowerFirst(entry));
   if (typeof value !== 'object' || value === null) return value;

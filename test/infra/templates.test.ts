@@ -81,7 +81,7 @@ describe.each(templates)('%s.yaml', (name, template) => {
   });
 });
 
-/** What docs/deploy.md says of a template's parameters and outputs. */
+/** What docs/deploy.md says about a template's parameters and outputs. */
 function partOfDeploy(name: string): string {
   const text = readFileSync(new URL('../../docs/deploy.md', import.meta.url), 'utf8');
   const [, part] = text.split(`### infra/${name}.yaml\n`);
@@ -89,7 +89,7 @@ function partOfDeploy(name: string): string {
   return part.split(/^### /m)[0] ?? '';
 }
 
-/** A row names one parameter or several, with one default for all or one for each. */
+/** A row names one or more parameters, with one default for all or one for each. */
 function defaultsSaid(text: string): Record<string, string> {
   const rows = [...text.matchAll(/^\| (`.+?`) \| (.*?) ?\| .*\|$/gm)];
   return Object.fromEntries(
@@ -386,7 +386,7 @@ describe('fleet.yaml', () => {
   });
 });
 
-/** The partitions with what is of their own [AWS reference guide, "Partitions"; console and endpoints of each]. */
+/** The partitions with what differs in each [AWS reference guide, "Partitions"; console and endpoints of each]. */
 const PARTITIONS = [
   { partition: 'aws', region: 'eu-west-1', suffix: 'amazonaws.com', console: 'console.aws.amazon.com' },
   { partition: 'aws-cn', region: 'cn-north-1', suffix: 'amazonaws.com.cn', console: 'console.amazonaws.cn' },

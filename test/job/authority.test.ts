@@ -13,7 +13,7 @@ const NEVER = new AbortController().signal;
 let clock: FakeClock;
 let beats: Heartbeat[];
 let brought: TaskRecord[];
-/** What the next heartbeats do; when there is none left, they succeed at once. */
+/** What the next heartbeats do. After the last one, they succeed at once. */
 let script: ((beat: Heartbeat) => Promise<Partial<TaskRecord>>)[];
 let authority: Authority;
 
@@ -62,7 +62,7 @@ const holds = (): boolean => {
     return false;
   }
 };
-/** What has become of the wait, each time it is asked. */
+/** Tells, each time it is called, how far the wait is. */
 const outcomeOf = (waiting: Promise<void>): (() => Promise<string>) => {
   let outcome = 'waiting';
   waiting.then(

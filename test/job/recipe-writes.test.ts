@@ -49,7 +49,7 @@ async function open(
 
 const APIS: WriteApi[] = ['batch', 'single'];
 
-/** Before the first write reaches the table, the application does this. */
+/** The application does this before the first write reaches the table. */
 const meanwhile = (act: (table: string) => Promise<unknown>): Script => {
   let done: Promise<unknown> | undefined;
   return async (call, answer) => {
@@ -208,7 +208,7 @@ test('what was not proved goes by UpdateItem, item by item', async () => {
   const bench = await open(items, { batchForms: { sources: ['S'] } });
   await bench.run();
   expect(bench.counters()).toMatchObject({ updated: 3 });
-  // Two targets are not proved; one target with a string is.
+  // Two targets are not proven, but one target with a string is.
   expect(
     bench
       .calls('UpdateItem')

@@ -20,7 +20,7 @@ const key = (index: number) => ({ id: { S: `id-${index}` } });
 
 type Reply = Partial<ScanCommandOutput> | Error;
 
-/** A segment whose pages are these, and a worker's parts around it. */
+/** A segment with these pages, and the parts of a worker around it. */
 class Stand {
   readonly clock = new FakeClock();
   readonly rate = new RateControl({ clock: this.clock });
@@ -29,9 +29,9 @@ class Stand {
   readonly prefix = new SettledPrefix(undefined);
   readonly pages: Page[] = [];
   readonly asked: (ScanPosition & { readonly limit: number | undefined })[] = [];
-  /** Whether the item behind which a page was asked for is gone. */
+  /** Whether the item after which a page continues is gone. */
   gone = false;
-  /** Resolves as the write stage's settling does: when there is room. */
+  /** Resolves when there is room, like settling in the write stage. */
   readonly #waiting: (() => void)[] = [];
   readonly #replies: Reply[];
 
@@ -82,7 +82,7 @@ class Stand {
   }
 }
 
-/** A service names its errors; the operating system gives a code. */
+/** A service gives an error a name; the operating system gives it a code. */
 const fault = (name: string) =>
   Object.assign(new Error('said so'), /^E[A-Z]+$/.test(name) ? { code: name } : { name });
 
@@ -140,7 +140,7 @@ describe('a segment', () => {
     const reading = stand.scan();
     await stand.clock.advance(1_000);
     expect(stand.asked).toHaveLength(2);
-    // The first one must settle: the second alone makes no room.
+    // The first page must settle, because the second alone makes no room.
     stand.settlePage(1);
     await stand.clock.advance(1_000);
     expect(stand.asked).toHaveLength(2);
@@ -193,7 +193,7 @@ describe('a segment', () => {
 });
 
 describe('the size of a page', () => {
-  /** The limit of a page far behind the first one: that goes by share and estimate alone. */
+  /** The limit of a page far after the first one, which depends only on share and estimate. */
   async function limitOfLaterPage(setUp: (stand: Stand) => void): Promise<number | undefined> {
     const pages = Array.from({ length: 9 }, (_, index) => ({
       Items: [],

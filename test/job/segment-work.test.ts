@@ -25,7 +25,7 @@ beforeEach(async () => {
   passedOn = [];
 });
 
-/** Claimed, as a worker has it. */
+/** A claimed segment, as a worker has it. */
 async function begin(): Promise<SegmentWork> {
   await segments.assignNew(OWNER, 8);
   return take();
@@ -36,7 +36,7 @@ async function take(owner = OWNER): Promise<SegmentWork> {
     owner,
     claimed: await segments.claim(owner),
     segments,
-    // The second between two checkpoints passes in a twentieth.
+    // The second between two checkpoints takes a twentieth of a second.
     clock: quickClock(20),
     onCounters: (segment, change) => passedOn.push([segment, change]),
   });
@@ -52,7 +52,7 @@ function page(unsettled: number, lastEvaluatedKey?: string): Page {
   return { unsettled, lastEvaluatedKey };
 }
 
-/** Until what was written says so. */
+/** Waits until the record has this key. */
 async function untilKey(key: string): Promise<SegmentRecord> {
   for (;;) {
     const found = await record();
@@ -227,7 +227,7 @@ describe('the reading of pages', () => {
     const waiting = work.belowOpenPages(2, NEVER).then(() => {
       goesOn = true;
     });
-    // A later page makes no room: the first one is still the head.
+    // A later page makes no room while the first one is open.
     work.settle(second, 'updated', 1);
     await new Promise(resolve => setImmediate(resolve));
     expect(goesOn).toBe(false);

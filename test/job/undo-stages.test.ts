@@ -31,7 +31,7 @@ let items: readonly Item[];
 beforeEach(async () => {
   table = await engine.createTable();
   control = await engine.createControlTable(documents => ({
-    // A chunk takes its time, so that a write that does not wait for it comes first.
+    // A chunk takes some time, so a write that does not wait for it would come first.
     send: (async (command: Parameters<typeof documents.send>[0]) => {
       const item = 'Item' in command.input ? command.input.Item?.['item'] : undefined;
       if (String(item).startsWith('CHUNK#')) await new Promise(resolve => setTimeout(resolve, 100));
@@ -135,7 +135,7 @@ const give = (item: Item | undefined, value: string) =>
     }),
   );
 
-/** Of the calls of this operation, each third is lost: in turn before and after it takes effect. */
+/** Loses every third call of this operation, in turn before and after it takes effect. */
 function loseSome(operation: string): void {
   let number = 0;
   front.script = async (call, answer) => {

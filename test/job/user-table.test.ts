@@ -200,7 +200,7 @@ describe('a write', () => {
   test('keeps what it reserved when it fails: a refused condition has its price too', async () => {
     const table = await engine.createTable();
     front.script = (_, answer) => answer.refuse('ThrottlingException');
-    // One unit is saved up, and taken by the write.
+    // The write takes the one unit that was saved.
     rate.grant(rates(4), 2);
     await expect(userTable(table).writeSingle(assigned(0), { tally }, NEVER)).rejects.toThrow();
     let admitted = false;

@@ -50,7 +50,7 @@ test('lets go of what was taken, also when it is never empty', async () => {
   expect(names(queue.take(3))).toEqual([2, 3]);
 });
 
-/** The first of two items; apart, so that no variable of the test keeps it. */
+/** The first of two items, in a separate function so that no variable of the test keeps it alive. */
 function takenFrom(queue: WriteQueue): WeakRef<WorkItem> {
   queue.add([item(1), item(2)]);
   return new WeakRef(queue.take(1)[0] as WorkItem);

@@ -27,7 +27,7 @@ async function open(options: BenchOptions = {}): Promise<WriteBench> {
 const keyText = (index: number) => encodeAttributeMap(stuffKey(index));
 const filled = (): Map<string, Item> =>
   new Map(stuffItems(ITEMS).map((item, index) => [keyText(index), item]));
-/** Every item with the attribute, those aside. */
+/** Every item has the attribute except these. */
 const allSetBut = (...without: number[]) => {
   const items = filled();
   for (const [index, [key, item]] of [...items].entries()) {
@@ -44,7 +44,7 @@ const outcome = (counters: Partial<ReturnType<WriteBench['counters']>>) => ({
   ...counters,
 });
 
-/** Of a call alone: single statements are left to the engine. */
+/** Applies only to whole calls; single statements go to the engine. */
 const onBatches =
   (script: (number: number, ...given: Parameters<Script>) => ReturnType<Script>): Script =>
   (call, answer) => {
@@ -389,7 +389,7 @@ describe('a batch that is refused as a whole for what one of its items is', () =
 });
 
 describe('reading refused items back', () => {
-  /** Someone else has set every item, so that each is refused and read back. */
+  /** Someone else has set every item, so each write is refused and read back. */
   const taken = () => stuffItems(ITEMS).map(item => ({ ...item, test: { S: 'theirs' } }));
 
   test('asks only for key and attribute, with strong consistency', async () => {
@@ -465,7 +465,7 @@ describe('reading refused items back', () => {
   });
 });
 
-/** The engine says "condition false" of items that lack the attribute, and leaves them. */
+/** The engine says "condition false" for items that lack the attribute, and does not change them. */
 function refusing(api: (typeof APIS)[number], decide: (id: string, triesBefore: number) => boolean): Script {
   if (api === 'batch') {
     return failingStatements((id, before) =>
@@ -483,7 +483,7 @@ function refusing(api: (typeof APIS)[number], decide: (id: string, triesBefore: 
   };
 }
 
-/** The call is refused as long as one of these items is in it. */
+/** The call is refused as long as it contains one of these items. */
 function invalid(api: (typeof APIS)[number], ...ids: readonly string[]): Script {
   return (call, answer) => {
     const named: string[] =

@@ -10,7 +10,7 @@ import {
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { type CloudWatchEndpoint, startCloudWatch } from '../../local/cloudwatch/endpoint.ts';
 
-/** A whole minute, so that periods can be named. */
+/** A whole minute, so that the test can name periods. */
 const NOW = 1_800_000_000_000;
 const at = (seconds: number) => new Date(NOW + seconds * 1_000);
 
@@ -32,7 +32,7 @@ afterAll(async () => {
   await cloudWatch.stop();
 });
 
-/** Each test has a namespace of its own. */
+/** Each test has its own namespace. */
 let namespace = '';
 let tests = 0;
 beforeEach(() => {

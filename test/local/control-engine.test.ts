@@ -63,7 +63,7 @@ const createStuff = (client: DynamoDBClient) =>
 test('one endpoint serves both engines, and each table is in the one that it belongs to', async () => {
   const client = connect();
   await createStuff(client);
-  // A colleague's control table is known by its key, the lock table by its name.
+  // A colleague's control table is recognised by its key, the lock table by its name.
   await createTable(client, 'another-control', RUN_KEY);
   await createTable(client, 'fleetfill-locks', { partition: { name: 'table', type: 'S' } });
   const ofControl = ['another-control', CONTROL, 'fleetfill-locks'];

@@ -28,7 +28,7 @@ afterAll(() => plane.stop());
 const send = (given: Partial<RunTaskCommandInput>) =>
   plane.client.send(new RunTaskCommand({ ...request(), ...given }));
 
-/** Overrides of which the JSON has exactly so many characters. */
+/** Overrides whose JSON has exactly this many characters. */
 function overridesOfLength(characters: number): NonNullable<RunTaskCommandInput['overrides']> {
   const empty = override({ FILLER: '' });
   return override({ FILLER: 'x'.repeat(characters - JSON.stringify(empty).length) });

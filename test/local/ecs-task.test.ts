@@ -17,7 +17,7 @@ afterAll(() => plane.stop());
 const pidOf = (task: Task) =>
   plane.ecs.tasks().find(({ taskArn }) => taskArn === task.taskArn)?.pid as number;
 
-/** What the fake job said of itself. */
+/** What the fake job reported. */
 async function report(task: Task) {
   await until('the job has said what it was given', async () =>
     (await plane.log(task)).includes('to stderr'),
@@ -171,7 +171,7 @@ describe('StopTask', () => {
     const before = performance.now();
     await stop(task);
     const stopped = await plane.untilStatus(task, 'STOPPED');
-    // The definition says 2 s, the least that ECS takes.
+    // The definition says 2 s, the minimum of ECS.
     expect(performance.now() - before).toBeGreaterThan(1_900);
     expect(stopped).toMatchObject({ stopCode: 'UserInitiated', containers: [{ exitCode: 137 }] });
   });

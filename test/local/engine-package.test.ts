@@ -12,7 +12,7 @@ import { beganAt } from '../../local/engine-directory.ts';
 import { ENGINE_VERSION, engineCache, enginePackageOf, type Platform } from '../../local/engine-package.ts';
 
 const NOWHERE = { path: '/nowhere' };
-/** Not this machine's, so that the optional dependency of this checkout is no answer. */
+/** Not this machine's platform, so that this checkout's optional dependency cannot satisfy it. */
 const MAC: Platform = { os: 'darwin', cpu: 'arm64' };
 
 let directory: string;

@@ -18,7 +18,7 @@ import { findFreePort } from '../../local/free-port.ts';
 import { runBundled } from './support/bundled-process.ts';
 import { isAlive, until } from './support/processes.ts';
 
-/** For processes that run elsewhere, and so cannot see the optional dependency, or are to use what we use. */
+/** For processes that run elsewhere and cannot see the optional dependency, or must use the same engine. */
 const { FLEETFILL_DYNAMODB_LOCAL: dynamodbLocal, PATH = '' } = process.env;
 const ENGINE_ENVIRONMENT = dynamodbLocal
   ? { FLEETFILL_DYNAMODB_LOCAL: dynamodbLocal, PATH }

@@ -15,7 +15,7 @@ beforeAll(async () => {
 
 afterAll(() => rm(directory, { recursive: true, force: true }));
 
-/** Runs JavaScript under guard with its output in a file. */
+/** Runs guarded JavaScript with its output in a file. */
 async function start(script: string, environment: Record<string, string> = {}) {
   const file = join(directory, `output-${Math.random()}`);
   const output = openSync(file, 'w');
@@ -30,7 +30,7 @@ async function start(script: string, environment: Record<string, string> = {}) {
   return { guarded, output: () => readFileSync(file, 'utf8') };
 }
 
-/** Pids of the children of a process: the watcher, when the program itself has none. */
+/** Pids of a process's children: the watcher, if the program itself has none. */
 function childrenOf({ pid }: GuardedProcess): string {
   try {
     return readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').trim();

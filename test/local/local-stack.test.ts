@@ -43,7 +43,7 @@ async function start(options: Partial<LocalStackOptions> = {}): Promise<LocalSta
   return stack;
 }
 
-/** Clients that know only what the stack's environment tells them, as any SDK does. */
+/** Clients that know only the stack's environment, like any SDK. */
 async function withClients<T>(
   { environment }: LocalStack,
   use: (clients: { dynamodb: DynamoDBClient; ecs: ECSClient; cloudWatch: CloudWatchClient }) => Promise<T>,
@@ -86,7 +86,7 @@ const runTask = ({ environment }: LocalStack, ecs: ECSClient) =>
     }),
   );
 
-/** Environment of the one task that a stack has run. */
+/** The environment of the only task that a stack has run. */
 async function environmentOfTask(stack: LocalStack): Promise<Record<string, string>> {
   await withClients(stack, ({ ecs }) => runTask(stack, ecs));
   await until('the task is STOPPED', () => stack.ecs.tasks()[0]?.lastStatus === 'STOPPED');
@@ -229,7 +229,7 @@ describe('the local stack', () => {
     await expect(start({ directory: database, ports: { ecs }, engineSettings: settings })).rejects.toThrow(
       /EADDRINUSE/,
     );
-    // The engine's lock goes last.
+    // The engine's lock is removed last.
     expect(await readdir(database)).not.toContain('engine.json');
   });
 

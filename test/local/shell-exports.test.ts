@@ -3,7 +3,7 @@ import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { shellExports } from '../../local/shell-exports.ts';
 
-/** What a shell makes of the lines: the environment of a program that it starts. */
+/** The environment that a program gets when a shell evaluates the lines. */
 function evaluate(lines: string, names: string[]): (string | undefined)[] {
   const script = 'eval "$LINES"; exec "$NODE" -e "console.log(JSON.stringify(process.env))"';
   const output = execFileSync('/bin/sh', ['-c', script], {
@@ -21,7 +21,7 @@ test('is one line a variable', () => {
 });
 
 test('gives a shell exactly the values, whatever is in them', () => {
-  // No NUL: no environment can hold one.
+  // Without NUL, which no environment can hold.
   const value = fc.string({ unit: 'binary-ascii' }).map(text => text.replaceAll('\0', ''));
   fc.assert(
     fc.property(fc.array(value, { minLength: 1, maxLength: 40 }), values => {

@@ -1,6 +1,6 @@
 /**
- * Evaluates the condition and update expressions of core/ on plain items, so that the model runs the very texts that
- * DynamoDB gets. It knows the syntax that core/ uses and throws on any other.
+ * Evaluates core/'s condition and update expressions on plain items, so that the model runs the exact texts that
+ * DynamoDB gets. It knows the syntax that core/ uses and throws for any other.
  */
 export type Item = Record<string, unknown>;
 

@@ -9,18 +9,18 @@ const PAGE_UNITS = 0.5;
 
 export interface ModelItem {
   readonly id: string;
-  /** The segment it is in, of the backfill's total. */
+  /** Its segment, of the backfill's total. */
   readonly segment: number;
-  /** Its place within the segment's Scan. */
+  /** Its position in the segment's Scan. */
   readonly place: number;
   attribute: string | undefined;
-  /** Who wrote the attribute as it stands. */
+  /** Who wrote the current attribute. */
   writer?: 'run' | 'application';
   /** The application has deleted it. */
   gone?: boolean;
   /** A run has set it at some time. */
   wasSet?: boolean;
-  /** Old code took the attribute away after its page had settled. */
+  /** Old code removed the attribute after its page had settled. */
   lost?: boolean;
 }
 
@@ -28,7 +28,7 @@ export interface ModelItem {
 const VALUE = '1';
 
 /**
- * The user's table: items in a fixed order within each segment, in small pages. It speaks just what the worker and
+ * The user's table: items in a fixed order within each segment, in small pages. It understands only what the worker and
  * the verification send.
  */
 export class FakeUserTable {
@@ -37,9 +37,12 @@ export class FakeUserTable {
   readonly #totalSegments: number;
   writes = 0;
   removals = 0;
-  /** Items that the application wrote or deleted after an undo had removed the value: the undo may have seen either. */
+  /**
+   * Items that the application wrote or deleted after an undo had removed the value. The undo may have seen either
+   * state.
+   */
   touchedAfterRemoval = 0;
-  /** What strongly consistent reads consumed, whoever got their replies. */
+  /** Units of strongly consistent reads, whoever got the replies. */
   consistentUnits = 0;
 
   constructor(totalSegments: number, itemsPerSegment: number, pageSize: number) {
@@ -102,8 +105,8 @@ export class FakeUserTable {
   }
 
   /**
-   * The application does one thing to one item: gives it the run's very value where the attribute is missing and no
-   * run has set it, gives it another one, or deletes it.
+   * The application does one thing to one item. It sets the run's exact value where the attribute is missing and no run
+   * has set it, or sets another value, or deletes the item.
    */
   applicationActs(choose: (below: number) => number): void {
     const item = this.items[choose(this.items.length)];
@@ -124,7 +127,10 @@ export class FakeUserTable {
     item.writer = 'application';
   }
 
-  /** A writer that puts an old item back takes the attribute away. False where the item never had it. */
+  /**
+   * A writer that puts an old item back removes the attribute.
+   * @returns false if the item never had it.
+   */
   takeAway(index: number): boolean {
     const item = this.items[index % this.items.length];
     if (!item?.attribute) return false;
@@ -144,7 +150,7 @@ export class FakeUserTable {
     return true;
   }
 
-  /** @throws Error when an undo takes what no run has written. */
+  /** @throws Error when an undo removes what no run has written. */
   #remove(id: string | undefined, value: string | undefined): boolean {
     const item = this.#find(id);
     if (!item || item.attribute === undefined || item.attribute !== value) return false;

@@ -14,7 +14,7 @@ import type { MemoryTable } from './memory-table.ts';
 
 /**
  * What must hold after every single effect on the control table, whatever was lost, delayed, repeated or killed.
- * @throws Error that names the broken one.
+ * @throws Error that names the broken invariant.
  */
 export class Invariants {
   readonly #table: MemoryTable;
@@ -49,7 +49,7 @@ export class Invariants {
     this.#acknowledged.add(changeId);
   }
 
-  /** A person was told that nothing can write any more, until somebody resumes the run. */
+  /** A person was told that nothing can write until somebody resumes the run. */
   nobodyWrites(epoch: number): void {
     this.#quietEpoch = epoch;
   }
@@ -84,7 +84,7 @@ export class Invariants {
     this.#checkRun(run, segments, tasks);
   }
 
-  /** An epoch that nobody resumed for is a hand-over: it changes nothing that anybody decided. */
+  /** A new epoch without a resume is a hand-over. It must change nothing that anybody decided. */
   #checkHandOver(run: RunRecord): void {
     const before = this.#lastRun;
     this.#lastRun = run;
@@ -95,7 +95,7 @@ export class Invariants {
     if (decided(run) !== decided(before)) throw new Error('a hand-over changed more than the epoch');
   }
 
-  /** The tables of core/records.ts name every transition that there is. */
+  /** The tables in core/records.ts name every allowed transition. */
   #checkTransition<S extends string>(
     what: string,
     status: S,
@@ -168,7 +168,7 @@ export class Invariants {
     this.#largestBudget = largest;
   }
 
-  /** What was read, each page once and none left out, by however many supervisors; and none of it counted twice. */
+  /** Every page was read once by some supervisor, none was left out, and none was counted twice. */
   #checkVerification(run: RunRecord): void {
     if (run.supervisorCounters.readUnits > this.#users.consistentUnits) {
       throw new Error(
@@ -184,7 +184,7 @@ export class Invariants {
     if (run.status === 'verified' && done.length !== run.verification.totalSegments) {
       throw new Error('verified, and a segment of the verification was not read to its end');
     }
-    // That of an undo reads the log, and is judged by what it finds there.
+    // The verification of an undo reads the log, and is judged by what it finds there.
     if (run.undoes) return;
     const scanned = checkpoints.reduce((sum, { findings }) => sum + (findings?.scanned ?? 0), 0);
     const all = done.length === run.verification.totalSegments;
@@ -193,7 +193,7 @@ export class Invariants {
     }
   }
 
-  /** A budget that was lowered is held once every task has echoed; until then the old one bounds the grants. */
+  /** A lowered budget holds once every task has echoed it. Until then the old budget bounds the grants. */
   #largestBudget = 0;
 
   #placeOf(lastEvaluatedKey: string | undefined): number {

@@ -10,7 +10,7 @@ import {
 import { marshall } from '@aws-sdk/util-dynamodb';
 import { applyUpdate, conditionHolds, type Expressions, type Item } from './conditions.ts';
 
-/** A control table in memory. A command takes effect in one step, as DynamoDB's do. */
+/** A control table in memory. Each command takes effect in one step, as in DynamoDB. */
 export class MemoryTable {
   readonly #items = new Map<string, Item>();
 
@@ -22,7 +22,7 @@ export class MemoryTable {
     return this.#items.get(identity({ run, item }));
   }
 
-  /** @throws as the service: ConditionalCheckFailedException, TransactionCanceledException. */
+  /** @throws like the service: ConditionalCheckFailedException, TransactionCanceledException. */
   execute(command: unknown): Record<string, unknown> {
     if (command instanceof GetCommand) return { Item: this.#read(command.input.Key) };
     if (command instanceof PutCommand) {
@@ -47,7 +47,7 @@ export class MemoryTable {
         .filter(({ run, item }) => run === wanted && within(String(item)))
         .sort((a, b) => (String(a['item']) < String(b['item']) ? -1 : 1));
       if (command.input.ScanIndexForward === false) found.reverse();
-      // A list that is asked for by its prefix comes whole: the model has no pages.
+      // A list by prefix is returned whole, because the model has no pages.
       const page = found.slice(0, prefix === undefined ? command.input.Limit : undefined);
       return { Items: structuredClone(page) };
     }
@@ -81,7 +81,7 @@ export class MemoryTable {
   #require(condition: string | undefined, key: Item, given: Expressions): void {
     const existing = this.#read(key);
     if (conditionHolds(condition, existing, given)) return;
-    // As the DocumentClient leaves it: what an error carries is not translated.
+    // Like the DocumentClient, which does not translate the item in an error.
     throw named('ConditionalCheckFailedException', existing ? { Item: marshall(existing) } : {});
   }
 

@@ -7,7 +7,7 @@ const STEPS_OF_A_SCENARIO = 4_000;
 
 let serial = 0;
 
-// Ids and jitter are the only randomness that the code under test draws itself; a seed must reproduce them too.
+// Ids and jitter are the only randomness that the tested code draws itself, so a seed must reproduce them too.
 vi.mock('node:crypto', async importOriginal => ({
   ...(await importOriginal<typeof import('node:crypto')>()),
   randomUUID: () => {

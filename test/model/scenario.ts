@@ -43,7 +43,7 @@ interface EcsTask {
   observation: TaskObservation;
 }
 
-/** How often each kind of disturbance took place, over all scenarios: a model without any proves nothing. */
+/** How often each kind of disturbance happened over all scenarios. A model without disturbances proves nothing. */
 export interface ModelCounts {
   steps: number;
   verified: number;
@@ -54,9 +54,9 @@ export interface ModelCounts {
   handOvers: number;
   pauses: number;
   cancels: number;
-  /** Verifications that a later supervisor went on with. */
+  /** Verifications that a later supervisor continued. */
   continued: number;
-  /** Items that lost the attribute again, and had to be repaired. */
+  /** Items that lost the attribute again and had to be repaired. */
   lost: number;
   freezes: number;
   checks: number;
@@ -84,7 +84,7 @@ export interface ScenarioOptions {
   readonly table: MemoryTable;
   readonly users: FakeUserTable;
   readonly newRun: NewRun;
-  /** The application writes all the while. */
+  /** The application writes the whole time. */
   readonly application: boolean;
 }
 
@@ -98,9 +98,9 @@ function defaults(): ScenarioOptions {
 }
 
 /**
- * One run from its creation to its end, with the real worker, supervisor and stores, in a world where requests get
- * lost, delayed and repeated, processes die and freeze, clocks differ, operators pause and resume, and a second
- * orchestrator takes over from a living one, or goes on in its place at the epoch that it was started for.
+ * One run from its creation to its end, with the real worker, supervisor and stores. In its world requests get lost,
+ * delayed and repeated, processes die and freeze, clocks differ, and operators pause and resume. A second orchestrator
+ * takes over from a living one, or replaces it at the epoch that it was started for.
  */
 export class Scenario {
   readonly #choose: Choose;
@@ -141,7 +141,7 @@ export class Scenario {
       const run = this.run;
       if (run && isFinished(run.status)) break;
       if (this.#choose(this.#application ? 60 : 150) === 0) this.#disturb(tally);
-      // What stands at the end is compared with what the verification saw.
+      // The table at the end is compared with what the verification saw.
       const quiet = run?.undoes !== undefined && run.status === 'verifying';
       if (this.#application && !quiet && this.#choose(60) === 0) this.#users.applicationActs(this.#choose);
       if (this.#orchestrators.size === 0) this.#startOrchestrator();
@@ -161,7 +161,7 @@ export class Scenario {
     const workers = [...this.#tasks.values()].filter(task => task.observation.state === 'alive');
     const worker = workers[this.#choose(Math.max(1, workers.length))];
     switch (this.#choose(this.#application ? 11 : 9)) {
-      // Where the application writes too, it is the workers' deaths that matter.
+      // If the application writes too, the workers' deaths matter most.
       case 9:
       case 10:
       case 0:
@@ -202,7 +202,7 @@ export class Scenario {
         return;
       }
       case 6:
-        // Rarely: it ends the scenario.
+        // Rarely, because it ends the scenario.
         if (this.#application || this.#choose(5) !== 0) return;
         tally.cancels += 1;
         this.#operate('cancel', () => ({
@@ -212,7 +212,7 @@ export class Scenario {
         return;
       case 7: {
         const run = this.run;
-        // Old code is still live during the first sweep, and gone before the first page of a verification is read.
+        // Old code is live during the first sweep, and gone before a verification reads its first page.
         if (this.#application || run?.status !== 'running' || run.pass > 1 || run.verification) return;
         if (this.#users.takeAway(this.#choose(1_000))) tally.lost += 1;
         return;
@@ -246,7 +246,7 @@ export class Scenario {
     return new ControlTable({ send } as unknown as ControlTableClient, 'control');
   }
 
-  /** The user's table as one process reaches it; a worker must have authority at the moment of sending. */
+  /** One process's client of the user's table. A worker must have authority at the moment of sending. */
   #dataPlane(actor: Actor, launch?: string): DynamoDBClient {
     return {
       send: async (command: unknown) => {
@@ -264,7 +264,7 @@ export class Scenario {
     if (status !== 'running') throw new Error(`launch ${launch} sends to the user's table and is ${status}`);
   }
 
-  /** `expectedEpoch`: it is started for a hand-over, and takes over at this epoch only. */
+  /** `expectedEpoch`: the process is started for a hand-over, and takes over only at this epoch. */
   #startOrchestrator(expectedEpoch?: number): void {
     const first = this.run === undefined;
     const actor = this.#actor('orchestrator');
@@ -302,7 +302,7 @@ export class Scenario {
       .finally(() => this.#orchestrators.delete(actor));
   }
 
-  /** A process may end by what its network did to it, or by being superseded; anything else is a finding. */
+  /** A process may end because of its network, or because it was superseded. Any other end is a finding. */
   #expectedEnd(error: unknown): void {
     const expected = [
       'TimeoutError',
@@ -330,7 +330,7 @@ export class Scenario {
     const stores = createStores(this.#controlTable(actor));
     const clock = this.#world.clockOf(actor);
     const act = async () => {
-      // A person whose command failed repeats it; the change keeps its id.
+      // A person repeats a failed command. The change keeps its id.
       for (let tries = 0; tries < 20; tries++) {
         try {
           const told = await stores.runs.operate(this.#newRun.runId, change(id, what), edit);
@@ -369,7 +369,7 @@ export class Scenario {
     return new Map(all.map(({ arn, observation }) => [arn, observation]));
   }
 
-  /** Idempotent by its client token, which is the launch. */
+  /** Idempotent by its client token, which is the launch id. */
   #runTask(environment: TaskEnvironment): string {
     const known = this.#tasks.get(environment.launchId);
     if (known) return known.arn;
@@ -416,7 +416,7 @@ export class Scenario {
 
   #actor(kind: string): Actor {
     this.#actors += 1;
-    // Monotonic clocks of two machines differ in their zero and, a little, in their speed.
+    // Monotonic clocks of two machines differ in their zero and slightly in their speed.
     return new Actor(`${kind} ${this.#actors}`, 0.97 + this.#choose(7) / 100, this.#choose(1_000_000));
   }
 

@@ -17,7 +17,7 @@ const STEPS_OF_A_RUN = 4_000;
 
 let serial = 0;
 
-// As in protocol.test.ts: a seed must reproduce ids and jitter too.
+// As in protocol.test.ts, a seed must reproduce ids and jitter too.
 vi.mock('node:crypto', async importOriginal => ({
   ...(await importOriginal<typeof import('node:crypto')>()),
   randomUUID: () => {
@@ -41,7 +41,7 @@ interface UndoCounts extends ModelCounts {
   repeated: number;
 }
 
-/** A run in a hostile world, the undo of it in another one, and once more in a third. */
+/** A run in a hostile world, its undo in another, and a second undo in a third. */
 class UndoScenario {
   readonly #choose: Choose;
   readonly #table = new MemoryTable();
@@ -54,7 +54,7 @@ class UndoScenario {
     this.#control = new ControlTable({ send } as unknown as ControlTableClient, 'control');
   }
 
-  /** @throws Error that names what was broken. */
+  /** @throws Error that names the broken rule. */
   async play(counts: UndoCounts): Promise<void> {
     const run = await this.#run(modelRun(), counts);
     if (!run) return;
@@ -159,7 +159,8 @@ test('no crash between log, write, outcome and checkpoint lets an undo take what
   });
   const seed = Number(process.env['FLEETFILL_MODEL_SEED'] ?? Date.now());
   const steps = Number(process.env['FLEETFILL_MODEL_STEPS'] ?? STEPS);
-  // What is unknown in the end is rare, and so is a second undo; where one was not met yet, some more are played.
+  // An unknown outcome at the end is rare, and so is a second undo. If one has not occurred yet, more scenarios are
+  // played.
   const isShort = () =>
     counts.undone < 5 || counts.repeated < 2 || counts.removals < 20 || counts.unknown === 0;
   const isOpen = () => counts.steps < steps || (isShort() && counts.steps < 5 * steps);

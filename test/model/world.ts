@@ -19,15 +19,15 @@ interface Timer {
 }
 
 /**
- * A process of the model. Once dead, nothing of it runs again: its timers do not fire and replies do not reach it.
- * Its clock has a rate and a zero of its own.
+ * A process of the model. Once it is dead, nothing of it runs again: its timers do not fire and replies do not reach
+ * it. Its clock has its own rate and zero.
  */
 export class Actor {
   readonly name: string;
   readonly clockRate: number;
   readonly clockOffsetMs: number;
   dead = false;
-  /** Stopped in the middle: it goes on, as if nothing had been, when this is false again. */
+  /** Stopped in the middle. It continues as if nothing had happened when this is false again. */
   frozen = false;
 
   constructor(name: string, clockRate = 1, clockOffsetMs = 0) {
@@ -38,8 +38,8 @@ export class Actor {
 }
 
 /**
- * Time, network and processes of the model. Nothing happens by itself: each step picks one thing that may happen
- * next, among all messages on their way and the next timer, and lets it happen.
+ * Time, network and processes of the model. Nothing happens by itself. Each step picks one thing that may happen next,
+ * among all messages on their way and the next timer, and lets it happen.
  */
 export class World {
   readonly #choose: Choose;
@@ -47,7 +47,7 @@ export class World {
   readonly #ghosts: { readonly effect: Effect }[] = [];
   #timers: Timer[] = [];
   #nowMs = 0;
-  /** So many in a hundred messages do not go the straight way. */
+  /** The percentage of messages with a fault. */
   readonly #faultsPerHundred: number;
 
   constructor(choose: Choose, faultsPerHundred: number) {
@@ -80,20 +80,20 @@ export class World {
     };
   }
 
-  /** Sends a request; the world decides whether and when it takes effect, and whether its reply arrives. */
+  /** Sends a request. The world decides whether and when it takes effect, and whether its reply arrives. */
   request(actor: Actor, effect: Effect): Promise<unknown> {
     return new Promise((resolve, reject) => {
       if (!actor.dead) this.#messages.push({ actor, effect, resolve, reject });
     });
   }
 
-  /** One thing happens: a message arrives, a late or repeated request takes effect, or time passes. */
+  /** Lets one thing happen: a message arrives, a late or repeated request takes effect, or time passes. */
   async step(): Promise<void> {
     this.#timers = this.#timers.filter(({ actor }) => !actor.dead);
     this.#messages = this.#messages.filter(({ actor }) => !actor.dead);
     const awake = this.#messages.filter(({ actor }) => !actor.frozen);
     const things = awake.length + this.#ghosts.length;
-    // Time passes when nothing else is chosen; the more is on its way, the more rarely.
+    // Time passes if nothing else is chosen. The more messages are on their way, the more rarely it does.
     const chosen = this.#choose(things + 1);
     const message = awake[chosen];
     if (message) this.#deliver(message);
@@ -102,7 +102,7 @@ export class World {
     await new Promise<void>(resolve => setImmediate(resolve));
   }
 
-  /** Most of the time a late request stays late: what it meets then is another world. */
+  /** Usually a late request stays late, because it then meets a changed world. */
   #haunt(index: number): void {
     if (this.#choose(6) === 0) this.#ghosts.splice(index, 1)[0]?.effect();
   }
@@ -115,7 +115,7 @@ export class World {
         undefined,
       );
     if (!next) {
-      // Everyone who could do something is frozen: time passes all the same.
+      // Everyone who could act is frozen, but time passes anyway.
       this.#nowMs += 1_000;
       return;
     }
@@ -157,7 +157,7 @@ export class World {
     if (!actor.dead) reply();
   }
 
-  /** The effect takes place now, the reply comes so much later. */
+  /** The effect happens now, and the reply comes this much later. */
   #replyLate({ actor, effect, resolve, reject }: Message, ms: number): void {
     const reply = this.#outcomeOf(effect, resolve, reject);
     this.#timers.push({ actor, dueMs: this.#nowMs + ms, fire: reply });

@@ -2,10 +2,10 @@ import { readFile } from 'node:fs/promises';
 import { brotliDecompressSync } from 'node:zlib';
 import { expect, test } from 'vitest';
 
-/** The program behind the front door, which is packed [docs/adr/0003-one-file-two-parts.md]. */
+/** The packed program behind the front door [docs/adr/0003-one-file-two-parts.md]. */
 const PACKED = /^\/\/# The program, base64 of brotli: (?<packed>\S+)$/m;
 
-/** Sources of a bundle, from the comment that esbuild puts above each of them. */
+/** The sources of a bundle, from the comment that esbuild puts above each of them. */
 async function sourcesOf(bundle: string): Promise<string[]> {
   const file = await readFile(`dist/${bundle}`, 'utf8');
   const packed = PACKED.exec(file)?.groups?.['packed'];
@@ -15,7 +15,7 @@ async function sourcesOf(bundle: string): Promise<string[]> {
 
 test('fault injection is in no bundle, and the local stack is not in the worker', async () => {
   const orchestrate = await sourcesOf('orchestrate.mjs');
-  // So that the search is known to find what is there.
+  // Shows that the search finds what is there.
   expect(orchestrate).toContain('local/local-stack.ts');
   const job = await sourcesOf('job.mjs');
   expect(job).toContain('job/main.ts');

@@ -4,7 +4,7 @@ import { join, resolve } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { run } from '../support/command.ts';
 
-/** Where no engine is: a checkout's bundles without the optional package. */
+/** A checkout's bundles without the optional package, so without an engine. */
 let checkout: string;
 
 beforeEach(async () => {
@@ -23,7 +23,7 @@ afterEach(async () => {
 const environment = (more: Record<string, string> = {}) => ({
   PATH: process.env['PATH'] ?? '',
   HOME: checkout,
-  // What `npm ci` brought is in npm's cache.
+  // npm's cache has what `npm ci` installed.
   ...(process.env['HOME'] && { npm_config_cache: join(process.env['HOME'], '.npm') }),
   ...more,
 });

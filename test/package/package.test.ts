@@ -17,13 +17,13 @@ interface Packed {
   readonly files: readonly { readonly path: string; readonly mode: number }[];
 }
 
-/** An empty folder, with the package beside it as `npm pack` makes it. */
+/** An empty folder, with the package from `npm pack` beside it. */
 let folder: string;
 let packed: Packed;
 
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), 'fleetfill-package-'));
-  // What prepack does, without building under the feet of other tests.
+  // Does what prepack does, without a build that would disturb other tests.
   execFileSync(process.execPath, ['scripts/sbom.mjs']);
   const json = execFileSync('npm', ['pack', '--json', '--ignore-scripts', '--pack-destination', folder], {
     encoding: 'utf8',
@@ -34,7 +34,7 @@ afterAll(async () => {
   await rm(folder, { recursive: true, force: true });
 });
 
-/** `npx` in the empty folder, with nothing of this checkout; what `npm ci` brought is in npm's cache. */
+/** `npx` in the empty folder, with nothing of this checkout. npm's cache has what `npm ci` installed. */
 const npx = (...words: string[]) =>
   run(
     'npx',
@@ -85,7 +85,7 @@ describe('npx --package ./fleetfill-*.tgz, in an empty folder', () => {
   test('orchestrate --local shows a newcomer a whole run, on an AWS and a table of its own', async () => {
     const asked = await npx('orchestrate', '--local');
     expect(asked.stderr).toContain('the table stuff with 1,000 items to try it on');
-    // It is a run that writes: without a terminal it has to be told so, here as anywhere.
+    // The run writes, so without a terminal it must be confirmed, here as anywhere.
     expect(asked.stderr).toMatch(/orchestrate .*--local .*--yes|orchestrate .*--yes .*--local/);
     expect(asked.code).toBe(4);
     const { code, stdout, stderr } = await npx('orchestrate', '--local', '--yes', '--json');
@@ -112,7 +112,7 @@ describe('npx --package ./fleetfill-*.tgz, in an empty folder', () => {
     for (const name of TEMPLATES) {
       expect(readFileSync(join(folder, 'aws', name), 'utf8')).toBe(readFileSync(join('infra', name), 'utf8'));
     }
-    // Again is no harm; somebody's own work is.
+    // Writing the same files again is fine, but somebody's own work is not overwritten.
     expect((await npx('orchestrate', 'templates', 'aws')).code).toBe(0);
     writeFileSync(join(folder, 'aws/table.yaml'), 'mine');
     const refused = await npx('orchestrate', 'templates', 'aws');
@@ -136,7 +136,7 @@ describe('third parties', () => {
     expect(packages.length).toBeGreaterThan(20);
     for (const { name, version: of, licence } of packages)
       expect(legal).toContain(`${name} ${of} (${licence})\n`);
-    // Known to be in both, and with licences of three kinds.
+    // Packages that are in both bundles, with licences of three kinds.
     for (const name of ['@aws-sdk/client-dynamodb', '@smithy/core', 'zod']) {
       expect(packages.map(one => one.name)).toContain(name);
     }

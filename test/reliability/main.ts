@@ -8,8 +8,8 @@ import { runAll } from './support/schedule.ts';
 import { describeFailures, table } from './support/table.ts';
 
 /**
- * `npm run test:reliability`: what a run must survive, case by case, with the real bundles as processes.
- * Its last line is `N passed, N failed`, counted in cases.
+ * `npm run test:reliability`: what a run must survive, case by case, with the real bundles as processes. The last line
+ * is `N passed, N failed`, counted in cases.
  */
 silenceSdkAdvice();
 const { values } = parseArgs({
@@ -20,7 +20,7 @@ const { values } = parseArgs({
     short: { type: 'boolean', default: false },
     json: { type: 'boolean', default: false },
     lanes: { type: 'string', default: '3' },
-    /** A case that fails is tried once more, alone: a machine that does much else can miss a time. */
+    /** A failed case is tried once more, alone, because a busy machine can miss a time. */
     retry: { type: 'boolean', default: false },
   },
 });

@@ -3,7 +3,7 @@ import { CapacityEstimate } from '../../../core/rate/capacity-estimate.ts';
 
 const KB = 1_024;
 
-/** As many pages as it takes for the estimate to follow. */
+/** Shows enough pages for the estimate to follow. */
 function learn(estimate: CapacityEstimate, itemBytes: number, matchedPart = 1): void {
   for (let page = 0; page < 100; page++) {
     const readUnits = (100 * itemBytes) / (8 * KB);

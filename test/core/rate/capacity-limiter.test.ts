@@ -7,7 +7,7 @@ import { FakeClock, settled } from '../../support/fake-clock.ts';
 const NEVER = new AbortController().signal;
 setMaxListeners(0, NEVER);
 
-/** What may be saved up, as time. */
+/** The unused capacity that may be saved, as time. */
 const SAVED_S = 0.25;
 
 interface Admission {
@@ -15,7 +15,7 @@ interface Admission {
   readonly units: number;
 }
 
-/** Sends requests one after another, each as soon as it is admitted, until the clock has come to an end. */
+/** Sends requests one after another, each as soon as it is admitted, until the clock ends. */
 class Sender {
   readonly admissions: Admission[] = [];
   readonly #clock: FakeClock;
@@ -26,7 +26,7 @@ class Sender {
     this.#limiter = limiter;
   }
 
-  /** `lanes` of them side by side; `unitsOf` says what the next request costs. */
+  /** Runs `lanes` of them side by side. `unitsOf` gives the cost of the next request. */
   start(lanes: number, unitsOf: () => number, signal: AbortSignal = NEVER): void {
     for (let lane = 0; lane < lanes; lane++) void this.#run(unitsOf, signal);
   }
@@ -48,7 +48,7 @@ class Sender {
   }
 }
 
-/** The window that is most above what its length allows: units beyond `rate × (length + saved)`. */
+/** The largest excess of any window: units beyond `rate × (length + saved)`. */
 function worstExcess(admissions: readonly Admission[], rate: number): number {
   let worst = Number.NEGATIVE_INFINITY;
   for (const [from, first] of admissions.entries()) {
@@ -96,7 +96,7 @@ describe('a saturated limiter', () => {
         fc.array(fc.double({ min: 0, max: 1, noNaN: true }), { minLength: 3 }),
         fc.nat({ max: 190 }),
         async (perSecond, parts, lateMs) => {
-          // Requests of up to what is earned in 50 ms, so that lateness and request together can be saved.
+          // Requests of up to what 50 ms earn, so that lateness and request together fit into the saved time.
           const units = parts.map(part => Math.max(1, Math.floor(perSecond * 0.05 * part)));
           const clock = new FakeClock({ latenessMs: () => lateMs });
           const sender = new Sender(clock, new CapacityLimiter(clock, perSecond));
@@ -272,7 +272,7 @@ describe('a change of the rate', () => {
     void limiter.reserve(128, NEVER).then(() => {
       admitted = true;
     });
-    // As a share that climbs back after throttling, four times a second.
+    // Like a share that climbs back after throttling, four times a second.
     for (let step = 1; step <= 14; step++) {
       await clock.advance(250);
       limiter.setRate(40 + step / 10);
@@ -303,7 +303,7 @@ describe('a change of the rate', () => {
     await Promise.all(pages);
     limiter.setRate(1);
     await clock.advance(3_000);
-    // Each page was the last one of its segment, and cost next to nothing.
+    // Each page was the last of its segment and cost almost nothing.
     for (const _ of pages) limiter.settle(40, 1);
     const sender = new Sender(clock, limiter);
     sender.start(1, () => 1);

@@ -3,7 +3,7 @@ import { describe, expect, test } from 'vitest';
 import { InFlightLimit } from '../../../core/rate/in-flight-limit.ts';
 import { settled } from '../../support/fake-clock.ts';
 
-/** How many can enter now without anyone leaving. */
+/** How many can enter now if nobody leaves. */
 async function room(limit: InFlightLimit, most = 100): Promise<number> {
   let entered = 0;
   for (let index = 0; index < most; index++) {
@@ -15,7 +15,7 @@ async function room(limit: InFlightLimit, most = 100): Promise<number> {
   return entered;
 }
 
-/** So many replies, each after `ms`. */
+/** Observes this many replies, each after `ms`. */
 function replies(limit: InFlightLimit, count: number, ms: number): void {
   for (let index = 0; index < count; index++) limit.observe(ms);
 }
@@ -45,7 +45,7 @@ describe('the limit of requests in flight', () => {
       const limit = new InFlightLimit(64);
       let inFlight = 2;
       for (let round = 0; round < 3_000; round++) {
-        // What is beyond the servers waits behind the others.
+        // Requests beyond the number of servers wait behind the others.
         limit.observe(10 * Math.max(1, inFlight / servers));
         if (round % 50 === 0) inFlight = await measured(limit);
       }
@@ -56,7 +56,7 @@ describe('the limit of requests in flight', () => {
 
   test('does not take replies that vary for a queue', async () => {
     const limit = new InFlightLimit(16);
-    // Half of the replies take three times as long, whatever is in flight.
+    // Half of the replies take three times as long, however many are in flight.
     for (let reply = 0; reply < 1_000; reply++) limit.observe(reply % 2 === 0 ? 10 : 30);
     expect(await room(limit)).toBeGreaterThanOrEqual(4);
   });
@@ -98,7 +98,7 @@ describe('the limit of requests in flight', () => {
   });
 });
 
-/** The same as {@link room}, and everyone leaves again. */
+/** Like {@link room}, but everyone leaves again. */
 async function measured(limit: InFlightLimit): Promise<number> {
   const entered = await room(limit, 64);
   for (let index = 0; index < 64; index++) {

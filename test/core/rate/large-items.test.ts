@@ -14,7 +14,7 @@ interface Write {
   readonly units: number;
 }
 
-/** A launch of each task: a page of one item, then batches for so long. */
+/** One launch of each task: a page of one item, then batches for this long. */
 async function launch(
   clock: FakeClock,
   unitsOfItem: (index: number) => number,
@@ -28,7 +28,7 @@ async function launch(
     const rate = new RateControl({ clock, seed, phase: task / TASKS });
     rate.grant(rates(BUDGET / TASKS), 0);
     let item = task * 1_000;
-    // What is written has been read: the page tells how large its items are.
+    // Written items have been read before, and their page tells how large they are.
     const readUnits = Math.max(0.5, unitsOfItem(item) / 8);
     rate.estimate.learnFromPage({ readUnits, scanned: 1, matched: 1, consistent: false });
     while (!stop.signal.aborted) {
@@ -49,7 +49,7 @@ async function launch(
   return { writes, learned: await Promise.all(tasks) };
 }
 
-/** The most units of any ten seconds. */
+/** The most units in any ten seconds. */
 function worstWindow(writes: readonly Write[]): number {
   let worst = 0;
   for (const { atMs } of writes) {

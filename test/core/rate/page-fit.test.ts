@@ -4,7 +4,10 @@ import { PageFit } from '../../../core/rate/page-fit.ts';
 
 const UNIT = 4_096;
 
-/** Pages over items of these sizes, each to cost `aimed` units. Returns units that were paid and not used, a page. */
+/**
+ * Reads pages over items of these sizes, each planned to cost `aimed` units.
+ * @returns units paid but not used, per page.
+ */
 function unused(sizeOf: (index: number) => number, aimed: number, pages: number, known: number): number {
   const fit = new PageFit();
   let index = 0;

@@ -4,7 +4,7 @@ import { FakeClock } from '../../support/fake-clock.ts';
 
 const admitted = async () => {};
 
-/** A table that answers each request after so long. */
+/** A table that answers each request after this long. */
 function table(clock: FakeClock, replyMs: number) {
   const state = { inFlight: 0, most: 0, replyMs, answered: 0 };
   const request = async (abortSignal: AbortSignal) => {

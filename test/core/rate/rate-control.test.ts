@@ -15,7 +15,9 @@ beforeEach(() => {
   rate = new RateControl({ clock, floorWriteUnitsPerSecond: 10 });
 });
 
-/** Time passes as in a worker, which adjusts its rate four times a second; meanwhile the table takes what it may. */
+/**
+ * Advances the time as in a worker, which adjusts its rate four times a second, while the table accepts what it may.
+ */
 async function pass(ms: number, each: () => void = () => {}): Promise<void> {
   for (let passed = 0; passed < ms; passed += ADJUST_MS) {
     each();
@@ -99,7 +101,7 @@ describe('while the table throttles', () => {
         for (const [renewal, steps] of [...pauses, 1].entries()) {
           await pass(steps * ADJUST_MS);
           rate.throttled('x');
-          // Somebody watches all the while.
+          // Somebody watches the whole time.
           rate.grant(rates(GRANTED), renewal + 2);
         }
         await pass(60_000);
@@ -167,7 +169,7 @@ describe('without a supervisor', () => {
     expect(writeRate()).toBeGreaterThan(10);
     await pass(60_000);
     expect(writeRate()).toBeCloseTo(10, 6);
-    // Reads fall by the same part.
+    // Reads fall by the same factor.
     expect(rate.read.unitsPerSecond).toBeCloseTo(4, 6);
   });
 

@@ -11,7 +11,7 @@ function copied(source: AttributeValue): AttributeValue | undefined {
   return decision.kind === 'write' ? decision.assignment.set['target'] : undefined;
 }
 
-/** A number as digits and a power of ten, computed with whole numbers alone. */
+/** A number as digits and a power of ten, computed only with whole numbers. */
 function scaled(literal: string): [bigint, bigint] {
   const [mantissa = '', exponent = '0'] = literal.toLowerCase().split('e');
   const [whole = '', fraction = ''] = mantissa.split('.');

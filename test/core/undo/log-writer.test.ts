@@ -17,7 +17,7 @@ const NEVER = new AbortController().signal;
 let memory: MemoryTable;
 let clock: FakeClock;
 let store: LogStore;
-/** What the control table does with the next requests; requests beyond them are answered. */
+/** What the control table does with the next requests. It answers all later ones. */
 let faults: ('lost reply' | 'lost request')[];
 
 beforeEach(() => {

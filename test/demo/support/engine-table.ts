@@ -5,17 +5,20 @@ import { type KeySchema, STUFF_KEY } from '../../../demo/item.ts';
 import { type Engine, startEngine } from '../../../local/engine.ts';
 
 export interface EngineForTests {
-  /** As the SDK's variables, for a process under test. */
+  /** The SDK's variables, for a process under test. */
   readonly environment: Record<string, string>;
   /** For another client of the same engine. */
   readonly settings: DynamoDBClientConfig;
-  /** With `maxAttempts: 1`, as the application wants it. */
+  /** With `maxAttempts: 1`, as the application requires. */
   readonly client: DynamoDBClient;
-  /** Creates an empty table and returns its name, a new one each time. */
+  /**
+   * Creates an empty table.
+   * @returns its name, a new one each time.
+   */
   createTable(key?: KeySchema): Promise<string>;
 }
 
-/** A real engine for the tests of one file, started before the first and ended after the last. */
+/** A real engine for the tests of one file. It starts before the first test and ends after the last. */
 export function useEngine(): EngineForTests {
   let engine: Engine | undefined;
   let client: DynamoDBClient | undefined;

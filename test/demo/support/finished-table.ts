@@ -16,13 +16,15 @@ import type { EngineForTests } from './engine-table.ts';
 export const ONE: AttributeValue = { N: '1' };
 export const TWO: AttributeValue = { N: '2' };
 
-/** In every table: index 0 carries NULL, 5 a number, and so on in fives; those in between lack the attribute. */
+/**
+ * In every table, index 0 has NULL, 5 a number, and so on in steps of five. The items in between lack the attribute.
+ */
 export const ITEMS = 60;
 export const WITH_NULL = 0;
 export const WITH_NUMBER = 5;
 export const WITHOUT = 1;
 
-/** A filled table over which the tool has run, faultlessly, with the journal of it. */
+/** A filled table on which the tool has run without a fault, with its journal. */
 export class FinishedTable {
   readonly name: string;
   readonly journal: Journal;
@@ -45,7 +47,7 @@ export class FinishedTable {
     this.journal = new Journal({ attribute: 'test', regenerate: index => places.itemAt(index) });
   }
 
-  /** As the fill put it. */
+  /** The item as the fill put it. */
   itemAt(index: number): Item {
     return this.#places.itemAt(index);
   }
@@ -79,7 +81,7 @@ export class FinishedTable {
     await this.#engine.client.send(new DeleteItemCommand({ TableName: this.name, Key: this.keyAt(index) }));
   }
 
-  /** A write of the application, which the journal knows. */
+  /** A write of the application, recorded in the journal. */
   async write(write: Write): Promise<void> {
     const target = { client: this.#engine.client, table: this.name, key: STUFF_KEY };
     this.journal.begin(write);

@@ -7,13 +7,13 @@ export interface Finished {
   readonly stderr: string;
 }
 
-/** A signal that a bundle gets on its way. */
+/** A signal that a bundle gets while it runs. */
 export interface Interruption {
   readonly signal: NodeJS.Signals;
   readonly afterMs: number;
 }
 
-/** Runs a bundle of dist/ to its end, in an environment that holds nothing of AWS but what is given. */
+/** Runs a bundle of dist/ to its end, in an environment with only the given AWS variables. */
 export async function runBundle(
   name: string,
   args: readonly string[],

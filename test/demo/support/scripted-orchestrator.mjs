@@ -1,5 +1,5 @@
-// Stands in for dist/orchestrate.mjs where only the reading of its lines is under test: prints what its
-// arguments say, then ends with the code in EXIT_CODE, or waits for a signal when that is "never".
+// Replaces dist/orchestrate.mjs where only the reading of its lines is tested. It prints what its arguments say, then
+// exits with the code in EXIT_CODE, or waits for a signal if that is "never".
 const [lines = '[]'] = process.argv.slice(2);
 for (const line of JSON.parse(lines)) process.stdout.write(`${line}\n`);
 process.stderr.write('words for people\n');

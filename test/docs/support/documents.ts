@@ -1,7 +1,7 @@
 import { readdirSync } from 'node:fs';
 import { ROOT } from './markdown.ts';
 
-/** Every document of the repository, from its root. */
+/** Every document of the repository, by its path from the root. */
 export const DOCUMENTS: readonly string[] = [
   ...markdownIn(''),
   ...markdownIn('docs/'),

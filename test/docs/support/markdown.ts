@@ -1,16 +1,16 @@
 import { readFileSync } from 'node:fs';
 
-/** The root of the repository, with a slash: where npm and vitest run whatever they run. */
+/** The root of the repository, with a slash, where npm and vitest run. */
 export const ROOT = `${process.cwd()}/`;
 
-/** A fenced block. `info`: the words behind the fence, `console` and what follows it. */
+/** A fenced block. `info`: the words after the opening fence, such as `console`. */
 export interface Fence {
   readonly info: readonly string[];
   readonly text: string;
   readonly line: number;
 }
 
-/** `<!-- stage: items=2000 paused -->`: what follows is run on a fresh stack of this kind. */
+/** `<!-- stage: items=2000 paused -->`: the commands that follow run on a new stack of this kind. */
 interface StageMark {
   readonly stage: Readonly<Record<string, string>>;
   readonly line: number;
@@ -31,18 +31,18 @@ export interface Heading {
 export interface Document {
   readonly path: string;
   readonly parts: readonly (Fence | StageMark | MeanwhileMark | Heading)[];
-  /** Everything outside fences, a line each; inside them empty lines. */
+  /** Everything outside fences, line by line. Lines inside fences are empty. */
   readonly prose: readonly string[];
 }
 
 const FENCE = /^\s*```(.*)$/;
 const STAGE = /^<!-- stage: (.*) -->$/;
 const MEANWHILE = /^<!-- meanwhile: (.*) -->$/;
-/** `**Type:** `orchestrate status` (exit 2)`: a command in one line, whose output is not shown. */
+/** `**Type:** `orchestrate status` (exit 2)`: a command in one line without its output. */
 const TYPED = /^\*\*Type:\*\* `([^`]+)`(?: \(exit (\d+)\))?/;
 const HEADING = /^(#{1,6}) (.*)$/;
 
-/** `path` from the root of the repository. */
+/** `path` is relative to the root of the repository. */
 export function readDocument(path: string): Document {
   const parts: (Fence | StageMark | MeanwhileMark | Heading)[] = [];
   const prose: string[] = [];
@@ -87,7 +87,7 @@ export function readDocument(path: string): Document {
   return { path, parts, prose };
 }
 
-/** A document from one stage to the next, each as a document of its own: nothing of one act is seen in another. */
+/** Splits a document at its stages into separate documents, so that nothing of one act is visible in another. */
 export function actsOf(document: Document): Document[] {
   const acts: Document['parts'][number][][] = [[]];
   for (const part of document.parts) {
@@ -108,12 +108,14 @@ function readStage(text: string): Record<string, string> {
 /** A command, with what the document shows of its output. */
 export interface Command {
   readonly text: string;
-  /** Undefined where nothing is shown, so nothing is compared. */
+  /** Undefined if no output is shown, so that nothing is compared. */
   readonly shown: readonly string[] | undefined;
   readonly exitCode: number;
 }
 
-/** The commands of a `console` fence; lines before the first one are `before`, with the exit code that they end in. */
+/**
+ * The commands of a `console` fence, with the exit code of the last one. Lines before the first command are `before`.
+ */
 export function commandsOf({ text }: Fence): { commands: Command[]; before: string[]; exitCode: number } {
   const before: string[] = [];
   let exitCode = 0;

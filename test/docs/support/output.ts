@@ -1,4 +1,4 @@
-/** What differs from run to run without meaning anything: on both sides it is replaced by a name. */
+/** What differs from run to run without meaning. It is replaced by a name on both sides. */
 const MASKS: readonly [RegExp, string][] = [
   [/\r/g, ''],
   [/\d{14}-[0-9a-f]{6}|\bRUN\b/g, '‹run›'],
@@ -25,7 +25,7 @@ export function mask(text: string, countsVary: boolean): string {
     .join('\n');
 }
 
-/** Whether an output is what is shown, where `…` stands for any lines, or within a line for any text. */
+/** Whether an output matches what the document shows. `…` stands for any lines, or within a line for any text. */
 export function outputMatches(shown: readonly string[], output: string, countsVary: boolean): boolean {
   const pattern = mask(shown.join('\n').trim(), countsVary)
     .split('\n')
@@ -40,7 +40,7 @@ function escapeRegExp(text: string): string {
   return text.replace(/[.*+?^${}()|[\]\\]/g, '\\$&');
 }
 
-/** An output for a page that is kept: without this machine's name, user and folders. */
+/** An output for a page to keep, without this machine's name, user and folders. */
 export function plain(output: string): string {
   return output
     .replace(/\r/g, '')

@@ -3,11 +3,11 @@ import { mask, outputMatches } from './output.ts';
 import { runIn, Scene } from './scene.ts';
 import type { CommandResult, StartedCommand, Terminal } from './terminal.ts';
 
-/** A machine that does much else at the same time takes several times as long as one that does not. */
+/** A busy machine takes several times as long as an idle one. */
 const COMMAND_TIMEOUT_MS = 420_000;
 const START_TIMEOUT_MS = 120_000;
 
-/** Words behind `console` by which a fence says that it cannot run here. */
+/** Words after `console` that mark a fence that cannot run here. */
 export const NOT_RUN = ['aws', 'docker', 'ci'];
 
 export function isRun({ info }: Fence): boolean {
@@ -21,10 +21,10 @@ interface Pending {
   readonly line: number;
 }
 
-/** What a run of a document says of itself, in order. */
+/** Records what a run of a document does, in order. */
 export interface Recorder {
   heading?(heading: Heading): void;
-  /** A command has ended, or has been left running. */
+  /** A command has ended, or is left running. */
   command?(text: string, output: string, exitCode: number | 'goes on'): void;
   /** A command that was left running has ended. */
   ended?(text: string, output: string, exitCode: number): void;
@@ -34,7 +34,7 @@ export interface Recorder {
 
 /**
  * Runs every command of a document, in order.
- * @throws with what is shown and what came, at the first difference.
+ * @throws with the expected and the real output, at the first difference.
  */
 export async function runDocument(document: Document, recorder: Recorder = {}): Promise<number> {
   const running = new RunningDocument(document, recorder);
@@ -134,7 +134,7 @@ class RunningDocument {
   }
 }
 
-/** `npm ci` would replace the modules under the test's own feet; what follows it is run. */
+/** `npm ci` would replace the modules that this test is using. The commands after it run. */
 function withRun(text: string, run: string | undefined, at: string): string {
   const own = text.replace(/^npm ci && /, '');
   if (!/\bRUN\b/.test(own)) return own;

@@ -13,15 +13,15 @@ import { type LocalStack, startLocalStack } from '../../../local/local-stack.ts'
 import { ROOT } from './markdown.ts';
 import { Terminal } from './terminal.ts';
 
-/** What of the repository is not for a working directory of its own. */
+/** Files of the repository that a separate working directory does not need. */
 const NOT_LINKED = new Set(['.git', '.cache', '.ci']);
 
 const SETUP_TIMEOUT_MS = 60_000;
 
-/** From the beginning of a run until the table's capacity is lowered, or old code begins to insert. */
+/** Time from the start of a run until the table's capacity is lowered, or old code begins to insert. */
 const TROUBLE_AFTER_MS = 3_000;
 
-/** Often enough that some come between one verification and the next, however busy the machine is. */
+/** Often enough that some inserts come between two verifications even on a busy machine. */
 const OLD_CODE_INTERVAL_MS = 75;
 
 const STAGES = [
@@ -36,23 +36,23 @@ const STAGES = [
   'old-code',
 ];
 
-/** What a stage has beside the stack, to write to the table and to judge it. */
+/** What a stage has besides the stack, to write to the table and to judge it. */
 interface Contents {
   readonly client: DynamoDBClient;
   readonly journal: Journal;
   readonly application: Application | undefined;
-  /** An item that nobody has put yet, as old code would put it. */
+  /** A new item as old code would write it. */
   readonly newItem: () => Item;
 }
 
 /**
- * Where a document's commands run: a folder that looks like the repository and is not it, `orchestrate` on the PATH,
- * and, unless the stage is bare, a stack of one machine in place of AWS.
+ * Where a document's commands run: a folder that looks like the repository, with `orchestrate` on the PATH and, unless
+ * the stage is bare, a local stack instead of AWS.
  */
 export class Scene {
   readonly directory: string;
   readonly stack: LocalStack | undefined;
-  /** Told of what happens outside the terminals. */
+  /** Called with what happens outside the terminals. */
   readonly onEvent: (what: string) => void;
   readonly #stage: Readonly<Record<string, string>>;
   readonly #contents: Contents | undefined;
@@ -96,7 +96,7 @@ export class Scene {
     return scene;
   }
 
-  /** The id of the run that was begun last. */
+  /** The id of the run that began last. */
   run: string | undefined;
 
   terminal(): Terminal {
@@ -114,7 +114,7 @@ export class Scene {
     return terminal;
   }
 
-  /** A run has begun: what the stage has in store for it takes its course, once. */
+  /** A run has begun. The trouble that the stage has prepared for it now happens, once. */
   runBegan(run: string): void {
     this.run = run;
     if (this.#troubled) return;
@@ -140,7 +140,7 @@ export class Scene {
     }
   }
 
-  /** What a document says happens in between, by a mark. */
+  /** Does what a document's mark says happens in between. */
   async happens(what: string): Promise<void> {
     if (what === 'unthrottle') {
       this.stack?.capacity?.setLimit('write', Number(this.#stage['capacity']));
@@ -155,8 +155,8 @@ export class Scene {
   }
 
   /**
-   * Stops the live application, where there is one, and holds the table against the journal of all its writes.
-   * @throws when any item is not as the journal says.
+   * Stops the live application, if there is one, and compares the table with the journal of all its writes.
+   * @throws when any item differs from the journal.
    */
   async judge(): Promise<void> {
     const { application, client, journal } = this.#contents ?? {};
@@ -199,7 +199,7 @@ export class Scene {
   }
 }
 
-/** The run that a command said it began. */
+/** The run that a command said it has begun. */
 export function runIn(output: string): string | undefined {
   return [...output.matchAll(/Run (\d{14}-[0-9a-f]{6}) has begun/g)].at(-1)?.[1];
 }
@@ -216,7 +216,7 @@ async function workingDirectory(): Promise<string> {
 
 async function fillTable(stack: LocalStack, items: number, withApplication: boolean): Promise<Contents> {
   const credentials = { accessKeyId: 'local', secretAccessKey: 'local' };
-  // Past the capacity, if there is one: filling is not what the document is about.
+  // Bypasses the capacity, if there is one, because filling is not what the document is about.
   const engine = new DynamoDBClient({ endpoint: stack.endpoints.engine, region: 'us-east-1', credentials });
   await createTable(engine, 'stuff', STUFF_KEY);
   const places = await openPlaces({ seed: 'docs' });

@@ -4,22 +4,22 @@ import { writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
-/** At the end of what was printed, a command waits for a person. */
+/** A command that ends its output with this waits for a person. */
 const PROMPT = /^To begin, type .*: $/m;
 
 export interface CommandResult {
-  /** Standard output and standard error, in the order in which they came. */
+  /** Standard output and standard error, in their order. */
   readonly output: string;
   readonly exitCode: number;
 }
 
-/** A command that was begun. */
+/** A command that has begun. */
 export interface StartedCommand {
   readonly output: () => string;
   readonly result: Promise<CommandResult>;
 }
 
-/** A shell in which one command is typed after the other, as into a terminal. */
+/** A shell in which commands are typed one after the other, as in a terminal. */
 export class Terminal {
   readonly #shell: ChildProcess;
   readonly #ended: Promise<void>;
@@ -27,7 +27,7 @@ export class Terminal {
   #changed: () => void = () => {};
 
   constructor(cwd: string, environment: Readonly<Record<string, string | undefined>>) {
-    // A process group of its own: what a command leaves in the background ends with the terminal.
+    // A separate process group, so that a background command ends with the terminal.
     this.#shell = spawn('bash', ['--noprofile', '--norc'], {
       cwd,
       env: environment,
@@ -51,7 +51,7 @@ export class Terminal {
     return this.start(command, timeoutMs).result;
   }
 
-  /** `answer`: what a person types at the prompt {@link PROMPT}; the command then runs on a pseudo-terminal. */
+  /** `answer`: what a person types at the prompt {@link PROMPT}. The command then runs on a pseudo-terminal. */
   start(command: string, timeoutMs: number, answer?: string): StartedCommand {
     const from = this.#output.length;
     const mark = `end-of-command-${randomUUID()}`;
@@ -90,7 +90,7 @@ export class Terminal {
     return { result, output: () => this.#output.slice(from) };
   }
 
-  /** Kills, with SIGKILL, what the shell is running now. */
+  /** Kills what the shell is running now with SIGKILL. */
   killChildren(): void {
     const { stdout } = spawnSync('ps', ['-o', 'pid=', '--ppid', String(this.pid)], { encoding: 'utf8' });
     for (const pid of stdout.split('\n').map(Number)) if (pid > 0) process.kill(pid, 'SIGKILL');
@@ -108,7 +108,7 @@ export class Terminal {
     try {
       process.kill(-this.pid, signal);
     } catch {
-      // The group is gone.
+      // The group has ended.
     }
   }
 }

@@ -23,15 +23,15 @@ export interface BareTask {
 export interface BareEcs {
   readonly endpoint: string;
   readonly tasks: BareTask[];
-  /** Every operation that was asked for, known or not. */
+  /** Every requested operation, known or not. */
   readonly operations: Set<string>;
   close(): Promise<void>;
 }
 
 /**
- * As little of ECS as can be: it starts what the command of the override says, and knows four operations. It shares no
- * code with local/, so that nothing of the tool depends on more of ECS than this.
- * @param bundles by the names that the commands have for them
+ * The smallest possible ECS: it starts the command in the override and knows four operations. It shares no code with
+ * local/, so that the tool cannot depend on more of ECS than this.
+ * @param bundles by the names that the commands use
  * @param environment of every task: Region, credentials and endpoints
  */
 export async function startBareEcs(

@@ -3,7 +3,7 @@ import { mkdir, symlink } from 'node:fs/promises';
 import { delimiter, join } from 'node:path';
 import { ORCHESTRATE } from './orchestrator-process.ts';
 
-/** Ids in the examples of the help. */
+/** Ids in the help's examples. */
 const EXAMPLE_RUN = /\b\d{14}-[0-9a-f]{6}\b/;
 
 /** What a command has printed so far, and how it ended. */
@@ -15,8 +15,8 @@ export interface Screen {
 }
 
 /**
- * Someone at a shell who knows nothing of the tool but what it prints: they type lines, read the screen, and copy the
- * next line from it. There is no terminal, so that a run has to be confirmed by the command that it prints.
+ * A person at a shell who knows only what the tool prints. They type lines, read the screen, and copy the next line
+ * from it. There is no terminal, so a run must be confirmed with the command that it prints.
  */
 export class Operator {
   readonly #environment: Readonly<Record<string, string>>;
@@ -28,14 +28,14 @@ export class Operator {
     this.#environment = environment;
   }
 
-  /** `directory`: an empty one to work in. */
+  /** `directory`: an empty directory to work in. */
   static async at(directory: string, environment: Readonly<Record<string, string>>): Promise<Operator> {
     await mkdir(join(directory, 'bin'));
     await symlink(ORCHESTRATE, join(directory, 'bin/orchestrate'));
     return new Operator(directory, environment);
   }
 
-  /** Types a line, and looks at what comes. */
+  /** Types a line and watches the screen. */
   type(line: string): Screen {
     const child: ChildProcess = spawn('/bin/sh', ['-c', `exec ${line}`], {
       cwd: this.#directory,
@@ -63,7 +63,10 @@ export class Operator {
     return screen;
   }
 
-  /** Types a line and waits for its end. @throws when it ends otherwise. */
+  /**
+   * Types a line and waits for its end.
+   * @throws when it ends differently.
+   */
   async expect(exit: number, line: string): Promise<Screen> {
     const screen = this.type(line);
     const code = await screen.exit;
@@ -71,7 +74,7 @@ export class Operator {
     return screen;
   }
 
-  /** The example of a command's help that names a run, to be typed with the id of another one. */
+  /** The example in a command's help that names a run, to be typed with the id of another run. */
   async exampleOf(command: string, with_ = ''): Promise<(run: string) => string> {
     const { text } = await this.expect(0, `orchestrate ${command} --help`);
     const example = text.split('\n').find(line => EXAMPLE_RUN.test(line) && line.includes(with_)) ?? '';
@@ -84,7 +87,10 @@ export class Operator {
   }
 }
 
-/** The command that a screen says after these words. @throws when it does not. */
+/**
+ * The command that a screen shows after these words.
+ * @throws when it shows none.
+ */
 export function commandAfter({ line, text }: Screen, words: string): string {
   const said = text.split('\n').find((each, index, all) => {
     const before = `${all[index - 1] ?? ''}\n${each}`;
@@ -95,7 +101,7 @@ export function commandAfter({ line, text }: Screen, words: string): string {
   return commandIn(from);
 }
 
-/** From `orchestrate` to the end of the line, or to the meaning that the help sets behind an example. */
+/** From `orchestrate` to the end of the line, or to the explanation after a help example. */
 function commandIn(line: string): string {
   const [command] = /\borchestrate (?:(?! {2,}).)*/.exec(line) ?? [];
   if (command === undefined) throw new Error(`There is no command in: ${line}`);

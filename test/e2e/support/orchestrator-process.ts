@@ -11,18 +11,18 @@ export interface OrchestratorEvent {
   readonly [field: string]: unknown;
 }
 
-/** An `orchestrate` command as a process, with its events as they come. */
+/** An `orchestrate` command as a process, with its events. */
 export class OrchestratorProcess {
   readonly events: OrchestratorEvent[] = [];
   readonly exit: Promise<number>;
   stderr = '';
-  /** Lines of stdout that are no JSON object: under --json there must be none. */
+  /** Lines of stdout that are no JSON object. Under --json there must be none. */
   readonly stray: string[] = [];
   readonly #child: ChildProcess;
   readonly #waiting: (() => void)[] = [];
   #ended = false;
 
-  /** `bundle`: another build than the one of this checkout. */
+  /** `bundle`: another build than this checkout's. */
   constructor(
     args: readonly string[],
     environment: Readonly<Record<string, string>>,

@@ -18,12 +18,12 @@ const JOB = fileURLToPath(new URL('../../../dist/job.mjs', import.meta.url));
 export interface StageOptions {
   readonly items: number;
   readonly seed?: string;
-  /** Writes a second of the simulated application; none without it. */
+  /** Writes a second of the simulated application; without it there is no application. */
   readonly applicationRate?: number;
   readonly stack?: Partial<LocalStackOptions>;
 }
 
-/** A stack with a filled table `stuff`, a journal of all that was written, and, if asked, a live application. */
+/** A stack with a filled table `stuff`, a journal of all writes, and optionally a live application. */
 export class Stage {
   readonly stack: LocalStack;
   readonly client: DynamoDBClient;
@@ -49,7 +49,7 @@ export class Stage {
   static async open({ items, seed = 'stage', applicationRate, stack: given }: StageOptions): Promise<Stage> {
     const directory = await mkdtemp(join(tmpdir(), 'fleetfill-stage-'));
     const stack = await startLocalStack({ jobBundle: JOB, logDirectory: join(directory, 'logs'), ...given });
-    // Filling and comparing go to the engine itself, past whatever stands before it; the application does not.
+    // Filling and comparing use the engine directly. The application does not.
     const client = clientOf(stack.endpoints.engine);
     await createTable(client, 'stuff', STUFF_KEY);
     const places = await openPlaces({ seed });
@@ -70,14 +70,14 @@ export class Stage {
     return new Stage(stack, client, journal, application, directory);
   }
 
-  /** `orchestrate` with `--json`; its working directory is an empty one. */
+  /** `orchestrate` with `--json`, in an empty working directory. */
   orchestrate(args: readonly string[]): OrchestratorProcess {
     const child = new OrchestratorProcess([...args, '--json'], this.stack.environment, this.#directory);
     this.#processes.push(child);
     return child;
   }
 
-  /** Stops the application and holds the table against the journal. */
+  /** Stops the application and compares the table with the journal. */
   async compare(): Promise<JournalReport> {
     await this.application?.stop();
     return compare(this.client, 'stuff', this.journal, { attribute: 'test', value: { N: '1' } });

@@ -1,7 +1,7 @@
 /**
- * How CloudWatch decides the state of an alarm, minute by minute, after "Configuring how CloudWatch alarms treat
- * missing data" of its user guide. A model, so that the alarms' thresholds and treatments can be tried on the story of
- * a run; what it proves is that the template follows from those rules, not that the service does.
+ * A model of how CloudWatch decides an alarm's state minute by minute, after "Configuring how CloudWatch alarms treat
+ * missing data" in its user guide. With it, the alarms' thresholds and treatments can be tested on the course of a run.
+ * It proves that the template follows from those rules, not that the service does.
  */
 export interface AlarmRule {
   readonly breaching: (value: number) => boolean;
@@ -15,7 +15,7 @@ export type AlarmState = 'OK' | 'ALARM' | 'INSUFFICIENT_DATA';
 /** One value a minute, undefined where nothing was published. */
 export type Minutes = readonly (number | undefined)[];
 
-/** The service looks back a little further than the evaluation periods; by how much it does not say. */
+/** The service looks back slightly further than the evaluation periods, but does not say how far. */
 const FURTHER_BACK = 3;
 
 export function statesOf(rule: AlarmRule, minutes: Minutes): AlarmState[] {
@@ -37,12 +37,12 @@ function nextState(rule: AlarmRule, range: Minutes, current: AlarmState): AlarmS
   const window = range.slice(-evaluationPeriods);
   const real = range.filter(value => value !== undefined).slice(-evaluationPeriods);
 
-  // Enough real data points: the treatment of missing ones is not asked.
+  // There are enough real data points, so the treatment of missing ones does not matter.
   if (real.length === evaluationPeriods) {
     return real.filter(breaching).length >= datapointsToAlarm ? 'ALARM' : 'OK';
   }
-  // The oldest data point breaches, is as old as datapoints-to-alarm, and nothing better came since: ALARM, whatever
-  // the treatment.
+  // The oldest data point breaches, is as old as datapoints-to-alarm, and none since was better. This is ALARM under
+  // any treatment.
   const oldest = window.findIndex(value => value !== undefined);
   if (oldest >= 0 && window.length - oldest >= datapointsToAlarm && real.every(breaching)) return 'ALARM';
 

@@ -17,7 +17,7 @@ function repositoryFile(name: string): string {
   return readFileSync(new URL(`../../../${name}`, import.meta.url), 'utf8');
 }
 
-/** The stages of the Dockerfile. Global ARGs are not substituted: `image` is what FROM says. */
+/** The stages of the Dockerfile. Global ARGs are not substituted: `image` is the text after FROM. */
 export function readDockerfile(): {
   readonly args: ReadonlyMap<string, string>;
   readonly stages: readonly Stage[];
@@ -46,8 +46,8 @@ export function readDockerfile(): {
 }
 
 /**
- * Whether .dockerignore lets a file into the build context. Of its language this knows what the file uses: `*` first,
- * then exceptions, each a path or a folder.
+ * Whether .dockerignore lets a file into the build context. It understands only what the file uses: `*` first, then
+ * exceptions, each a path or a folder.
  */
 export function inBuildContext(path: string): boolean {
   const [everything, ...exceptions] = repositoryFile('.dockerignore')

@@ -1,4 +1,4 @@
-/** The outputs of fleet.yaml that `orchestrate --stack` reads: all there are. */
+/** All outputs of fleet.yaml, which `orchestrate --stack` reads. */
 export const FLEET_OUTPUTS = [
   'Cluster',
   'TaskDefinition',
@@ -16,5 +16,5 @@ export const FLEET_OUTPUTS = [
   'OperatorPolicy',
 ] as const;
 
-/** Only there for a recipe with sources, and for a table with a customer-managed key. */
+/** They exist only for a recipe with sources, and for a table with a customer-managed key. */
 export const OPTIONAL_FLEET_OUTPUTS = ['SourceAttributes', 'OperatorKeyPolicy', 'TableKmsKey'] as const;

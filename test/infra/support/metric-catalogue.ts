@@ -8,15 +8,15 @@ import {
 
 const UNITS: Readonly<Record<string, string>> = METRIC_UNITS;
 
-/** What DynamoDB publishes of a table, as far as infra/ reads it [CloudWatch metrics of DynamoDB, developer guide]. */
+/** DynamoDB's metrics of a table that infra/ reads [CloudWatch metrics of DynamoDB, developer guide]. */
 const DYNAMODB: Readonly<Record<string, { readonly unit: string; readonly dimensions: readonly string[] }>> =
   {
     ConsumedReadCapacityUnits: { unit: 'Count', dimensions: ['TableName'] },
     ConsumedWriteCapacityUnits: { unit: 'Count', dimensions: ['TableName'] },
-    // DynamoDB publishes it as Count, and means units a second.
+    // DynamoDB publishes it as Count but means units a second.
     ProvisionedReadCapacityUnits: { unit: 'Count/Second', dimensions: ['TableName'] },
     ProvisionedWriteCapacityUnits: { unit: 'Count/Second', dimensions: ['TableName'] },
-    // Since September 2025, by reason ["Detailed throttling metrics by cause"].
+    // Published by reason since September 2025 ["Detailed throttling metrics by cause"].
     ...Object.fromEntries(
       ['Read', 'Write'].flatMap(way =>
         ['ProvisionedThroughput', 'MaxOnDemandThroughput', 'KeyRangeThroughput', 'AccountLimit'].map(
@@ -36,7 +36,7 @@ export interface Series {
   readonly dimensions: readonly string[];
 }
 
-/** What is wrong with a series, or undefined. */
+/** What is wrong with a series; undefined if nothing is. */
 export function problemOf({ namespace, name, dimensions }: Series): string | undefined {
   const given = [...dimensions].sort().join();
   if (namespace === 'AWS/DynamoDB') {

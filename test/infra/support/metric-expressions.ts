@@ -1,11 +1,11 @@
 import type { Series } from './metric-catalogue.ts';
 
 /**
- * The series that a SEARCH expression or a Metrics Insights query of a dashboard names, read strictly: a name with
- * other characters than letters and digits has to stand in double quotes, or CloudWatch finds nothing and says nothing
- * [CloudWatch user guide, "Search expression syntax", "Metrics Insights query components"].
+ * The series that a SEARCH expression or a Metrics Insights query of a dashboard names, read strictly. A name with
+ * characters other than letters and digits must be in double quotes; otherwise CloudWatch finds nothing and reports
+ * nothing [CloudWatch user guide, "Search expression syntax", "Metrics Insights query components"].
  * @returns nothing for metric math without either
- * @throws SyntaxError for what CloudWatch would not take as it is meant
+ * @throws SyntaxError for what CloudWatch would not understand as intended
  */
 export function seriesOf(expression: string): Series[] {
   if (expression.startsWith('SELECT ')) return [queried(expression)];
@@ -36,7 +36,10 @@ function queried(query: string): Series {
   return { namespace, name, dimensions };
 }
 
-/** A name as it stands in a schema. @throws SyntaxError where it needs quotes and has none */
+/**
+ * A name in a schema.
+ * @throws SyntaxError when it needs quotes and has none
+ */
 function unquoted(name: string): string {
   const inQuotes = /^"([^"]+)"$/.exec(name)?.[1];
   if (inQuotes !== undefined) return inQuotes;

@@ -10,12 +10,14 @@ import {
 } from '@aws-sdk/client-cloudformation';
 import { ACCOUNT, REGION, type TemplateName, templateText } from './template.ts';
 
-/** The command of moto's server (scripts/moto.sh prints it) or the address of one that runs; undefined without it. */
+/**
+ * The command of moto's server (scripts/moto.sh prints it), or the address of a running one; undefined without moto.
+ */
 export const MOTO = process.env['FLEETFILL_MOTO'];
 
 const credentials = { accessKeyId: 'none', secretAccessKey: 'none' };
 
-/** Says loudly that what depends on moto is left out. */
+/** Warns loudly that tests that need moto are skipped. */
 export function warnWithoutMoto(what: string, file: string): void {
   if (MOTO) return;
   console.warn(
@@ -23,7 +25,7 @@ export function warnWithoutMoto(what: string, file: string): void {
   );
 }
 
-/** Moto, an implementation of AWS that is not ours, as a process of this test. */
+/** Moto, a third-party implementation of AWS, as a process of this test. */
 export class Moto {
   readonly endpoint: string;
   readonly #server: ChildProcess | undefined;
@@ -38,7 +40,7 @@ export class Moto {
     this.#cloudFormation = new CloudFormationClient(this.clientOptions);
   }
 
-  /** `place`: account and Region of its ARNs, where they are to be those of another stack. */
+  /** `place`: account and Region of its ARNs, if they must be those of another stack. */
   static async start({ account, region } = { account: ACCOUNT, region: REGION }): Promise<Moto> {
     const command = MOTO ?? '';
     if (/^https?:/.test(command)) return new Moto(command, region, undefined);
@@ -52,12 +54,12 @@ export class Moto {
     return new Moto(endpoint, region, server);
   }
 
-  /** One attempt: a template that moto cannot take must say so, not "already exists" on the second. */
+  /** One attempt, so that a template that moto cannot take says so, and not "already exists" on a second attempt. */
   get clientOptions() {
     return { endpoint: this.endpoint, region: this.#region, credentials, maxAttempts: 1 };
   }
 
-  /** The environment of a process whose AWS is moto. */
+  /** The environment of a process that uses moto as AWS. */
   get environment(): Record<string, string> {
     return {
       AWS_REGION: this.#region,
@@ -67,7 +69,10 @@ export class Moto {
     };
   }
 
-  /** Everything of the founding case. @returns the outputs of the fleet's stack and of those that it stands on */
+  /**
+   * Creates everything of the founding case.
+   * @returns the outputs of the fleet's stack and of those that it depends on
+   */
   async createAll(parameters: Readonly<Record<string, string>> = {}) {
     const network = await this.create('network', {});
     const repository = await this.create('repository', {});

@@ -7,18 +7,18 @@ type Call = Pick<Observation, 'service' | 'client' | 'operation' | 'body'>;
 type Body = Readonly<Record<string, unknown>>;
 
 const SERVICES = { dynamodb: 'DynamoDB', ecs: 'ECS', cloudwatch: 'CloudWatch' } as const;
-/** Who orchestrates by the stack's port: a person, or the task of `--detach`, whose role can do less. */
+/** Who uses the orchestrator's port of the stack: a person, or the task of `--detach`, whose role can do less. */
 export type Orchestrator = 'operator' | 'supervisor';
 
 /** The stack answers for services that it does not have on the port of ECS, which knows none of their operations. */
 const OPERATIONS_OF_ECS = /(Task|Tasks|TaskDefinition|Cluster|Clusters)$/;
 
-/** Whether the call is for a service that the stack has; what it does not have is for reviewed permissions. */
+/** Whether the call is for a service that the stack has. The others concern reviewed permissions. */
 export function isAnswered({ service, operation }: Pick<Call, 'service' | 'operation'>): boolean {
   return service !== 'ecs' || OPERATIONS_OF_ECS.test(operation);
 }
 
-/** One in each account and Region, whatever the control table. */
+/** One in each account and Region, for all control tables. */
 const LOCK_TABLE = 'fleetfill-locks';
 
 interface Named {
@@ -28,7 +28,7 @@ interface Named {
   readonly statement?: string;
 }
 
-/** Tables that one call of DynamoDB names, each with the kinds of its items or statements. */
+/** The tables that one call of DynamoDB names, each with the kinds of its items or statements. */
 function tablesOf(operation: string, body: Body): Named[] {
   if (operation === 'TransactWriteItems') {
     const items = body['TransactItems'] as Readonly<Record<string, { TableName: string }>>[];
@@ -48,8 +48,8 @@ function tablesOf(operation: string, body: Body): Named[] {
 }
 
 /**
- * The actions that a call on the stack of one machine asks for, with the principal whose port it came by. Calls of the
- * application, which is neither, have none.
+ * The actions that a call on the local stack needs, with the principal whose port it used. Calls of the application
+ * have none.
  */
 export function observedCalls(
   call: Call,
@@ -101,7 +101,7 @@ function contextOf(
       const keys = Object.keys((body['Key'] ?? {}) as Body);
       return {
         'dynamodb:Attributes': [...new Set([...keys, ...namedIn(body)])].sort(),
-        // Whether the item of a refusal counts is documented nowhere; taken for what returns more.
+        // It is not documented whether the item of a refusal counts, so this assumes the wider return value.
         'dynamodb:ReturnValues': [
           String(body['ReturnValuesOnConditionCheckFailure'] ?? body['ReturnValues'] ?? 'NONE'),
         ],
@@ -113,7 +113,7 @@ function contextOf(
     }
     case 'cloudwatch:PutMetricData':
       return { 'cloudwatch:namespace': [String(body['Namespace'])] };
-    // The stack of one machine has one cluster and no roles, so the names are those of the template.
+    // The local stack has one cluster and no roles, so the names are those of the template.
     case 'ecs:RunTask':
       return { 'ecs:cluster': ['Cluster.Arn'] };
     case 'iam:PassRole':
@@ -123,7 +123,7 @@ function contextOf(
   }
 }
 
-/** The attributes that expressions name, all by placeholders: the code writes no name into an expression. */
+/** The attributes that expressions name. All are placeholders, because the code writes no name into an expression. */
 function namedIn(body: Body): string[] {
   return Object.values((body['ExpressionAttributeNames'] ?? {}) as Record<string, string>).sort();
 }

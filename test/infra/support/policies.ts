@@ -11,18 +11,18 @@ export interface Allowed {
   readonly condition?: Condition | undefined;
 }
 
-/** Operator, key, values. */
+/** Operator, then key, then values. */
 type Condition = Readonly<Record<string, Readonly<Record<string, unknown>>>>;
 
-/** A call as it was seen (or as the design calls for it), with `table` for DynamoDB's. */
+/** A call as observed, or as the design requires it, with `table` for DynamoDB. */
 export interface ObservedCall {
   readonly principal: Exclude<Principal, 'execution'>;
-  /** An IAM action; {@link actionsOf} gives those of an API operation. */
+  /** An IAM action. {@link actionsOf} returns those of an API operation. */
   readonly action: string;
   readonly table?: 'user' | 'control' | 'lock';
-  /** What the call is on, where the table does not say it. */
+  /** The resource of the call, if the table does not say it. */
   readonly on?: ResourceKind;
-  /** What IAM would know of the call beside action and resource: values by condition key. */
+  /** What IAM knows of the call besides action and resource: values by condition key. */
   readonly context?: Readonly<Record<string, readonly string[]>>;
 }
 
@@ -36,7 +36,7 @@ export interface Statement {
 
 const TABLE_KEY_ARN = `arn:aws:kms:${REGION}:${ACCOUNT}:key/0000`;
 
-/** With every optional permission there. */
+/** Parameters that give every optional permission. */
 export const FULL_PARAMETERS: Readonly<Record<string, string>> = {
   ...FLEET_PARAMETERS,
   TableKmsKeyArn: TABLE_KEY_ARN,
@@ -91,9 +91,9 @@ interface PolicyDocument {
 }
 
 /**
- * The statements of each principal, rendered, from whatever resource of the template gives them: a policy that is
- * attached to no role is the operator's. A managed policy named by its ARN counts as an action nobody knows.
- * @throws for a role that is nobody's, and for kinds of permissions that this cannot read.
+ * The rendered statements of each principal, from every resource of the template that grants them. A policy that is
+ * attached to no role is the operator's. A managed policy named by its ARN counts as an unknown action.
+ * @throws for a role that belongs to no principal, and for kinds of permissions that this cannot read.
  */
 export function statementsOf(
   template: Template,
@@ -137,7 +137,7 @@ function principalsOf(id: string, type: string, { Roles }: IamProperties): Princ
   }
 }
 
-/** Everything that the policies allow, an entry for each action, kind of resource and condition. */
+/** Everything that the policies allow, with an entry for each action, kind of resource and condition. */
 export function allowedBy(template: Template): Allowed[] {
   const found = new Map<string, Allowed>();
   for (const [principal, statements] of Object.entries(statementsOf(template)) as [
@@ -163,7 +163,7 @@ export function allowedBy(template: Template): Allowed[] {
 
 const READ_PARTS = ['Sid', 'Effect', 'Action', 'Resource', 'Condition'];
 
-/** A NotAction allows what nobody listed. */
+/** A NotAction would allow actions that nobody listed. */
 function refuseUnread(statement: Statement): void {
   const odd = Object.keys(statement).filter(part => !READ_PARTS.includes(part));
   if (odd.length > 0 || statement.Effect !== 'Allow') {
@@ -177,7 +177,10 @@ function nameOf({ principal, action, on }: Pick<Permission, 'principal' | 'actio
   return `${principal}: ${action} on ${on}`;
 }
 
-/** What is allowed without a reason, has a reason and is not allowed, or is not narrowed as its reason says. */
+/**
+ * Finds what is allowed without a reason, what has a reason but is not allowed, and what is not narrowed as its reason
+ * says.
+ */
 export function holdAgainstReasons(
   allowed: readonly Allowed[],
   permissions: readonly Permission[],
@@ -204,7 +207,7 @@ export function holdAgainstReasons(
   ];
 }
 
-/** The calls that no policy allows. */
+/** Finds the calls that no policy allows. */
 export function holdCalls(
   calls: readonly ObservedCall[],
   allowed: readonly Allowed[],
@@ -228,7 +231,9 @@ function isFor({ principal, action, on }: Allowed, call: ObservedCall): boolean 
   return (call.table === undefined || on === `${call.table} table`) && (call.on ?? on) === on;
 }
 
-/** As IAM evaluates a condition block: every key of every operator must hold [IAM user guide, condition operators]. */
+/**
+ * Evaluates a condition block as IAM does: every key of every operator must hold [IAM user guide, condition operators].
+ */
 export function isMet(
   condition: Condition = {},
   context: Readonly<Record<string, readonly string[]>> = {},
@@ -254,7 +259,7 @@ export function isMet(
   );
 }
 
-/** The permissions said to be `seen` that no call shows: either the list of calls is short, or they are not needed. */
+/** The `seen` permissions that no call shows. Either a call is missing in the list, or the permission is not needed. */
 export function notShown(calls: readonly ObservedCall[], permissions: readonly Permission[]): string[] {
   return permissions
     .filter(({ evidence }) => evidence === 'seen')
@@ -272,8 +277,8 @@ export function notShown(calls: readonly ObservedCall[], permissions: readonly P
 }
 
 /**
- * The IAM actions that an API operation asks for, where they are not named like it. `kinds` are those of the
- * items of a transaction (Put, Update, Delete, ConditionCheck) or of the statements of a batch (UPDATE, SELECT, …).
+ * The IAM actions of an API operation, where the names differ. `kinds` are those of a transaction's items (Put, Update,
+ * Delete, ConditionCheck) or of a batch's statements (UPDATE, SELECT, …).
  */
 export function actionsOf(service: string, operation: string, kinds: readonly string[] = []): string[] {
   const prefix = service.toLowerCase();

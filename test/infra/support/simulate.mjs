@@ -1,6 +1,7 @@
 /**
- * Asks a policy simulator what IAM would decide. argv: its folder. stdin: [{ policy, action, resource, context }];
- * stdout: [decision], 'Allowed', 'ImplicitlyDenied' or 'ExplicitlyDenied', or why a request is none.
+ * Asks a policy simulator what IAM would decide. argv: its folder. stdin: [{ policy, action, resource, context }].
+ * stdout: [decision], where a decision is 'Allowed', 'ImplicitlyDenied', 'ExplicitlyDenied', or why a request is
+ * invalid.
  */
 import { createRequire } from 'node:module';
 import { join } from 'node:path';

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { parse, Scalar, type ScalarTag, type Tags, type YAMLMap, type YAMLSeq } from 'yaml';
 
-/** A template as YAML holds it: short tags (`!Ref`, `!Sub`, …) are in their long form (`{ Ref: … }`). */
+/** A template in YAML. Short tags (`!Ref`, `!Sub`, …) are in their long form (`{ Ref: … }`). */
 export interface Template {
   readonly Description: string;
   readonly Metadata: {
@@ -112,7 +112,7 @@ const PSEUDO_PARAMETERS: Readonly<Record<string, string>> = {
   'AWS::URLSuffix': 'amazonaws.com',
 };
 
-/** What fleet.yaml has no default for, as a stack over the founding case's table would give it. */
+/** Parameters of fleet.yaml without a default, for a stack over the founding case's table. */
 export const FLEET_PARAMETERS: Readonly<Record<string, string>> = {
   TableName: 'stuff',
   Attributes: 'test',
@@ -122,7 +122,7 @@ export const FLEET_PARAMETERS: Readonly<Record<string, string>> = {
   ImageUri: `${ACCOUNT}.dkr.ecr.${REGION}.amazonaws.com/tools/fleetfill:1.0`,
 };
 
-/** What dashboard.yaml has no default for. */
+/** Parameters of dashboard.yaml without a default. */
 export const DASHBOARD_PARAMETERS: Readonly<Record<string, string>> = {
   TableName: 'stuff',
   LogGroup: 'LogGroup',
@@ -131,8 +131,8 @@ export const DASHBOARD_PARAMETERS: Readonly<Record<string, string>> = {
 const NO_VALUE = Symbol('AWS::NoValue');
 
 /**
- * Evaluates the intrinsic functions that our templates use, so that a test can read a policy or a dashboard as the
- * service would get it. Resources become their logical ids, their attributes `LogicalId.Attribute`.
+ * Evaluates the intrinsic functions that our templates use, so that a test reads a policy or a dashboard as the service
+ * would get it. Resources become their logical ids, and their attributes `LogicalId.Attribute`.
  */
 export class Rendering {
   readonly #template: Template;
@@ -222,7 +222,7 @@ export class Rendering {
     return this.#template.Parameters[name]?.Type.startsWith('List<') ? value.split(',') : value;
   }
 
-  /** What Ref gives: the name of an alarm, of which ours have one, and else the logical id in its place. */
+  /** The value of Ref: an alarm's name, because ours have one, and otherwise the logical id. */
   #resource(name: string): string {
     const resource = this.#template.Resources[name];
     if (resource === undefined) throw new Error(`Nothing in the template is named ${name}`);

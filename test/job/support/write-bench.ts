@@ -22,23 +22,23 @@ export interface BenchOptions {
   readonly writeApi?: WriteApi;
   readonly attribute?: string;
   readonly value?: AttributeValue;
-  /** Instead of an attribute and its value. */
+  /** A rule instead of an attribute and its value. */
   readonly rule?: WriteRule;
   readonly batchForms?: BatchForms;
   readonly keySchema?: KeySchema;
-  /** A front for the control table's client, where quarantine goes. */
+  /** A wrapper of the control table's client, which stores quarantine. */
   readonly controlTable?: ControlTable;
 }
 
 const OWNER = { runId: 'run-1', segment: 0, pass: 1, launchId: 'launch-1' };
 
-/** Always there: what becomes of authority is the matter of its own tests. */
+/** Authority that is always held, because other tests cover its loss. */
 export const HELD_AUTHORITY = { held: async () => {} } as unknown as Authority;
 
-/** Waits pass in a hundredth of their time. */
+/** Waits take a hundredth of their time. */
 const SPEED = 100;
 
-/** The worker's write stage over a table of the real engine, with an HTTP front that can give odd replies. */
+/** The worker's write stage on a table of the real engine, behind an HTTP front that can give odd replies. */
 export class WriteBench {
   readonly unrecorded: [reason: string, tries: number][] = [];
   readonly table: string;
@@ -133,13 +133,13 @@ export class WriteBench {
     await writing;
   }
 
-  /** The same without waiting for the page: resolves when the stage has ended, throws what ended it. */
+  /** Like {@link run}, without waiting for the page. Resolves when the stage has ended and throws what ended it. */
   start(): Promise<void> {
     const page = { unsettled: this.#items.length, lastEvaluatedKey: undefined };
     this.work.append(page);
     this.#queue.add(
       this.#items.map(item => {
-        // A constant is tried on every item, on those too that a Scan would not have brought.
+        // A constant is tried on every item, including those that a Scan would not return.
         const decision = this.#rule.decide(this.#rule.sources.length === 0 ? {} : item);
         const assignment = decision.kind === 'write' ? decision.assignment : undefined;
         return workItem({ key: this.keyOf(item), page, work: this.work, assignment });
@@ -162,13 +162,13 @@ export class WriteBench {
     return { matched, updated, alreadySet, deleted, quarantined };
   }
 
-  /** What recipes count beside the outcomes. */
+  /** What recipes count besides the outcomes. */
   recipeCounters() {
     const { outOfScope, recomputed } = this.work.tally.snapshot();
     return { outOfScope, recomputed };
   }
 
-  /** In order of their keys. */
+  /** In the order of their keys. */
   async quarantined(): Promise<QuarantineRecord[]> {
     return (await this.#quarantine.list('run-1')).sort((a, b) => (a.key < b.key ? -1 : 1));
   }
@@ -196,8 +196,8 @@ export interface StatementError {
 }
 
 /**
- * Answers some statements of a batch with an error, without a write, and has the service answer the others. `decide`
- * is told the text of the item's partition key, and how often it was tried before.
+ * Answers some statements of a batch with an error and without a write, and lets the service answer the others.
+ * `decide` gets the text of the item's partition key and the number of earlier tries.
  */
 export function failingStatements(
   decide: (id: string, triesBefore: number) => StatementError | undefined,

@@ -8,7 +8,7 @@ const entries = fc.array(
     table: fc.constantFrom('stuff', 'other'),
     kind: fc.constantFrom('read' as const, 'write' as const),
     atMs: fc.integer({ min: 0, max: 60_000 }),
-    // Halves, as an eventually consistent read has them, add up without an error.
+    // Halves, as in eventually consistent reads, add up exactly.
     units: fc.integer({ min: 1, max: 2_000 }).map(halves => halves / 2),
   }),
   { maxLength: 300 },

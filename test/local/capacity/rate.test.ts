@@ -21,12 +21,12 @@ describe('the rate', () => {
       }
     };
     await Promise.all([write(), write()]);
-    // A bucket saves up one second's units, and begins with them.
+    // A bucket saves one second's units and begins with them.
     const offered = 200 * (1 + (performance.now() - startedAt) / 1_000);
     const total = proxy.journal.total({ kind: 'write' });
     expect(total).toBeLessThanOrEqual(offered);
     expect(total).toBeGreaterThanOrEqual(0.9 * offered);
-    // The journal dates by arrival: of each client one batch may have waited to be admitted.
+    // The journal dates by arrival, so one batch of each client may have waited for admission.
     expect(proxy.journal.maxUnitsInWindow(2_000, { kind: 'write' })).toBeLessThanOrEqual(200 * 3 + 50);
   });
 

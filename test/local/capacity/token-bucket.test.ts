@@ -29,7 +29,7 @@ describe('a token bucket', () => {
           for (const { atMs, units } of admitted.slice(first)) {
             sum += units;
             const allowed = unitsPerSecond * (1 + (atMs - start) / 1_000);
-            // What is larger than the whole bucket passes alone, from a full one.
+            // A request larger than the whole bucket passes alone, when the bucket is full.
             expect(sum).toBeLessThanOrEqual(allowed + Math.max(0, units - unitsPerSecond) + 1e-3);
           }
         }

@@ -5,7 +5,7 @@ import type { RequestPart } from '../../../local/dynamodb/request-parts.ts';
 
 const REFUSAL = { code: 'ThrottlingError', message: 'Later.' };
 
-/** Parts of a batch by the table that they are for, and which of them are refused. */
+/** Parts of a batch with their tables, and which of them are refused. */
 const batches = fc.array(fc.record({ table: fc.constantFrom('a', 'b', 'c'), refused: fc.boolean() }), {
   minLength: 1,
   maxLength: 25,
@@ -55,7 +55,7 @@ describe('a batch of which parts are refused', () => {
       operation === 'BatchGetItem' ? { Keys: entries, ConsistentRead: true } : entries;
     fc.assert(
       fc.property(batches, unsorted => {
-        // Parts are counted table by table, as they stand in the request.
+        // Parts are counted table by table, in the request's order.
         const parts = [...unsorted].sort((one, other) => (one.table < other.table ? -1 : 1));
         const numbered = parts.map((part, index) => ({ ...part, index }));
         const byTable = (chosen: typeof numbered) =>

@@ -18,7 +18,7 @@ async function start() {
   return { plane, faults: createProcessFaults(plane.ecs) };
 }
 
-/** A task that waits, once it has said so, by its launch. */
+/** A task, by its launch, that has reported its start and now waits. */
 async function runLaunch(plane: TestControlPlane, launch: string) {
   const task = await plane.run({ overrides: override({ FLEETFILL_LAUNCH: launch, SCRIPT: 'wait' }) });
   await plane.untilStatus(task, 'RUNNING');

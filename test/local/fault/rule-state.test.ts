@@ -19,7 +19,7 @@ const rule = (more: Partial<FaultRule>): FaultRule => ({
   ...more,
 });
 
-/** Decisions by key and occurrence, for subjects that come in this order. */
+/** Decisions by key and occurrence, for subjects in this order. */
 function decide(state: RuleState, keys: readonly string[]): Map<string, boolean[]> {
   const decisions = new Map<string, boolean[]>();
   for (const key of keys) {
@@ -60,7 +60,7 @@ describe('a rule by probability', () => {
     expect(struck).toBeLessThan(0.22);
     for (const other of [decisions('2', 'some'), decisions('1', 'other')]) {
       const agree = other.filter((decision, index) => decision === first[index]).length / first.length;
-      // 0.2² + 0.8² by chance.
+      // 0.2² + 0.8² is what chance gives.
       expect(agree).toBeGreaterThan(0.64);
       expect(agree).toBeLessThan(0.72);
     }

@@ -6,14 +6,14 @@ import { createInterface } from 'node:readline';
 import { build } from 'esbuild';
 
 /**
- * Runs TypeScript as a process of its own, bundled as the CLI is: what must survive `kill -9` cannot be shown
- * inside the test's process, and what must work from any directory is run in an empty one.
+ * Runs TypeScript as a separate process, bundled like the CLI. What must survive `kill -9` cannot be tested inside the
+ * test's process, and what must work from any directory runs in an empty one.
  */
 export interface BundledProcess {
   readonly child: ChildProcess;
-  /** The lines that it wrote to stdout so far and from now on, one by one. */
+  /** The next line that it has written to stdout, or will write. */
   nextLine(): Promise<string>;
-  /** Kills it if it still runs and removes its directory. */
+  /** Kills it if it still runs, and removes its directory. */
   remove(): Promise<void>;
 }
 

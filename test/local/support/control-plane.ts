@@ -12,8 +12,8 @@ import { type EcsControlPlane, type EcsOptions, startEcs } from '../../../local/
 import { until } from './processes.ts';
 
 /**
- * What the tests run in place of the worker. It says what it was given, and then does what `SCRIPT` says:
- * `exit:N`, `wait` (ends with 143 at SIGTERM) or `stubborn` (SIGTERM does nothing).
+ * Runs instead of the worker. It reports what it was given, and then does what `SCRIPT` says: `exit:N`, `wait` (exits
+ * with 143 at SIGTERM) or `stubborn` (ignores SIGTERM).
  */
 const FAKE_JOB = `
   const [what, code] = (process.env.SCRIPT ?? 'exit:0').split(':');
@@ -32,9 +32,9 @@ export interface TestControlPlane {
   readonly client: ECSClient;
   readonly directory: string;
   readonly jobBundle: string;
-  /** RunTask with everything that the service asks for; `given` comes on top. */
+  /** RunTask with everything that the service requires, and `given` on top. */
   run(given?: Partial<RunTaskCommandInput>): Promise<Task>;
-  /** The same with the fake job's instruction. */
+  /** Like {@link run}, with an instruction for the fake job. */
   runScript(script: string, given?: Partial<RunTaskCommandInput>): Promise<Task>;
   describe(task: Task): Promise<Task>;
   /** Waits until DescribeTasks shows the status. */
@@ -122,7 +122,7 @@ export async function startTestControlPlane(options: Partial<EcsOptions> = {}): 
   };
 }
 
-/** A RunTask request that nothing is wrong with. */
+/** A valid RunTask request. */
 export const request = (): RunTaskCommandInput => ({
   cluster: CLUSTER,
   taskDefinition: FAMILY,

@@ -9,13 +9,13 @@ import type { CapacityOptions } from '../../../local/capacity/options.ts';
 import { type ProxiedEngine, useProxiedEngine } from './proxied-engine.ts';
 
 /**
- * Units a second so few that the first write, which a full bucket always admits, leaves a debt of many minutes: how
- * long a test takes makes no difference.
+ * So few units a second that the first write, which a full bucket always admits, leaves a debt of many minutes. So the
+ * duration of a test does not matter.
  */
 export const SLOW = 0.001;
 
 export interface MeteredEngine extends ProxiedEngine {
-  /** A capacity proxy before the engine until the end of the test, and a client of it. */
+  /** Puts a capacity proxy before the engine until the end of the test, and creates a client of it. */
   meter(
     capacity: CapacityOptions,
     more?: Partial<CapacityProxyOptions>,

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 
-/** Whether a process runs. One that has ended and that nobody has waited for yet does not. */
+/** Whether a process runs. A process that has ended and whose parent has not waited for it does not. */
 export function isAlive(pid: number): boolean {
   try {
     process.kill(pid, 0);
@@ -11,7 +11,10 @@ export function isAlive(pid: number): boolean {
   }
 }
 
-/** Waits until something holds, looking every few milliseconds. @throws Error after `timeoutMs` */
+/**
+ * Waits until something holds, checking every few milliseconds.
+ * @throws Error after `timeoutMs`
+ */
 export async function until(
   what: string,
   holds: () => boolean | Promise<boolean>,

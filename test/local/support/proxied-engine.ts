@@ -6,13 +6,13 @@ import { type Forwarder, forwardTo } from '../../../local/proxy/forward.ts';
 import { type ProxyServer, serveExchange } from '../../../local/proxy/server.ts';
 
 export interface ProxiedEngine {
-  /** Straight to the engine. */
+  /** A client of the engine without any proxy. */
   readonly direct: DynamoDBClient;
   /** The end of a chain of proxies. */
   readonly exchange: Exchange;
-  /** A client that reaches an exchange on a port of its own; one attempt a call. */
+  /** Creates a client that reaches an exchange on a separate port, with one attempt for each call. */
   connect(exchange: Exchange, name?: string): Promise<DynamoDBClient>;
-  /** Creates an empty table with key `id` (S) and, unless `simple`, `created` (N); a new name each time. */
+  /** Creates an empty table with a new name and the key `id` (S) and, unless `simple`, `created` (N). */
   createTable(simple?: boolean): Promise<string>;
 }
 

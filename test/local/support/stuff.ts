@@ -15,7 +15,7 @@ export const put = (table: string, id: string, more: PutItemCommandInput['Item']
     ReturnConsumedCapacity: 'TOTAL',
   });
 
-/** The fleet's own statement, for each of the items. */
+/** The fleet's own statement for each of the items. */
 export const setTest = (table: string, ids: readonly string[]) =>
   new BatchExecuteStatementCommand({
     Statements: ids.map(id => ({
@@ -28,7 +28,7 @@ export const setTest = (table: string, ids: readonly string[]) =>
 export const codesOf = ({ Responses }: BatchExecuteStatementCommandOutput) =>
   Responses?.map(({ Error: error }) => error?.Code);
 
-/** What a call throws, of the kind that the test goes on to look into; undefined when it succeeds. */
+/** The error that a call throws, of the kind that the test examines; undefined if it succeeds. */
 export const thrownBy = <Thrown = Error & { readonly code?: string }>(promise: Promise<unknown>) =>
   promise.then(
     () => undefined,

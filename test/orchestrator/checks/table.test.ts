@@ -15,9 +15,9 @@ const engine = useEngine();
 
 let front: HttpFront;
 let controlTable: string;
-/** What the front makes of the engine's description; nothing by default. */
+/** How the front changes the engine's description; by default not at all. */
 let described: (table: TableDescription) => unknown = table => table;
-/** Answers in the place of the engine, by operation. */
+/** Answers instead of the engine, by operation. */
 let answers: Record<string, unknown> = {};
 
 beforeAll(async () => {
@@ -101,7 +101,7 @@ describe('caused on the engine', () => {
     expect(await only('ttl', table, { targets: ['other'] })).toMatchObject({ level: 'ok' });
   });
 
-  /** A table with one index over `test`, which the engine has as it is asked for. */
+  /** A table with one index over `test`, created in the engine. */
   async function indexedBy(table: string, kind: 'global' | 'global-sort' | 'local') {
     const key = (AttributeName: string, KeyType: 'HASH' | 'RANGE') => ({ AttributeName, KeyType });
     const index = {
@@ -145,7 +145,7 @@ describe('caused on the engine', () => {
         means: expect.stringContaining('enters the index'),
       });
       expect(await only('index', table, { targets: ['other'] })).toBeUndefined();
-      // The engine refuses such writes as the finding says.
+      // The engine refuses such writes, as the finding says.
       for (const test of [{ N: '1' }, { S: '' }]) {
         const Item = { id: { S: 'a' }, created: { N: '1' }, owner: { S: 'o' }, test };
         await expect(engine.client.send(new PutItemCommand({ TableName: table, Item }))).rejects.toThrow();
@@ -208,7 +208,7 @@ describe('caused on the engine', () => {
   });
 });
 
-/** The engine has none of this: these answers are built from the service model. */
+/** The engine has none of this, so these answers are built from the service model. */
 describe('by answers built from the service model', () => {
   async function withTable(change: Partial<TableDescription>, more: Partial<PreflightRequest> = {}) {
     const table = await engine.createTable();

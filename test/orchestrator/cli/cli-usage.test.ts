@@ -40,7 +40,7 @@ function orchestrateWith(environment: Readonly<Record<string, string>>, ...words
   });
 }
 
-/** Commands that only look: there is nothing to confirm. */
+/** Commands that only read, so there is nothing to confirm. */
 const LOOKING = ['status', 'wait', 'verify', 'report', 'dashboard', 'doctor', 'local'];
 
 test('every command that writes takes --yes, whether or not it asks', () => {
@@ -54,7 +54,7 @@ test('--yes is no mistake for a command that asks nothing', async () => {
   const directory = await mkdtemp(join(tmpdir(), 'fleetfill-yes-'));
   expect(await orchestrate('templates', directory, '--yes')).toMatchObject({ code: 0 });
   await rm(directory, { recursive: true });
-  // Without a place to ask, each of them gets as far as its first question to AWS, and not into its usage.
+  // Without a reachable service, each of them gets as far as its first question to AWS and not into a usage error.
   for (const command of ['pause', 'cancel', 'rate', 'failures']) {
     const { code, err } = await orchestrate(command, 'no-run', '--yes', '--max-write-rat');
     expect([command, code]).toEqual([command, 2]);
@@ -76,11 +76,11 @@ test('help and usage errors reach nothing of the AWS SDK and of the local stack'
     10,
   );
   expect(includedIn(front).filter(file => heavy.test(file))).toEqual([]);
-  // The same question finds them in what a command loads.
+  // The same search does find them in what a command loads.
   expect(includedIn(program).filter(file => heavy.test(file)).length).toBeGreaterThan(50);
 }, 120_000);
 
-/** The files of which something is in the bundle. */
+/** The files of which the bundle contains something. */
 function includedIn({ outputs }: Metafile): string[] {
   return Object.values(outputs).flatMap(({ inputs }) =>
     Object.entries(inputs).flatMap(([file, { bytesInOutput }]) => (bytesInOutput > 0 ? [file] : [])),
@@ -97,7 +97,7 @@ test('help, the version, completion and usage errors take about twice the time o
   const directory = await mkdtemp(join(tmpdir(), 'fleetfill-start-'));
   const hook = join(directory, 'hook.cjs');
   await writeFile(hook, CPU_HOOK);
-  /** Microseconds of CPU: the least of several, which is what a machine without other work shows. */
+  /** Microseconds of CPU time. The least of several runs is closest to an idle machine. */
   const cpu = (...words: string[]) =>
     Math.min(
       ...Array.from({ length: 9 }, () => {
@@ -111,12 +111,12 @@ test('help, the version, completion and usage errors take about twice the time o
   );
   await rm(directory, { recursive: true });
   console.log(`start-up, CPU beside node -e 0: ${ratios.map(([w, r]) => `${w} ${r.toFixed(2)}`).join(', ')}`);
-  // Twice, on a machine that does nothing else; beside another test the caches are shared.
+  // The ratio is 2 on an idle machine. Beside another test the caches are shared.
   for (const [words, ratio] of ratios) expect(ratio, words).toBeLessThanOrEqual(2.4);
 }, 120_000);
 
 test('an expected error has no stack trace, and --debug shows it, as the variable does', async () => {
-  // There is nothing at this address, so the stack cannot be read.
+  // Nothing listens at this address, so the stack cannot be read.
   const nowhere = {
     AWS_REGION: 'us-east-1',
     AWS_ACCESS_KEY_ID: 'a',
@@ -137,14 +137,14 @@ test('an expected error has no stack trace, and --debug shows it, as the variabl
     expect(err).toMatch(/^PreflightError: The stack fleetfill cannot be read/);
     expect(err).toMatch(/^\s+at /m);
   }
-  // Nor is no connection, no credentials and no permission an error of the program.
+  // Missing connections, credentials and permissions are not errors of the program either.
   const status = await orchestrateWith({ ...nowhere, FLEETFILL_CONTROL_TABLE: 'control' }, 'status');
   expect(status).toMatchObject({ code: 3, out: '' });
   expect(status.err).toMatch(/^The control table cannot be read: .*ECONNREFUSED/);
 });
 
 describe('a variable stands for each option of each command', () => {
-  /** A value that is refused, for each option of which the command line alone can say that it is wrong. */
+  /** A wrong value for each option that the command line alone can refuse. */
   const WRONG: Readonly<Record<string, string>> = {
     ...Object.fromEntries(
       OPTION_NAMES.filter(name =>
@@ -157,7 +157,7 @@ describe('a variable stands for each option of each command', () => {
     ...{ attribute: 'a'.repeat(256), 'created-key': 'a'.repeat(256), namespace: 'a'.repeat(256) },
   };
 
-  /** The options of each command that a variable stands for, by a line that calls the command. */
+  /** The options of each command that a variable can set, by a line that calls the command. */
   const OF_COMMAND = Object.fromEntries(
     Object.values(definitions).map((command: CommandDefinition) => [
       command.usage.replace(/[<[]run[>\]]/, 'run-1').replace(/ \[.*\]/, ''),
@@ -245,7 +245,7 @@ test('each command has help with examples', async () => {
     const { code, out } = await orchestrate(command, '--help');
     expect({ command, code }).toEqual({ command, code: 0 });
     const [, examples = ''] = out.split('Examples:\n');
-    // Each as one line, so that it can be copied.
+    // Each example is one line, so that it can be copied.
     for (const line of examples.trimEnd().split('\n')) expect(line).toMatch(/^ {2}(# \S|orchestrate )/);
     expect(examples).toContain('orchestrate ');
   }

@@ -12,7 +12,7 @@ import {
 import { RUN_TRANSITIONS, type RunStatus } from '../../../core/records.ts';
 import { exitCodeOfError, exitCodeOfStatus } from '../../../orchestrator/cli/exit-codes.ts';
 
-/** The contract, as its section says it. */
+/** The exit codes as in the contract. */
 const OF_STATUS: Record<RunStatus, number> = {
   verified: 0,
   'dry-run': 0,
@@ -22,7 +22,7 @@ const OF_STATUS: Record<RunStatus, number> = {
   failed: 7,
   paused: 9,
   cancelled: 9,
-  // A run that has not ended is no end of a command.
+  // A command should not end while its run goes on.
   running: 1,
   verifying: 1,
 };

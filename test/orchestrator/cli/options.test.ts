@@ -9,7 +9,7 @@ import { resume } from '../../../orchestrator/commands/resume.ts';
 
 const parseSettings = (given: Readonly<Record<string, unknown>>) => parse(plan, given);
 
-/** The lines of what is wrong. */
+/** The lines that say what is wrong. */
 function problemsOf(given: Record<string, unknown>): string[] {
   try {
     parseSettings(given);

@@ -12,7 +12,7 @@ const MINUTE_MS = 60_000;
 
 let clock: FakeClock;
 let stores: Stores;
-/** What the control table answers with, in place of what it holds. */
+/** What the control table answers instead of its contents. */
 let broken: Error | undefined;
 let heard: { snapshots: number; errors: string[] };
 let leave: AbortController;
@@ -51,7 +51,7 @@ async function begin(laterMs = 0) {
   return { run, outcome };
 }
 
-/** What its supervisor stores of it every now and then. */
+/** What its supervisor stores from time to time. */
 function sign(run: Run, number: number): Promise<void> {
   return stores.samples.write(
     {
@@ -138,7 +138,7 @@ describe('nobody supervises', () => {
   });
 });
 
-/** @returns whether it has not come to an end by now. */
+/** @returns whether it has not ended yet. */
 function stillWaits(outcome: Promise<unknown>): Promise<boolean> {
   return Promise.race([
     outcome.then(() => false),

@@ -7,7 +7,7 @@ import { faultsOf } from '../../../local/fault/fault-proxy.ts';
 import { accessibilityProblems, describeInBrowser, screenshot } from '../support/browser.ts';
 import { firstMatch, LocalRun } from '../support/local-run.ts';
 
-/** A thing is shown within this long: the measure. */
+/** The page must show a change within this time. */
 const SHOWN_WITHIN_MS = 5_000;
 
 const OPTIONS = [
@@ -73,7 +73,7 @@ describeInBrowser('a real run, in a browser', open => {
     expect(throttlingMs).toBeLessThan(SHOWN_WITHIN_MS);
     expect(killedMs).toBeLessThan(SHOWN_WITHIN_MS);
 
-    // The tasks go on: the snapshot that is kept shows a curve and segments at several heights.
+    // The tasks continue, so the stored screenshot shows a curve and segments at several levels.
     await page.locator('tr[data-tone=busy]').nth(3).waitFor({ timeout: 30_000 });
     await page.waitForSelector('.chart canvas');
     await page.locator('.legend li', { hasText: /^1\d complete/ }).waitFor({ timeout: 60_000 });
@@ -139,7 +139,7 @@ describeInBrowser('a real run, in a browser', open => {
     expect(text).toMatch(/Throttled \d+ times.*: .*TableWriteKeyRangeThroughputExceeded/);
     const data = JSON.parse(await local.finish(local.orchestrate('report', runId, '--format', 'json')));
     expect(data).toMatchObject({ runId, status: 'verified', proved: true });
-    // What the killed worker did after its last checkpoint is written and verified, and nobody counted it.
+    // What the killed worker did after its last checkpoint is written and verified, but counted by nobody.
     expect(data.counters.updated).toBeGreaterThan(7_000);
     expect(data.counters.updated).toBeLessThanOrEqual(8_000);
     expect(data.segments).toHaveLength(64);

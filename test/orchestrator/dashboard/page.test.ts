@@ -9,7 +9,10 @@ import { type StoredRun, storeRun } from '../support/stored-run.ts';
 
 const engine = useEngine();
 
-/** Milliseconds for which the page was busy at a stretch, within six seconds: over 50 the browser calls a long task. */
+/**
+ * The longest time in milliseconds for which the page was busy without a break, within six seconds. The browser calls
+ * more than 50 a long task.
+ */
 const LONGEST_TASK = `new Promise(resolve => {
   let longest = 0;
   new PerformanceObserver(list => {
@@ -46,7 +49,7 @@ describeInBrowser('the page of a run, in a browser', open => {
 
     await stored.putSegment(660, { status: 'complete' });
     await visit.page.getByText('661 complete', { exact: true }).waitFor({ timeout: 5_000 });
-    // The time line grows with every look, at the snapshots that are pushed.
+    // The timeline grows with every pushed snapshot.
     const points = async () => Number(await visit.page.getByRole('slider').getAttribute('aria-valuemax'));
     const before = await points();
     await expect.poll(points, { timeout: 8_000 }).toBeGreaterThan(before + 2);
@@ -154,7 +157,7 @@ describeInBrowser('the page of a run, in a browser', open => {
       /^\d\d:\d\d:\d\d UTC: [\d,]+ write units a second of 34,000, .* throttled 14 times, 8 tasks$/,
     );
     expect(await tab.textContent('.readout')).toContain(`${said?.slice(0, 8)} UTC`);
-    // The line of the cursor stands where the point is.
+    // The cursor's line is at the point.
     expect(await tab.locator('.u-cursor-x').first().getAttribute('style')).toMatch(/translate\([1-9]/);
     await tab.keyboard.press('Escape');
     expect(await tab.textContent('.readout')).not.toContain(`${said?.slice(0, 8)} UTC`);
@@ -172,7 +175,7 @@ describeInBrowser('the page of a run, in a browser', open => {
     await serve(address);
     await tab.waitForSelector('.link-live', { timeout: 15_000 });
     await tab.waitForSelector('[data-alert=connection]', { state: 'detached' });
-    // The browser itself says that nobody answered; nothing else is said.
+    // Only the browser itself reports that nobody answered.
     expect(complaints.filter(complaint => !complaint.includes('net::ERR_'))).toEqual([]);
   });
 
@@ -190,7 +193,7 @@ describeInBrowser('the page of a run, in a browser', open => {
     await tab.getByRole('listbox').focus();
     await tab.waitForSelector('.tooltip');
     expect(await accessibilityProblems(tab)).toEqual([]);
-    // Of each scheme and of each width one.
+    // One screenshot for each scheme and each width.
     if ((colorScheme === 'dark') === width > 1_000) {
       await tab.locator('.legend li', { hasText: /^139 running/ }).waitFor({ timeout: 5_000 });
       await screenshot(tab, `dashboard-${colorScheme}-${width}`);

@@ -11,7 +11,7 @@ beforeEach(async () => {
 });
 afterEach(() => server.close());
 
-/** By node:http, which lets a test say whatever Host it likes. */
+/** Uses node:http, which lets a test send any Host header. */
 function ask(path: string, headers: Record<string, string> = {}, method = 'GET') {
   const { hostname, port } = new URL(server.url);
   return new Promise<{ status: number; headers: NodeJS.Dict<string | string[]>; body: string }>(

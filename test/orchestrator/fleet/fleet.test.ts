@@ -7,7 +7,7 @@ import { Fleet, InactiveTaskDefinitionError, LaunchRefusedError } from '../../..
 import { CREDENTIALS } from '../../support/engine.ts';
 import { type HttpFront, type Script, startHttpFront } from '../../support/http-front.ts';
 
-/** ECS as its API model has it, by answers made here; the local control plane has tests of its own. */
+/** ECS by its API model, with answers made here. The local control plane has its own tests. */
 let ecs: HttpFront;
 let client: ECSClient;
 let fleet: Fleet;
@@ -63,13 +63,13 @@ const started: Script = (_, answer) => answer.reply(200, { tasks: [{ taskArn: ar
 const refused = (...failures: { reason?: string; detail?: string }[]): Script => {
   return (_, answer) => answer.reply(200, { tasks: [], failures });
 };
-/** The first calls fail so. */
+/** The first calls fail in this way. */
 const failingFirst = (times: number, type: string, status: number, then: Script = started): Script => {
   let left = times;
   return (call, answer) => (left-- > 0 ? answer.refuse(type, 'said so', {}, status) : then(call, answer));
 };
 
-/** The pauses between the tries pass at once. */
+/** Makes the pauses between tries pass at once. */
 function withoutPauses(): void {
   const real = setTimeout;
   vi.spyOn(globalThis, 'setTimeout').mockImplementation(((run: () => void, ms = 0) =>

@@ -12,7 +12,7 @@ const ARN = 'arn:…:task/1';
 
 let clock: FakeClock;
 let ecs: Map<string, TaskObservation> | Error;
-/** The record as it is in the control table when a fence or a mark comes. */
+/** The record in the control table when a fence or a mark arrives. */
 let standing: TaskRecord;
 let ends: [launch: string, end: TaskEnd][];
 let stoppedTasks: string[];
@@ -62,7 +62,7 @@ beforeEach(() => {
   });
 });
 
-/** A turn each second, as the supervisor has them. */
+/** One turn each second, as in the supervisor. */
 async function turns(ms: number): Promise<void> {
   for (let passed = 0; passed < ms; passed += 1_000) {
     await watch.observe([standing]);

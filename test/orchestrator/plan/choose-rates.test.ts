@@ -4,7 +4,7 @@ import { describe, expect, test } from 'vitest';
 import { type AskedRates, chooseRates } from '../../../orchestrator/plan/choose-rates.ts';
 import { rates } from '../../support/records.ts';
 
-/** A CloudWatch that has these sums of consumed units for the last minutes. */
+/** A CloudWatch with these sums of consumed units for the last minutes. */
 function cloudWatch(writeUnits: readonly number[], readUnits: readonly number[] = []): CloudWatchClient {
   const send = async ({ input }: GetMetricDataCommand) => ({
     MetricDataResults: (input.MetricDataQueries ?? []).map(({ Id, MetricStat }) => {

@@ -48,7 +48,7 @@ describe.each(APIS)('the proof of %s writes', api => {
     expect((await prove(api, 'test', parseJsonValue(json))).findings).toEqual([]);
   });
 
-  // The first four are names that the proof's own items, or those of the control table, have.
+  // The first four are names that the proof's own items or the control table's items use.
   test.each(['other', 'run', 'item', 'expiresAt', 'status', 'select', 'TEST', 'my-attr', 'constructor'])(
     'holds for the attribute %s',
     async attribute => {
@@ -89,9 +89,9 @@ describe.each(['a.b', 'with "quotes"', 'ä b'])('the attribute %s', attribute =>
   });
 });
 
-/** Engines that do not do what the write must mean: each answers as a good one does, and does something else. */
+/** Engines that do not do what the write must do. Each one answers like a good engine but does something else. */
 describe.each(APIS)('the proof of %s writes finds out an engine that', api => {
-  /** After the tool's own writes, the engine does this to the item of that name. */
+  /** After the tool's own writes, the engine changes the item of that name like this. */
   function misbehaving(name: string, change: (item: Item) => Item): Script {
     let done = false;
     return async (call, answer) => {
@@ -196,7 +196,7 @@ describe('of a recipe', () => {
   const text = (call: WireCall): string => call.body.Statements?.[0]?.Statement ?? '';
 
   test('the other spelling is used where an engine takes only that', async () => {
-    // As the service's own example has it; what is sent to the real engine is spelled as that one wants it.
+    // In the form of the service's own example. What goes to the real engine is rewritten for it.
     front.script = async (call, answer) => {
       const statement = text(call);
       if (/ = \?, /.test(statement)) return answer.refuse('ValidationException', 'no commas');
@@ -215,7 +215,7 @@ describe('of a recipe', () => {
     front.script = async (call, answer) => {
       const statement = text(call);
       if (/SET .*,|SET .* SET /.test(statement)) return answer.refuse('ValidationException', 'one target');
-      // It takes a missing source for any.
+      // It treats a missing source as any value.
       if (
         /IS MISSING AND "\w+" = \?$/.test(statement) &&
         call.body.Statements[0].Parameters.at(-1).BOOL !== undefined

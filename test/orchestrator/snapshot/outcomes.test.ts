@@ -11,7 +11,7 @@ const COUNTERS = {
   ...{ scanned: 2_000, matched: 1_650, updated: 1_500, alreadySet: 100, deleted: 30, quarantined: 20 },
 };
 
-/** What the terminal and the report say of the same records. */
+/** What the terminal and the report say about the same records. */
 function facesOf(run: Partial<RunRecord>, counters = COUNTERS): readonly string[] {
   const records = {
     run: runRecord({ totalSegments: 1, ...run }),

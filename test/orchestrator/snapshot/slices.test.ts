@@ -75,7 +75,7 @@ describe('a snapshot of 100,000 segments and 1,000 tasks', () => {
     orchestratorAgeMs: 0,
   };
 
-  /** CPU time of each step, in milliseconds; another process that has the core does not count. */
+  /** CPU time of each step in milliseconds, so that another process on the core does not count. */
   function steps(): number[] {
     const slices = composeInSlices(records, knowledge);
     const taken: number[] = [];
@@ -89,7 +89,7 @@ describe('a snapshot of 100,000 segments and 1,000 tasks', () => {
   }
 
   test('keeps nothing waiting for 50 ms: no step of it takes as long', () => {
-    // The garbage collector comes when it likes: a step is as long as it is in the quickest of some runs.
+    // The garbage collector's timing is arbitrary, so a step counts as long as in its fastest run.
     const runs = Array.from({ length: 5 }, steps);
     const quickest = (runs[0] ?? []).map((_, step) => Math.min(...runs.map(run => run[step] ?? 0)));
     expect(quickest.length).toBeGreaterThan(200);

@@ -9,7 +9,7 @@ const ended = (kind: TaskEnd['kind'], given: Partial<TaskRecord> = {}): TaskReco
 
 const NOW_MS = Date.UTC(2026, 0, 1);
 
-/** What becomes of segment 0, which the launch holds, with the others that it had. */
+/** What happens to segment 0, which the launch holds with these others. */
 function takenBack(segments: SegmentRecord[], task: TaskRecord, maxAttempts = 100) {
   const held = segments.filter(({ status }) => status !== 'complete');
   const reached = segments.some(({ progressedBy }) => progressedBy === task.launchId);

@@ -5,7 +5,7 @@ import { untilNobodyWrites } from '../../../orchestrator/supervise/await-end.ts'
 import { FakeClock } from '../../support/fake-clock.ts';
 import { runRecord } from '../../support/records.ts';
 
-/** How long it waits for a run without tasks, whose record shows such a status from such a moment on. */
+/** How long it waits for a run without tasks, whose record changes to this status at this moment. */
 async function waitsMs(told: RunStatus, later?: { readonly status: RunStatus; readonly atMs: number }) {
   const clock = new FakeClock();
   const stores = {

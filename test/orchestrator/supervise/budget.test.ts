@@ -8,11 +8,11 @@ const WRITE = 'writeUnitsPerSecond';
 const READ = 'readUnitsPerSecond';
 
 interface Worker {
-  /** What its last heartbeat's reply brought; nothing before the first. */
+  /** What the reply to its last heartbeat brought; nothing before the first. */
   granted: Rates;
   renewal: number;
   heartbeat: number;
-  /** A reply on its way. */
+  /** A reply that is on its way. */
   reply: TaskRecord | undefined;
 }
 
@@ -27,12 +27,12 @@ interface DelayedGrant {
   readonly epoch: number;
 }
 
-/** How a request and its reply fare. */
+/** What happens to a request and its reply. */
 type Fate = 'arrives' | 'is lost' | 'loses its reply' | 'is delayed';
 
 /**
- * Workers, their records, and a supervisor that divides a budget, over a network that loses and delays. The records
- * change as core/task-store.ts changes them.
+ * Workers, their records, and a supervisor that divides a budget, over a network that loses and delays messages. The
+ * records change as in core/task-store.ts.
  */
 class FleetModel {
   readonly tasks: FleetTask[] = [];
@@ -106,7 +106,7 @@ class FleetModel {
     }
   }
 
-  /** A grant that was long on its way comes in. */
+  /** A delayed grant arrives. */
   deliverGrant(index: number): void {
     const [delayed] = this.#delayed.splice(index % Math.max(1, this.#delayed.length), 1);
     if (delayed) this.#apply(delayed.task, delayed.change, delayed.epoch);
@@ -114,7 +114,7 @@ class FleetModel {
 
   heartbeat(task: FleetTask, fate: Fate): void {
     const { worker } = task;
-    // The one before is given up when the next is sent.
+    // A worker stops waiting for the previous reply when it sends the next heartbeat.
     worker.reply = undefined;
     worker.heartbeat += 1;
     if (fate === 'is lost') return;
@@ -133,7 +133,7 @@ class FleetModel {
     worker.reply = undefined;
   }
 
-  /** Another orchestrator takes over: it adopts each task first, and knows nothing of what was sent before. */
+  /** Another orchestrator takes over. It first adopts each task, and does not know what was sent before. */
   takeOver(): void {
     this.#epoch += 1;
     this.#divider = new Budget();
@@ -166,7 +166,7 @@ class FleetModel {
     }
   }
 
-  /** As TaskStore.grant: in authority, same epoch, later renewal. */
+  /** Like TaskStore.grant: the task must be in authority, with the same epoch and a lower renewal. */
   #apply(task: FleetTask, { granted, held, renewal }: GrantChange, epoch: number): boolean {
     const { record } = task;
     if (!isInAuthority(record.status) || record.epoch !== epoch || record.renewal >= renewal) return false;
@@ -186,7 +186,7 @@ function larger(a: Rates, b: Rates): Rates {
 
 const sum = (values: readonly number[]) => values.reduce((total, each) => total + each, 0);
 
-/** Turns and heartbeats one after the other, without a fault. */
+/** Runs turns and heartbeats without faults until nothing changes. */
 function comeToRest(model: FleetModel): void {
   for (let turn = 0; turn < 40; turn++) {
     model.tick(() => 'arrives');
@@ -205,7 +205,7 @@ type Event = (model: FleetModel) => void;
 
 const taskOf = (model: FleetModel, number: number) => model.live[number % Math.max(1, model.live.length)];
 
-/** Each has words, so that a counterexample can be read. */
+/** Each event has words, so that a counterexample is readable. */
 function event(words: string, happen: Event): Event {
   return Object.assign(happen, { toString: () => words });
 }
@@ -318,7 +318,7 @@ describe('writing grants', () => {
   const running = taskRecord({ granted: rates(50), held: rates(50) });
   const other = { ...running, launchId: 'launch-2' };
 
-  /** What is written in a turn at this moment, and stands. */
+  /** The grants that a turn writes at this moment, all of them confirmed. */
   function turn(budget: Budget, of: Rates, tasks: TaskRecord[], nowMs: number): GrantChange[] {
     const changes = budget.changes(of, tasks, nowMs);
     for (const change of changes) {
@@ -399,7 +399,7 @@ describe('writing grants', () => {
       budget.sending(change, nowMs);
       return change;
     };
-    // Of neither is it known whether it took effect.
+    // For neither grant is it known whether it took effect.
     send(rates(80), 0);
     const lower = send(rates(40), 1_000);
     const newcomer = { ...other, granted: rates(0), held: rates(0) };

@@ -33,7 +33,7 @@ interface Scene {
   readonly now?: () => RunRecord | undefined;
 }
 
-/** A hand-over at epoch 4, of which nothing has come yet. */
+/** A hand-over at epoch 4 before anything has happened. */
 function scene({
   start = async () => ARN,
   observation = () => undefined,

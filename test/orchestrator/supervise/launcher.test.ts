@@ -75,7 +75,7 @@ beforeEach(async () => {
     onRefused: (_, retryInMs) => refusals.push(retryInMs),
     onBroken: error => broken.push(error),
   });
-  // A moment in which nothing was written: what the partition takes of the supervisor is saved up.
+  // A moment without writes, which saves the supervisor's part of the partition.
   await clock.advance(1_000);
 });
 

@@ -5,7 +5,7 @@ import { SampleRecorder } from '../../../orchestrator/supervise/sample-recorder.
 import { FakeClock, settled } from '../../support/fake-clock.ts';
 import { rates, runRecord, segmentRecord, taskRecord } from '../../support/records.ts';
 
-/** Stores samples by their place, as the control table does, and remembers every write. */
+/** Stores samples by their place, like the control table, and remembers every write. */
 function recorder() {
   const clock = new FakeClock();
   const kept = new Map<number, SampleRecord>();
@@ -45,7 +45,7 @@ test('writes at most one item every ten seconds once it is five minutes old, and
   }
   expect(writes.length).toBeLessThanOrEqual(hours * 360 + 100);
   expect(writes.every(({ position }) => position.epoch === 3)).toBe(true);
-  // 400 in the first hour, and 360 for each e-fold of the age after it.
+  // 400 in the first hour, and 360 each time the age grows by a factor of e.
   expect(kept.size).toBeGreaterThan(1_300);
   expect(kept.size).toBeLessThan(1_700);
   const last = writes.at(-1)?.record.at ?? '';

@@ -11,7 +11,7 @@ interface Minute {
   readonly throttledWrites?: number;
   readonly throttledReads?: number;
   readonly writeUnits?: number;
-  /** It was one partition. */
+  /** One partition caused the throttling. */
   readonly hot?: boolean;
   readonly indexes?: Readonly<Record<string, Minute>>;
 }
@@ -21,7 +21,7 @@ let clock: FakeClock;
 let published: Map<number, Minute>;
 let away: boolean;
 let looks: number;
-/** Names of tables that were asked for. */
+/** Names of the tables whose metrics were requested. */
 let asked: Set<string>;
 
 const now = () => START + clock.monotonicMs();
@@ -75,7 +75,7 @@ const guard = (cut?: TrafficCut, provisionedWriteUnits?: number): TrafficGuard =
     cut,
   );
 
-/** So many minutes pass, each as it is told; the factor at the end of each. */
+/** Lets these minutes pass and returns the factor at the end of each. */
 async function live(of: TrafficGuard, minutes: readonly Minute[]): Promise<number[]> {
   const factors: number[] = [];
   for (const minute of minutes) {
@@ -187,7 +187,7 @@ test('it asks three times a minute and no more often', async () => {
 });
 
 describe('a table that changes', () => {
-  /** A guard of a table that was provisioned for 1,000 at the start, and is described as told. */
+  /** A guard of a table that was provisioned for 1,000 at the start and is now described as given. */
   const guardOf = (table: () => TableNow | undefined): TrafficGuard =>
     new TrafficGuard(
       {
@@ -255,7 +255,7 @@ describe('a table that publishes nothing', () => {
   const named = (table: string) =>
     new TrafficGuard({ client: client as never, clock, now, run: { table } }, undefined);
 
-  /** The fleet writes a unit in each step, and the table says nothing. */
+  /** The fleet writes a unit in each step, and the table publishes nothing. */
   async function writing(one: TrafficGuard, minutes: number, from = 0): Promise<number> {
     let units = from;
     for (let look = 0; look < minutes * 3; look++) {

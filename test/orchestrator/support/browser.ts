@@ -21,18 +21,18 @@ const SCREENSHOTS = new URL('../../../docs/screenshots/', import.meta.url);
 
 const AXE = createRequire(import.meta.url).resolve('axe-core/axe.min.js');
 
-/** A page in the browser, and everything that it had to say that a page should not. */
+/** A page in the browser, with every complaint that a good page should not cause. */
 export interface Visit {
   readonly page: Page;
   /** Errors and warnings of the console, uncaught errors, failed requests. */
   readonly complaints: string[];
-  /** Every address that the page asked for. */
+  /** Every address that the page requested. */
   readonly requests: string[];
 }
 
 /**
- * Tests in Debian's Chromium. Without it they are left out, with a word about it; in CI they fail, since a page that
- * nobody opened is not tested.
+ * Tests in Debian's Chromium. Without it they are skipped with a message. In CI they fail, because a page that nobody
+ * opened is not tested.
  */
 export function describeInBrowser(name: string, tests: (open: Open) => void): void {
   const present = existsSync(CHROMIUM);
@@ -67,22 +67,22 @@ export function describeInBrowser(name: string, tests: (open: Open) => void): vo
 
 type Open = (address: string, options?: BrowserContextOptions) => Promise<Visit>;
 
-/** On whose machine a snapshot was made is nobody's business. */
+/** A screenshot does not show on whose machine it was made. */
 const withoutName = (name: string) => `{
   const texts = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
   while (texts.nextNode()) texts.currentNode.data = texts.currentNode.data.replaceAll(${JSON.stringify(name)}, 'operator@workstation');
 }`;
 
-/** Keeps the whole page as a snapshot in docs/screenshots, where snapshots are asked for: FLEETFILL_SCREENSHOTS=1. */
+/** Saves the whole page as a screenshot in docs/screenshots, if requested with FLEETFILL_SCREENSHOTS=1. */
 export async function screenshot(page: Page, name: string): Promise<void> {
   if (!process.env['FLEETFILL_SCREENSHOTS']) return;
   await page.evaluate(withoutName(operatorName()));
   await page.screenshot({ path: fileURLToPath(new URL(`${name}.png`, SCREENSHOTS)), fullPage: true });
 }
 
-/** What axe finds against WCAG 2.2 A and AA and its own best practices, a line each. */
+/** What axe finds against WCAG 2.2 A and AA and its own best practices, one line each. */
 export async function accessibilityProblems(page: Page): Promise<string[]> {
-  // Evaluated by the debugger, the page's own policy does not apply to it and need not be weakened.
+  // The debugger evaluates it, so the page's content security policy does not apply and stays as strict as it is.
   await page.evaluate(await readFile(AXE, 'utf8'));
   const { violations } = await page.evaluate<AxeResult>("axe.run({ resultTypes: ['violations'] })");
   return violations.flatMap(({ id, nodes }) =>

@@ -10,7 +10,7 @@ const dist = (file: string) => fileURLToPath(new URL(`../../../dist/${file}`, im
 
 export const ORCHESTRATE = dist('orchestrate.mjs');
 
-/** An AWS on this machine with a table `stuff`, and the commands of the bundle against it. */
+/** A local AWS with a table `stuff`, and the bundle's commands on it. */
 export class LocalRun {
   readonly stack: LocalStack;
   readonly environment: NodeJS.ProcessEnv;
@@ -43,7 +43,10 @@ export class LocalRun {
     return child;
   }
 
-  /** @returns all that it wrote. @throws when it does not end with 0. */
+  /**
+   * @returns everything that it wrote.
+   * @throws when its exit code is not 0.
+   */
   async finish(child: ChildProcess): Promise<string> {
     let written = '';
     child.stdout?.on('data', text => (written += text));
@@ -69,7 +72,10 @@ export class LocalRun {
   }
 }
 
-/** Resolves with the first match in what a process writes. @throws when it ends without one. */
+/**
+ * Resolves with the first match in a process's output.
+ * @throws when it ends without one.
+ */
 export function firstMatch(child: ChildProcess, pattern: RegExp): Promise<string> {
   return new Promise((resolve, reject) => {
     let written = '';

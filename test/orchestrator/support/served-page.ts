@@ -4,7 +4,7 @@ import { Watch } from '../../../orchestrator/dashboard/watch.ts';
 import type { Stores } from '../../../orchestrator/stores.ts';
 import { buildPage } from '../../../scripts/build-page.mjs';
 
-/** The dashboard as the command serves it, inside the test, so that the test can take it away and bring it back. */
+/** The dashboard as the command serves it, but inside the test, so that the test can stop and restart it. */
 export class ServedPage {
   readonly url: string;
   readonly #server: DashboardServer;
@@ -28,7 +28,7 @@ export class ServedPage {
     run: string,
     address: { port?: number; token?: string } = {},
   ): Promise<ServedPage> {
-    // What scripts/build.mjs puts into the bundle.
+    // scripts/build.mjs inserts this into the bundle.
     Object.assign(globalThis, { FLEETFILL_PAGE: await buildPage() });
     return new ServedPage(await DashboardServer.listen({ port: 0, ...address }), stores, run);
   }

@@ -23,10 +23,10 @@ export interface StoredRun {
   putTask(launch: string, given: Partial<TaskRecord>): Promise<void>;
 }
 
-/** Write units a second, just above what the samples tell. */
+/** Write units a second, just above what the samples show. */
 const BUDGET = 30_000;
 
-/** A run half way through, as its records would be, in a control table of a real engine. */
+/** The records of a half-finished run, in a control table of a real engine. */
 export async function storeRun(
   table: ControlTable,
   { segments, tasks = 8 }: { segments: number; tasks?: number },
@@ -83,7 +83,7 @@ export async function storeRun(
   return { table, stores, run, putSegment, putTask, beat };
 }
 
-/** Two thirds complete, then some that run at different heights, one that was given up, the rest waiting. */
+/** Two thirds are complete, then some are running at different levels, one was given up, and the rest are waiting. */
 function progressOf(
   segment: number,
   segments: number,

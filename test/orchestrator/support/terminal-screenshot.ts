@@ -3,7 +3,7 @@ import { chromium } from 'playwright-core';
 import { BROWSER_ARGUMENTS, CHROMIUM, screenshot } from './browser.ts';
 import type { Terminal } from './terminal.ts';
 
-/** Colours of the palette by which the view is drawn; every terminal has its own. */
+/** The palette for drawing the view, because every terminal has its own. */
 const PALETTE: Readonly<Record<number, string>> = {
   1: '#e5484d',
   2: '#3fb970',
@@ -12,7 +12,7 @@ const PALETTE: Readonly<Record<number, string>> = {
   8: '#7d8b99',
 };
 
-/** Keeps what a terminal shows as a snapshot, where snapshots are asked for and a browser is there to draw it. */
+/** Saves what a terminal shows as a screenshot, if requested and if a browser is available to draw it. */
 export async function terminalScreenshot(terminal: Terminal, name: string): Promise<void> {
   if (!process.env['FLEETFILL_SCREENSHOTS'] || !existsSync(CHROMIUM)) return;
   const browser = await chromium.launch({ executablePath: CHROMIUM, args: BROWSER_ARGUMENTS });

@@ -9,10 +9,10 @@ export interface TerminalSize {
   readonly rows: number;
 }
 
-/** Escape sequences: what turns a stream into a screen. */
+/** Escape sequences, which turn a stream into a screen. */
 const ESCAPES = new RegExp(`${String.fromCharCode(27)}\\S*`, 'g');
 
-/** A command in a pseudo-terminal of the kernel, and a terminal emulator that shows what it wrote there. */
+/** A command in a kernel pseudo-terminal, and a terminal emulator that shows what it wrote there. */
 export class Terminal {
   readonly emulator: InstanceType<typeof xterm.Terminal>;
   readonly exited: Promise<number | null>;
@@ -35,7 +35,10 @@ export class Terminal {
     });
   }
 
-  /** Resolves when the screen is so. @throws with the screen when it is not so within the time, or the command ended. */
+  /**
+   * Resolves when the screen satisfies the predicate.
+   * @throws with the screen when it does not in time, or when the command ends.
+   */
   async until(holds: (screen: readonly string[]) => boolean, withinMs = 30_000): Promise<void> {
     const deadline = performance.now() + withinMs;
     for (;;) {
@@ -54,23 +57,23 @@ export class Terminal {
     return found;
   }
 
-  /** As a window is resized: the emulator wraps anew what it shows, and the program is told. */
+  /** Resizes the window: the emulator wraps its contents again, and the program is told. */
   resize({ columns, rows }: TerminalSize): void {
     this.emulator.resize(columns, rows);
     this.#child.stdin.write(`resize ${columns} ${rows}\n`);
   }
 
-  /** Presses Ctrl and C: the kernel sends SIGINT to whatever runs in the foreground. */
+  /** Presses Ctrl-C. The kernel sends SIGINT to the foreground process. */
   interrupt(): void {
     this.#child.stdin.write('\u0003\n');
   }
 
-  /** Types this, and Enter; control characters are keys with Ctrl. */
+  /** Types this text and Enter. Control characters are keys with Ctrl. */
   type(text: string): void {
     this.#child.stdin.write(`${text}\n`);
   }
 
-  /** The lines of the screen, without what scrolled out of it. */
+  /** The lines of the screen, without the scrollback. */
   async screen(): Promise<string[]> {
     await this.#drawn;
     const { active } = this.emulator.buffer;

@@ -4,7 +4,7 @@ import { LocalRun, ORCHESTRATE } from '../support/local-run.ts';
 import { Terminal, type TerminalSize } from '../support/terminal.ts';
 import { terminalScreenshot } from '../support/terminal-screenshot.ts';
 
-/** Each run of this file fills an attribute of its own, so that all of them have the same work. */
+/** Each run of this file fills another attribute, so that all of them have the same work. */
 let runs = 0;
 const optionsOf = (writeRate: number, ...more: string[]) => [
   ...['run', '--attribute', `test${runs++}`, '--segments', '40', '--tasks', '3'],
@@ -45,7 +45,7 @@ describe('the view of a run in a pseudo-terminal', () => {
       if (size.columns < 100) await terminalScreenshot(shown, `terminal-${size.columns}x${size.rows}`);
       expect(await shown.exited).toBe(0);
       const everything = await shown.everything();
-      // The block of the end stays, once, under the lines that were noted.
+      // The final block stays once, below the noted lines.
       expect(everything.filter(line => line.startsWith('Fleetfill '))).toHaveLength(1);
       expect(everything.some(line => line.startsWith('Fleetfill verified'))).toBe(true);
       expect(everything.some(line => line.startsWith('Verification of pass 1 begins'))).toBe(true);

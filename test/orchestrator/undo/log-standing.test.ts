@@ -11,7 +11,7 @@ import { quickClock } from '../../support/quick-clock.ts';
 const LAYOUT: LogLayout = { keySchema: STUFF_KEY, targets: [{ name: 'test', constant: { N: '1' } }] };
 const RUN = 'run-1';
 const EXPIRES_AT = 4_000_000_000;
-/** More than are kept to be named. */
+/** More than the report keeps by name. */
 const ITEMS = 1_200;
 
 const engine = useEngine();
@@ -33,7 +33,7 @@ beforeEach(async () => {
   );
 });
 
-/** What one launch has put: every entry, and the outcome `set` of these. */
+/** Puts the log of one launch: every entry, and the outcome `set` for these. */
 async function put(launchId: string, segment: number, set: readonly number[]): Promise<void> {
   const name = { runId: RUN, segment, pass: 1, launchId };
   const [chunk] = encodeChunks(LAYOUT, entries);
@@ -58,7 +58,7 @@ const standing = (undoRun = 'undo-1', more: Partial<LogStandingRequest> = {}) =>
 const all = Array.from({ length: ITEMS }, (_, index) => index);
 
 test('what one launch does not know and another one does is known, however many they are', async () => {
-  // The first launch died and knew of nothing; the second knows of all but two.
+  // The first launch died without any outcome; the second has all but two.
   await put('launch-a', 0, []);
   await put('launch-b', 0, all.slice(2));
   expect(await standing()).toMatchObject({ ours: ITEMS - 2, unknown: 2 });
@@ -89,7 +89,7 @@ test('a reading that was cut off goes on where it was, and finds what one in a p
   const whole = await standing();
   const saved = new Map<number, VerificationPosition>();
   const read: string[] = [];
-  /** By one supervisor after another, each of which dies after so many calls. */
+  /** One supervisor after another, each of which dies after this many calls. */
   const readOn = async (calls: number) => {
     const stop = new AbortController();
     const send = async (command: BatchGetItemCommand) => {
@@ -104,7 +104,7 @@ test('a reading that was cut off goes on where it was, and finds what one in a p
       signal: stop.signal,
       checkpoints: {
         claim: async segment => saved.get(segment),
-        // As they come back from the control table.
+        // As the control table returns them.
         save: async position => void saved.set(position.segment, JSON.parse(JSON.stringify(position))),
       },
       mostUnsavedValues: 80,
@@ -112,7 +112,7 @@ test('a reading that was cut off goes on where it was, and finds what one in a p
   };
   for (const calls of [7, 30, 61]) await expect(readOn(calls)).rejects.toThrow('killed');
   expect(await readOn(1_000)).toEqual(whole);
-  // Three kills, with two segments of ten values in flight each.
+  // Three kills, each with two segments of ten values in flight.
   expect(read.length).toBeLessThanOrEqual(2 * ITEMS + 3 * 20);
   const before = read.length;
   expect(await readOn(0)).toEqual(whole);

@@ -35,7 +35,10 @@ function request(table: string, more: Partial<SampleRequest> = {}): SampleReques
   };
 }
 
-/** Asks the engine for each page once: the table does not change, and a hundred samples read the same segments. */
+/**
+ * Asks the engine for each page only once, because the table does not change and a hundred samples read the same
+ * segments.
+ */
 function remembering(client: SampleRequest['client']): SampleRequest['client'] {
   const replies = new Map<string, unknown>();
   const send = async (command: { readonly input: object }) => {
@@ -72,7 +75,7 @@ describe('a sample', () => {
   });
 
   test.each([
-    // A few partition keys hold many items: their segments are much larger than the others.
+    // A few partition keys hold many items, so their segments are much larger than the others.
     [
       'fat keys among others, and a quarter lacks it',
       (index: number) => (index % 5 === 0 ? `fat-${index % 35}` : `id-${index}`),
@@ -141,7 +144,7 @@ describe('a sample', () => {
     expect(finding?.advice).toContain('orchestrate failures');
   });
 
-  // The answer is built from the service model: engines on one machine deny nothing.
+  // The answer is built from the service model, because local engines deny nothing.
   test('reads keys alone where the role may read no more', async () => {
     const table = await engine.createTable();
     await engine.fill(

@@ -6,7 +6,7 @@ import {
 } from '../../../orchestrator/user-table/share-interval.ts';
 import { randomFrom } from '../../support/random.ts';
 
-/** Segments of uneven size, each with a share of its own around the table's. */
+/** Segments of uneven size, whose shares vary around the table's. */
 function table(random: () => number, share: number, spread: number): Cluster[] {
   return Array.from({ length: 1_000 }, () => {
     const items = Math.round(50 + 400 * random() ** 3 + (random() < 0.03 ? 2_000 : 0));
@@ -51,7 +51,7 @@ describe('the interval', () => {
     }
   });
 
-  /** Partition keys, each with its items, all of which lack the attribute or none; a key is in one segment. */
+  /** Partition keys with their items, of which all or none lack the attribute. A key is in one segment. */
   const KEYS: Record<string, (random: () => number) => { items: number; missing: number }[]> = {
     'a key has one item, and half lack it': random => keys(random, 30_000, () => 1, 0.5),
     'a key has one item, and one in a thousand lacks it': random => keys(random, 30_000, () => 1, 0.001),
@@ -76,7 +76,7 @@ describe('the interval', () => {
     });
   }
 
-  /** Most keys have one item, some a few, and a few thousands. */
+  /** Most keys have one item, some have a few, and a few have thousands. */
   function pareto(random: () => number): number {
     return Math.min(3_000, Math.ceil(random() ** -0.9));
   }
@@ -101,7 +101,7 @@ describe('the interval', () => {
         const truth = sum(all, 'missing') / sum(all, 'items');
         for (let sample = 0; sample < 10; sample++) {
           const chosen = draw(all, drawn, random) as typeof all;
-          // As SampleTally counts what is independent.
+          // Counts independent observations like SampleTally.
           const squares = chosen.reduce((total, segment) => total + segment.squares, 0);
           const interval = shareInterval(chosen, totalSegments, sum(chosen, 'items') ** 2 / squares);
           if (interval && interval.low <= truth && truth <= interval.high) covered += 1;

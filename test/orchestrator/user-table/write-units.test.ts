@@ -64,7 +64,7 @@ describe('a write', () => {
       other: { S: 'x'.repeat(2_000) },
     };
     const units = writeUnitsOf(item, { test: { N: '1' } }, chargedIndexes(['test'], TABLE));
-    // No owner, so the first index does not hold it; two hold only a few attributes; the local one holds it all.
+    // It has no owner, so the first index does not contain it. Two indexes contain a few attributes, the local one all.
     expect(units).toEqual({ table: 2, indexes: [0, 1, 1, 2] });
   });
 

@@ -14,7 +14,7 @@ const NEVER = new AbortController().signal;
 
 let clock: FakeClock;
 let record: RunRecord;
-/** What the next reads of the record throw, one after another. */
+/** The errors of the next reads of the record, in order. */
 let failures: Error[];
 let phase: EndPhase | undefined;
 let finishWork: (value: string) => void;

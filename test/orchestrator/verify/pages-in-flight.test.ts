@@ -19,7 +19,7 @@ interface Seen {
   units: number;
 }
 
-/** A table that answers each page after so long, in time that only the test lets pass. */
+/** A table that answers each page after this long, in time that only the test advances. */
 async function verifyAt(
   budget: number,
   latencyMs: number,
@@ -105,7 +105,10 @@ describe('a verification', () => {
   });
 });
 
-/** Items of 60 to 320 bytes, in one process after another: each dies with what is in flight answered, and not saved. */
+/**
+ * Items of 60 to 320 bytes, read by one process after another. Each dies with its pages in flight answered but not
+ * saved.
+ */
 async function readWithKills(items: number, kills: number) {
   const totalSegments = 3;
   const sizes = Array.from({ length: items }, (_, index) => 60 + 260 * draw('kills', String(index)));

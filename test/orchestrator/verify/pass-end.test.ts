@@ -24,7 +24,7 @@ afterEach(async () => {
 const withTest = (count: number, lacking: (index: number) => boolean): Item[] =>
   stuffItems(count).map((item, index) => (lacking(index) ? item : { ...item, test: { N: '1' } }));
 
-/** A run whose sweep is complete, over a table behind a front. */
+/** A run with a complete sweep, over a table behind a front. */
 class Sweep {
   readonly stores: Stores;
   readonly run: RunRecord;
@@ -63,7 +63,7 @@ class Sweep {
     }
   }
 
-  /** The end of its pass, by the supervisor of such an epoch. */
+  /** The end of its pass, by the supervisor of this epoch. */
   async end({
     epoch = 1,
     detach = NEVER,
@@ -132,7 +132,7 @@ describe('the end of a pass', () => {
     const record = await sweep.record();
     expect(record.supervisorCounters).toMatchObject({ matched: 3, updated: 3 });
     expect(record.supervisorCounters.readUnits).toBeGreaterThan(0);
-    // What was written is not what this verification saw.
+    // This verification did not see what was written.
     expect(record.verification).toBeUndefined();
   });
 
@@ -157,7 +157,7 @@ describe('the end of a pass', () => {
 });
 
 describe('a verification that was interrupted', () => {
-  /** As many pages as the budget makes of it, and the process dies after a few. */
+  /** Reads as many pages as the budget allows, and the process dies after a few. */
   async function interrupted(given: Partial<NewRun> = { itemSize: { bytes: 1_100 } }): Promise<Sweep> {
     const sweep = await Sweep.over(
       withTest(400, index => index === 7).map(item => ({ ...item, text: { S: 'x'.repeat(1_000) } })),

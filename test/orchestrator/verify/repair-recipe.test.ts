@@ -133,7 +133,7 @@ test('computes again what has changed before its write, and undoes only what was
     ['id-0', 0, { S: 'DE#8' }],
     ['id-0', 1, { N: '4' }],
   ]);
-  // The first try was answered and refused: it is known to have set nothing.
+  // The first try was answered and refused, so it certainly set nothing.
   expect(chunks.flatMap(({ unknown }) => unknown)).toEqual([]);
 });
 

@@ -182,7 +182,7 @@ describe('a repair', () => {
       return answer.pass();
     };
     await expect(mend(table, [0, 1, 2].map(stuffKey), { signal: stop.signal })).rejects.toThrow('superseded');
-    // Those that were on their way with it.
+    // At most those that were in flight with it.
     expect(front.calls.length).toBeLessThanOrEqual(2);
   });
 });

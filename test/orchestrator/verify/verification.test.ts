@@ -59,7 +59,7 @@ async function inFront(): Promise<{ front: HttpFront; client: DynamoDBClient }> 
 
 const texts = (keys: readonly Item[]) => keys.map(encodeAttributeMap).sort();
 
-/** `stuff` items that have the attribute, those aside. */
+/** Items of `stuff` that have the attribute, except these. */
 const withoutTest = (count: number, missing: readonly number[]): Item[] =>
   stuffItems(count).map((item, index) => (missing.includes(index) ? item : { ...item, test: { N: '1' } }));
 
@@ -235,7 +235,7 @@ describe('each request', () => {
     });
     expect(front.calls.length).toBeGreaterThanOrEqual(3);
     const limits = front.calls.flatMap(({ body, operation }) => (operation === 'Scan' ? [body.Limit] : []));
-    // A unit at the least: 4 KB.
+    // The minimum is one unit: 4 KB.
     expect(limits[0]).toBe(4);
     expect(Math.max(...limits)).toBeLessThanOrEqual(16);
     expect(texts(result.open)).toEqual(texts([stuffKey(4), stuffKey(20)]));
@@ -259,7 +259,7 @@ describe('each request', () => {
       budget: 2,
     });
     const seconds = (clock.monotonicMs() - startedAt) / 1_000;
-    // What was consumed last is paid for by nobody who comes after.
+    // Nobody waits for the units that were consumed last.
     expect((readUnits - 2 * 10) / 2).toBeLessThanOrEqual(seconds);
   });
 

@@ -15,7 +15,7 @@ const NUMBERS = [
   'max-attempts',
 ];
 
-/** Command lines that must be refused, with the exit code and a word of the message. */
+/** Command lines that must be refused, each with its exit code and a word of the message. */
 const WRONG: readonly (readonly [args: readonly string[], code: number, says: RegExp])[] = [
   ...NUMBERS.flatMap(name =>
     ['0', '-1', 'many', ''].map(value => [[`--${name}=${value}`, '--yes'], 2, new RegExp(name)] as const),
@@ -129,7 +129,7 @@ interface KeyCase {
   readonly attribute?: string;
 }
 
-/** Every type of key, alone and with a sort key; reserved words and odd characters in names. */
+/** Every type of key, alone and with a sort key, with reserved words and odd characters in names. */
 const KEYS: readonly KeyCase[] = [
   {
     table: 'odd.Name_1',
@@ -168,7 +168,7 @@ async function runOver(arena: Arena, { table, key }: KeyCase): Promise<boolean> 
   return code === 0 && found.clean && found.filled.atLeast === 300;
 }
 
-/** Numbers beyond what a double holds, and bytes that are no text. */
+/** Numbers that no double holds, and bytes that are no text. */
 function keyValue(type: 'S' | 'N' | 'B', index: number) {
   if (type === 'S') return { S: `käy'"${index}` };
   if (type === 'N') return { N: `1234567890123456789012345678901${String(index).padStart(6, '0')}` };

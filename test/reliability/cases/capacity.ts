@@ -10,12 +10,12 @@ const RATE = 400;
 const SMOOTH_SECONDS = 3;
 
 /**
- * As the budget's own promise: replies that a busy machine held up for a second and then let go come to a tenth here,
- * and to a third of three seconds.
+ * The window of the budget's own promise. Replies that a busy machine delays for a second and then releases are a tenth
+ * of ten seconds, but a third of three.
  */
 const BUDGET_SECONDS = 10;
 
-/** Items written a second, over the last few seconds before a moment. */
+/** Items written a second, averaged over the last few seconds before a moment. */
 function rateUntil(arena: Arena, ms: number, seconds = SMOOTH_SECONDS): number {
   return arena.wire.succeededBetween(ms - seconds * 1_000, ms) / seconds;
 }
@@ -67,7 +67,7 @@ async function halfThrottled({ open, report, either }: CaseContext): Promise<voi
   await slowPartition({ open, report });
 }
 
-/** One of four partitions takes a twentieth of what the others do. */
+/** One of four partitions has a twentieth of the capacity of the others. */
 async function slowPartition({ open, report }: Pick<CaseContext, 'open' | 'report'>): Promise<void> {
   const arena = await open({
     items: 3_000,
@@ -82,7 +82,7 @@ async function slowPartition({ open, report }: Pick<CaseContext, 'open' | 'repor
   await arena.judge(report);
 }
 
-/** The table's own metrics say that it is throttled, and then say nothing any more. */
+/** The table's metrics first report throttling and then stop. */
 async function metricsAway({ open, report, either }: CaseContext): Promise<void> {
   const watchSeconds = either(25, 200);
   const arena = await open({ items: RATE * (watchSeconds + 60), faults: true });

@@ -12,7 +12,7 @@ import {
   writeAsApplication,
 } from '../support/steps.ts';
 
-/** The attribute is taken from one item after another, each time another one, and each time put back. */
+/** The attribute is removed from one item after another, and put back each time. */
 async function removedAfterwards({ open, report, seed, either }: CaseContext): Promise<void> {
   const rounds = either(5, 20);
   const items = 5_000;
@@ -74,7 +74,7 @@ function sameKey(named: unknown, key: Readonly<Record<string, unknown>>): boolea
   );
 }
 
-/** A writer read an item before the tool set the attribute, and puts the whole old item back afterwards. */
+/** A writer reads an item before the tool sets the attribute, and afterwards puts the whole old item back. */
 async function staleWriter({ open, report }: CaseContext): Promise<void> {
   const arena = await open({ items: 6_000 });
   const stale = (await arena.control.itemsOf(TABLE)).slice(0, 40);

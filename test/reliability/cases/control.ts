@@ -4,11 +4,11 @@ import type { CaseContext, ReliabilityCase } from '../support/case.ts';
 import type { Report } from '../support/report.ts';
 import { atRate, judgeEnd, UNLIMITED, until, untilUpdated } from '../support/steps.ts';
 
-/** After an acknowledgement nothing may be written at all; the promise is five seconds. */
+/** After an acknowledgement nothing should be written at all. The promise is five seconds. */
 const GRACE_SECONDS = 5;
 const FLEET = ['--segments', '4', '--yes', ...atRate(100)];
 
-/** By a small budget, so that a verification has several pages. */
+/** A small budget, so that a verification has several pages. */
 const SMALL_PAGES = ['--max-write-rate', '20000', '--max-read-rate', '10'];
 
 type Command = 'pause' | 'resume' | 'cancel' | 'rate';
@@ -16,11 +16,11 @@ type Command = 'pause' | 'resume' | 'cancel' | 'rate';
 interface Expected {
   readonly state: string;
   readonly command: Command;
-  /** Several where another command that comes at once may be first. */
+  /** More than one if another command at the same time may be first. */
   readonly codes: readonly number[];
 }
 
-/** Gives a command and holds it against what it must exit with. */
+/** Runs a command and compares its exit code with the expected one. */
 async function give(arena: Arena, report: Report, run: string, { state, command, codes }: Expected) {
   const { code, process } = await arena.command(
     command === 'rate' ? ['rate', run, ...atRate(98)] : [command, run],
@@ -29,7 +29,7 @@ async function give(arena: Arena, report: Report, run: string, { state, command,
   return process;
 }
 
-/** Nothing is written from a command's end on. */
+/** Nothing may be written after a command has ended. */
 async function quiet(arena: Arena, report: Report, command: string): Promise<void> {
   const acknowledgedAt = performance.now();
   await delay((GRACE_SECONDS + 1) * 1_000);
@@ -76,7 +76,7 @@ async function runningAndPaused({ open, report }: CaseContext): Promise<void> {
   report.equal('locks left behind', await arena.control.locks(), 0);
 }
 
-/** Two commands at the same moment: both are carried out, or one of them is told why not. */
+/** Two commands at the same moment: both succeed, or one of them is told why not. */
 async function twoAtOnce(arena: Arena, report: Report, runId: string): Promise<void> {
   const rates = await Promise.all([
     arena.command(['rate', runId, ...atRate(96)]),
@@ -91,7 +91,7 @@ async function twoAtOnce(arena: Arena, report: Report, runId: string): Promise<v
   await until('the other one goes on', () => arena.wire.lastReceivedAtMs > performance.now() - 500);
 }
 
-/** The verification takes seconds, since each of its pages does. */
+/** The verification takes seconds, because each of its pages does. */
 async function verifying({ open, report }: CaseContext): Promise<void> {
   for (const command of ['pause', 'rate', 'resume', 'cancel'] as const) {
     const arena = await open({ items: 600, faults: true, seed: `15/verifying/${command}` });

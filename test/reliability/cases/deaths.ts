@@ -5,15 +5,15 @@ import { type Arena, TABLE } from '../support/arena.ts';
 import type { CaseContext, ReliabilityCase } from '../support/case.ts';
 import { atRate, countOf, draw, judgeEnd, UNLIMITED, until, untilUpdated } from '../support/steps.ts';
 
-/** Between two kills: a replacement starts, works and is killed in its turn. */
+/** Time between two kills: a replacement starts, works and is killed in its turn. */
 const KILL_EVERY_MS = 1_300;
 const SEGMENTS = 8;
 const TASKS = 4;
 
-/** Every so many kills it is the orchestrator's turn. */
+/** Every fifth kill hits the orchestrator. */
 const ORCHESTRATOR_EVERY = 5;
 
-/** Pages that a worker has open at most, in each of its two segments, and how long a page takes at its share. */
+/** The most open pages of a worker over its two segments, and how long a page takes at its share. */
 const OPEN_PAGES = 4;
 const PAGE_SECONDS = 3;
 const CHECKPOINT_SECONDS = 1;
@@ -44,7 +44,7 @@ async function killAtRandom({ open, report, seed, either }: CaseContext): Promis
   for (let kill = 1; kill <= kills; kill++) {
     const written = arena.wire.succeeded;
     await delay(KILL_EVERY_MS * (0.5 + draw(seed, kill, 'when')));
-    // A machine that is busy with something else is not to starve the fleet between two kills.
+    // A busy machine must not starve the fleet between two kills.
     await until(
       'something was written since the last kill',
       () => arena.wire.succeeded > written || run.last?.event === 'run.finished',
@@ -71,7 +71,7 @@ async function killAtRandom({ open, report, seed, either }: CaseContext): Promis
   report.figure('repeats a kill', arena.wire.repeats / Math.max(1, done));
 }
 
-/** The orchestrator and half of the workers at the same moment, again and again, each time followed by `resume`. */
+/** Kills the orchestrator and half of the workers at the same moment, repeatedly, and resumes each time. */
 async function killHalfAtOnce({ open, report, either }: CaseContext): Promise<void> {
   const rounds = either(4, 10);
   const arena = await open({ items: 1_500 + rounds * 900, applicationRate: 40, faults: true });
@@ -111,7 +111,7 @@ function killOne(arena: Arena, at: number): number {
   }
 }
 
-/** SIGTERM at the very moment when a batch of the task is on its way, and while one of its requests gets no reply. */
+/** Sends SIGTERM at the moment when a batch of the task is in flight, and while one of its requests gets no reply. */
 async function terminateMidBatch({ open, report, either }: CaseContext): Promise<void> {
   const rounds = either(3, 20);
   const arena = await open({ items: 6_000 + rounds * 600, applicationRate: 20, faults: true });
@@ -156,7 +156,10 @@ async function terminateMidBatch({ open, report, either }: CaseContext): Promise
   report.equal('tasks that said why they ended', gaveUp, codes.length);
 }
 
-/** Sends SIGTERM to one task, as soon as a batch is held at the proxy. @returns its ARN */
+/**
+ * Sends SIGTERM to one task as soon as the proxy holds a batch.
+ * @returns the task's ARN
+ */
 async function terminateOne(arena: Arena, kind: 'delay' | 'stall'): Promise<string> {
   let held = false;
   arena.faults.add({
@@ -184,7 +187,7 @@ function statusOf(arena: Arena, taskArn: string): string | undefined {
   return arena.stack.ecs.tasks().find(task => task.taskArn === taskArn)?.lastStatus;
 }
 
-/** Half of the fleet is told by Spot to go, all at once. */
+/** Spot interrupts half of the fleet at once. */
 async function interruptHalf({ open, report }: CaseContext): Promise<void> {
   const arena = await open({ items: 12_000, applicationRate: 40, faults: true });
   const run = arena.orchestrate(['--segments', '8', '--tasks', '8', '--spot', '--yes', ...atRate(800)]);

@@ -7,7 +7,10 @@ import { atRate, judgeEnd, UNLIMITED } from '../support/steps.ts';
 
 const MODELLED = "DescribeTable's answer is made from the service's API model; no engine here replicates";
 
-/** By the description a global table: refused, unless it is said that no other Region writes. */
+/**
+ * The description says that it is a global table, so the run is refused unless the operator says that no other Region
+ * writes.
+ */
 async function replicated({ open, report }: CaseContext): Promise<void> {
   const arena = await open({ items: 500, faults: true });
   const front = await describeDifferently(arena.stack.endpoints.dynamodb, TABLE, {
@@ -31,7 +34,7 @@ async function replicated({ open, report }: CaseContext): Promise<void> {
   }
 }
 
-/** One partition key has a hundred times the items of an average segment's others. */
+/** One partition key has a hundred times as many items as an average segment. */
 function skewedItem(index: number): Item {
   const fat = index % 4 !== 0;
   return {
@@ -41,7 +44,7 @@ function skewedItem(index: number): Item {
   };
 }
 
-/** What DescribeTable says of the number of items, against what there is. */
+/** The item counts that DescribeTable reports, compared with the real number. */
 const COUNTS = [
   { name: 'ItemCount 0', items: 0 },
   { name: 'ItemCount of long ago', items: 300 },
@@ -84,7 +87,10 @@ async function badCounts({ open, report, seed }: CaseContext): Promise<void> {
   }
 }
 
-/** Runs the orchestrator on a terminal, which util-linux's `script` makes, and returns all that it showed. */
+/**
+ * Runs the orchestrator on a terminal that util-linux's `script` makes.
+ * @returns everything that it showed.
+ */
 async function onTerminal(
   arena: Arena,
   args: readonly string[],

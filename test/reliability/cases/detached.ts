@@ -6,19 +6,19 @@ import { type Arena, TABLE } from '../support/arena.ts';
 import type { CaseContext, ReliabilityCase } from '../support/case.ts';
 import { atRate, judgeEnd, UNLIMITED, until } from '../support/steps.ts';
 
-/** Slow enough that the backfill outlasts five supervisors on a machine that is busy with something else. */
+/** Slow enough that the backfill outlasts five supervisors even on a busy machine. */
 const RATE = 20;
 const OPTIONS = ['--segments', '4', '--tasks', '2', '--yes', '--detach', ...atRate(RATE)];
 
-/** Longer than the authority of a supervisor, so that what it did before it was frozen is not its to do any more. */
+/** Longer than a supervisor's authority, so that it must not continue what it did before the freeze. */
 const FROZEN_MS = 8_000;
 
-/** After two minutes a grant that nobody renews begins to fall, and half a minute later it is a quarter. */
+/** A grant that nobody renews begins to fall after two minutes, and is a quarter half a minute later. */
 const UNATTENDED_MS = 155_000;
 
 /**
- * The supervisor's task is killed in the backfill, interrupted as Spot or a deployment would, frozen while another takes
- * over, replaced by a terminal, and killed again in the verification; each time `resume --detach` goes on.
+ * The supervisor's task is killed in the backfill, interrupted as by Spot or a deployment, frozen while another takes
+ * over, replaced by a terminal, and killed again in the verification. Each time `resume --detach` continues the run.
  */
 async function supervisorInTheFleet({ open, report, either }: CaseContext): Promise<void> {
   const arena = await open({ items: either(3_000, 9_000), applicationRate: 40, faults: true });
@@ -64,7 +64,7 @@ async function supervisorInTheFleet({ open, report, either }: CaseContext): Prom
   report.equal('exit code of who expects an epoch that has passed', await behind.exit, 8);
   const wait = arena.orchestrate(['wait', runId]);
   await arena.command(['rate', runId, ...UNLIMITED]);
-  // Slow enough to be met in the middle.
+  // Slow enough to be hit in the middle.
   arena.faults.add({
     name: 'verification is slow',
     service: 'dynamodb',
@@ -88,7 +88,10 @@ async function supervisorInTheFleet({ open, report, either }: CaseContext): Prom
   await arena.judge(report);
 }
 
-/** The supervisor's task is killed and nobody comes for minutes: what the alarm sees, and the rate of the fleet. */
+/**
+ * The supervisor's task is killed and nobody comes for minutes. The case checks what the alarm sees and the rate of the
+ * fleet.
+ */
 async function unattended({ open, report, seed }: CaseContext): Promise<void> {
   const arena = await open({ items: 4_000, faults: true, seed: `${seed}/38/unattended` });
   const run = arena.orchestrate(OPTIONS);
@@ -112,7 +115,7 @@ async function unattended({ open, report, seed }: CaseContext): Promise<void> {
   await arena.judge(report);
 }
 
-/** The value of a minute, undefined where nothing was published for it. */
+/** The value of a minute; undefined if nothing was published for it. */
 async function metricAt(arena: Arena, name: string, minuteMs: number): Promise<number | undefined> {
   const cloudWatch = new CloudWatchClient({
     endpoint: arena.stack.endpoints.cloudWatch,
@@ -131,7 +134,7 @@ async function metricAt(arena: Arena, name: string, minuteMs: number): Promise<n
   return MetricDataResults[0]?.Values?.[0];
 }
 
-/** Grows with each write to a record that took effect and was made on condition of this epoch. */
+/** Collects the writes that took effect on condition of this epoch. */
 function writesOfEpoch(arena: Arena, epoch: number): string[] {
   const writes: string[] = [];
   const condition = new RegExp(`":epoch":(\\{"N":"${epoch}"\\}|${epoch})[,}]`);
@@ -182,7 +185,7 @@ export const DETACHED: readonly ReliabilityCase[] = [
     load: 'works',
     seconds: 185,
     seeds: 1,
-    // The second part takes its minutes, whatever the machine.
+    // The second part takes some minutes on any machine.
     run: async context => {
       const second = context.short ? undefined : unattended(context);
       await Promise.all([supervisorInTheFleet(context), second]);

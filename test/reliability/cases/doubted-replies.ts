@@ -5,7 +5,7 @@ import { type Arena, TABLE } from '../support/arena.ts';
 import type { CaseContext, ReliabilityCase } from '../support/case.ts';
 import { atRate, countOf, endWithin, judgeEnd, UNLIMITED, untilUpdated } from '../support/steps.ts';
 
-/** What AWS says of credentials that are good: of a clock that was frozen, a role just made, a token being renewed. */
+/** What AWS answers to good credentials: of a frozen clock, a new role, or a token in renewal. */
 const REPLIES = {
   InvalidSignatureException:
     'Signature expired: 20261127T100000Z is now earlier than 20261127T101000Z (20261127T101500Z - 5 min.)',
@@ -19,12 +19,12 @@ function saying(name: string, error: Reply, more: Partial<FaultRule>): FaultRule
   return { name, fault: { kind: 'fail', status: 400, error, message: REPLIES[error] }, ...more };
 }
 
-/** What Node says when it cannot open or use a socket, by whatever code. */
+/** Node's codes when it cannot open or use a socket. */
 const SOCKET_CODES = ['EPROTO', 'EMFILE', 'EADDRNOTAVAIL'];
 
 /**
- * A module for `node --import`: of the connections that the process opens, these fail, each with another code. It
- * stands where the kernel would refuse.
+ * A module for `node --import` that makes some of the process's connections fail, each with another code, where the
+ * kernel would refuse them.
  */
 async function failingConnections(arena: Arena): Promise<Record<string, string>> {
   const file = join(arena.directory, 'failing-connections.mjs');
@@ -45,7 +45,7 @@ Socket.prototype.connect = function (...words) {
   return { NODE_OPTIONS: `--import ${file}` };
 }
 
-/** One of each, to every kind of call of fleet and operator: nothing stops. */
+/** Gives each of these answers once to every kind of call of fleet and operator. Nothing may stop. */
 async function once({ open, report, either }: CaseContext): Promise<void> {
   const arena = await open({ items: either(4_000, 20_000), faults: true });
   for (const error of Object.keys(REPLIES) as Reply[]) {
@@ -81,7 +81,7 @@ async function once({ open, report, either }: CaseContext): Promise<void> {
   await arena.judge(report);
 }
 
-/** For longer than two minutes to the fleet: the run stops with the cause, and goes on when that is over. */
+/** Gives them to the fleet for more than two minutes. The run stops with the cause, and continues when that is over. */
 async function toTheFleet({ open, report, seed, either }: CaseContext): Promise<void> {
   for (const error of either(['ExpiredTokenException'], Object.keys(REPLIES)) as Reply[]) {
     const arena = await open({ items: 6_000, faults: true, seed: `${seed}/32/${error}` });
@@ -104,7 +104,7 @@ async function toTheFleet({ open, report, seed, either }: CaseContext): Promise<
   }
 }
 
-/** The same to the operator: the run is left with the cause, and says that nobody supervises it. */
+/** Gives them to the operator for as long. The run is left with the cause, and says that nobody supervises it. */
 async function toTheOperator({ open, report, seed }: CaseContext): Promise<void> {
   const arena = await open({ items: 9_000, faults: true, seed: `${seed}/32/operator` });
   const run = arena.orchestrate(['--segments', '4', '--yes', ...atRate(100)]);
@@ -124,7 +124,7 @@ async function toTheOperator({ open, report, seed }: CaseContext): Promise<void>
   await resumed.waitFor(({ event }) => event === 'run.started');
   await arena.command(['rate', run.runId, ...UNLIMITED]);
   judgeEnd(report, await resumed.exit, resumed.last);
-  // The application sets and deletes some of them itself.
+  // The application itself sets and deletes some of them.
   const settled = ['updated', 'alreadySet', 'deleted'].reduce(
     (total, name) => total + countOf(resumed.last, name),
     0,

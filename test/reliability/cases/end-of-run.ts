@@ -6,7 +6,7 @@ import { type Arena, ATTRIBUTE, TABLE } from '../support/arena.ts';
 import type { CaseContext, ReliabilityCase } from '../support/case.ts';
 import { atRate, countOf, draw, judgeEnd, UNLIMITED, until } from '../support/steps.ts';
 
-/** What went over the wire to the user's table, with what the engine says that it consumed. */
+/** Requests to the user's table, with the consumption that the engine reports. */
 interface Consumption {
   readonly atMs: number;
   readonly client: string;
@@ -15,7 +15,7 @@ interface Consumption {
   readonly units: number;
 }
 
-/** Everything that the tool's requests to the user's table consume from now on. */
+/** Records everything that the tool's requests to the user's table consume from now on. */
 function meter(arena: Arena): Consumption[] {
   const seen: Consumption[] = [];
   arena.faults.tap({
@@ -38,7 +38,7 @@ function between(seen: readonly Consumption[], fromMs: number, ms: number): Cons
   return seen.filter(({ atMs }) => atMs >= fromMs && atMs < fromMs + ms);
 }
 
-/** The most units of any ten seconds. */
+/** The most units in any ten seconds. */
 function worstWindow(seen: readonly Consumption[]): number {
   return Math.max(0, ...seen.map(({ atMs }) => sum(between(seen, atMs, 10_000))));
 }
@@ -63,7 +63,7 @@ async function takeAway(arena: Arena, items: readonly Item[]): Promise<void> {
   }
 }
 
-/** A run up to the moment at which its verification begins, whose pages then take seconds. */
+/** A run until its verification begins, whose pages then take seconds. */
 async function untilVerifying(arena: Arena, args: readonly string[]) {
   const run = arena.orchestrate(['--segments', '4', '--yes', ...args]);
   await run.waitFor(({ event }) => event === 'verification.started');
@@ -200,7 +200,7 @@ async function unitsOfOneScan(arena: Arena): Promise<number> {
 const KILLS = 5;
 
 async function interrupted({ open, report, either }: CaseContext): Promise<void> {
-  // Every page is rounded up: in a table of less than 4,000 units that alone may be more than the bound allows.
+  // Every page is rounded up. In a table of less than 4,000 units, that alone may exceed the bound.
   const arena = await open({ items: either(100_000, 200_000), faults: true, seed: '28' });
   const oneScan = await unitsOfOneScan(arena);
   const seen = meter(arena);
@@ -245,7 +245,7 @@ async function interrupted({ open, report, either }: CaseContext): Promise<void>
   await arena.judge(report);
 }
 
-/** Items whose every write is refused, by a draw from seed and key. */
+/** Items whose every write is refused, drawn by seed and key. */
 function poison(part: number): FaultRule {
   return {
     name: 'poison',
@@ -277,7 +277,7 @@ async function manyInQuarantine({ open, report, either }: CaseContext): Promise<
   report.equal('locks left behind', await arena.control.locks(), 0);
 }
 
-/** What was resolved, and lacks the attribute again, is missing like any other item. */
+/** A resolved item that lacks the attribute again is missing like any other item. */
 async function resolvedAndLost({ open, report }: CaseContext): Promise<void> {
   const arena = await open({ items: 3_000, faults: true, seed: '29/resolved' });
   arena.faults.add(poison(0.05));
@@ -299,7 +299,7 @@ async function resolvedAndLost({ open, report }: CaseContext): Promise<void> {
   await arena.judge(report);
 }
 
-/** Beside a live run a retry takes a share, and not the budget a second time. */
+/** A retry beside a live run gets a share, and does not use the budget a second time. */
 async function retryBesideRun({ open, report }: CaseContext): Promise<void> {
   const arena = await open({ items: 9_000, faults: true, seed: '29/beside' });
   arena.faults.add(poison(0.1));
@@ -320,7 +320,7 @@ async function retryBesideRun({ open, report }: CaseContext): Promise<void> {
 
 const LARGE_BYTES = 200 * 1_024;
 
-/** Large items at a budget that each task's share earns in seconds only. */
+/** Large items, with a budget of which each task's share earns one item only in seconds. */
 async function largeItems({ open, report, either }: CaseContext): Promise<void> {
   const [tasks, budget, items] = either([8, 400, 120], [32, 1_600, 600]);
   const text = 'x'.repeat(LARGE_BYTES - 100);
@@ -341,7 +341,7 @@ async function largeItems({ open, report, either }: CaseContext): Promise<void> 
     ...['--max-read-rate', String(budget)],
   ]);
   await until('it writes', () => arena.wire.succeeded > tasks, 120_000);
-  // A relaunch of every task.
+  // Makes every task be relaunched.
   for (const { pid } of arena.running()) process.kill(pid, 'SIGKILL');
   const code = await run.exit;
   const isWrite = ({ operation }: Consumption) =>

@@ -4,8 +4,8 @@ import type { CaseContext, ReliabilityCase } from '../support/case.ts';
 import { atRate, countOf, draw, judgeEnd, UNLIMITED, until, untilUpdated } from '../support/steps.ts';
 
 /**
- * A task is stopped in the middle of its writes and wakes in a world where its run was cancelled and another, with
- * another value, has run to its end. Its orchestrator is gone too, so nobody tells ECS to stop it.
+ * A task is frozen in the middle of its writes. When it wakes, its run was cancelled and another run, with another
+ * value, has ended. Its orchestrator is gone too, so nobody tells ECS to stop it.
  */
 async function wakeTooLate({ open, report, seed, either }: CaseContext): Promise<void> {
   const rounds = either(1, 6);
@@ -55,7 +55,7 @@ async function wakeTooLate({ open, report, seed, either }: CaseContext): Promise
   report.figure('rounds', rounds);
 }
 
-/** Wall clocks ten minutes apart; one task is killed, so that a take-over has to be told from an early one. */
+/** Wall clocks are ten minutes apart. One task is killed, so that a take-over must be told from an early one. */
 async function clocksApart({ open, report, seed }: CaseContext): Promise<void> {
   const skews = [
     { tasks: 600_000, orchestrator: 0 },

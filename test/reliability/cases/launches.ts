@@ -13,11 +13,11 @@ const PULL =
 
 interface Story {
   readonly name: string;
-  /** What RunTask does, by its number from 1 and how many tasks run. */
+  /** What RunTask does, by its number from 1 and the number of running tasks. */
   readonly runTask: (call: number, running: number) => ReturnType<BeforeRunTask>;
   /** What people must be told. */
   readonly says: RegExp;
-  /** How many tasks run at the same time, where that is fewer than wanted. */
+  /** How many tasks run at the same time, if fewer than wanted. */
   readonly fewer?: number;
 }
 
@@ -95,7 +95,7 @@ async function refusedLaunches({ open, report, seed }: CaseContext): Promise<voi
   await neverPulled({ open, report });
 }
 
-/** What the events say of tasks: with --json they carry what a terminal shows. */
+/** What the events say about tasks. With --json they contain what a terminal shows. */
 function said(run: OrchestratorProcess): string {
   return run.events
     .filter(({ event }) => event.startsWith('task.'))
@@ -108,7 +108,7 @@ function twice(arena: Arena): number {
   return launches.length - new Set(launches).size;
 }
 
-/** The image is not there: the run ends and says why, having tried with growing pauses. */
+/** The image does not exist. The run retries with growing pauses, then ends and says why. */
 async function neverPulled({ open, report }: Pick<CaseContext, 'open' | 'report'>): Promise<void> {
   const at: number[] = [];
   let broken = true;

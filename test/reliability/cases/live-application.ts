@@ -6,10 +6,13 @@ import { type Arena, ATTRIBUTE, TABLE } from '../support/arena.ts';
 import type { CaseContext, ReliabilityCase } from '../support/case.ts';
 import { countOf, draw, judgeEnd, UNLIMITED, writeAsApplication } from '../support/steps.ts';
 
-/** The application's own value: neither the tool's nor one that it inserts with. */
+/** The application's own value, which neither the tool nor an insert sets. */
 const OWN_VALUE = { S: 'set by the application' };
 
-/** How long a write of the tool is held back while the application's takes place: long on a slow engine too, and well within the tool's patience. */
+/**
+ * How long a write of the tool is held while the application's takes effect. It is long even for a slow engine, and
+ * well within the tool's patience.
+ */
 const HOLD_MS = 1_500;
 
 async function applicationThroughout({ open, report, either }: CaseContext): Promise<void> {
@@ -45,8 +48,8 @@ async function applicationThroughout({ open, report, either }: CaseContext): Pro
 type Collision = 'delete' | 'set' | 'replace' | 'update';
 
 /**
- * Each of the tool's first requests is held at the proxy, between its Scan and its update, until the application has
- * written every item in it.
+ * The proxy holds each of the tool's first requests, between its Scan and its update, until the application has written
+ * every item in it.
  */
 async function exactlyBetween(context: CaseContext): Promise<void> {
   for (const api of ['batch', 'single'] as const) await collide(context, api);

@@ -9,7 +9,7 @@ const INDEX = 'by-owner';
 const USED = 2_000;
 const MODELLED = "DescribeTable's answer and the table's metrics are made from the service's API model";
 
-/** As DescribeTable has a table that scales by itself, with an index. */
+/** DescribeTable of a table with autoscaling and an index. */
 function provisioned(writeUnits: number): Readonly<Record<string, unknown>> {
   const throughput = (WriteCapacityUnits: number) => ({
     WriteCapacityUnits,
@@ -31,7 +31,7 @@ function provisioned(writeUnits: number): Readonly<Record<string, unknown>> {
   };
 }
 
-/** What DynamoDB publishes of the present minute of the table, or of its index. */
+/** Publishes DynamoDB's metric for the current minute of the table or its index. */
 function publish({ stack }: Arena, metric: string, sum: number, index?: string): void {
   stack.cloudWatch.put({
     namespace: 'AWS/DynamoDB',
@@ -62,7 +62,7 @@ async function endQuickly(arena: Arena, run: OrchestratorProcess, { report }: Ca
   await arena.judge(report);
 }
 
-/** The table scales to four times what it had, half of which is used; then its index throttles, and not the table. */
+/** The table scales to four times its capacity, half of which is used. Then its index throttles, and not the table. */
 async function scalingTable(context: CaseContext): Promise<void> {
   const { open, report, either } = context;
   const hurry = either(4, 1);
@@ -81,7 +81,7 @@ async function scalingTable(context: CaseContext): Promise<void> {
       const wanted = looks() + more;
       await until(`${more} more looks at the metrics`, () => looks() >= wanted, 90_000);
     };
-    // One may be under way, and an answer is judged a moment after it was sent.
+    // A look may be in progress, and an answer is judged a moment after it was sent.
     await lookUntil(1);
     publish(arena, 'ConsumedWriteCapacityUnits', USED * 60);
     await lookUntil(3);
@@ -101,7 +101,7 @@ async function scalingTable(context: CaseContext): Promise<void> {
   }
 }
 
-/** A table that is named by its ARN publishes nothing while the fleet writes; then it says that it throttles. */
+/** A table named by its ARN publishes nothing while the fleet writes. Then it reports throttling. */
 async function silentTable(context: CaseContext): Promise<void> {
   const { open, report, either } = context;
   const hurry = either(4, 1);
@@ -136,7 +136,7 @@ export const LIVE_TRAFFIC: readonly ReliabilityCase[] = [
     load: 'waits',
     seconds: 70,
     seeds: 1,
-    // Each on a stack of its own, and each waits most of its time.
+    // Each part has its own stack and waits most of its time.
     run: async context => {
       await Promise.all([scalingTable(context), silentTable(context)]);
     },

@@ -3,7 +3,7 @@ import { TABLE } from '../support/arena.ts';
 import type { CaseContext, ReliabilityCase } from '../support/case.ts';
 import { countOf, judgeEnd, UNLIMITED } from '../support/steps.ts';
 
-/** What a bad network does to the user's table's traffic. */
+/** What a bad network does to requests for the user's table. */
 const BAD_NETWORK: readonly FaultRule[] = [
   { name: 'cut mid-reply', fault: { kind: 'cut', when: 'mid-reply' }, probability: 0.02 },
   { name: 'reply lost', fault: { kind: 'cut', when: 'after-effect' }, probability: 0.02 },
@@ -12,7 +12,7 @@ const BAD_NETWORK: readonly FaultRule[] = [
     name: 'twice',
     fault: { kind: 'duplicate', reply: 'second' },
     probability: 0.02,
-    // The application's own repetitions are known to its journal; a second effect of one request would not be.
+    // The journal knows the application's own repetitions, but not a second effect of one request.
     clients: ['fleet', 'orchestrator'],
   },
   { name: 'stalled before', fault: { kind: 'stall' }, probability: 0.003 },

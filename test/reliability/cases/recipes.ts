@@ -19,7 +19,7 @@ import { atRate, countOf, UNLIMITED } from '../support/steps.ts';
 const SEGMENTS = 8;
 const APPLICATION_RATE = 80;
 
-/** Each change of a source is a chance for a value that is not right any more. */
+/** Each change of a source may make a computed value wrong. */
 const MIX = { ...DEFAULT_MIX, update: 60, set: 20, insert: 10, delete: 8, replace: 4 };
 
 const LOST: readonly FaultRule[] = [
@@ -28,7 +28,7 @@ const LOST: readonly FaultRule[] = [
   { name: 'late', fault: { kind: 'delay', ms: 300 }, probability: 0.1 },
 ];
 
-/** Every value is held against a journal that computes it with functions of its own, for the item as it stood. */
+/** A journal computes every value with its own functions, for the item as it was, and compares. */
 async function changingSources({ open, report, seed, either }: CaseContext): Promise<void> {
   const places = withEveryScope(await openPlaces({ seed }));
   const inserted = withEveryScope(await openPlaces({ seed: `${seed}/inserted` }));
@@ -80,7 +80,7 @@ async function changingSources({ open, report, seed, either }: CaseContext): Pro
   await judgeUndo(arena, report, runId, { journal, filled, retried });
 }
 
-/** Killed between log, write, outcome and checkpoint, and once together with its orchestrator. */
+/** Kills tasks between log, write, outcome and checkpoint, and once together with the orchestrator. */
 async function runThroughCrashes(arena: Arena, report: Report, rounds: number): Promise<OrchestratorProcess> {
   const run = arena.orchestrate([
     'run',
@@ -137,7 +137,7 @@ async function judge(arena: Arena, journal: RecipeJournal, report: Report, named
   return judged;
 }
 
-/** The application rests. What can be computed by now is set; what cannot stays, with its reason. */
+/** The application is idle. What can be computed by now is set; the rest stays, with its reason. */
 async function judgeRetry(
   arena: Arena,
   journal: RecipeJournal,
@@ -163,13 +163,13 @@ async function judgeRetry(
 
 interface WrittenItems {
   readonly journal: RecipeJournal;
-  /** Items from before the run; the others are the application's, with all that they have. */
+  /** Items from before the run. All others are the application's, with everything that they have. */
   readonly filled: ReadonlySet<string>;
   /** Items that a retry has set. */
   readonly retried: readonly string[];
 }
 
-/** All of it is taken back, value by value, what a retry set included, and nothing else changes. */
+/** The undo removes all of it, value by value, including what a retry set, and nothing else changes. */
 async function judgeUndo(
   arena: Arena,
   report: Report,

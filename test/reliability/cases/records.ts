@@ -4,10 +4,10 @@ import { TABLE } from '../support/arena.ts';
 import type { CaseContext, ReliabilityCase } from '../support/case.ts';
 import { atRate, countOf, endWithin, judgeEnd, UNLIMITED, untilUpdated } from '../support/steps.ts';
 
-/** Authority as the orchestrator gives it to a small fleet. */
+/** The authority time that the orchestrator gives a small fleet. */
 const AUTHORITY_SECONDS = 5;
 
-/** Half-way records come back over those of a paused run; it is resumed twice. */
+/** Halfway records replace those of a paused run, which is resumed twice. */
 async function oldCheckpoint({ open, report }: CaseContext): Promise<void> {
   const arena = await open({ items: 9_000, faults: true });
   const run = arena.orchestrate(['--segments', '6', '--tasks', '3', '--yes', ...atRate(700)]);
@@ -18,7 +18,7 @@ async function oldCheckpoint({ open, report }: CaseContext): Promise<void> {
   report.equal('pause, exit code', paused.code, 0);
   report.equal('paused run, exit code', await run.exit, 9);
   for (const record of old) {
-    // As they were, but for the owner, who is gone.
+    // As they were, except for the owner, who is gone.
     const { launch: _, ...rest } = record;
     await arena.control.put({ ...rest, status: { S: 'pending' } });
   }
@@ -36,7 +36,7 @@ async function oldCheckpoint({ open, report }: CaseContext): Promise<void> {
   await arena.judge(report);
 }
 
-/** The control table cannot be reached: at the start, at a resume, in the middle. */
+/** The control table cannot be reached at the start, at a resume, and in the middle. */
 async function controlTableAway({ open, report, either }: CaseContext): Promise<void> {
   const outageMs = either(14_000, 45_000);
   const arena = await open({ items: 9_000, applicationRate: 20, faults: true });
@@ -82,7 +82,7 @@ async function controlTableAway({ open, report, either }: CaseContext): Promise<
   await arena.judge(report);
 }
 
-/** Half of a run is done and paused; then somebody asks what a run would do. */
+/** Half of a run is done and paused. Then somebody asks what a run would do. */
 async function dryRun({ open, report }: CaseContext): Promise<void> {
   const arena = await open({ items: 6_000 });
   const run = arena.orchestrate(['--segments', '4', '--yes', ...atRate(100)]);
@@ -106,7 +106,7 @@ async function dryRun({ open, report }: CaseContext): Promise<void> {
   await arena.judge(report);
 }
 
-/** Every kind of write to the control table, with the first reply to each of them lost. */
+/** Every kind of write to the control table. The first reply to each of them is lost. */
 const KINDS: Readonly<Record<string, Pick<FaultRule, 'operations' | 'where'>>> = {
   'lock and launch': { operations: ['TransactWriteItems'] },
   'run record': { operations: ['PutItem'], where: ({ key }) => key.endsWith('S:RUN') },
@@ -126,7 +126,7 @@ async function lostReplies({ open, report, either }: CaseContext): Promise<void>
         fault: { kind: 'cut', when: 'after-effect' },
         tables: [arena.control.table],
         ...which,
-        // Every first, third and fifth sending to a record; or three in ten, whichever they are.
+        // The first, third and fifth request and some later ones to a record, or any three in ten.
         ...(probability === 1 ? { occurrences: [1, 3, 5, 8, 11] } : { probability }),
       });
     }
@@ -136,7 +136,7 @@ async function lostReplies({ open, report, either }: CaseContext): Promise<void>
     for (const name of Object.keys(KINDS)) lost[name] = (lost[name] ?? 0) + (counts[name]?.struck ?? 0);
     const launches = countOf(process.last, 'launches');
     if (probability === 1) report.equal('launches for four segments', launches, 4);
-    // Three replies to one write may be lost in a row, and then a task gives up.
+    // If three replies to one write are lost in a row, a task gives up.
     else report.figure('launches where any three in ten are lost', launches);
     const segments = await arena.control.read('SEGMENT#');
     report.equal(

@@ -15,7 +15,7 @@ import {
   writeAsApplication,
 } from '../support/steps.ts';
 
-/** Items whose every write is refused, by a draw from seed and key. */
+/** Items whose every write is refused, drawn by seed and key. */
 function poison(seed: string, part: number): FaultRule {
   return {
     name: 'poison',
@@ -39,7 +39,7 @@ async function poisoned(arena: Arena, seed: string, part: number): Promise<Set<s
   return new Set(texts.filter(text => draw(seed, text, 'poison') < part));
 }
 
-/** Items with no room for another attribute: what the engine itself refuses. 400 KB, less names and keys. */
+/** Items without room for another attribute, which the engine itself refuses: 400 KB without names and keys. */
 const FULL_ITEMS = 4;
 const ROOM_BYTES = 400 * 1_024 - 60;
 
@@ -47,7 +47,7 @@ async function fillUp(arena: Arena): Promise<Item[]> {
   const full: Item[] = [];
   for (let index = 0; index < FULL_ITEMS; index++) {
     const key = { id: { S: `full-${index}` }, created: { N: '1' } };
-    // As large as it can be: names, key and number take a few bytes, which engines count a little differently.
+    // As large as possible. Names, key and number take a few bytes, which engines count slightly differently.
     for (let size = ROOM_BYTES + 60; ; size--) {
       const item: Item = { ...key, filling: { S: 'x'.repeat(size) } };
       try {
@@ -124,7 +124,7 @@ async function tooMany({ open, report, seed }: Pick<CaseContext, 'open' | 'repor
   await arena.judge(report);
 }
 
-/** The table refuses the fleet for good, from the middle of the run on. */
+/** The table refuses the fleet for good from the middle of the run on. */
 async function accessDenied({ open, report }: CaseContext): Promise<void> {
   const arena = await open({ items: 10_000, applicationRate: 20, faults: true });
   const run = arena.orchestrate(['--segments', '16', '--tasks', '4', '--yes', ...atRate(800)]);
@@ -155,7 +155,7 @@ async function accessDenied({ open, report }: CaseContext): Promise<void> {
   await arena.judge(report);
 }
 
-/** The operator's credentials expire; the fleet's are its own. */
+/** The operator's credentials expire. The fleet has its own. */
 async function expiredCredentials({ open, report, either }: CaseContext): Promise<void> {
   const unattendedSeconds = either(0, 165);
   const rate = 100;

@@ -7,7 +7,7 @@ import { type Arena, TABLE } from '../support/arena.ts';
 import type { CaseContext, ReliabilityCase } from '../support/case.ts';
 import { atRate, draw, judgeEnd, UNLIMITED, until, untilUpdated } from '../support/steps.ts';
 
-/** ECS cannot be asked, and the control table throttles, while a fleet starts. */
+/** ECS does not answer and the control table throttles while a fleet starts. */
 async function troubleAtTheStart({ open, report, either }: CaseContext): Promise<void> {
   const tasks = either(8, 32);
   const arena = await open({ items: 4_000, faults: true });
@@ -51,7 +51,7 @@ async function slowTable({ open, report, either }: CaseContext): Promise<void> {
     tables: ['stuff'],
     on: true,
   });
-  // A verification has as many segments as its budget can use, and while the table is slow it reads one at a time.
+  // A verification has as many segments as its budget can use. While the table is slow, it reads one at a time.
   const rates = either(['--max-write-rate', '20000', '--max-read-rate', '2000'], UNLIMITED);
   const run = arena.orchestrate(['--segments', '2', '--yes', ...rates]);
   judgeEnd(report, await run.exit, run.last);
@@ -68,14 +68,14 @@ function createSecondControlTable({ stack }: Arena): Promise<void> {
     {
       region: 'us-east-1',
       credentials: { accessKeyId: 'local', secretAccessKey: 'local' },
-      // Through the stack, which learns by that where the table is.
+      // Through the stack, which thus learns the place of the table.
       endpoint: stack.endpoints.dynamodb,
     },
     ELSEWHERE.FLEETFILL_CONTROL_TABLE,
   );
 }
 
-/** Two fleets with control tables of their own on one table. */
+/** Two fleets with different control tables on one table. */
 async function twoFleets({ open, report }: CaseContext): Promise<void> {
   const arena = await open({ items: 3_000 });
   await createSecondControlTable(arena);
@@ -91,7 +91,7 @@ async function twoFleets({ open, report }: CaseContext): Promise<void> {
   await arena.judge(report);
 }
 
-/** A retry of what a run has in quarantine holds the table like a run; nobody who may not have the lock table is stopped. */
+/** A retry of a run's quarantine holds the table like a run. Nobody is stopped for lack of access to the lock table. */
 async function retryAndFleet({ open, report }: CaseContext): Promise<void> {
   const arena = await open({ items: 500, faults: true });
   await createSecondControlTable(arena);
@@ -133,7 +133,7 @@ async function retryAndFleet({ open, report }: CaseContext): Promise<void> {
   await arena.judge(report);
 }
 
-/** The shipped supervisor and the shipped control path of the workers, in simulated time. */
+/** The shipped supervisor and the workers' shipped control path, in simulated time. */
 async function inSimulatedTime({ report, seed, either }: CaseContext): Promise<void> {
   const { small, wide } = SIZES;
   if (!small || !wide) throw new Error('The sizes have other names.');
@@ -167,7 +167,7 @@ export const SCALE: readonly ReliabilityCase[] = [
     load: 'waits',
     seconds: 110,
     seeds: 1,
-    // Each on a stack of its own; the second waits most of its time.
+    // Each part has its own stack. The second waits most of its time.
     run: async context => {
       await Promise.all([troubleAtTheStart(context), slowTable(context)]);
     },

@@ -13,7 +13,7 @@ import { atRate, countOf, judgeEnd, UNLIMITED, untilUpdated } from '../support/s
 const SEGMENTS = 8;
 const APPLICATION_RATE = 60;
 
-/** What happens to the requests of both runs, on the user's table and on the undo log. */
+/** What happens to the requests of both runs, to the user's table and to the undo log. */
 const LOST: readonly FaultRule[] = [
   { name: 'reply lost', fault: { kind: 'cut', when: 'after-effect' }, probability: 0.02, tables: [TABLE] },
   {
@@ -36,7 +36,7 @@ async function takeBack(context: CaseContext): Promise<void> {
   await undoWithoutCrashes(context);
 }
 
-/** A crash at every point of a run and of its undo, replies lost in both, and an application that never stops. */
+/** A crash at every point of a run and of its undo, lost replies in both, and an application that never stops. */
 async function undoAfterCrashes({ open, report, seed, either }: CaseContext): Promise<void> {
   const items = either(4_000, 20_000);
   const rounds = either(1, 3);
@@ -91,7 +91,7 @@ async function undoAfterCrashes({ open, report, seed, either }: CaseContext): Pr
   judgeItems(report, before, after);
   const gone = before.tools.size - after.tools.size - (hiddenIn(arena.journal) - touchedBefore);
   report.figure('removed, by the undo; by the journal', `${undoing.removed}; ${gone}`);
-  // What a crash left without a mark is looked at again, and the application may have written there meanwhile.
+  // After a crash, unmarked values are read again, and the application may have written them meanwhile.
   report.atMost('the undo claims more than it removed', undoing.removed - gone, 0);
   report.atMost('and less, where the application wrote after it', gone - undoing.removed, undoing.writes);
 
@@ -99,7 +99,7 @@ async function undoAfterCrashes({ open, report, seed, either }: CaseContext): Pr
   await judgeLaterRun(arena, report, runId);
 }
 
-/** Without a crash or a lost reply every count is exact, whatever the application does meanwhile. */
+/** Without a crash or a lost reply, every count is exact, whatever the application does meanwhile. */
 async function undoWithoutCrashes({ open, report, seed, either }: CaseContext): Promise<void> {
   const places = await openPlaces({ seed });
   const arena = await openArena(open, either(1_200, 6_000), places);
@@ -135,7 +135,7 @@ function openArena(open: CaseContext['open'], items: number, places: Places): Pr
   return open({ items, faults: true, itemAt: index => withOwnValues(places.itemAt(index), index) });
 }
 
-/** The application writes for as long as the work takes, and has ended after it. */
+/** The application writes while `work` runs, and has stopped afterwards. */
 async function withApplication<T>(
   arena: Arena,
   seed: string,
@@ -167,7 +167,7 @@ async function killAll(arena: Arena, moments: readonly Moment[], rounds: number)
   return killed;
 }
 
-/** The orchestrator dies together with one of the tasks; a little later somebody resumes. */
+/** Kills the orchestrator together with one of the tasks, and resumes a little later. */
 async function killSupervisor(
   arena: Arena,
   supervisor: OrchestratorProcess,
@@ -190,7 +190,7 @@ function judgeItems(report: Report, before: Standing, after: Standing): void {
   );
 }
 
-/** What is unknown is left alone, named, and counted; what was removed is not removed again. */
+/** A second undo leaves unknown values alone, names and counts them, and removes nothing twice. */
 async function judgeSecondUndo(arena: Arena, report: Report, runId: string, after: Standing): Promise<void> {
   const again = await arena.command(['undo', runId, '--yes']);
   report.equal('second undo: exit code', again.code, 0);

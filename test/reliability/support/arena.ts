@@ -21,21 +21,21 @@ import { Wire } from './wire.ts';
 
 export const TABLE = 'stuff';
 export const ATTRIBUTE = 'test';
-/** What the plan samples before a run is no part of what a run must survive. */
+/** The plan's sample before a run is not part of what a run must survive. */
 const QUICK_PLAN = { FLEETFILL_SAMPLE: '0' };
 const CREDENTIALS = { accessKeyId: 'local', secretAccessKey: 'local' };
 
 export interface ArenaOptions {
   readonly items: number;
   readonly seed?: string;
-  /** Writes a second of the simulated application; none without it. */
+  /** Writes a second of the simulated application; without it there is no application. */
   readonly applicationRate?: number;
-  /** The tool's number of segments: half of the application's writes go where the tool is at work. */
+  /** The tool's number of segments. Half of the application's writes go where the tool is working. */
   readonly followSegments?: number;
-  /** Without it nothing stands between the processes and the engine. */
+  /** Without it, nothing is between the processes and the engine. */
   readonly faults?: boolean;
   readonly stack?: Partial<LocalStackOptions>;
-  /** In place of real places. */
+  /** Items instead of real places. */
   readonly itemAt?: (index: number) => Item;
 }
 
@@ -47,7 +47,7 @@ export class Arena {
   readonly wire: Wire;
   readonly control: ControlRecords;
   readonly tasks: ProcessFaults;
-  /** Straight to the engine, past every fault. */
+  /** A client of the engine itself, without faults. */
   readonly client: DynamoDBClient;
   readonly directory: string;
   readonly #bundles: Bundles;
@@ -129,7 +129,7 @@ export class Arena {
     return child;
   }
 
-  /** A command to its end. */
+  /** Runs a command to its end. */
   async command(
     args: readonly string[],
     environment: Readonly<Record<string, string>> = {},
@@ -149,13 +149,13 @@ export class Arena {
       );
   }
 
-  /** Stops the application and holds the table against the journal. */
+  /** Stops the application and compares the table with the journal. */
   async compare(value: AttributeValue | readonly AttributeValue[] = { N: '1' }): Promise<JournalReport> {
     await this.application?.stop();
     return compare(this.client, TABLE, this.journal, { attribute: ATTRIBUTE, value });
   }
 
-  /** As {@link compare}, as a criterion with a count for each promise about items. */
+  /** Like {@link compare}, as a criterion with a count for each promise about items. */
   async judge(report: Report, value?: AttributeValue | readonly AttributeValue[]): Promise<JournalReport> {
     const found = await this.compare(value);
     const count = (...kinds: (keyof JournalReport['counts'])[]) =>
@@ -176,13 +176,13 @@ export class Arena {
     return found;
   }
 
-  /** A digest of every item of a table, whole. */
+  /** A digest of all whole items of a table. */
   async hashOf(table: string): Promise<string> {
     const lines = (await this.control.itemsOf(table)).map(item => stable(item)).sort();
     return hash('sha256', lines.join('\n'), 'hex').slice(0, 16);
   }
 
-  /** May be called twice: a case of many arenas closes each when it is done with it. */
+  /** May be called twice, because a case with many arenas closes each one when it is done with it. */
   async close(): Promise<void> {
     this.#closing ??= this.#close();
     await this.#closing;
@@ -193,7 +193,7 @@ export class Arena {
     for (const child of this.#processes) child.kill('SIGKILL');
     await Promise.all(this.#processes.map(child => child.exit));
     for (const client of this.#clients) client.destroy();
-    // A frozen task would not hear that it is to stop.
+    // A frozen task would not notice that it must stop.
     for (const { launch } of this.running()) this.tasks.thaw(launch);
     await this.stack.stop();
     await rm(this.directory, { recursive: true, force: true });
@@ -204,7 +204,7 @@ export function connect(endpoint: string): DynamoDBClient {
   return new DynamoDBClient({ endpoint, region: 'us-east-1', credentials: CREDENTIALS, maxAttempts: 1 });
 }
 
-/** Creates a table and fills it, every item entered in a journal of its own. */
+/** Creates a table and fills it. A separate journal records every item. */
 export async function fillTable(
   client: DynamoDBClient,
   table: string,
@@ -225,7 +225,7 @@ export async function fillTable(
   return journal;
 }
 
-/** JSON with the names of every object in order; binary as base64. */
+/** JSON with the names of every object in order, and binary as base64. */
 function stable(value: unknown): string {
   return JSON.stringify(value, (_, inner: unknown) => {
     if (inner instanceof Uint8Array) return Buffer.from(inner).toString('base64');

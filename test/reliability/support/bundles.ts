@@ -8,7 +8,7 @@ export interface Bundles {
   remove(): Promise<void>;
 }
 
-/** Copies of the two bundles, so that a build in the middle of the suite changes nothing for it. */
+/** Copies the two bundles, so that a build during the suite changes nothing for it. */
 export async function copyBundles(from = 'dist'): Promise<Bundles> {
   const directory = await mkdtemp(join(tmpdir(), 'fleetfill-bundles-'));
   const copy = async (name: string) => {

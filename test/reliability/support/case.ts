@@ -2,18 +2,18 @@ import { Arena, type ArenaOptions } from './arena.ts';
 import type { Bundles } from './bundles.ts';
 import { Report } from './report.ts';
 
-/** How much of two cores a case takes: those that mostly wait run beside others. */
+/** How much of two cores a case takes. Cases that mostly wait run beside others. */
 export type Load = 'waits' | 'works' | 'measures';
 
 export interface ReliabilityCase {
-  /** As in the list of cases in docs/reliability.md. */
+  /** The number in the list of cases in docs/reliability.md. */
   readonly number: number;
   readonly title: string;
   readonly load: Load;
-  /** How many seeds the full form takes; the short form takes `shortSeeds`, 1 when not given. */
+  /** How many seeds the full form uses. The short form uses `shortSeeds`, by default 1. */
   readonly seeds: number;
   readonly shortSeeds?: number;
-  /** About how long the short form takes, of a case that takes a minute or more: the longest start first. */
+  /** About how long the short form takes, for a case of a minute or more. The longest start first. */
   readonly seconds?: number;
   readonly run: (context: CaseContext) => Promise<void>;
 }
@@ -23,7 +23,7 @@ export interface CaseContext {
   readonly short: boolean;
   readonly bundles: Bundles;
   readonly report: Report;
-  /** Opened for this case alone, and closed after it. */
+  /** Opens an arena for this case alone, and closes it afterwards. */
   readonly open: (options: ArenaOptions) => Promise<Arena>;
   /** `long` in the full form, `short` in the short one. */
   readonly either: <T>(short: T, long: T) => T;
@@ -40,7 +40,7 @@ export interface CaseOutcome {
   readonly passed: boolean;
 }
 
-/** Runs one case with one seed; whatever it opened is closed afterwards. */
+/** Runs one case with one seed and afterwards closes whatever it opened. */
 export async function runCase(
   { number, title, run }: ReliabilityCase,
   { seed, short, bundles }: Pick<CaseContext, 'seed' | 'short' | 'bundles'>,

@@ -4,7 +4,7 @@ import type { Item } from '../../../demo/item.ts';
 import type { Backfill } from '../../../demo/recipe/backfill.ts';
 import type { Habits } from '../../../demo/write-planner.ts';
 
-/** What the tool is given. It fails where `country` is absent, and where `population` is text. */
+/** The recipe for the tool. It fails if `country` is absent, and if `population` is text. */
 export const RECIPE = [
   ...['--set', 'placeKey=country + "#" + string(population / 1000)'],
   ...['--set', 'expiresAt=created / 1000 + 20 * 365 * 24 * 3600'],
@@ -14,7 +14,7 @@ export const RECIPE = [
 const TWENTY_YEARS_SECONDS = 20n * 365n * 24n * 3_600n;
 const IN_SCOPE: Item = { kind: { S: 'PLACE' }, tags: { SS: ['open', 'checked'] } };
 
-/** What {@link RECIPE} means, written down once more without the tool's language, conversions or rules. */
+/** What {@link RECIPE} means, written again without the tool's language, conversions or rules. */
 export const BACKFILL: Backfill = {
   targets: ['placeKey', 'expiresAt'],
   isInScope: ({ kind, tags }) => kind?.S === 'PLACE' && tags?.SS !== undefined && !tags.SS.includes('closed'),
@@ -31,7 +31,7 @@ export const BACKFILL: Backfill = {
 };
 
 /** Whether every target of an item can be computed. */
-/** Values that the application gave to a target, which the recipe never gives. */
+/** Values that the application gave to a target and that the recipe never gives. */
 const OWN_VALUES = ['set by hand', 'set by the application'];
 
 export const isOwnValue = (value: AttributeValue | undefined): boolean =>
@@ -41,7 +41,7 @@ const isComputable = (item: Item): boolean =>
   BACKFILL.targets.every(target => BACKFILL.valuesOf(item)[target] !== undefined);
 
 /**
- * Of forty items twenty-nine are in scope, one of them without a country; the others are of another kind, closed,
+ * Of forty items, twenty-nine are in scope, one of them without a country. The others are of another kind, closed,
  * without tags, or without a kind. Two of forty have a target from the start.
  */
 export function withScopes(place: Item, index: number): Item {
@@ -58,8 +58,8 @@ export function withScopes(place: Item, index: number): Item {
 }
 
 /**
- * The application changes sources all the time, some to what cannot be computed with, and moves items out of the scope
- * and into it; the new code sets both targets of what comes into scope.
+ * The application keeps changing sources, some to values that cannot be computed with, and moves items out of the scope
+ * and into it. The new code sets both targets of items that come into scope.
  */
 export function changingHabits(seed: string): Habits {
   const sources = (number: number): Item => ({

@@ -9,7 +9,7 @@ import { unmarshall } from '@aws-sdk/util-dynamodb';
 
 export type RawItem = Record<string, AttributeValue>;
 
-/** The control table as it stands, by the contract's names and nothing else of the tool's code. */
+/** The control table, read only by the contract's names and without the tool's code. */
 export class ControlRecords {
   readonly table: string;
   readonly #client: DynamoDBClient;
@@ -33,7 +33,7 @@ export class ControlRecords {
     return items;
   }
 
-  /** Records whose sort key begins so, in its order. */
+  /** Records whose sort key begins with the prefix, in order. */
   async raw(prefix: string): Promise<RawItem[]> {
     const all = await this.itemsOf(this.table);
     const name = (item: RawItem) => item['item']?.S ?? '';
@@ -54,7 +54,7 @@ export class ControlRecords {
     await this.#client.send(new DeleteItemCommand({ TableName: this.table, Key: { run, item: name } }));
   }
 
-  /** Locks that are held, whoever holds them. */
+  /** How many locks are held, by any holder. */
   async locks(): Promise<number> {
     return (await this.read('LOCK')).length;
   }

@@ -4,14 +4,14 @@ import { serveExchange } from '../../../local/proxy/server.ts';
 
 export interface DescribedTable {
   readonly endpoint: string;
-  /** What DescribeTable says of the table from now on. */
+  /** Changes what DescribeTable says of the table from now on. */
   describe(members: Readonly<Record<string, unknown>>): void;
   close(): Promise<void>;
 }
 
 /**
- * An endpoint before a DynamoDB whose DescribeTable says something else of one table: members as the service's API
- * model has them, for what an engine on one machine cannot be.
+ * An endpoint before a DynamoDB that changes DescribeTable for one table, in the service's API model. It describes what
+ * a local engine cannot be.
  */
 export async function describeDifferently(
   endpoint: string,

@@ -2,7 +2,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import type { Observation, SettledObservation } from '../../../local/fault/observation.ts';
 import type { Arena } from './arena.ts';
 
-/** A moment in a task's work: a call of this kind has come to the proxy, or has been answered. */
+/** A moment in a task's work: a call of this kind has reached the proxy, or has been answered. */
 export interface Moment {
   readonly name: string;
   readonly when: 'sent' | 'answered';
@@ -10,9 +10,9 @@ export interface Moment {
 }
 
 /**
- * Waits for the moment and kills the task whose call it is at once: the one whose launch the call names, and for calls
- * that name none, whichever comes first.
- * @returns false when the moment did not come in time, or its task was gone already
+ * Waits for the moment and at once kills the task whose call it is: the one whose launch the call names, or, for calls
+ * that name none, any first one.
+ * @returns false if the moment did not come in time, or its task was gone already
  */
 export async function killAt(
   arena: Arena,
@@ -30,7 +30,7 @@ export async function killAt(
       arena.tasks.kill(victim.launch);
       killed = true;
     } catch {
-      // It ended at this very moment; the next call is of another one.
+      // The task ended at this moment, so the next call is another task's.
     }
   };
   const end = arena.faults.tap(when === 'sent' ? { received: strike } : { settled: strike });
@@ -40,13 +40,13 @@ export async function killAt(
   return killed === true;
 }
 
-/** Kills one of the tasks, should one be alive. */
+/** Kills one of the tasks, if any is alive. */
 export function killAny(arena: Arena): void {
   const [victim] = arena.running();
   try {
     if (victim) arena.tasks.kill(victim.launch);
   } catch {
-    // It ended at this very moment.
+    // The task ended at this moment.
   }
 }
 

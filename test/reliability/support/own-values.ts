@@ -5,17 +5,17 @@ import type { Journal } from '../../../demo/journal.ts';
 import { foundingHabits, type Habits } from '../../../demo/write-planner.ts';
 import { ATTRIBUTE, TABLE } from './arena.ts';
 
-/** What the tool sets in these cases, and what some items have as the application's own from the start. */
+/** What the tool sets in these cases, and what some items already have from the application. */
 const VALUE: AttributeValue = { N: '1' };
 
-/** Of fifty items, one has the tool's very value from the start, one another value, and one NULL. */
+/** Of fifty items, one has the tool's exact value from the start, one another value, and one NULL. */
 export function withOwnValues(item: Item, index: number): Item {
   const own: Record<number, AttributeValue> = { 7: VALUE, 23: { S: 'set by hand' }, 41: { NULL: true } };
   const value = own[index % 50];
   return value ? { ...item, [ATTRIBUTE]: value } : item;
 }
 
-/** As the founding case's, and items that have had the tool's value as their own are given it again and again. */
+/** The founding case's habits. In addition, items whose own value equals the tool's get it again and again. */
 export function ownValueHabits(seed: string): Habits {
   const habits = foundingHabits(ATTRIBUTE, seed);
   const again = (item: Item): Item => (item[ATTRIBUTE]?.N === VALUE.N ? { [ATTRIBUTE]: VALUE } : {});
@@ -28,13 +28,13 @@ export function ownValueHabits(seed: string): Habits {
 }
 
 export interface Standing {
-  /** Items that have a value which the application never gave them: the tool's. */
+  /** Items with a value that the application never set, which is the tool's. */
   readonly tools: ReadonlySet<string>;
-  /** What is not as the journal has it, the tool's values apart: an example, and how many. */
+  /** What differs from the journal, apart from the tool's values: an example of each kind, and how many. */
   readonly wrong: readonly string[];
 }
 
-/** The whole table held against the journal. Nothing may write meanwhile. */
+/** Compares the whole table with the journal. Nothing may write meanwhile. */
 export async function standingIn(client: DynamoDBClient, journal: Journal): Promise<Standing> {
   const tools = new Set<string>();
   const wrong: string[] = journal.observed.map(({ kind, detail }) => `${kind}: ${detail}`);
@@ -47,7 +47,7 @@ export async function standingIn(client: DynamoDBClient, journal: Journal): Prom
       const { deviations, filled } = compareStates(expected, item, ATTRIBUTE);
       if (filled !== undefined) tools.add(text);
       for (const { kind, detail } of deviations) {
-        // Lacking what the application never set is how an item is before a run and after an undo.
+        // Before a run and after an undo, an item lacks what the application never set.
         if (kind === 'attribute-missing' && expected?.[ATTRIBUTE] === undefined) continue;
         wrong.push(`${kind}: ${detail}`);
       }

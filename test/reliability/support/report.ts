@@ -1,16 +1,16 @@
-/** One thing that a case asks for, with what was measured. */
+/** One criterion of a case, with what was measured. */
 export interface Criterion {
   readonly name: string;
   readonly measured: string;
   readonly required: string;
   readonly holds: boolean;
-  /** Not caused here as it happens on AWS, and how it was caused instead; or why it was not measured. */
+  /** How the situation was caused here, if not as on AWS; or why it was not measured. */
   readonly note?: string;
 }
 
 type Figure = number | string | boolean | null | undefined;
 
-/** Collects the criteria of one case and one seed. A criterion that does not hold does not end the case. */
+/** Collects the criteria of one case and one seed. A failed criterion does not end the case. */
 export class Report {
   readonly criteria: Criterion[] = [];
 
@@ -38,7 +38,7 @@ export class Report {
     );
   }
 
-  /** A figure without a bound: it says that what was to happen did happen. */
+  /** A figure without a bound, which shows that the intended event did happen. */
   figure(name: string, measured: Figure, note?: string): void {
     this.#add(name, text(measured), '', true, note);
   }

@@ -6,13 +6,13 @@ export interface Unit {
   readonly run: () => Promise<void>;
 }
 
-/** Of the lanes: one that waits takes one, one that works two, one that measures a rate all of them. */
+/** How many lanes a case takes: one if it waits, two if it works, all if it measures a rate. */
 function weightOf(load: Load, lanes: number): number {
   if (load === 'measures') return lanes;
   return load === 'works' ? Math.min(2, lanes) : 1;
 }
 
-/** Runs all, those that need every lane and then the longest first, as many at a time as fit into so many lanes. */
+/** Runs all cases: first those that need every lane, then the longest, as many at a time as fit into the lanes. */
 export async function runAll(units: readonly Unit[], lanes: number): Promise<void> {
   const weight = (unit: Unit) => weightOf(unit.load, lanes);
   const length = ({ load, seconds = 0 }: Unit) => (load === 'measures' ? Number.POSITIVE_INFINITY : seconds);

@@ -6,19 +6,19 @@ import type { Write } from '../../../demo/write.ts';
 import type { OrchestratorEvent, OrchestratorProcess } from '../../e2e/support/orchestrator-process.ts';
 import type { Report } from './report.ts';
 
-/** A budget that holds nothing back on a machine like this. */
+/** A budget that limits nothing on a machine like this. */
 export const UNLIMITED = ['--max-write-rate', '20000', '--max-read-rate', '20000'];
 
 export function atRate(writeUnitsPerSecond: number): string[] {
   return ['--max-write-rate', String(writeUnitsPerSecond), '--max-read-rate', '20000'];
 }
 
-/** Resolves when so many items are updated, by the run's own word. */
+/** Resolves when this many items are updated, as the run reports. */
 export async function untilUpdated(run: OrchestratorProcess, items: number): Promise<void> {
   await run.waitFor(({ event, updated }) => event === 'run.progress' && Number(updated) >= items);
 }
 
-/** @throws Error when it does not come true in time. */
+/** @throws Error when it does not become true in time. */
 export async function until(
   what: string,
   holds: () => boolean | Promise<boolean>,
@@ -32,7 +32,7 @@ export async function until(
   }
 }
 
-/** A process that does not end in time is an outcome too: `undefined`. */
+/** `undefined` if the process does not end in time, which is an outcome too. */
 export async function endWithin(process: OrchestratorProcess, ms: number): Promise<number | undefined> {
   return Promise.race([process.exit, delay(ms, undefined, { ref: false })]);
 }
@@ -42,8 +42,8 @@ export function countOf(event: OrchestratorEvent | undefined, counter: string): 
 }
 
 /**
- * The criteria of a run that ends well. One pass is enough wherever live writers set the attribute: a second one would
- * mean that the first one left something out.
+ * The criteria of a run that ends well. If live writers set the attribute, one pass is enough: a second one would mean
+ * that the first left something out.
  */
 export function judgeEnd(
   report: Report,
@@ -68,7 +68,7 @@ export function judgeEnd(
   );
 }
 
-/** A write of the application, sent past every fault and entered in the journal. */
+/** A write of the application that bypasses every fault and is recorded in the journal. */
 export async function writeAsApplication(
   client: DynamoDBClient,
   journal: Journal,

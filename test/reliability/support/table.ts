@@ -6,7 +6,7 @@ interface Row {
   readonly criterion: Criterion;
 }
 
-/** A Markdown table with a line a criterion; criteria that read the same for several seeds share one. */
+/** A Markdown table with one line for each criterion. Criteria that read the same for several seeds share a line. */
 export function table(outcomes: readonly CaseOutcome[]): string {
   const lines = ['| case | criterion | measured | required | |', '|---|---|---|---|---|'];
   for (const number of new Set(outcomes.map(outcome => outcome.number))) {
@@ -54,7 +54,7 @@ function cell(text: string): string {
   return line.length > 180 ? `${line.slice(0, 179)}…` : line;
 }
 
-/** What did not hold, a line each. */
+/** The failed criteria, one line each. */
 export function describeFailures({ criteria, error }: CaseOutcome): string[] {
   const broken = criteria
     .filter(({ holds }) => !holds)

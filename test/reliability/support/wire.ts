@@ -14,18 +14,18 @@ const ITEM_WRITES = new Set([
 /** One request of the tool that writes to the user's table. */
 export interface WriteCall {
   readonly client: string;
-  /** When the proxy had it, on this process's monotonic clock. */
+  /** When it reached the proxy, on this process's monotonic clock. */
   readonly receivedAtMs: number;
   readonly items: number;
-  /** Items that the service says it changed, when its reply was given. */
+  /** How many items it changed, as the service's reply says. */
   readonly succeeded: number;
 }
 
-/** What the tool sends to the user's table, as the fault proxy sees it go by. Nothing without faults. */
+/** What the tool sends to the user's table, as the fault proxy sees it. Empty without faults. */
 export class Wire {
-  /** In the order in which they were settled. */
+  /** In the order in which they settled. */
   readonly writes: WriteCall[] = [];
-  /** How often each item was handed on to the service to be written. */
+  /** How often each item was forwarded to the service for a write. */
   readonly attempts = new Map<string, number>();
   readonly #received: number[] = [];
 
@@ -45,7 +45,7 @@ export class Wire {
     });
   }
 
-  /** Requests that came after a moment, answered or not. */
+  /** Requests that arrived after a moment, answered or not. */
   receivedAfter(ms: number): number {
     return this.#received.filter(at => at > ms).length;
   }
@@ -54,7 +54,7 @@ export class Wire {
     return this.#received.at(-1) ?? Number.NEGATIVE_INFINITY;
   }
 
-  /** Items that were changed by requests that came within a time. */
+  /** Items that were changed by requests that arrived in this time. */
   succeededBetween(fromMs: number, toMs: number): number {
     return this.writes
       .filter(({ receivedAtMs }) => receivedAtMs >= fromMs && receivedAtMs < toMs)
@@ -65,7 +65,7 @@ export class Wire {
     return this.succeededBetween(Number.NEGATIVE_INFINITY, Number.POSITIVE_INFINITY);
   }
 
-  /** Update attempts beyond one an item. */
+  /** Update attempts beyond one for each item. */
   get repeats(): number {
     return [...this.attempts.values()].reduce((sum, attempts) => sum + attempts - 1, 0);
   }
