@@ -73,7 +73,7 @@ class RoutingAgent extends Agent {
     const agent =
       this.#protocol === 'https:'
         ? new TunnelAgent(url, this.#rules, this.#options)
-        : // It writes the whole URL into a request when it connects for it, so each gets a connection of its own.
+        : // It writes the whole URL into a request when it connects for it, so each request gets its own connection.
           new ForwardAgent(url, this.#rules, { ...this.#options, keepAlive: false });
     this.#proxies.set(url, agent);
     return agent;

@@ -36,7 +36,7 @@ export interface DemoRun {
   readonly orchestratorBundle: string;
   /** Where the tasks log. */
   readonly logDirectory: string;
-  /** Processes of the tasks that run at the moment. */
+  /** Processes of the tasks that are running now. */
   readonly tasks: () => { readonly workers: readonly number[]; readonly supervisors: readonly number[] };
   /** Ends the demo at any point. */
   readonly signal: AbortSignal;

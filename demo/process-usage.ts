@@ -1,16 +1,16 @@
 import { execFile } from 'node:child_process';
 import { promisify } from 'node:util';
 
-/** What one process, or several of a kind, took of the machine. */
+/** The CPU time and memory of one process, or of several of a kind. */
 export interface ProcessUsage {
   readonly processes: number;
   /** User and system time of all of them. */
   readonly cpuMs: number;
-  /** The most resident memory that one of them had. */
+  /** The most resident memory that any one of them had. */
   readonly mostRssBytes: number;
 }
 
-/** Processes of a kind that run at the moment. */
+/** The processes of each kind that are running now. */
 export type Running = Readonly<Record<'orchestrator' | 'workers', () => readonly number[]>>;
 
 export type Usage = Readonly<Record<keyof Running, ProcessUsage>>;
@@ -20,8 +20,8 @@ const LOOK_INTERVAL_MS = 1_000;
 const run = promisify(execFile);
 
 /**
- * Watches from outside what processes take of the machine: every second, so what a process takes after the last look at
- * it is not in the figures.
+ * Watches from outside what processes use, once a second. So the figures do not include what a process uses after the
+ * last look at it.
  */
 export class UsageWatch {
   readonly #running: Running;

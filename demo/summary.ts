@@ -74,7 +74,7 @@ function describeFleet({ finished, options }: DemoOutcome): Paragraph {
   ];
 }
 
-/** Nothing where the machine has no `ps`. */
+/** Empty if the machine has no `ps`. */
 function describeProcesses({ orchestrator, workers }: Usage): Paragraph[] {
   if (orchestrator.processes === 0 || workers.processes === 0) return [];
   const of = ({ processes, cpuMs, mostRssBytes }: ProcessUsage, one: string) =>

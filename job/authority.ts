@@ -29,7 +29,7 @@ export interface AuthorityOptions {
   readonly heartbeatMs: number;
   readonly authorityMs: number;
   readonly report: () => HeartbeatReport;
-  /** Called with the record that each successful heartbeat brings. */
+  /** Called with the record in the reply to each heartbeat. */
   readonly onRecord: (record: TaskRecord) => void;
 }
 

@@ -17,7 +17,7 @@ export interface SegmentWorkOptions {
   readonly clock: Clock;
   /** Checkpoints of a segment are at least this far apart, except the first and the last one. */
   readonly checkpointIntervalMs?: number;
-  /** Called with why a checkpoint has to be repeated. */
+  /** Called with why a checkpoint must be repeated. */
   readonly onRetry?: ((reason: string) => void) | undefined;
   /** What the launch has learned of the items, for the next one. */
   readonly itemSize?: () => ItemSize | undefined;

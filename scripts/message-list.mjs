@@ -60,13 +60,13 @@ const KINDS_OF_NAMES = new Map([
   ['asking', 'finding: question'],
 ]);
 
-/** The imitated services: their answers are in AWS's own words. */
+/** The imitated services, which answer in AWS's own words. */
 const IN_WORDS_OF_AWS = /^local\/(capacity|cloudwatch|dynamodb|ecs|fault|proxy|wire)\//;
 
-/** What items of the demo hold. */
+/** The contents of the demo's items. */
 const DATA = /^demo\/(recipe\/)?(places|habits)\.ts$/;
 
-/** Literals that no person reads: expressions of DynamoDB and of recipes, styles, and what other programs are told. */
+/** Literals that nobody reads: DynamoDB and recipe expressions, styles, and texts for other programs. */
 const NOT_WORDS = new RegExp(
   [
     /^(SET|REMOVE|UPDATE|SELECT|ADD|DELETE)\s|attribute_(not_)?exists|#\{?\w+\}? (=|<|IN)|#target|:source\{/,
@@ -156,12 +156,15 @@ function isUnread(node) {
     isTemplateLiteralTypeNode(node) ||
     isRegularExpressionLiteral(node) ||
     (isJsxAttribute(node) && UNREAD_ATTRIBUTES.has(node.name.text)) ||
-    // The reasons of transitions are for whoever reads the code.
+    // The reasons of transitions are for readers of the code.
     (isVariableDeclaration(node) && /_TRANSITIONS$/.test(node.name.getText()))
   );
 }
 
-/** The sentence of an element of the page, with `{name}` for what is filled in; undefined for one that has parts. */
+/**
+ * The sentence of a page element, with `{name}` in place of inserted values; undefined for an element with several
+ * parts.
+ */
 function textOfElement(element, source) {
   const pieces = element.children.map(child => pieceOf(child, source));
   if (pieces.includes(undefined) || !element.children.some(child => isJsxText(child) && child.text.trim()))

@@ -54,7 +54,7 @@ export class InFlightLimit {
     this.#wake();
   }
 
-  /** Lets waiting callers check again, when there is room and at the end. */
+  /** Lets waiting callers check again, as many as there is room for. */
   #wake(): void {
     const room = Math.floor(this.#limit) - this.#inFlight;
     for (const resolve of this.#waiting.splice(0, Math.max(0, room))) resolve();

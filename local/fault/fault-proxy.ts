@@ -52,7 +52,7 @@ export function createFaultProxy(options: FaultOptions, engine: Exchange): Fault
   const taps = new Set<Tap>();
   const schemas = new TableSchemas(askEngine(engine));
   const stopping = new AbortController();
-  // Every call that is held up listens to it until it goes on; Node takes more than ten listeners for a leak.
+  // Every held call listens to it until it continues. Node reports more than ten listeners as a leak.
   setMaxListeners(0, stopping.signal);
   const add = (rule: FaultRule) => {
     rules.set(rule.name, new RuleState(rule, seed, now));

@@ -1,9 +1,10 @@
 /**
- * Environment that makes a Node process wait less, by a module that it loads before its own: its monotonic clock runs
- * `rate` times as fast, and its timers end as much earlier, so that what takes it three minutes takes three minutes
- * divided by `rate`. `Date` stays true. Processes that compare how long something lasts need the same rate.
+ * Environment variables that make a Node process wait less, through a module that it loads first. Its monotonic clock
+ * runs `rate` times as fast, and its timers end correspondingly earlier. What takes the process three minutes takes
+ * three minutes divided by `rate`. `Date` stays true. Processes that compare how long something lasts need the same
+ * rate.
  *
- * Whatever is not a wait, such as a request or work of the CPU, seems `rate` times as slow to it.
+ * Everything that is not a wait, such as a request or CPU work, seems `rate` times as slow to the process.
  */
 export function hurriedTime(rate: number): { readonly NODE_OPTIONS: string } {
   return { NODE_OPTIONS: `--import data:text/javascript,${encodeURIComponent(preload(rate))}` };

@@ -32,7 +32,7 @@ export type Fault =
   | { readonly kind: 'stall'; readonly ms?: number; readonly side?: Side }
   /** The connection is cut: without the effect, after the effect without a reply, or after half of the reply. */
   | { readonly kind: 'cut'; readonly when: Side | 'mid-reply' }
-  /** The service gets the request twice. With `laterMs`, the second time comes so long after the first reply. */
+  /** The service gets the request twice. With `laterMs`, the second time comes this long after the first reply. */
   | { readonly kind: 'duplicate'; readonly reply?: 'first' | 'second'; readonly laterMs?: number };
 
 /** What a rule decides about: a call, or a part of one. */

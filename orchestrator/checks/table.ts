@@ -127,8 +127,8 @@ function accountOf({ TableArn }: TableDescription): string | undefined {
 }
 
 /**
- * A transaction stays within one account [API reference, TransactWriteItems], so the lock is taken where the control
- * table is; and CloudWatch has a table's metrics in the table's own account.
+ * A transaction stays within one account [API reference, TransactWriteItems], so the lock is taken in the control
+ * table's account. CloudWatch has a table's metrics in the table's own account.
  */
 function otherAccountFindings(own: string | undefined, { description, account }: TableFacts): Finding[] {
   if (own === undefined || own === account) return [];

@@ -7,10 +7,10 @@ import type { SampleTally } from '../user-table/sample-tally.ts';
 import { count } from './plan-figures.ts';
 import { row } from './rows.ts';
 
-/** Longer cells of the table are cut; where its columns are many, shorter ones too. */
+/** Longer cells of the table are cut. If there are many columns, shorter cells are cut too. */
 const WIDEST_CELL = 40;
 const NARROWEST_CELL = 8;
-/** Of the 80 columns, two are before the table. */
+/** Two of the 80 columns are before the table. */
 const WIDEST_TABLE = 78;
 
 /** What a recipe would do to the sampled items. */
@@ -107,7 +107,7 @@ function listOf(counts: Readonly<Record<string, number>>): string {
   return entries.length === 0 ? 'nothing' : entries.map(([type, items]) => `${items} ${type}`).join(', ');
 }
 
-/** Ten items at most: the key, what is read, what would be written; cells are cut until the lines fit. */
+/** At most ten items: the key, the sources, and the values to write. Cells are cut until the lines fit. */
 function tableOf({ examples }: RecipeSample): string[] {
   const [first] = examples;
   if (!first) return [];

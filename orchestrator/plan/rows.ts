@@ -1,10 +1,12 @@
-/** What fits on every terminal. */
+/** Fits on every terminal. */
 const WIDEST_LINE = 80;
 
-/** A command in a sentence, from the colon before it: it has a line of its own, so that it can be copied whole. */
+/**
+ * A command in a sentence, beginning with the colon before it. It gets its own line, so that it can be copied whole.
+ */
 const COMMAND = /: (?=(?:aws|orchestrate) [a-z])(.+?)(\. [A-Z].*)?$/;
 
-/** A label and its text, in lines that no terminal has to break. */
+/** A label and its text, in lines that no terminal needs to break. */
 export function row(label: string, text: string, labelColumns = 11): string {
   const [first = '', ...more] = wrap(text, WIDEST_LINE - labelColumns);
   return [label.padEnd(labelColumns) + first, ...more.map(line => ' '.repeat(labelColumns) + line)].join(
@@ -18,13 +20,13 @@ function wrap(text: string, width: number): string[] {
   const before = text.slice(0, text.length - command.length - rest.length - 1);
   return [
     ...filled(before.split(' '), width, ''),
-    // A shell takes the lines as one.
+    // A shell reads these lines as one.
     ...filled(command.split(/ (?=--)/), width - 4, ' \\').map(line => `  ${line}`),
     ...(rest === '' ? [] : wrap(rest.slice(2), width)),
   ];
 }
 
-/** Words in lines of at most `width`; a word that is wider has a line of its own. */
+/** Words in lines of at most `width`. A wider word gets its own line. */
 function filled(words: readonly string[], width: number, continued: string): string[] {
   const lines: string[] = [];
   for (const word of words) {

@@ -5,7 +5,7 @@ import { atOnce, type Slices } from './slices.ts';
 import type { ProgressView, RateView } from './snapshot.ts';
 import { type SweepSizes, sizesInSlices } from './sweep-sizes.ts';
 
-/** The sizes of complete segments count as a basis once so many segments, and this part of all, are complete. */
+/** The sizes of complete segments count as a basis once this many segments, and this part of all, are complete. */
 const LEAST_COMPLETE = 4;
 const LEAST_COMPLETE_PART = 0.1;
 

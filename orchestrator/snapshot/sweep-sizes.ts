@@ -15,7 +15,7 @@ export interface SweepSizes {
   readonly largestOpen: number;
   readonly smallestOpen: number;
   readonly failedItems: number;
-  /** The items of all open segments, if each one holds at least so many. */
+  /** The items of all open segments, if each one holds at least this many. */
   readonly openOfAtLeast: (items: number) => number;
 }
 

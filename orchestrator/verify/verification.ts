@@ -138,7 +138,7 @@ class Verification {
       this.#open += claimed?.findings.open.length ?? 0;
     }
     this.#goOn(resultOf(this.#segments.map(({ findings }) => findings)));
-    // Not at the caller's signal, which may live longer than this verification.
+    // This listens to its own signal, because the caller's signal may live longer than this verification.
     this.#signal.addEventListener('abort', () => this.#wake(), { once: true });
     const waiting = this.#segments.filter(({ done }) => !done).map(({ segment }) => segment);
     const running = new Set<Promise<void>>();
