@@ -157,6 +157,6 @@ export class LogStore {
     if (!outcome.refused) return;
     const existing = outcome.existing?.['data'];
     if (existing instanceof Uint8Array && Buffer.compare(existing, content.data) === 0) return;
-    throw new FleetfillError('UndoLogConflict', `The undo log has another ${item} than the one to be put.`);
+    throw new FleetfillError('UndoLogConflict', `The undo log has another ${item} than this one.`);
   }
 }

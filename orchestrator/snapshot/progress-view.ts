@@ -57,9 +57,7 @@ function viewOf(request: ProgressRequest, sizes: SweepSizes): ProgressView {
   if (run.desired !== 'run' || run.status !== 'running') return noEstimate(byComplete, 'no task is running');
   const scanned = scannedInSweep(request, sizes);
   const expected =
-    scanned === undefined
-      ? 'the history of an earlier sweep is not kept'
-      : expectItems(request, sizes, scanned);
+    scanned === undefined ? 'the history of an earlier sweep is gone' : expectItems(request, sizes, scanned);
   if (typeof expected === 'string' || scanned === undefined) return noEstimate(byComplete, String(expected));
   const part = Math.min(MOST_BEFORE_THE_END, scanned / expected.items);
   const known = { part, basis: `of ${expected.basis}` };

@@ -24,7 +24,7 @@ export function describeUndoEnd(
   const next: Partial<Record<RunRecord['status'], string>> = {
     verified: `Verified: in strongly consistent reads of every item of the log, no item still had the value that run ${undoes.runId} set${unknown === 0 ? '' : ', apart from the values whose outcome is unknown'}.${left}`,
     quarantined: `${missing} items still have the value; all of them are in quarantine. See: ${nextCommand('failures', run.runId)}${left}`,
-    incomplete: `${missing} items have their value of ${targetsText(run)} again, because somebody set it after the undo had removed it. The undo left them alone.${left}`,
+    incomplete: `${missing} items have the value of ${targetsText(run)} again, because somebody set it after the undo had removed it. The undo left these items alone.${left}`,
     paused: `Paused. Continue with: ${resume}`,
     cancelled: `Cancelled. What was removed stays removed. Another undo continues from there: ${again}`,
     failed: `Stopped: ${run.stopReason?.message ?? 'unknown'}\nWhen the cause is fixed: ${resume}`,

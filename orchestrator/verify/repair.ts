@@ -204,7 +204,7 @@ class ItemRepair {
   /** Decides from a strongly consistent read what to do with the item. */
   async #decide(): Promise<Decision | 'deleted'> {
     const { client, write, rate, clock, signal, held, onConsumed } = this.#request;
-    const [item] = await readItems('Reading an item that lacks what is to be set', {
+    const [item] = await readItems('Reading an item that still lacks a value', {
       ...{ client, table: write, keys: [this.#key], rate, clock, signal, held },
       onConsumed: readUnits => onConsumed({ readUnits }),
     });
