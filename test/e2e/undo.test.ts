@@ -74,7 +74,7 @@ test('a run is taken back: its own values go, and nothing of the application doe
 
   const refused = stage.orchestrate(['undo', runId]);
   expect(await refused.exit).toBe(4);
-  expect(refused.stderr).toContain(`removes what run ${runId} wrote`);
+  expect(refused.stderr.replace(/\s+/g, ' ')).toContain(`removes what run ${runId} wrote`);
 
   const undo = stage.orchestrate(['undo', runId, '--tasks', '2', '--yes']);
   expect(await undo.exit, undo.stderr).toBe(0);
@@ -99,7 +99,7 @@ test('a run is taken back: its own values go, and nothing of the application doe
   const again = stage.orchestrate(['undo', runId, '--yes']);
   expect(await again.exit, again.stderr).toBe(0);
   expect(again.events.at(-1)).toMatchObject({ status: 'verified', undoes: runId, removed: 0, changed: 0 });
-  expect(again.stderr).toContain(`by ${undoId}`);
+  expect(again.stderr.replace(/\s+/g, ' ')).toContain(`${undoId} already handled`);
 
   const ofUndo = stage.orchestrate(['undo', undoId, '--yes']);
   expect(await ofUndo.exit).toBe(3);
