@@ -26,7 +26,7 @@ export interface TaskWatchOptions {
   readonly fleet: Pick<Fleet, 'describe' | 'stop'>;
   readonly clock: Clock;
   readonly authorityMs: number;
-  /** Whether this process is about to start the launch, because its record is written before its task starts. */
+  /** A launch has its record before its task starts. This tells whether this process is about to start the task. */
   readonly isStarting?: (launch: string) => boolean;
   readonly onEnd: (task: TaskRecord, end: TaskEnd) => void;
   /** Called when ECS does not answer. Until it does, the control table alone decides. */

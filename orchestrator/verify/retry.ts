@@ -62,7 +62,7 @@ export async function retryQuarantined(request: RetryRequest): Promise<void> {
     indexes: run.indexes,
     seed: run.itemSize,
     mostWritesInFlight: LANES,
-    // Without a supervisor, nobody renews a share.
+    // Only a supervisor renews a share, so a retry without a supervisor needs no renewal.
     ...(live && { floorWriteUnitsPerSecond: run.unattendedRate / Math.max(1, run.tasks) }),
   });
   const ended = new AbortController();
