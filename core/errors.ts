@@ -35,23 +35,23 @@ export class NotConfirmedError extends FleetfillError {
 
 /** Another unfinished run, or a retry of a run's quarantine, holds the table. */
 export class TableLockedError extends FleetfillError {
+  /** The run that holds the table, or whose quarantine is being retried. */
   readonly holder: string;
-  /**
-   * If the holder is in another control table: which one, who started it, and when. `retry`: the holder is a retry and
-   * no run.
-   */
+  /** A retry of that run's quarantine holds the table. The run itself has ended. */
+  readonly retry: boolean;
+  /** The holder's control table, who started it and when, if it is another control table. */
   readonly elsewhere:
-    | {
-        readonly controlTable: string;
-        readonly holder: string;
-        readonly at: string;
-        readonly retry?: boolean;
-      }
+    | { readonly controlTable: string; readonly holder: string; readonly at: string }
     | undefined;
 
-  constructor(holder: string, message: string, elsewhere?: TableLockedError['elsewhere']) {
+  constructor(
+    holder: string,
+    message: string,
+    { retry = false, elsewhere }: Partial<Pick<TableLockedError, 'retry' | 'elsewhere'>> = {},
+  ) {
     super('TableLocked', message);
     this.holder = holder;
+    this.retry = retry;
     this.elsewhere = elsewhere;
   }
 }

@@ -63,6 +63,12 @@ export interface Supervision {
   readonly epoch: number;
 }
 
+/** The run that holds a table. `retry`: a retry of that run's quarantine holds it, and this is its launch id. */
+export interface TableHolder {
+  readonly runId: string;
+  readonly retry: string | undefined;
+}
+
 /**
  * Runs and their locks.
  *
@@ -136,12 +142,9 @@ export class RunStore {
     }
     if (taken) return record;
     const now = await this.#table.get(lock);
-    const holder = now ? String(now['holder']) : undefined;
-    if (holder === run.runId) return this.readAsSupervisor({ runId: run.runId, epoch: record.epoch });
-    if (holder === undefined) return this.create(run, override);
-    const retryOf = now?.['retryOf'];
-    const what = describeHolder({ holder, ...(retryOf !== undefined && { retryOf: String(retryOf) }) });
-    throw new TableLockedError(holder, `${what} holds the table ${run.table}.`);
+    if (now === undefined) return this.create(run, override);
+    if (now['holder'] === run.runId) return this.readAsSupervisor({ runId: run.runId, epoch: record.epoch });
+    throw heldBy(holderIn(now), `the table ${run.table}`);
   }
 
   /** @throws TableLockedError when an unfinished run of another control table holds this table. */
@@ -172,12 +175,8 @@ export class RunStore {
     const own = controlTable === this.#table.name;
     // A run of this control table can be resumed and cancelled here, so there is nothing to override.
     if ((!own && runId === override) || (await this.#locks.hasEnded(lock))) return { released: lock };
-    const what = describeHolder({ holder: runId, ...(retry !== undefined && { retryOf: runId }) });
-    throw new TableLockedError(
-      runId,
-      `${what} of the control table ${controlTable} holds the table ${tableArn}.`,
-      own ? undefined : { controlTable, holder, at, ...(retry !== undefined && { retry: true }) },
-    );
+    const elsewhere = own ? undefined : { controlTable, holder, at };
+    throw heldBy({ runId, retry }, `the table ${tableArn}`, elsewhere);
   }
 
   /** @throws UnknownFormatError when a later version wrote the record. */
@@ -195,19 +194,10 @@ export class RunStore {
     return runs.sort((a, b) => (a.createdAt < b.createdAt ? 1 : -1));
   }
 
-  /** The unfinished run that holds this table, if there is one. */
-  async holderOf(tableArn: string): Promise<string | undefined> {
+  /** What holds this table, if something does. */
+  async holderOf(tableArn: string): Promise<TableHolder | undefined> {
     const lock = await this.#table.get({ run: lockRun({ tableArn, dryRun: false }), item: LOCK_ITEM });
-    if (!lock || (await this.#isReleased(lock))) return undefined;
-    return String(lock['holder']);
-  }
-
-  /** What holds the table's lock, if anything does. `retryOf`: the holder is a retry of that run's quarantine. */
-  async lockOf(tableArn: string): Promise<{ holder: string; retryOf?: string } | undefined> {
-    const lock = await this.#table.get({ run: lockRun({ tableArn, dryRun: false }), item: LOCK_ITEM });
-    if (!lock || (await this.#isReleased(lock))) return undefined;
-    const { holder, retryOf } = lock;
-    return { holder: String(holder), ...(retryOf !== undefined && { retryOf: String(retryOf) }) };
+    return !lock || (await this.#isReleased(lock)) ? undefined : holderIn(lock);
   }
 
   /**
@@ -240,9 +230,9 @@ export class RunStore {
       return new RunStore(this.#table).lockForRetry(run, retry, by);
     }
     if (taken) return;
-    const now = await this.lockOf(tableArn);
-    if (now?.holder === retry.launchId) return;
-    if (now) throw new TableLockedError(now.holder, `${describeHolder(now)} holds the table.`);
+    const now = await this.holderOf(tableArn);
+    if (now?.retry === retry.launchId) return;
+    if (now) throw heldBy(now, 'the table');
     // Another control table's run holds it, or a holder that has just ended.
     return this.lockForRetry(run, retry, by);
   }
@@ -472,9 +462,25 @@ function isOf({ runId, retry }: TableLock, run: string): boolean {
   return runId === run && retry === undefined;
 }
 
-function describeHolder(lock: { holder: string; retryOf?: string } | undefined): string {
-  if (lock?.retryOf === undefined) return `The unfinished run ${lock?.holder ?? ''}`;
-  return `A retry of what run ${lock.retryOf} has in quarantine`;
+function holderIn(lock: ControlItem): TableHolder {
+  const [holder, retryOf] = [String(lock['holder']), lock['retryOf']];
+  return retryOf === undefined
+    ? { runId: holder, retry: undefined }
+    : { runId: String(retryOf), retry: holder };
+}
+
+function heldBy(
+  { runId, retry }: TableHolder,
+  table: string,
+  elsewhere?: TableLockedError['elsewhere'],
+): TableLockedError {
+  const what =
+    retry === undefined ? `The unfinished run ${runId}` : `A retry of what run ${runId} has in quarantine`;
+  const where = elsewhere ? ` of the control table ${elsewhere.controlTable}` : '';
+  return new TableLockedError(runId, `${what}${where} holds ${table}.`, {
+    retry: retry !== undefined,
+    elsewhere,
+  });
 }
 
 /** The state of a run that must pause or stop, once all its tasks have ended. */

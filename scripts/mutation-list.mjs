@@ -389,8 +389,8 @@ export const MUTATIONS = [
     edits: [
       {
         file: 'core/run-store.ts',
-        from: 'if (holder === run.runId) return',
-        to: "if (holder === 'nobody') return",
+        from: "if (now['holder'] === run.runId) return",
+        to: "if (now['holder'] === 'nobody') return",
       },
     ],
     test: { vitest: 'test/core/run-store.test.ts' },

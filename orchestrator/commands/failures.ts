@@ -9,8 +9,10 @@ import { EXIT } from '../cli/exit-codes.ts';
 import { nextCommand } from '../cli/next-command.ts';
 import { flag, GROUP } from '../cli/option.ts';
 import { YES_OPTION } from '../cli/options.ts';
+import { tableHeld, tableHeldHere } from '../cli/table-held.ts';
 import { operatorName } from '../operator-name.ts';
 import { openStores, readRun } from '../session.ts';
+import type { Stores } from '../stores.ts';
 import { retryQuarantined } from '../verify/retry.ts';
 
 export const failures = defineCommand({
@@ -44,15 +46,9 @@ export const handler: Handler<typeof failures> = async context => {
     output.print(`${key}  ${reason}  (${attempts} attempts)`);
   };
   if (!settings.retry) for (const failure of open) stays(failure, failure.reason, failure.attempts);
-  else if (open.length > 0) {
-    const lock = await stores.runs.lockOf(run.tableArn);
-    if (lock !== undefined && lock.holder !== run.runId && lock.retryOf !== run.runId) {
-      throw new TableLockedError(
-        lock.holder,
-        `The unfinished run ${lock.retryOf ?? lock.holder} holds the table ${run.table}. Try again when it has ended.`,
-      );
-    }
-    await stores.runs.assertFreeElsewhere(run.tableArn);
+  // A retry that was killed after its last item still holds the table, and this one frees it.
+  else if (open.length > 0 || (await isRetried(stores, run))) {
+    await requireFree(stores, run);
     const { table, keySchema } = run;
     await retryQuarantined({
       ...{ stores, run, items: open, clock: systemClock, detach },
@@ -70,6 +66,20 @@ export const handler: Handler<typeof failures> = async context => {
   output.say(describe(left, open.length, settings.retry, run));
   return settings.retry && left > 0 ? EXIT.quarantined : EXIT.ok;
 };
+
+async function isRetried({ runs }: Stores, { runId, tableArn }: RunRecord): Promise<boolean> {
+  const holder = await runs.holderOf(tableArn);
+  return holder?.runId === runId && holder.retry !== undefined;
+}
+
+/** @throws TableLockedError when another run, or a retry of what another run has in quarantine, holds the table. */
+async function requireFree({ runs }: Stores, { runId, table, tableArn }: RunRecord): Promise<void> {
+  const holder = await runs.holderOf(tableArn);
+  if (holder !== undefined && holder.runId !== runId) throw tableHeldHere(table, holder);
+  await runs.assertFreeElsewhere(tableArn).catch(error => {
+    throw error instanceof TableLockedError ? tableHeld(table, error) : error;
+  });
+}
 
 function describe(left: number, found: number, retried: boolean, record: RunRecord): string {
   const run = record.runId;

@@ -1,9 +1,10 @@
 import * as z from 'zod';
 import { defineCommand, type Handler } from '../cli/command.ts';
 import { EXIT } from '../cli/exit-codes.ts';
-import { nextCommand, sameOptions } from '../cli/next-command.ts';
+import { sameOptions } from '../cli/next-command.ts';
 import { GROUP, value } from '../cli/option.ts';
 import { checkRunSettings, RUN_OPTIONS } from '../cli/options.ts';
+import { tableHeldHere } from '../cli/table-held.ts';
 import { planText } from '../plan/plan-text.ts';
 import { planTicket } from '../plan/plan-ticket.ts';
 import { prepare } from '../plan/prepare.ts';
@@ -47,9 +48,8 @@ export const handler: Handler<typeof plan> = async context => {
   const holder = await look(() => session.stores.runs.holderOf(facts.arn));
   const text = settings.format === 'md' ? planTicket(made, command, session.clock.nowIso()) : planText(made);
   output.print(text);
-  output.event('plan.finished', { ...made, command, ...(holder && { heldBy: holder }) });
-  if (holder)
-    output.say(`The unfinished run ${holder} holds the table. See: ${nextCommand('status', holder)}`);
+  output.event('plan.finished', { ...made, command, ...(holder && { heldBy: holder.runId }) });
+  if (holder) output.say(tableHeldHere(settings.table, holder).message);
   const refused = made.findings.filter(({ level }) => level === 'failure').length;
   if (refused > 0) {
     output.say(

@@ -6,8 +6,9 @@ import type { NewRun } from '../../core/run-store.ts';
 import { linesOf } from '../checks/finding.ts';
 import { defineCommand, type Handler } from '../cli/command.ts';
 import { confirm } from '../cli/confirm.ts';
-import { nextCommand, sameOptions } from '../cli/next-command.ts';
+import { sameOptions } from '../cli/next-command.ts';
 import { checkDetach, checkRunSettings, DETACH_OPTION, RUN_OPTIONS } from '../cli/options.ts';
+import { tableHeld, tableHeldHere } from '../cli/table-held.ts';
 import { newRun } from '../plan/new-run.ts';
 import { planText } from '../plan/plan-text.ts';
 import { type Prepared, prepare } from '../plan/prepare.ts';
@@ -83,7 +84,7 @@ async function createRun(session: PlanningSession, run: NewRun, write: ItemWrite
     return await stores.runs.create(run, settings.overrideLock);
   } catch (error) {
     // Another run has begun since the preflight.
-    throw error instanceof TableLockedError ? lockedBy(error, run.table) : error;
+    throw error instanceof TableLockedError ? tableHeld(run.table, error, startAnyway()) : error;
   }
 }
 
@@ -105,43 +106,16 @@ async function requireReady(
   }
   if (settings.dryRun) return;
   const holder = await look(() => stores.runs.holderOf(facts.arn));
-  if (holder !== undefined) throw lockedBy({ holder, elsewhere: undefined }, settings.table);
+  if (holder !== undefined) throw tableHeldHere(settings.table, holder);
   try {
     await look(() => stores.runs.assertFreeElsewhere(facts.arn, settings.overrideLock));
   } catch (error) {
-    throw error instanceof TableLockedError ? lockedBy(error, settings.table) : error;
+    throw error instanceof TableLockedError ? tableHeld(settings.table, error, startAnyway()) : error;
   }
 }
 
-function lockedBy(
-  { holder, elsewhere }: Pick<TableLockedError, 'holder' | 'elsewhere'>,
-  table: string,
-): TableLockedError {
-  if (elsewhere) {
-    const there = ['--control-table', elsewhere.controlTable];
-    const takeAnyway = `start anyway: ${sameOptions('run', ['override-lock'])} --override-lock ${holder}`;
-    if (elsewhere.retry) {
-      return new TableLockedError(
-        holder,
-        `${elsewhere.holder} tries the items in quarantine of run ${holder} again and so holds the table ${table}, since ${elsewhere.at}, with the control table ${elsewhere.controlTable}.\n` +
-          `Wait until that command has ended. If it was killed, repeat it: ${nextCommand('failures', holder, '--retry', ...there)}\n` +
-          `If that control table is gone, ${takeAnyway}`,
-        elsewhere,
-      );
-    }
-    return new TableLockedError(
-      holder,
-      `The unfinished run ${holder} holds the table ${table}. ${elsewhere.holder} started it at ${elsewhere.at}, with the control table ${elsewhere.controlTable}.\n` +
-        `See: ${nextCommand('status', holder, ...there)}\nEnd it: ${nextCommand('cancel', holder, ...there)}\n` +
-        `If that control table is gone and no task of that run is alive, ${takeAnyway}`,
-      elsewhere,
-    );
-  }
-  return new TableLockedError(
-    holder,
-    `The unfinished run ${holder} holds the table ${table}.\n` +
-      `See: ${nextCommand('status', holder)}\nContinue it: ${nextCommand('resume', holder)}\nEnd it: ${nextCommand('cancel', holder)}`,
-  );
+function startAnyway(): string {
+  return sameOptions('run', ['override-lock']);
 }
 
 /** The fields of `run.started`: who, where and the options in force. */

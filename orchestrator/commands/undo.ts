@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { encodeAttributeMap } from '../../core/attribute-value.ts';
 import { createMetricsClient } from '../../core/aws-clients.ts';
 import { heartbeatPace } from '../../core/control-pace.ts';
-import { ConfigurationError, PreflightError, TableLockedError } from '../../core/errors.ts';
+import { ConfigurationError, PreflightError } from '../../core/errors.ts';
 import { CapacityLimiter } from '../../core/rate/capacity-limiter.ts';
 import { RateControl } from '../../core/rate/rate-control.ts';
 import { loadRule } from '../../core/recipe/load.ts';
@@ -19,6 +19,7 @@ import { EXIT, type ExitCode } from '../cli/exit-codes.ts';
 import { nextCommand } from '../cli/next-command.ts';
 import { flag, GROUP, value, wholeNumber } from '../cli/option.ts';
 import { RATE_OPTIONS, RUN_OPTIONS } from '../cli/options.ts';
+import { tableHeldHere } from '../cli/table-held.ts';
 import { operatorName } from '../operator-name.ts';
 import { chooseRates } from '../plan/choose-rates.ts';
 import { lookAtFleet } from '../plan/prepare.ts';
@@ -162,13 +163,9 @@ async function requireSameTable(
       `The table ${run.table} was created at ${made.toISOString()}, after run ${run.runId} had begun. It is another table of the same name. Nothing was written.`,
     );
   }
-  const lock = await look(() => stores.runs.lockOf(facts.arn));
-  if (lock === undefined) return facts;
-  const holder = lock.retryOf ?? lock.holder;
-  throw new TableLockedError(
-    holder,
-    `The unfinished run ${holder} holds the table ${run.table}.\nSee: ${nextCommand('status', holder)}`,
-  );
+  const holder = await look(() => stores.runs.holderOf(facts.arn));
+  if (holder !== undefined) throw tableHeldHere(run.table, holder);
+  return facts;
 }
 
 async function planUndo(

@@ -192,7 +192,7 @@ describe('a retry of what a run has in quarantine', () => {
     await begin();
     expect(await lockItem()).toMatchObject({ run: 'run-a', retry: 'retry-1', controlTable: one.name });
     const refused = await start(other, 'run-b').catch(error => error);
-    expect(refused).toMatchObject({ holder: 'run-a', elsewhere: { controlTable: one.name, retry: true } });
+    expect(refused).toMatchObject({ holder: 'run-a', retry: true, elsewhere: { controlTable: one.name } });
     expect(refused.message).toMatch(/^A retry of what run run-a has in quarantine/);
     await expect(start(one, 'run-c')).rejects.toBeInstanceOf(TableLockedError);
     await finish(one);
@@ -206,7 +206,7 @@ describe('a retry of what a run has in quarantine', () => {
     const { begin } = await retrying(one);
     await start(other, 'run-b');
     await expect(begin()).rejects.toMatchObject({ holder: 'run-b', elsewhere: { controlTable: other.name } });
-    expect(await one.runs.lockOf(arn)).toBeUndefined();
+    expect(await one.runs.holderOf(arn)).toBeUndefined();
     expect(await lockItem()).toMatchObject({ run: 'run-b' });
   });
 
@@ -233,7 +233,7 @@ describe('a retry of what a run has in quarantine', () => {
     };
     await expect(start(other, 'run-b')).rejects.toMatchObject({
       holder: 'run-a',
-      elsewhere: { retry: true },
+      retry: true,
     });
     expect(await lockItem()).toMatchObject({ retry: 'retry-1' });
   });
@@ -244,10 +244,10 @@ describe('a retry of what a run has in quarantine', () => {
     );
     const { run, begin } = await retrying(one);
     await begin();
-    expect(await one.runs.lockOf(arn)).toEqual({ holder: 'retry-1', retryOf: 'run-a' });
+    expect(await one.runs.holderOf(arn)).toEqual({ runId: 'run-a', retry: 'retry-1' });
     await finish(one);
     await one.runs.unlockRetry(run, 'retry-1');
-    expect(await one.runs.lockOf(arn)).toBeUndefined();
+    expect(await one.runs.holderOf(arn)).toBeUndefined();
     expect(warnings).toHaveLength(1);
   });
 });

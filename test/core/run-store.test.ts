@@ -63,7 +63,7 @@ describe('a new run', () => {
     const created = await runs.create(newRun());
     expect(created).toMatchObject({ ...newRun(), version: 1, epoch: 1 });
     expect(await runs.read('run-1')).toEqual(created);
-    expect(await runs.holderOf(ARN)).toBe('run-1');
+    expect(await runs.holderOf(ARN)).toEqual({ runId: 'run-1', retry: undefined });
   });
 
   test('is refused while an unfinished one holds the table, whatever its attribute', async () => {
@@ -107,7 +107,7 @@ describe('a new run', () => {
     await runs.create(newRun({ runId: 'run-2', dryRun: true }));
     const third = runs.create(newRun({ runId: 'run-3', dryRun: true }));
     await expect(third).rejects.toMatchObject({ holder: 'run-2' });
-    expect(await runs.holderOf(ARN)).toBe('run-1');
+    expect(await runs.holderOf(ARN)).toEqual({ runId: 'run-1', retry: undefined });
   });
 
   test('of many that start together, exactly one begins', async () => {
@@ -126,7 +126,7 @@ describe('a new run', () => {
     await table.put({ ...lockOf(ARN), holder: ended.runId }, []);
     expect(await runs.holderOf(ARN)).toBeUndefined();
     await expect(runs.create(newRun({ runId: 'run-2' }))).resolves.toMatchObject({ runId: 'run-2' });
-    expect(await runs.holderOf(ARN)).toBe('run-2');
+    expect(await runs.holderOf(ARN)).toEqual({ runId: 'run-2', retry: undefined });
   });
 
   test('does not take a lock whose run cannot be read: it may be about to appear', async () => {

@@ -38,11 +38,11 @@ const retryAgain = ({ stores, run }: { stores: Stores; run: RunRecord }) =>
 
 test('a retry that was killed holds the table until the next retry has seen that it is gone', async () => {
   const { stores, run } = await withRetryAtWork();
-  expect(await stores.runs.lockOf(run.tableArn)).toEqual({ holder: 'retry-1', retryOf: run.runId });
+  expect(await stores.runs.holderOf(run.tableArn)).toEqual({ runId: run.runId, retry: 'retry-1' });
   await expect(stores.runs.create(newRun({ runId: 'run-2' }))).rejects.toThrow(TableLockedError);
   await retryAgain({ stores, run });
   expect((await stores.tasks.list(run.runId)).filter(({ status }) => isInAuthority(status))).toEqual([]);
-  expect(await stores.runs.lockOf(run.tableArn)).toBeUndefined();
+  expect(await stores.runs.holderOf(run.tableArn)).toBeUndefined();
   await expect(stores.runs.create(newRun({ runId: 'run-2' }))).resolves.toBeDefined();
 });
 
@@ -59,5 +59,5 @@ test('a retry that is alive has no second one beside it', async () => {
   } finally {
     clearInterval(beating);
   }
-  expect(await stores.runs.lockOf(run.tableArn)).toMatchObject({ holder: 'retry-1' });
+  expect(await stores.runs.holderOf(run.tableArn)).toMatchObject({ retry: 'retry-1' });
 });

@@ -117,7 +117,7 @@ async function retryAndFleet({ open, report }: CaseContext): Promise<void> {
   await until('the retry holds the table', async () => (await locks()).length > 0);
   const other = await arena.command(['--segments', '2', '--yes', ...UNLIMITED], ELSEWHERE);
   report.equal('exit code of another fleet beside failures --retry', other.code, 8);
-  const named = new RegExp(`tries the items in quarantine of run ${run.process.runId} again`);
+  const named = new RegExp(`A retry of the items in quarantine of run ${run.process.runId} holds`);
   report.says('it names the retry', other.process.stderr, named);
   report.equal('failures --retry: exit code', await retry.exit, 0);
   report.equal('locks left behind', (await locks()).length, 0);
