@@ -1,8 +1,11 @@
 import { renewalIntervalMs } from '../../core/control-pace.ts';
 import { isInAuthority, type Rates, type TaskRecord } from '../../core/records.ts';
 
-/** A difference below this part of the grant is not worth a write. */
-const NEGLIGIBLE = 0.01;
+/** A raise below this part of the grant is not worth a write. A lower grant always is: otherwise the sum exceeds. */
+const NEGLIGIBLE_RAISE = 0.01;
+
+/** Differences below this part come from the arithmetic of doubles. */
+const ROUNDING = 1e-9;
 
 const NOTHING: Rates = { writeUnitsPerSecond: 0, readUnitsPerSecond: 0 };
 
@@ -77,7 +80,7 @@ export class Budget {
       const sent = this.#sent.get(task.launchId);
       const due = sent === undefined || nowMs - sent.atMs >= this.#renewalMs;
       const unknown = sent !== undefined && sent.renewal > task.renewal;
-      if (!due && !unknown && !differs(granted, task.granted)) continue;
+      if (!due && !unknown && !isWorthWriting(granted, task.granted)) continue;
       const renewal = Math.max(task.renewal, sent?.renewal ?? 0) + 1;
       const usable = this.#usable(task);
       const held = eachRate(rate => Math.max(usable[rate], granted[rate]));
@@ -117,10 +120,10 @@ function eachRate(value: (rate: keyof Rates) => number): { -readonly [K in keyof
   };
 }
 
-function differs(a: Rates, b: Rates): boolean {
-  const apart = (x: number, y: number) => Math.abs(x - y) > NEGLIGIBLE * Math.max(x, y, 1e-9);
-  return (
-    apart(a.writeUnitsPerSecond, b.writeUnitsPerSecond) || apart(a.readUnitsPerSecond, b.readUnitsPerSecond)
+function isWorthWriting(granted: Rates, before: Rates): boolean {
+  return (['writeUnitsPerSecond', 'readUnitsPerSecond'] as const).some(
+    rate =>
+      granted[rate] < before[rate] * (1 - ROUNDING) || granted[rate] * (1 - NEGLIGIBLE_RAISE) > before[rate],
   );
 }
 

@@ -254,7 +254,7 @@ test('what the workers may use together never exceeds the budget, whatever is lo
         model.check();
       }
     }),
-    { numRuns: 1_000 },
+    { numRuns: Number(process.env['FLEETFILL_BUDGET_RUNS'] ?? 1_000) },
   );
 });
 
@@ -412,11 +412,24 @@ describe('writing grants', () => {
     expect(grantedTo(newcomer, [seen, newcomer])).toEqual(rates(50));
   });
 
-  test('spares the write for a difference of less than one in a hundred', () => {
+  test('spares the write for a raise of less than one in a hundred, and for nothing that is lower', () => {
     const budget = new Budget();
     const tasks = withGrants([running], turn(budget, rates(50), [running], 0));
     expect(turn(budget, rates(50.4), tasks, 1_000)).toEqual([]);
     expect(turn(budget, rates(51), tasks, 1_000)).toHaveLength(1);
+    expect(turn(budget, rates(49.99), tasks, 2_000)).toMatchObject([{ granted: rates(49.99) }]);
+  });
+
+  test('keeps the sum within a budget that was lowered by less than one in a hundred', () => {
+    const model = new FleetModel(rates(1_000));
+    for (let launch = 0; launch < 4; launch++) model.launch();
+    comeToRest(model);
+    model.setBudget(rates(995));
+    for (let turn = 0; turn < 2; turn++) {
+      model.tick(() => 'arrives');
+      for (const task of model.live) model.heartbeat(task, 'arrives');
+    }
+    expect(model.live.map(({ worker }) => worker.granted[WRITE])).toEqual([248.75, 248.75, 248.75, 248.75]);
   });
 
   test('leaves a share for each task that follows within a moment', () => {
