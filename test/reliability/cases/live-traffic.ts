@@ -4,10 +4,13 @@ import { type Arena, TABLE } from '../support/arena.ts';
 import type { CaseContext, ReliabilityCase } from '../support/case.ts';
 import { describeDifferently } from '../support/described-table.ts';
 import { atRate, judgeEnd, UNLIMITED, until, untilUpdated } from '../support/steps.ts';
+import { acceptTableArn } from '../support/table-arn.ts';
 
 const INDEX = 'by-owner';
 const USED = 2_000;
 const MODELLED = "DescribeTable's answer and the table's metrics are made from the service's API model";
+
+const BY_ARN = 'a proxy puts the name where the ARN stood; the engine knows tables by name only';
 
 /** DescribeTable of a table with autoscaling and an index. */
 function provisioned(writeUnits: number): Readonly<Record<string, unknown>> {
@@ -106,27 +109,34 @@ async function silentTable(context: CaseContext): Promise<void> {
   const { open, report, either } = context;
   const hurry = either(4, 1);
   const time = hurriedTime(hurry);
-  const arena = await open({ items: 6_000, faults: true, stack: { taskEnvironment: time } });
-  const looks = countLooks(arena);
   const arn = `arn:aws:dynamodb:us-east-1:000000000000:table/${TABLE}`;
-  const run = arena.orchestrate(['--table', arn, '--segments', '4', '--yes', ...atRate(20)], time);
-  const warned = await run.waitFor(
-    ({ event, message }) => event === 'warning' && String(message).includes('metrics'),
-  );
-  report.says(
-    'no metrics while the fleet writes',
-    String(warned['message']),
-    /keeps its rate and does not speed up: CloudWatch has no metrics of the table stuff/,
-  );
-  report.atLeast('looks at the metrics by then', looks(), 9);
-  report.equal('cuts of the budget by then', cutsOf(run).length, 0);
-  publish(arena, 'WriteThrottleEvents', 3);
-  const cut = await run.waitFor(({ event }) => event === 'run.cut');
-  report.equal('named by its ARN, the table throttles: budget cut to', Number(cut['factor']), 0.5);
-  report.says('the reason', String(cut['reason']), /^3 throttled writes on the table/);
-  const again = run.events.some(({ message }) => /metrics can be read again/.test(String(message)));
-  report.equal('it says that it sees again', again, true);
-  await endQuickly(arena, run, context);
+  const front = await acceptTableArn(arn, TABLE);
+  const named = { ...time, AWS_ENDPOINT_URL_DYNAMODB: front.endpoint };
+  try {
+    const arena = await open({ items: 6_000, faults: true, stack: { taskEnvironment: named } });
+    front.forwardTo(arena.stack.endpoints.dynamodb);
+    const looks = countLooks(arena);
+    const run = arena.orchestrate(['--table', arn, '--segments', '4', '--yes', ...atRate(20)], named);
+    const warned = await run.waitFor(
+      ({ event, message }) => event === 'warning' && String(message).includes("table's metrics"),
+    );
+    report.says(
+      'no metrics while the fleet writes',
+      String(warned['message']),
+      /keeps its rate and does not speed up: CloudWatch has no metrics of the table stuff/,
+    );
+    report.atLeast('looks at the metrics by then', looks(), 9);
+    report.equal('cuts of the budget by then', cutsOf(run).length, 0);
+    publish(arena, 'WriteThrottleEvents', 3);
+    const cut = await run.waitFor(({ event }) => event === 'run.cut');
+    report.equal('named by its ARN, the table throttles: budget cut to', Number(cut['factor']), 0.5, BY_ARN);
+    report.says('the reason', String(cut['reason']), /^3 throttled writes on the table/);
+    const again = run.events.some(({ message }) => /metrics can be read again/.test(String(message)));
+    report.equal('it says that it sees again', again, true);
+    await endQuickly(arena, run, context);
+  } finally {
+    await front.close();
+  }
 }
 
 export const LIVE_TRAFFIC: readonly ReliabilityCase[] = [

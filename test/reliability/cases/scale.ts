@@ -1,3 +1,4 @@
+import { measureProcess } from '../../../bench/scale/measure-process.ts';
 import { measureScale } from '../../../bench/scale/measure-scale.ts';
 import { measureSupervisor } from '../../../bench/scale/measure-supervisor.ts';
 import { SIZES } from '../../../bench/scale/sizes.ts';
@@ -36,7 +37,8 @@ async function troubleAtTheStart({ open, report, either }: CaseContext): Promise
   arena.faults.switch('control table throttles', false);
   judgeEnd(report, await run.exit, run.last);
   const fenced = run.events.filter(({ event, kind }) => event === 'task.ended' && kind === 'error');
-  report.equal('tasks that were given up', fenced.length, 0);
+  const why = fenced.map(({ reason }) => String(reason)).join('; ');
+  report.equal('tasks that were given up', fenced.length, 0, why || undefined);
   report.equal('launches', Number(run.last?.['launches']), tasks);
   await arena.judge(report);
 }
@@ -134,7 +136,7 @@ async function retryAndFleet({ open, report }: CaseContext): Promise<void> {
 }
 
 /** The shipped supervisor and the workers' shipped control path, in simulated time. */
-async function inSimulatedTime({ report, seed, either }: CaseContext): Promise<void> {
+async function inSimulatedTime({ report, seed, either, bundles }: CaseContext): Promise<void> {
   const { small, wide } = SIZES;
   if (!small || !wide) throw new Error('The sizes have other names.');
   const result = await measureScale(small, Number.parseInt(String(seed), 36) || 1);
@@ -158,6 +160,11 @@ async function inSimulatedTime({ report, seed, either }: CaseContext): Promise<v
     report.figure(`${segments} segments: longest pause for garbage, ms`, cost.longestGcMs);
     report.atMost(`${segments} segments: heap, MB`, cost.heapMb, 300);
   }
+  const own = await measureProcess(wide, either(30, 60), bundles.orchestrate);
+  report.atLeast('as a process, with the SDK, over HTTP: requests', own.requests, 500);
+  report.figure('as a process: longest round of the event loop, ms', own.longest[0]?.ms ?? 0);
+  report.equal('as a process: rounds over 50 ms', own.roundsOver50Ms, 0);
+  report.atMost('as a process: heap, MB', own.heapMb, 300);
 }
 
 export const SCALE: readonly ReliabilityCase[] = [
