@@ -15,6 +15,12 @@ export const HEARTBEATS_PER_SECOND = 100;
 export const SEGMENT_WRITES_PER_SECOND = 150;
 export const SUPERVISOR_WRITES_PER_SECOND = 170;
 
+/**
+ * Calls of the supervisor of one kind that are on their way at once: enough for its pace. The SDK takes some
+ * milliseconds of CPU for each, and replies that arrive together are handled in one round of the event loop.
+ */
+export const SUPERVISOR_CALLS_AT_A_TIME = 4;
+
 /** Segments that a worker reads at the same time. While one ends, the other keeps the writers busy. */
 export const SEGMENTS_AT_A_TIME = 2;
 

@@ -40,7 +40,7 @@ export interface Refused {
 export type Outcome = { readonly refused: false; readonly item: ControlItem } | Refused;
 
 /** Items of a page. Pages are short, so that parsing them does not delay heartbeats and grants. */
-const PAGE_ITEMS = 250;
+const PAGE_ITEMS = 100;
 
 export type TransactItem = NonNullable<TransactWriteCommandInput['TransactItems']>[number];
 

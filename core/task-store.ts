@@ -24,7 +24,7 @@ const OLDER_EPOCH = '#epoch < :epoch';
 const RUN_IS_WANTED = '#desired = :run';
 
 /** A task's record can name a hundred segments or more, so a page is short and quickly parsed. */
-const TASKS_A_PAGE = 50;
+const TASKS_A_PAGE = 25;
 
 const AUTHORITY_STATUSES = { launching: 'launching', running: 'running' };
 

@@ -35,7 +35,7 @@ export async function measureSupervisor(size: ScaleSize, turns: number): Promise
   const creating = stores.runs.create(scaleRun(size));
   await world.run(1_000);
   const run: RunRecord = await creating;
-  fill(table, run);
+  fillControlTable(table, run);
   // As in a real process: with the view of a pipe, and with samples for later readers.
   const view = new RunView(new PlainDisplay(() => {}, clock), clock);
   const { samples } = stores;
@@ -129,7 +129,7 @@ async function advance(
 }
 
 /** Makes half of the segments complete and puts each task in the middle of two. */
-function fill(table: SimControlTable, run: RunRecord): void {
+export function fillControlTable(table: SimControlTable, run: RunRecord): void {
   const { runId, totalSegments, tasks } = run;
   const granted = { writeUnitsPerSecond: 1, readUnitsPerSecond: 1 };
   for (let task = 0; task < tasks; task++) {

@@ -1,4 +1,5 @@
 import { PRICES } from '../../orchestrator/plan/prices.ts';
+import type { ProcessCost } from './measure-process.ts';
 import type { ScaleResult } from './measure-scale.ts';
 import type { SupervisorCost } from './measure-supervisor.ts';
 
@@ -6,6 +7,7 @@ export interface ScaleRow {
   readonly name: string;
   readonly result: ScaleResult;
   readonly supervisor: SupervisorCost;
+  readonly process: ProcessCost;
 }
 
 /** The size of a task: a quarter vCPU and half a GB. */
@@ -115,6 +117,39 @@ export function supervisorTable(rows: readonly ScaleRow[]): string {
       `${number(supervisor.longestBlockMs, 1)} ms`,
       `${number(supervisor.longestGcMs, 1)} ms`,
       `${number(supervisor.heapMb)} MB`,
+    ]),
+  );
+}
+
+/** The same supervisor as a process, from its first request on: with the SDK, over HTTP, and with Node's start. */
+export function processTable(rows: readonly ScaleRow[]): string {
+  return table(
+    [
+      'size',
+      'segments',
+      'tasks',
+      'watched for',
+      'requests',
+      'CPU',
+      'longest rounds of the event loop',
+      'rounds over 50 ms',
+      'longest pause for garbage',
+      'heap',
+    ],
+    rows.map(({ name, result: { size }, process }) => [
+      name,
+      number(size.segments),
+      number(size.tasks),
+      `${number(process.lastedMs / 1_000)} s`,
+      number(process.requests),
+      `${number(process.cpuMs / 1_000, 1)} s`,
+      `${process.longest
+        .slice(0, 3)
+        .map(({ ms }) => number(ms, 1))
+        .join(', ')} ms`,
+      number(process.roundsOver50Ms),
+      `${number(process.longestGcMs, 1)} ms`,
+      `${number(process.heapMb)} MB`,
     ]),
   );
 }

@@ -17,7 +17,7 @@ import type { History } from './history.ts';
 import { progressSlices } from './progress-view.ts';
 import { averageRate } from './rate-trail.ts';
 import { segmentViews } from './segment-views.ts';
-import { atOnce, type Slices, sliceBySlice } from './slices.ts';
+import { atOnce, SEGMENTS_A_SLICE, type Slices } from './slices.ts';
 import type { QuarantineView, RateView, RunFacts, Snapshot, VerificationView } from './snapshot.ts';
 import { taskViews, throttlingOf } from './task-views.ts';
 import { marksOf } from './timeline.ts';
@@ -138,12 +138,18 @@ function* relaunches(tasks: readonly TaskRecord[], totalSegments: number): Slice
   const launchedIn = new Map<number, Uint8Array>();
   let again = 0;
   const inOrder = [...tasks].sort((a, b) => Date.parse(a.launchedAt) - Date.parse(b.launchedAt));
-  yield* sliceBySlice(inOrder, ({ pass, segments }) => {
+  let counted = 0;
+  for (const { pass, segments } of inOrder) {
     const launched = launchedIn.get(pass) ?? new Uint8Array(totalSegments);
     launchedIn.set(pass, launched);
     if (segments.some(segment => launched[segment] === 1)) again += 1;
     for (const segment of segments) launched[segment] = 1;
-  });
+    // A task may have a hundred segments or more.
+    counted += segments.length;
+    if (counted < SEGMENTS_A_SLICE) continue;
+    counted = 0;
+    yield;
+  }
   return again;
 }
 

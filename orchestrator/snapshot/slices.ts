@@ -5,7 +5,7 @@
 export type Slices<T> = Generator<undefined, T, undefined>;
 
 /** Elements between two yields: a few milliseconds of work at most. */
-const SEGMENTS_A_SLICE = 2_000;
+export const SEGMENTS_A_SLICE = 2_000;
 
 /** Calls `each` for every element and yields between slices of the array. */
 export function* sliceBySlice<T>(elements: readonly T[], each: (element: T) => void): Slices<void> {

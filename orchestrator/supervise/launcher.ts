@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { setMaxListeners } from 'node:events';
 import pMap from 'p-map';
 import type { Clock } from '../../core/clock.ts';
-import { SUPERVISOR_WRITES_PER_SECOND } from '../../core/control-pace.ts';
+import { SUPERVISOR_CALLS_AT_A_TIME, SUPERVISOR_WRITES_PER_SECOND } from '../../core/control-pace.ts';
 import { describeError } from '../../core/errors.ts';
 import { CapacityLimiter } from '../../core/rate/capacity-limiter.ts';
 import type { Rates, RunRecord, TaskRecord } from '../../core/records.ts';
@@ -40,8 +40,6 @@ interface Creation {
   readonly launch: NewLaunch;
   readonly batch: readonly OpenSegment[];
 }
-
-const ASSIGNMENTS_AT_A_TIME = 16;
 
 /** A transaction over the records of the run and the launch costs twice its units. The task's ARN is another write. */
 const UNITS_OF_A_LAUNCH = 8;
@@ -149,7 +147,7 @@ export class Launcher {
           const done = await this.#assign(run, launch, open);
           assigned.push({ ...open, launchId: launch.launchId, assigned: done });
         },
-        { concurrency: ASSIGNMENTS_AT_A_TIME },
+        { concurrency: SUPERVISOR_CALLS_AT_A_TIME },
       );
       this.start(run, launch);
     }

@@ -1,4 +1,5 @@
 import pMap from 'p-map';
+import { SUPERVISOR_CALLS_AT_A_TIME } from '../../core/control-pace.ts';
 import type { RunRecord, SegmentRecord } from '../../core/records.ts';
 import type { SegmentStore } from '../../core/segment-store.ts';
 import { RunningSums, rememberSums } from '../run-summary.ts';
@@ -6,8 +7,6 @@ import { CompactRecords } from './compact-record.ts';
 
 /** A turn reads this many segments, in order. With fewer, it reads all of them. */
 const READ_A_TURN = 2_000;
-
-const READS_AT_A_TIME = 16;
 
 /**
  * The last known record of each segment. With very many segments, each turn reads only a part of them, so that its work
@@ -107,7 +106,7 @@ export class SegmentBook {
         const record = await this.#segments.read(this.#run.runId, segment);
         if (record) this.put(record);
       },
-      { concurrency: READS_AT_A_TIME },
+      { concurrency: SUPERVISOR_CALLS_AT_A_TIME },
     );
   }
 

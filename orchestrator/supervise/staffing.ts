@@ -1,6 +1,7 @@
 import { setMaxListeners } from 'node:events';
 import pMap from 'p-map';
 import type { Clock } from '../../core/clock.ts';
+import { SUPERVISOR_CALLS_AT_A_TIME } from '../../core/control-pace.ts';
 import {
   isInAuthority,
   NO_COUNTERS,
@@ -30,8 +31,6 @@ export interface StaffingOptions {
   /** RunTask's overrides have no room for more segments. */
   readonly mostSegmentsALaunch: number;
 }
-
-const WRITES_AT_A_TIME = 16;
 
 /** Segments of an ended launch are taken back even while supervision ends. */
 const NEVER = new AbortController().signal;
@@ -147,7 +146,7 @@ export class Staffing {
       const reached = task.segments.some(segment => book.record(segment)?.progressedBy === launch);
       const nowMs = Date.parse(clock.nowIso());
       await pMap(takeBack(run, task, book.heldBy(launch), reached, nowMs), taken => this.#write(taken), {
-        concurrency: WRITES_AT_A_TIME,
+        concurrency: SUPERVISOR_CALLS_AT_A_TIME,
       });
     }
   }

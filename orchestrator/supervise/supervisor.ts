@@ -1,7 +1,7 @@
 import type { DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import pMap from 'p-map';
 import type { Clock } from '../../core/clock.ts';
-import { taskRecordUnits, turnMs } from '../../core/control-pace.ts';
+import { SUPERVISOR_CALLS_AT_A_TIME, taskRecordUnits, turnMs } from '../../core/control-pace.ts';
 import { describeError, SupersededError, SystemicError } from '../../core/errors.ts';
 import type { MetricsPublisher } from '../../core/metrics-publisher.ts';
 import {
@@ -39,10 +39,7 @@ import type { TrafficGuard } from './traffic-guard.ts';
 /** The shortest time between two turns. */
 const TICK_MS = 1_000;
 
-/**
- * Limits of writes to the control table: at the same time, and of one kind in a turn. The rest waits for the next turn.
- */
-const WRITES_AT_A_TIME = 16;
+/** Grants written in one turn. The rest waits for the next turn. */
 const GRANTS_A_TURN = 400;
 
 /** Completed segments reported in one turn. A resumed long run has very many at once. */
@@ -170,16 +167,18 @@ export class Supervisor {
     await this.#book.readAll();
     const failed = continues ? [] : this.#book.failed();
     const reopen = async (segment: SegmentRecord) => {
+      await this.#staffing.mayWrite(1);
       const standing = await stores.segments.reopen(segment);
       if (standing) this.#book.put(standing);
     };
-    await pMap(failed, reopen, { concurrency: WRITES_AT_A_TIME });
+    await pMap(failed, reopen, { concurrency: SUPERVISOR_CALLS_AT_A_TIME });
     const adopt = async (task: TaskRecord) => {
-      if (isInAuthority(task.status)) await stores.tasks.adopt(task, supervision);
-      else this.#known.add(task.launchId);
+      if (!isInAuthority(task.status)) return void this.#known.add(task.launchId);
+      await this.#staffing.mayWrite(taskRecordUnits(task.segments.length));
+      await stores.tasks.adopt(task, supervision);
     };
     const tasks = await stores.tasks.list(supervision.runId);
-    await pMap(tasks, adopt, { concurrency: WRITES_AT_A_TIME });
+    await pMap(tasks, adopt, { concurrency: SUPERVISOR_CALLS_AT_A_TIME });
     return true;
   }
 
@@ -303,7 +302,7 @@ export class Supervisor {
       }
     };
     const live = tasks.filter(({ status }) => isInAuthority(status));
-    await pMap(live, tell, { concurrency: WRITES_AT_A_TIME });
+    await pMap(live, tell, { concurrency: SUPERVISOR_CALLS_AT_A_TIME });
     await this.#staffing.idle();
     if (!this.#watch.allEnded(await stores.tasks.list(run.runId))) return false;
     await this.#endUnwanted();
@@ -377,7 +376,7 @@ export class Supervisor {
           this.#budget.confirm(change, clock.monotonicMs());
         }
       },
-      { concurrency: WRITES_AT_A_TIME },
+      { concurrency: SUPERVISOR_CALLS_AT_A_TIME },
     );
   }
 

@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest';
+import { measureProcess } from '../../bench/scale/measure-process.ts';
 import { measureScale } from '../../bench/scale/measure-scale.ts';
 import { measureSupervisor } from '../../bench/scale/measure-supervisor.ts';
 import { drawFrom } from '../../bench/scale/same-each-time.ts';
@@ -35,4 +36,11 @@ describe('the benchmark of scale', () => {
     expect(Math.min(...costs.map(({ heapMb }) => heapMb))).toBeLessThan(300);
     expect(Math.min(...costs.map(({ longestBlockMs }) => longestBlockMs))).toBeLessThan(50);
   }, 180_000);
+
+  test('sees it stay small as a process, with the SDK, over HTTP', async () => {
+    const own = await measureProcess(wide, 25);
+    expect(own.requests).toBeGreaterThan(500);
+    expect(own.heapMb).toBeLessThan(300);
+    expect(own.roundsOver50Ms).toBe(0);
+  }, 120_000);
 });
