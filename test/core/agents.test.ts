@@ -76,7 +76,7 @@ describe.each(['http', 'https'] as const)('an agent for %s', protocol => {
     expect(bodies.filter(body => body !== 'before')).toEqual(['after']);
   });
 
-  test('asks when the connection stands, not when the request is made', async () => {
+  test('checks once the connection is open, not when the request is made', async () => {
     let held = true;
     assertMaySend = () => {
       if (!held) throw new AuthorityLostError('frozen while it connected');
@@ -173,7 +173,7 @@ describe.each(['http', 'https'] as const)('an agent for %s behind a proxy', prot
     return once(call, 'response').then(([reply]) => reply as IncomingMessage);
   }
 
-  test('sends by the proxy, which sees where to', async () => {
+  test('sends through the proxy, which sees the destination', async () => {
     const proxy = await startProxy();
     const agents = createAgents({ proxyFor: () => proxy.url }, { keepAlive: true });
     expect(await text(await send(agents, 'first'))).toBe('done');
@@ -187,7 +187,7 @@ describe.each(['http', 'https'] as const)('an agent for %s behind a proxy', prot
     proxy.close();
   });
 
-  test('asks before it writes there too', async () => {
+  test('checks before it writes there too', async () => {
     const proxy = await startProxy();
     let held = true;
     const assertMaySend = () => {
@@ -203,7 +203,7 @@ describe.each(['http', 'https'] as const)('an agent for %s behind a proxy', prot
     proxy.close();
   });
 
-  test('believes the certificates that it is given, directly and by the proxy', async () => {
+  test('trusts the certificates that it is given, directly and through the proxy', async () => {
     const proxy = await startProxy();
     // The certificate's name is not this machine's, which this test is not about.
     const anyName = { checkServerIdentity: () => undefined };

@@ -161,7 +161,7 @@ describe('--value as JSON', () => {
     for (const text of ['-0', '-0.0', '-0e5']) expect(parseJsonValue(text)).toEqual({ N: '0' });
   });
 
-  test('takes every number that a program writes as JSON, as that number', () => {
+  test('takes every number that a program writes as JSON without changing it', () => {
     const magnitude = (n: number) => n === 0 || (Math.abs(n) >= 1e-130 && Math.abs(n) < 1e126);
     fc.assert(
       fc.property(fc.double({ noNaN: true, noDefaultInfinity: true }).filter(magnitude), n => {

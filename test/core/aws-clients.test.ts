@@ -77,7 +77,7 @@ describe.concurrent('the client for CloudWatch', () => {
 });
 
 describe.concurrent('the client for the control table', () => {
-  test('tries again by itself what failed for a moment', async ({ expect }) => {
+  test('retries a brief failure by itself', async ({ expect }) => {
     let failures = 2;
     const client = createControlTableClient();
     const table = named((_, answer) =>
@@ -89,7 +89,7 @@ describe.concurrent('the client for the control table', () => {
   });
 
   test.for(['ExpiredTokenException', 'UnrecognizedClientException', 'SignatureDoesNotMatch'])(
-    'tries %s again: once it says nothing',
+    'retries %s: one such reply proves nothing',
     async (type, { expect }) => {
       let failures = 1;
       const client = createControlTableClient();
@@ -102,7 +102,7 @@ describe.concurrent('the client for the control table', () => {
     },
   );
 
-  test('does not try a refused condition again', async ({ expect }) => {
+  test('does not retry a refused condition', async ({ expect }) => {
     const client = createControlTableClient();
     const table = named((_, answer) => answer.refuse('ConditionalCheckFailedException'));
     await failure(() => client.send(controlGet(table)));
@@ -143,7 +143,7 @@ describe.concurrent('the client for the user’s table', () => {
     client.destroy();
   });
 
-  test('asks again for a description, of which the first reply speaks of a signature', async ({ expect }) => {
+  test('retries a description when the first reply complains of the signature', async ({ expect }) => {
     const client = createDataPlaneClient();
     let failures = 1;
     const table = named((_, answer) =>
@@ -156,7 +156,7 @@ describe.concurrent('the client for the user’s table', () => {
     client.destroy();
   });
 
-  test('leaves that to its caller where items are read or written', async ({ expect }) => {
+  test('leaves such a retry to the caller when items are read or written', async ({ expect }) => {
     const client = createDataPlaneClient();
     const table = named((_, answer) =>
       answer.refuse('InvalidSignatureException', 'Signature expired', {}, 403),

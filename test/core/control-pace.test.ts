@@ -14,7 +14,7 @@ import {
 const UNATTENDED_AFTER_MS = 120_000;
 
 describe.each([1, 32, 100, 1_000, MOST_TASKS])('the records of %i tasks', tasks => {
-  test('take less than half of what a partition takes', () => {
+  test('take less than half of one partition’s write capacity', () => {
     const { heartbeatMs } = heartbeatPace(tasks);
     const heartbeats = (tasks / heartbeatMs) * 1_000;
     const checkpoints = ((tasks * SEGMENTS_AT_A_TIME) / checkpointIntervalMs(tasks)) * 1_000;
@@ -25,7 +25,7 @@ describe.each([1, 32, 100, 1_000, MOST_TASKS])('the records of %i tasks', tasks 
     expect(heartbeats + checkpoints + grants).toBeLessThan(500);
   });
 
-  test('say in time that somebody supervises', () => {
+  test('are renewed often enough to show that somebody supervises', () => {
     expect(renewalIntervalMs(tasks)).toBeLessThanOrEqual(UNATTENDED_AFTER_MS / 2);
   });
 });

@@ -41,7 +41,7 @@ describe('reading', () => {
 });
 
 describe('a write on condition', () => {
-  test('that holds gives the whole item as it is then', async () => {
+  test('that holds returns the whole item after the write', async () => {
     await table.put({ ...KEY, kept: 'as it was', count: 1, gone: true }, []);
     const outcome = await table.update(
       KEY,
@@ -53,7 +53,7 @@ describe('a write on condition', () => {
     expect(await table.get(KEY)).toEqual({ ...KEY, kept: 'as it was', count: 2, added: [1] });
   });
 
-  test('that does not hold gives the item that stands there, and changes nothing', async () => {
+  test('that does not hold returns the stored item and changes nothing', async () => {
     await table.put({ ...KEY, count: 1 }, []);
     const refused = { refused: true, existing: { ...KEY, count: 1 } };
     expect(await table.put({ ...KEY, count: 2 }, ['attribute_not_exists(#run)'])).toEqual(refused);
@@ -77,7 +77,7 @@ describe('a write on condition', () => {
     expect((await write('#count = :one OR #count = :two', '#count = :one')).refused).toBe(false);
   });
 
-  test('leaves out what is undefined, and may set what the condition names', async () => {
+  test('leaves out undefined attributes, and may set an attribute that its condition names', async () => {
     await table.put({ ...KEY, status: 'a' }, []);
     const outcome = await table.update(KEY, { set: { status: 'b', end: undefined } }, ['#status = :status'], {
       status: 'a',

@@ -56,7 +56,7 @@ describe('a call that is repeated', () => {
     expect(calls.length).toBeGreaterThan(2);
   });
 
-  test('believes after half a minute that the credentials are bad', async () => {
+  test('gives up after half a minute of rejected credentials', async () => {
     const { clock, doubted } = doubt();
     const { call } = failingUntil(clock, Number.POSITIVE_INFINITY, expired);
     const failure = await passing(clock, doubted.repeat(call, at)).catch((error: unknown) => error);
@@ -67,7 +67,7 @@ describe('a call that is repeated', () => {
     expect(clock.monotonicMs()).toBeLessThan(40_000);
   });
 
-  test('believes after its time that nobody answers, and says who', async () => {
+  test('gives up after its time when nobody answers, and names the endpoint', async () => {
     const { clock, doubted } = doubt();
     const { call } = failingUntil(clock, Number.POSITIVE_INFINITY, cut);
     const failure = await passing(clock, doubted.repeat(call, at)).catch((error: unknown) => error);
@@ -75,7 +75,7 @@ describe('a call that is repeated', () => {
     expect(String(failure)).toMatch(/DynamoDB at dynamodb\.test has not answered for \d+ s/);
   });
 
-  test('is sent once when the answer is one', async () => {
+  test('is sent once when the service answers', async () => {
     const { clock, doubted } = doubt();
     const { call, calls } = failingUntil(clock, Number.POSITIVE_INFINITY, denied);
     await expect(passing(clock, doubted.repeat(call, at))).rejects.toThrow('no');
@@ -91,7 +91,7 @@ describe('a call that is repeated', () => {
     expect(calls).toHaveLength(1);
   });
 
-  test('does not wait anew for each call once it is believed', async () => {
+  test('fails at once after an earlier call has given up', async () => {
     const { clock, doubted } = doubt();
     const { call } = failingUntil(clock, Number.POSITIVE_INFINITY, expired);
     await passing(clock, doubted.repeat(call, at)).catch(() => {});
@@ -100,7 +100,7 @@ describe('a call that is repeated', () => {
     expect(clock.monotonicMs()).toBe(believedAtMs);
   });
 
-  test('says after ten seconds what is waited for, and when it is over', async () => {
+  test('says after ten seconds what it waits for, and says when the wait is over', async () => {
     const { clock, doubted, told } = doubt();
     const { call } = failingUntil(clock, 20_000, expired);
     await passing(clock, doubted.repeat(call, at));
@@ -112,7 +112,7 @@ describe('a call that is repeated', () => {
     ]);
   });
 
-  test('says nothing of what is over sooner', async () => {
+  test('says nothing about a shorter wait', async () => {
     const { clock, doubted, told } = doubt();
     const { call } = failingUntil(clock, 5_000, expired);
     await passing(clock, doubted.repeat(call, at));
@@ -122,7 +122,7 @@ describe('a call that is repeated', () => {
 });
 
 describe('a call that its caller repeats', () => {
-  test('fails as it does until that has lasted, and then for good', async () => {
+  test('passes each error on until the failure has lasted, then fails for good', async () => {
     const { clock, doubted } = doubt();
     const { call, calls } = failingUntil(clock, Number.POSITIVE_INFINITY, cut);
     for (let second = 0; second < 10; second++) {
@@ -135,7 +135,7 @@ describe('a call that its caller repeats', () => {
     expect(calls).toHaveLength(11);
   });
 
-  test('any answer in between begins it anew', async () => {
+  test('any answer in between resets the time', async () => {
     const { clock, doubted } = doubt();
     for (let second = 0; second < 60; second++) {
       const error = second % 8 === 7 ? denied : expired;
@@ -153,7 +153,7 @@ describe('a call that its caller repeats', () => {
     await expect(doubted.count(call, at)).rejects.not.toBeInstanceOf(SystemicError);
   });
 
-  test('one trouble after another is not one that lasts', async () => {
+  test('one failure after another of a different kind is not one that lasts', async () => {
     const { clock, doubted } = doubt();
     for (const error of [cut, expired, cut, expired]) {
       const { call } = failingUntil(clock, Number.POSITIVE_INFINITY, error);

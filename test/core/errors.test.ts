@@ -1,13 +1,13 @@
 import { expect, test } from 'vitest';
 import { describeError, PreflightError, TableLockedError } from '../../core/errors.ts';
 
-test('an error of ours is told by its own words', () => {
+test('an error of ours is reported by its message alone', () => {
   expect(describeError(new PreflightError('The table stuff does not exist.'))).toBe(
     'The table stuff does not exist.',
   );
 });
 
-test('an error of others is told with its name, which often says more than its words', () => {
+test('a foreign error is reported with its name, which often says more than its message', () => {
   const error = Object.assign(new Error(''), { name: 'AccessDeniedException' });
   expect(describeError(error)).toMatch(/^AccessDeniedException/);
   expect(describeError('thrown text')).toBe('thrown text');

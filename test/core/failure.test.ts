@@ -71,7 +71,7 @@ describe('every error of the SDK’s models', () => {
     expect(MODELLED.length).toBeGreaterThan(150);
   });
 
-  test('is what the table says when it comes with a status of the 400s, and final where it says nothing', () => {
+  test('has the kind of the table with a 4xx status, and is final when the table does not list it', () => {
     const unlike = MODELLED.flatMap(({ client, name, Exception }) => {
       const error = new Exception({
         message: 'm',
@@ -87,7 +87,7 @@ describe('every error of the SDK’s models', () => {
     expect(unlike).toEqual([]);
   });
 
-  test('is the service’s own trouble when it comes with one of the 500s and means nothing else', () => {
+  test('is an internal error of the service with a 5xx status, unless the table says otherwise', () => {
     fc.assert(
       fc.property(
         fc.constantFrom(...MODELLED),
@@ -124,7 +124,7 @@ describe('a reply about who asks', () => {
     for (const status of [400, 401, 403]) expect(kindOfFailure(answered(name, status))).toBe('credentials');
   });
 
-  test('so are the providers of the SDK, which have no status', () => {
+  test('so is an error of an SDK credential provider, which has no status', () => {
     const message = 'Could not load credentials from any providers';
     expect(kindOfFailure(failure({ name: 'CredentialsProviderError', message }))).toBe('credentials');
     expect(kindOfFailure(failure({ name: 'TokenProviderError' }))).toBe('credentials');
@@ -204,7 +204,7 @@ describe('whatever has no status is a lost reply', () => {
     'DEPTH_ZERO_SELF_SIGNED_CERT',
     'ERR_TLS_CERT_ALTNAME_INVALID',
     'HOSTNAME_MISMATCH',
-  ])('but not %s: the other side cannot prove who it is', code => {
+  ])('but not %s: the other side cannot prove its identity', code => {
     expect(kindOfFailure(failure({ code, $metadata: {} }))).toBe('certificate');
   });
 
@@ -217,14 +217,14 @@ describe('whatever has no status is a lost reply', () => {
     expect(kindOfFailure(Object.assign(new TypeError('m'), { code }))).toBe('final');
   });
 
-  test('nor an error of this program, or one of its own classes', () => {
+  test('but not an error of this program, or one of its own classes', () => {
     expect(kindOfFailure(new TypeError('x is not a function'))).toBe('final');
     expect(kindOfFailure(new Error('Region is missing'))).toBe('final');
     expect(kindOfFailure(new SystemicError('m'))).toBe('final');
     expect(kindOfFailure(new PreflightError('m'))).toBe('final');
   });
 
-  test('what was believed keeps its kind', () => {
+  test('an error that was given up on keeps its kind', () => {
     expect(kindOfFailure(new CredentialsError('m'))).toBe('credentials');
     expect(kindOfFailure(new UnreachableError('m'))).toBe('transport');
   });

@@ -39,14 +39,14 @@ describe('the one write of a run', () => {
     });
   });
 
-  test('takes its parameters by name, in whatever order an engine sent the key', () => {
+  test('takes its parameters by name, whatever order the engine sent the key in', () => {
     const turned = { created: KEY.created, id: KEY.id };
     expect(batchStatementFactory(WRITE)(turned, CONSTANT)).toEqual(
       batchStatementFactory(WRITE)(KEY, CONSTANT),
     );
   });
 
-  test('alone is this UpdateItem, which names neither key nor attribute in its texts, and whose refusal brings no item along', () => {
+  test('alone is this UpdateItem: only placeholders in its expressions, and no item in the reply to a refusal', () => {
     expect(updateItemInput(WRITE, KEY, CONSTANT)).toEqual({
       TableName: 'stuff',
       Key: KEY,
@@ -93,7 +93,7 @@ describe('a name fit for a batch', () => {
     ).toBe(name);
   });
 
-  test('nor one that makes the statement longer than DynamoDB takes', () => {
+  test('not a name that makes the statement longer than DynamoDB takes', () => {
     const fits = 'a'.repeat(
       (8_192 - 'UPDATE "stuff" SET "" = ? WHERE "id" = ? AND "" IS MISSING'.length) / 2,
     );
@@ -102,7 +102,7 @@ describe('a name fit for a batch', () => {
   });
 });
 
-describe('reading keys', () => {
+describe('reading items by key', () => {
   test('a projection names its attributes by placeholders only', () => {
     const odd: ItemWrite = {
       ...WRITE,

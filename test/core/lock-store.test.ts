@@ -67,7 +67,7 @@ const denying =
   });
 
 // First in this file, because the lock table must not exist yet.
-test('of two that come first at the same moment, with nobody having made the lock table, one gets the table', async () => {
+test('of two runs that start at once before the lock table exists, one gets the table', async () => {
   const fleets = [await fleet(), await fleet()] as const;
   const outcomes = await Promise.allSettled([start(fleets[0], 'run-a'), start(fleets[1], 'run-b')]);
   expect(outcomes.map(({ status }) => status).sort()).toEqual(['fulfilled', 'rejected']);
@@ -79,7 +79,7 @@ test('of two that come first at the same moment, with nobody having made the loc
 });
 
 describe('a run with another control table', () => {
-  test('does not get a table that is held, and is told by whom', async () => {
+  test('does not get a table that is held, and learns who holds it', async () => {
     const [one, other] = [await fleet(), await fleet()];
     expect(await start(one, 'run-a')).toMatchObject({ accountLock: true });
     const refused = await start(other, 'run-b').catch(error => error);
@@ -115,7 +115,7 @@ describe('a run with another control table', () => {
     await expect(start(other, 'run-b')).rejects.toBeInstanceOf(TableLockedError);
   });
 
-  test('goes beside it as a dry run, which writes nothing to the table', async () => {
+  test('may start beside it as a dry run, which writes nothing to the table', async () => {
     const [one, other] = [await fleet(), await fleet()];
     await start(one, 'run-a');
     const dry = await other.runs.create(newRun({ runId: 'run-b', tableArn: arn, dryRun: true }));
@@ -141,7 +141,7 @@ describe('a lock whose run has ended without freeing it', () => {
     expect(await lockItem()).toMatchObject({ run: 'run-b' });
   });
 
-  test('of which the control table is gone is freed by the typed id of its run, and by no other', async () => {
+  test('whose control table is gone is freed only by typing the id of its run', async () => {
     const [one, other] = [await fleet(), await fleet()];
     await start(one, 'run-a');
     await engine.client.send(new DeleteTableCommand({ TableName: one.name }));
@@ -151,14 +151,14 @@ describe('a lock whose run has ended without freeing it', () => {
     expect(await lockItem()).toMatchObject({ run: 'run-b', controlTable: other.name });
   });
 
-  test('of which the record may not be read stays', async () => {
+  test('whose record may not be read stays', async () => {
     const one = await fleet();
     const other = await fleet(denying((_, of) => of.includes(one.name)));
     await end(one, await start(one, 'run-a'));
     await expect(start(other, 'run-b')).rejects.toBeInstanceOf(TableLockedError);
   });
 
-  test('is not overridden where it is a run of this very control table', async () => {
+  test('is not overridden when its run is in this control table', async () => {
     const one = await fleet();
     await start(one, 'run-a');
     await expect(start(one, 'run-b', 'run-a')).rejects.toMatchObject({
@@ -219,7 +219,7 @@ describe('a retry of what a run has in quarantine', () => {
     expect(await lockItem()).toMatchObject({ run: 'run-b' });
   });
 
-  test('keeps the table against whoever saw the lock of its run before, as one that is to be freed', async () => {
+  test('keeps the table when another fleet saw the run’s lock before and took it for one to free', async () => {
     const [one, other] = [await fleet(), await fleet()];
     const { begin } = await retrying(one);
     const stale = { table: arn, run: 'run-a', controlTable: one.name, holder: 'x', at: newRun().createdAt };
@@ -238,7 +238,7 @@ describe('a retry of what a run has in quarantine', () => {
     expect(await lockItem()).toMatchObject({ retry: 'retry-1' });
   });
 
-  test('goes on with the control table’s own lock where the lock table may not be written', async () => {
+  test('goes on with the lock in the control table when it may not write the lock table', async () => {
     const one = await fleet(
       denying((command, of) => command instanceof TransactWriteCommand && of.includes(LOCK_TABLE)),
     );
@@ -252,7 +252,7 @@ describe('a retry of what a run has in quarantine', () => {
   });
 });
 
-describe('an account whose lock table may not be used', () => {
+describe('an account that denies the lock table', () => {
   test.each<[string, Around]>([
     ['read', denying((_, of) => of.includes(LOCK_TABLE))],
     ['written', denying((command, of) => command instanceof TransactWriteCommand && of.includes(LOCK_TABLE))],
@@ -270,7 +270,7 @@ describe('an account whose lock table may not be used', () => {
     },
   );
 
-  test('does not keep a run from ending that had its lock', async () => {
+  test('does not keep a run that holds a lock there from ending', async () => {
     let revoked = false;
     const one = await fleet(denying((_, of) => revoked && of.includes(LOCK_TABLE)));
     const run = await start(one, 'run-a');

@@ -53,7 +53,7 @@ function sums(): Record<string, number> {
   return totals;
 }
 
-test('one call says all: each sum once, zeros included, with unit and dimension', async () => {
+test('one call publishes everything: each sum once, zeros included, with unit and dimension', async () => {
   const metrics = publisher(() => 12.5);
   metrics.count(3, { scanned: 10, updated: 4, alreadySet: 3, deleted: 2, quarantined: 1 });
   metrics.count(3, { matched: 10, readUnits: 0.5, writeUnits: 7 });
@@ -97,7 +97,7 @@ test('one call says all: each sum once, zeros included, with unit and dimension'
   );
 });
 
-test('a segment whose counters rest is published as zero from then on', async () => {
+test('a segment whose counters no longer change is published as zero', async () => {
   const metrics = publisher();
   metrics.count(3, { scanned: 10 });
   await metrics.close();
@@ -132,7 +132,7 @@ test('the orchestrator, which has no share, publishes none', async () => {
 });
 
 describe('while CloudWatch fails', () => {
-  test('nothing is lost: the next call brings the sums of both', async () => {
+  test('nothing is lost: the next call publishes both sums', async () => {
     const metrics = publisher();
     metrics.count(1, { updated: 5 });
     failing = true;
@@ -198,7 +198,7 @@ describe('within what PutMetricData takes', () => {
     expect(Object.keys(sums()).filter(series => series.includes('Segment='))).toHaveLength(1_500);
   });
 
-  test('a second call that fails does not repeat what the first one brought', async () => {
+  test('when a second call fails, the values of the first are not sent again', async () => {
     const metrics = publisher();
     for (let segment = 0; segment < 1_500; segment++) metrics.count(segment, { scanned: 1 });
     const send = client.send;

@@ -67,7 +67,7 @@ describe('states', () => {
     for (const status of finished) expect(RUN_TRANSITIONS[status]).toEqual({});
   });
 
-  test('only what is verified as such can be called verified', () => {
+  test('only a run that is verifying can become verified', () => {
     const leadTo = Object.entries(RUN_TRANSITIONS).filter(([, next]) => 'verified' in next);
     expect(leadTo.map(([from]) => from)).toEqual(['verifying']);
   });

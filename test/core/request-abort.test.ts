@@ -49,7 +49,7 @@ test('a signal that has aborted before sends nothing', async () => {
   client.destroy();
 });
 
-test('the middleware is put together once, however many requests have a signal', async () => {
+test('the middleware is resolved once, however many requests have a signal', async () => {
   const resolve = vi.spyOn(DeleteItemCommand.prototype, 'resolveMiddleware');
   const client = createDataPlaneClient();
   for (let request = 0; request < 3; request++) {

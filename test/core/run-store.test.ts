@@ -97,12 +97,12 @@ describe('a new run', () => {
     expect((await runs.create(newRun({ runId: 'run-2' }))).runId).toBe('run-2');
   });
 
-  test('of another table is of no concern', async () => {
+  test('of another table is not in the way', async () => {
     await runs.create(newRun());
     await expect(runs.create(newRun({ runId: 'run-2', tableArn: `${ARN}-2` }))).resolves.toBeDefined();
   });
 
-  test('that only reads may begin beside it, and is alone of its kind', async () => {
+  test('that only reads may begin beside it, but only one such run', async () => {
     await runs.create(newRun());
     await runs.create(newRun({ runId: 'run-2', dryRun: true }));
     const third = runs.create(newRun({ runId: 'run-3', dryRun: true }));
@@ -219,7 +219,7 @@ describe('a supervisor’s write', () => {
     expect((await twice.read('run-1'))?.version).toBe(2);
   });
 
-  test('may not go a way that the table of transitions does not know', async () => {
+  test('may not make a transition that the table does not list', async () => {
     const run = await runs.create(newRun());
     await expect(bring(run, 'verified')).rejects.toThrow('A run that is running cannot become verified.');
     const ended = await bring(run, 'cancelled');
@@ -462,7 +462,7 @@ describe('concluding a run that nobody supervises', () => {
     expect((await lock()) !== undefined).toBe(holds);
   });
 
-  test('leaves one alone that is wanted again', async () => {
+  test('leaves a run alone that is wanted again', async () => {
     const run = await runs.create(newRun());
     expect(await runs.conclude('run-1', AT)).toEqual(run);
   });

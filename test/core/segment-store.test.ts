@@ -96,7 +96,7 @@ describe.each([
       expect((await read()).launchId).toBe('launch-a');
     });
 
-    test('cannot be claimed, and gets no record by that', async () => {
+    test('cannot be claimed, and the attempt creates no record', async () => {
       await expect(segments.claim(A)).rejects.toThrow(/has no record/);
       expect(await segments.read('run-1', 7)).toBeUndefined();
     });
@@ -143,7 +143,7 @@ describe.each([
     });
 
     test.each(['complete', 'failed', 'pending'] as const)(
-      'for the next pass begins one that is %s at its beginning, and keeps what was counted',
+      'for the next pass starts one that is %s from its beginning, and keeps its counters',
       async status => {
         const before = await make[status]();
         expect(await segments.assign(before, { ...B, pass: 2 })).toBe(true);
@@ -162,7 +162,7 @@ describe.each([
       },
     );
 
-    test('keeps the checkpoint: the new owner goes on where the old one was', async () => {
+    test('keeps the checkpoint: the new owner continues from it', async () => {
       await segments.assign(await make.running(), B);
       expect(await segments.claim(B)).toMatchObject({
         status: 'running',
@@ -202,7 +202,7 @@ describe.each([
   });
 
   describe('a checkpoint', () => {
-    test('says how far the segment is, by whom, and takes the failed launches off its account', async () => {
+    test('records progress and owner, and resets the count of failed launches', async () => {
       await segments.assign(await make.running(), B);
       await segments.claim(B);
       await segments.checkpoint(B, checkpoint(2, '{"id":{"S":"k2"}}'));
@@ -346,7 +346,7 @@ describe.each([
   });
 
   describe('opening a failed segment again', () => {
-    test('for a resumed run goes on where it was', async () => {
+    test('for a resumed run continues from its checkpoint', async () => {
       await segments.reopen(await make.failed());
       const opened = await read();
       expect(opened).toMatchObject({ status: 'pending', pass: 1, lastEvaluatedKey: '{"id":{"S":"k1"}}' });

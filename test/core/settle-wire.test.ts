@@ -44,7 +44,7 @@ const LOST = { kind: 'retry', cause: 'transport' };
 const GOOD_BODY = JSON.stringify({ Responses: [{}], ConsumedCapacity: [{ CapacityUnits: 1 }] });
 const HEADERS = { 'content-type': 'application/x-amz-json-1.0' };
 
-describe('a reply of which nobody knows whether the write took place is tried again', () => {
+describe('a reply that leaves the outcome of the write unknown is retried', () => {
   test('the connection is cut before a byte of the reply', async () => {
     expect(await verdictOn((_, { cut }) => cut())).toMatchObject(LOST);
   });
@@ -101,7 +101,7 @@ describe('a reply of which nobody knows whether the write took place is tried ag
   });
 });
 
-describe('trouble of the service is tried again', () => {
+describe('an internal error of the service is retried', () => {
   test.each([500, 502, 503, 504])('HTTP %i with a page of HTML', async status => {
     const script: Script = (_, { reply }) =>
       reply(status, '<html><body>Bad</body></html>', { 'content-type': 'text/html' });
@@ -126,7 +126,7 @@ describe('trouble of the service is tried again', () => {
   });
 });
 
-describe('a reply about credentials says nothing the first time', () => {
+describe('a single reply about credentials proves nothing', () => {
   test.each([
     'ExpiredTokenException',
     'UnrecognizedClientException',
@@ -141,7 +141,7 @@ describe('a reply about credentials says nothing the first time', () => {
   });
 });
 
-describe('throttling is told from other trouble, with its reason', () => {
+describe('throttling is distinguished from other failures, with its reason', () => {
   const resource = 'arn:aws:dynamodb:us-east-1:000000000000:table/stuff';
   const reasons = [{ reason: 'TableWriteKeyRangeThroughputExceeded', resource }];
   const told = {
@@ -166,7 +166,7 @@ describe('throttling is told from other trouble, with its reason', () => {
   });
 });
 
-describe('what another try cannot mend', () => {
+describe('what a retry cannot fix', () => {
   test.each(['AccessDeniedException', 'ResourceNotFoundException', 'SomethingNew'])(
     '%s is systemic',
     async type => {

@@ -48,7 +48,7 @@ describe('the settle table is total', () => {
     );
   });
 
-  test('and what it does not know is systemic, never skipped and never tried for ever', () => {
+  test('and an unknown error is systemic: never skipped and never retried forever', () => {
     const unknown = fc.string({ minLength: 1 }).map(name => `Unheard${name}`);
     fc.assert(
       fc.property(unknown, fc.integer({ min: 400, max: 407 }), (name, httpStatusCode) => {
@@ -168,7 +168,7 @@ describe('a call that throws', () => {
     expect(settleCall(error, 1).kind).toBe('quarantine');
   });
 
-  test('an item collection that is full is of no use to halve', () => {
+  test('a full item collection is not halved: that would not help', () => {
     expect(settleCall(failure('ItemCollectionSizeLimitExceededException'), 25).kind).toBe('quarantine');
   });
 

@@ -127,7 +127,7 @@ describe.each([
   });
 
   describe('a heartbeat', () => {
-    test('renews, echoes, and brings back grant and desired state', async () => {
+    test('renews, echoes, and returns the grant and the desired state', async () => {
       const before = await launched();
       await tasks.grant(before, { granted: rates(5), held: rates(10), renewal: 1 }, SUPERVISION);
       await tasks.setDesired('run-1', 'launch-1', 'pause');
@@ -205,7 +205,7 @@ describe.each([
       await expect(tasks.heartbeat(beat(1))).rejects.toThrow(AuthorityLostError);
     });
 
-    test.each(['finished', 'stopped'])('of a task that has %s already is as good', async how => {
+    test.each(['finished', 'stopped'])('of a task that has %s already succeeds too', async how => {
       const seen = await running();
       if (how === 'finished') await tasks.finish('run-1', 'launch-1', 'process-1', END, AT);
       else await tasks.markStopped('run-1', 'launch-1', LAPSED, AT);
@@ -277,7 +277,7 @@ describe.each([
   });
 
   describe('adopting a task', () => {
-    test('puts the new epoch on it and tells how it stands', async () => {
+    test('writes the new epoch and returns the record', async () => {
       const task = await running();
       expect(await tasks.adopt(task, { runId: 'run-1', epoch: 2 })).toEqual({ ...task, epoch: 2 });
     });

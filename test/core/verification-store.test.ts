@@ -31,7 +31,7 @@ async function open(): Promise<VerificationStore> {
   return new VerificationStore(await engine.createControlTable());
 }
 
-test('a segment is at its beginning, and then where its last page was saved', async () => {
+test('a segment starts at its beginning, then stands where its last page was saved', async () => {
   const store = await open();
   expect(await store.claim(reader(1), 3)).toMatchObject({ segment: 3, epoch: 1 });
   await store.save(reader(1), position(1, 10, 'key-10'));
@@ -53,7 +53,7 @@ test('a later supervisor claims it with what stands there, and from then on the 
   expect((await store.list('run-1', '0001-abc'))[0]).toMatchObject(position(2, 12, 'key-12'));
 });
 
-test('a save that was delayed does not take it back, and one that was repeated is its writer’s own', async () => {
+test('a delayed save does not move the position back, and a writer recognises its own repeated save', async () => {
   const store = await open();
   await store.claim(reader(1), 3);
   await store.save(reader(1), position(1, 10, 'key-10'));

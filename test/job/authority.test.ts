@@ -140,7 +140,7 @@ describe('authority', () => {
 });
 
 describe('a heartbeat', () => {
-  test('says who sends it and what the worker goes by', async () => {
+  test('names its sender, and echoes the desired state and renewal last seen', async () => {
     await authority.start();
     expect(beats[0]).toEqual({
       runId: 'run-1',
@@ -204,14 +204,14 @@ describe('whoever waits for authority', () => {
     expect(await outcome()).toBe('held');
   });
 
-  test('is told its own reason when it gives up', async () => {
+  test('gets its own reason when it gives up', async () => {
     const stop = new AbortController();
     const waiting = authority.held(stop.signal);
     stop.abort(new Error('SIGTERM'));
     await expect(waiting).rejects.toThrow('SIGTERM');
   });
 
-  test('is told when it is lost for good', async () => {
+  test('gets the error when authority is lost for good', async () => {
     await authority.start();
     script = Array.from({ length: 20 }, () => fails);
     await clock.advance(AUTHORITY_MS);

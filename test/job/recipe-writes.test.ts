@@ -95,7 +95,7 @@ describe.each(APIS)('a recipe by %s writes', writeApi => {
     });
   });
 
-  test('writes nothing where a source came into being, or where only one target is missing by now', async () => {
+  test('writes nothing when a source has appeared, or when only one target is still missing', async () => {
     const bench = await open([item(0)], { writeApi });
     await bench.run(meanwhile(put(item(0, { days: { N: '3' }, gsi1pk: S('theirs') }))));
     expect(bench.recipeCounters().recomputed).toBe(1);
@@ -134,7 +134,7 @@ describe.each(APIS)('a recipe by %s writes', writeApi => {
     expect(bench.recipeCounters().recomputed).toBe(0);
   });
 
-  test('puts an item into quarantine whose sources never rest', async () => {
+  test('quarantines an item whose sources keep changing', async () => {
     let changes = 0;
     const bench = await open([item(0)], { writeApi });
     await bench.run(async (call, answer) => {
@@ -203,7 +203,7 @@ describe.each(APIS)('a recipe by %s writes', writeApi => {
   });
 });
 
-test('what was not proved goes by UpdateItem, item by item', async () => {
+test('an unproved form is written by UpdateItem, item by item', async () => {
   const items = [item(0), item(1, { days: { N: '1' } }), item(2, { expiresAt: { N: '1' } })];
   const bench = await open(items, { batchForms: { sources: ['S'] } });
   await bench.run();
@@ -218,7 +218,7 @@ test('what was not proved goes by UpdateItem, item by item', async () => {
   expect(bench.calls('BatchExecuteStatement')).toHaveLength(1);
 });
 
-test('a source that is NULL goes by UpdateItem, and a missing one does not pass for it', async () => {
+test('an item with a NULL source is written by UpdateItem, and a missing source does not count as NULL', async () => {
   const rule = compileRecipe({ set: [{ name: 'gone', expression: 'end == null' }] }, STUFF_KEY);
   const items = [0, 1].map(index => ({ ...stuffKey(index), end: { NULL: true as const } }));
   const bench = await WriteBench.open(engine, { items, rule, writeApi: 'batch', batchForms: ALL_FORMS });

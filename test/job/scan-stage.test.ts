@@ -130,7 +130,7 @@ describe('a segment', () => {
     expect(stand.prefix.read()).toEqual({ pages: 1, lastEvaluatedKey: undefined, complete: true });
   });
 
-  test('is not read on while two pages are open', async () => {
+  test('is not read further while two pages are open', async () => {
     const full = (index: number): Reply => ({
       Items: [key(index)],
       ScannedCount: 1,
@@ -159,7 +159,7 @@ describe('a segment', () => {
     expect(stand.prefix.read().complete).toBe(true);
   });
 
-  test('that ends so where that item was deleted is read again from its beginning, a few times', async () => {
+  test('that ends this way because the item was deleted is read again from its beginning, a few times', async () => {
     const nothing: Reply = { Items: [], ScannedCount: 0 };
     const page: Reply = { Items: [], ScannedCount: 5, LastEvaluatedKey: key(1) };
     const stand = new Stand([page, nothing, page, nothing, page, { Items: [], ScannedCount: 2 }]);
@@ -220,7 +220,7 @@ describe('the size of a page', () => {
     expect(stand.asked.map(({ limit }) => limit)).toEqual([1, 4, 16]);
   });
 
-  test('is what the share earns from the first one on, where the items are known to be large', async () => {
+  test('follows the share from the first page on when the items are known to be large', async () => {
     const stand = new Stand(pages);
     stand.rate.grant(rates(100), 2);
     stand.rate.estimate.seed({ bytes: 200 * 1_024, writeUnits: 200 });
@@ -286,7 +286,7 @@ describe('a page that could not be read', () => {
     expect(stand.tally.snapshot().scanned).toBe(12);
   });
 
-  test('for want of authority is read again at once, when there is some', async () => {
+  test('for lack of authority is read again as soon as the worker has it', async () => {
     const stand = new Stand([new AuthorityLostError('frozen'), { Items: [], ScannedCount: 0 }]);
     await stand.scan();
     expect(stand.asked).toHaveLength(2);

@@ -75,7 +75,7 @@ describe('checkpoints', () => {
     });
   });
 
-  test('pass a page only when what must stand before it does', async () => {
+  test('pass a page only once what must be stored before it is stored', async () => {
     await segments.assignNew(OWNER, 8);
     const asked: boolean[] = [];
     let stands = () => {};
@@ -217,7 +217,7 @@ describe('a segment that was taken over meanwhile', () => {
 });
 
 describe('the reading of pages', () => {
-  test('waits while so many are open, and goes on when one has settled', async () => {
+  test('waits while the allowed number of pages is open, and continues when one has settled', async () => {
     const work = await begin();
     const [first, second] = [page(1, 'k1'), page(1, 'k2')];
     work.append(first);

@@ -145,7 +145,7 @@ function loseSome(operation: string): void {
   };
 }
 
-test('a chunk stands before the first write of its page, and an entry for every item of it', async () => {
+test('a chunk with an entry for every item is stored before the first write of its page', async () => {
   const seen: number[] = [];
   front.script = async (call, answer) => {
     if (call.operation === 'BatchExecuteStatement') {
@@ -161,7 +161,7 @@ test('a chunk stands before the first write of its page, and an entry for every 
   expect(await new SegmentStore(control).read('run', 0)).toMatchObject({ undoChunks: expect.any(Number) });
 });
 
-test('only a reply says `set`; what a lost reply leaves open is unknown, and what was there before is neither', async () => {
+test('only a reply makes an entry `set`; after a lost reply it is unknown; a value that was there before is neither', async () => {
   await give(items[0], '1');
   loseSome('BatchExecuteStatement');
   const counters = await work(record(), 'a');
@@ -221,7 +221,7 @@ test('values that fail for good are in quarantine, and the next undo tries them 
   expect(await work(undoRecord('again'), 'v')).toMatchObject({ updated: 1, quarantined: 0 });
 });
 
-test('what only a consistent read made computable is in the log before it is written', async () => {
+test('a value that became computable only by a consistent read is logged before it is written', async () => {
   const late = items[7]?.['id']?.S;
   const decisions: Decision[] = [{ kind: 'not-computable', reason: 'not in the old copy' }];
   const rule: WriteRule = {
@@ -242,7 +242,7 @@ test('what only a consistent read made computable is in the log before it is wri
   expect((await logged()).set).toContain(late);
 });
 
-test('a value that is computed again has an entry of its own, and is the one that is taken back', async () => {
+test('a recomputed value has its own log entry, and the undo removes that value', async () => {
   const log: UndoLogRecord = { targets: [{ name: 'label' }], expiresAt: undoLog.expiresAt };
   const rule: WriteRule = {
     targets: ['label'],
@@ -281,7 +281,7 @@ test('a value that is computed again has an entry of its own, and is the one tha
   expect((await engine.items(table)).filter(({ label }) => label !== undefined)).toEqual([]);
 });
 
-test('values of a recipe are taken back target by target, each where it still stands', async () => {
+test('the values of a recipe are removed target by target, each only if it is unchanged', async () => {
   const log: UndoLogRecord = { targets: [{ name: 'owner' }, { name: 'test' }], expiresAt: undoLog.expiresAt };
   const rule: WriteRule = {
     targets: ['owner', 'test'],

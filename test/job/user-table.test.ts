@@ -98,7 +98,7 @@ describe('a scan', () => {
     });
   });
 
-  test('goes on behind the key that it is given, raw: a number of 38 digits is not touched', async () => {
+  test('continues after the raw key that it is given: a number of 38 digits stays exact', async () => {
     const table = await engine.createTable();
     const created = { N: '99999999999999999999999999999999999999' };
     const exclusiveStartKey = { id: { S: 'a' }, created };
@@ -136,7 +136,7 @@ describe('a write', () => {
     expect(consumed().writeUnits).toBeGreaterThanOrEqual(2);
   });
 
-  test('alone throws its refusal, and does not ask for the item that stands there', async () => {
+  test('alone throws its refusal, and does not ask for the stored item', async () => {
     const table = await engine.createTable();
     const item = { ...(stuffItems(1)[0] as Item), test: { S: 'theirs' } };
     await engine.fill(table, [item]);
@@ -181,7 +181,7 @@ describe('a write', () => {
     expect(await writing).toEqual([undefined, undefined, undefined]);
   });
 
-  test('that waits when the rate falls gives back what a batch may not have any more', async () => {
+  test('that waits while the rate falls gives back the items that its batch may no longer hold', async () => {
     const table = await engine.createTable();
     await engine.fill(table, stuffItems(3));
     rate.grant(rates(30), 2);
@@ -243,7 +243,7 @@ describe('reading back', () => {
   ];
 
   test.each(schemas)(
-    'tells what has the attribute, what lacks it and what is gone: %s',
+    'distinguishes items with the attribute, without it, and deleted ones: %s',
     async (_, keySchema, has, lacks, absent) => {
       const table = await engine.createTable(keySchema);
       await engine.fill(table, [{ ...has, test: { NULL: true } }, lacks]);

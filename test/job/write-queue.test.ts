@@ -38,7 +38,7 @@ test('first come, first served, with those to be tried again in front; none is l
   );
 });
 
-test('lets go of what was taken, also when it is never empty', async () => {
+test('does not keep taken items in memory, even if the queue is never empty', async () => {
   setFlagsFromString('--expose-gc');
   const collectGarbage = runInNewContext('gc') as () => void;
   const queue = new WriteQueue();
@@ -71,7 +71,7 @@ describe('a writer that waits', () => {
     }
   });
 
-  test('of two that wake for one item, one gets it, and the other waits again', async () => {
+  test('of two writers woken for one item, one gets it and the other waits again', async () => {
     const queue = new WriteQueue();
     const got: number[] = [];
     const writer = async () => {
@@ -97,7 +97,7 @@ describe('a writer that waits', () => {
     await expect(queue.arrival()).resolves.toBeUndefined();
   });
 
-  test('is let go when the queue is closed, and not kept after', async () => {
+  test('is released when the queue is closed, and does not wait afterwards', async () => {
     const queue = new WriteQueue();
     const waiting = queue.arrival();
     queue.close();

@@ -63,7 +63,7 @@ afterEach(() => {
 
 const APIS = ['batch', 'single'] as const;
 
-test('what a lower rate leaves out of a batch that waits is written by later ones', async () => {
+test('items that a lower rate takes out of a waiting batch are written by later batches', async () => {
   const bench = await open({ writeApi: 'batch' });
   const sizes: number[] = [];
   bench.rate.grant(rates(250), 2);
@@ -163,7 +163,7 @@ describe.each(APIS)('with %s writes', writeApi => {
     expect(await bench.standing()).toEqual(allSetBut());
   });
 
-  test('trouble of the service is waited out, and does not lower the rate', async () => {
+  test('an internal error of the service is waited out, and does not lower the rate', async () => {
     const bench = await open({ writeApi });
     const before = bench.rate.write.unitsPerSecond;
     await bench.run(
@@ -217,7 +217,7 @@ describe.each(APIS)('with %s writes', writeApi => {
     expect((await bench.quarantined()).length).toBe(0);
   });
 
-  test('many such items in a row, without a success between them, are not about the items', async () => {
+  test('many such items in a row without a success mean that the items are not the cause', async () => {
     const bench = await open({ writeApi });
     const ended = bench.run(refusing(writeApi, id => Number(id.slice(3)) >= 10));
     await expect(ended).rejects.toThrow(SystemicError);
@@ -233,7 +233,7 @@ describe.each(APIS)('with %s writes', writeApi => {
     }
   });
 
-  test('what ends midway has settled only what it knows', async () => {
+  test('a stage that ends midway has settled only items whose outcome it knows', async () => {
     const bench = await open({ writeApi });
     let answered = 0;
     bench.front.script = onBatches(async (_, __, answer) => {
@@ -252,7 +252,7 @@ describe.each(APIS)('with %s writes', writeApi => {
     expect((await bench.segments.read('run-1', 0))?.status).toBe('pending');
   });
 
-  test('an item is in quarantine only once its record stands: until then it is tried again', async () => {
+  test('an item counts as quarantined only once its record is stored: until then it is retried', async () => {
     let failures = 3;
     const behind = documentClient(engine.client);
     const { name } = await engine.createControlTable();
@@ -362,7 +362,7 @@ describe('single statements of a batch', () => {
   });
 });
 
-describe('a batch that is refused as a whole for what one of its items is', () => {
+describe('a batch that is refused as a whole because of one item', () => {
   test('is halved until exactly the bad ones are found, wherever they are', async () => {
     await fc.assert(
       fc.asyncProperty(fc.uniqueArray(fc.nat({ max: ITEMS - 1 }), { maxLength: 6 }), async poison => {

@@ -25,7 +25,7 @@ describe('before anything was read', () => {
   });
 });
 
-describe('where the engine reports no write units', () => {
+describe('when the engine reports no write units', () => {
   test.each([
     [100, 1],
     [1 * KB, 1],
@@ -45,7 +45,7 @@ describe('where the engine reports no write units', () => {
   });
 });
 
-describe('what is reported counts more', () => {
+describe('what the engine reports counts more', () => {
   test('than what is estimated', () => {
     const estimate = new CapacityEstimate(0);
     learn(estimate, 3 * KB);
@@ -53,7 +53,7 @@ describe('what is reported counts more', () => {
     expect(estimate.writeUnitsPerItem).toBeCloseTo(2, 3);
   });
 
-  test('and never says less than one unit, since a refused write costs one too', () => {
+  test('and is never below one unit, because a refused write costs one too', () => {
     const estimate = new CapacityEstimate(0);
     for (let batch = 0; batch < 100; batch++) estimate.learnFromWrite(0, 25);
     expect(estimate.writeUnitsPerItem).toBe(1);
@@ -122,7 +122,7 @@ test('a strongly consistent read costs a unit for each 4 KB begun', () => {
 });
 
 describe('what was remembered', () => {
-  test('is where the next launch begins', () => {
+  test('is the starting point of the next launch', () => {
     const before = new CapacityEstimate(0);
     before.learnFromPage({ readUnits: 75, scanned: 3, matched: 3, consistent: false });
     before.learnFromWrite(603, 3);
@@ -132,7 +132,7 @@ describe('what was remembered', () => {
     expect(after.readUnitsOfPage(1)).toBe(25);
   });
 
-  test('does not replace what is known already, and may be nothing', () => {
+  test('does not replace what is known already, and may be absent', () => {
     const estimate = new CapacityEstimate(0);
     estimate.seed(undefined);
     expect(estimate.known).toBe(false);
@@ -142,7 +142,7 @@ describe('what was remembered', () => {
     expect(estimate.writeUnitsPerItem).toBe(2);
   });
 
-  test('gives way to what pages say', () => {
+  test('gives way to what pages report', () => {
     const estimate = new CapacityEstimate(0, { bytes: 200_000, writeUnits: 200 });
     learn(estimate, 500);
     for (let batch = 0; batch < 100; batch++) estimate.learnFromWrite(25, 25);

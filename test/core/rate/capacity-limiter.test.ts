@@ -89,7 +89,7 @@ describe('a saturated limiter', () => {
     );
   });
 
-  test('admits at least 99 % of the rate, however late its timers come up to what can be saved', async () => {
+  test('admits at least 99 % of the rate when its timers are late, up to the quarter second that it can save', async () => {
     await fc.assert(
       fc.asyncProperty(
         rate,
@@ -110,7 +110,7 @@ describe('a saturated limiter', () => {
     );
   });
 
-  test('loses next to nothing to timers of this machine with requests of any size', async () => {
+  test('loses almost nothing to the timers of this machine, whatever the size of the requests', async () => {
     await fc.assert(
       fc.asyncProperty(rate, requests, async (perSecond, units) => {
         const clock = new FakeClock({ latenessMs: () => 1 });
@@ -176,7 +176,7 @@ describe('a limiter that had nothing to do', () => {
   });
 });
 
-describe('settling what a request did consume', () => {
+describe('settling what a request consumed', () => {
   test('a debt delays the next ones, so that the average is what was consumed', async () => {
     const clock = new FakeClock();
     const limiter = new CapacityLimiter(clock, 100);
@@ -194,7 +194,7 @@ describe('settling what a request did consume', () => {
     expect(consumed).toBeGreaterThanOrEqual(980);
   });
 
-  test('what was reserved and not consumed is there for the next', async () => {
+  test('what was reserved and not consumed is available to the next one', async () => {
     const clock = new FakeClock();
     const limiter = new CapacityLimiter(clock, 10);
     const waiting = limiter.reserve(100, NEVER);
@@ -209,7 +209,7 @@ describe('settling what a request did consume', () => {
     expect(admitted).toBe(true);
   });
 
-  test('what comes back is for those who wait, at once', async () => {
+  test('returned units admit waiting requests at once', async () => {
     const clock = new FakeClock();
     const limiter = new CapacityLimiter(clock, 10);
     const first = limiter.reserve(20, NEVER);
@@ -280,7 +280,7 @@ describe('a change of the rate', () => {
     expect(admitted).toBe(true);
   });
 
-  test('to a lower one lets nobody send what was earned, or chosen, at the higher one', async () => {
+  test('to a lower one admits no request by units earned, or a size chosen, at the higher one', async () => {
     const clock = new FakeClock();
     const limiter = new CapacityLimiter(clock, 20);
     const admitted: Admission[] = [];
@@ -295,7 +295,7 @@ describe('a change of the rate', () => {
     expect(admitted[0]?.atMs).toBeGreaterThan(900);
   });
 
-  test('to a lower one is not undone by replies that come late', async () => {
+  test('to a lower one is not undone by late replies', async () => {
     const clock = new FakeClock();
     const limiter = new CapacityLimiter(clock, 100);
     const pages = [1, 2, 3].map(() => limiter.reserve(40, NEVER));
@@ -311,7 +311,7 @@ describe('a change of the rate', () => {
     expect(sender.units).toBeLessThanOrEqual(7);
   });
 
-  test('to a lower one holds for what has its units and waits for something else', async () => {
+  test('to a lower one also limits a request that has its units and still waits for something else', async () => {
     const clock = new FakeClock();
     const limiter = new CapacityLimiter(clock, 100);
     let letThrough = () => {};
@@ -337,7 +337,7 @@ describe('a change of the rate', () => {
     expect(asked).toEqual([100, 4]);
   });
 
-  test('to nothing admits nobody, and back lets them go on', async () => {
+  test('to zero admits nobody, and a rise admits those who waited', async () => {
     const clock = new FakeClock();
     const limiter = new CapacityLimiter(clock, 100);
     const sender = new Sender(clock, limiter);
@@ -383,7 +383,7 @@ describe('a change of the rate', () => {
 });
 
 describe('a caller that gives up', () => {
-  test('is told why, and those behind it go on', async () => {
+  test('gets the reason, and the callers behind it go on', async () => {
     const clock = new FakeClock();
     const limiter = new CapacityLimiter(clock, 10);
     const stop = new AbortController();
@@ -400,7 +400,7 @@ describe('a caller that gives up', () => {
     expect(second).toBe(true);
   });
 
-  test('before it asked is not admitted, and takes nothing', async () => {
+  test('before it asks is not admitted and takes nothing', async () => {
     const clock = new FakeClock();
     const limiter = new CapacityLimiter(clock, 10);
     await clock.advance(1_000);

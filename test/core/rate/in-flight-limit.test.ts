@@ -31,7 +31,7 @@ describe('the limit of requests in flight', () => {
     expect(await room(limit)).toBe(16);
   });
 
-  test('falls to a few when replies take ever longer: the table queues', async () => {
+  test('falls to a few when replies take longer and longer: the table queues', async () => {
     const limit = new InFlightLimit(64);
     replies(limit, 500, 10);
     replies(limit, 1_000, 200);
@@ -40,7 +40,7 @@ describe('the limit of requests in flight', () => {
     expect(few).toBeGreaterThanOrEqual(1);
   });
 
-  test('settles where only a few wait, on a table that serves so many at a time', async () => {
+  test('settles a little above the number of requests that the table serves at a time', async () => {
     for (const servers of [1, 4, 12]) {
       const limit = new InFlightLimit(64);
       let inFlight = 2;
@@ -54,7 +54,7 @@ describe('the limit of requests in flight', () => {
     }
   });
 
-  test('does not take replies that vary for a queue', async () => {
+  test('does not mistake varying reply times for a queue', async () => {
     const limit = new InFlightLimit(16);
     // Half of the replies take three times as long, however many are in flight.
     for (let reply = 0; reply < 1_000; reply++) limit.observe(reply % 2 === 0 ? 10 : 30);
@@ -68,7 +68,7 @@ describe('the limit of requests in flight', () => {
     expect(await room(limit)).toBe(16);
   });
 
-  test('never lets more in than the most, and lets everyone in in the end', async () => {
+  test('never admits more than the maximum, and admits everyone in time', async () => {
     await fc.assert(
       fc.asyncProperty(
         fc.integer({ min: 1, max: 8 }),

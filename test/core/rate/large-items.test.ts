@@ -75,7 +75,7 @@ test.each([
   expect(total(writes) / 60).toBeGreaterThan(BUDGET * 0.8);
 });
 
-test('the same after a relaunch of all of them, which begin with what was learned', async () => {
+test('the same after a relaunch of all tasks, which begin with the learned sizes', async () => {
   const clock = new FakeClock();
   const first = await launch(clock, () => 200, undefined, 20_000);
   const [learned] = first.learned.filter(size => size !== undefined);
@@ -83,7 +83,7 @@ test('the same after a relaunch of all of them, which begin with what was learne
   expect(worstWindow([...first.writes, ...second.writes])).toBeLessThanOrEqual(BUDGET * 10 * 1.05 + 200);
 });
 
-test('one item of 400 KB among small ones costs itself and nothing more', async () => {
+test('one item of 400 KB among small ones costs its own units and nothing more', async () => {
   const clock = new FakeClock();
   const { writes } = await launch(clock, index => (index === 16_500 ? 400 : 1), undefined, 40_000);
   expect(worstWindow(writes)).toBeLessThanOrEqual(BUDGET * 10 * 1.05 + 400);

@@ -37,7 +37,7 @@ test.each([
   for (const known of [190, 250, 4_096]) expect(unused(sizeOf, aimed, 200, known)).toBeLessThan(most);
 });
 
-test('where items become larger, one page is too large and the next one fits', () => {
+test('when items become larger, one page is too large and the next one fits', () => {
   const fit = new PageFit();
   fit.learn({ aimed: 10, readUnits: 10, scanned: 400, full: true });
   fit.learn({ aimed: 10, readUnits: 100, scanned: 400, full: true });

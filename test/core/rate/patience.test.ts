@@ -37,7 +37,7 @@ async function untilAnswered(ask: () => Promise<string>): Promise<string> {
 }
 
 describe('a table that holds every page for 8 s', () => {
-  test('gets the time that it takes, after one page was given up, and the words say so', async () => {
+  test('gets the time that it needs after one page was given up, and a message says so', async () => {
     const clock = new FakeClock();
     const { patience, words } = patienceWith(clock);
     const { state, request } = table(clock, 8_000);
@@ -89,7 +89,7 @@ test('the longest wait is a minute', async () => {
   expect(patience.patienceMs).toBe(LONGEST_PATIENCE_MS);
 });
 
-test('what waits for the budget has not begun to wait for its reply', async () => {
+test('the time spent waiting for the budget does not count as waiting for a reply', async () => {
   const clock = new FakeClock();
   const { patience, words } = patienceWith(clock);
   const { request } = table(clock, 10);

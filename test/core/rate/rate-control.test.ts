@@ -73,7 +73,7 @@ describe('while the table throttles', () => {
     expect(writeRate()).toBeLessThanOrEqual(GRANTED / 32);
   });
 
-  test('it has at least halved within ten seconds, whenever the replies came', async () => {
+  test('the rate has at least halved within ten seconds, whenever the replies came', async () => {
     await fc.assert(
       fc.asyncProperty(fc.array(fc.boolean(), { minLength: 40, maxLength: 40 }), async throttled => {
         fc.pre(throttled.some(Boolean));
@@ -92,7 +92,7 @@ describe('while the table throttles', () => {
     );
   });
 
-  test('a minute after the last throttled reply it is back to 80 %, whatever went before', async () => {
+  test('a minute after the last throttled reply the rate is back to 80 %, whatever happened before', async () => {
     await fc.assert(
       fc.asyncProperty(fc.array(fc.integer({ min: 1, max: 40 }), { maxLength: 20 }), async pauses => {
         clock = new FakeClock();
@@ -111,7 +111,7 @@ describe('while the table throttles', () => {
     );
   });
 
-  test('it climbs evenly, without a jump back', async () => {
+  test('the rate climbs evenly, without jumping back', async () => {
     rate.throttled('x');
     let before = writeRate();
     for (let step = 0; step < 240; step++) {
@@ -123,7 +123,7 @@ describe('while the table throttles', () => {
     expect(before).toBe(GRANTED);
   });
 
-  test('it meets a limit that stays only now and then, and uses most of it in between', async () => {
+  test('against a constant limit it is throttled only now and then, and uses most of the limit', async () => {
     const capacity = 40;
     let throttledReplies = 0;
     let used = 0;
@@ -140,13 +140,13 @@ describe('while the table throttles', () => {
     expect(throttledReplies).toBeLessThan(40);
   });
 
-  test('a lower grant lowers what is used, also where that was below the new one', () => {
+  test('a lower grant lowers the rate in use, even if that was below the new grant already', () => {
     rate.throttled('x');
     rate.grant(rates(60), 2);
     expect(writeRate()).toBe(30);
   });
 
-  test('how often and why is told once', () => {
+  test('the count and reason of throttling are reported once', () => {
     expect(rate.takeThrottled()).toBeUndefined();
     rate.throttled('first');
     rate.throttled('second');

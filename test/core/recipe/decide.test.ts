@@ -150,7 +150,7 @@ describe('the scope', () => {
     });
   });
 
-  test('an absent source of --set is no way out of it', () => {
+  test('an absent source of --set does not put the item out of scope', () => {
     expect(decide({ target: 'other' }, { kind: S('A') }, 'kind == "A"')).toEqual({
       kind: 'not-computable',
       reason: '--set target: other is absent',
@@ -180,12 +180,12 @@ describe('what is written', () => {
     });
   });
 
-  test('is nothing where one of them cannot be computed, and everything where a failing one is there already', () => {
+  test('is nothing when one target cannot be computed, unless that target is there already', () => {
     expect(decide(two, { x: S('1') }).kind).toBe('not-computable');
     expect(decide(two, { x: S('1'), b: S('theirs') }).kind).toBe('write');
   });
 
-  test('depends on absence and on presence where that is what was asked', () => {
+  test('depends on absence or presence when the expression asks only for that', () => {
     const decision = decide(
       { a: 'has(item.x) ? "x" : has(m.n) ? "n" : "none"' },
       { m: { M: { n: { L: [] } } } },
@@ -201,7 +201,7 @@ describe('what is written', () => {
     });
   });
 
-  test('a set asked for its members in one place and its value in another fails only there', () => {
+  test('a set whose members one target uses and whose value another copies fails only for the copy', () => {
     const recipe = { a: '"x" in tags ? "yes" : "no"', b: 'tags' };
     expect(decide({ ...recipe }, { tags: { SS: ['x'] }, b: S('there') }).kind).toBe('write');
     expect(decide({ ...recipe }, { tags: { SS: ['x'] }, a: S('there') }).kind).toBe('not-computable');

@@ -24,7 +24,7 @@ describe('an expression is refused, with a caret under the place', () => {
     );
   });
 
-  test('in the line where it is, tabs kept', () => {
+  test('in the line of the error, with its tabs kept', () => {
     expect(refusal('"a" +\n\tnope(status)')).toBe(
       ['--set target: there is no function "nope"', '  \tnope(status)', '  \t^'].join('\n'),
     );

@@ -68,7 +68,7 @@ const keyValue = {
   B: fc.array(bytes, { minLength: 1 }).map(all => all.map(B => ({ B }))),
 };
 
-describe('a chunk gives back exactly what went in', () => {
+describe('a chunk decodes to exactly what was encoded', () => {
   test.each(['S', 'N', 'B'] as const)('keys of type %s', type => {
     fc.assert(
       fc.property(keyValue[type], keyValue.N, (first, second) => {
@@ -140,7 +140,7 @@ test('no chunk is larger than an item of 64 KB may be, and together they hold ev
   expect(chunks.at(-1)?.to).toBe(entries.length);
 });
 
-test('an entry that is too large by itself has a chunk of its own', () => {
+test('an entry that is larger than a chunk may be gets a chunk of its own', () => {
   const layout: LogLayout = { keySchema: STUFF, targets: [{ name: 'test' }] };
   const large = founding(3).map(entry => ({
     ...entry,

@@ -27,7 +27,7 @@ const VALUES: readonly (readonly [AttributeValue, AttributeValue])[] = [
 ];
 
 describe('the one write of an undo, on an engine', () => {
-  test.each(VALUES)('removes %j where it stands, and leaves %j', async (value, other) => {
+  test.each(VALUES)('removes the value %j and leaves %j', async (value, other) => {
     const table = await engine.createTable(STUFF_KEY);
     const remove = () =>
       engine.client.send(

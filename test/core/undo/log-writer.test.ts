@@ -75,7 +75,7 @@ function records(prefix: string, segment = 0): number {
 }
 
 describe('what is read back', () => {
-  test('set, not set, and unknown for everything of which nothing was said', async () => {
+  test('set, not set, and unknown for every entry without an outcome', async () => {
     const log = writer('a');
     const [first, second] = await log.put(0, entriesFor('1', '2', '3'), NEVER);
     if (first) log.settled(first, 'set');
@@ -92,7 +92,7 @@ describe('what is read back', () => {
     });
   });
 
-  test('what two launches wrote of one item: what is set stands beside what is unknown', async () => {
+  test('two launches that logged one item: the log shows it both as set and as unknown', async () => {
     const dead = writer('a');
     await dead.put(0, entriesFor('1', '2'), NEVER);
     const next = writer('b');
@@ -119,7 +119,7 @@ describe('what is read back', () => {
 });
 
 describe('the order of things', () => {
-  test('a page may be written when its chunk stands, and not before', async () => {
+  test('a page may be written once its chunk is stored, and not before', async () => {
     faults = ['lost request', 'lost reply'];
     const log = writer('a');
     let stands = false;
@@ -134,7 +134,7 @@ describe('the order of things', () => {
     expect(log.chunks(0)).toBe(1);
   });
 
-  test('outcomes stand after two seconds at the latest, in one record', async () => {
+  test('outcomes are stored after two seconds at the latest, in one record', async () => {
     const log = writer('a');
     const entries = await log.put(0, entriesFor('1', '2'), NEVER);
     for (const entry of entries) {
@@ -164,7 +164,7 @@ describe('the order of things', () => {
     expect(records('OUTCOME#')).toBe(2);
   });
 
-  test('writes stop when the oldest outcome is four seconds old, and go on when it stands', async () => {
+  test('writes stop when the oldest outcome is four seconds old, and continue once it is stored', async () => {
     const log = writer('a');
     const [entry] = await log.put(0, entriesFor('1'), NEVER);
     if (entry) log.settled(entry, 'set');
@@ -224,7 +224,7 @@ describe('requests whose reply is lost', () => {
     expect((await states()).set).toEqual(['1', '2']);
   });
 
-  test('a close without a control table ends all the same', async () => {
+  test('a close returns even when the control table cannot be reached', async () => {
     const log = writer('a');
     const [entry] = await log.put(0, entriesFor('1'), NEVER);
     if (entry) log.settled(entry, 'set');
