@@ -16,6 +16,8 @@ const project = (name: string, include: string[], more: object = {}) => ({
 
 /** Whole runs that take minutes each. `npm test` leaves them to `npm run test:rest`. */
 const LONG = [
+  'bare-ecs',
+  'budget',
   'plan',
   'plan-words',
   'operator-story',

@@ -237,17 +237,6 @@ describe.concurrent('a command that is refused, and changes nothing', () => {
       expect,
     );
   });
-
-  test('without credentials says that, and not that the table is absent', async ({ expect }) => {
-    const { AWS_ACCESS_KEY_ID: _, AWS_SECRET_ACCESS_KEY: __, ...none } = environment;
-    const ended = await runBundle(ORCHESTRATE, ['--yes', '--json'], { ...none, HOME: directory });
-    // They may still come, so the command waits for a while and says what for.
-    expect(JSON.parse(ended.stdout)).toMatchObject({
-      event: 'warning',
-      message: expect.stringMatching(/^Waiting until /),
-    });
-    expectRefused({ ...ended, stdout: '' }, 3, /stuff cannot be described: .*[Cc]redentials/, expect);
-  }, 90_000);
 });
 
 describe('the command that is printed for want of a confirmation', () => {

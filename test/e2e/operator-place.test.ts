@@ -328,3 +328,17 @@ test('an endpoint that never answers: about ten seconds, then words', async () =
     /The stack fleetfill cannot be read: CloudFormation at 127\.0\.0\.1:\d+ has not answered/,
   );
 }, 60_000);
+
+test('without credentials a command waits for them, says so, and does not call the table absent', async () => {
+  const { code, out, err } = await shell(`${run('uncredited')} --json`, {
+    AWS_ACCESS_KEY_ID: undefined,
+    AWS_SECRET_ACCESS_KEY: undefined,
+  });
+  expect(JSON.parse(out)).toMatchObject({
+    event: 'warning',
+    message: expect.stringMatching(/^Waiting until /),
+  });
+  expect(err).toMatch(/stuff cannot be described: .*[Cc]redentials/);
+  expect(err).not.toMatch(/^\s+at .+:\d+:\d+|Internal error/m);
+  expect(code).toBe(3);
+}, 90_000);
