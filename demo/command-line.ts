@@ -21,7 +21,7 @@ export function strictOptions<Options>(parser: Argv<Options>): Argv<Options> {
     .strict()
     .version(false)
     .help()
-    .wrap(110)
+    .wrap(Math.min(110, process.stdout.columns ?? 80))
     .fail((message, error) => {
       throw error instanceof UsageError
         ? error

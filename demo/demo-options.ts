@@ -23,9 +23,10 @@ export interface DemoOptions {
 
 const ABOUT = `$0 [options]
 
-Starts DynamoDB, ECS and CloudWatch on this machine, and fills a table with real places. A simulated application
-keeps writing while a fleet of worker processes sets the attribute "test". Then the demo compares every item with
-an independent journal of every write. It exits with 0 if everything agrees.`;
+Starts DynamoDB, ECS and CloudWatch on this machine, and fills a table with
+real places. A simulated application keeps writing while a fleet of worker
+processes sets the attribute "test". Then the demo compares every item with an
+independent journal of every write. It exits with 0 if everything agrees.`;
 
 /**
  * --help prints the help and exits.

@@ -24,9 +24,11 @@ const MAX_ATTEMPTS = 6;
 
 const ABOUT = `$0 --table <name> [--items <n>]
 
-Puts real places into a DynamoDB table, as items of the founding case. The AWS SDK settings of this environment
-say which account or endpoint. An item has the key "id" (S, a GUID) and "created" (N, milliseconds), the fields of
-the place, and no attribute "test". The table must exist, have this key, and be empty; --create creates it.`;
+Puts real places into a DynamoDB table, as items of the founding case. The AWS
+SDK settings of this environment say which account or endpoint. An item has
+the key "id" (S, a GUID) and "created" (N, milliseconds), the fields of the
+place, and no attribute "test". The table must exist, have this key, and be
+empty; --create creates it.`;
 
 async function readOptions(args: readonly string[]): Promise<SeedOptions> {
   return strictOptions(yargs([...args]))

@@ -33,7 +33,7 @@ async function main(words: string[], streams: OutputStreams): Promise<ExitCode> 
     // An option may be called --no-undo-log.
     .parserConfiguration({ 'boolean-negation': false })
     .completion('completion', 'Print a script that completes commands and options in bash or zsh')
-    .wrap(Math.min(110, process.stdout.columns ?? 110))
+    .wrap(Math.min(110, process.stdout.columns ?? 80))
     .options(FLEET_OPTIONS)
     .version(VERSION)
     .config(optionsFromEnvironment(process.env, FLEET_OPTIONS))

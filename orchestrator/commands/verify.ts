@@ -25,10 +25,7 @@ export const verify = defineCommand({
   examples: [
     ['$0 verify --table orders --attribute version', 'verify at any time; writes nothing'],
     ['$0 verify --table orders --max-read-rate 200', 'read slowly'],
-    [
-      `$0 verify --table app --set 'gsi1pk = "STATUS#" + status' --where 'kind == "ORDER"'`,
-      'verify a recipe',
-    ],
+    [`$0 verify --set 'gsi1pk = "S#" + status' --where 'kind == "ORDER"'`, 'verify a recipe'],
   ],
   check: checkRecipeSettings,
 });

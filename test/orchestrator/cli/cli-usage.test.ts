@@ -240,10 +240,11 @@ describe('a misspelt command line', () => {
   });
 });
 
-test('each command has help with examples', async () => {
+test('each command has help with examples, and no line that 80 columns break', async () => {
   for (const command of COMMANDS) {
     const { code, out } = await orchestrate(command, '--help');
     expect({ command, code }).toEqual({ command, code: 0 });
+    expect(out.split('\n').filter(line => line.length > 80)).toEqual([]);
     const [, examples = ''] = out.split('Examples:\n');
     // Each example is one line, so that it can be copied.
     for (const line of examples.trimEnd().split('\n')) expect(line).toMatch(/^ {2}(# \S|orchestrate )/);
