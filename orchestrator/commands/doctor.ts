@@ -34,6 +34,7 @@ import {
   type Surroundings,
 } from '../fleet/location.ts';
 import { operatorName } from '../operator-name.ts';
+import { row } from '../plan/rows.ts';
 import { supervisorCommand } from '../supervise/hand-over.ts';
 import { writtenOf } from '../written-settings.ts';
 
@@ -279,8 +280,10 @@ function nextOf(failures: number, withTask: boolean): string {
 
 const LABELS = { ok: 'ok     ', warning: 'WARNING', failure: 'FAILURE' };
 
-function describe({ level, check, message, advice }: Finding): string {
+function describe({ level, check, message, means, advice }: Finding): string {
   const head = `${LABELS[level]}  ${check.padEnd(19)}  `;
-  const more = advice === undefined ? [] : [`${' '.repeat(head.length)}${advice}`];
-  return [`${head}${message.replaceAll('\n', `\n${' '.repeat(head.length)}`)}`, ...more].join('\n');
+  return [
+    row(head, [message.replaceAll('\n', ' '), means].join(' ').trim(), head.length),
+    ...(advice === undefined ? [] : [row('', advice, head.length)]),
+  ].join('\n');
 }
