@@ -30,7 +30,7 @@ describe('a computed time to live', () => {
       nowMs: NOW_MS,
     }).map(said);
 
-  test('in milliseconds is refused, whether it is switched on or only named so', () => {
+  test('in milliseconds is refused, whether time to live is on or only the name suggests it', () => {
     const values = seconds(NOW + DAY, NOW_MS + DAY);
     for (const on of [true, false]) {
       expect(ttl(values, { on })).toEqual([
@@ -48,24 +48,24 @@ describe('a computed time to live', () => {
     expect(ttl(values, { on: false })).toEqual([expect.stringMatching(/^warning: .*2 of the 3/)]);
   });
 
-  test('of more than five years ago is told: nothing is deleted', () => {
+  test('of more than five years ago is reported: DynamoDB deletes nothing', () => {
     expect(ttl(seconds(NOW - 6 * 365 * DAY))).toEqual([
       expect.stringMatching(/^warning: .*1 of the 1 values .* more than five years ago/),
     ]);
   });
 
-  test('that is no number is refused where it is switched on', () => {
+  test('that is not a number is refused when time to live is on', () => {
     expect(ttl([{ S: '2026-01-01' }])).toEqual([expect.stringMatching(/^failure: .*are not numbers/)]);
     expect(ttl([{ S: '2026-01-01' }], { on: false })).toEqual([expect.stringMatching(/^warning: /)]);
   });
 
-  test('to come is in order, with its first and last day', () => {
+  test('in the future is in order, with its first and last day', () => {
     expect(ttl(seconds(NOW + DAY, NOW + 10 * DAY))).toEqual([
       expect.stringMatching(/^ok: .*between 2026-01-02 and 2026-01-11/),
     ]);
   });
 
-  test('is nothing to an attribute of another name', () => {
+  test('does not concern an attribute of another name', () => {
     const question = { ttlAttribute: 'expiresAt', allowExpiry: false, nowMs: NOW_MS };
     expect(computedExpiryFindings([target('price', ...seconds(NOW_MS))], question)).toEqual([]);
   });
@@ -116,7 +116,7 @@ describe('computed keys of an index', () => {
     expect(of(name, ...texts(1, () => text))[0]).toMatch(/^ok: /);
   });
 
-  test('are told where one of them is hot, and not where none is', () => {
+  test('are a warning when one of them is hot, and in order when none is', () => {
     const hot = of('pk', ...texts(20, index => (index < 5 ? 'STATUS#OPEN' : `STATUS#${index}`)));
     expect(hot[0]).toMatch(/^warning: .*25 % are \{"S":"STATUS#OPEN"\}.*The index grows/);
     expect(of('pk', ...texts(20, index => `STATUS#${index}`))[0]).toMatch(/^ok: .*5 % of the sample/);
@@ -146,7 +146,7 @@ describe('the scope of a recipe', () => {
     { kind: { S: 'A' } },
   ];
 
-  test('without one item in it is told', () => {
+  test('that contains no item is a warning', () => {
     expect(findings(b, b)).toEqual([expect.stringMatching(/^warning: None of the 2 items/)]);
   });
 
@@ -156,13 +156,13 @@ describe('the scope of a recipe', () => {
     ]);
   });
 
-  test('of which some cannot be computed names one, and of which none can be is refused', () => {
+  test('with some values that cannot be computed names one; with none that can, it is refused', () => {
     expect(findings(a, nameless)).toEqual([expect.stringMatching(/^warning: 1 of the 2 .*id-1.*name/)]);
     expect(findings(nameless)).toEqual([expect.stringMatching(/^failure: 1 of the 1 /)]);
   });
 });
 
-test('items of Amplify DataStore are told, and one of its two attributes alone is not', () => {
+test('items of Amplify DataStore are reported, but one of its two attributes alone is not', () => {
   const seen = (item: Record<string, AttributeValue>) => {
     const attributes = new AttributesSeen();
     attributes.add(item);

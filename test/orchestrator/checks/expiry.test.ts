@@ -35,13 +35,13 @@ describe('a time to live in milliseconds', () => {
     },
   );
 
-  test('is nothing to an attribute of another name', () => {
+  test('does not concern an attribute of another name', () => {
     expect(found('created', '1767225600000')).toEqual([]);
   });
 });
 
 describe('a time that is over', () => {
-  test.each([{}, ON])('is refused unless these items are to go (%j)', more => {
+  test.each([{}, ON])('is refused unless --allow-expiry is given (%j)', more => {
     expect(found('expiresAt', LAST_YEAR, more)).toMatchObject([{ level: 'failure' }]);
     expect(found('expiresAt', LAST_YEAR, { ...more, allowExpiry: true })).toMatchObject([
       { level: 'warning' },
@@ -55,7 +55,7 @@ describe('a time that is over', () => {
 });
 
 describe('a time to come', () => {
-  test('needs a word of its own where time to live is on, and says when they go', () => {
+  test('needs a confirmation when time to live is on, and says when the items expire', () => {
     const [finding] = found('expiresAt', IN_A_YEAR, ON);
     expect(finding).toMatchObject({ level: 'failure', check: 'ttl' });
     expect(finding?.means).toContain('after 2027-11-27T00:00:00.000Z');
@@ -63,7 +63,7 @@ describe('a time to come', () => {
     expect(found('expiresAt', IN_A_YEAR, { ...ON, allowExpiry: true })).toMatchObject([{ level: 'warning' }]);
   });
 
-  test('is as it must be where it is only named so', () => {
+  test('is in order when only the name suggests an expiry', () => {
     expect(found('expiresAt', IN_A_YEAR)).toEqual([]);
   });
 });
@@ -73,6 +73,6 @@ test.each(['"2027-01-01"', 'true', 'null'])('%s is never read as an expiry', jso
   expect(found('expiresAt', json)).toMatchObject([{ level: 'warning', check: 'expiry-name' }]);
 });
 
-test('another attribute’s time to live is told', () => {
+test('time to live on another attribute is reported', () => {
   expect(found('test', '1', ON)).toMatchObject([{ level: 'ok', check: 'ttl' }]);
 });

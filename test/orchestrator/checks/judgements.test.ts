@@ -117,13 +117,13 @@ describe('the route of a subnet', () => {
     expect(levels(judgeRoutes(subnets, [table(route)], endpoints, publicIp, 'eu-west-1'))).toEqual([level]);
   });
 
-  it('names each endpoint that is missing, and a gateway endpoint of another route table is none', () => {
+  it('names each missing endpoint, and does not count a gateway endpoint of another route table', () => {
     const [finding] = judgeRoutes(subnets, [table(undefined, 'rtb-2')], all, false, 'eu-west-1');
     expect(finding?.message).toContain('no VPC endpoint for s3, dynamodb,');
     expect(finding?.advice).toContain('cuts the open connections');
   });
 
-  it('is that of its own table before the main one', () => {
+  it('follows the subnet’s own route table rather than the main one', () => {
     const own = { ...table({ NatGatewayId: 'nat-1' }, 'rtb-2'), Associations: [{ SubnetId: 'subnet-a' }] };
     expect(levels(judgeRoutes(subnets, [table(undefined), own], [], false, 'eu-west-1'))).toEqual(['ok']);
   });
@@ -175,7 +175,7 @@ describe('subnets and security groups', () => {
 });
 
 describe('quota and architecture', () => {
-  it('are held against the fleet', () => {
+  it('are compared with what the fleet needs', () => {
     expect(judgeQuota(8, 32, 256, 'L-1').level).toBe('ok');
     expect(judgeQuota(6, 32, 256, 'L-1')).toMatchObject({
       level: 'warning',
@@ -211,7 +211,7 @@ describe('the end of a task on trial', () => {
     expect(finding).toMatchObject({ level: 'failure', advice: expect.stringMatching(words) });
   });
 
-  it('tells a container that never ran from one that reaches nothing', () => {
+  it('distinguishes a container that never ran from one that reaches nothing', () => {
     const advice = (lastStatus: string) => adviceFor({ state: 'alive', lastStatus })?.advice;
     expect(advice('PENDING')).toContain('cannot pull the image');
     expect(advice('RUNNING')).toContain('cannot reach the control table');
@@ -231,7 +231,7 @@ describe('the end of a task on trial', () => {
   });
 });
 
-test('a denial to ask about the key of the table says that the stack was not given it', async () => {
+test('a denied question about the table’s key says that the stack was not given the key', async () => {
   const arn = 'arn:aws:kms:eu-west-1:111122223333:key/own';
   const denying = {
     send: () => Promise.reject(Object.assign(new Error('no'), { name: 'AccessDeniedException' })),

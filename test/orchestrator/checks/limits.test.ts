@@ -26,7 +26,7 @@ const lengthWith = (segments: readonly number[], totalSegments: number, value?: 
   ).length;
 
 describe('the overrides of a launch', () => {
-  test('hold as many segments as are computed, and not one more of the longest', () => {
+  test('hold the computed number of segments, and not one more of the longest number', () => {
     fc.assert(
       fc.property(fc.integer({ min: 10, max: 1_000_000 }), fc.string({ maxLength: 6_000 }), (total, text) => {
         const value = JSON.stringify(text);

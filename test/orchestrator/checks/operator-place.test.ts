@@ -39,7 +39,7 @@ describe('credentials', () => {
     expect(judgeCredentials('AKIA', expiration, NOW).level).toBe(level);
   });
 
-  test('that end before the run does are told with the way out', () => {
+  test('that expire before the run ends are reported, with what to do', () => {
     const finding = judgeCredentials('AKIA', minutes(180), NOW, 4 * 3_600_000);
     expect(finding).toMatchObject({ level: 'warning', advice: expect.stringContaining('--detach') });
     expect(finding.message).toContain('in 180 minutes');
@@ -74,7 +74,7 @@ describe('the clock', () => {
     expect(judgeClock(600_000).means).toMatch(/signature[\s\S]*guard/);
   });
 
-  test('is read from a refusal as well', async () => {
+  test('is read from a refused request as well', async () => {
     expect(await checkClock(client, 'control', Date.now)).toMatchObject({ level: 'ok' });
     expect(await checkClock(client, 'control', () => Date.now() - 600_000)).toMatchObject({
       level: 'warning',
@@ -101,7 +101,7 @@ test('where the operator stands: Region, credentials, clock, the way there and i
   );
 });
 
-test('behind a proxy its name is what must be known, and its password is not told', async () => {
+test('behind a proxy only the proxy’s name must resolve, and its password is not shown', async () => {
   const environment = { HTTPS_PROXY: 'http://user:secret@proxy.invalid:3128' };
   const findings = await checkOperatorPlace(client, 'control', environment, Date.now);
   const words = findings.map(({ message }) => message).join('\n');

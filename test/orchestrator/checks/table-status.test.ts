@@ -40,7 +40,7 @@ test.each([
 });
 
 test.each(['INACCESSIBLE_ENCRYPTION_CREDENTIALS', 'ARCHIVED', 'DELETING'])(
-  '%s is not to be waited for',
+  '%s is not worth waiting for',
   status => {
     const [finding] = found(status);
     expect(`${finding?.means} ${finding?.advice}`).not.toMatch(/Wait until/);

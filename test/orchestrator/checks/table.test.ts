@@ -68,7 +68,7 @@ describe('caused on the engine', () => {
     expect(found.filter(({ level }) => level === 'ok').length).toBeGreaterThan(4);
   });
 
-  test('what the engine cannot answer is one line, and no refusal', async () => {
+  test('what the engine cannot answer is one warning and no refusal', async () => {
     const lines = linesOf(await findings(await engine.createTable()), 'warning');
     expect(lines).toHaveLength(1);
     expect(lines[0]).toMatch(
@@ -87,7 +87,7 @@ describe('caused on the engine', () => {
     }
   });
 
-  test('the time-to-live attribute is refused; another one is told', async () => {
+  test('the time-to-live attribute is refused; another one is reported', async () => {
     const table = await engine.createTable();
     const enable = (AttributeName: string) =>
       engine.client.send(
@@ -129,7 +129,7 @@ describe('caused on the engine', () => {
   }
 
   test.each(['global', 'global-sort', 'local'] as const)(
-    'the key of a %s index must fit in type and not be empty, and is told when it does',
+    'the key of a %s index must have the right type and not be empty, and is reported when it does',
     async kind => {
       const table = await indexedBy(`indexed-${kind}`, kind);
       expect(await only('index', table, { value: { N: '1' } })).toMatchObject({
@@ -153,7 +153,7 @@ describe('caused on the engine', () => {
     },
   );
 
-  test('a stream is told with what it means', async () => {
+  test('a stream is reported with its consequences', async () => {
     const table = 'with-stream';
     await engine.client.send(
       new CreateTableCommand({
@@ -202,7 +202,7 @@ describe('caused on the engine', () => {
     });
   });
 
-  test('a control table that is none is refused', async () => {
+  test('a table that is not a control table is refused', async () => {
     const table = await engine.createTable();
     expect(await only('control-table', table, { controlTable: table })).toMatchObject({ level: 'failure' });
   });
@@ -222,7 +222,7 @@ describe('by answers built from the service model', () => {
   const of = (found: Awaited<ReturnType<typeof findings>>, check: string) =>
     found.filter(finding => finding.check === check);
 
-  test('a table in another account than the control table is a warning, with what it means', async () => {
+  test('a table in another account than the control table is a warning with its consequences', async () => {
     const TableArn = 'arn:aws:dynamodb:us-east-1:111122223333:table/stuff';
     const [found, ...more] = of(await withTable({ TableArn }), 'other-account');
     expect(more).toEqual([]);
@@ -235,7 +235,7 @@ describe('by answers built from the service model', () => {
     expect(of(await withTable({}), 'other-account')).toEqual([]);
   });
 
-  test('point-in-time recovery that is off is refused, unless that is meant', async () => {
+  test('point-in-time recovery that is off is refused unless it is accepted', async () => {
     const table = await engine.createTable();
     answers = {
       DescribeContinuousBackups: {
@@ -255,7 +255,7 @@ describe('by answers built from the service model', () => {
     answers = {};
   });
 
-  test('a table that takes no writes is refused, and one that is being changed is not', async () => {
+  test('a table that takes no writes is refused, but one that is being updated is not', async () => {
     expect(of(await withTable({ TableStatus: 'ARCHIVED' }), 'status')).toMatchObject([{ level: 'failure' }]);
     expect(of(await withTable({ TableStatus: 'UPDATING' }), 'status')).toMatchObject([{ level: 'warning' }]);
   });
@@ -270,7 +270,7 @@ describe('by answers built from the service model', () => {
     ]);
   });
 
-  test('a Kinesis destination is told with what it means', async () => {
+  test('a Kinesis destination is reported with its consequences', async () => {
     answers = {
       DescribeKinesisStreamingDestination: {
         KinesisDataStreamDestinations: [{ StreamArn: 'arn:aws:kinesis:x', DestinationStatus: 'ACTIVE' }],

@@ -57,7 +57,7 @@ describe('a value in DynamoDB JSON', () => {
     expect(valueFindings([target('test', json)])).toEqual([]);
   });
 
-  test('nothing that is no map of one member is taken for it', () => {
+  test('only a map with one member is taken for DynamoDB JSON', () => {
     fc.assert(
       fc.property(fc.jsonValue(), value => {
         const isMap = typeof value === 'object' && value !== null && !Array.isArray(value);
@@ -83,7 +83,7 @@ describe('a name with a dot', () => {
   };
 
   test.each(['settings.theme', 'list[0]'])(
-    '%s is a warning where the sample has what it seems to lead into',
+    '%s is a warning when the sample has the map or list that the name seems to point into',
     name => {
       const findings = sampleFindings([target(name, '"dark"')], seen(item, item));
       expect(checksOf(findings)).toEqual(['dotted-name warning']);
@@ -92,17 +92,20 @@ describe('a name with a dot', () => {
     },
   );
 
-  test.each(['other.theme', 'note.theme'])('%s is told where nothing there is a map or list', name => {
-    expect(checksOf(sampleFindings([target(name, '"dark"')], seen(item)))).toEqual(['dotted-name warning']);
-  });
+  test.each(['other.theme', 'note.theme'])(
+    '%s is a warning even when nothing of that name is a map or list',
+    name => {
+      expect(checksOf(sampleFindings([target(name, '"dark"')], seen(item)))).toEqual(['dotted-name warning']);
+    },
+  );
 
   test.each(['settings', 'theme', '.hidden', '[0]'])('%s is no such name', name => {
     expect(sampleFindings([{ name, values: [] }], seen(item))).toEqual([]);
   });
 });
 
-describe('an attribute that is there with another type', () => {
-  test('is a warning, with how many items have which', () => {
+describe('an attribute that exists with another type', () => {
+  test('is a warning, with the number of items of each type', () => {
     const attributes = seen(
       ...times(3, { test: { S: '1' } }),
       { test: { BOOL: true } },
@@ -159,7 +162,7 @@ describe('a key of an index', () => {
     expect(findings[0]?.means).toContain('"verified" does not cover them');
   });
 
-  test('says nothing where all can be in it, or where the attribute is no key', () => {
+  test('says nothing when every item can be in the index, or when the attribute is no key', () => {
     const good = seen({ email: { S: 'a@b.example' }, test: { NULL: true } });
     expect(indexKeyFindings([target('email', '"none"')], description, good)).toEqual([]);
     expect(indexKeyFindings([target('test', '1')], description, good)).toEqual([]);
@@ -169,7 +172,7 @@ describe('a key of an index', () => {
 describe('accepting', () => {
   const failure = (check: string) => ({ check, level: 'failure' as const, message: 'm', advice: 'a' });
 
-  test('turns what is named into a warning, and nothing else', () => {
+  test('turns only the named failure into a warning', () => {
     for (const check of ACCEPTABLE) {
       expect(accepting([failure(check), failure('pitr')], [check])).toEqual([
         { check, level: 'warning', message: 'm' },

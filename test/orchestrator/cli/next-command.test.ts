@@ -21,7 +21,7 @@ describe('the next command', () => {
     );
   });
 
-  test('of the usual stack is no longer than it has to be', () => {
+  test('of the default stack does not name the stack', () => {
     typed('--segments', '4');
     expect(nextCommand('failures', 'run-1', '--retry')).toBe('orchestrate failures run-1 --retry');
   });
@@ -46,7 +46,7 @@ describe('the next command', () => {
     );
   });
 
-  test('does not say what stands by default', () => {
+  test('leaves out options that have their default', () => {
     typed();
     const run = runRecord({
       table: 'stuff',
@@ -86,7 +86,7 @@ describe('the present command', () => {
     expect(sameOptions('plan', ['yes'])).toBe('orchestrate plan --segments 4 --dry-run');
   });
 
-  test('with a word more', () => {
+  test('with one more option', () => {
     typed('--value', '"$x"');
     expect(sameCommand(['--yes'])).toBe(`orchestrate --value '"$x"' --yes`);
   });

@@ -35,7 +35,7 @@ test('without an option, a run is the founding case of the contract', () => {
   });
 });
 
-test('what was given is told apart from what stands by default', () => {
+test('a given value is distinguished from a default', () => {
   expect([...parseSettings({ segments: '32', table: undefined }).given]).toEqual(['segments']);
 });
 
@@ -95,7 +95,7 @@ test.each([
   expect(problems[0]).toContain(text);
 });
 
-test('all that is wrong is told at once, a line each', () => {
+test('all problems are reported at once, one line each', () => {
   expect(problemsOf({ segments: 'x', maxWriteRate: 'y', account: 'z' })).toHaveLength(3);
 });
 
@@ -103,7 +103,7 @@ test('an option that is given twice is refused, whatever its values', () => {
   expect(problemsOf({ segments: ['2', '2'] })).toEqual(['--segments is given more than once.']);
 });
 
-test('no text is taken for a number that it is not', () => {
+test('only text that is a number is taken for a number', () => {
   fc.assert(
     fc.property(fc.string(), text => {
       try {
@@ -117,7 +117,7 @@ test('no text is taken for a number that it is not', () => {
   );
 });
 
-describe('a variable that stands for an option', () => {
+describe('an environment variable for an option', () => {
   const all = { ...FLEET_OPTIONS, ...RUN_OPTIONS };
 
   test('has its name in capitals', () => {
@@ -131,12 +131,12 @@ describe('a variable that stands for an option', () => {
     expect(['1', 'true', 'yes'].map(of)).toEqual([true, true, true]);
   });
 
-  test('that is empty, or names no option, stands for nothing', () => {
+  test('that is empty, or names no option, has no effect', () => {
     expect(optionsFromEnvironment({ FLEETFILL_TABLE: '', FLEETFILL_LAUNCH: 'x' }, all)).toEqual({});
   });
 });
 
-test('resume has the options of a run, and no defaults: what was not given says nothing', () => {
+test('resume has the options of a run without defaults: an option that is not given changes nothing', () => {
   expect(Object.keys(resume.options)).toEqual([...Object.keys(RUN_OPTIONS), 'detach', 'expect-epoch']);
   for (const option of Object.values(resume.options)) expect(option).not.toHaveProperty('default');
 });

@@ -37,7 +37,7 @@ describe('options of a recipe', () => {
   });
 });
 
-describe('an expression that cannot be', () => {
+describe('an invalid expression', () => {
   test.each([
     ['does not parse', 'a=b +', undefined],
     ['names a function that there is none of', 'a=shout(b)', undefined],

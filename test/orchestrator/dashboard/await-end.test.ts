@@ -82,7 +82,7 @@ test.each<RunStatus[]>([['paused'], ['failed'], ['cancelled'], ['verifying', 've
   },
 );
 
-test('whoever leaves leaves the run as it is', async () => {
+test('leaving the page does not change the run', async () => {
   const { run, outcome } = await begin();
   await clock.advance(5_000);
   leave.abort();

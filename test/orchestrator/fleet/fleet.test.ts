@@ -126,7 +126,7 @@ describe('starting a task', () => {
     expect(body).not.toHaveProperty('launchType');
   });
 
-  test('gives tasks a public address where that is asked for', async () => {
+  test('gives tasks a public address when asked to', async () => {
     ecs.script = started;
     await new Fleet({ ...LOCATION, assignPublicIp: true }, client).start(TASK, false);
     expect(ecs.calls[0]?.body.networkConfiguration.awsvpcConfiguration.assignPublicIp).toBe('ENABLED');
@@ -171,7 +171,7 @@ describe('starting a task', () => {
     expect(ecs.calls).toHaveLength(1);
   });
 
-  test('that succeeds and lists failures has not started: the reasons are told', async () => {
+  test('that succeeds but lists failures has started nothing: it reports the reasons', async () => {
     ecs.script = refused({ reason: 'RESOURCE:ENI', detail: 'none left' }, { reason: 'AGENT' }, {});
     const starting = fleet.start(TASK, false);
     await expect(starting).rejects.toThrow(LaunchRefusedError);
@@ -198,7 +198,7 @@ describe('a role that ECS cannot use', () => {
     ['ClientException', MESSAGE],
     ['AccessDeniedException', PASS_ROLE],
   ])(
-    'may be new: for a minute there is no room for the task, then it is told (%s)',
+    'may be new: for a minute the refusal counts as no room, then it is reported (%s)',
     async (type, message) => {
       let nowMs = 1_000;
       const waiting = new Fleet(LOCATION, client, undefined, () => nowMs);
@@ -236,7 +236,7 @@ describe('starting a task after an update of the stack', () => {
   };
 
   test.each(['ClientException', 'InvalidParameterException'])(
-    'takes the definition that the stack names now, where ECS says with %s that the old one is inactive',
+    'takes the definition that the stack names now when ECS says with %s that the old one is inactive',
     async type => {
       let asked = 0;
       const own = new Fleet(LOCATION, client, async () => {
@@ -261,7 +261,7 @@ describe('starting a task after an update of the stack', () => {
     },
   );
 
-  test('finds the task that it had started before, of which ECS says that the token has other parameters', async () => {
+  test('finds the task that it started earlier when ECS says that the token has other parameters', async () => {
     ecs.script = (_, answer) =>
       answer.refuse('ConflictException', 'already in use', { resourceIds: [arn(5)] });
     expect(await fleet.start(TASK, false)).toBe(arn(5));
@@ -281,7 +281,7 @@ describe('asking for tasks', () => {
     ],
   };
 
-  test('tells which are alive, which have stopped and how, and which nobody knows any more', async () => {
+  test('says which are alive, which have stopped and how, and which ECS no longer knows', async () => {
     ecs.script = (_, answer) =>
       answer.reply(200, {
         tasks: [{ taskArn: arn(1), lastStatus: 'PENDING' }, stopped],
@@ -331,7 +331,7 @@ describe('asking for tasks', () => {
     expect(ecs.calls.map(({ body }) => body.tasks.length)).toEqual([100, 100, 50]);
   });
 
-  test('for none asks nobody', async () => {
+  test('sends nothing when there are no tasks', async () => {
     expect((await fleet.describe([])).size).toBe(0);
     expect(ecs.calls).toHaveLength(0);
   });
@@ -355,7 +355,7 @@ test('stopping a task says why', async () => {
   });
 });
 
-test('a task definition that is not there is told in ECS’s own words', async () => {
+test('a missing task definition is reported in ECS’s own words', async () => {
   ecs.script = (_, answer) => answer.refuse('ClientException', 'Unable to describe task definition.');
   await expect(fleet.describeTaskDefinition()).rejects.toThrow('Unable to describe task definition.');
 });

@@ -80,7 +80,7 @@ describe('a stack', () => {
     await expect(locateFleet(choice(more))).rejects.toThrow(words);
   });
 
-  test('names the task definition that it has by now, unless an option does', async () => {
+  test('names its current task definition, unless an option names one', async () => {
     outputs = STACK;
     expect(await currentTaskDefinition(choice({}))).toBe(STACK.TaskDefinition);
     expect(await currentTaskDefinition(choice({ taskDefinition: 'fleetfill:7' }))).toBeUndefined();

@@ -108,12 +108,12 @@ describe('a task whose heartbeat stands still', () => {
     expect(standing.status).toBe('running');
   });
 
-  test('is stopped in ECS too, so that what is left of it costs nothing', async () => {
+  test('is stopped in ECS too, so that it costs nothing more', async () => {
     await turns(10_000);
     expect(stoppedTasks).toEqual([ARN]);
   });
 
-  test('goes on when a heartbeat came between reading and fencing', async () => {
+  test('stays in authority when a heartbeat came between the read and the fence', async () => {
     const read = standing;
     for (let passed = 0; passed < 10_000; passed += 1_000) {
       await watch.observe([read]);
@@ -152,7 +152,7 @@ describe('a task that has not begun', () => {
     expect(standing).toMatchObject({ status: 'lapsed', end: { message: 'the task did not start in time' } });
   });
 
-  test('has a quarter of a minute when nobody knows it', async () => {
+  test('has 15 seconds when ECS has never known it', async () => {
     const { taskArn: _, ...unknown } = standing;
     standing = unknown;
     await turns(15_000);
@@ -162,7 +162,7 @@ describe('a task that has not begun', () => {
     expect(stoppedTasks).toEqual([]);
   });
 
-  test('has a quarter of a minute when ECS answers that it knows no such task', async () => {
+  test('has 15 seconds when ECS answers that it knows no such task', async () => {
     ecs = new Map([[ARN, { state: 'gone' }]]);
     await turns(15_000);
     expect(standing.status).toBe('launching');
@@ -180,7 +180,7 @@ describe('a task that has not begun', () => {
     expect(unobserved.length).toBeGreaterThan(0);
   });
 
-  test('counts from when ECS knew it no more, and anew after each other answer', async () => {
+  test('counts from when ECS stopped knowing it, and starts again after any other answer', async () => {
     ecs = new Map([[ARN, { state: 'gone' }]]);
     await turns(10_000);
     ecs = new Map([[ARN, { state: 'alive', lastStatus: 'PENDING' }]]);
@@ -260,14 +260,14 @@ describe('a task that ECS says has stopped', () => {
     expect(watch.allEnded([standing])).toBe(true);
   });
 
-  test('is told once', async () => {
+  test('is reported once', async () => {
     ecs = new Map([[ARN, stopped()]]);
     await turns(5_000);
     expect(ends).toHaveLength(1);
   });
 });
 
-describe('all have ended', () => {
+describe('all tasks have ended', () => {
   test('not while one is in authority', () => {
     expect(watch.allEnded([taskRecord({ status: 'stopped' }), taskRecord()])).toBe(false);
     expect(watch.allEnded([taskRecord({ status: 'launching' })])).toBe(false);
@@ -284,7 +284,7 @@ describe('all have ended', () => {
     end: { kind: 'done', message: 'all complete' },
   });
 
-  test('when one that said it has finished is seen to have stopped', async () => {
+  test('when one that reported its end is seen stopped by ECS', async () => {
     standing = finished;
     await watch.observe([standing]);
     expect(watch.allEnded([standing])).toBe(false);
@@ -294,7 +294,7 @@ describe('all have ended', () => {
     expect(ends).toEqual([['launch-1', finished.end]]);
   });
 
-  test('when one that said it has finished has had the time of its authority, and ECS says nothing', async () => {
+  test('when the authority of one that reported its end has run out, even if ECS says nothing', async () => {
     standing = finished;
     await turns(AUTHORITY_MS + SLACK_MS - 1_000);
     expect(watch.allEnded([standing])).toBe(false);

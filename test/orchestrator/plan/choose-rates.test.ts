@@ -52,7 +52,7 @@ describe('of a provisioned table', () => {
     expect(reason).toContain('live traffic used up to 30 and 10');
   });
 
-  test('half of it all, when nobody used it', async () => {
+  test('half of all of it, when nobody used it', async () => {
     const { rates: chosen, reason } = await choose(provisioned(100, 50), cloudWatch([]));
     expect(chosen).toEqual(rates(50, 25));
     expect(reason).toContain('the table reported no traffic');
@@ -68,7 +68,7 @@ describe('of a provisioned table', () => {
     expect((await choose(provisioned(1), cloudWatch([600]))).rates).toEqual(rates(1));
   });
 
-  test('never more than nine tenths of what is free, whatever was asked for', async () => {
+  test('never more than nine tenths of the free capacity, whatever was asked for', async () => {
     const asked = { maxWriteRate: 1_000, maxReadRate: 10 };
     const { rates: chosen, reason } = await choose(provisioned(100), cloudWatch([600]), asked);
     expect(chosen).toEqual(rates(81, 10));
@@ -93,7 +93,7 @@ describe('of an on-demand table', () => {
     expect((await choose(onDemand({ WarmThroughput }), AWAY)).rates).toEqual(rates(10_000, 15_000));
   });
 
-  test('a quarter of the maximum that its owner set, where that is less', async () => {
+  test('a quarter of the maximum that its owner set, when that is less', async () => {
     const OnDemandThroughput = { MaxWriteRequestUnits: 400, MaxReadRequestUnits: -1 };
     expect((await choose(onDemand({ OnDemandThroughput }), AWAY)).rates).toEqual(rates(100, 3_000));
   });

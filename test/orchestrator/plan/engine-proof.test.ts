@@ -65,7 +65,7 @@ describe.each(APIS)('the proof of %s writes', api => {
     for (const run of runs) expect(run).toMatch(/^PROOF#/);
   });
 
-  test('gives its items a day to live, should it be cut off', async () => {
+  test('makes its items expire after a day, in case it is cut off', async () => {
     await prove(api);
     const put = front.calls.find(({ operation }) => operation === 'PutItem');
     const seconds = Number(put?.body.Item.expiresAt.N) - Date.now() / 1_000;
@@ -90,7 +90,7 @@ describe.each(['a.b', 'with "quotes"', 'ä b'])('the attribute %s', attribute =>
 });
 
 /** Engines that do not do what the write must do. Each one answers like a good engine but does something else. */
-describe.each(APIS)('the proof of %s writes finds out an engine that', api => {
+describe.each(APIS)('the proof of %s writes detects an engine that', api => {
   /** After the tool's own writes, the engine changes the item of that name like this. */
   function misbehaving(name: string, change: (item: Item) => Item): Script {
     let done = false;
@@ -195,7 +195,7 @@ describe('of a recipe', () => {
 
   const text = (call: WireCall): string => call.body.Statements?.[0]?.Statement ?? '';
 
-  test('the other spelling is used where an engine takes only that', async () => {
+  test('the other spelling is used when an engine takes only that one', async () => {
     // In the form of the service's own example. What goes to the real engine is rewritten for it.
     front.script = async (call, answer) => {
       const statement = text(call);
@@ -211,7 +211,7 @@ describe('of a recipe', () => {
     expect((await proveRule('batch')).forms).toMatchObject({ several: 'clauses', sources: types });
   });
 
-  test('a form that an engine does not have, or that means something else there, is not granted', async () => {
+  test('a form that an engine lacks, or gives another meaning, is not used', async () => {
     front.script = async (call, answer) => {
       const statement = text(call);
       if (/SET .*,|SET .* SET /.test(statement)) return answer.refuse('ValidationException', 'one target');

@@ -14,7 +14,7 @@ test('a longer row continues below its text, and no line is wider than 80', () =
   expect(lines.map(line => line.slice(11)).join(' ')).toBe(text);
 });
 
-test('a word that is wider has a line of its own, whole', () => {
+test('a word that is too wide gets its own line, unbroken', () => {
   const word = 'x'.repeat(90);
   expect(row('Table', `a ${word} b`).split('\n')).toEqual([
     'Table      a',

@@ -37,7 +37,7 @@ test('a constant has no scope, and nothing to compute again', () => {
   }
 });
 
-test('of a recipe both are told', () => {
+test('of a recipe both are counted', () => {
   const recipe = { set: [{ name: 'test', expression: 'a' }], where: 'b == 1' };
   for (const face of facesOf({ recipe }, { ...COUNTERS, outOfScope: 300, recomputed: 7 })) {
     expect(face).toContain('30 deleted, 300 out of scope, 7 computed again, 20 in quarantine');

@@ -14,7 +14,7 @@ describe('work in slices', () => {
     expect(seen).toEqual(elements);
   });
 
-  test('is done at once where it is little', () => {
+  test('is done at once when there is little of it', () => {
     let sum = 0;
     let done = false;
     betweenOthers(
@@ -28,7 +28,7 @@ describe('work in slices', () => {
     expect([sum, done]).toEqual([6, true]);
   });
 
-  test('lets others through where it is much', async () => {
+  test('lets other callbacks run when there is much of it', async () => {
     const order: string[] = [];
     const work = new Promise<void>(resolve =>
       betweenOthers(

@@ -99,7 +99,7 @@ describe('the estimate of the time left', () => {
     expect(snapshot(sized, [scanned(0, 10, 'running')], { rate: null }).progress.remainingMs).toBeNull();
   });
 
-  test('never says that more than all is done, nor that all is before it is', () => {
+  test('never shows more than 100 % done, nor 100 % before the end', () => {
     const status = fc.constantFrom<SegmentRecord['status']>('assigned', 'running', 'complete', 'failed');
     const sizes = fc.array(fc.tuple(status, fc.nat(1e9)), { minLength: 1, maxLength: 40 });
     fc.assert(
@@ -144,7 +144,7 @@ describe('what is shown of segments and tasks', () => {
   });
 });
 
-test('what the plan expected is what the run is held against; without a plan, what DynamoDB counted', () => {
+test('progress is measured against the plan’s count, or without a plan against DynamoDB’s count', () => {
   const forecast = {
     items: 8_000,
     itemsBasis: 'the whole table was read',
@@ -210,7 +210,7 @@ describe('history', () => {
     ...more,
   });
 
-  test('samples that stand close are compared with an older one', () => {
+  test('samples that are close together are compared with an older one', () => {
     const history = new History();
     history.addSamples([sample(0, 0), sample(10_000, 900), sample(11_000, 1_200), sample(12_000, 1_210)]);
     expect(history.points.map(({ write }) => write)).toEqual([null, 90, 109.1, 100.8]);
@@ -241,7 +241,7 @@ describe('history', () => {
     expect(history.throttling.map(({ count }) => count)).toEqual([4, 2]);
   });
 
-  test('what live traffic needs is taken off the budget, and each change of it is told', () => {
+  test('what live traffic needs is taken off the budget, and each change is noted', () => {
     const cut = { factor: 0.5, reason: '3 throttled writes on the table at 00:00' };
     const history = new History();
     history.addSamples([sample(0, 0), sample(10_000, 500, { cut }), sample(20_000, 900, { cut })]);

@@ -20,7 +20,7 @@ const attemptsOf = (segments: SegmentRecord[], task: TaskRecord) => takenBack(se
 
 describe('launches in a row without progress', () => {
   test.each(['error', 'authority-lost', 'systemic'] as const)(
-    'count one more when a launch that had begun with it ended with: %s',
+    'grow by one when a launch that had begun the segment ended with: %s',
     kind => {
       expect(attemptsOf([segmentRecord({ attempts: 2 })], ended(kind))).toBe(3);
     },
@@ -38,7 +38,7 @@ describe('launches in a row without progress', () => {
     expect(attemptsOf([segmentRecord({ attempts: 2 })], silent)).toBe(3);
   });
 
-  test('do not count a launch that moved the checkpoint: the checkpoint has set the account to none', () => {
+  test('do not count a launch that moved the checkpoint: the checkpoint has reset the count', () => {
     const moved = segmentRecord({ attempts: 0, progressedBy: 'launch-1' });
     expect(attemptsOf([moved], ended('error'))).toBe(0);
   });
@@ -48,26 +48,26 @@ describe('launches in a row without progress', () => {
     expect(attemptsOf([moved], ended('error'))).toBe(2);
   });
 
-  describe('of a segment that its launch never began with', () => {
+  describe('of a segment that its launch never began', () => {
     const waiting = segmentRecord({ status: 'assigned', attempts: 1 });
 
-    test('count, when the launch began with none', () => {
+    test('count, when the launch began no segment', () => {
       const other = segmentRecord({ segment: 1, status: 'assigned' });
       expect(attemptsOf([waiting, other], ended('error', { segments: [0, 1] }))).toBe(2);
     });
 
-    test('do not count, when the launch died over another one', () => {
+    test('do not count, when the launch died while working on another one', () => {
       const other = segmentRecord({ segment: 1, status: 'running' });
       expect(attemptsOf([waiting, other], ended('error', { segments: [0, 1] }))).toBe(1);
     });
 
-    test('do not count, when the launch had made progress with another one', () => {
+    test('do not count, when the launch had made progress on another one', () => {
       const other = segmentRecord({ segment: 1, status: 'complete', progressedBy: 'launch-1' });
       expect(attemptsOf([waiting, other], ended('error', { segments: [0, 1] }))).toBe(1);
     });
   });
 
-  test('reach any limit, however they end, as long as none makes progress', () => {
+  test('reach any limit, however the launches end, as long as none makes progress', () => {
     const kinds = fc.array(fc.constantFrom<TaskEnd['kind']>('error', 'sigterm', 'desired', 'authority-lost'));
     fc.assert(
       fc.property(kinds, ends => {
@@ -79,7 +79,7 @@ describe('launches in a row without progress', () => {
     );
   });
 
-  test('are too many at the limit: the segment has failed, and the last words of its launch say why', () => {
+  test('fail the segment at the limit, with the last launch’s words as the reason', () => {
     expect(takenBack([segmentRecord({ attempts: 4 })], ended('error'), 5)).toMatchObject([
       { attempts: 5, failed: '5 launches in a row made no progress. The last one ended with: error' },
     ]);
@@ -99,13 +99,13 @@ describe('the wait for the next launch', () => {
     ]);
   });
 
-  test('is none after a launch that is not to blame', () => {
+  test('is zero after a launch that is not to blame', () => {
     expect(takenBack([segmentRecord()], ended('sigterm'))).toEqual([
       { record: segmentRecord(), attempts: 0 },
     ]);
   });
 
-  test('is the longest one for all that a launch had: they go on together', () => {
+  test('is the longest one for every segment of a launch: they are relaunched together', () => {
     const [first, second] = takenBack(
       [segmentRecord({ attempts: 3 }), segmentRecord({ segment: 1, status: 'assigned' })],
       ended('error'),
@@ -122,7 +122,7 @@ describe('an open segment', () => {
     record: segmentRecord({ segment, status: 'pending', ...(retryAt && { retryAt }) }),
   });
 
-  test('is due when it waits for nothing, or no longer', () => {
+  test('is due when it has no wait, or its wait is over', () => {
     const open = [{ segment: 0, record: undefined }, waiting(1), waiting(2, at(0)), waiting(3, at(1))];
     expect(dueSegments(open, NOW_MS).due.map(({ segment }) => segment)).toEqual([0, 1, 2]);
   });
@@ -132,7 +132,7 @@ describe('an open segment', () => {
     expect(dueSegments(open, NOW_MS)).toEqual({ due: [], soon: 2 });
   });
 
-  test('is due when its time is further away than any wait: that was the clock of another machine', () => {
+  test('is due when its time is further away than the longest wait: another machine’s clock was wrong', () => {
     expect(dueSegments([waiting(0, at(600_000))], NOW_MS).due).toHaveLength(1);
   });
 });
@@ -162,7 +162,7 @@ describe('dealing segments out', () => {
     );
   });
 
-  test('gives no launch more than it can be told, and leaves the rest for later', () => {
+  test('gives no launch more segments than its environment holds, and leaves the rest for later', () => {
     expect(distribute([0, 1, 2, 3, 4, 5, 6], 2, 2)).toEqual([
       [0, 2],
       [1, 3],

@@ -282,7 +282,7 @@ describe('a division', () => {
     expect(new Budget().shareForNew(rates(800, 80), [], 8)).toEqual(rates(100, 10));
   });
 
-  test('gives a newcomer nothing while all is in use, and its share when the others have let go', () => {
+  test('gives a newcomer nothing while the whole budget is in use, and its share once the others have released it', () => {
     const model = new FleetModel(rates(100));
     model.launch();
     comeToRest(model);
@@ -367,7 +367,7 @@ describe('writing grants', () => {
     expect(writes).toEqual([2, 0, 0, 0, 2, 0, 0, 2]);
   });
 
-  test('numbers them upwards, a renewal without a change included', () => {
+  test('numbers the grants upwards, including a renewal without a change', () => {
     const budget = new Budget();
     let tasks = [running, other];
     const numbers = [0, 20_000, 40_000].map(nowMs => {
@@ -382,7 +382,7 @@ describe('writing grants', () => {
     ]);
   });
 
-  test('repeats one whose fate is unknown, under a new number', () => {
+  test('repeats a grant whose outcome is unknown, under a new number', () => {
     const budget = new Budget();
     const [first] = budget.changes(rates(40), [running], 0);
     if (!first) throw new Error('Nothing was to be written.');
@@ -391,7 +391,7 @@ describe('writing grants', () => {
     expect(second?.renewal).toBe(first.renewal + 1);
   });
 
-  test('counts one that may still come in until a later one stands', () => {
+  test('counts a grant that may still take effect until a later one is confirmed', () => {
     const budget = new Budget();
     const send = (of: Rates, nowMs: number) => {
       const [change] = budget.changes(of, [running], nowMs);

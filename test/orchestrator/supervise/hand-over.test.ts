@@ -71,7 +71,7 @@ const stopped = (reason: string, exitCode?: number, stopCode = 'TaskFailedToStar
   exitCode,
 });
 
-describe('whose epoch the next one is', () => {
+describe('who gets the next epoch', () => {
   test.each<[what: string, epoch: number, changes: OperatorChange[], byTask: boolean]>([
     ['nobody took over', 4, [resumed('earlier')], false],
     ['the task did', 5, [resumed('earlier')], true],
@@ -145,7 +145,7 @@ test('a task that took over and has ended since is no failure', async () => {
   expect(events.map(([name]) => name)).toEqual(['supervisor.launched']);
 });
 
-test('a task that does not come is stopped after ten minutes, and its state told', async () => {
+test('a task that does not start is stopped after ten minutes, and its state is reported', async () => {
   const { handOver, events, clock, stop } = scene({
     observation: () => ({ state: 'alive', lastStatus: 'PENDING' }),
   });
@@ -170,7 +170,7 @@ test('the command names the run, its epoch and where the fleet runs, and nothing
   ]);
 });
 
-test('without a supervisor it is said which option or output is missing', () => {
+test('without a supervisor the error names the missing option or output', () => {
   expect(() => requireSupervisor(SURROUNDINGS)).toThrow(/--supervisor-task-definition/);
   const stack = { name: 'old', status: 'CREATE_COMPLETE', outputs: {} };
   expect(() => requireSupervisor({ ...SURROUNDINGS, stack })).toThrow(/no output SupervisorTaskDefinition/);

@@ -96,7 +96,7 @@ describe('a launch', () => {
     expect(course).toEqual(['record', 'new segment 3 of pass 2', 'RunTask', 'arn', 'launched']);
   });
 
-  test('takes segments over from the record that was seen, and says which have another owner by now', async () => {
+  test('takes segments over only from the record that it read, and says which have a new owner since', async () => {
     const seen = segmentRecord({ segment: 5 });
     const changed = segmentRecord({ segment: 6, sequence: 3 });
     const assigned = await launch(
@@ -135,7 +135,7 @@ describe('a launch', () => {
     expect(started[0]?.task).toMatchObject({ totalSegments: 8, table: 'stuff', value: '1' });
   });
 
-  test('has an id that never was before', async () => {
+  test('has an id that was never used before', async () => {
     await launch(open(0, 1, 2, 3, 4, 5), 6);
     expect(new Set(launches.map(each => each.launchId)).size).toBe(6);
   });
@@ -157,7 +157,7 @@ describe('a launch', () => {
     expect(course).toEqual(['record']);
   });
 
-  test('is started once, however often that is asked', async () => {
+  test('is started once, however often it is asked for', async () => {
     await launch(open(0), 1);
     const [task] = launches as unknown as TaskRecord[];
     launcher.start(RUN, task as TaskRecord);
@@ -175,7 +175,7 @@ describe('a launch', () => {
 });
 
 describe('a creation whose reply was lost', () => {
-  test('holds up new ones, and is repeated with the same launch until it is known', async () => {
+  test('holds up new launches, and is repeated with the same launch until its outcome is known', async () => {
     let fails = 2;
     createLaunch = async () => {
       if (fails-- > 0) throw new Error('no reply');
@@ -200,7 +200,7 @@ describe('a task that ECS did not start', () => {
     };
   });
 
-  test('ends its launch without blame, and is told', async () => {
+  test('ends its launch without blame, and is reported', async () => {
     await launch(open(0), 1);
     expect(ended).toEqual([
       [
@@ -212,7 +212,7 @@ describe('a task that ECS did not start', () => {
     expect(broken).toEqual([]);
   });
 
-  test('holds new launches up, longer each time, half a minute at most', async () => {
+  test('delays new launches, longer each time, up to half a minute', async () => {
     const pauses: number[] = [];
     for (let refusal = 0; refusal < 8; refusal++) {
       const launching = launcher.launch(RUN, [open(0)], rates(10));
@@ -227,7 +227,7 @@ describe('a task that ECS did not start', () => {
     expect(pauses).toEqual([1_000, 2_000, 4_000, 8_000, 16_000, 30_000, 30_000, 30_000]);
   });
 
-  test('holds nothing up any more when a task has ended and made room', async () => {
+  test('delays nothing any more once a task has ended and made room', async () => {
     const launching = launcher.launch(RUN, [open(0)], rates(10));
     await clock.advance(60);
     await launching;
@@ -245,7 +245,7 @@ describe('a task that ECS did not start', () => {
   });
 });
 
-test('a call that fails for good is told as broken, and its launch stays as it is', async () => {
+test('a call that fails for good is reported as broken, and its launch is left as it is', async () => {
   start = async () => {
     throw Object.assign(new Error('no'), { name: 'AccessDeniedException' });
   };

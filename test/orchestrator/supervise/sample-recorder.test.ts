@@ -62,7 +62,7 @@ test('a run of half a minute leaves enough to draw', async () => {
   expect(kept.size).toBe(15);
 });
 
-test('tells at once when live traffic needs part of the budget, and when that has ended', async () => {
+test('writes at once when live traffic needs part of the budget, and when that is over', async () => {
   const { clock, recorder: made, kept } = recorder();
   const cut = { factor: 0.5, reason: '3 throttled writes on the table at 08:00' };
   for (const given of [undefined, cut, { factor: 1, reason: '' }]) {

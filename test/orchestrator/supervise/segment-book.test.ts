@@ -54,7 +54,7 @@ describe('a book of few segments', () => {
     expect(book.record(7)?.sequence).toBe(9);
   });
 
-  test('asks once when there are no records yet, and has every segment open', async () => {
+  test('asks once when there are no records yet, and counts every segment as open', async () => {
     const book = bookOf(600);
     await book.refresh({ sweep: 1 });
     expect(pages).toBe(1);
@@ -112,7 +112,7 @@ describe('the sums of a book', () => {
     });
   });
 
-  test('of an earlier moment stay as they were', () => {
+  test('taken earlier do not change later', () => {
     const book = bookOf(2);
     book.put(segmentRecord({ segment: 0, counters }));
     const before = book.records;
@@ -124,7 +124,7 @@ describe('the sums of a book', () => {
 });
 
 describe('completed segments', () => {
-  test('are told once, in parts, and again in the next sweep', async () => {
+  test('are reported once, in parts, and again in the next sweep', async () => {
     fill(5, { status: 'complete' });
     const book = bookOf(5);
     await book.readAll();
@@ -152,7 +152,7 @@ describe('an open segment', () => {
     expect(openIn(book)).toEqual(open ? [0] : []);
   });
 
-  test('is one of an earlier sweep, whatever became of it there', async () => {
+  test('is one of an earlier sweep, whatever its state there', async () => {
     fill(3, { status: 'complete' });
     store(segmentRecord({ segment: 2, status: 'complete', pass: 2 }));
     const book = bookOf(3);
@@ -186,7 +186,7 @@ describe('what a launch holds', () => {
     expect(book.heldBy('launch-2')).toEqual([]);
   });
 
-  test('is read anew for whoever decides on it', async () => {
+  test('is read again before anyone decides on it', async () => {
     fill(3);
     const book = bookOf(3);
     await book.readAll();

@@ -50,7 +50,7 @@ describe('a systemic error of a task', () => {
   });
 });
 
-test('segments that were given up are told by their number, and the first by its reason', () => {
+test('segments that were given up are reported by number, with the reason of the first', () => {
   const segments = [
     segmentRecord({ segment: 0, status: 'complete' }),
     segmentRecord({ segment: 1, status: 'failed', reason: 'out of memory' }),

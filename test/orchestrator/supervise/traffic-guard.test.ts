@@ -117,7 +117,7 @@ describe('the fleet’s budget', () => {
     }
   });
 
-  test('comes back by a tenth with each quiet minute that will not change any more', async () => {
+  test('comes back by a tenth with each quiet minute whose metrics are final', async () => {
     const one = guard();
     await live(one, [THROTTLED]);
     const factors = await live(
@@ -161,7 +161,7 @@ describe('the fleet’s budget', () => {
 });
 
 describe('a CloudWatch that cannot be read', () => {
-  test('is told, and never makes the fleet faster', async () => {
+  test('is reported, and never makes the fleet faster', async () => {
     const one = guard();
     await live(one, [THROTTLED]);
     away = true;
@@ -208,7 +208,7 @@ describe('a table that changes', () => {
       ...(GlobalSecondaryIndexes && { GlobalSecondaryIndexes }),
     }) as TableNow;
 
-  test('is held against what is provisioned now: 2,000 of 4,000 is not nearly full', async () => {
+  test('is compared with the provisioned capacity of now: 2,000 of 4,000 is not nearly full', async () => {
     const one = guardOf(() => provisioned(4_000));
     expect(await live(one, [{ writeUnits: 2_000 * 60 }])).toEqual([1]);
     const shrunk = guardOf(() => provisioned(500));
@@ -216,7 +216,7 @@ describe('a table that changes', () => {
     expect((await shrunk.look()).reason).toMatch(/^490 of 500 provisioned/);
   });
 
-  test('is held against the last that was described, when it cannot be described', async () => {
+  test('is compared with its last description when it cannot be described', async () => {
     let described: TableNow | undefined = provisioned(4_000);
     const one = guardOf(() => {
       if (!described) throw new Error('denied');
@@ -242,7 +242,7 @@ describe('a table that changes', () => {
     );
   });
 
-  test('tells which limit it was, where the metrics say so', async () => {
+  test('says which limit it was when the metrics show it', async () => {
     const one = guardOf(() => provisioned(4_000));
     await live(one, [{ throttledWrites: 3, hot: true }]);
     expect((await one.look()).reason).toBe(

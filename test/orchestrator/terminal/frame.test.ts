@@ -81,13 +81,13 @@ test('a budget that live traffic cuts is shown as cut, with the reason', () => {
   expect(written[0]).toContain('the budget is cut to 50 %: 3 throttled writes');
 });
 
-test('a line is cut where it is too long, and no text can move the cursor', () => {
+test('a line that is too long is cut, and no text can move the cursor', () => {
   expect(render([['abc', 'red'], ['defghij']], 6).replaceAll('\u001b', '')).toBe('[31mabc[39mde…');
   expect(stripVTControlCharacters(render([['abc', 'red'], ['def']], 6))).toBe('abcdef');
   expect(clean('a\u001b[2Jb\r\nc')).toBe('a [2Jb c');
 });
 
-test('many tasks that end for one reason are one line, and throttling has a begin and an end', () => {
+test('many tasks that end for one reason are one line, and throttling has a start and an end', () => {
   const notes = new Notes();
   for (let task = 0; task < 5; task++) notes.event('task.ended', { kind: 'done', reason: 'x' }, 0);
   notes.event('task.ended', { kind: 'error', reason: 'EssentialContainerExited, exit code 137' }, 0);

@@ -93,7 +93,7 @@ describe('the view of a run in a pseudo-terminal', () => {
     expect(noted(/^The table has stopped throttling after \d+ s\./)).toBe(1);
   }, 180_000);
 
-  test('is plain lines where there is no terminal', async () => {
+  test('is plain lines when there is no terminal', async () => {
     const written = await local.finish(local.orchestrate(...optionsOf(400)));
     expect(written).not.toContain('\u001b');
     expect(written).toMatch(/^pass 1: \d+ of 40 segments complete, .* spent$/m);

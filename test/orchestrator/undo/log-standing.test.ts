@@ -57,20 +57,20 @@ const standing = (undoRun = 'undo-1', more: Partial<LogStandingRequest> = {}) =>
 
 const all = Array.from({ length: ITEMS }, (_, index) => index);
 
-test('what one launch does not know and another one does is known, however many they are', async () => {
+test('what any one of the launches knows is known', async () => {
   // The first launch died without any outcome; the second has all but two.
   await put('launch-a', 0, []);
   await put('launch-b', 0, all.slice(2));
   expect(await standing()).toMatchObject({ ours: ITEMS - 2, unknown: 2 });
 });
 
-test('what a task does not know and the supervisor does is known', async () => {
+test('what the supervisor knows is known, even if the task does not know it', async () => {
   await put('launch-a', 0, []);
   await put('repair', supervisorLogSegment({ totalSegments: 2 }), all);
   expect(await standing()).toMatchObject({ ours: ITEMS, unknown: 0 });
 });
 
-test('an undo counts what is unknown also where another one has dealt with the rest', async () => {
+test('an undo counts the unknown entries even when another one has dealt with the rest', async () => {
   await put('launch-a', 0, all.slice(5));
   await store.markUndone({ runId: RUN, segment: 0 }, '0001#launch-a#000000', {
     by: 'undo-0',
@@ -83,7 +83,7 @@ test('an undo counts what is unknown also where another one has dealt with the r
   expect(found.unknownKeys).toHaveLength(5);
 });
 
-test('a reading that was cut off goes on where it was, and finds what one in a piece finds', async () => {
+test('an interrupted read of the log resumes and finds the same as an uninterrupted one', async () => {
   await put('launch-a', 0, all.slice(0, 700));
   await put('launch-b', 1, all.slice(690));
   const whole = await standing();

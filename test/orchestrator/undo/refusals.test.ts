@@ -49,7 +49,7 @@ test('an undo, a dry run, and a run without a log each have their own answer', (
   expect(() => requireUndoable(without(finished()), [], NOW_MS)).toThrow('kept no undo log');
 });
 
-test('in its last 48 hours a log is not used any more, and after them it is gone', () => {
+test('a log is not used in its last 48 hours, and is gone after them', () => {
   const expiring = (hours: number) =>
     finished({ undoLog: { ...undoLog, expiresAt: seconds(NOW_MS + hours * HOUR_MS) } });
   expect(requireUndoable(expiring(49), [], NOW_MS)).toBeDefined();
@@ -74,7 +74,7 @@ test('a later run on the same attribute of the same table is named', () => {
   expect(() => undoable(later({ attribute: 'other', undoLog: both }))).toThrow('second');
 });
 
-test('a later run that was undone is no obstacle; its undo is none either', () => {
+test('neither a later run that was undone nor its undo is an obstacle', () => {
   const later = finished({ runId: 'second', createdAt: '2026-11-21T00:00:00Z' });
   const undo = (status: RunRecord['status']) =>
     without(

@@ -59,7 +59,7 @@ const QUESTION = {
 };
 
 describe('a sample', () => {
-  test('of a small table reads all of it, and counts what it says it read', async () => {
+  test('of a small table reads all of it, and reports what it read', async () => {
     const table = await engine.createTable();
     const items = Array.from({ length: 60 }, (_, index) =>
       item(index, index % 3 === 0 ? { test: { NULL: true } } : { note: { S: 'x'.repeat(3_000) } }),
@@ -145,7 +145,7 @@ describe('a sample', () => {
   });
 
   // The answer is built from the service model, because local engines deny nothing.
-  test('reads keys alone where the role may read no more', async () => {
+  test('reads only keys when the role may read no more', async () => {
     const table = await engine.createTable();
     await engine.fill(
       table,

@@ -128,7 +128,7 @@ describe('the interval', () => {
     expect(itemsInterval(all, 2)).toEqual({ value: 40, low: 40, high: 40 });
   });
 
-  test('leaves room for what was not seen when none of the sample lacks it', () => {
+  test('leaves room for unseen items when none of the sample lacks the attribute', () => {
     const none = Array.from({ length: 32 }, () => ({ items: 100, missing: 0 }));
     const { value, low, high } = shareInterval(none, 1_000, 3_200) ?? { value: 1, low: 1, high: 0 };
     expect([value, low]).toEqual([0, 0]);

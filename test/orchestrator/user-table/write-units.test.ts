@@ -47,7 +47,7 @@ describe('an item', () => {
 });
 
 describe('a write', () => {
-  test('goes into the indexes that hold the attribute or have it as a key, and into no other', () => {
+  test('reaches only the indexes that hold the attribute or have it as a key', () => {
     expect(chargedIndexes(['test'], TABLE).map(({ name, kind }) => `${kind} ${name}`)).toEqual([
       'global by-owner',
       'global with-test',
@@ -68,7 +68,7 @@ describe('a write', () => {
     expect(units).toEqual({ table: 2, indexes: [0, 1, 1, 2] });
   });
 
-  test('costs another unit where the attribute is the byte too many', () => {
+  test('costs another unit when the attribute adds the one byte too many', () => {
     const item = { id: { S: 'x'.repeat(1_024 - 2 - 6) } };
     expect(itemBytes(item)).toBe(1_018);
     expect(writeUnitsOf(item, { test: { N: '1' } }, [])).toEqual({ table: 1, indexes: [] });

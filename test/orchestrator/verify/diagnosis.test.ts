@@ -15,7 +15,7 @@ const item = (id: string, created: Item[string], more: Item = {}): Item => ({
 const BEFORE = '2026-11-24T09:00:00.000Z';
 const AFTER = '2026-11-24T12:00:07.000Z';
 
-test('nothing is said of nothing', () => {
+test('without items it says nothing', () => {
   expect(diagnose(RUN, [])).toBeUndefined();
 });
 
@@ -36,7 +36,7 @@ test('an old item had it when the sweep was complete: a stale writer took it awa
   expect(found?.words).toMatch(/^1 item was created before the start and had "test".*stale writer/);
 });
 
-test('both are told apart, each with an example of its own', () => {
+test('both kinds are distinguished, each with its own example', () => {
   const found = diagnose(RUN, [item('old', at(BEFORE)), item('new', at(AFTER))]);
   expect(found).toMatchObject({ createdSince: 1, lost: 1 });
   expect(found?.words.split('\n')).toEqual([
@@ -45,14 +45,14 @@ test('both are told apart, each with an example of its own', () => {
   ]);
 });
 
-test('with the time of the deployment, that is what items are held against', () => {
+test('with a deployment time, items are compared with it', () => {
   const deployedAt = '2026-11-24T08:00:00.000Z';
   const found = diagnose({ ...RUN, deployedAt }, [item('between', at(BEFORE))]);
   expect(found).toMatchObject({ createdSince: 1, lost: 0, since: deployedAt });
   expect(found?.words).toContain(`created after the deployment of ${deployedAt}`);
 });
 
-test('the attribute that was named says it, in ISO 8601 too', () => {
+test('the named attribute gives the creation time, in ISO 8601 too', () => {
   const found = diagnose({ ...RUN, createdKey: 'madeAt' }, [item('x', { N: '7' }, { madeAt: { S: AFTER } })]);
   expect(found).toMatchObject({ createdSince: 1, unknown: 0 });
 });
@@ -63,7 +63,7 @@ test('without any time it names both kinds of code, and how to know next time', 
   expect(found?.words).toContain('--created-key');
 });
 
-test('says so when it has not seen all of them', () => {
+test('says so when it has not examined all the items', () => {
   expect(diagnose(RUN, [item('a', at(AFTER))], 1_200)?.words).toMatch(
     /^The run examined 1 of the 1200 items:\n1 item was created after/,
   );

@@ -99,7 +99,7 @@ describe('the budget of the end of a pass', () => {
     await ended;
   });
 
-  test('falls when the table throttles, which is told', async () => {
+  test('falls when the table throttles, which is reported', async () => {
     const told: [number, string][] = [];
     const ended = begin({ onThrottled: (...of) => told.push(of) });
     await clock.advance(100);
@@ -129,7 +129,7 @@ describe('authority at the end of a pass', () => {
     expect(await ended).toBe('done');
   });
 
-  test('is not to be had before an earlier supervisor’s is over', async () => {
+  test('does not begin before that of an earlier supervisor is over', async () => {
     const ended = begin({ notBeforeMs: 9_000 });
     await clock.advance(2_000);
     expect(await isHeld()).toBe(false);
@@ -179,7 +179,7 @@ describe('what is consumed', () => {
     expect(readUnits()).toBe(33);
   });
 
-  test('by an earlier supervisor of the same verification is contained already', async () => {
+  test('by an earlier supervisor of the same verification is not counted twice', async () => {
     record = {
       ...record,
       supervisorCounters: { ...NO_COUNTERS, readUnits: 40 },

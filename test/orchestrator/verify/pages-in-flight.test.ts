@@ -98,7 +98,7 @@ describe('a verification', () => {
     }
   });
 
-  test('has no more in flight, and not saved, than it may read again after a crash', async () => {
+  test('has no more unsaved units in flight than it may read again after a crash', async () => {
     const { mostUnits, usedPart } = await verifyAt(2_000, 150, 12, { mostUnsavedUnits: 240 });
     expect(mostUnits).toBeLessThanOrEqual(240);
     expect(usedPart).toBeGreaterThan(0.6);

@@ -122,7 +122,7 @@ describe('the end of a pass', () => {
     expect(sweep.events.filter(({ name }) => name === 'verification.started')).toHaveLength(1);
   });
 
-  test('repairs what is not in quarantine, and what was resolved and lacks the attribute again', async () => {
+  test('repairs items that are not in quarantine, and resolved ones that lack the attribute again', async () => {
     const sweep = await Sweep.over(withTest(60, index => index < 5));
     await sweep.quarantine([0, 1]);
     await sweep.quarantine([2], true);
@@ -184,7 +184,7 @@ describe('a verification that was interrupted', () => {
   const scanned = async (sweep: Sweep) =>
     (await sweep.stores.runs.verifications(sweep.run.runId)).map(record => record.scanned);
 
-  test('goes on with another supervisor, and reads at most what was in flight again', async () => {
+  test('continues under another supervisor, and rereads at most what was in flight', async () => {
     const sweep = await interrupted();
     const before = sweep.scans;
     const id = (await sweep.record()).verification?.id ?? '';
@@ -200,7 +200,7 @@ describe('a verification that was interrupted', () => {
     expect(sweep.events.at(-1)?.fields).toMatchObject({ scanned: 400, missing: 1 });
   });
 
-  test('goes on with pages of the size that the ones before had, though nobody knew the items', async () => {
+  test('continues with pages of the last size, although the size of the items was unknown', async () => {
     const sweep = await interrupted({ itemSize: undefined as never });
     const limits = () =>
       sweep.front.calls.filter(({ operation }) => operation === 'Scan').map(({ body }) => body.Limit);
@@ -243,7 +243,7 @@ describe('a verification that was interrupted', () => {
     expect(await scanned(sweep)).toEqual([400]);
   });
 
-  test('concludes nothing for a supervisor that was frozen meanwhile', async () => {
+  test('concludes nothing for a supervisor that was frozen in the meantime', async () => {
     const sweep = await interrupted();
     await takeOver(sweep);
     await expect(sweep.end({ epoch: 1 })).rejects.toThrow('Another orchestrator took over');

@@ -87,7 +87,7 @@ async function logged(): Promise<LoggedChunk[]> {
 const setIn = (chunks: readonly LoggedChunk[]) =>
   chunks.flatMap(({ set }) => set.map(({ key, target, value }) => [key['id']?.S, target, value])).sort();
 
-test('sets what each item lacks by what it has now, and the undo log has exactly that', async () => {
+test('computes what each item lacks from its present values, and logs exactly that', async () => {
   await engine.fill(table, [item(0), item(1, { label: { S: 'theirs' } }), item(2, { kind: { S: 'B' } })]);
   expect(await mend(0, 1, 2, 3)).toMatchObject({ updated: 2, outOfScope: 1, deleted: 1, quarantined: 0 });
   expect(await engine.read(table, keyOf(0))).toMatchObject({ label: { S: 'DE#7' }, half: { N: '3' } });
@@ -109,7 +109,7 @@ test('names an item that cannot be computed, and logs nothing of it', async () =
   expect(await logged()).toEqual([]);
 });
 
-test('computes again what has changed before its write, and undoes only what was written', async () => {
+test('recomputes a value whose source changed before the write, and undoes only what was written', async () => {
   await engine.fill(table, [item(0)]);
   let changed = false;
   front.script = async ({ operation }, answer) => {

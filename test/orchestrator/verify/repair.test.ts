@@ -59,7 +59,7 @@ describe('a repair', () => {
     }
   });
 
-  test('leaves the value of someone else, and does not bring back what is gone', async () => {
+  test('leaves another writer’s value, and does not bring back a deleted item', async () => {
     const table = await engine.createTable();
     const [item] = stuffItems(1) as [Item];
     const theirs = { ...item, test: { NULL: true as const } };
@@ -68,7 +68,7 @@ describe('a repair', () => {
     expect(await engine.items(table)).toEqual([theirs]);
   });
 
-  test('reads what was refused back by key and attribute, with strong consistency, and nothing else of it', async () => {
+  test('reads back refused items with strong consistency, only their key and the attribute', async () => {
     const table = await engine.createTable();
     await engine.fill(
       table,

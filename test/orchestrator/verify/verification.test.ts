@@ -186,7 +186,7 @@ describe('the verification scan', () => {
     expect(result.open).toHaveLength(1_000);
   });
 
-  test('brings another attribute along, where one is asked for', async () => {
+  test('reads another attribute too when asked to', async () => {
     const table = await engine.createTable();
     await engine.fill(
       table,
@@ -196,7 +196,7 @@ describe('the verification scan', () => {
     expect(keys).toEqual([{ ...stuffKey(0), madeAt: { N: '5' } }]);
   });
 
-  test('may be asked to bring along what it looks for', async () => {
+  test('may be asked to read the attribute that it looks for', async () => {
     const table = await engine.createTable();
     await engine.fill(table, stuffItems(2));
     expect((await verify(table, { alsoRead: 'test' })).missing).toBe(2);
@@ -222,7 +222,7 @@ describe('each request', () => {
     }
   });
 
-  test('is small when the budget is, and goes on where the last one ended', async () => {
+  test('is small when the budget is, and continues after the last one', async () => {
     const table = await engine.createTable();
     await engine.fill(table, withoutTest(30, [4, 20]));
     const { front, client } = await inFront();
@@ -316,7 +316,7 @@ describe('each request', () => {
   });
 });
 
-test('an item that is deleted between two pages takes none of those behind it along', async () => {
+test('deleting the item between two pages does not hide the items after it', async () => {
   const { front, client } = await inFront();
   const table = await engine.createTable();
   await engine.fill(table, withoutTest(60, [3, 30, 57]));
@@ -346,7 +346,7 @@ test('an item that is deleted between two pages takes none of those behind it al
   expect(pages.filter(({ last }) => last)).toHaveLength(2);
 });
 
-test('each page is told once, and the last of each segment as such', async () => {
+test('each page is reported once, and the last one of each segment is marked', async () => {
   const table = await engine.createTable();
   await engine.fill(table, withoutTest(30, [1, 2, 3]));
   const clock = quickClock(200);
