@@ -11,7 +11,8 @@ import { atRate, draw, judgeEnd, UNLIMITED, until, untilUpdated } from '../suppo
 /** ECS does not answer and the control table throttles while a fleet starts. */
 async function troubleAtTheStart({ open, report, either }: CaseContext): Promise<void> {
   const tasks = either(8, 32);
-  const arena = await open({ items: 4_000, faults: true });
+  // What the application sets meanwhile is refused and read back.
+  const arena = await open({ items: 4_000, faults: true, applicationRate: 80, followSegments: tasks });
   const control = arena.stack.environment['FLEETFILL_CONTROL_TABLE'] ?? '';
   arena.faults.add({
     name: 'ecs is away',
@@ -20,14 +21,29 @@ async function troubleAtTheStart({ open, report, either }: CaseContext): Promise
     operations: ['DescribeTasks'],
     on: true,
   });
-  arena.faults.add({
-    name: 'control table throttles',
+  const throttledWrites = {
     fault: { kind: 'throttle' },
     operations: ['UpdateItem'],
     tables: [control],
     clients: ['fleet'],
-    probability: 0.7,
-    on: true,
+  } as const;
+  // More often than the SDK tries a call.
+  const triesOfOne = { occurrences: [1, 2, 3, 4] };
+  arena.faults.add({ name: 'control table throttles', ...throttledWrites, probability: 0.3 });
+  arena.faults.add({ name: 'first heartbeats and claims', ...throttledWrites, ...triesOfOne });
+  arena.faults.add({
+    name: 'last writes',
+    ...throttledWrites,
+    ...triesOfOne,
+    where: ({ body }) => /"S":"(finished|complete)"/.test(JSON.stringify(body['ExpressionAttributeValues'])),
+  });
+  arena.faults.add({
+    name: 'half of the keys',
+    fault: { kind: 'throttle', parts: true },
+    operations: ['BatchGetItem'],
+    tables: [TABLE],
+    clients: ['fleet'],
+    probability: 0.5,
   });
   const run = arena.orchestrate(['--segments', String(tasks), '--yes', ...UNLIMITED]);
   await run.waitFor(({ event }) => event === 'run.started');
@@ -36,6 +52,15 @@ async function troubleAtTheStart({ open, report, either }: CaseContext): Promise
   arena.faults.switch('ecs is away', false);
   arena.faults.switch('control table throttles', false);
   judgeEnd(report, await run.exit, run.last);
+  const struck = (name: string) => arena.faults.counts()[name]?.struck ?? 0;
+  // Twice for each: a launch and its segment.
+  report.atLeast('first writes that were throttled', struck('first heartbeats and claims'), 4 * 2 * tasks);
+  report.atLeast('last writes that were throttled', struck('last writes'), 4 * tasks);
+  report.atLeast('keys without an answer', struck('half of the keys'), 1);
+  const slowed = run.events.find(
+    ({ event, message }) => event === 'warning' && /slowed down/.test(String(message)),
+  );
+  report.says('the throttling is shown', String(slowed?.['message'] ?? ''), /slowed down: .*/);
   const fenced = run.events.filter(({ event, kind }) => event === 'task.ended' && kind === 'error');
   const why = fenced.map(({ reason }) => String(reason)).join('; ');
   report.equal('tasks that were given up', fenced.length, 0, why || undefined);
