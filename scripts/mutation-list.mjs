@@ -941,6 +941,17 @@ export const MUTATIONS = [
     test: { vitest: 'test/orchestrator/supervise/traffic-guard.test.ts' },
   },
   {
+    name: 'a take-over that writes as fast as it can',
+    edits: [
+      {
+        file: 'orchestrator/supervise/supervisor.ts',
+        from: 'await this.#staffing.mayWrite(taskRecordUnits(task.segments.length));\n      await stores.tasks.adopt',
+        to: 'await stores.tasks.adopt',
+      },
+    ],
+    test: { vitest: 'test/orchestrator/supervise/take-over.test.ts' },
+  },
+  {
     name: 'checkpoints that do not stretch with the tasks',
     edits: [
       {

@@ -16,6 +16,8 @@ import { Actor, SimWorld } from './sim-world.ts';
 
 export interface SupervisorCost {
   readonly turns: number;
+  /** Write units on the run's partition key in the busiest second, the take-over included. */
+  readonly mostWriteUnits: number;
   readonly cpuMsPerTurn: number;
   /** CPU time of the longest round of the event loop, during which nothing else runs. */
   readonly longestBlockMs: number;
@@ -87,6 +89,7 @@ export async function measureSupervisor(size: ScaleSize, turns: number): Promise
   world.stop();
   return {
     turns,
+    mostWriteUnits: Math.max(...table.secondsOf(run.runId).map(({ writeUnits }) => writeUnits)),
     cpuMsPerTurn,
     longestBlockMs,
     longestGcMs,
