@@ -39,11 +39,11 @@ describe('the worker against a server that costs nothing', () => {
     figures(name, figure)[0] ?? Number.NaN;
   const cpu = (name: string) => least(name, ({ cpuMicrosPerItem }) => cpuMicrosPerItem);
 
-  test('takes about as much CPU an item as a bare loop of the same batches', () => {
+  test('takes about as much CPU per item as a bare loop of the same batches', () => {
     expect(cpu('batch') / cpu('ceiling')).toBeLessThan(1.25);
   });
 
-  test('takes a small part of what an UpdateItem for each item takes', () => {
+  test('takes a small part of the CPU that an UpdateItem for each item takes', () => {
     expect(cpu('batch') / cpu('update-item')).toBeLessThan(1 / 8);
   });
 

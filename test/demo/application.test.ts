@@ -96,7 +96,7 @@ async function setAttribute(table: string, key: Item, condition?: string): Promi
 
 const RIGHT_CONDITION = 'attribute_exists(id) AND attribute_not_exists(test)';
 
-test('alone at the table, the application leaves what its journal says', async () => {
+test('when the application writes alone, the table is as its journal says', async () => {
   const { application, judge, journal } = await setStage();
   const stats = await runFor(application, 2500);
   const report = await judge();
@@ -122,7 +122,7 @@ test('it keeps to its rate', async () => {
 });
 
 describe('beside a tool', () => {
-  test('one that writes with the right condition is found faultless, and its count is the journal’s', async () => {
+  test('a tool that writes with the right condition has no deviation, and its count equals the journal’s', async () => {
     const { application, judge, table } = await setStage({ followSegments: 4 });
     application.start();
     let updated = 0;
@@ -140,7 +140,7 @@ describe('beside a tool', () => {
     expect(met).toBeGreaterThan(0);
   });
 
-  test('one that writes without a condition is caught at both its faults', async () => {
+  test('a tool that writes without a condition is caught for both its faults', async () => {
     const { application, judge, table } = await setStage();
     const keys = await keysWithoutAttribute(table);
     application.start();
@@ -152,7 +152,7 @@ describe('beside a tool', () => {
     expect(counts['deleted-item-exists']).toBeGreaterThan(0);
   });
 
-  test('one that takes a missing item for an item that lacks the attribute is caught', async () => {
+  test('a tool that takes a missing item for one that lacks the attribute is caught', async () => {
     const { application, judge, table } = await setStage();
     const keys = await keysWithoutAttribute(table);
     application.start();
@@ -163,7 +163,7 @@ describe('beside a tool', () => {
   });
 });
 
-describe('over a bad line', () => {
+describe('over a faulty connection', () => {
   type Fault = 'reply-lost' | 'request-lost' | 'throttled';
 
   /** Depends on the seed and the number of calls, so it is repeatable. */

@@ -106,16 +106,16 @@ describe('each disagreement is a sentence', () => {
   });
 });
 
-describe('where replies were lost', () => {
+describe('when replies were lost', () => {
   const journal = (set: number) => ({ ...agreeing.journal, filled: { atLeast: set, atMost: set } });
 
-  test('an item that the tool set may count as set already, and no more than those', () => {
+  test('items that the tool set may count as already set, but no others', () => {
     expect(crossCheck({ ...agreeing, repliesLost: true, journal: journal(78) })).toStrictEqual([]);
     expect(crossCheck({ ...agreeing, repliesLost: true, journal: journal(79) })).toHaveLength(1);
     expect(crossCheck({ ...agreeing, repliesLost: true, journal: journal(74) })).toHaveLength(1);
   });
 
-  test('that is known from what the tasks say of the table, and from nothing else', async () => {
+  test('that replies were lost is known only from what the tasks log about the table', async () => {
     const directory = await mkdtemp(join(tmpdir(), 'fleetfill-logs-'));
     try {
       expect(await lostReplies(join(directory, 'nobody logged'))).toBe(false);

@@ -36,7 +36,7 @@ beforeAll(async () => {
 afterAll(() => rm(scratch, { recursive: true, force: true }));
 
 describe('the demo', () => {
-  test('under --json ends with what the journal says and run.finished, and stdout holds nothing else', async () => {
+  test('under --json ends with the journal’s verdict and run.finished, and prints nothing else to stdout', async () => {
     const { exitCode, stdout, stderr } = await runBundle('demo', [
       '--items',
       '1000',
@@ -67,7 +67,7 @@ describe('the demo', () => {
     expect(finished).toMatchObject({ status: 'verified', missing: 0, segments: 32, tasks: 2 });
   });
 
-  test('without it tells a person what happened', async () => {
+  test('without --json tells a person what happened', async () => {
     const { exitCode, stdout, stderr } = await runBundle('demo', ['--items', '500', '--tasks', '2'], {
       TMPDIR: scratch,
     });
@@ -95,7 +95,7 @@ describe('the demo', () => {
     for (const report of await readdir(scratch)) await rm(join(scratch, report));
   });
 
-  test('on a terminal the page stays to be looked at, until Ctrl-C', async () => {
+  test('on a terminal the page stays up until Ctrl-C', async () => {
     const bundle = fileURLToPath(new URL('../../dist/demo.mjs', import.meta.url));
     const { CI: _, ...environment } = process.env;
     const terminal = new Terminal(

@@ -29,7 +29,7 @@ describe('a faultless run', () => {
     });
   });
 
-  test('is clean whatever the application wrote, and what it hid still counts as set by the tool', async () => {
+  test('is clean whatever the application wrote; values that it hid still count as set by the tool', async () => {
     await table.write({ kind: 'delete', key: table.keyAt(WITHOUT) });
     await table.write({ kind: 'update', key: table.keyAt(2), set: { test: TWO } });
     await table.write({ kind: 'put', item: { ...table.itemAt(3), test: { NULL: true } } });
@@ -100,7 +100,7 @@ describe('each deviation has its name', () => {
     await expectOnly('deleted-item-exists', /"test":\{"N":"1"\}/);
   });
 
-  test('a deleted item back, though deleted once more since', async () => {
+  test('a deleted item that came back, although it was deleted again', async () => {
     await table.write({ kind: 'delete', key: table.keyAt(WITHOUT) });
     await table.setBehindTheJournal(WITHOUT, 'test', ONE);
     await table.write({ kind: 'put', item: table.itemAt(WITH_NUMBER) });
@@ -124,7 +124,7 @@ describe('each deviation has its name', () => {
     await expectOnly('item-changed', /"population" should be \{"N":"42"\}/);
   });
 
-  test('an application’s update lost, though the item was replaced since', async () => {
+  test('an application’s update lost, although the item was replaced later', async () => {
     await table.write({ kind: 'update', key: table.keyAt(WITHOUT), set: { population: { N: '42' } } });
     await table.putBehindTheJournal({ ...table.itemAt(WITHOUT), test: ONE });
     await table.write({ kind: 'put', item: { ...table.itemAt(WITHOUT), test: TWO } });

@@ -66,7 +66,7 @@ describe('the orchestrator’s lines', () => {
     expect(words).toStrictEqual(['words for people']);
   });
 
-  test('that are no events, or come after the last, are named', async () => {
+  test('that are not events, or follow the last event, are named', async () => {
     const { lines, result } = start(['oops', '{"event":1}', LAST_LINE, '{"event":"late"}']);
     expect((await result).strayLines).toStrictEqual(['oops', '{"event":1}', '{"event":"late"}']);
     expect(lines).toStrictEqual([]);
@@ -77,7 +77,7 @@ describe('the orchestrator’s lines', () => {
     expect(await result).toStrictEqual({ exitCode: 3, runId: 'r9', finished: undefined, strayLines: [] });
   });
 
-  test('end with a run.finished as the contract has it, or not well', async () => {
+  test('must end with a run.finished that matches the contract', async () => {
     const { updated: _, ...without } = finished;
     await expect(start([JSON.stringify(without)]).result).rejects.toThrow(
       /form that the contract describes: updated/,

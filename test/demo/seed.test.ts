@@ -24,7 +24,7 @@ function expectOneLine({ stderr, stdout }: Finished, message: RegExp): void {
 }
 
 describe('seed', () => {
-  test('puts so many items of the founding case, none with the attribute', async () => {
+  test('puts the given number of items of the founding case, none with the attribute', async () => {
     const table = await engine.createTable();
     const finished = await seed('--table', table, '--items', '25');
     expect(finished).toStrictEqual({
@@ -62,7 +62,7 @@ describe('seed', () => {
     expect(one).toStrictEqual(other);
   });
 
-  test('says that a table is not there', async () => {
+  test('says that a table does not exist', async () => {
     const finished = await seed('--table', 'nowhere');
     expect(finished.exitCode).toBe(3);
     expectOneLine(finished, /no table "nowhere" in us-east-1/);

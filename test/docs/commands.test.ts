@@ -12,7 +12,7 @@ const acts = DOCUMENTS.flatMap(path =>
 
 // Most of it is waiting for a rate, so the acts run at the same time, each on its own stack.
 test.concurrent.each(acts)(
-  'what the document tells to type from $at on can be typed, and prints what it shows',
+  'the commands of the document from $at on can be typed, and print what it shows',
   async ({ act }) => {
     expect(await runDocument(act)).toBeGreaterThan(0);
   },

@@ -58,7 +58,7 @@ describe('docs/performance.md', () => {
     );
   });
 
-  test('multiplies what it says that it multiplies', () => {
+  test('names the figures that it multiplies', () => {
     const { writeUnits, scanReadUnits, verificationReadUnits } = forecastAt(1_000);
     const text = prose.join('\n');
     for (const figure of [writeUnits.value, scanReadUnits, verificationReadUnits]) {

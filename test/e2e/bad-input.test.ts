@@ -219,7 +219,7 @@ describe.concurrent('a command that is refused, and changes nothing', () => {
     }
   });
 
-  test('for want of a confirmation, with 4', async ({ expect }) => {
+  test('for lack of a confirmation, with 4', async ({ expect }) => {
     expectRefused(await orchestrate('--json'), 4, /orchestrate --json --yes/, expect);
   });
 
@@ -239,7 +239,7 @@ describe.concurrent('a command that is refused, and changes nothing', () => {
   });
 });
 
-describe('the command that is printed for want of a confirmation', () => {
+describe('the command that is printed for lack of a confirmation', () => {
   test('works as it is printed, odd characters included', async () => {
     const value = `{"it's": "a \\"quoted\\" $value"}`;
     const refused = await orchestrate('--table', 'confirmed', '--segments', '2', '--value', value);

@@ -51,7 +51,7 @@ test.each([
   expect(await lacking()).toBe(before);
 });
 
-test('the plan stands above the question, and the answer begins the run', async () => {
+test('the plan is printed above the question, and the answer starts the run', async () => {
   const at = await asked();
   const plan = (await at.everything()).join('\n');
   for (const part of [

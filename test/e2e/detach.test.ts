@@ -50,7 +50,7 @@ function pidOf(taskArn: string): number {
   return pid;
 }
 
-test('the supervision goes to a task, and wait leaves as the run ends', async () => {
+test('the supervision goes to a task, and wait exits when the run ends', async () => {
   await open({ applicationRate: 30 });
   const { runId } = await detach();
   const request = asked.find(isSupervisor);
@@ -100,7 +100,7 @@ test('a supervisor that is killed in the backfill leaves a run that another one 
   expect((await stage.compare()).clean).toBe(true);
 }, 120_000);
 
-test('of a task that supervises and a terminal that expects another epoch, one leaves with 8', async () => {
+test('of a supervising task and a terminal that expects another epoch, one exits with 8', async () => {
   await open();
   const { taskArn, runId } = await detach();
   const second = stage.orchestrate(['resume', runId, '--expect-epoch', '1']);
@@ -118,7 +118,7 @@ test('of a task that supervises and a terminal that expects another epoch, one l
   expect(await pause.exit).toBe(0);
 }, 120_000);
 
-test('where no task can take over, it is said why, and the first process goes on to the end', async () => {
+test('when no task can take over, it says why, and the first process goes on to the end', async () => {
   await open(
     { items: 1_000 },
     'CannotPullContainerError: pull image manifest has been retried 7 times: not found',
@@ -144,7 +144,7 @@ test.each([
   expect(command.stderr).toMatch(says);
 });
 
-test('a definition and a container can be named, and a wrong one is told with the reason', async () => {
+test('a definition and a container can be named, and a wrong one is reported with the reason', async () => {
   await open({ items: 500 });
   const run = stage.orchestrate([
     ...['run', '--segments', '1', '--yes', '--max-write-rate', '100', '--detach'],

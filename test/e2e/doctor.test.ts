@@ -105,7 +105,7 @@ describe('doctor --task', () => {
     expect(exit).toBe(3);
   });
 
-  test('says that the supervisor is another image when it does not know what it is asked', async () => {
+  test('says that the supervisor is another image when it does not know the question', async () => {
     const folder = await mkdtemp(join(tmpdir(), 'fleetfill-other-supervisor-'));
     await copyFile(JOB, join(folder, 'job.mjs'));
     await writeFile(join(folder, 'orchestrate.mjs'), 'process.exit(2);');

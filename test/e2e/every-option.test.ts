@@ -277,7 +277,7 @@ test('the version', async () => {
   expect((await type(['--version'])).out).toMatch(/^\d+\.\d+\.\d+\n$/);
 });
 
-test('what a recipe sets, and where', async () => {
+test('options of a recipe: what it sets, and where', async () => {
   const plan = await type([
     'plan',
     '--set',
@@ -294,7 +294,7 @@ test('what a recipe sets, and where', async () => {
   });
 });
 
-test('who supervises, and whose lock it is', async () => {
+test('options of the supervision and the lock', async () => {
   const absent = ['--supervisor-task-definition', 'absent', '--supervisor-container', 'supervisor'];
   const run = await type([
     ...['--attribute', 'detached', '--segments', '2', '--yes', '--json', '--detach', ...absent],
@@ -309,7 +309,7 @@ test('who supervises, and whose lock it is', async () => {
   expect((await type(['--version'])).out).toMatch(/^\d+\.\d+\.\d+/);
 }, 60_000);
 
-test('a way back, for how long, and what is in it', async () => {
+test('options of the undo log', async () => {
   const run = await type([
     '--attribute',
     'undoable',
@@ -330,7 +330,7 @@ test('a way back, for how long, and what is in it', async () => {
   expect((await type(['undo', kept, '--list'])).err).toMatch(/kept no undo log/);
 }, 60_000);
 
-test('every option that is shown is typed by one of these', async () => {
+test('every option in the help is used by one of these tests', async () => {
   const shown = new Map<string, string[]>();
   for (const command of Object.values(commands).map(nameOf)) {
     const { out } = await type([command, '--help']);

@@ -76,7 +76,7 @@ test('what --local DIR did is found by every later command with the same folder'
   expect(report.stdout).toContain(run);
 }, 120_000);
 
-test('an option wins over what the folder says, and a wrong one is refused before anything starts', async () => {
+test('an option overrides what the folder says, and a wrong one is refused before anything starts', async () => {
   const other = await orchestrate('status', '--control-table', 'no-such-table');
   expect(other.code).toBe(3);
   expect(other.stderr).toContain('no-such-table');

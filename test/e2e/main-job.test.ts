@@ -102,7 +102,7 @@ test('after a killed orchestrator the fleet goes on, and resume takes over and v
   expect(again.last).toEqual({ ...resumed.last, at: again.last?.at });
 });
 
-test('two orchestrators started together: one runs, the other leaves with 8', async () => {
+test('two orchestrators started together: one runs, the other exits with 8', async () => {
   stage = await Stage.open({ items: 3_000 });
   const both = [
     stage.orchestrate(['--segments', '4', '--yes']),
@@ -112,7 +112,7 @@ test('two orchestrators started together: one runs, the other leaves with 8', as
   expect(codes.sort()).toEqual([0, 8]);
 });
 
-test('two resumes: the later one supervises, the earlier one leaves with 8', async () => {
+test('two resumes: the later one supervises, the earlier one exits with 8', async () => {
   stage = await Stage.open({ items: 12_000 });
   const run = stage.orchestrate(['--segments', '4', '--yes', '--max-write-rate', '1500']);
   await halfWay(run, 1_000);
@@ -135,7 +135,7 @@ test('a run whose record somebody deleted ends with 1, without a stack trace', a
   expect(run.stderr).not.toMatch(/^\s+at /m);
 });
 
-test('Ctrl-C detaches with 130 and says how to come back; the fleet goes on', async () => {
+test('Ctrl-C detaches with 130 and says how to resume; the fleet goes on', async () => {
   stage = await Stage.open({ items: 16_000 });
   const run = stage.orchestrate(['--segments', '4', '--yes', '--max-write-rate', '900']);
   await halfWay(run, 1_000);

@@ -116,7 +116,7 @@ describe('the end of a pipe, a disk or a terminal', () => {
     expect(watching).toMatchObject({ code: 0, err: '' });
   }, 60_000);
 
-  test('everything that is written arrives, however late it is read', async () => {
+  test('all output arrives, however late it is read', async () => {
     const { runId } = (await status()) as { runId: string };
     const document = DynamoDBDocumentClient.from(stage.client);
     const store = new QuarantineStore(new ControlTable(document, 'fleetfill-control'));
@@ -171,7 +171,7 @@ describe('the end of a pipe, a disk or a terminal', () => {
   }, 90_000);
 });
 
-describe.skipIf(process.getuid?.() !== 0)('a user without a name (needs root to become one)', () => {
+describe.skipIf(process.getuid?.() !== 0)('a user without a name (the test needs root)', () => {
   const nobody = (line: string) =>
     shell(`setpriv --reuid 54321 --regid 54321 --clear-groups ${line}`, {
       HOME: undefined,
@@ -179,7 +179,7 @@ describe.skipIf(process.getuid?.() !== 0)('a user without a name (needs root to 
       LOGNAME: undefined,
     });
 
-  test('runs, and is known by the number', async () => {
+  test('runs, and is recorded by its user id', async () => {
     const { code, err } = await nobody(run('nameless'));
     expect({ code, err }).toMatchObject({ code: 0 });
     expect((await status(runIdIn(err)))['changes']).toMatchObject([
@@ -228,7 +228,7 @@ describe('the Region', () => {
   });
 
   test.each(['status', 'plan', 'verify', 'doctor', '--yes'])(
-    'is asked for where there is none: %s',
+    'must be named when none is set: %s',
     async command => {
       const { code, out, err } = await shell(`$O ${command}`, without);
       expect(code).toBe(3);
@@ -238,7 +238,7 @@ describe('the Region', () => {
   );
 });
 
-test('permission that is lost in the middle leaves the run with the cause and the way back', async () => {
+test('when a permission is lost midway, the run stops with the cause and the command to resume', async () => {
   let denied = false;
   const before = await front((_, answer) =>
     denied
@@ -259,7 +259,7 @@ test('permission that is lost in the middle leaves the run with the cause and th
   expect((await shell(`$O cancel ${runIdIn(err)}`)).code).toBe(0);
 }, 90_000);
 
-test('one reply about a signature stops neither verify nor plan', async () => {
+test('a single reply about a signature stops neither verify nor plan', async () => {
   const once = new Set(['DescribeTable', 'Scan', 'GetItem']);
   const before = await front((call, answer) =>
     once.delete(call.operation)
@@ -281,7 +281,7 @@ test('one reply about a signature stops neither verify nor plan', async () => {
   ).not.toBe(1);
 }, 60_000);
 
-test('a proxy is used for what is not this machine, and NO_PROXY goes past it', async () => {
+test('a proxy is used for other machines only, and NO_PROXY bypasses it', async () => {
   const through: string[] = [];
   const { hostname, port } = new URL(stage.stack.environment['AWS_ENDPOINT_URL_DYNAMODB'] ?? '');
   const proxy = createServer((incoming, response) => {

@@ -17,7 +17,7 @@ function isMarker({ operation, body }: SettledObservation): boolean {
   return operation === 'UpdateItem' && values[':set_status']?.S === 'complete';
 }
 
-test('seen from the wire: markers come last, verification after every task, and its scans are consistent', async () => {
+test('on the wire: markers come last, verification after every task, and its scans are consistent', async () => {
   stage = await Stage.open({ items: 6_000, stack: { faults: faultsOf() } });
   const calls: SettledObservation[] = [];
   stage.stack.faults?.tap({ settled: call => calls.push(call) });

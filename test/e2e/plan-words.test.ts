@@ -29,7 +29,7 @@ async function prices(list: object): Promise<string> {
   return file;
 }
 
-test('a plan says what is written where, from what it knows it, and what it takes at which rate', async () => {
+test('a plan says what is written where, how it knows, and how long it takes at which rate', async () => {
   const { code, words } = await planned();
   expect(code).toBe(0);
   const unwrapped = words.replace(/\n {11}(?=\S)/g, ' ');
@@ -77,7 +77,7 @@ test('the change ticket is one page, with the stop conditions in force and the w
   }
 });
 
-test('prices can be your own, with their day, and the dollars follow them', async () => {
+test('your own prices, with their date, change the cost in dollars', async () => {
   const own = {
     region: 'eu-central-1',
     asOf: '2026-02-03',
@@ -93,7 +93,7 @@ test('prices can be your own, with their day, and the dollars follow them', asyn
   expect(forecast.cost.writes).toBeCloseTo(forecast.writeUnits.value);
 });
 
-test('a price list that is none is refused, with every problem', async () => {
+test('an invalid price list is refused, with every problem', async () => {
   const file = await prices({ asOf: 'today', source: 'x', perMillionWriteUnits: -1, perMillionReads: 1 });
   const { code, words } = await planned('--prices', file);
   expect(code).toBe(2);

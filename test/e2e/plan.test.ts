@@ -72,7 +72,7 @@ test('a dry run beside an interrupted run touches neither the table nor its reco
   expect(resumed.last).toMatchObject({ status: 'verified', missing: 0 });
 }, 120_000);
 
-test('a canary writes and verifies exactly so many items, and the next run goes on from there', async () => {
+test('a canary writes and verifies exactly the given number of items, and the next run continues', async () => {
   stage = await Stage.open({ items: 600 });
   const before = (await lacking()).length;
   const canary = stage.orchestrate(['--segments', '8', '--limit', '37', '--yes']);
@@ -249,7 +249,7 @@ test('a run is refused for all its reasons at once, with what to do, and nothing
   expect(await digestOf('stuff')).toBe(before);
 }, 60_000);
 
-test('a run is refused when items newer than --deployed-at lack the attribute, and without a terminal without --yes', async () => {
+test('a run is refused when items newer than --deployed-at lack the attribute, or when there is neither a terminal nor --yes', async () => {
   stage = await Stage.open({ items: 100 });
   const Item = { id: { S: 'new' }, created: { N: String(Date.now()) } };
   await stage.client.send(new PutItemCommand({ TableName: 'stuff', Item }));

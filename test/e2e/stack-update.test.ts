@@ -56,7 +56,7 @@ async function anyWorker(): Promise<number> {
   throw new Error('No task runs.');
 }
 
-test('a run whose task definition is deregistered stops with the command that goes on, and goes on by it', async () => {
+test('a run whose task definition is deregistered stops with a command to resume, which works', async () => {
   const family = stage.stack.environment['FLEETFILL_TASK_DEFINITION'] ?? '';
   const run = stage.orchestrate(['run', ...SLOWLY, '--task-definition', `${family}:1`]);
   await run.waitFor(({ event }) => event === 'task.launched');

@@ -41,7 +41,7 @@ const set = (client: DynamoDBClient, item: Item, value: string) =>
     }),
   );
 
-test('a run is taken back: its own values go, and nothing of the application does', {
+test('a run is undone: only its own values go, and nothing of the application’s', {
   timeout: 180_000,
 }, async () => {
   stage = await Stage.open({ items: ITEMS, seed: 'undo' });
@@ -116,7 +116,7 @@ test('a run is taken back: its own values go, and nothing of the application doe
   expect(without.stderr).toContain('kept no undo log');
 });
 
-test('an undo is paused, slowed, cancelled and gone on with, as a run is', {
+test('an undo is paused, slowed, cancelled and resumed like a run', {
   timeout: 180_000,
 }, async () => {
   stage = await Stage.open({ items: 1_500, seed: 'undo operated' });

@@ -56,7 +56,7 @@ describe('the alarms of fleet.yaml', () => {
     expect(AlarmDescription).toContain('stuff');
   });
 
-  it('tell nobody, and watch no tasks, where no topic is given', () => {
+  it('notify nobody, and watch no tasks, when no topic is given', () => {
     const all = silent.resources().map(id => silent.properties(id));
     expect(all.filter(properties => properties.AlarmActions ?? properties.OKActions)).toEqual([]);
     expect(silent.resources().filter(id => /Topic|Rule$/.test(id))).toEqual([]);
@@ -79,7 +79,7 @@ describe('the alarms of fleet.yaml', () => {
     }
   });
 
-  it('bring the policy only for a topic of their own', () => {
+  it('include the topic policy only for a topic of their own', () => {
     expect(given.resources()).not.toContain('AlarmTopicPolicy');
     const services = own
       .properties('AlarmTopicPolicy')
@@ -357,7 +357,7 @@ describe('the alarm on a run that stalled', () => {
     });
   });
 
-  it('ends with the resume that mends it', () => {
+  it('ends with the resume that repairs it', () => {
     const story = new Story()
       .opens(start)
       .supervised(start, 90)
@@ -368,7 +368,7 @@ describe('the alarm on a run that stalled', () => {
     expect(sounded.at(-1)).toBeLessThanOrEqual(303);
   });
 
-  it('would miss a dead fleet if silence counted as progress, and cry between runs if the latch did not hold', () => {
+  it('would miss a dead fleet if silence counted as progress, and sound between runs if the latch did not hold', () => {
     const dead = new Story()
       .opens(start)
       .supervised(start, 90)

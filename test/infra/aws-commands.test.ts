@@ -67,7 +67,7 @@ describe.skipIf(!canValidate && !process.env['CI'])(
       expect(checked).toBeGreaterThan(0);
     });
 
-    it('are refused where there is no such service, command or option, or one is missing', async () => {
+    it('are refused when the service, command or option does not exist, or a required one is missing', async () => {
       const command = {
         where: 'page',
         service: 'ecs',

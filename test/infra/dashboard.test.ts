@@ -94,7 +94,7 @@ describe('the dashboard', () => {
     }
   });
 
-  it('shows every metric that is published, and awaits none that core/ has', () => {
+  it('shows every metric that core/ publishes', () => {
     const shown = new Set(
       graphs
         .flatMap(rowsOf)
@@ -138,7 +138,7 @@ describe('the dashboard', () => {
     );
   });
 
-  it('asks for the laggards in a way that knows all segments of a large run, not the first five hundred', () => {
+  it('finds the slowest among all segments of a large run, not among the first five hundred', () => {
     const laggards = graphs.flatMap(rowsOf).find(row => row.id === 'laggards')?.expression ?? '';
     expect(laggards).toMatch(/^SELECT .+ ORDER BY SUM\(\) ASC LIMIT 10$/);
   });
@@ -161,13 +161,13 @@ describe('the dashboard', () => {
     expect(JSON.stringify(widgets)).not.toMatch(/"Operation","(GetItem|Query)/);
   });
 
-  it('has a line for what is to go only when it was told how many items there are', () => {
+  it('has a line for the remaining items only when it knows how many there are', () => {
     const toGo = (list: Widget[]) => list.flatMap(rowsOf).find(row => row.id === 'togo')?.expression;
     expect(toGo(widgets)).toBe('5000000 - RUNNING_SUM(FILL(scanned, 0))');
     expect(toGo(widgetsWith({}))).toBeUndefined();
   });
 
-  it('points at the alarms that tell somebody, by their names', () => {
+  it('points at the alarms that notify somebody, by their names', () => {
     const rendering = new Rendering(fleet, { ...FLEET_PARAMETERS, AlarmEmail: 'oncall@example.com' });
     const acting = rendering
       .resources()

@@ -74,7 +74,7 @@ describe('the policies of fleet.yaml', () => {
     );
   });
 
-  it('are asked for the reason when an action is added', () => {
+  it('need a reason when an action is added', () => {
     const added: Allowed = {
       principal: 'task',
       action: 'dynamodb:PutItem',
@@ -107,7 +107,7 @@ describe('the policies of fleet.yaml', () => {
     ]);
   });
 
-  it('are told of a second statement that allows the same without its condition', () => {
+  it('name a second statement that allows the same without its condition', () => {
     const wider = changed(
       /( +)- Sid: FindItemsWithoutIt\n +Effect: Allow\n +Action: dynamodb:Scan\n( +Resource: .+\n)/,
       '$1- Sid: Wider\n$1  Effect: Allow\n$1  Action: dynamodb:Scan\n$2$&',
@@ -117,7 +117,7 @@ describe('the policies of fleet.yaml', () => {
     ]);
   });
 
-  it('are asked for the reason of a policy that a role is given by its ARN', () => {
+  it('need a reason for a policy that a role gets by its ARN', () => {
     const given = changed(
       / {2}TaskRole:\n {4}Type: AWS::IAM::Role\n {4}Properties:\n/,
       '$&      ManagedPolicyArns: ["arn:aws:iam::aws:policy/AdministratorAccess"]\n',
@@ -127,7 +127,7 @@ describe('the policies of fleet.yaml', () => {
     ]);
   });
 
-  it('are asked for the reason of a policy of its own that is attached to a role', () => {
+  it('need a reason for a separate policy that is attached to a role', () => {
     const attached = changed(
       /^ {2}ControlTable:$/m,
       `  MorePolicy:
@@ -158,14 +158,14 @@ $&`,
     expect(() => allowedBy(odd)).toThrow(words);
   });
 
-  it('stand in fleet.yaml alone, and no resource gives itself away by a policy of its own', () => {
+  it('are in fleet.yaml alone, and no resource grants access to itself by a resource policy', () => {
     for (const name of TEMPLATE_NAMES) {
       expect(templateText(name)).not.toMatch(/\b(ResourcePolicy|RepositoryPolicyText)\b/);
       if (name !== 'fleet') expect(templateText(name)).not.toContain('AWS::IAM::');
     }
   });
 
-  it('are told when a condition is dropped', () => {
+  it('are refused when a condition is dropped', () => {
     const widened = allowed.map(entry =>
       entry.principal === 'task' && entry.action === 'dynamodb:Scan' ? { ...entry, conditions: [] } : entry,
     );
@@ -208,7 +208,7 @@ $&`,
     ).toEqual(new Set(['dynamodb', 'cloudwatch', 'kms']));
   });
 
-  it('give the supervisor nothing that the operator has not, and none of the commands that begin or look', () => {
+  it('give the supervisor nothing beyond the operator’s rights, and none of the commands that start or inspect a run', () => {
     const of = (principal: Principal) =>
       allowed.filter(entry => entry.principal === principal).map(({ action, on }) => `${action} on ${on}`);
     const operator = of('operator');
@@ -393,7 +393,7 @@ describe('the attributes that may be touched', () => {
 });
 
 describe('the edges of the policies', () => {
-  it('leave the key out for a table that has none of its own', () => {
+  it('leave out the key when the table has none of its own', () => {
     const without = Object.values(statementsOf(fleet, FLEET_PARAMETERS)).flat();
     expect(without.flatMap(entry => entry.Action).filter(action => action.startsWith('kms:'))).toEqual([]);
   });

@@ -79,7 +79,7 @@ describe('the commands of the SDK in the sources', () => {
     expect(notAllowed('operator', new Set([...core, ...orchestrator]))).toEqual([]);
   });
 
-  it('are all that orchestrate is said to call: what nothing sends, nothing has to be allowed', () => {
+  it('are all that orchestrate may call: no policy allows a call that the sources do not send', () => {
     const sent = new Set([...core, ...orchestrator]);
     const idle = PERMISSIONS.filter(
       ({ principal, calledBy, action }) =>

@@ -154,7 +154,7 @@ describe('a stack that cannot be used', () => {
   });
 
   it.each([['run', '--yes'], ['plan']])(
-    'is refused by %s for the table and attribute that are meant when nobody names them',
+    'is refused by %s when it is for another table or attribute than the default',
     async (...args) => {
       stacks = stackIn('CREATE_COMPLETE', { ...complete, Table: 'orders' });
       const other = await ask(...args);
@@ -167,7 +167,7 @@ describe('a stack that cannot be used', () => {
     },
   );
 
-  it('is a failure of doctor, for the table that is meant when nobody names one', async () => {
+  it('is a failure of doctor when it is for another table than the default', async () => {
     stacks = stackIn('CREATE_COMPLETE', { ...complete, Table: 'orders' });
     const ended = await ask('doctor');
     expect(found(ended, 'stack')).toMatchObject([
@@ -193,7 +193,7 @@ describe('a stack that cannot be used', () => {
   });
 
   it.each(['region', 'zone', 'test'])(
-    'is taken for %s, where it is one of several attributes',
+    'is accepted for %s, when it is one of several attributes',
     async attribute => {
       stacks = stackIn('CREATE_COMPLETE', { ...complete, Attributes: 'region,zone,test' });
       const ended = await ask('run', '--yes', '--table', 'stuff', '--attribute', attribute);
@@ -309,7 +309,7 @@ describe.skipIf(!MOTO)('doctor, on moto', () => {
   const supervisor = () => ['--supervisor-task-definition', taskDefinition, '--supervisor-container', 'job'];
   const doctor = (...args: string[]) => orchestrate(moto.environment, 'doctor', ...supervisor(), ...args);
 
-  it('finds nothing wrong with what the templates make, but for what moto does not know', async () => {
+  it('finds nothing wrong with what the templates create, except what moto does not know', async () => {
     const ended = await doctor('--task-definition', taskDefinition);
     const levels = (level: string) =>
       ended.events.filter(event => event['level'] === level).map(event => event['check']);

@@ -242,7 +242,7 @@ describe('fleet.yaml', () => {
     const { ContainerDefinitions, ...task } = rendering.properties('TaskDefinition');
     const [container, ...others] = ContainerDefinitions;
 
-    it('is one container on Fargate, for ARM unless told otherwise', () => {
+    it('is one container on Fargate, for ARM by default', () => {
       expect(others).toEqual([]);
       expect(task).toMatchObject({
         RequiresCompatibilities: ['FARGATE'],
@@ -263,7 +263,7 @@ describe('fleet.yaml', () => {
       });
     });
 
-    it('has all the time that Fargate gives to stop', () => {
+    it('has the longest time to stop that Fargate allows', () => {
       expect(container.StopTimeout).toBe(120);
     });
 
@@ -321,7 +321,7 @@ describe('fleet.yaml', () => {
       expect(container.Command).toEqual(['node', 'orchestrate.mjs', '--help']);
     });
 
-    it('has a role of its own, and logs where the workers do', () => {
+    it('has a role of its own, and logs to the workers’ log group', () => {
       expect(task).toMatchObject({
         Family: 'fleetfill-supervisor',
         ExecutionRoleArn: 'ExecutionRole.Arn',

@@ -248,7 +248,7 @@ describe('GetMetricData', () => {
     expect(MetricDataResults?.[0]).toMatchObject({ Timestamps: [at(2), at(1)], Values: [2, 1] });
   });
 
-  test('answers for a series that is not there with nothing', async () => {
+  test('returns no values for a series that does not exist', async () => {
     const { MetricDataResults } = await get({ MetricDataQueries: [query('Sum')] });
     expect(MetricDataResults).toMatchObject([
       { Id: 'sum', Timestamps: [], Values: [], StatusCode: 'Complete' },

@@ -60,7 +60,7 @@ const tablesOf = async (client: DynamoDBClient) =>
 const createStuff = (client: DynamoDBClient) =>
   createTable(client, 'stuff', { partition: { name: 'id', type: 'S' } });
 
-test('one endpoint serves both engines, and each table is in the one that it belongs to', async () => {
+test('one endpoint serves both engines, and each table is in its own engine', async () => {
   const client = connect();
   await createStuff(client);
   // A colleague's control table is recognised by its key, the lock table by its name.
@@ -79,7 +79,7 @@ test('one endpoint serves both engines, and each table is in the one that it bel
   });
 });
 
-test('a control table answers while the engine of the data stands still', async () => {
+test('a control table answers while the engine of the data is frozen', async () => {
   const client = connect();
   await createStuff(client);
   await client.send(new PutItemCommand({ TableName: CONTROL, Item: RECORD }));
@@ -161,7 +161,7 @@ test('an engine that was running before serves every table by itself', async () 
   }
 });
 
-test('what is not a request of DynamoDB gets the answer of the engine', async () => {
+test('a request that is not DynamoDB’s gets the answer of the engine', async () => {
   const endpoint = stack.environment['AWS_ENDPOINT_URL_DYNAMODB'] ?? '';
   const [here, there] = await Promise.all(
     [endpoint, stack.engine.endpoint].map(async url => {

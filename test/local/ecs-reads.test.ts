@@ -66,7 +66,7 @@ describe('ListTasks', () => {
     return taskArns;
   };
 
-  test('lists the tasks that are to run, unless asked for the stopped ones', async () => {
+  test('lists the tasks whose desired status is RUNNING, unless asked for the stopped ones', async () => {
     const running = await plane.runScript('wait');
     const stopped = await plane.untilStatus(await plane.runScript('exit:0'), 'STOPPED');
     expect(await list()).toContain(running.taskArn);

@@ -245,7 +245,7 @@ describe('a test can interfere', () => {
     });
   });
 
-  test('but not with a token that stands for a task already', async () => {
+  test('but not when the token already has a task', async () => {
     const task = await plane.run({ clientToken: 'placed' });
     beforeRunTask = () => ({ failures: [{ reason: 'RESOURCE:MEMORY' }] });
     expect((await plane.run({ clientToken: 'placed' })).taskArn).toBe(task.taskArn);
@@ -301,7 +301,7 @@ describe('a task definition that was deregistered', () => {
     await expect(deregister(name)).rejects.toMatchObject({ name: 'ClientException' });
   });
 
-  test('gives a task its tags where they are to be propagated, and ECS adds its own where they are asked for', async () => {
+  test('propagates tags to a task when asked to, and adds ECS’s own when asked to', async () => {
     const definition = await register('tagged');
     const task = await plane.run({
       taskDefinition: definition,

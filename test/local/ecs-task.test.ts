@@ -176,7 +176,7 @@ describe('StopTask', () => {
     expect(stopped).toMatchObject({ stopCode: 'UserInitiated', containers: [{ exitCode: 137 }] });
   });
 
-  test('a second one changes neither reason nor patience', async () => {
+  test('a second one changes neither the reason nor the time limit', async () => {
     const task = await plane.runScript('stubborn');
     await report(task);
     const before = performance.now();
@@ -216,7 +216,7 @@ describe('StopTask', () => {
 });
 
 describe('a task that cannot start', () => {
-  test('says that its image cannot be had', async () => {
+  test('says that its image cannot be pulled', async () => {
     const broken = await startTestControlPlane();
     try {
       await rm(broken.jobBundle);

@@ -86,7 +86,7 @@ describe('the engine of a platform', () => {
     ]);
   });
 
-  test('is installed by npm where it is missing, said before, and used from then on', async () => {
+  test('is installed by npm when it is missing, with a message first, and reused afterwards', async () => {
     const { command } = await provideEngine(settings(MAC), say);
     expect(command).toBe(
       join(cache(), 'dynoxide-darwin-arm64-1.2.1/node_modules/@dynoxide/darwin-arm64/dynoxide'),
@@ -126,7 +126,7 @@ describe('the engine of a platform', () => {
     expect(await readdir(cache())).toEqual([]);
   });
 
-  test('is not asked for where upstream has none', async () => {
+  test('is not looked for when upstream has none', async () => {
     const platform: Platform = { os: 'freebsd', cpu: 'x64' };
     await expect(provideEngine(settings(platform), say)).rejects.toThrow(
       /freebsd-x64[\s\S]*1\. FLEETFILL_DYNOXIDE/,
@@ -134,7 +134,7 @@ describe('the engine of a platform', () => {
     expect([asked, said]).toEqual([[], []]);
   });
 
-  test('is kept in the checkout, and there in nothing that git sees', () => {
+  test('is kept in the checkout, in a folder that git ignores', () => {
     expect(engineCache({}, 'linux')).toBe(join(process.cwd(), '.cache/engine'));
   });
 

@@ -84,7 +84,7 @@ describe('the metric store', () => {
     expect(store.list()).toHaveLength(3);
   });
 
-  test('keeps units apart where asked and together where not', () => {
+  test('separates units when asked to, and adds them up when not', () => {
     const store = filled(datum(0, 1, { unit: 'Count' }), datum(0, 10, { unit: 'Bytes' }));
     const range = { start: START, end: START + 60, periodSeconds: 60 };
     expect(store.query(SERIES, range, 'Bytes').get(START)?.sum).toBe(10);
@@ -92,7 +92,7 @@ describe('the metric store', () => {
     expect(store.list()).toHaveLength(1);
   });
 
-  test('is bounded in seconds, and its total is not', () => {
+  test('keeps a bounded number of seconds, but its total covers all', () => {
     const seconds = 3 * 60 * 60 + 1_000;
     const store = filled(...Array.from({ length: seconds }, (_, second) => datum(second, 1)));
     const bySecond = store.query(SERIES, { start: 0, end: START * 2, periodSeconds: 1 });
@@ -101,7 +101,7 @@ describe('the metric store', () => {
     expect(store.sum('N', 'M', SERIES.dimensions)).toBe(seconds);
   });
 
-  test('drops the series that nobody wrote to for longest', () => {
+  test('drops the series that has gone unwritten for longest', () => {
     const store = new MetricStore();
     for (let index = 0; index < 100_000; index++) store.put(datum(0, 1, { metric: `m${index}` }));
     store.put(datum(0, 1, { metric: 'm0' }));

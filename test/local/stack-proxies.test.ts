@@ -78,7 +78,7 @@ async function environmentOfTask(stack: LocalStack, ecs: ECSClient): Promise<Rec
 }
 
 describe('a local stack with a capacity', () => {
-  test('tells fleet, application and orchestrator apart, and does not meter the control table', async () => {
+  test('distinguishes fleet, application and orchestrator, and does not meter the control table', async () => {
     const port = await findFreePort();
     const stack = await start({ capacity: { writeUnitsPerSecond: 100 }, ports: { dynamodb: port } });
     const { environment, endpoints, capacity } = stack;

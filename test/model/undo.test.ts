@@ -142,7 +142,7 @@ class UndoScenario {
   }
 }
 
-test('no crash between log, write, outcome and checkpoint lets an undo take what is not the run’s', {
+test('no crash between log, write, outcome and checkpoint lets an undo remove a value that the run did not write', {
   timeout: 600_000,
   retry: 0,
 }, async () => {

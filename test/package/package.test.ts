@@ -99,7 +99,7 @@ describe('npx --package ./fleetfill-*.tgz, in an empty folder', () => {
     });
   }, 120_000);
 
-  test('a table that is named is not made up', async () => {
+  test('a named table that does not exist is not created', async () => {
     const { code, stderr } = await npx('orchestrate', '--local', '--table', 'orders');
     expect(stderr).toContain('The table orders does not exist in us-east-1.');
     expect(code).toBe(3);
@@ -144,7 +144,7 @@ describe('third parties', () => {
     expect(legal).toContain('TERMS AND CONDITIONS FOR USE, REPRODUCTION, AND DISTRIBUTION');
   });
 
-  test('the page of the dashboard counts among what the orchestrator holds', () => {
+  test('the page of the dashboard counts as part of the orchestrator', () => {
     const names = inside()['orchestrate.mjs']?.map(({ name }) => name);
     expect(names).toEqual(expect.arrayContaining(['preact', 'uplot', 'yargs']));
   });
@@ -161,7 +161,7 @@ describe('third parties', () => {
     for (const { hashes } of components) expect(hashes).toHaveLength(1);
   });
 
-  test('nothing of them is under a licence that asks for more than to be named', () => {
+  test('none of them has a licence that asks for more than attribution', () => {
     const licences = new Set(
       Object.values(inside()).flatMap(list => list.map(({ licence }) => licence.replace(/[()]/g, ''))),
     );

@@ -22,25 +22,25 @@ test.each([
   expect(messages.filter(message => message.text === text).map(message => message.kind)).toContain(kind);
 });
 
-test('a message that is joined of several lines is one, with its file and line', () => {
+test('a message joined from several lines is one message, with its file and line', () => {
   const [message] = messages.filter(({ text }) => text.startsWith('Run {run} was begun by a later version'));
   expect(message).toMatchObject({ file: 'core/errors.ts', line: expect.any(Number) });
   expect(message?.text).toMatch(/\(ImageUri\)\.$/);
 });
 
-test('a sentence of the page is one message, with what stands inside its elements', () => {
+test('a sentence of the page is one message, including the text inside its elements', () => {
   expect(messages.map(({ text }) => text)).toContain(
     'The budget is cut. {cut}. After each minute without throttling, the fleet regains a tenth of its budget.',
   );
 });
 
-test('what no person reads is not in the list, and neither is what the imitated services say in words of AWS', () => {
+test('the list leaves out texts that no person reads, and what the imitated services say in AWS’s words', () => {
   const texts = messages.map(({ text }) => text);
   const noise = /attribute_exists|node:|<!doctype|^#|RealDate|Task can not be blank|^\$0 pause/;
   expect(texts.filter(text => noise.test(text))).toEqual(texts.filter(text => /^#+ /.test(text)));
 });
 
-test('the list may be read in part', () => {
+test('the list can be read in part', () => {
   const head = ['-c', 'set -o pipefail; node scripts/messages.mjs | head -4'];
   expect(execFileSync('bash', head, { encoding: 'utf8' })).toMatch(/^\n## demo \(\d+\)\n\ndemo\//);
 });

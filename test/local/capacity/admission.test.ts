@@ -101,7 +101,7 @@ describe('admission', () => {
     expect(codesOf(await client.send(setTest(table, ['a'])))).toEqual(['RequestLimitExceeded']);
   });
 
-  test('can keep the reasons to itself', async () => {
+  test('can leave the reasons out', async () => {
     const table = await engine.createTable();
     const { client } = await engine.meter({ writeUnitsPerSecond: SLOW, reasons: false });
     await client.send(put(table, 'a'));
@@ -120,7 +120,7 @@ describe('admission', () => {
     expect(await hasTest(table, 'b')).toBe(false);
   });
 
-  test('gives the keys and writes of other batches back as unprocessed, and throws when that is all', async () => {
+  test('returns the keys and writes of other batches as unprocessed, and throws when none was processed', async () => {
     const table = await engine.createTable();
     await engine.direct.send(put(table, 'a'));
     await engine.direct.send(put(table, 'b'));

@@ -24,7 +24,7 @@ describe('the account', () => {
     expect(proxy.journal.total({ kind: 'write', table })).toBe(30);
   });
 
-  test('charges a condition that is false, in a batch of which nothing else is there too', async () => {
+  test('charges a false condition, also in a batch whose other items do not exist', async () => {
     const table = await engine.createTable();
     await engine.direct.send(put(table, 'large', { ...ITEM_OF_10_KB, test: { N: '7' } }));
     await engine.direct.send(put(table, 'small'));
@@ -88,7 +88,7 @@ describe('the account', () => {
     expect(error?.ThrottlingReasons?.[0]?.reason).toBe('TableReadKeyRangeThroughputExceeded');
   });
 
-  test('adds the indexes to a write that succeeds, and tells them when asked', async () => {
+  test('adds the indexes to a write that succeeds, and lists them when asked to', async () => {
     const table = await engine.createTable();
     const { client, proxy } = await engine.meter({ writeUnitsPerSecond: 1_000, gsis: 2 });
     const { ConsumedCapacity } = await client.send(
@@ -112,7 +112,7 @@ describe('the account', () => {
     expect(proxy.journal.total({ kind: 'write' })).toBe(30 + 30 + 10);
   });
 
-  test('says nothing to those who did not ask', async () => {
+  test('reports nothing to a client that did not ask', async () => {
     const table = await engine.createTable();
     const { client } = await engine.meter({});
     const reply = await client.send(new PutItemCommand({ TableName: table, Item: key('a') }));

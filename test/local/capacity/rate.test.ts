@@ -30,7 +30,7 @@ describe('the rate', () => {
     expect(proxy.journal.maxUnitsInWindow(2_000, { kind: 'write' })).toBeLessThanOrEqual(200 * 3 + 50);
   });
 
-  test('of one partition is all that one partition key gets', async () => {
+  test('of one partition is the most that one partition key gets', async () => {
     const table = await engine.createTable();
     const { client, proxy } = await engine.meter({
       writeUnitsPerSecond: 10_000,

@@ -37,7 +37,7 @@ describe('a token bucket', () => {
     );
   });
 
-  test('keeps the average at its rate however much later the true cost is', () => {
+  test('keeps the average at its rate, however late the true cost is known', () => {
     fc.assert(
       fc.property(rates, steps, (unitsPerSecond, requests) => {
         const bucket = new TokenBucket(unitsPerSecond, 1, 0);

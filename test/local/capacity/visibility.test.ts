@@ -8,8 +8,8 @@ const engine = useMeteredEngine();
 
 const ITEM_OF_10_KB = { filler: { S: 'x'.repeat(10_000) } };
 
-describe('what others see of it', () => {
-  test('DescribeTable tells the provisioned throughput, and the indexes', async () => {
+describe('what other services show', () => {
+  test('DescribeTable shows the provisioned throughput, and the indexes', async () => {
     const table = await engine.createTable();
     const { client, proxy } = await engine.meter({
       writeUnitsPerSecond: 200,
@@ -28,7 +28,7 @@ describe('what others see of it', () => {
     expect((await describeTable())?.ProvisionedThroughput?.WriteCapacityUnits).toBe(50);
   });
 
-  test('DescribeTable tells what is warm on demand', async () => {
+  test('DescribeTable shows the warm throughput of an on-demand table', async () => {
     const table = await engine.createTable();
     const { client } = await engine.meter({});
     const { Table } = await client.send(new DescribeTableCommand({ TableName: table }));

@@ -41,12 +41,12 @@ describe('a PartiQL statement', () => {
     });
   });
 
-  test('holds nothing equal when it has an OR, or no condition', () => {
+  test('fixes no attribute when it has an OR, or no condition', () => {
     expect(read('SELECT * FROM stuff WHERE id = ? OR id = ?')?.equals).toEqual({});
     expect(read('SELECT * FROM stuff')?.equals).toEqual({});
   });
 
-  test('is not what something else is', () => {
+  test('is not recognised in other text', () => {
     expect(read('EXPLAIN everything')).toBeUndefined();
     expect(read('')).toBeUndefined();
     expect(read('SELECT 1')).toBeUndefined();

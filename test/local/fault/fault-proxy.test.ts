@@ -58,7 +58,7 @@ describe('a fault of a call', () => {
     expect(await visits(table, 'a')).toBe(0);
   });
 
-  test('a throttle can tell its reason', async () => {
+  test('a throttle can give its reason', async () => {
     const table = await engine.createTable();
     const reason = 'TableWriteKeyRangeThroughputExceeded';
     const { client } = await start([always({ kind: 'throttle', reason })]);
@@ -126,7 +126,7 @@ describe('a fault of a call', () => {
     expect(await call).toBeDefined();
   });
 
-  test('several of one call stand behind one another, the first outermost', async () => {
+  test('several faults of one call are nested, the first outermost', async () => {
     const table = await engine.createTable();
     const { client } = await start([
       { name: 'twice', fault: { kind: 'duplicate' } },

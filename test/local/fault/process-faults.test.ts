@@ -84,7 +84,7 @@ describe('a shifted clock', () => {
     return JSON.parse(stdout);
   }
 
-  test.each([TEN_MINUTES, -TEN_MINUTES])('is off by %i ms in each way to ask for the time', offsetMs => {
+  test.each([TEN_MINUTES, -TEN_MINUTES])('is off by %i ms in every way of reading the time', offsetMs => {
     const times = evaluate(
       `[Date.now(), new Date().getTime(), Date.parse(Date()), performance.timeOrigin + performance.now()]`,
       offsetMs,
@@ -114,7 +114,7 @@ describe('a shifted clock', () => {
 });
 
 describe('hurried time', () => {
-  test('ends every kind of wait earlier, as long as it seems on its own clock, and leaves the wall clock true', () => {
+  test('shortens every kind of wait, which still looks full length by its own clock, and leaves the wall clock true', () => {
     const source = `
       import { setTimeout as named } from 'node:timers';
       import { setTimeout as sleep } from 'node:timers/promises';

@@ -90,7 +90,7 @@ describe('a rule by script', () => {
     expect(state.strikes(subject('a', 'PutItem'))).toBe(true);
   });
 
-  test('strikes from one match to another', () => {
+  test('strikes from one match number to another', () => {
     const state = new RuleState(rule({ matches: { from: 2, to: 3 } }), '1', () => 0);
     expect(strikes(state, 'a', 'b', 'c', 'd')).toEqual([false, true, true, false]);
     expect(state.counts).toEqual({ matched: 4, struck: 2 });
@@ -112,7 +112,7 @@ describe('a rule by script', () => {
     expect(at(135)).toBe(true);
   });
 
-  test('is shifted by no switch: it counts while it is off', () => {
+  test('is not shifted by switching: it counts while it is off', () => {
     const keys = Array.from({ length: 50 }, (_, index) => `k${index % 7}`);
     const always = new RuleState(rule({ probability: 0.5 }), '1', () => 0);
     const switched = new RuleState(rule({ probability: 0.5, on: false }), '1', () => 0);
