@@ -140,7 +140,7 @@ export class Journal {
       this.#observe({
         kind,
         key: this.#printKey(write),
-        detail: `an ${write.kind} found no item; was ${detail}`,
+        detail: `the application's ${write.kind} found no item; it was ${detail}`,
       });
     }
   }

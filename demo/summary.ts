@@ -41,7 +41,7 @@ function describeTable({ filled, options }: DemoOutcome): Paragraph {
   const rate = perSecond(filled.items, filled.durationMs);
   return [
     'Table',
-    `${items(filled.items)} of real places, put in ${seconds(filled.durationMs)} (${rate})`,
+    `${items(filled.items)} of real places, filled in ${seconds(filled.durationMs)} (${rate})`,
     'a fifth had "test" from the start, with values of every type, NULL included',
     `seed ${options.seed}`,
   ];

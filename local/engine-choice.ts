@@ -74,7 +74,7 @@ function choicesOf({ os, cpu }: Platform): string {
       'FLEETFILL_DYNAMODB_LOCAL=/path/to/folder',
       'DynamoDB Local (the folder with DynamoDBLocal.jar); needs Java 17 or later',
     ],
-    ['FLEETFILL_DYNAMODB_ENDPOINT=http://…', 'an engine that runs already'],
+    ['FLEETFILL_DYNAMODB_ENDPOINT=http://…', 'an engine that is already running'],
   ];
   const lines = choices.map(([what, which], index) => `  ${index + 1}. ${what}\n     ${which}`);
   return `Any one of these gives this machine (${os}-${cpu}) a DynamoDB engine:\n${lines.join('\n')}`;

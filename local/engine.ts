@@ -178,7 +178,7 @@ async function startProgram(
     guarded,
     hasPort: () => hasPort,
     whyEnded: () =>
-      ended ? `${program.name} ended at once and said: ${output.trim() || 'nothing'}` : undefined,
+      ended ? `${program.name} ended immediately. It printed: ${output.trim() || 'nothing'}` : undefined,
   };
 }
 

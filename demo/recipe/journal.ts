@@ -10,7 +10,7 @@ export const RECIPE_DEVIATIONS = {
   'out-of-scope-written': 'an item that was out of scope was given a target',
   'target-missing': 'an item in scope lacks a target',
   'application-value-overwritten': 'the application set a target, and now it has another value',
-  'item-changed': 'attributes that are no targets differ from what the application wrote',
+  'item-changed': 'attributes other than the targets differ from what the application wrote',
   'deleted-item-exists': 'deleted items are back',
   'item-lost': 'items that nobody deleted are gone',
   'unknown-item': 'the table holds items that neither the demo nor the application wrote',

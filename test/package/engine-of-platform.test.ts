@@ -63,7 +63,7 @@ test('offline it ends with one message that names the choices in order', async (
   3. FLEETFILL_DYNAMODB_LOCAL=/path/to/folder
      DynamoDB Local (the folder with DynamoDBLocal.jar); needs Java 17 or later
   4. FLEETFILL_DYNAMODB_ENDPOINT=http://…
-     an engine that runs already
+     an engine that is already running
 `);
 });
 
