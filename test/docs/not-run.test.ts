@@ -15,7 +15,7 @@ const KNOWN: Readonly<Record<string, Readonly<Record<string, number>>>> = {
   'CONTRIBUTING.md': { ci: 1 },
   'README.md': { ci: 1 },
   'docs/dashboard.md': { aws: 1 },
-  'docs/deploy.md': { aws: 13, ci: 1, docker: 1 },
+  'docs/deploy.md': { aws: 14, ci: 1, docker: 1 },
   'docs/first-contact.md': { aws: 16 },
   'docs/reliability.md': { ci: 1 },
   'docs/runbook.md': { aws: 5 },
