@@ -1,9 +1,4 @@
-import type {
-  AttributeValue,
-  BatchStatementRequest,
-  ScanCommandInput,
-  UpdateItemCommandInput,
-} from '@aws-sdk/client-dynamodb';
+import type { AttributeValue, BatchStatementRequest, UpdateItemCommandInput } from '@aws-sdk/client-dynamodb';
 import type { AttributePath } from './attribute-path.ts';
 import type { AttributeMap } from './attribute-value.ts';
 import type { BatchForms, KeySchema, SourceType, WriteApi } from './records.ts';
@@ -201,7 +196,10 @@ function placeholderOf(name: string, names: Record<string, string>): string {
   return placeholder;
 }
 
-type Projection = Required<Pick<ScanCommandInput, 'ProjectionExpression' | 'ExpressionAttributeNames'>>;
+interface Projection {
+  readonly ProjectionExpression: string;
+  readonly ExpressionAttributeNames: Record<string, string>;
+}
 
 /** A projection onto the key alone. */
 export function keyProjection({ keySchema }: Pick<ItemWrite, 'keySchema'>): Projection {

@@ -214,6 +214,14 @@ export interface TargetRecord {
   readonly value?: string;
 }
 
+/** An attribute as a key of a secondary index. An item whose value cannot be this key is not in the index. */
+export interface IndexKey {
+  readonly index: string;
+  readonly name: string;
+  readonly kind: 'HASH' | 'RANGE';
+  readonly type: KeyType;
+}
+
 /** Present if a run keeps an undo log. Holds what is needed to read it. */
 export interface UndoLogRecord {
   readonly targets: readonly TargetRecord[];
@@ -271,6 +279,8 @@ export interface RunRecord {
   readonly undoes?: UndoneRun;
   /** Global secondary indexes that contain the attribute. Each one makes a write cost one more. */
   readonly indexes: number;
+  /** The indexes of which a target is a key. Absent when there is none. */
+  readonly indexKeys?: readonly IndexKey[];
   readonly dryRun: boolean;
   /** Tasks run on Fargate Spot. */
   readonly spot: boolean;
@@ -340,6 +350,10 @@ export interface RunRecord {
   readonly supervisorEcho?: { readonly lastChange: string; readonly rates: Rates } | undefined;
   /** Items that lacked the attribute in the last verification. */
   readonly missing?: number;
+  /** Items with a NULL attribute in the last verification. */
+  readonly nulls?: number;
+  /** Items in the last verification whose value no index can hold. Absent if no target is the key of an index. */
+  readonly notIndexed?: number | undefined;
   /** In an undo: values that the run may have set and that still exist. */
   readonly unknown?: number;
   /** What the missing items show about live writers, as text. */
@@ -392,6 +406,8 @@ export interface VerificationFindings {
   readonly quarantined: number;
   /** Items with a NULL attribute. They count as having it. */
   readonly nulls: number;
+  /** Items that have the attribute with a value that no index can hold as its key. */
+  readonly notIndexed?: number;
   readonly readUnits: number;
   /**
    * Missing items that are not in quarantine, as DynamoDB JSON: their keys and what was read with them. If there are
@@ -623,6 +639,8 @@ export interface VerificationRecord {
   readonly scanned: number;
   readonly missing: number;
   readonly nulls: number;
+  /** Absent when no index has the attribute as a key. */
+  readonly notIndexed?: number;
   /** Up to ten keys of items that lack the attribute, as DynamoDB JSON. */
   readonly keys: readonly string[];
   readonly readUnits: number;

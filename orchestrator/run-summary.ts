@@ -129,6 +129,8 @@ export function runFinished(
     ...counted,
     ...(run.recipe && { recipe: run.recipe, outOfScope, recomputed }),
     missing: run.missing ?? null,
+    nulls: run.nulls ?? null,
+    ...(run.notIndexed !== undefined && { notIndexed: run.notIndexed }),
     ...undoFields(run, counted),
     ...(run.diagnosis && { diagnosis: run.diagnosis }),
     ...(run.limit !== undefined && { limit: run.limit }),
@@ -136,6 +138,22 @@ export function runFinished(
     durationMs: Math.round(run.activeMs),
     consumed: { readCapacityUnits: round(readUnits), writeCapacityUnits: round(writeUnits) },
   };
+}
+
+/** Words about items that have an attribute and are not in its indexes; none where there is no such item. */
+export function describeNotIndexed({
+  notIndexed = 0,
+  nulls = 0,
+  indexKeys = [],
+}: Pick<RunRecord, 'notIndexed' | 'nulls' | 'indexKeys'>): string | undefined {
+  if (notIndexed === 0) return undefined;
+  const [keys, indexes] = [indexKeys.map(({ name }) => `"${name}"`), indexKeys.map(({ index }) => index)].map(
+    names => [...new Set(names)].join(', '),
+  );
+  return (
+    `${notIndexed} items are not in the index ${indexes}: their ${keys} is NULL${nulls > 0 ? ` (${nulls} items)` : ''}, empty or of another type than the index key. ` +
+    'They have the attribute, so a run does not change them. Remove the attribute from these items, then run again.'
+  );
 }
 
 /** What an undo's counters mean: see job/remove-stage.ts. */

@@ -1,11 +1,10 @@
 import type { AttributeValue, TableDescription } from '@aws-sdk/client-dynamodb';
+import type { IndexKey } from '../../core/records.ts';
+import { bytesOf, indexKeysOf, isEmpty, LONGEST_KEY_BYTES } from '../user-table/index-keys.ts';
 import { type Finding, failure, ok, warning } from './finding.ts';
 import type { Target } from './written-values.ts';
 
 const CHECK = 'index-values';
-
-/** A partition key has at most 2,048 bytes, a sort key at most 1,024 [developer guide, Limits]. */
-const LONGEST = { HASH: 2_048, RANGE: 1_024 } as const;
 
 /**
  * A key with this share of the items counts as hot, because one partition takes only 1,000 write units a second
@@ -13,30 +12,24 @@ const LONGEST = { HASH: 2_048, RANGE: 1_024 } as const;
  */
 const HOT_SHARE = 0.1;
 
-interface IndexKey {
-  readonly index: string;
-  readonly name: string;
-  readonly kind: keyof typeof LONGEST;
-  readonly type: string;
-}
-
 /**
  * Checks computed values as keys of indexes. DynamoDB refuses a write if the value is empty, too long or of another
  * type than the key. Accepted values fill the index, which costs money.
  */
 export function indexValueFindings(targets: readonly Target[], description: TableDescription): Finding[] {
   return targets.flatMap(({ name, values }) =>
-    values.length === 0 ? [] : keysOf(description, name).flatMap(key => findingsOf(key, values)),
+    values.length === 0 ? [] : indexKeysOf(description, name).flatMap(key => findingsOf(key, values)),
   );
 }
 
 function findingsOf(key: IndexKey, values: readonly AttributeValue[]): Finding[] {
   const what = `"${key.name}" is the ${key.kind === 'HASH' ? 'partition' : 'sort'} key of the index ${key.index}, of type ${key.type}`;
   const bad = {
-    'of another type': values.filter(value => value[key.type as 'S'] === undefined).length,
-    empty: values.filter(value => value.S === '' || value.B?.length === 0).length,
-    [`longer than ${LONGEST[key.kind]} bytes`]: values.filter(value => bytesOf(value) > LONGEST[key.kind])
-      .length,
+    'of another type': values.filter(value => value[key.type] === undefined).length,
+    empty: values.filter(isEmpty).length,
+    [`longer than ${LONGEST_KEY_BYTES[key.kind]} bytes`]: values.filter(
+      value => bytesOf(value) > LONGEST_KEY_BYTES[key.kind],
+    ).length,
   };
   const problems = Object.entries(bad).filter(([, items]) => items > 0);
   if (problems.length > 0) {
@@ -66,27 +59,6 @@ function findingsOf(key: IndexKey, values: readonly AttributeValue[]): Finding[]
       ? warning(CHECK, words)
       : ok(CHECK, `${what}. Its most frequent value is ${Math.round(share * 100)} % of the sample. ${fills}`),
   ];
-}
-
-function keysOf(description: TableDescription, name: string): IndexKey[] {
-  const type = description.AttributeDefinitions?.find(
-    ({ AttributeName }) => AttributeName === name,
-  )?.AttributeType;
-  const indexes = [
-    ...(description.GlobalSecondaryIndexes ?? []),
-    ...(description.LocalSecondaryIndexes ?? []),
-  ];
-  return indexes.flatMap(({ IndexName = '', KeySchema = [] }) =>
-    KeySchema.flatMap(({ AttributeName, KeyType }) =>
-      AttributeName === name && (KeyType === 'HASH' || KeyType === 'RANGE')
-        ? [{ index: IndexName, name, kind: KeyType, type: type ?? 'S' }]
-        : [],
-    ),
-  );
-}
-
-function bytesOf(value: AttributeValue): number {
-  return value.B?.length ?? Buffer.byteLength(value.S ?? '');
 }
 
 function hottestOf(values: readonly AttributeValue[]): [string, number] {

@@ -1,6 +1,7 @@
 import type { AttributeValue, TableDescription } from '@aws-sdk/client-dynamodb';
 import { ACCEPTABLE } from '../acceptable.ts';
 import { type AttributesSeen, type AttributeType, typeOf } from '../user-table/attributes-seen.ts';
+import { indexKeysOf } from '../user-table/index-keys.ts';
 import { type Finding, failure, warning } from './finding.ts';
 
 /**
@@ -149,18 +150,11 @@ export function indexKeyFindings(
   description: TableDescription,
   attributes: AttributesSeen,
 ): Finding[] {
-  const indexes = [
-    ...(description.GlobalSecondaryIndexes ?? []),
-    ...(description.LocalSecondaryIndexes ?? []),
-  ];
   return targets.flatMap(({ name }) => {
-    const of = indexes.filter(({ KeySchema }) =>
-      KeySchema?.some(({ AttributeName }) => AttributeName === name),
-    );
-    if (of.length === 0) return [];
-    const wanted = description.AttributeDefinitions?.find(
-      ({ AttributeName }) => AttributeName === name,
-    )?.AttributeType;
+    const keys = indexKeysOf(description, name);
+    const [first] = keys;
+    if (first === undefined) return [];
+    const { type: wanted } = first;
     const { types, empty } = attributes.of(name);
     const unusable = [...types].filter(([type]) => type !== wanted);
     const counts = [
@@ -170,7 +164,7 @@ export function indexKeyFindings(
     if (counts.length === 0) return [];
     return [
       warning('index-key', {
-        message: `"${name}" is a key of the index ${of.map(({ IndexName }) => IndexName).join(', ')}, of type ${wanted}. In the sample it is ${counts.join(', ')} items.`,
+        message: `"${name}" is a key of the index ${keys.map(({ index }) => index).join(', ')}, of type ${wanted}. In the sample it is ${counts.join(', ')} items.`,
         means:
           'Such items are not in the index. They have the attribute, so this run does not change them, and "verified" does not cover them.',
         advice: `First REMOVE the attribute where it is NULL, empty or of another type. Then the run will set it.`,

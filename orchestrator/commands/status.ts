@@ -6,7 +6,7 @@ import { type CommandContext, defineCommand, type Handler, RUN_POSITIONAL } from
 import { EXIT } from '../cli/exit-codes.ts';
 import { nextCommand } from '../cli/next-command.ts';
 import { flag, GROUP } from '../cli/option.ts';
-import { segmentStates, totals } from '../run-summary.ts';
+import { describeNotIndexed, segmentStates, totals } from '../run-summary.ts';
 import { look, openStores, readRun } from '../session.ts';
 import type { Stores } from '../stores.ts';
 
@@ -55,6 +55,7 @@ export function statusText(
   const { writeUnitsPerSecond, readUnitsPerSecond } = run.rates;
   const live = tasks.filter(task => task.inAuthority);
   const throttled = live.flatMap(task => task.throttled ?? []);
+  const notIndexed = describeNotIndexed(run);
   const stop = run.stopReason ? `, ${run.stopReason.message}` : '';
   const cut =
     run.cut && run.cut.factor < 1
@@ -71,6 +72,7 @@ export function statusText(
     `  tasks     ${live.length} of ${run.tasks} at work`,
     `  items     ${scanned} scanned, ${updated} updated, ${alreadySet} set by others, ${deleted} deleted, ${quarantined} in quarantine${run.recipe ? `, ${outOfScope} out of scope, ${recomputed} computed again` : ''}`,
     `  budget    ${writeUnitsPerSecond} write and ${readUnitsPerSecond} read units a second${cut}`,
+    ...(notIndexed === undefined ? [] : [`  index     ${notIndexed}`]),
     ...throttled
       .slice(0, 1)
       .map(
@@ -109,6 +111,8 @@ export async function describeStatus(stores: Stores, run: RunRecord) {
     segments: segmentStates(run, segments),
     counters: totals(run, segments),
     missing: run.missing ?? null,
+    nulls: run.nulls ?? null,
+    ...(run.notIndexed !== undefined && { notIndexed: run.notIndexed }),
     budget: run.rates,
     ...(run.cut && run.cut.factor < 1 && { cut: run.cut }),
     tasks: tasks.map(task => ({

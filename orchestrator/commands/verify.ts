@@ -13,6 +13,8 @@ import { nextCommand } from '../cli/next-command.ts';
 import { DEFAULT_SEGMENTS, READ_RATE_OPTION, TABLE_OPTIONS } from '../cli/options.ts';
 import { checkRecipeSettings, RECIPE_OPTIONS } from '../cli/recipe-options.ts';
 import { defaultRates } from '../plan/choose-rates.ts';
+import { describeNotIndexed } from '../run-summary.ts';
+import { indexKeysOf } from '../user-table/index-keys.ts';
 import { verificationFinished } from '../verify/pass-end.ts';
 import { lacksAttribute, missesByRule } from '../verify/subject.ts';
 import { verifyTable } from '../verify/verification.ts';
@@ -47,6 +49,7 @@ export const handler: Handler<typeof verify> = async ({ settings, output, detach
   rate.grant({ readUnitsPerSecond, writeUnitsPerSecond: 0 }, 0);
   const done = new AbortController();
   const adjusting = rate.adjustUntil(done.signal);
+  const indexKeys = targetsOf(written).flatMap(target => indexKeysOf(facts.description, target));
   const result = await verifyTable({
     client,
     table,
@@ -55,8 +58,9 @@ export const handler: Handler<typeof verify> = async ({ settings, output, detach
       ? missesByRule(
           { keySchema: facts.keySchema, rule: await loadRule(written, facts.keySchema) },
           recipeText(written.recipe),
+          { indexKeys },
         )
-      : lacksAttribute(facts.keySchema, attribute),
+      : lacksAttribute(facts.keySchema, attribute, { indexKeys }),
     totalSegments: verificationSegments(DEFAULT_SEGMENTS, readUnitsPerSecond),
     rate,
     clock: systemClock,
@@ -77,7 +81,12 @@ export const handler: Handler<typeof verify> = async ({ settings, output, detach
           `When the code that sets it is live everywhere, plan a run: ${nextCommand('plan', '--table', table, ...writtenOptions(written))}`,
         ].join('\n'),
   );
-  output.event('verification.finished', verificationFinished({ table, attribute }, result));
+  const notIndexed = describeNotIndexed({ ...result, indexKeys });
+  if (notIndexed !== undefined) output.print(notIndexed);
+  output.event(
+    'verification.finished',
+    verificationFinished({ table, attribute, ...(indexKeys.length > 0 && { indexKeys }) }, result),
+  );
   return missing === 0 ? EXIT.ok : EXIT.missing;
 };
 

@@ -10,6 +10,7 @@ import type { WriteRule } from '../../core/write-rule.ts';
 import { indexesWith, type TableFacts } from '../checks/table.ts';
 import { operatorName } from '../operator-name.ts';
 import type { PlanningSession } from '../session.ts';
+import { indexKeysOf } from '../user-table/index-keys.ts';
 import { provisionedRates } from '../user-table/provisioned-rates.ts';
 import { writtenOf } from '../written-settings.ts';
 import type { Forecast } from './forecast.ts';
@@ -43,6 +44,7 @@ export function newRun(
     ...api,
     ...provisionedUnits(facts),
     indexes: indexesWith(targetsOf(written), facts.description).length,
+    ...indexKeysAmong(targetsOf(written), facts),
     dryRun: settings.dryRun,
     ...(!settings.dryRun &&
       !settings.noUndoLog && {
@@ -133,6 +135,14 @@ function forecastOf(plan: Forecast): { forecast?: RunForecast } {
       cost: { writes, reads, fargate },
     },
   };
+}
+
+function indexKeysAmong(
+  targets: readonly string[],
+  { description }: TableFacts,
+): Pick<RunRecord, 'indexKeys'> {
+  const indexKeys = targets.flatMap(target => indexKeysOf(description, target));
+  return indexKeys.length > 0 ? { indexKeys } : {};
 }
 
 function provisionedUnits({ description }: TableFacts): Pick<RunRecord, 'provisionedWriteUnits'> {

@@ -2,6 +2,7 @@ import { parseJsonValue } from '../../core/attribute-value.ts';
 import { describeWrite } from '../../core/item-write.ts';
 import type { RunRecord, RunStatus } from '../../core/records.ts';
 import { constantRule } from '../../core/write-rule.ts';
+import { describeNotIndexed } from '../run-summary.ts';
 import type { Evidence } from '../snapshot/evidence.ts';
 import { count, dollars, duration } from '../snapshot/format.ts';
 import type { CutChange } from '../snapshot/history.ts';
@@ -21,7 +22,9 @@ export function evidenceOf(
   return {
     writtenAt,
     proved: run.status === 'verified',
-    conclusion: [conclusionOf(snapshot), run.unsupervised].filter(part => part !== null).join(' '),
+    conclusion: [conclusionOf(snapshot), notIndexedOf(record), run.unsupervised]
+      .filter(part => part != null)
+      .join(' '),
     options: optionsOf(record, snapshot),
     changes: [
       ...run.changes.map(({ id: _, ...change }) => change),
@@ -35,6 +38,13 @@ export function evidenceOf(
     ...consumptionOf(snapshot),
     wayBack: wayBackOf(run),
   };
+}
+
+/** The claim is about items that lack the attribute; readers of an index ask for those that are in it. */
+function notIndexedOf(record: RunRecord): string | undefined {
+  return record.status === 'verified' || record.status === 'quarantined'
+    ? describeNotIndexed(record)
+    : undefined;
 }
 
 function conclusionOf({ run, verifications, quarantine }: Snapshot): string {

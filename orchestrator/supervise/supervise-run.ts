@@ -13,7 +13,7 @@ import { Fleet } from '../fleet/fleet.ts';
 import { mostSegmentsInOverrides } from '../fleet/overrides.ts';
 import { operatorName } from '../operator-name.ts';
 import { observers } from '../run-observer.ts';
-import { readSums, runFinished } from '../run-summary.ts';
+import { describeNotIndexed, readSums, runFinished } from '../run-summary.ts';
 import { createMetrics, type Session } from '../session.ts';
 import { openView } from '../terminal/open-view.ts';
 import { describeUndoEnd } from '../undo/undo-end.ts';
@@ -195,13 +195,15 @@ function describeEnd(
   const targets = targetsText(run);
   const inScope = run.recipe?.where === undefined ? '' : ' in scope';
   const why = run.diagnosis ? `\n${run.diagnosis}` : '';
+  const notIndexedWords = describeNotIndexed(run);
+  const notIndexed = notIndexedWords === undefined ? '' : `\n${notIndexedWords}`;
   const again = (more: readonly string[] = []) =>
     nextRun(run, [...(run.deployedAt === undefined ? [] : ['--deployed-at', run.deployedAt]), ...more]);
   const canary = run.limit === undefined ? [] : ['--limit', String(run.limit)];
   const resume = nextCommand('resume', run.runId, ...(run.stopReason?.resumeWith ?? []));
   const next: Partial<Record<RunRecord['status'], string>> = {
-    verified: `Verified: in a strongly consistent scan of every segment no item${inScope} lacked ${targets}.${sinceOf(run)}\nVerify it again at any time: ${nextCommand('verify', '--table', table, ...writtenOptions(run))}`,
-    quarantined: `${missing} items${inScope} lack ${targets}. All of them are in quarantine. See: ${nextCommand('failures', run.runId)}\nWhen the cause is fixed, try them again: ${nextCommand('failures', run.runId, '--retry')}`,
+    verified: `Verified: in a strongly consistent scan of every segment no item${inScope} lacked ${targets}.${sinceOf(run)}${notIndexed}\nVerify it again at any time: ${nextCommand('verify', '--table', table, ...writtenOptions(run))}`,
+    quarantined: `${missing} items${inScope} lack ${targets}. All of them are in quarantine. See: ${nextCommand('failures', run.runId)}${notIndexed}\nWhen the cause is fixed, try them again: ${nextCommand('failures', run.runId, '--retry')}`,
     incomplete: `${missing} items${inScope} lack ${targets} after ${run.pass} passes.${why || ' Perhaps live code does not set the attribute. Deploy code that does, then run again.'}\nThen: ${nextRun(run, canary)}`,
     paused: `Paused. Continue with: ${resume}`,
     cancelled: `Cancelled. What was written stays. A new run continues from there: ${again(canary)}`,

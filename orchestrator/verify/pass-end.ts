@@ -94,10 +94,10 @@ function verificationSegmentsOf({ totalSegments, rates }: RunRecord): number {
 }
 
 async function subjectOf(run: RunRecord): Promise<VerificationSubject> {
-  const { keySchema, attribute, createdKey, recipe } = run;
-  if (recipe === undefined) return lacksAttribute(keySchema, attribute, createdKey);
+  const { keySchema, attribute, createdKey: alsoRead, indexKeys, recipe } = run;
+  if (recipe === undefined) return lacksAttribute(keySchema, attribute, { alsoRead, indexKeys });
   const rule = await loadRule(run, keySchema);
-  return missesByRule({ keySchema, rule }, recipeText(recipe), createdKey);
+  return missesByRule({ keySchema, rule }, recipeText(recipe), { alsoRead, indexKeys });
 }
 
 async function verify(
@@ -147,10 +147,11 @@ async function verify(
   count.tell();
   tell();
   const { scanned, missing, quarantined, nulls, readUnits, sample } = result;
+  const notIndexed = run.indexKeys && result.notIndexed;
   const diagnosis = diagnose(run, result.open, missing - quarantined);
   const record = await stores.runs.supervise(supervision, now =>
     now.desired === 'run' && now.verification?.id === id
-      ? { missing, diagnosis: diagnosis?.words }
+      ? { missing, nulls, notIndexed, diagnosis: diagnosis?.words }
       : undefined,
   );
   if (record.desired !== 'run' || record.verification?.id !== id) return undefined;
@@ -163,6 +164,7 @@ async function verify(
     scanned,
     missing,
     nulls,
+    ...(notIndexed !== undefined && { notIndexed }),
     keys: sample,
     readUnits,
   });
@@ -183,10 +185,14 @@ function unitsOfTable({ pass }: RunRecord, segments: readonly SegmentRecord[]): 
 
 /** The fields of `verification.finished`. */
 export function verificationFinished(
-  { table, attribute }: Pick<RunRecord, 'table' | 'attribute'>,
-  { scanned, missing, nulls, sample }: VerificationResult,
+  { table, attribute, indexKeys }: Pick<RunRecord, 'table' | 'attribute' | 'indexKeys'>,
+  { scanned, missing, nulls, notIndexed, sample }: VerificationResult,
 ) {
-  return { table, attribute, scanned, missing, nulls, keys: sample.map(key => JSON.parse(key) as unknown) };
+  return {
+    ...{ table, attribute, scanned, missing, nulls },
+    ...(indexKeys && { notIndexed }),
+    keys: sample.map(key => JSON.parse(key) as unknown),
+  };
 }
 
 async function repairKeys(

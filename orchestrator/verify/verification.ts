@@ -309,7 +309,7 @@ class Verification {
   ): Promise<VerificationFindings> {
     const { subject, keySchema } = this.#request;
     const judged = Items.map(item => ({ item, is: subject.judge(item) }));
-    const missing = judged.flatMap(({ item, is }) => (is === 'missing' ? [item] : []));
+    const missing = judged.flatMap(({ item, is }) => (is.missing ? [item] : []));
     const keys = missing.map(item => encodeAttributeMap(keyOf(keySchema, item)));
     const quarantined = await this.#quarantinedOf(keys);
     const open: string[] = [...before.open];
@@ -330,7 +330,8 @@ class Verification {
       scanned: before.scanned + ScannedCount,
       missing: before.missing + missing.length,
       quarantined: before.quarantined + quarantined.size,
-      nulls: before.nulls + judged.filter(({ is }) => is === 'null').length,
+      nulls: before.nulls + judged.filter(({ is }) => is.isNull).length,
+      notIndexed: (before.notIndexed ?? 0) + judged.filter(({ is }) => is.notIndexed).length,
       readUnits: before.readUnits + readUnits,
       open,
       sample: [...before.sample, ...keys].slice(0, MAX_SAMPLE),
@@ -380,6 +381,7 @@ const NOTHING: VerificationFindings = {
   missing: 0,
   quarantined: 0,
   nulls: 0,
+  notIndexed: 0,
   readUnits: 0,
   open: [],
   sample: [],
@@ -398,6 +400,7 @@ function resultOf(found: readonly VerificationFindings[]): VerificationResult {
     missing: sum(({ missing }) => missing),
     quarantined: sum(({ quarantined }) => quarantined),
     nulls: sum(({ nulls }) => nulls),
+    notIndexed: sum(({ notIndexed = 0 }) => notIndexed),
     readUnits: sum(({ readUnits }) => readUnits),
     open: found.flatMap(({ open }) => open.map(decodeKey)),
     sample: found.flatMap(({ sample }) => sample).slice(0, MAX_SAMPLE),

@@ -111,7 +111,7 @@ function VerificationTable({ verification: { pass, segments } }: { verification:
 
 function verdictTone({ result, segments }: VerificationView): string {
   if (!result) return segments.some(({ missing }) => missing > 0) ? 'text-care' : 'muted';
-  return result.missing === 0 ? 'text-good' : 'text-care';
+  return result.missing === 0 && !result.notIndexed ? 'text-good' : 'text-care';
 }
 
 function verdictOf({ result, segments }: VerificationView, attribute: string): string {
@@ -121,7 +121,10 @@ function verdictOf({ result, segments }: VerificationView, attribute: string): s
     return `${count(scanned)} items read, ${done} of ${segments.length} segments`;
   }
   const when = `${clockTime(result.startedAt)} to ${clockTime(result.finishedAt)} UTC, ${count(result.readUnits)} read units`;
-  const nulls = result.nulls > 0 ? `; in ${count(result.nulls)} it is NULL` : '';
+  const { notIndexed = 0 } = result;
+  const nulls =
+    (result.nulls > 0 ? `; in ${count(result.nulls)} it is NULL` : '') +
+    (notIndexed > 0 ? `; ${count(notIndexed)} items have it and are not in its index` : '');
   return result.missing === 0
     ? `None of ${count(result.scanned)} items lacked "${attribute}"${nulls}. ${when}.`
     : `${count(result.missing)} of ${count(result.scanned)} items lacked "${attribute}"${nulls}. ${when}.`;

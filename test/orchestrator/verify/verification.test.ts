@@ -1,12 +1,18 @@
-import { DeleteItemCommand, type DynamoDBClient, ScanCommand } from '@aws-sdk/client-dynamodb';
+import {
+  type AttributeValue,
+  DeleteItemCommand,
+  type DynamoDBClient,
+  ScanCommand,
+} from '@aws-sdk/client-dynamodb';
 import fc from 'fast-check';
 import { afterEach, describe, expect, test } from 'vitest';
 import { encodeAttributeMap } from '../../../core/attribute-value.ts';
 import { SystemicError } from '../../../core/errors.ts';
 import { RateControl } from '../../../core/rate/rate-control.ts';
-import type { KeySchema } from '../../../core/records.ts';
+import { loadRule } from '../../../core/recipe/load.ts';
+import type { IndexKey, KeySchema } from '../../../core/records.ts';
 import { verificationSegments } from '../../../core/verification-segments.ts';
-import { lacksAttribute } from '../../../orchestrator/verify/subject.ts';
+import { lacksAttribute, missesByRule } from '../../../orchestrator/verify/subject.ts';
 import {
   type VerificationRequest,
   type VerifiedPage,
@@ -28,11 +34,15 @@ afterEach(async () => {
 interface Given extends Partial<VerificationRequest> {
   readonly attribute?: string;
   readonly alsoRead?: string;
+  readonly indexKeys?: readonly IndexKey[];
   /** Read units a second. */
   readonly budget?: number;
 }
 
-function verify(table: string, { attribute = 'test', alsoRead, budget = 100_000, ...given }: Given = {}) {
+function verify(
+  table: string,
+  { attribute = 'test', alsoRead, indexKeys, budget = 100_000, ...given }: Given = {},
+) {
   const clock = given.clock ?? quickClock(50);
   const rate = new RateControl({ clock, paces: 'reads', seed: { bytes: 1_024 } });
   rate.grant(rates(0, budget), 1);
@@ -41,7 +51,7 @@ function verify(table: string, { attribute = 'test', alsoRead, budget = 100_000,
     client: engine.client,
     table,
     keySchema,
-    subject: lacksAttribute(keySchema, attribute, alsoRead),
+    subject: lacksAttribute(keySchema, attribute, { alsoRead, indexKeys }),
     totalSegments: 3,
     rate,
     clock,
@@ -117,6 +127,63 @@ describe('the verification scan', () => {
       stuffItems(3).map(item => ({ ...item, ...value })),
     );
     expect(await verify(table)).toMatchObject({ missing: 0, nulls: 0 });
+  });
+
+  describe('of the key of an index', () => {
+    const key = (type: IndexKey['type']): IndexKey[] => [
+      { index: 'by-test', name: 'test', kind: 'HASH', type },
+      { index: 'by-test-too', name: 'test', kind: 'RANGE', type },
+    ];
+    const one = Uint8Array.of(0);
+    test.each<[IndexKey['type'], AttributeValue[], AttributeValue[]]>([
+      ['S', [{ S: 'a' }, { S: '\0' }, { S: '0' }], [{ S: '' }, { N: '1' }, { M: {} }, { BOOL: false }]],
+      ['N', [{ N: '0' }, { N: '-1' }], [{ S: '1' }, { S: '' }, { L: [] }, { SS: ['1'] }]],
+      ['B', [{ B: one }], [{ B: new Uint8Array() }, { S: 'a' }, { BS: [one] }]],
+    ])('%s: counts what no index can hold, and lacks nothing by that', async (type, fit, unfit) => {
+      const table = await engine.createTable();
+      const values = [...fit, ...unfit, { NULL: true as const }, undefined];
+      const items = stuffItems(values.length).map((item, index) => {
+        const test = values[index];
+        return { ...item, ...(test && { test }) };
+      });
+      await engine.fill(table, items);
+      const result = await verify(table, { indexKeys: key(type) });
+      expect(result).toMatchObject({ missing: 1, nulls: 1, notIndexed: unfit.length + 1 });
+      expect(texts(result.open)).toEqual(texts([stuffKey(values.length - 1)]));
+      expect(await verify(table)).toMatchObject({ missing: 1, nulls: 1, notIndexed: 0 });
+    });
+
+    test('asks it of the items of a recipe alone', async () => {
+      const table = await engine.createTable();
+      const recipe = {
+        set: [
+          { name: 'pk', expression: '"STATUS#" + status' },
+          { name: 'n', expression: '1' },
+        ],
+        where: 'kind == "ORDER"',
+      };
+      const more: Item[] = [
+        { kind: { S: 'ORDER' }, status: { S: 'a' }, pk: { S: 'x' }, n: { N: '1' } },
+        { kind: { S: 'ORDER' }, status: { S: 'a' }, pk: { NULL: true }, n: { N: '1' } },
+        { kind: { S: 'ORDER' }, pk: { S: '' }, n: { N: '1' } },
+        { kind: { S: 'ORDER' }, status: { S: 'a' }, pk: { S: '' } },
+        { kind: { S: 'ORDER' }, status: { S: 'a' }, pk: { S: 'x' }, n: { NULL: true } },
+        { kind: { S: 'USER' }, pk: { NULL: true }, n: { N: '1' } },
+        { kind: { S: 'USER' }, pk: { S: '' } },
+      ];
+      await engine.fill(
+        table,
+        stuffItems(more.length).map((item, index) => ({ ...item, ...more[index] })),
+      );
+      const rule = await loadRule({ recipe }, STUFF_KEY);
+      const result = await verify(table, {
+        subject: missesByRule({ keySchema: STUFF_KEY, rule }, 'a recipe', {
+          indexKeys: [{ index: 'by-pk', name: 'pk', kind: 'HASH', type: 'S' }],
+        }),
+      });
+      expect(result).toMatchObject({ missing: 1, nulls: 2, notIndexed: 3 });
+      expect(texts(result.open)).toEqual(texts([stuffKey(3)]));
+    });
   });
 
   const LONG = '9'.repeat(38);
