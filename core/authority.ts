@@ -26,12 +26,17 @@ export interface RenewalOptions {
  *     this process   ├─ renewal ─┤ reply                              ┃ no request after this
  *                    ├────────────────── authority ──────────────────►┃
  *     control table       ▲ read or written
+ *
+ * While a machine sleeps, its monotonic clock stands still on Linux, and only the wall clock runs. So the authority
+ * also lapses when its time is over by the wall clock. If somebody sets the wall clock forward, one renewal is needed.
+ * If somebody sets it back, the monotonic clock still counts.
  */
 export class Authority {
   readonly #options: RenewalOptions;
   readonly #lost = new AbortController();
   readonly #stopped = new AbortController();
   #deadlineMs = Number.NEGATIVE_INFINITY;
+  #wallDeadlineMs = Number.NEGATIVE_INFINITY;
   #loop: Promise<void> | undefined;
   readonly #renewals = new EventEmitter<{ renewed: [] }>().setMaxListeners(0);
 
@@ -52,7 +57,7 @@ export class Authority {
 
   /** @throws AuthorityLostError when there is no authority at this moment. */
   assertHeld(): void {
-    if (this.#options.clock.monotonicMs() >= this.#deadlineMs || this.#lost.signal.aborted) {
+    if (this.#hasLapsed() || this.#lost.signal.aborted) {
       throw new AuthorityLostError(
         'This process has lost its authority, because no renewal succeeded in time.',
       );
@@ -64,7 +69,7 @@ export class Authority {
    * @throws the signal's reason when it aborts first; AuthorityLostError when the authority is lost for good.
    */
   async held(signal: AbortSignal): Promise<void> {
-    while (this.#options.clock.monotonicMs() >= this.#deadlineMs || this.#lost.signal.aborted) {
+    while (this.#hasLapsed() || this.#lost.signal.aborted) {
       const ended = AbortSignal.any([this.#lost.signal, signal]);
       ended.throwIfAborted();
       await once(this.#renewals, 'renewed', { signal: ended }).catch(() => ended.throwIfAborted());
@@ -97,11 +102,22 @@ export class Authority {
     }
   }
 
+  #hasLapsed(): boolean {
+    const { clock } = this.#options;
+    return clock.monotonicMs() >= this.#deadlineMs || wallMs(clock) >= this.#wallDeadlineMs;
+  }
+
   async #renewOnce(): Promise<void> {
     const { clock, authorityMs, renew } = this.#options;
     const startedAtMs = clock.monotonicMs();
+    const startedAtWallMs = wallMs(clock);
     const held = await renew();
     this.#deadlineMs = held ? startedAtMs + authorityMs : Number.NEGATIVE_INFINITY;
+    this.#wallDeadlineMs = startedAtWallMs + authorityMs;
     if (held) this.#renewals.emit('renewed');
   }
+}
+
+function wallMs(clock: Clock): number {
+  return Date.parse(clock.nowIso());
 }

@@ -72,7 +72,7 @@ export const MUTATIONS = [
     edits: [
       {
         file: 'core/authority.ts',
-        from: 'while (this.#options.clock.monotonicMs() >= this.#deadlineMs || this.#lost.signal.aborted) {',
+        from: 'while (this.#hasLapsed() || this.#lost.signal.aborted) {',
         to: 'while (this.#lost.signal.aborted) {',
       },
     ],
@@ -85,6 +85,22 @@ export const MUTATIONS = [
         file: 'core/authority.ts',
         from: 'held ? startedAtMs + authorityMs',
         to: 'held ? clock.monotonicMs() + authorityMs',
+      },
+      {
+        file: 'core/authority.ts',
+        from: 'this.#wallDeadlineMs = startedAtWallMs +',
+        to: 'this.#wallDeadlineMs = wallMs(clock) +',
+      },
+    ],
+    test: MODEL,
+  },
+  {
+    name: 'authority that a suspended machine keeps',
+    edits: [
+      {
+        file: 'core/authority.ts',
+        from: ' || wallMs(clock) >= this.#wallDeadlineMs',
+        to: '',
       },
     ],
     test: MODEL,

@@ -119,6 +119,39 @@ describe('authority', () => {
     expect(holds()).toBe(false);
   });
 
+  test('is over on a machine that was suspended, whose monotonic clock stood still', async () => {
+    await authority.start();
+    clock.suspend(60_000);
+    expect(holds()).toBe(false);
+    const outcome = outcomeOf(authority.held(NEVER));
+    expect(await outcome()).toBe('waiting');
+    await clock.advance(HEARTBEAT_MS);
+    expect(await outcome()).toBe('held');
+    expect(holds()).toBe(true);
+  });
+
+  test('is not given by a heartbeat during which the machine was suspended', async () => {
+    script = [takes(100)];
+    const starting = authority.start();
+    await clock.advance(50);
+    clock.suspend(60_000);
+    await clock.advance(50);
+    await starting;
+    expect(holds()).toBe(false);
+    await clock.advance(HEARTBEAT_MS);
+    expect(holds()).toBe(true);
+  });
+
+  test('is no longer for a wall clock that is set back', async () => {
+    await authority.start();
+    clock.suspend(-3_600_000);
+    script = Array.from({ length: 20 }, () => fails);
+    await clock.advance(AUTHORITY_MS - 1);
+    expect(holds()).toBe(true);
+    await clock.advance(1);
+    expect(holds()).toBe(false);
+  });
+
   test('comes back when a later heartbeat succeeds', async () => {
     await authority.start();
     script = Array.from({ length: 20 }, () => fails);

@@ -52,6 +52,7 @@ test('no interleaving of lost, late and repeated requests, deaths, freezes, take
     tally.continued,
     tally.lost,
     tally.freezes,
+    tally.suspensions,
   ]) {
     expect(happened).toBeGreaterThan(10);
   }

@@ -59,6 +59,8 @@ export interface ModelCounts {
   /** Items that lost the attribute again and had to be repaired. */
   lost: number;
   freezes: number;
+  /** Freezes of a whole machine, whose monotonic clock stood still. */
+  suspensions: number;
   checks: number;
 }
 
@@ -76,6 +78,7 @@ export function noModelCounts(): ModelCounts {
     continued: 0,
     lost: 0,
     freezes: 0,
+    suspensions: 0,
     checks: 0,
   };
 }
@@ -99,8 +102,8 @@ function defaults(): ScenarioOptions {
 
 /**
  * One run from its creation to its end, with the real worker, supervisor and stores. In its world requests get lost,
- * delayed and repeated, processes die and freeze, clocks differ, and operators pause and resume. A second orchestrator
- * takes over from a living one, or replaces it at the epoch that it was started for.
+ * delayed and repeated, processes die and freeze, machines sleep, clocks differ, and operators pause and resume. A
+ * second orchestrator takes over from a living one, or replaces it at the epoch that it was started for.
  */
 export class Scenario {
   readonly #choose: Choose;
@@ -196,7 +199,9 @@ export class Scenario {
         const actor = worker?.actor ?? [...this.#orchestrators][0];
         if (actor) {
           tally.freezes += 1;
-          actor.frozen = true;
+          const machine = this.#choose(2) === 0;
+          if (machine) tally.suspensions += 1;
+          this.#world.freeze(actor, machine);
           this.#frozen.add(actor);
         }
         return;
@@ -218,7 +223,7 @@ export class Scenario {
         return;
       }
       default:
-        for (const actor of this.#frozen) actor.frozen = false;
+        for (const actor of this.#frozen) this.#world.thaw(actor);
         this.#frozen.clear();
     }
   }

@@ -14,7 +14,7 @@ interface Message {
 
 interface Timer {
   readonly actor: Actor;
-  readonly dueMs: number;
+  dueMs: number;
   readonly fire: () => void;
 }
 
@@ -29,6 +29,8 @@ export class Actor {
   dead = false;
   /** Stopped in the middle. It continues as if nothing had happened when this is false again. */
   frozen = false;
+  /** How long its machine slept. Its monotonic clock stood still meanwhile. */
+  suspendedMs = 0;
 
   constructor(name: string, clockRate = 1, clockOffsetMs = 0) {
     this.name = name;
@@ -47,6 +49,7 @@ export class World {
   readonly #ghosts: { readonly effect: Effect }[] = [];
   #timers: Timer[] = [];
   #nowMs = 0;
+  readonly #suspendedSinceMs = new Map<Actor, number>();
   /** The percentage of messages with a fault. */
   readonly #faultsPerHundred: number;
 
@@ -57,7 +60,7 @@ export class World {
 
   clockOf(actor: Actor): Clock {
     return {
-      monotonicMs: () => actor.clockOffsetMs + this.#nowMs * actor.clockRate,
+      monotonicMs: () => actor.clockOffsetMs + (this.#nowMs - actor.suspendedMs) * actor.clockRate,
       nowIso: () => new Date(this.#nowMs).toISOString(),
       sleep: (ms, signal) =>
         new Promise(resolve => {
@@ -85,6 +88,23 @@ export class World {
     return new Promise((resolve, reject) => {
       if (!actor.dead) this.#messages.push({ actor, effect, resolve, reject });
     });
+  }
+
+  /** Stops a process in the middle. With its machine, its monotonic clock and its timers stop too. */
+  freeze(actor: Actor, machine: boolean): void {
+    if (actor.frozen) return;
+    actor.frozen = true;
+    if (machine) this.#suspendedSinceMs.set(actor, this.#nowMs);
+  }
+
+  thaw(actor: Actor): void {
+    actor.frozen = false;
+    const sinceMs = this.#suspendedSinceMs.get(actor);
+    if (sinceMs === undefined) return;
+    this.#suspendedSinceMs.delete(actor);
+    const sleptMs = this.#nowMs - sinceMs;
+    actor.suspendedMs += sleptMs;
+    for (const timer of this.#timers) if (timer.actor === actor) timer.dueMs += sleptMs;
   }
 
   /** Lets one thing happen: a message arrives, a late or repeated request takes effect, or time passes. */

@@ -11,6 +11,7 @@ interface Sleeper {
  */
 export class FakeClock implements Clock {
   #nowMs: number;
+  #suspendedMs = 0;
   readonly #sleepers = new Set<Sleeper>();
   /** How late timers fire. A function may draw a new value for each timer. */
   readonly #latenessMs: () => number;
@@ -25,7 +26,7 @@ export class FakeClock implements Clock {
   }
 
   nowIso(): string {
-    return new Date(Date.UTC(2026, 0, 1) + this.#nowMs).toISOString();
+    return new Date(Date.UTC(2026, 0, 1) + this.#nowMs + this.#suspendedMs).toISOString();
   }
 
   get sleepers(): number {
@@ -64,6 +65,11 @@ export class FakeClock implements Clock {
   /** Time passes and nothing runs meanwhile, as in a stopped process. */
   jump(ms: number): void {
     this.#nowMs += ms;
+  }
+
+  /** The machine sleeps: on waking, only the wall clock has gone on. */
+  suspend(ms: number): void {
+    this.#suspendedMs += ms;
   }
 
   #next(untilMs: number): Sleeper | undefined {
