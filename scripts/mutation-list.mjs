@@ -13,6 +13,8 @@ const modelAnd = file => ({ vitest: `test/model/protocol.test.ts ${file}` });
 
 const UNDO_LOG = { vitest: 'test/core/undo/log-writer.test.ts' };
 const RECIPE_WRITES = { vitest: 'test/job/recipe-writes.test.ts' };
+const DETACH = { vitest: 'test/e2e/detach.test.ts' };
+const WAIT = { vitest: 'test/e2e/wait.test.ts' };
 const UNDO_STAGES = { vitest: 'test/job/undo-stages.test.ts' };
 
 /** @param {number} number @param {string[]} more */
@@ -219,6 +221,60 @@ export const MUTATIONS = [
       },
     ],
     test: { vitest: 'test/orchestrator/dashboard/await-end.test.ts' },
+  },
+  {
+    name: 'a start that returns before its task has taken over',
+    edits: [
+      {
+        file: 'orchestrator/supervise/hand-over.ts',
+        from: '    await this.#watch(taskArn, signal);\n',
+        to: "    output.event('run.detached', { taskArn });\n    process.exit(0);\n",
+      },
+    ],
+    test: DETACH,
+  },
+  {
+    name: 'a supervisor of an earlier epoch that supervises on',
+    edits: [{ file: 'core/run-store.ts', from: 'if (record.epoch !== epoch) {', to: 'if (false) {' }],
+    test: { vitest: 'test/core/run-store.test.ts' },
+  },
+  {
+    name: 'a second supervisor that leaves as if by an internal error',
+    edits: [
+      {
+        file: 'orchestrator/cli/exit-codes.ts',
+        from: 'error instanceof TableLockedError || error instanceof SupersededError',
+        to: 'error instanceof TableLockedError',
+      },
+    ],
+    test: { vitest: 'test/orchestrator/cli/exit-codes.test.ts' },
+  },
+  {
+    name: 'a grant that nobody renews and that stays whole',
+    edits: [{ file: 'core/rate/rate-control.ts', from: 'if (aloneMs <= 0 ||', to: 'if (true ||' }],
+    test: { vitest: 'test/core/rate/rate-control.test.ts' },
+  },
+  {
+    name: 'a wait that supervises',
+    edits: [
+      {
+        file: 'orchestrator/commands/wait.ts',
+        from: '  context.output.setRun(run.runId);\n',
+        to: '  context.output.setRun(run.runId);\n  await stores.runs.takeOverAt(run.runId, run.epoch);\n',
+      },
+    ],
+    test: WAIT,
+  },
+  {
+    name: 'a wait that forgets how the run ended',
+    edits: [
+      {
+        file: 'orchestrator/commands/wait.ts',
+        from: 'return await finish({ stores, output }, run);',
+        to: 'await finish({ stores, output }, run);\n      return EXIT.ok;',
+      },
+    ],
+    test: WAIT,
   },
   {
     name: 'run record without its version',

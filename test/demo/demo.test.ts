@@ -85,6 +85,25 @@ describe('the demo', () => {
     expect(await readdir(scratch)).toStrictEqual([]);
   });
 
+  test('with --detach hands the supervision to a task, and waits for what that comes to', async () => {
+    const slowly = ['--items', '1500', '--tasks', '2', '--max-write-rate', '250'];
+    const { exitCode, stdout, stderr } = await runBundle('demo', [...slowly, '--detach', '--json']);
+    expect(exitCode, stderr).toBe(0);
+    const events = eventsOf(stdout);
+    const [{ runId = '' } = {}] = events;
+    expect(stderr).toMatch(/^The application is writing\. Now: orchestrate run .* --detach$/m);
+    expect(stderr).toContain(`A task supervises. Now: orchestrate wait ${runId} --json`);
+    expect(stderr).toContain('agree to the item');
+    const names = events.map(({ event }) => event);
+    expect(names.filter(name => name === 'run.detached')).toHaveLength(1);
+    expect(names.filter(name => name === 'run.finished')).toHaveLength(1);
+    expect(events.find(({ event }) => event === 'run.detached')).toMatchObject({
+      runId,
+      taskArn: expect.stringContaining(':task/'),
+    });
+    expect(events.at(-1)).toMatchObject({ event: 'run.finished', runId, status: 'verified', missing: 0 });
+  }, 120_000);
+
   test('serves the page of the run while it lasts, and takes it away at its end', async () => {
     const { exitCode, stdout } = await runBundle('demo', ['--items', '500', '--tasks', '2', '--dashboard'], {
       TMPDIR: scratch,

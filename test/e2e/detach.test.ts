@@ -1,3 +1,4 @@
+import { GetItemCommand } from '@aws-sdk/client-dynamodb';
 import { afterEach, expect, test } from 'vitest';
 import type { RunTaskRequest } from '../../local/ecs/requests.ts';
 import type { OrchestratorProcess } from './support/orchestrator-process.ts';
@@ -41,7 +42,17 @@ async function detach(): Promise<{ run: OrchestratorProcess; taskArn: string; ru
     taskArn: expect.stringContaining(':task/'),
   });
   expect(run.stray).toEqual([]);
+  // From the first moment after it, the task supervises and nobody else.
+  expect(await epochOf(run.runId)).toBeGreaterThan(Number(asked.find(isSupervisor)?.clientToken?.slice(-1)));
   return { run, runId: run.runId, taskArn: String(run.last?.['taskArn']) };
+}
+
+async function epochOf(runId: string): Promise<number> {
+  const Key = { run: { S: runId }, item: { S: 'RUN' } };
+  const { Item } = await stage.client.send(
+    new GetItemCommand({ TableName: 'fleetfill-control', Key, ConsistentRead: true }),
+  );
+  return Number(Item?.['epoch']?.N);
 }
 
 function pidOf(taskArn: string): number {

@@ -1,4 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises';
+import { GetItemCommand } from '@aws-sdk/client-dynamodb';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { shiftedClock } from '../../local/fault/shifted-clock.ts';
 import { type HttpFront, startHttpFront } from '../support/http-front.ts';
@@ -44,12 +45,20 @@ async function statusOf(): Promise<unknown> {
   return status.last?.['status'];
 }
 
+const recordOf = async () => {
+  const Key = { run: { S: runId }, item: { S: 'RUN' } };
+  return (await stage.client.send(new GetItemCommand({ TableName: 'fleetfill-control', Key }))).Item;
+};
+
 test('nobody has supervised for ten minutes: it says so, and leaves with 130', async () => {
   // A machine with a fast clock sees at once what others see after ten minutes.
+  const before = await recordOf();
   const left = wait(shiftedClock(ELEVEN_MINUTES_MS));
   expect(await left.exit, left.stderr).toBe(130);
   expect(left.stderr).toContain(`orchestrate resume ${runId} --detach`);
   expect(left.events).toEqual([]);
+  // Whoever waits supervises nothing and changes nothing.
+  expect(await recordOf()).toEqual(before);
 }, 60_000);
 
 test('Ctrl-C leaves the run alone; lost connections and expired credentials leave the wait alone', async () => {
@@ -79,3 +88,15 @@ test('Ctrl-C leaves the run alone; lost connections and expired credentials leav
   expect(patient.events.filter(({ event }) => event !== 'warning')).toHaveLength(1);
   expect(await supervisor.exit).toBe(0);
 }, 150_000);
+
+test('of a run that did not end well, the exit code is that run’s', async () => {
+  const run = stage.orchestrate(['run', '--attribute', 'other', '--yes', '--max-write-rate', '30']);
+  await run.waitFor(({ event }) => event === 'run.progress');
+  const waiting = stage.orchestrate(['wait', run.runId]);
+  await delay(1_500);
+  const cancel = stage.orchestrate(['cancel', run.runId]);
+  expect(await cancel.exit, cancel.stderr).toBe(0);
+  expect(await waiting.exit, waiting.stderr).toBe(9);
+  expect(waiting.last).toMatchObject({ event: 'run.finished', status: 'cancelled', runId: run.runId });
+  expect(await run.exit).toBe(9);
+}, 90_000);
