@@ -103,6 +103,10 @@ const REQUEST_TIMEOUT = ['RequestTimeout'];
 /** Codes of a connection that broke after the status had arrived. A service's own codes look different. */
 const CONNECTION = /^(E[A-Z]+|ERR_|HPE_|UND_|Z_)/;
 
+/** A file that does not exist or must not be read. On the way to a service, only credentials are read from files. */
+const FILE = ['ENOENT', 'EACCES', 'EPERM', 'EISDIR', 'ENOTDIR'];
+const FILE_CALLS: readonly unknown[] = ['open', 'read', 'stat', 'lstat', 'scandir', 'readlink'];
+
 /** Codes of OpenSSL and Node [Node.js, TLS: x509 certificate error codes]. */
 const CERTIFICATE =
   /^(CERT_|ERR_TLS_CERT|UNABLE_TO_|SELF_SIGNED_|DEPTH_ZERO_|HOSTNAME_MISMATCH|INVALID_CA|INVALID_PURPOSE|PATH_LENGTH_EXCEEDED|CRL_|ERROR_IN_C)/;
@@ -115,6 +119,7 @@ interface ErrorFields {
   readonly name: string;
   readonly message: string;
   readonly code?: unknown;
+  readonly syscall?: unknown;
   readonly $metadata?: { readonly httpStatusCode?: number };
   readonly $response?: { readonly statusCode?: number };
 }
@@ -161,12 +166,14 @@ export function withoutSuffix(name: string): string {
   return name.replace(/Exception$/, '');
 }
 
-function kindWithoutStatus(error: Error, { name, message, code, $metadata }: ErrorFields): FailureKind {
+function kindWithoutStatus(error: Error, fields: ErrorFields): FailureKind {
+  const { name, message, code, syscall, $metadata } = fields;
   const codes = [code, (error.cause as { code?: unknown } | undefined)?.code].filter(
     (said): said is string => typeof said === 'string',
   );
   if (codes.some(said => CERTIFICATE.test(said))) return 'certificate';
   if (codes.some(said => ASKED_WRONGLY.test(said))) return 'final';
+  if (FILE_CALLS.includes(syscall) && codes.some(said => FILE.includes(said))) return 'credentials';
   // Our own errors have codes too.
   if (error instanceof FleetfillError) return 'final';
   // Node and its libraries set a code when a connection failed; the SDK counts the attempts of what it has sent.

@@ -1,4 +1,5 @@
 import { keepHeapSmall } from '../core/heap.ts';
+import { checkEnvironment } from './cli/check-environment.ts';
 import {
   type CommandDefinition,
   type Handler,
@@ -34,12 +35,12 @@ export async function execute(
   // A verification may read a very large table.
   keepHeapSmall();
   const settings = parseSettings(definition, given);
+  if (!definition.onlyShows?.(settings)) streams.doWithout();
   const detach = new AbortController();
   const output = createOutput(settings.json);
   let occupation: Occupation = settings.local === undefined && name !== 'local' ? 'other' : 'holding-a-stack';
   const onSupervise = () => {
     if (occupation === 'other') occupation = 'supervising';
-    streams.doWithout();
   };
   const context = { output, detach: detach.signal, onSupervise };
   listenForSignals(detach, () => occupation);
@@ -48,6 +49,7 @@ export async function execute(
     output.say(message);
   };
   try {
+    if (settings.local === undefined && name !== 'local') checkEnvironment(process.env);
     prepareClients(process.env, { tell, signal: detach.signal });
     await checkExpressions(settings as Partial<RecipeSettings>);
     if (settings.local === undefined || name === 'local') return await handler({ ...context, settings });

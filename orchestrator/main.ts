@@ -78,7 +78,7 @@ async function main(words: string[], streams: OutputStreams): Promise<ExitCode> 
   }
 }
 
-const streams = new OutputStreams([process.stdout, process.stderr], () => process.exit());
+const streams = new OutputStreams(process.stdout, process.stderr, code => process.exit(code));
 prepareEnvironment(process.env);
 process.exitCode = await main(hideBin(process.argv), streams);
 await streams.drain();

@@ -425,7 +425,7 @@ export const MUTATIONS = [
   {
     name: 'a reader that goes away ends the supervision',
     edits: [
-      { file: 'orchestrator/cli/streams.ts', from: 'if (this.#needed) this.#end();', to: 'this.#end();' },
+      { file: 'orchestrator/cli/streams.ts', from: '    if (!this.#needed) return;\n', to: '' },
     ],
     test: { vitest: 'test/e2e/operator-place.test.ts' },
   },

@@ -54,10 +54,9 @@ async function describeTable(client: DynamoDBClient, table: string, what: string
   } catch (cause) {
     if (cause instanceof PreflightError) throw cause;
     const absent = cause instanceof Error && cause.name === 'ResourceNotFoundException';
-    const region = await client.config.region();
     throw new PreflightError(
       absent
-        ? `The ${what} ${table} does not exist in ${region}. Check its name, the account and the Region.`
+        ? `The ${what} ${table} does not exist in ${await client.config.region()}. Check its name, the account and the Region.`
         : `The ${what} ${table} cannot be described: ${describeError(cause)}`,
       { cause },
     );

@@ -19,6 +19,8 @@ export interface CommandDefinition<Set extends OptionSet = OptionSet> {
   /** Options that have no environment variable. */
   readonly notFromEnvironment?: readonly string[];
   readonly examples: readonly Example[];
+  /** Whether the command only shows something. Such a command ends with its reader; every other one continues. */
+  onlyShows?(settings: ValuesOf<Set>): boolean;
   /** @throws ConfigurationError for settings that conflict. */
   check?(settings: ValuesOf<Set>, given: ReadonlySet<string>): void;
 }
@@ -47,7 +49,7 @@ export interface CommandContext<Settings = FleetSettings & Given> {
   readonly settings: Settings;
   readonly output: Output & { setRun(runId: string): void };
   readonly detach: AbortSignal;
-  /** Call it before a run depends on this process. From then on the process works even if nobody reads its output. */
+  /** Call it before a run depends on this process. From then on a signal gives the process time to leave the run. */
   readonly onSupervise: () => void;
 }
 

@@ -1,3 +1,5 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { CredentialsError, describeError, FleetfillError, UnreachableError } from '../../core/errors.ts';
 import { type FailureKind, httpStatusOf, kindOfFailure } from '../../core/failure.ts';
 import { proxyVariables } from '../../core/proxy-choice.ts';
@@ -54,6 +56,28 @@ function causesOf(error: unknown): Error[] {
   return chain;
 }
 
+/** The profile in AWS_PROFILE, if no file of the operator contains it. */
+function missingProfile(environment: NodeJS.ProcessEnv): string | undefined {
+  const profile = environment['AWS_PROFILE'];
+  if (!profile) return undefined;
+  const folder = join(environment['HOME'] ?? '/', '.aws');
+  const files = [
+    environment['AWS_CONFIG_FILE'] || join(folder, 'config'),
+    environment['AWS_SHARED_CREDENTIALS_FILE'] || join(folder, 'credentials'),
+  ];
+  return files.some(file => sectionsOf(file).includes(profile)) ? undefined : profile;
+}
+
+/** The profiles of a file: `[profile NAME]` in the config, `[NAME]` in both. */
+function sectionsOf(file: string): string[] {
+  try {
+    const lines = readFileSync(file, 'utf8').matchAll(/^\s*\[\s*(?:profile\s+)?["']?([^\]"']+?)["']?\s*\]/gm);
+    return [...lines].map(([, name = '']) => name);
+  } catch {
+    return [];
+  }
+}
+
 /** Whether the error came from a service or from the way to it. */
 function isOfAws(error: Error): boolean {
   const kind: FailureKind = kindOfFailure(error);
@@ -62,6 +86,10 @@ function isOfAws(error: Error): boolean {
 
 function adviceFor(error: Error, environment: NodeJS.ProcessEnv): string | undefined {
   if (error instanceof CredentialsError) {
+    const profile = missingProfile(environment);
+    if (profile !== undefined) {
+      return `AWS_PROFILE names the profile ${profile}, and neither the config nor the credentials file has it. Correct it, or make it with: aws configure sso`;
+    }
     return (
       'Log in again, for instance with: aws sso login. If you are logged in, check AWS_PROFILE and the clock of this machine: ' +
       'a signature is good for five minutes.'

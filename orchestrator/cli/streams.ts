@@ -1,25 +1,38 @@
 import { fstatSync, writeSync } from 'node:fs';
+import { EXIT, type ExitCode } from './exit-codes.ts';
 
 type Stream = NodeJS.WriteStream & { readonly fd?: number };
 
+/** Codes of a reader or a terminal that is gone. With any other code somebody still wants the output. */
+const NOBODY_READS: readonly unknown[] = ['EPIPE', 'ECONNRESET', 'EIO'];
+
 /**
- * Handles output that nobody reads any longer, a full disk and a closed terminal. A supervisor of a run ignores them,
- * because the fleet needs a supervisor more than the output needs a reader. Every other command ends quietly, like
- * programs in a pipe.
+ * Handles output that nobody reads any longer, a full disk and a closed terminal. Most commands continue without a
+ * reader: the fleet needs its supervisor, and a verification that breaks off must not end with exit code 0. A command
+ * that only shows something ends. It ends quietly if nobody reads it, like programs in a pipe, and with an error if
+ * somebody wants the output and it cannot be written.
  */
 export class OutputStreams {
-  readonly #streams: readonly Stream[];
-  readonly #end: () => void;
+  readonly #stdout: Stream;
+  readonly #stderr: Stream;
+  readonly #end: (exitCode?: ExitCode) => void;
   #needed = true;
+  #unwritten: Error | undefined;
 
-  constructor(streams: readonly Stream[], end: () => void) {
-    this.#streams = streams;
+  constructor(stdout: Stream, stderr: Stream, end: (exitCode?: ExitCode) => void) {
+    this.#stdout = stdout;
+    this.#stderr = stderr;
     this.#end = end;
-    for (const stream of streams) {
-      stream.on('error', () => {
-        if (this.#needed) this.#end();
-      });
-    }
+    stdout.on('error', error => this.#failed(error, true));
+    stderr.on('error', error => this.#failed(error, false));
+  }
+
+  #failed(error: Error & { readonly code?: unknown }, isResult: boolean): void {
+    const isRead = !NOBODY_READS.includes(error.code);
+    if (isRead && isResult) this.#unwritten ??= error;
+    if (!this.#needed) return;
+    if (!isRead) this.#end();
+    else if (isResult) void this.drain().then(() => this.#end(EXIT.preflight));
   }
 
   /** From now on the process continues without a reader. */
@@ -29,7 +42,10 @@ export class OutputStreams {
 
   /** Resolves when everything written has been accepted, or no longer can be. */
   async drain(): Promise<void> {
-    await Promise.all(this.#streams.map(drained));
+    await drained(this.#stdout);
+    if (this.#unwritten) this.#stderr.write(`The output cannot be written: ${this.#unwritten.message}\n`);
+    this.#unwritten = undefined;
+    await drained(this.#stderr);
   }
 }
 
@@ -54,8 +70,8 @@ export function lineWriter(stream: Stream): (line: string) => void {
     const bytes = Buffer.from(`${torn ? '\n' : ''}${line}\n`);
     try {
       torn = writeSync(fd, bytes) < bytes.length;
-    } catch {
-      // The error cannot be reported, because this is the stream for reports.
+    } catch (error) {
+      stream.emit('error', error);
     }
   };
 }

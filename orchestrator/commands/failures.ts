@@ -20,6 +20,7 @@ export const failures = defineCommand({
   describe: 'List the items in quarantine: those that could not be written',
   positionals: RUN_POSITIONAL,
   options: { retry: flag('Try to write each of them again', GROUP.how), ...YES_OPTION },
+  onlyShows: ({ retry }) => !retry,
   examples: [
     ['$0 failures 20261124071218-1a2b3c', 'list them, with the reasons'],
     ['$0 failures 20261124071218-1a2b3c --retry', 'try them again, when the cause is fixed'],

@@ -34,6 +34,7 @@ export const report = defineCommand({
       () => nonEmpty().optional(),
     ),
   },
+  onlyShows: () => true,
   examples: [['$0 report 20261124071218-1a2b3c', 'write the report as one HTML file']],
 });
 

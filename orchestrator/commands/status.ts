@@ -17,6 +17,7 @@ export const status = defineCommand({
   describe: 'Show a run; the newest, if none is named',
   positionals: RUN_POSITIONAL,
   options: { watch: flag('Show the run every two seconds until it ends', GROUP.output) },
+  onlyShows: () => true,
   examples: [
     ['$0 status', 'the newest run'],
     ['$0 status 20261124071218-1a2b3c --watch', 'follow it until it ends'],

@@ -63,6 +63,7 @@ export const undo = defineCommand({
     list: flag('Print the keys of the items that the run set, as lines of DynamoDB JSON', shown),
     'list-unknown': flag('Print the keys of the items that the run may or may not have set', shown),
   },
+  onlyShows: ({ list, listUnknown }) => list || listUnknown,
   examples: [
     ['$0 undo 20261124071218-1a2b3c --dry-run', 'count what would be removed, has changed, or is not known'],
     ['$0 undo 20261124071218-1a2b3c', 'show the plan, ask for confirmation, then undo'],

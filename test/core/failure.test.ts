@@ -136,6 +136,12 @@ describe('a reply about who asks', () => {
     expect(kindOfFailure(denied)).toBe('credentials');
   });
 
+  test.each(['ENOENT', 'EACCES', 'EISDIR'])('a file of credentials that cannot be read is one: %s', code => {
+    const syscall = code === 'EISDIR' ? 'read' : 'open';
+    expect(kindOfFailure(failure({ code, syscall, path: '/token' }))).toBe('credentials');
+    expect(kindOfFailure(failure({ code, syscall: 'connect' }))).toBe('transport');
+  });
+
   test('a denied action is no such reply', () => {
     expect(kindOfFailure(answered('AccessDeniedException'))).toBe('final');
     expect(kindOfFailure(answered('UnauthorizedOperation', 403))).toBe('final');

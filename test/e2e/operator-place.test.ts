@@ -111,6 +111,23 @@ describe('the end of a pipe, a disk or a terminal', () => {
     expect(code).toBe(0);
   }, 60_000);
 
+  test('nor is an exit code lost with the reader, where it says something of the table', async () => {
+    for (const gone of ['| true', '> /dev/full']) {
+      const { code, err } = await shell(`$O verify --attribute absent ${gone}`);
+      expect(code, gone).toBe(6);
+      expect(err).not.toMatch(/Internal error|^\s+at /m);
+    }
+    expect((await shell('$O plan --table absent --json | true')).code).toBe(3);
+  }, 60_000);
+
+  test('what is to be shown and cannot be written is an error', async () => {
+    const { runId } = (await status()) as { runId: string };
+    const { code, err } = await shell(`$O report ${runId} --format json > /dev/full`);
+    expect(code).toBe(3);
+    expect(err).toMatch(/^The output cannot be written: ENOSPC.*$/m);
+    expect((await shell(`$O report ${runId} --format json | true`)).code).toBe(0);
+  }, 60_000);
+
   test('another command ends quietly with its reader', async () => {
     const watching = await shell('$O status --watch 2>&1 | grep -m1 segments');
     expect(watching).toMatchObject({ code: 0, err: '' });
