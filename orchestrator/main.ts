@@ -1,3 +1,5 @@
+import './cli/working-directory.ts';
+
 import yargs from 'yargs';
 import { hideBin } from 'yargs/helpers';
 import { ConfigurationError } from '../core/errors.ts';

@@ -72,7 +72,10 @@ const loadProgram = {
   },
 };
 
-/** Keeps only the definition in a command's file, and leaves out what its handler imports. */
+/**
+ * Keeps only the definition in a command's file, and leaves out what its handler imports. One module is imported for
+ * its effect.
+ */
 function frontDoorOnly(root) {
   const builtins = new Set(builtinModules.flatMap(name => [name, `node:${name}`]));
   const own = importer => importer.startsWith(root) && !importer.includes('/node_modules/');
@@ -83,7 +86,9 @@ function frontDoorOnly(root) {
         builtins.has(path) ? { path, external: true, sideEffects: false } : undefined,
       );
       build.onResolve({ filter: /^\.\.?\/.*\.tsx?$/ }, ({ path, importer }) =>
-        own(importer) ? { path: join(dirname(importer), path), sideEffects: false } : undefined,
+        own(importer)
+          ? { path: join(dirname(importer), path), sideEffects: path.endsWith('/working-directory.ts') }
+          : undefined,
       );
       // The help is ASCII, so its width needs no Unicode tables.
       build.onResolve({ filter: /^string-width$/ }, () => ({ path: join(root, 'scripts/ascii-width.mjs') }));

@@ -424,9 +424,7 @@ export const MUTATIONS = [
   },
   {
     name: 'a reader that goes away ends the supervision',
-    edits: [
-      { file: 'orchestrator/cli/streams.ts', from: '    if (!this.#needed) return;\n', to: '' },
-    ],
+    edits: [{ file: 'orchestrator/cli/streams.ts', from: '    if (!this.#needed) return;\n', to: '' }],
     test: { vitest: 'test/e2e/operator-place.test.ts' },
   },
   {

@@ -215,6 +215,25 @@ describe.skipIf(process.getuid?.() !== 0)('a user without a name (the test needs
   }, 90_000);
 });
 
+test('a folder that was deleted under the shell is said, and no more', async () => {
+  const line = 'cd "$(mktemp -d)" && rmdir "$PWD" && $O';
+  const { code, err } = await shell(`${line} status --json`);
+  expect(code).toBe(0);
+  expect(err).toMatch(/^The current folder no longer exists\./);
+  expect((await shell(`${line} --help`)).code).toBe(0);
+});
+
+test('variables that cannot be used are named before anything is asked of AWS', async () => {
+  const { code, err } = await shell('$O verify', {
+    AWS_ENDPOINT_URL_DYNAMODB: 'localhost:8000',
+    AWS_SESSION_TOKEN: 'cut off\n',
+  });
+  expect(code).toBe(2);
+  expect(err).toMatch(/^AWS_ENDPOINT_URL_DYNAMODB is not a URL/m);
+  expect(err).toMatch(/^AWS_SESSION_TOKEN contains/m);
+  expect(err).not.toContain('cut off');
+});
+
 describe('one signal ends a command that waits for nothing but an answer', () => {
   test.each(['SIGTERM', 'SIGINT', 'SIGHUP'] as const)(
     '%s',
