@@ -13,8 +13,8 @@ const modelAnd = file => ({ vitest: `test/model/protocol.test.ts ${file}` });
 
 const UNDO_LOG = { vitest: 'test/core/undo/log-writer.test.ts' };
 const RECIPE_WRITES = { vitest: 'test/job/recipe-writes.test.ts' };
-const DETACH = { vitest: 'test/e2e/detach.test.ts' };
-const WAIT = { vitest: 'test/e2e/wait.test.ts' };
+/** Words of a test's name, with dots for spaces. @param {string} file @param {string} words */
+const one = (file, words) => ({ vitest: `${file} --retry=0 -t ${words}` });
 const UNDO_STAGES = { vitest: 'test/job/undo-stages.test.ts' };
 
 /** @param {number} number @param {string[]} more */
@@ -231,7 +231,7 @@ export const MUTATIONS = [
         to: "    output.event('run.detached', { taskArn });\n    process.exit(0);\n",
       },
     ],
-    test: DETACH,
+    test: one('test/e2e/detach.test.ts', 'the.supervision.goes.to'),
   },
   {
     name: 'a supervisor of an earlier epoch that supervises on',
@@ -263,7 +263,7 @@ export const MUTATIONS = [
         to: '  context.output.setRun(run.runId);\n  await stores.runs.takeOverAt(run.runId, run.epoch);\n',
       },
     ],
-    test: WAIT,
+    test: one('test/e2e/wait.test.ts', 'nobody.has.supervised'),
   },
   {
     name: 'a wait that forgets how the run ended',
@@ -274,7 +274,7 @@ export const MUTATIONS = [
         to: 'await finish({ stores, output }, run);\n      return EXIT.ok;',
       },
     ],
-    test: WAIT,
+    test: one('test/e2e/wait.test.ts', 'did.not.end.well'),
   },
   {
     name: 'run record without its version',
