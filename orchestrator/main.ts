@@ -83,6 +83,6 @@ async function main(words: string[], streams: OutputStreams): Promise<ExitCode> 
 const streams = new OutputStreams(process.stdout, process.stderr, code => process.exit(code));
 prepareEnvironment(process.env);
 process.exitCode = await main(hideBin(process.argv), streams);
-await streams.drain();
+const unwritten = await streams.drain();
 // Idle keep-alive sockets would keep the process running for a while.
-process.exit();
+process.exit(unwritten);

@@ -18,6 +18,7 @@ export class OutputStreams {
   readonly #end: (exitCode?: ExitCode) => void;
   #needed = true;
   #unwritten: Error | undefined;
+  #told = false;
 
   constructor(stdout: Stream, stderr: Stream, end: (exitCode?: ExitCode) => void) {
     this.#stdout = stdout;
@@ -32,7 +33,7 @@ export class OutputStreams {
     if (isRead && isResult) this.#unwritten ??= error;
     if (!this.#needed) return;
     if (!isRead) this.#end();
-    else if (isResult) void this.drain().then(() => this.#end(EXIT.preflight));
+    else if (isResult) void this.drain().then(exitCode => this.#end(exitCode));
   }
 
   /** From now on the process continues without a reader. */
@@ -40,12 +41,20 @@ export class OutputStreams {
     this.#needed = false;
   }
 
-  /** Resolves when everything written has been accepted, or no longer can be. */
-  async drain(): Promise<void> {
+  /**
+   * Resolves when everything written has been accepted, or no longer can be. @returns the exit code if the command was
+   * to show something that could not be written
+   */
+  async drain(): Promise<ExitCode | undefined> {
+    // A stream reports the error of a write a moment later.
+    await new Promise(resolve => setImmediate(resolve));
     await drained(this.#stdout);
-    if (this.#unwritten) this.#stderr.write(`The output cannot be written: ${this.#unwritten.message}\n`);
-    this.#unwritten = undefined;
+    if (this.#unwritten && !this.#told) {
+      this.#told = true;
+      this.#stderr.write(`The output cannot be written: ${this.#unwritten.message}\n`);
+    }
     await drained(this.#stderr);
+    return this.#unwritten && this.#needed ? EXIT.preflight : undefined;
   }
 }
 

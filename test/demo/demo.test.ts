@@ -91,8 +91,10 @@ describe('the demo', () => {
     expect(exitCode, stderr).toBe(0);
     const events = eventsOf(stdout);
     const [{ runId = '' } = {}] = events;
-    expect(stderr).toMatch(/^The application is writing\. Now: orchestrate run .* --detach$/m);
-    expect(stderr).toContain(`A task supervises. Now: orchestrate wait ${runId} --json`);
+    expect(stderr).toMatch(/^The application is writing\. The demo runs: orchestrate run .* --detach$/m);
+    expect(stderr).toContain(
+      `A task supervises the run now. The demo runs: orchestrate wait ${runId} --json`,
+    );
     expect(stderr).toContain('agree to the item');
     const names = events.map(({ event }) => event);
     expect(names.filter(name => name === 'run.detached')).toHaveLength(1);
@@ -102,7 +104,7 @@ describe('the demo', () => {
       taskArn: expect.stringContaining(':task/'),
     });
     expect(events.at(-1)).toMatchObject({ event: 'run.finished', runId, status: 'verified', missing: 0 });
-  }, 120_000);
+  }, 180_000);
 
   test('serves the page of the run while it lasts, and takes it away at its end', async () => {
     const { exitCode, stdout } = await runBundle('demo', ['--items', '500', '--tasks', '2', '--dashboard'], {

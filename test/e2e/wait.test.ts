@@ -39,6 +39,12 @@ const wait = (environment: Readonly<Record<string, string>> = {}) =>
 const says = (process: OrchestratorProcess, words: RegExp) =>
   expect.poll(() => process.stderr, { timeout: 70_000 }).toMatch(words);
 
+/** Resolves when whoever waits has asked the control table so many more times. */
+async function asks(more: number): Promise<void> {
+  const before = front.calls.length;
+  await expect.poll(() => front.calls.length, { timeout: 30_000 }).toBeGreaterThanOrEqual(before + more);
+}
+
 async function statusOf(): Promise<unknown> {
   const status = stage.orchestrate(['status', runId]);
   await status.exit;
@@ -66,14 +72,14 @@ test('Ctrl-C leaves the run alone; lost connections and expired credentials leav
   await supervisor.waitFor(({ event }) => event === 'run.started');
 
   const interrupted = wait();
-  await delay(3_000);
+  await asks(3);
   interrupted.kill('SIGINT');
   expect(await interrupted.exit).toBe(130);
   expect(interrupted.stderr).toContain(`orchestrate wait ${runId}`);
   expect(await statusOf()).toBe('running');
 
   const patient = wait();
-  await delay(3_000);
+  await asks(3);
   front.script = (_, answer) => answer.cut();
   await delay(5_000);
   front.script = (_, answer) => answer.refuse('ExpiredTokenException', 'The security token has expired');
