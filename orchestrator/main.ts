@@ -80,9 +80,14 @@ async function main(words: string[], streams: OutputStreams): Promise<ExitCode> 
   }
 }
 
-const streams = new OutputStreams(process.stdout, process.stderr, code => process.exit(code));
+/** Without a code, with the one that has been decided. `process.exit(undefined)` would forget that one. */
+function endWith(code?: ExitCode): void {
+  if (code !== undefined) process.exitCode = code;
+  process.exit();
+}
+
+const streams = new OutputStreams(process.stdout, process.stderr, endWith);
 prepareEnvironment(process.env);
 process.exitCode = await main(hideBin(process.argv), streams);
-const unwritten = await streams.drain();
 // Idle keep-alive sockets would keep the process running for a while.
-process.exit(unwritten);
+endWith(await streams.drain());

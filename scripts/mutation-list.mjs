@@ -429,7 +429,7 @@ export const MUTATIONS = [
   },
   {
     name: 'the process ends before its words are taken',
-    edits: [{ file: 'orchestrator/main.ts', from: 'await streams.drain();', to: 'undefined;' }],
+    edits: [{ file: 'orchestrator/main.ts', from: 'endWith(await streams.drain());', to: 'endWith();' }],
     test: { vitest: 'test/e2e/operator-place.test.ts' },
   },
   {
