@@ -3,18 +3,18 @@
 #   docker buildx build --platform linux/arm64 --build-arg VERSION=0.1.0 --build-arg REVISION="$(git rev-parse HEAD)" \
 #     --tag "$REPOSITORY_URI:$(git rev-parse --short=12 HEAD)" --push .
 #
-# The base is pinned to an exact version of the current LTS line. A tag can be moved; to pin what it points at as well,
-# look the digest up once and write it behind the tag (node:26.10.0-trixie-slim@sha256:…):
+# The base is pinned to an exact version of the current LTS line. A tag can be moved. To pin the image itself, look up
+# its digest once and append it to the tag (node:26.10.0-trixie-slim@sha256:…):
 #
 #   docker buildx imagetools inspect node:26.10.0-trixie-slim --format '{{.Manifest.Digest}}'
 ARG NODE_IMAGE=node:26.10.0-trixie-slim
 
-# Bundles are JavaScript and the same on every architecture, so they are built on that of the builder, and the stage
-# below runs nothing: an image for ARM is built on any machine without emulation.
+# The bundles are JavaScript, the same on every architecture, so this stage builds them on the builder's own. The stage
+# below runs nothing, so any machine can build an image for ARM without emulation.
 FROM --platform=$BUILDPLATFORM ${NODE_IMAGE} AS build
 WORKDIR /src
 COPY package.json package-lock.json ./
-# No script of any dependency runs, and so not ours either (prepare): the build is the next step.
+# No install script of a dependency runs. Our own script (prepare) does not run either: the build is the next step.
 RUN npm ci --ignore-scripts --no-audit --no-fund
 COPY . .
 RUN npm run build
@@ -30,10 +30,10 @@ LABEL org.opencontainers.image.title="fleetfill" \
       org.opencontainers.image.base.name="docker.io/library/node:26.10.0-trixie-slim"
 ENV NODE_ENV=production
 WORKDIR /app
-# Owned by root and not writable by the user below. The .LEGAL.txt beside each bundle holds its licences.
+# Root owns the files, and the user below cannot write them. The .LEGAL.txt beside each bundle holds its licences.
 COPY --from=build /src/dist/job.mjs* /src/dist/orchestrate.mjs* ./
-# The user "node" of the base image, by number, so that a policy can see that it is not root.
+# The user "node" of the base image, given by number so that a policy can see that it is not root.
 USER 1000:1000
-# The base image's entry point is a shell script that guesses what it was given. Without it the command is the process.
+# The base image's entry point is a shell script that guesses what to run. Without it the command itself is the process.
 ENTRYPOINT []
 CMD ["node", "job.mjs"]

@@ -200,7 +200,7 @@ async function unitsOfOneScan(arena: Arena): Promise<number> {
   return units;
 }
 
-/** What was read more than once: every page but the last of those that begin at the same place. */
+/** The units of rereads: of the pages that begin at the same key, every one except the last counts. */
 function unitsReadAgain(pages: readonly Consumption[]): number {
   const last = new Map(pages.map(page => [page.from, page]));
   return sum(pages.filter(page => last.get(page.from) !== page));
@@ -210,7 +210,7 @@ const KILLS = 5;
 
 async function interrupted({ seed, open, report, either }: CaseContext): Promise<void> {
   const drawn = (what: string) => draw(seed, '28', what);
-  // In a table of less than 3,500 units, rounding up each page and losing one at each kill is more than the bound allows.
+  // In a table of fewer than 3,500 units, rounding each page up and losing a page at each kill would exceed the bound.
   const items = either(100_000, 100_000 + Math.floor(100_000 * drawn('items')));
   const arena = await open({ items, faults: true });
   const before = await unitsOfOneScan(arena);
@@ -240,7 +240,7 @@ async function interrupted({ seed, open, report, either }: CaseContext): Promise
   const starts = run.events.filter(({ event }) => event === 'verification.started').length;
   report.equal('verifications that the last orchestrator began', starts, 1);
   const pages = verificationPages(seen);
-  // The backfill has made every item larger, so only a scan after it compares.
+  // The backfill has made every item larger, so the reference scan comes after it.
   const oneScan = await unitsOfOneScan(arena);
   const inFlight = Math.floor(oneScan / 100);
   report.figure('items', items);

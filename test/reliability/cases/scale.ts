@@ -11,7 +11,7 @@ import { atRate, draw, judgeEnd, UNLIMITED, until, untilUpdated } from '../suppo
 /** ECS does not answer and the control table throttles while a fleet starts. */
 async function troubleAtTheStart({ open, report, either }: CaseContext): Promise<void> {
   const tasks = either(8, 32);
-  // What the application sets meanwhile is refused and read back.
+  // The worker's writes to items that the application sets meanwhile are refused and read back.
   const arena = await open({ items: 4_000, faults: true, applicationRate: 80, followSegments: tasks });
   const control = arena.stack.environment['FLEETFILL_CONTROL_TABLE'] ?? '';
   arena.faults.add({
@@ -27,7 +27,7 @@ async function troubleAtTheStart({ open, report, either }: CaseContext): Promise
     tables: [control],
     clients: ['fleet'],
   } as const;
-  // More often than the SDK tries a call.
+  // More attempts than the SDK makes for one call.
   const triesOfOne = { occurrences: [1, 2, 3, 4] };
   arena.faults.add({ name: 'control table throttles', ...throttledWrites, probability: 0.3 });
   arena.faults.add({ name: 'first heartbeats and claims', ...throttledWrites, ...triesOfOne });
@@ -53,7 +53,7 @@ async function troubleAtTheStart({ open, report, either }: CaseContext): Promise
   arena.faults.switch('control table throttles', false);
   judgeEnd(report, await run.exit, run.last);
   const struck = (name: string) => arena.faults.counts()[name]?.struck ?? 0;
-  // Twice for each: a launch and its segment.
+  // Two per task: the first heartbeat of the launch and the claim of its segment.
   report.atLeast('first writes that were throttled', struck('first heartbeats and claims'), 4 * 2 * tasks);
   report.atLeast('last writes that were throttled', struck('last writes'), 4 * tasks);
   report.atLeast('keys without an answer', struck('half of the keys'), 1);

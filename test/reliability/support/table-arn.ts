@@ -4,14 +4,14 @@ import { serveExchange } from '../../../local/proxy/server.ts';
 
 export interface TableArnFront {
   readonly endpoint: string;
-  /** The DynamoDB behind it, which may start later. */
+  /** Sets the DynamoDB behind this endpoint. It may start after the endpoint does. */
   forwardTo(endpoint: string): void;
   close(): Promise<void>;
 }
 
 /**
- * An endpoint before a DynamoDB that takes a table's ARN where its name may stand, as AWS does and the engine does not.
- * A batch's reply has its items by what the request called the table.
+ * An endpoint in front of a DynamoDB engine that accepts the table's ARN in place of its name. AWS accepts it; the
+ * engine does not. The reply to a batch uses the same form, ARN or name, as the request.
  */
 export async function acceptTableArn(arn: string, table: string): Promise<TableArnFront> {
   let service: Forwarder | undefined;
