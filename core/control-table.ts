@@ -45,8 +45,8 @@ const PAGE_ITEMS = 100;
 export type TransactItem = NonNullable<TransactWriteCommandInput['TransactItems']>[number];
 
 /**
- * The only place that calls the control table. Every read is strongly consistent. Every failed condition returns the
- * item that made it fail, so that a writer with a lost reply can see that the item is its own.
+ * The only place that calls the control table. Every read is strongly consistent. A single write whose condition fails
+ * returns the item that made it fail, so that a writer with a lost reply can see that the item is its own.
  */
 export class ControlTable {
   readonly name: string;

@@ -47,7 +47,7 @@ export interface LockStoreOptions {
  *     fleet B (control table b)   transaction: LOCK in b + RUN in b + lock of the table ✗ ──► reads it, names A, leaves
  *
  * The lock is taken and freed in the transactions that begin and end the run, so no crash leaves a lock without a run.
- * It becomes an orphan only if its control table is deleted with an unfinished run in it.
+ * It becomes an orphan only if someone deletes the record of an unfinished run, or the control table that holds it.
  */
 export class LockStore {
   readonly #options: LockStoreOptions;

@@ -89,7 +89,7 @@ export class MetricsPublisher {
     addTo(this.#latencies, rounded, 1);
   }
 
-  /** Publishes until the signal aborts, and then once more. */
+  /** Publishes at each interval until the signal aborts. {@link close} publishes the rest. */
   async run(signal: AbortSignal): Promise<void> {
     while (!signal.aborted) {
       await this.#options.clock.sleep(METRICS_INTERVAL_MS, signal);

@@ -5,7 +5,7 @@ import { AuthorityLostError } from '../core/errors.ts';
 import type { DesiredState, TaskRecord } from '../core/records.ts';
 import type { TaskStore } from '../core/task-store.ts';
 
-/** A worker without a successful heartbeat for this many authority times gives up for good. */
+/** A worker whose authority lapsed more than this many authority times ago gives up for good. */
 const GIVE_UP_AFTER_AUTHORITIES = 6;
 
 /**

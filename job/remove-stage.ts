@@ -13,7 +13,10 @@ import type { SegmentWork } from './segment-work.ts';
 import type { UserTable } from './user-table.ts';
 import type { WriteQueue } from './write-queue.ts';
 
-/** A value whose own removal fails with an internal error this often, over a minute of backoff, goes to quarantine. */
+/**
+ * A value whose removal fails with an internal error more often than this goes to quarantine. With the backoff in
+ * between, that takes about half a minute.
+ */
 const MAX_INTERNAL_ERRORS = 15;
 
 /** A value that is still the run's and was not removed after this many tries is not tried again. */

@@ -16,7 +16,7 @@ const OPEN_PAGES = 2;
 
 /**
  * The first page of a launch is small, so it settles soon and the first checkpoint follows. Even a launch that dies
- * young has then made progress. Each later page may be larger by {@link PAGE_GROWTH}.
+ * young has then made progress. Each later page may be up to {@link PAGE_GROWTH} times as large as the one before.
  */
 export const FIRST_PAGE_ITEMS = 25;
 const PAGE_GROWTH = 4;

@@ -69,8 +69,8 @@ export interface ConsumptionOwner {
 }
 
 /**
- * The only access to the user's table. Each method is one HTTP attempt. It waits for its part of the budget, then for
- * authority, sends the request, and settles the consumption that the reply reports. It throws failures unchanged. A
+ * The only access to the user's table. Each method is one HTTP attempt. It waits for authority and for its part of the
+ * budget, sends the request, and settles the consumption that the reply reports. It throws failures unchanged. A
  * failure keeps its reservation, because a failed condition consumes units too. core/settle.ts and the caller decide
  * what a failure means.
  */
@@ -191,7 +191,7 @@ export class UserTable {
     this.#written(startedAt, reserved, 1, reply.ConsumedCapacity && [reply.ConsumedCapacity], owner);
   }
 
-  /** What is stored at these keys, read with strong consistency; undefined for keys without an answer. */
+  /** What is stored at these keys, read with strong consistency. A key without an answer has no entry. */
   async readBack(
     keys: readonly AttributeMap[],
     owner: ConsumptionOwner,

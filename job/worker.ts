@@ -269,7 +269,7 @@ class Worker {
     return askControlTable({ clock, signal, patienceMs, onRetry }, call);
   }
 
-  /** Writes the last checkpoints, all at once: each is one write, and there may be little time. */
+  /** Writes the last checkpoints all at once, because there may be little time. */
   async #giveUp(end: TaskEnd): Promise<void> {
     if (end.kind === 'authority-lost') return;
     await Promise.all([

@@ -23,17 +23,18 @@ export const MOST_IN_FLIGHT: Readonly<Record<WriteApi, number>> = { batch: 16, s
 const THROTTLED_PAUSE_MS = 100;
 
 /**
- * An item whose own statement fails with an internal error this often, over a minute of backoff, goes to quarantine.
+ * An item whose own statement fails with an internal error more often than this goes to quarantine. With the backoff in
+ * between, that takes about half a minute.
  */
 const MAX_INTERNAL_ERRORS = 15;
 
 /** An item that exists, lacks the attribute, and is refused this often is not tried again. */
 const MAX_UNEXPLAINED_REFUSALS = 4;
 
-/** This many refusals without a success in between are not caused by the items. */
+/** If this many items are refused for good without a success in between, the items are not the cause. */
 const SYSTEMIC_REFUSALS = 25;
 
-/** An item whose sources changed before each of this many writes, with backoff in between, is not tried again. */
+/** An item whose sources have changed before a write more often than this goes to quarantine. */
 const MOST_RECOMPUTATIONS = 20;
 
 export interface WriteStageOptions {

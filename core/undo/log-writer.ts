@@ -6,7 +6,7 @@ import { encodeChunks, type LogEntry, type LogLayout } from './chunk.ts';
 import type { LogStore } from './log-store.ts';
 import { encodeOutcomes } from './outcomes.ts';
 
-/** An outcome is recorded within this time. */
+/** An outcome waits at most this long for others that go into the same record. */
 const RECORD_AFTER_MS = 2_000;
 
 /** While an outcome older than this is not recorded, nothing more is written to the user's table. */
