@@ -6,7 +6,7 @@ export interface Asking {
   readonly clock: Clock;
   /** Ends the waiting. Its reason is thrown. */
   readonly signal?: AbortSignal | undefined;
-  /** After this long no further try begins, and the last error is thrown. */
+  /** If a try fails after this long, its error is thrown. An earlier failure is retried after its backoff. */
   readonly patienceMs: number;
   /** Called with the reason of a failed try and the number of failed tries so far. */
   readonly onRetry?: ((reason: string, failures: number) => void) | undefined;

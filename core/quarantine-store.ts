@@ -5,7 +5,7 @@ import { QUARANTINE_PREFIX, type QuarantineRecord } from './records.ts';
 
 /**
  * Items that cannot be written, each one once. The sort key is a digest of the item's key, so that a page that is
- * repeated after a crash finds its own record.
+ * repeated after a crash replaces its own records.
  */
 export class QuarantineStore {
   readonly #table: ControlTable;
@@ -29,7 +29,7 @@ export class QuarantineStore {
     return item !== undefined && item['resolved'] === undefined;
   }
 
-  /** The item was written later, or no longer exists. The record stays, as evidence. */
+  /** A later try brought the item to another outcome. The record stays, as evidence. */
   async resolve(
     run: string,
     key: string,

@@ -6,15 +6,17 @@ import type { Recipe } from './recipe/recipe.ts';
  * | run          | item                 | who writes it                                             |
  * |--------------|----------------------|-----------------------------------------------------------|
  * | run id       | RUN                  | the supervisor (epoch and version), operators (version)   |
- * | run id       | TASK#<launch>        | the worker's heartbeat; the supervisor's grant and fence  |
+ * | run id       | TASK#<launch>        | the worker; the supervisor (grant, fence); operators      |
  * | run id       | SEGMENT#0000007      | the launch that owns it; the supervisor between owners    |
- * | run id       | QUARANTINE#<digest>  | workers, once per item                                    |
+ * | run id       | QUARANTINE#<digest>  | workers, repairs and retries: one record per item         |
  * | run id       | VERIFICATION#<pass>  | the supervisor                                            |
  * | run id       | VERIFICATION-CHECKPOINT#<id>#<segment>: the supervisor (epoch), see verification-store.ts |
  * | run id       | SAMPLE#…, VERIFICATION-SEGMENTS#<pass>: for people's eyes, see sample-store.ts    |
  * | LOCK#<table> | LOCK                 | created with the run, removed with its end                |
  * | run id       | CANARY#…             | once, before a canary begins: the items it may write      |
  * | run#UNDO#…   | the undo log, a partition for each segment: see core/undo/log-store.ts           |
+ * | RUNS         | the list of this control table's runs: see run-index.ts                          |
+ * | probe-…      | the records of a `doctor --task`: see probe-store.ts                             |
  */
 
 import type { ItemSize } from './rate/capacity-estimate.ts';

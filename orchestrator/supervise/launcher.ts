@@ -203,7 +203,7 @@ export class Launcher {
       if (!(error instanceof LaunchRefusedError)) return onBroken(error);
       const end = { kind: 'not-started' as const, message: describeError(error) };
       await stores.tasks.markStopped(run.runId, task.launchId, end, clock.nowIso()).catch(onBroken);
-      // Only the first of consecutive refusals lengthens the pause.
+      // A refusal during a pause does not lengthen it: several calls can be refused together.
       if (this.#pauseMs === 0) {
         const pauseMs = Math.min(LONGEST_REFUSAL_PAUSE_MS, REFUSAL_PAUSE_MS * 2 ** this.#refusals);
         this.#refusals += 1;
