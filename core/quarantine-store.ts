@@ -3,6 +3,8 @@ import type { ControlTable } from './control-table.ts';
 import { fromItem, toItem } from './record-item.ts';
 import { QUARANTINE_PREFIX, type QuarantineRecord } from './records.ts';
 
+const NOT_RESOLVED = 'attribute_not_exists(#resolved)';
+
 /**
  * Items that cannot be written, each one once. The sort key is a digest of the item's key, so that a page that is
  * repeated after a crash replaces its own records.
@@ -29,13 +31,23 @@ export class QuarantineStore {
     return item !== undefined && item['resolved'] === undefined;
   }
 
-  /** A later try brought the item to another outcome. The record stays, as evidence. */
+  /**
+   * A later try brought the item to another outcome. The record stays, as evidence.
+   * @returns whether `resolved.by` resolved it, and nobody else did before. Only then does the outcome count.
+   */
   async resolve(
     run: string,
     key: string,
     resolved: NonNullable<QuarantineRecord['resolved']>,
-  ): Promise<void> {
-    await this.#table.update({ run, item: quarantineItem(key) }, { set: { resolved } }, []);
+  ): Promise<boolean> {
+    const item = { run, item: quarantineItem(key) };
+    const outcome = await this.#table.update(item, { set: { resolved } }, [NOT_RESOLVED]);
+    if (!outcome.refused) return true;
+    // The reply to the first try was lost: the record is this launch's own.
+    return (
+      outcome.existing !== undefined &&
+      fromItem<QuarantineRecord>(outcome.existing).resolved?.by === resolved.by
+    );
   }
 }
 

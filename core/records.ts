@@ -629,6 +629,8 @@ export interface QuarantineRecord {
   readonly resolved?: {
     readonly outcome: 'updated' | 'alreadySet' | 'deleted' | 'outOfScope';
     readonly at: string;
+    /** The launch id of the retry that resolved it. */
+    readonly by: string;
   };
 }
 

@@ -735,8 +735,8 @@ export const MUTATIONS = [
     edits: [
       {
         file: 'orchestrator/verify/verification.ts',
-        from: '      sequence: before.sequence + 1,\n      lastEvaluatedKey:',
-        to: '      sequence: before.sequence + 2,\n      lastEvaluatedKey: before.sequence % 2 ? before.lastEvaluatedKey :',
+        from: 'await checkpoints?.save({ ...position, at: clock.nowIso() });',
+        to: 'await checkpoints?.save({ ...position, findings: before.findings, at: clock.nowIso() });',
       },
     ],
     test: MODEL,
@@ -932,6 +932,44 @@ export const MUTATIONS = [
       },
     ],
     test: { vitest: 'test/core/lock-store.test.ts' },
+  },
+  {
+    name: 'two retries that join a run at once',
+    edits: [
+      {
+        file: 'orchestrator/verify/retry.ts',
+        from: 'if (await hasRetryAtWork(request)) continue;',
+        to: 'if (await hasRetryAtWork({ ...request, run: { ...request.run, runId: "none" } })) continue;',
+      },
+    ],
+    test: MODEL,
+  },
+  {
+    name: 'a retry without authority',
+    edits: [
+      {
+        file: 'orchestrator/verify/retry.ts',
+        from: 'const client = dataPlane(() => authority.assertHeld());',
+        to: 'const client = dataPlane(() => {});',
+      },
+      {
+        file: 'orchestrator/verify/retry.ts',
+        from: 'held: authority.held.bind(authority)',
+        to: 'held: async () => {}',
+      },
+    ],
+    test: MODEL,
+  },
+  {
+    name: 'what a retry resolved, counted twice',
+    edits: [
+      {
+        file: 'core/quarantine-store.ts',
+        from: '{ set: { resolved } }, [NOT_RESOLVED])',
+        to: '{ set: { resolved } }, [])',
+      },
+    ],
+    test: modelAnd('test/core/quarantine-store.test.ts'),
   },
   {
     name: 'a lock taken from a retry by whoever saw it free before',

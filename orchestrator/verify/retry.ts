@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto';
+import type { DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import { decodeKey } from '../../core/attribute-value.ts';
 import { Authority } from '../../core/authority.ts';
 import { createDataPlaneClient } from '../../core/aws-clients.ts';
@@ -40,6 +41,8 @@ export interface RetryRequest {
   /** The change in the run's record that says who asked for the retry. */
   readonly change: (detail: string) => OperatorChange;
   readonly detach: AbortSignal;
+  /** Creates the client for the user's table. It checks the authority before it writes to a socket. */
+  readonly dataPlane?: (assertMaySend: () => void) => DynamoDBClient;
   /** Called with the outcome of each item, and with the reason if it stays in quarantine. */
   readonly onSettled: (item: QuarantineRecord, outcome: RepairOutcome, reason: string, tries: number) => void;
 }
@@ -86,7 +89,8 @@ export async function retryQuarantined(request: RetryRequest): Promise<void> {
       return record.desired === 'run';
     },
   });
-  const client = createDataPlaneClient(() => authority.assertHeld());
+  const { dataPlane = createDataPlaneClient } = request;
+  const client = dataPlane(() => authority.assertHeld());
   const undoLog = openSupervisorLog(run, { store: stores.undoLog, clock });
   const done = new AbortController();
   const signal = AbortSignal.any([ended.signal, authority.lost, detach]);
@@ -103,7 +107,7 @@ export async function retryQuarantined(request: RetryRequest): Promise<void> {
         await retryItem(
           item,
           request,
-          { client, write, rate, clock, signal, held: authority.held.bind(authority), undoLog },
+          { launchId, client, write, rate, clock, signal, held: authority.held.bind(authority), undoLog },
           counters,
         );
       }
@@ -149,7 +153,7 @@ type ItemMeans = Pick<
 async function retryItem(
   item: QuarantineRecord,
   { stores, run, clock, onSettled }: RetryRequest,
-  means: ItemMeans,
+  { launchId, ...means }: ItemMeans & { readonly launchId: string },
   counters: { -readonly [K in keyof Counters]: Counters[K] },
 ): Promise<void> {
   let { reason, attempts } = item;
@@ -166,10 +170,12 @@ async function retryItem(
     },
   });
   if (outcome !== 'quarantined') {
-    await stores.quarantine.resolve(run.runId, item.key, { outcome, at: clock.nowIso() });
-    // The item was counted as quarantined and now has another outcome.
-    counters[outcome] += 1;
-    counters.quarantined -= 1;
+    const resolved = { outcome, at: clock.nowIso(), by: launchId };
+    // The item was counted as quarantined and now has another outcome. An earlier retry may have counted it already.
+    if (await stores.quarantine.resolve(run.runId, item.key, resolved)) {
+      counters[outcome] += 1;
+      counters.quarantined -= 1;
+    }
   }
   onSettled(item, outcome, reason, attempts);
 }
@@ -203,12 +209,26 @@ async function join(request: RetryRequest, launchId: string, instance: string): 
         `Run ${run.runId} is being verified, and the verification counts the items in quarantine. Try again when it has ended.`,
       );
     }
+    // Whoever pauses or cancels it waits for the tasks that it knows of, and then says that nothing can write any more.
+    if (now.status === 'running' && now.desired !== 'run') {
+      throw new TableLockedError(
+        run.runId,
+        `Run ${run.runId} is to ${now.desired}, and its tasks have not all ended. Try again when they have.`,
+      );
+    }
     // A verification in progress did not see what a retry writes.
     const told = await stores.runs.operate(run.runId, change(`of ${items.length} items`), {
       verification: undefined,
     });
-    if (told && told.status === now.status && (await stores.tasks.join(record, instance, told))) return told;
+    if (told?.status !== now.status || told.desired !== now.desired) continue;
+    // Another retry may have joined since the last look. From here on, one that joins changes the version first.
+    if (await hasRetryAtWork(request)) continue;
+    if (await stores.tasks.join(record, instance, told)) return told;
   }
+}
+
+async function hasRetryAtWork({ stores, run }: RetryRequest): Promise<boolean> {
+  return (await stores.tasks.list(run.runId)).some(isRetryInAuthority);
 }
 
 /**

@@ -24,6 +24,16 @@ test('an item is listed once, however often its page is repeated, with its last 
   expect(await store.list('run-1')).toEqual([record('{"id":{"S":"a"}}', 'second')]);
 });
 
+test('an item is resolved once, whoever tries it again, and a repeated request is no second time', async () => {
+  const key = '{"id":{"S":"a"}}';
+  await store.add(record(key));
+  const by = (launchId: string, outcome: 'updated' | 'alreadySet') => ({ outcome, at: 'now', by: launchId });
+  expect(await store.resolve('run-1', key, by('retry-1', 'updated'))).toBe(true);
+  expect(await store.resolve('run-1', key, by('retry-1', 'updated'))).toBe(true);
+  expect(await store.resolve('run-1', key, by('retry-2', 'alreadySet'))).toBe(false);
+  expect(await store.list('run-1')).toEqual([{ ...record(key), resolved: by('retry-1', 'updated') }]);
+});
+
 test('items of other runs are not listed', async () => {
   await store.add({ ...record('{"id":{"S":"a"}}'), runId: 'run-2' });
   expect(await store.list('run-1')).toEqual([]);

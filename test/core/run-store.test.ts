@@ -314,6 +314,16 @@ describe('taking the supervision over', () => {
     expect(record?.changes.map(({ id }) => id).sort()).toEqual(['a', 'b']);
   });
 
+  test('does not undo a cancel, not even one made between its reading and its writing', async () => {
+    const { lossy, runs: own } = await disturbed();
+    await own.create(newRun());
+    const stopReason = { kind: 'cancelled', message: 'by someone' } as const;
+    lossy.meanwhile = () => own.operate('run-1', change('c1', 'cancel'), { desired: 'stop', stopReason });
+    const resume = own.takeOver('run-1', change('c2'), { desired: 'run' });
+    await expect(resume).rejects.toThrow('Run run-1 is being cancelled and cannot be resumed.');
+    expect(await own.read('run-1')).toMatchObject({ epoch: 1, desired: 'stop', stopReason });
+  });
+
   test('of an unknown run is nothing', async () => {
     expect(await runs.takeOver('run-9', change('c1'), {})).toBeUndefined();
   });

@@ -103,7 +103,7 @@ test('a retry that was killed names the command that frees the table, and that c
 test('it also frees the table if the retry was killed after its last item', async () => {
   await putIntoQuarantine(2);
   await killRetryAtWork();
-  await stores.quarantine.resolve(RUN, keyOf(2), { outcome: 'updated', at: AT });
+  await stores.quarantine.resolve(RUN, keyOf(2), { outcome: 'updated', at: AT, by: 'retry' });
   expect(await stores.runs.holderOf(tableArn)).toMatchObject({ runId: RUN });
   const repeated = await orchestrate('failures', RUN, '--retry', '--json');
   expect(repeated.code).toBe(0);

@@ -22,6 +22,8 @@ export interface ModelItem {
   wasSet?: boolean;
   /** Old code removed the attribute after its page had settled. */
   lost?: boolean;
+  /** Whether DynamoDB refuses every write of it as invalid; false once somebody has fixed that. */
+  invalid?: boolean;
 }
 
 /** What every run of the model sets. */
@@ -60,15 +62,18 @@ export class FakeUserTable {
     if (command instanceof BatchExecuteStatementCommand) {
       const statements = command.input.Statements ?? [];
       return {
-        Responses: statements.map(({ Parameters = [] }) =>
-          this.#set(Parameters[1]?.S) ? {} : { Error: { Code: 'ConditionalCheckFailed' } },
-        ),
+        Responses: statements.map(({ Parameters = [] }) => {
+          const id = Parameters[1]?.S;
+          if (this.#find(id)?.invalid) return { Error: { Code: 'ValidationError' } };
+          return this.#set(id) ? {} : { Error: { Code: 'ConditionalCheckFailed' } };
+        }),
         ConsumedCapacity: [{ CapacityUnits: statements.length }],
       };
     }
     if (command instanceof UpdateItemCommand) {
       const id = command.input.Key?.['id']?.S;
       const removes = command.input.UpdateExpression?.startsWith('REMOVE');
+      if (this.#find(id)?.invalid) throw Object.assign(new Error('invalid'), { name: 'ValidationException' });
       if (removes ? this.#remove(id, command.input.ExpressionAttributeValues?.[':value']?.N) : this.#set(id))
         return { ConsumedCapacity: { CapacityUnits: 1 } };
       const error = new Error('refused');
@@ -137,6 +142,16 @@ export class FakeUserTable {
     item.attribute = undefined;
     item.lost = true;
     return true;
+  }
+
+  /** Nobody can write the item until it is fixed. */
+  makeInvalid(index: number): void {
+    const item = this.items[index % this.items.length];
+    if (item) item.invalid = true;
+  }
+
+  fixInvalid(): void {
+    for (const item of this.items) if (item.invalid) item.invalid = false;
   }
 
   #set(id: string | undefined): boolean {

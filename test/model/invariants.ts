@@ -9,6 +9,7 @@ import {
   type TaskRecord,
   type VerificationCheckpoint,
 } from '../../core/records.ts';
+import { isRetry } from '../../orchestrator/verify/retry.ts';
 import type { FakeUserTable } from './fake-user-table.ts';
 import type { MemoryTable } from './memory-table.ts';
 
@@ -27,6 +28,9 @@ export class Invariants {
   readonly #acknowledged = new Set<string>();
   #finishedAs: string | undefined;
   #cancelled = false;
+  #paused = false;
+  readonly #resolved = new Set<string>();
+  #resolutions = 0;
   #quietEpoch: number | undefined;
   #lastRun: RunRecord | undefined;
   completions = 0;
@@ -122,6 +126,8 @@ export class Invariants {
         item.attribute === undefined &&
         !item.gone &&
         !item.lost &&
+        // It is in quarantine, and stays there until a retry.
+        item.invalid === undefined &&
         (complete || item.place <= place),
     );
     if (open) throw new Error(`segment ${pass} says it has settled ${open.id}, which lacks the attribute`);
@@ -143,6 +149,7 @@ export class Invariants {
     if (this.#cancelled && run.desired === 'run') throw new Error('a cancel was undone');
     if (run.status === 'incomplete') throw new Error('incomplete, although a repair had set every item');
     this.#checkVerification(run);
+    this.#checkRetries(run);
     if (run.status === 'verified') {
       const complete = segments.filter(({ status, pass }) => status === 'complete' && pass === run.sweep);
       if (complete.length !== run.totalSegments) throw new Error('verified with an unfinished segment');
@@ -153,7 +160,11 @@ export class Invariants {
       if (this.#table.item(`LOCK#${run.tableArn}`, 'LOCK'))
         throw new Error('finished and still holding the lock');
     }
-    if (run.status === 'paused' && atWork.length > 0) throw new Error('paused with a task in authority');
+    const pausedBefore = this.#paused;
+    this.#paused = run.status === 'paused';
+    // A retry may join a run that is paused.
+    const atPause = pausedBefore ? atWork.filter(task => !isRetry(task)) : atWork;
+    if (this.#paused && atPause.length > 0) throw new Error('paused with a task in authority');
     if (this.#finishedAs && run.status !== this.#finishedAs)
       throw new Error('a finished run changed its status');
     if (run.status === 'verified' || run.status === 'cancelled') this.#finishedAs = run.status;
@@ -166,6 +177,34 @@ export class Invariants {
     if (usable > largest * 1.000_001)
       throw new Error(`${usable} units a second are in use, the budget is ${largest}`);
     this.#largestBudget = largest;
+  }
+
+  /** A retry takes an item out of quarantine once, however often its requests are repeated. */
+  #checkRetries({ supervisorCounters: { quarantined, updated } }: RunRecord): void {
+    for (const { item, resolved } of this.#itemsOf('QUARANTINE#')) {
+      if (resolved && !this.#resolved.has(item)) this.#resolutions += 1;
+      // A late request may put it into quarantine again.
+      if (resolved) this.#resolved.add(item);
+      else this.#resolved.delete(item);
+    }
+    if (-quarantined > this.#resolutions) {
+      throw new Error(`${-quarantined} items are counted as resolved, ${this.#resolutions} were`);
+    }
+    if (updated > this.#users.writes) {
+      throw new Error(`${updated} items are counted as updated, ${this.#users.writes} were`);
+    }
+  }
+
+  /** A retry sends a request to the user's table. */
+  retrySends(): void {
+    const retries = this.#itemsOf('TASK#retry-').filter(({ status }) => status === 'running');
+    if (retries.length === 0) throw new Error('a retry sends a request without authority');
+    if (retries.length > 1) throw new Error('two retries are in authority at once');
+  }
+
+  #itemsOf(prefix: string): ControlItem[] {
+    const items = this.#table.items() as ControlItem[];
+    return items.filter(({ run, item }) => run === this.#runId && item.startsWith(prefix));
   }
 
   /** Every page was read once by some supervisor, none was left out, and none was counted twice. */

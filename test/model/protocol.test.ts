@@ -53,6 +53,8 @@ test('no interleaving of lost, late and repeated requests, deaths, freezes, take
     tally.lost,
     tally.freezes,
     tally.suspensions,
+    tally.retried,
+    tally.retryKills,
   ]) {
     expect(happened).toBeGreaterThan(10);
   }

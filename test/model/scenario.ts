@@ -19,6 +19,7 @@ import {
 } from '../../core/records.ts';
 import type { NewRun, OperatorEdit, RunStore } from '../../core/run-store.ts';
 import type { TaskEnvironment } from '../../core/task-environment.ts';
+import { constantRule } from '../../core/write-rule.ts';
 import { readAssignment } from '../../job/assignment.ts';
 import type { TaskContext } from '../../job/task-context.ts';
 import { runWorker } from '../../job/worker.ts';
@@ -26,6 +27,7 @@ import type { Fleet, TaskObservation } from '../../orchestrator/fleet/fleet.ts';
 import { createStores } from '../../orchestrator/stores.ts';
 import { untilNobodyWrites } from '../../orchestrator/supervise/await-end.ts';
 import { Supervisor } from '../../orchestrator/supervise/supervisor.ts';
+import { retryQuarantined } from '../../orchestrator/verify/retry.ts';
 import { FakeUserTable } from './fake-user-table.ts';
 import { Invariants } from './invariants.ts';
 import { MemoryTable } from './memory-table.ts';
@@ -33,6 +35,7 @@ import { Actor, type Choose, World } from './world.ts';
 
 const SEGMENTS = 4;
 const TASKS = 2;
+const INVALID_ITEMS = 6;
 
 const recordOf = <T extends RunRecord | TaskRecord>(item: ControlItem | undefined): T | undefined =>
   item && fromItem<T>(item);
@@ -61,6 +64,9 @@ export interface ModelCounts {
   freezes: number;
   /** Freezes of a whole machine, whose monotonic clock stood still. */
   suspensions: number;
+  /** Items that a retry took out of quarantine, and retries that were killed. */
+  retried: number;
+  retryKills: number;
   checks: number;
 }
 
@@ -79,6 +85,8 @@ export function noModelCounts(): ModelCounts {
     lost: 0,
     freezes: 0,
     suspensions: 0,
+    retried: 0,
+    retryKills: 0,
     checks: 0,
   };
 }
@@ -112,9 +120,11 @@ export class Scenario {
   readonly #users: FakeUserTable;
   readonly #newRun: NewRun;
   readonly #application: boolean;
+  readonly #hasInvalid: boolean;
   readonly #invariants: Invariants;
   readonly #tasks = new Map<string, EcsTask>();
   readonly #orchestrators = new Set<Actor>();
+  readonly #retries = new Set<Actor>();
   readonly #frozen = new Set<Actor>();
   #broken: unknown;
   #continued = 0;
@@ -129,6 +139,10 @@ export class Scenario {
     this.#newRun = newRun;
     this.#application = application;
     this.#invariants = new Invariants(table, users, newRun.runId);
+    this.#hasInvalid = !application && choose(2) === 0;
+    if (this.#hasInvalid) {
+      for (let invalid = 0; invalid < INVALID_ITEMS; invalid++) users.makeInvalid(choose(1_000));
+    }
   }
 
   get run(): RunRecord | undefined {
@@ -144,6 +158,7 @@ export class Scenario {
       const run = this.run;
       if (run && isFinished(run.status)) break;
       if (this.#choose(this.#application ? 60 : 150) === 0) this.#disturb(tally);
+      if (this.#hasInvalid && this.#choose(60) === 0) this.#disturbRetries(tally);
       // The table at the end is compared with what the verification saw.
       const quiet = run?.undoes !== undefined && run.status === 'verifying';
       if (this.#application && !quiet && this.#choose(60) === 0) this.#users.applicationActs(this.#choose);
@@ -155,9 +170,8 @@ export class Scenario {
     tally.completions += this.#invariants.completions;
     tally.checks += this.#invariants.checks;
     tally.continued += this.#continued;
-    for (const actor of [...this.#orchestrators, ...[...this.#tasks.values()].map(task => task.actor)]) {
-      actor.dead = true;
-    }
+    const workers = [...this.#tasks.values()].map(task => task.actor);
+    for (const actor of [...this.#orchestrators, ...this.#retries, ...workers]) actor.dead = true;
   }
 
   #disturb(tally: ModelCounts): void {
@@ -256,7 +270,10 @@ export class Scenario {
     return {
       send: async (command: unknown) => {
         if (launch !== undefined) this.#checked(() => this.#assertAuthority(launch));
-        if (command instanceof BatchExecuteStatementCommand || command instanceof UpdateItemCommand) {
+        const writes =
+          command instanceof BatchExecuteStatementCommand || command instanceof UpdateItemCommand;
+        // A person may start a retry although the run is paused.
+        if (writes && !this.#retries.has(actor)) {
           this.#checked(() => this.#invariants.writeSent(actor.name));
         }
         return this.#world.request(actor, () => this.#users.execute(command));
@@ -316,6 +333,8 @@ export class Scenario {
       'AuthorityLostError',
       'TableLockedError',
       'ConfigurationError',
+      // A pause or a cancel ends a retry.
+      'FleetfillError',
     ];
     const name = error instanceof Error ? error.name : '';
     if (!expected.includes(name) && !(error instanceof Error && error.message.includes('is gone'))) {
@@ -351,6 +370,60 @@ export class Scenario {
       }
     };
     void act();
+  }
+
+  /** Fixes what made items invalid and starts a retry, or kills one. */
+  #disturbRetries(tally: ModelCounts): void {
+    if (!this.#table.items().some(({ item }) => String(item).startsWith('QUARANTINE#'))) return;
+    if (this.#retries.size === 0 || this.#choose(3) !== 0) {
+      this.#users.fixInvalid();
+      this.#retry(tally);
+      return;
+    }
+    tally.retryKills += this.#retries.size;
+    for (const actor of this.#retries) actor.dead = true;
+    this.#retries.clear();
+  }
+
+  /** `failures RUN --retry` of a run that has not ended. */
+  #retry(tally: ModelCounts): void {
+    const actor = this.#actor('retry');
+    const stores = createStores(this.#controlTable(actor));
+    const { runId, table, keySchema } = this.#newRun;
+    let changes = 0;
+    const act = async () => {
+      const run = await stores.runs.read(runId);
+      const items = (await stores.quarantine.list(runId)).filter(({ resolved }) => !resolved);
+      if (!run || isFinished(run.status) || items.length === 0) return;
+      this.#retries.add(actor);
+      await retryQuarantined({
+        ...{ stores, run, items },
+        write: { table, keySchema, rule: constantRule('test', { N: '1' }) },
+        clock: this.#world.clockOf(actor),
+        change: () => {
+          changes += 1;
+          return change(`${actor.name}, ${changes}`, 'retry');
+        },
+        detach: new AbortController().signal,
+        dataPlane: assertMaySend => this.#retryDataPlane(actor, assertMaySend),
+        onSettled: (_, outcome) => {
+          if (outcome !== 'quarantined') tally.retried += 1;
+        },
+      });
+    };
+    act()
+      .catch(error => this.#expectedEnd(error))
+      .finally(() => this.#retries.delete(actor));
+  }
+
+  #retryDataPlane(actor: Actor, assertMaySend: () => void): DynamoDBClient {
+    const client = this.#dataPlane(actor);
+    const send = async (command: never) => {
+      assertMaySend();
+      this.#checked(() => this.#invariants.retrySends());
+      return client.send(command);
+    };
+    return { send, destroy: () => {} } as unknown as DynamoDBClient;
   }
 
   #fleet(orchestrator: Actor): Fleet {

@@ -56,7 +56,8 @@ class Sweep {
       const key = encodeAttributeMap(stuffKey(index));
       const at = '2026-01-01T00:00:00.000Z';
       await this.stores.quarantine.add({ runId, key, reason: 'x', attempts: 1, segment: 0, at });
-      if (resolved) await this.stores.quarantine.resolve(runId, key, { outcome: 'updated', at });
+      if (resolved)
+        await this.stores.quarantine.resolve(runId, key, { outcome: 'updated', at, by: 'retry-1' });
     };
     for (let from = 0; from < indexes.length; from += 50) {
       await Promise.all(indexes.slice(from, from + 50).map(add));
