@@ -71,7 +71,7 @@ export async function chooseRates(
 /**
  * The budget if the operator names none. For a provisioned table it is half of the free capacity, measured by the
  * busiest of the last five minutes in the table's own metrics. For an on-demand table it is a quarter of the warm
- * throughput.
+ * throughput, or of the owner's maximum if that is lower.
  */
 export async function defaultRates(
   table: TableDescription,

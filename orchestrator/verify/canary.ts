@@ -106,7 +106,7 @@ async function readPage(
 
 /**
  * Ends a canary. It reads exactly the items that the canary chose, with strong consistency, and verifies nothing else.
- * An item that was deleted meanwhile does not count.
+ * An item that was deleted meanwhile does not count as missing.
  */
 export async function endCanary(
   run: RunRecord,

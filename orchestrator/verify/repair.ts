@@ -86,7 +86,7 @@ type Consumed = Partial<Pick<Counters, 'readUnits' | 'writeUnits'>>;
 /** An item in scope whose write is refused goes to quarantine after this many tries. */
 const MAX_TRIES = 5;
 
-/** An item whose sources changed before each of this many writes is not tried again. */
+/** An item whose sources have changed before a write more often than this goes to quarantine. */
 const MOST_RECOMPUTATIONS = 20;
 
 export interface ItemRepairRequest extends Omit<RepairRequest, 'keys' | 'onProgress'> {
