@@ -42,7 +42,7 @@ export function RateCharts({ snapshot }: { snapshot: Snapshot }) {
       <div
         role="slider"
         tabIndex={0}
-        aria-label="Position on the time line. Use the arrow keys to move."
+        aria-label="Position on the timeline. Use the arrow keys to move."
         aria-valuemin={0}
         aria-valuemax={last}
         aria-valuenow={index}
