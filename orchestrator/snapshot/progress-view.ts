@@ -94,8 +94,8 @@ function expectItems(request: ProgressRequest, sizes: SweepSizes, scanned: numbe
   const fromSegments = expectFromSegments(run, sizes);
   if (typeof fromSegments !== 'string') return fromSegments;
   const items = run.tableSize?.items ?? 0;
-  if (items === 0) return `${fromSegments}, and DynamoDB has no count of the items`;
-  if (items <= scanned) return `${fromSegments}, and there are more items than DynamoDB counted`;
+  if (items === 0) return `${fromSegments}, and there is no count`;
+  if (items <= scanned) return `${fromSegments}, and the count is too low`;
   return {
     items,
     basis: `DynamoDB's count of ${count(items)} items, up to six hours old`,
@@ -116,9 +116,10 @@ function expectFromSegments(
   }: SweepSizes,
 ): Expectation | string {
   const needed = Math.max(LEAST_COMPLETE, Math.ceil(run.totalSegments * LEAST_COMPLETE_PART));
-  if (complete < needed) return `only ${complete} of the ${needed} segments that it needs are complete`;
+  if (complete < needed)
+    return complete === 1 ? 'only 1 segment is complete' : `only ${count(complete)} segments are complete`;
   const mean = completeItems / complete;
-  if (largestOpen > largestComplete * SKEWED) return 'one segment is far larger than the complete ones';
+  if (largestOpen > largestComplete * SKEWED) return 'one segment is far larger';
   const unseen = run.totalSegments - records;
   const left = sizes.openOfAtLeast(mean) + unseen * mean;
   return {
@@ -126,7 +127,7 @@ function expectFromSegments(
     basis: `what ${count(complete)} complete segments hold`,
     ...(unseen === 0 &&
       (open === 0 || smallestOpen >= mean) && {
-        unknown: 'the last segments have already read as much as the others held',
+        unknown: 'the last segments are already of average size',
       }),
   };
 }

@@ -54,7 +54,7 @@ describe('the estimate of the time left', () => {
       scanned(1, 30, 'running'),
     ]);
     expect(progress.remainingMs).toBeNull();
-    expect(progress.remainingBasis).toContain('1 of the 4 segments');
+    expect(progress.remainingBasis).toContain('only 1 segment is complete, and there is no count');
     expect(progress).toMatchObject({ part: 1 / 40, basis: 'of the segments are complete' });
   });
 
@@ -77,7 +77,7 @@ describe('the estimate of the time left', () => {
     const complete = [0, 1, 2, 3].map(segment => scanned(segment, 1_000, 'complete'));
     const { progress } = snapshot({ totalSegments: 5 }, [...complete, scanned(4, 1_100, 'running')]);
     expect(progress).toMatchObject({ part: 0.99, remainingMs: null });
-    expect(progress.remainingBasis).toContain('already read as much as the others held');
+    expect(progress.remainingBasis).toContain('already of average size');
   });
 
   test('drops a count of DynamoDB that is contradicted, and one of 0', () => {
@@ -86,7 +86,7 @@ describe('the estimate of the time left', () => {
       1_000,
     );
     expect(snapshot({ tableSize: { items: 800, bytes: 1 } }, running).progress.remainingBasis).toContain(
-      'more items',
+      'the count is too low',
     );
     expect(snapshot({ tableSize: { items: 0, bytes: 0 } }, running).progress.remainingBasis).toContain(
       'no count',
