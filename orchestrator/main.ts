@@ -80,7 +80,7 @@ async function main(words: string[], streams: OutputStreams): Promise<ExitCode> 
   }
 }
 
-/** Without a code, with the one that has been decided. `process.exit(undefined)` would forget that one. */
+/** Ends the process. Without `code` the exit code already set stays; `process.exit(undefined)` would reset it. */
 function endWith(code?: ExitCode): void {
   if (code !== undefined) process.exitCode = code;
   process.exit();

@@ -140,7 +140,7 @@ export function runFinished(
   };
 }
 
-/** Words about items that have an attribute and are not in its indexes; none where there is no such item. */
+/** Describes the items that have an attribute but are not in its indexes; undefined if there are none. */
 export function describeNotIndexed({
   notIndexed = 0,
   nulls = 0,

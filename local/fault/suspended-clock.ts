@@ -1,8 +1,8 @@
 /**
- * Environment that makes a stop of a Node process look like its whole machine asleep, by a module that it loads before
- * its own. While the process is stopped (SIGSTOP), `performance.now` stands still, as the monotonic clock of Linux does
- * during a suspend, and `Date` goes on so many times as fast: a test that stops it for seconds has a laptop that slept
- * for minutes. Timers are Node's own; they are due at once on waking.
+ * The environment with which a stopped Node process behaves as if its whole machine had slept. It preloads a module
+ * that replaces the clocks. While the process is stopped (SIGSTOP), `performance.now` stands still, like Linux's
+ * monotonic clock during a suspend, and `Date` advances `faster` times as fast. So a test that stops the process for
+ * seconds has a laptop that slept for minutes. Timers are Node's own and fire at once on waking.
  *
  * @param faster minutes of sleep for each minute of the stop
  */
@@ -10,7 +10,7 @@ export function suspendedClock(faster: number): { readonly NODE_OPTIONS: string 
   return { NODE_OPTIONS: `--import data:text/javascript,${encodeURIComponent(preload(faster))}` };
 }
 
-/** A gap this long between two looks at the clock, which otherwise come every 100 ms, is a stop. */
+/** The clock is read every 100 ms. A gap this long between two reads means that the process was stopped. */
 const STOP_MS = 1_500;
 
 function preload(faster: number): string {

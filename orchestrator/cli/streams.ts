@@ -42,11 +42,11 @@ export class OutputStreams {
   }
 
   /**
-   * Resolves when everything written has been accepted, or no longer can be. @returns the exit code if the command was
-   * to show something that could not be written
+   * Resolves once the streams have accepted everything written, or can no longer accept it.
+   * @returns the exit code if the command's purpose was to show something, and it could not be written
    */
   async drain(): Promise<ExitCode | undefined> {
-    // A stream reports the error of a write a moment later.
+    // A stream reports a failed write only a moment later.
     await new Promise(resolve => setImmediate(resolve));
     await drained(this.#stdout);
     if (this.#unwritten && !this.#told) {

@@ -40,7 +40,7 @@ export function evidenceOf(
   };
 }
 
-/** The claim is about items that lack the attribute; readers of an index ask for those that are in it. */
+/** The run's claim covers items that lack the attribute. Readers of an index also need to know which it leaves out. */
 function notIndexedOf(record: RunRecord): string | undefined {
   return record.status === 'verified' || record.status === 'quarantined'
     ? describeNotIndexed(record)

@@ -29,9 +29,9 @@ const MOMENT_MS = 2_000;
  * after each consecutive launch without progress. After too many such launches they have failed. The segments of one
  * launch stay together, so all of them wait as long as the one that waits longest.
  *
- * A launch that moved a segment's checkpoint has reset the segment's count with that checkpoint. A launch counts against
- * none of its segments if it never started, if SIGTERM or a Spot interruption ended it, if it ended as told, or if it
- * had nothing left to do. Any other launch does not count against segments that it had not begun, if it worked on
+ * A launch that moved a segment's checkpoint has reset the segment's count with that checkpoint. A launch counts
+ * against none of its segments if it never started, if SIGTERM or a Spot interruption ended it, if it ended as told, or
+ * if it had nothing left to do. Any other launch does not count against segments that it had not begun, if it worked on
  * others.
  * @param held the records as just read
  * @param reached whether the launch began or moved any segment, including those that it completed

@@ -27,12 +27,12 @@ export function canBeKey(value: AttributeValue, { type }: Pick<IndexKey, 'type'>
   return value[type] !== undefined && !isEmpty(value);
 }
 
-/** Of a string or binary. */
+/** Whether it is an empty string or empty binary. */
 export function isEmpty(value: AttributeValue): boolean {
   return value.S === '' || value.B?.length === 0;
 }
 
-/** Of a string or binary; 0 for other types. */
+/** Size of a string or binary in bytes; 0 for other types. */
 export function bytesOf(value: AttributeValue): number {
   return value.B?.length ?? Buffer.byteLength(value.S ?? '');
 }

@@ -111,7 +111,7 @@ function isNotIndexed(item: AttributeMap, indexKeys: readonly IndexKey[]): boole
   });
 }
 
-/** The least values that are not empty: only an empty value is less. DynamoDB might refuse an empty operand. */
+/** The smallest non-empty values. Only an empty value is smaller, and DynamoDB might refuse an empty operand. */
 const LEAST: Partial<Record<KeyType, AttributeValue>> = { S: { S: '\0' }, B: { B: Uint8Array.of(0) } };
 
 /**

@@ -42,7 +42,7 @@ async function detach(): Promise<{ run: OrchestratorProcess; taskArn: string; ru
     taskArn: expect.stringContaining(':task/'),
   });
   expect(run.stray).toEqual([]);
-  // From the first moment after it, the task supervises and nobody else.
+  // Once the command has ended, only the task supervises.
   expect(await epochOf(run.runId)).toBeGreaterThan(Number(asked.find(isSupervisor)?.clientToken?.slice(-1)));
   return { run, runId: run.runId, taskArn: String(run.last?.['taskArn']) };
 }

@@ -15,7 +15,7 @@ beforeAll(async () => {
 });
 afterAll(() => stage.close());
 
-/** Items that are older than the index: only so can they hold what the index cannot. */
+/** Creates items before the index, because only older items can have a value that the index cannot hold. */
 async function createWithLateIndex(): Promise<void> {
   const id = { AttributeName: 'id', AttributeType: 'S' } as const;
   await stage.client.send(

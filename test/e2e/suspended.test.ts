@@ -54,7 +54,7 @@ test('a laptop that slept supervises on when it wakes, where nobody else came', 
 test('one that slept in its verification asks nothing more of the table, once another one has finished the run', async () => {
   const args = ['--attribute', 'second', '--segments', '2', '--max-write-rate', '20000'];
   const run = onLaptop('run', '--yes', ...args, '--max-read-rate', '20000');
-  // Pages that take their time, so that it is met in the middle of them.
+  // Slow pages, so that the laptop falls asleep in the middle of the verification.
   front.script = async ({ operation, body }, answer) => {
     if (operation === 'Scan' && body.ConsistentRead && body.TableName === 'stuff') await delay(400);
     return answer.pass();

@@ -39,7 +39,7 @@ const wait = (environment: Readonly<Record<string, string>> = {}) =>
 const says = (process: OrchestratorProcess, words: RegExp) =>
   expect.poll(() => process.stderr, { timeout: 70_000 }).toMatch(words);
 
-/** Resolves when whoever waits has asked the control table so many more times. */
+/** Resolves once the waiting command has asked the control table `more` more times. */
 async function asks(more: number): Promise<void> {
   const before = front.calls.length;
   await expect.poll(() => front.calls.length, { timeout: 30_000 }).toBeGreaterThanOrEqual(before + more);

@@ -67,7 +67,7 @@ export class FakeClock implements Clock {
     this.#nowMs += ms;
   }
 
-  /** The machine sleeps: on waking, only the wall clock has gone on. */
+  /** Lets the machine sleep: meanwhile only the wall clock advances. */
   suspend(ms: number): void {
     this.#suspendedMs += ms;
   }

@@ -2,7 +2,7 @@ import { Writable } from 'node:stream';
 import { beforeEach, expect, test, vi } from 'vitest';
 import { OutputStreams } from '../../../orchestrator/cli/streams.ts';
 
-/** A stream whose writes fail with a code, if there is one. */
+/** A stream whose writes fail with `code`, or succeed without one. */
 function stream(code?: string) {
   let text = '';
   const writable = new Writable({
