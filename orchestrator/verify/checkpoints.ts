@@ -1,9 +1,8 @@
 import { randomUUID } from 'node:crypto';
-import { backoffMs } from '../../core/backoff.ts';
+import { askControlTable } from '../../core/ask-control-table.ts';
 import type { Clock } from '../../core/clock.ts';
 import type { CurrentVerification, RunRecord, VerificationFindings } from '../../core/records.ts';
 import type { Supervision } from '../../core/run-store.ts';
-import { settleCall } from '../../core/settle.ts';
 import type { VerificationReader } from '../../core/verification-store.ts';
 import type { Stores } from '../stores.ts';
 import type { EndPhase } from './end-phase.ts';
@@ -83,26 +82,16 @@ export function checkpointsOf(
   signal: AbortSignal,
   onClaimed: (segment: number, findings: VerificationFindings, done: boolean) => void,
 ): VerificationCheckpoints {
-  const patiently = async <T>(call: () => Promise<T>): Promise<T> => {
-    for (let failures = 1; ; failures++) {
-      try {
-        return await call();
-      } catch (error) {
-        signal.throwIfAborted();
-        if (settleCall(error, 1).kind !== 'retry') throw error;
-        await clock.sleep(backoffMs(failures), signal);
-      }
-    }
-  };
+  const asking = { clock, signal, patienceMs: Number.POSITIVE_INFINITY };
   return {
     claim: async segment => {
-      const claimed = await patiently(() => stores.verifications.claim(reader, segment));
+      const claimed = await askControlTable(asking, () => stores.verifications.claim(reader, segment));
       const { sequence, findings, lastEvaluatedKey, done = false, at = '' } = claimed;
       if (sequence === undefined || findings === undefined) return undefined;
       onClaimed(segment, findings, done);
       return { segment, sequence, findings, lastEvaluatedKey, done, at };
     },
-    save: position => patiently(() => stores.verifications.save(reader, position)),
+    save: position => askControlTable(asking, () => stores.verifications.save(reader, position)),
   };
 }
 

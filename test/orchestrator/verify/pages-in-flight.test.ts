@@ -4,7 +4,8 @@ import { RateControl } from '../../../core/rate/rate-control.ts';
 import { verificationSegments } from '../../../core/verification-segments.ts';
 import type { VerificationPosition } from '../../../core/verification-store.ts';
 import { draw } from '../../../demo/draw.ts';
-import { mostUnsavedUnits } from '../../../orchestrator/verify/checkpoints.ts';
+import type { Stores } from '../../../orchestrator/stores.ts';
+import { checkpointsOf, mostUnsavedUnits } from '../../../orchestrator/verify/checkpoints.ts';
 import { lacksAttribute } from '../../../orchestrator/verify/subject.ts';
 import { type VerificationRequest, verifyTable } from '../../../orchestrator/verify/verification.ts';
 import { FakeClock } from '../../support/fake-clock.ts';
@@ -175,6 +176,59 @@ test.each([100_000, 400_000])(
     expect(scanned).toBe(items);
     expect(units).toBeGreaterThan(ofScan);
     expect(units).toBeLessThanOrEqual(ofScan * 1.05);
+  },
+);
+
+test('while the control table is away, pages that were read wait for their checkpoint and are not read again', async () => {
+  const clock = new FakeClock();
+  const [away, back] = [2_000, 17_000];
+  const isAway = () => clock.monotonicMs() >= away && clock.monotonicMs() < back;
+  const timeout = () => Object.assign(new Error('no reply'), { name: 'TimeoutError' });
+  const read: string[] = [];
+  let saves = 0;
+  const send = async ({ input }: ScanCommand) => {
+    const begun = Number(input.ExclusiveStartKey?.['id']?.S ?? 0);
+    read.push(`${input.Segment} ${begun}`);
+    await clock.sleep(20);
+    return {
+      ...{ Count: 0, ScannedCount: 100, Items: [], ConsumedCapacity: { CapacityUnits: 25 } },
+      ...(begun < 1_900 && { LastEvaluatedKey: { id: { S: String(begun + 100) } } }),
+    };
+  };
+  const rate = new RateControl({ clock, paces: 'reads', seed: { bytes: ITEM_BYTES } });
+  rate.grant(rates(0, 100), 1);
+  const verifications = {
+    claim: async () => ({}),
+    save: async () => {
+      if (isAway()) throw timeout();
+      saves += 1;
+    },
+  };
+  const reader = { runId: 'run-1', id: 'v1', epoch: 1 };
+  const stores = { verifications } as unknown as Stores;
+  const verifying = verifyTable({
+    client: { send } as unknown as DynamoDBClient,
+    table: 'stuff',
+    keySchema: [{ name: 'id', type: 'S' }],
+    subject: lacksAttribute([{ name: 'id', type: 'S' }], 'test'),
+    ...{ totalSegments: 3, rate, clock, signal: NEVER },
+    // The authority lapses three seconds after the record could last be read.
+    held: async () => {
+      if (isAway() && clock.monotonicMs() > away + 3_000) await clock.sleep(back - clock.monotonicMs());
+    },
+    checkpoints: checkpointsOf(reader, { stores, clock }, NEVER, () => {}),
+  });
+  for (let second = 0; second < 60; second++) await clock.advance(1_000);
+  expect((await verifying).scanned).toBe(6_000);
+  expect(read).toHaveLength(60);
+  expect(new Set(read).size).toBe(60);
+  expect(saves).toBe(60);
+});
+
+test.each([400, 1_000, 1_900, 4_700, 100_000])(
+  'of a table of %d units, at most a hundredth is in flight or not saved',
+  units => {
+    expect(mostUnsavedUnits(units)).toBeLessThanOrEqual(units / 100);
   },
 );
 
