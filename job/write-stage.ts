@@ -279,7 +279,7 @@ export class WriteStage {
     item.tries += 1;
     item.work.tally.add({ recomputed: 1 });
     if (item.recomputations > MOST_RECOMPUTATIONS) {
-      const reason = `its sources changed before each of ${MOST_RECOMPUTATIONS} attempts to write it`;
+      const reason = `its sources changed before each of ${MOST_RECOMPUTATIONS + 1} attempts to write it`;
       return this.#quarantine(item, reason, signal);
     }
     this.#notSet(item);

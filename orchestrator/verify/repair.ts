@@ -146,7 +146,7 @@ class ItemRepair {
       }
       if (this.#recomputed > MOST_RECOMPUTATIONS) {
         return this.#quarantine(
-          `its sources changed before each of ${MOST_RECOMPUTATIONS} attempts to write it`,
+          `its sources changed before each of ${MOST_RECOMPUTATIONS + 1} attempts to write it`,
         );
       }
       if (verdict.kind === 'retry' || this.#refusals > 0 || this.#recomputed > 1) {
