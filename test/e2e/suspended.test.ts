@@ -67,7 +67,7 @@ test('one that slept in its verification asks nothing more of the table, once an
   const other = stage.orchestrate(['resume', run.runId]);
   expect(await other.exit, other.stderr).toBe(0);
   expect(other.last).toMatchObject({ status: 'verified' });
-  await delay(STOPPED_MS - (performance.now() - stoppedAtMs));
+  await delay(Math.max(0, STOPPED_MS - (performance.now() - stoppedAtMs)));
   const asleep = asked();
   run.kill('SIGCONT');
   expect(await run.exit, run.stderr).toBe(8);
