@@ -1,7 +1,8 @@
 import { randomUUID } from 'node:crypto';
+import { accessSync, constants } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
-import { ConfigurationError } from '../core/errors.ts';
+import { ConfigurationError, describeError } from '../core/errors.ts';
 import type { CapacityProxy } from './capacity/capacity-proxy.ts';
 import type { CapacityOptions } from './capacity/options.ts';
 import { type CloudWatchEndpoint, startCloudWatch } from './cloudwatch/endpoint.ts';
@@ -93,6 +94,7 @@ const CONTROL_DIRECTORY = 'control';
  */
 export async function startLocalStack(options: LocalStackOptions): Promise<LocalStack> {
   requirePosix();
+  requireTemporaryFolder();
   const started: (() => Promise<void>)[] = [];
   let stopping: Promise<void> | undefined;
   const stop = () => {
@@ -104,6 +106,18 @@ export async function startLocalStack(options: LocalStackOptions): Promise<Local
   } catch (error) {
     await stop();
     throw error;
+  }
+}
+
+/** Tasks log there, and an engine in memory starts there. @throws ConfigurationError */
+function requireTemporaryFolder(): void {
+  try {
+    accessSync(tmpdir(), constants.W_OK | constants.X_OK);
+  } catch (cause) {
+    throw new ConfigurationError(
+      `The folder for temporary files cannot be used: ${describeError(cause)}\nSet TMPDIR to a folder that you may write to.`,
+      { cause },
+    );
   }
 }
 

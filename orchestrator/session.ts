@@ -103,13 +103,14 @@ export async function look<T>(read: () => Promise<T>): Promise<T> {
 
 /** @throws ConfigurationError when the run does not exist; PreflightError when the control table cannot answer. */
 export async function readRun(stores: Stores, run: string): Promise<RunRecord> {
-  const record = await look(() => stores.runs.read(run));
+  // DynamoDB refuses an empty key, which a script gets from an empty variable.
+  const record = run === '' ? undefined : await look(() => stores.runs.read(run));
   if (record) return record;
   const others = (await look(() => stores.runs.list()))
     .slice(0, 5)
     .map(other => `  ${other.runId}  ${other.status}  ${other.table}`);
   const known = others.length > 0 ? `The newest are:\n${others.join('\n')}` : 'There is no run yet.';
-  throw new ConfigurationError(`There is no run ${run}. ${known}`);
+  throw new ConfigurationError(`There is no run ${run === '' ? '""' : run}. ${known}`);
 }
 
 export function createMetrics(run: RunRecord, { clock, output }: Session): MetricsPublisher {

@@ -223,6 +223,17 @@ test('a folder that was deleted under the shell is said, and no more', async () 
   expect((await shell(`${line} --help`)).code).toBe(0);
 });
 
+test('a run without a name and a folder for temporary files that is not there are said', async () => {
+  const unnamed = await shell('$O status ""');
+  expect(unnamed.code).toBe(2);
+  expect(unnamed.err).toMatch(/^There is no run ""\./);
+  const homeless = await shell('$O plan --local', { TMPDIR: '/nonexistent' });
+  expect(homeless.code).toBe(2);
+  expect(homeless.err).toMatch(
+    /The folder for temporary files cannot be used.*\/nonexistent[\s\S]*Set TMPDIR/,
+  );
+});
+
 test('variables that cannot be used are named before anything is asked of AWS', async () => {
   const { code, err } = await shell('$O verify', {
     AWS_ENDPOINT_URL_DYNAMODB: 'localhost:8000',
