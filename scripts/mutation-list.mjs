@@ -274,7 +274,7 @@ export const MUTATIONS = [
         to: 'await finish({ stores, output }, run);\n      return EXIT.ok;',
       },
     ],
-    test: one('test/e2e/wait.test.ts', 'did.not.end.well'),
+    test: one('test/e2e/detach.test.ts', 'a.run.that.is.cancelled'),
   },
   {
     name: 'run record without its version',

@@ -94,6 +94,16 @@ test('the supervision goes to a task, and wait exits when the run ends', async (
   expect((await stage.compare()).clean).toBe(true);
 }, 120_000);
 
+test('wait exits with the code of a run that is cancelled', async () => {
+  await open();
+  const { runId } = await detach();
+  const wait = stage.orchestrate(['wait', runId]);
+  const cancel = stage.orchestrate(['cancel', runId]);
+  expect(await cancel.exit, cancel.stderr).toBe(0);
+  expect(await wait.exit, wait.stderr).toBe(9);
+  expect(wait.last).toMatchObject({ event: 'run.finished', runId, status: 'cancelled' });
+}, 120_000);
+
 test('a supervisor that is killed in the backfill leaves a run that another one takes over', async () => {
   await open();
   const { taskArn, runId } = await detach();

@@ -94,15 +94,3 @@ test('Ctrl-C leaves the run alone; lost connections and expired credentials leav
   expect(patient.events.filter(({ event }) => event !== 'warning')).toHaveLength(1);
   expect(await supervisor.exit).toBe(0);
 }, 150_000);
-
-test('of a run that did not end well, the exit code is that run’s', async () => {
-  const run = stage.orchestrate(['run', '--attribute', 'other', '--yes', '--max-write-rate', '30']);
-  await run.waitFor(({ event }) => event === 'run.progress');
-  const waiting = stage.orchestrate(['wait', run.runId]);
-  await delay(1_500);
-  const cancel = stage.orchestrate(['cancel', run.runId]);
-  expect(await cancel.exit, cancel.stderr).toBe(0);
-  expect(await waiting.exit, waiting.stderr).toBe(9);
-  expect(waiting.last).toMatchObject({ event: 'run.finished', status: 'cancelled', runId: run.runId });
-  expect(await run.exit).toBe(9);
-}, 90_000);
