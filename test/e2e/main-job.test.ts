@@ -1,6 +1,12 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import { DeleteItemCommand } from '@aws-sdk/client-dynamodb';
+import {
+  type AttributeValue,
+  DeleteItemCommand,
+  paginateScan,
+  UpdateItemCommand,
+} from '@aws-sdk/client-dynamodb';
 import { afterEach, expect, test } from 'vitest';
+import { faultsOf } from '../../local/fault/fault-proxy.ts';
 import type { OrchestratorEvent, OrchestratorProcess } from './support/orchestrator-process.ts';
 import { Stage } from './support/stage.ts';
 
@@ -153,3 +159,47 @@ test('Ctrl-C detaches with 130 and says how to resume; the fleet goes on', async
   const resumed = stage.orchestrate(['resume', run.runId]);
   expect(await resumed.exit).toBe(0);
 });
+
+/** In single mode no reply says what a refused write consumed, although DynamoDB charges for it. */
+test('writes that their condition refused are counted in what a run consumed, in single mode too', async () => {
+  const items = 60;
+  stage = await Stage.open({ items, stack: { faults: faultsOf({ seed: 'refused' }) } });
+  const { faults } = stage.stack;
+  let sent = 0;
+  faults?.add({
+    name: 'slow writes',
+    fault: { kind: 'delay', ms: 3_000, side: 'before-effect' },
+    operations: ['UpdateItem'],
+    tables: ['stuff'],
+    clients: ['fleet'],
+    where: () => {
+      sent += 1;
+      return true;
+    },
+  });
+  const run = stage.orchestrate(['--segments', '1', '--write-api', 'single', '--yes', ...RATES]);
+  while (sent === 0) await delay(20);
+  for await (const { Items = [] } of paginateScan({ client: stage.client }, { TableName: 'stuff' })) {
+    for (const { id, created } of Items) {
+      await stage.client.send(
+        new UpdateItemCommand({
+          TableName: 'stuff',
+          Key: { id, created } as Record<string, AttributeValue>,
+          UpdateExpression: 'SET test = if_not_exists(test, :theirs)',
+          ExpressionAttributeValues: { ':theirs': { N: '2' } },
+        }),
+      );
+    }
+  }
+  faults?.switch('slow writes', false);
+  expect(await run.exit).toBe(0);
+  const { updated, alreadySet, matched, consumed } = run.last as unknown as {
+    updated: number;
+    alreadySet: number;
+    matched: number;
+    consumed: { writeCapacityUnits: number };
+  };
+  expect(updated + alreadySet).toBe(matched);
+  expect(alreadySet).toBeGreaterThan(items / 2);
+  expect(consumed.writeCapacityUnits).toBe(matched);
+}, 60_000);
