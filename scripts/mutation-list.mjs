@@ -868,6 +868,28 @@ export const MUTATIONS = [
     test: { vitest: 'test/orchestrator/verify/pass-end.test.ts' },
   },
   {
+    name: 'refused writes that consume nothing',
+    edits: [
+      {
+        file: 'core/rate/rate-control.ts',
+        from: 'const units = Math.min(reserved, this.estimate.writeUnitsPerRefusal);',
+        to: 'const units = 0;',
+      },
+    ],
+    test: { vitest: 'test/job/user-table.test.ts' },
+  },
+  {
+    name: 'a lower grant of a little left out',
+    edits: [
+      {
+        file: 'orchestrator/supervise/budget.ts',
+        from: 'granted[rate] < before[rate] * (1 - ROUNDING)',
+        to: 'granted[rate] < before[rate] * (1 - NEGLIGIBLE_RAISE)',
+      },
+    ],
+    test: { vitest: 'test/orchestrator/supervise/budget.test.ts' },
+  },
+  {
     name: 'an estimate that follows slowly upwards',
     edits: [
       {
