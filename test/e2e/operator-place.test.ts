@@ -217,8 +217,8 @@ describe.skipIf(process.getuid?.() !== 0)('a user without a name (the test needs
 
 test('a folder that was deleted under the shell is said, and no more', async () => {
   const line = 'cd "$(mktemp -d)" && rmdir "$PWD" && $O';
-  const { code, err } = await shell(`${line} status --json`);
-  expect(code).toBe(0);
+  const { code, err } = await shell(`${line} verify --attribute absent --json`);
+  expect(code).toBe(6);
   expect(err).toMatch(/^The current folder no longer exists\./);
   expect((await shell(`${line} --help`)).code).toBe(0);
 });
