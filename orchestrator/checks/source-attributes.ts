@@ -1,6 +1,6 @@
 import type { KeySchema } from '../../core/records.ts';
 import type { WriteRule } from '../../core/write-rule.ts';
-import type { StackFacts } from '../fleet/location.ts';
+import { restrictsAttributes, type StackFacts } from '../fleet/location.ts';
 import { type Finding, failure, ok } from './finding.ts';
 
 const SOURCES = 'source-attributes';
@@ -21,7 +21,7 @@ export function sourceAttributeFindings(
   );
   const further = listOf(stack.outputs['SourceAttributes']);
   const denied = read.filter(name => !listOf(allowed).includes(name) && !further.includes(name));
-  if (denied.length === 0)
+  if (denied.length === 0 || !restrictsAttributes(stack))
     return [ok(SOURCES, `The roles of the stack ${stack.name} may read the recipe's sources.`)];
   return [
     failure(SOURCES, {

@@ -39,6 +39,7 @@ export const FURTHER_STACK_OUTPUTS = [
   'SupervisorTaskDefinition',
   'Table',
   'Attributes',
+  'RestrictAttributes',
   'DashboardUrl',
   'OperatorPolicy',
   'SourceAttributes',
@@ -150,12 +151,21 @@ function listOf(text: string | undefined): string[] {
   return text === undefined ? [] : text.split(',').map(name => name.trim());
 }
 
-/** A stack's roles are for one table and its attributes. For another table, each call would be denied. */
+/** Whether the stack's roles may use the attributes of its parameters only, which is the default of infra/fleet.yaml. */
+export function restrictsAttributes({ outputs }: Pick<StackFacts, 'outputs'>): boolean {
+  return outputs['RestrictAttributes'] !== 'false';
+}
+
+/**
+ * A stack's roles are for one table and, unless they are not restricted, for its attributes. For another table or
+ * attribute, each call would be denied.
+ */
 function refuseOtherTable(
   { table, attribute, set = [], given }: FleetChoice,
-  { name, outputs }: StackFacts,
+  stack: StackFacts,
   meant: TableMeant,
 ): void {
+  const { name, outputs } = stack;
   // A stack from before runs could set several attributes has the output Attribute instead.
   const its = { table: outputs['Table'], attribute: outputs['Attributes'] ?? outputs['Attribute'] };
   const targets = set.map(text => text.split('=', 1).join('').trim());
@@ -164,6 +174,7 @@ function refuseOtherTable(
     attribute: targets.length > 0 || attribute === undefined ? targets : [attribute],
   };
   for (const what of ['table', 'attribute'] as const) {
+    if (what === 'attribute' && !restrictsAttributes(stack)) continue;
     if (meant === 'of-a-run' && !given.has(what) && targets.length === 0) continue;
     const names = its[what]?.split(',') ?? asked[what];
     const other = asked[what].find(wanted => !names.includes(wanted));

@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process';
-import { createServer, type Server } from 'node:http';
+import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import {
   CreateTableCommand,
@@ -27,6 +27,7 @@ import { SERVICE_LINKED_ROLE } from '../../orchestrator/checks/account.ts';
 import { FURTHER_STACK_OUTPUTS, STACK_OUTPUTS } from '../../orchestrator/fleet/location.ts';
 import { ORCHESTRATE, type OrchestratorEvent } from '../e2e/support/orchestrator-process.ts';
 import { Stage } from '../e2e/support/stage.ts';
+import { type CloudFormationStub, startCloudFormationStub } from '../support/cloudformation-stub.ts';
 import { useEngine } from '../support/engine.ts';
 import { FLEET_OUTPUTS, OPTIONAL_FLEET_OUTPUTS } from './support/fleet-outputs.ts';
 import { MOTO, Moto, warnWithoutMoto } from './support/moto.ts';
@@ -73,30 +74,16 @@ describe('the outputs that --stack reads', () => {
 });
 
 describe('a stack that cannot be used', () => {
-  let server: Server;
-  let stacks: string;
+  let cloudFormation: CloudFormationStub;
 
   beforeAll(async () => {
-    server = createServer((_, response) => {
-      response.writeHead(200, { 'content-type': 'text/xml' });
-      response.end(
-        `<DescribeStacksResponse xmlns="http://cloudformation.amazonaws.com/doc/2010-05-15/"><DescribeStacksResult><Stacks><member>${stacks}</member></Stacks></DescribeStacksResult></DescribeStacksResponse>`,
-      );
-    });
-    await new Promise<void>(resolve => server.listen(0, '127.0.0.1', resolve));
+    cloudFormation = await startCloudFormationStub();
   });
-  afterAll(() => {
-    server.close();
-  });
+  afterAll(() => cloudFormation.close());
 
-  const stackIn = (status: string, outputs: Readonly<Record<string, string>> = {}) =>
-    `<StackName>fleetfill</StackName><CreationTime>2026-01-01T00:00:00Z</CreationTime><StackStatus>${status}</StackStatus><Outputs>${Object.entries(
-      outputs,
-    )
-      .map(
-        ([key, value]) => `<member><OutputKey>${key}</OutputKey><OutputValue>${value}</OutputValue></member>`,
-      )
-      .join('')}</Outputs>`;
+  const stackIn = (status: string, outputs: Readonly<Record<string, string>> = {}) => {
+    cloudFormation.stack = { status, outputs };
+  };
 
   const ask = (...args: string[]) => askWith({}, ...args);
   const askWith = (environment: Readonly<Record<string, string>>, ...args: string[]) =>
@@ -105,7 +92,7 @@ describe('a stack that cannot be used', () => {
         AWS_REGION: 'eu-west-1',
         AWS_ACCESS_KEY_ID: 'none',
         AWS_SECRET_ACCESS_KEY: 'none',
-        AWS_ENDPOINT_URL: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
+        AWS_ENDPOINT_URL: cloudFormation.endpoint,
         ...environment,
       },
       ...args,
@@ -130,14 +117,14 @@ describe('a stack that cannot be used', () => {
     ['ROLLBACK_COMPLETE', /is ROLLBACK_COMPLETE/],
     ['DELETE_IN_PROGRESS', /is DELETE_IN_PROGRESS/],
   ])('is refused with exit 3 while it is %s', async (status, words) => {
-    stacks = stackIn(status, complete);
+    stackIn(status, complete);
     const ended = await ask('run', '--yes');
     expect(ended.stderr).toMatch(words);
     expect(ended.exit).toBe(3);
   });
 
   it('is refused with every output that it lacks', async () => {
-    stacks = stackIn('CREATE_COMPLETE', { Cluster: 'c', Subnets: 'subnet-a' });
+    stackIn('CREATE_COMPLETE', { Cluster: 'c', Subnets: 'subnet-a' });
     const ended = await ask('run', '--yes');
     expect(ended.stderr).toContain('has no output TaskDefinition, SecurityGroups, ControlTable');
     expect(ended.exit).toBe(3);
@@ -147,7 +134,7 @@ describe('a stack that cannot be used', () => {
     ['--table', 'orders', /is for the table stuff, not orders.*\nGive --table stuff/],
     ['--attribute', 'other', /is for the attribute test, not other/],
   ])('is refused for another %s than its own', async (option, value, words) => {
-    stacks = stackIn('UPDATE_COMPLETE', complete);
+    stackIn('UPDATE_COMPLETE', complete);
     const ended = await ask('run', '--yes', option, value);
     expect(ended.stderr).toMatch(words);
     expect(ended.exit).toBe(3);
@@ -156,11 +143,11 @@ describe('a stack that cannot be used', () => {
   it.each([['run', '--yes'], ['plan']])(
     'is refused by %s when it is for another table or attribute than the default',
     async (...args) => {
-      stacks = stackIn('CREATE_COMPLETE', { ...complete, Table: 'orders' });
+      stackIn('CREATE_COMPLETE', { ...complete, Table: 'orders' });
       const other = await ask(...args);
       expect(other.stderr).toMatch(/is for the table orders, not stuff.*\nGive --table orders/);
       expect(other.exit).toBe(3);
-      stacks = stackIn('CREATE_COMPLETE', { ...complete, Attributes: 'region,zone' });
+      stackIn('CREATE_COMPLETE', { ...complete, Attributes: 'region,zone' });
       const attribute = await ask(...args, '--table', 'stuff');
       expect(attribute.stderr).toMatch(/is for the attribute region, zone, not test/);
       expect(attribute.exit).toBe(3);
@@ -168,7 +155,7 @@ describe('a stack that cannot be used', () => {
   );
 
   it('is a failure of doctor when it is for another table than the default', async () => {
-    stacks = stackIn('CREATE_COMPLETE', { ...complete, Table: 'orders' });
+    stackIn('CREATE_COMPLETE', { ...complete, Table: 'orders' });
     const ended = await ask('doctor');
     expect(found(ended, 'stack')).toMatchObject([
       { level: 'failure', message: expect.stringContaining('is for the table orders, not stuff') },
@@ -178,7 +165,7 @@ describe('a stack that cannot be used', () => {
 
   it('is refused by doctor where a recipe reads what its roles may not read', async () => {
     const table = await engine.createTable();
-    stacks = stackIn('CREATE_COMPLETE', { ...complete, Table: table, SourceAttributes: 'kind' });
+    stackIn('CREATE_COMPLETE', { ...complete, Table: table, SourceAttributes: 'kind' });
     const recipe = ['--set', 'test=created / 1000 + days', '--where', 'kind == "A"'];
     const environment = { AWS_ENDPOINT_URL_DYNAMODB: engine.endpoint };
     const ended = await askWith(environment, 'doctor', '--table', table, ...recipe);
@@ -195,7 +182,7 @@ describe('a stack that cannot be used', () => {
   it.each(['region', 'zone', 'test'])(
     'is accepted for %s, when it is one of several attributes',
     async attribute => {
-      stacks = stackIn('CREATE_COMPLETE', { ...complete, Attributes: 'region,zone,test' });
+      stackIn('CREATE_COMPLETE', { ...complete, Attributes: 'region,zone,test' });
       const ended = await ask('run', '--yes', '--table', 'stuff', '--attribute', attribute);
       expect(ended.stderr).not.toContain('is for the attribute');
     },
@@ -204,13 +191,13 @@ describe('a stack that cannot be used', () => {
   it.each(['status', 'resume some-run'])(
     'is not refused by %s, which goes by the record of a run',
     async command => {
-      stacks = stackIn('CREATE_COMPLETE', { ...complete, Table: 'orders' });
+      stackIn('CREATE_COMPLETE', { ...complete, Table: 'orders' });
       expect((await ask(...command.split(' '))).stderr).not.toContain('is for the table');
     },
   );
 
   it('is a failure for doctor, which still ends with its list', async () => {
-    stacks = stackIn('CREATE_IN_PROGRESS');
+    stackIn('CREATE_IN_PROGRESS');
     const ended = await ask('doctor');
     expect(found(ended, 'stack')).toMatchObject([{ level: 'failure' }]);
     expect(ended.events.at(-1)).toMatchObject({ event: 'doctor.finished', failures: 1 });

@@ -12,6 +12,7 @@ export const FLEET_OUTPUTS = [
   'LogGroup',
   'Table',
   'Attributes',
+  'RestrictAttributes',
   'DashboardUrl',
   'OperatorPolicy',
 ] as const;

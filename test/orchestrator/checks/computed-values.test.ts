@@ -204,6 +204,15 @@ describe('sources of a recipe', () => {
     ]);
   });
 
+  test('are in order where the roles of the stack are not restricted', () => {
+    expect(saidOf({ Attributes: 'expiresAt,pk', RestrictAttributes: 'false' })).toEqual([
+      expect.stringMatching(/^ok: /),
+    ]);
+    expect(saidOf({ Attributes: 'expiresAt,pk', RestrictAttributes: 'true' })).toEqual([
+      expect.stringMatching(/^failure: /),
+    ]);
+  });
+
   test('are not judged without a stack, nor for a constant', () => {
     expect(sourceAttributeFindings(rule, KEY, undefined)).toEqual([]);
     const constant = { sources: [], targets: ['test'] as const };

@@ -1,15 +1,13 @@
-import { createServer, type Server } from 'node:http';
-import type { AddressInfo } from 'node:net';
-import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from 'vitest';
+import { afterAll, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest';
 import { PreflightError } from '../../../core/errors.ts';
 import {
   currentTaskDefinition,
   type FleetChoice,
   locateFleet,
 } from '../../../orchestrator/fleet/location.ts';
+import { type CloudFormationStub, startCloudFormationStub } from '../../support/cloudformation-stub.ts';
 
-let server: Server;
-let outputs: Readonly<Record<string, string>>;
+let cloudFormation: CloudFormationStub;
 
 const STACK = {
   Cluster: 'cluster',
@@ -22,31 +20,20 @@ const STACK = {
 };
 
 beforeAll(async () => {
-  server = createServer((_, response) => {
-    const members = Object.entries(outputs)
-      .map(
-        ([key, value]) => `<member><OutputKey>${key}</OutputKey><OutputValue>${value}</OutputValue></member>`,
-      )
-      .join('');
-    response.writeHead(200, { 'content-type': 'text/xml' });
-    response.end(
-      `<DescribeStacksResponse xmlns="http://cloudformation.amazonaws.com/doc/2010-05-15/"><DescribeStacksResult><Stacks><member><StackName>fleetfill</StackName><CreationTime>2026-01-01T00:00:00Z</CreationTime><StackStatus>UPDATE_COMPLETE</StackStatus><Outputs>${members}</Outputs></member></Stacks></DescribeStacksResult></DescribeStacksResponse>`,
-    );
-  });
-  await new Promise<void>(resolve => server.listen(0, '127.0.0.1', resolve));
+  cloudFormation = await startCloudFormationStub();
   vi.stubEnv('AWS_REGION', 'eu-west-1');
   vi.stubEnv('AWS_ACCESS_KEY_ID', 'none');
   vi.stubEnv('AWS_SECRET_ACCESS_KEY', 'none');
-  vi.stubEnv('AWS_ENDPOINT_URL_CLOUDFORMATION', `http://127.0.0.1:${(server.address() as AddressInfo).port}`);
+  vi.stubEnv('AWS_ENDPOINT_URL_CLOUDFORMATION', cloudFormation.endpoint);
 });
 
-afterAll(() => {
+afterAll(async () => {
   vi.unstubAllEnvs();
-  server.close();
+  await cloudFormation.close();
 });
 
-afterEach(() => {
-  outputs = STACK;
+beforeEach(() => {
+  cloudFormation.stack = { status: 'UPDATE_COMPLETE', outputs: STACK };
 });
 
 const choice = (more: Partial<FleetChoice>): FleetChoice => ({
@@ -62,7 +49,6 @@ describe('a stack', () => {
     ['a recipe that sets both', { attribute: 'test', set: ['gsi1pk = "A#" + kind', 'gsi1sk=updatedAt'] }],
     ['a command that sets nothing', {}],
   ])('is taken for %s', async (_, more) => {
-    outputs = STACK;
     expect(await locateFleet(choice(more))).toMatchObject({ cluster: 'cluster', controlTable: 'control' });
   });
 
@@ -75,13 +61,23 @@ describe('a stack', () => {
     ['a recipe that sets a third', { set: ['gsi1pk = "A"', 'ttl = 1'] }, /not ttl.*\nSet one of those/],
     ['another table', { table: 'orders', attribute: 'gsi1pk' }, /for the table stuff, not orders/],
   ])('is refused for %s', async (_, more, words) => {
-    outputs = STACK;
     await expect(locateFleet(choice(more))).rejects.toThrow(PreflightError);
     await expect(locateFleet(choice(more))).rejects.toThrow(words);
   });
 
+  test('is taken for any attribute of its table where its roles are not restricted', async () => {
+    const stack = (restrict: string) => ({
+      status: 'CREATE_COMPLETE',
+      outputs: { ...STACK, RestrictAttributes: restrict },
+    });
+    cloudFormation.stack = stack('false');
+    expect(await locateFleet(choice({ attribute: 'a,b' }))).toMatchObject({ cluster: 'cluster' });
+    await expect(locateFleet(choice({ table: 'orders' }))).rejects.toThrow('not orders');
+    cloudFormation.stack = stack('true');
+    await expect(locateFleet(choice({ attribute: 'a,b' }))).rejects.toThrow('not a,b');
+  });
+
   test('names its current task definition, unless an option names one', async () => {
-    outputs = STACK;
     expect(await currentTaskDefinition(choice({}))).toBe(STACK.TaskDefinition);
     expect(await currentTaskDefinition(choice({ taskDefinition: 'fleetfill:7' }))).toBeUndefined();
   });
