@@ -124,3 +124,54 @@ test('assignments differ by values, by sources and by what became absent', () =>
     sameAssignment(assigned({ x: { B: new Uint8Array([1]) } }), assigned({ x: { B: new Uint8Array([1]) } })),
   ).toBe(true);
 });
+
+test('an attribute of any name is read as itself', () => {
+  fc.assert(
+    fc.property(fc.string({ unit: 'grapheme', minLength: 1, maxLength: 40 }), name => {
+      fc.pre(name !== 'target');
+      const rule = compileRecipe(
+        { set: [{ name: 'target', expression: `item[${JSON.stringify(name)}] + "!"` }] },
+        undefined,
+      );
+      expect(rule.sources).toEqual([[name]]);
+      const other = { [`${name} `]: { S: 'another' } };
+      expect(rule.decide(Object.fromEntries([[name, { S: 'own' }], ...Object.entries(other)]))).toMatchObject(
+        {
+          assignment: { set: { target: { S: 'own!' } }, sources: [{ path: [name], value: { S: 'own' } }] },
+        },
+      );
+      expect(rule.decide(other).kind).toBe('not-computable');
+    }),
+  );
+});
+
+test('NULL is a value and not absence, in every type of expression', () => {
+  const rule = compileRecipe(
+    {
+      set: [
+        { name: 'target', expression: '!has(item.a) ? "absent" : a == null ? "NULL" : "here"' },
+        { name: 'scope', expression: 'string(type(item.a) == null_type)' },
+      ],
+    },
+    undefined,
+  );
+  const value = fc.constantFrom<AttributeValue | undefined>(
+    undefined,
+    { NULL: true },
+    { S: '' },
+    { N: '0' },
+    { BOOL: false },
+    { B: new Uint8Array() },
+  );
+  fc.assert(
+    fc.property(value, a => {
+      const decision = rule.decide({ ...(a && { a }), scope: { S: 'there' } });
+      const word = a === undefined ? 'absent' : a.NULL ? 'NULL' : 'here';
+      const source = a === undefined ? { path: ['a'], is: 'absent' } : { path: ['a'], is: 'equal', value: a };
+      expect(decision).toMatchObject({ assignment: { set: { target: { S: word } }, sources: [source] } });
+      expect(rule.decide({ ...(a && { a }), target: { S: 'there' } }).kind).toBe(
+        a === undefined ? 'not-computable' : 'write',
+      );
+    }),
+  );
+});
