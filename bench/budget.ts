@@ -16,8 +16,8 @@ const bundle = (name: string) => fileURLToPath(new URL(`../../dist/${name}.mjs`,
 
 let broken = 0;
 if (!values.json) {
-  console.log('| units a second | workers | worst 10 s window | average | over | promise |');
-  console.log('|---:|---:|---:|---:|---:|---|');
+  console.log('| units a second | workers | worst 10 s window | average | over | undo log | promise |');
+  console.log('|---:|---:|---:|---:|---:|---:|---|');
 }
 for (const budget of numbers(values.budgets)) {
   for (const workers of numbers(values.workers)) {
@@ -32,7 +32,7 @@ for (const budget of numbers(values.budgets)) {
     console.log(
       values.json
         ? JSON.stringify({ budget, workers, kept, ...result })
-        : `| ${budget} | ${workers} | ${percent(result.worstWindow)} | ${percent(result.average)} | ${result.averagedSeconds.toFixed(1)} s | ${kept ? 'kept' : 'BROKEN'} |`,
+        : `| ${budget} | ${workers} | ${percent(result.worstWindow)} | ${percent(result.average)} | ${result.averagedSeconds.toFixed(1)} s | ${percent(result.undoLogShare)} | ${kept ? 'kept' : 'BROKEN'} |`,
     );
   }
 }

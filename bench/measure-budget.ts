@@ -1,12 +1,19 @@
+import { createHash } from 'node:crypto';
 import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { DynamoDBClient } from '@aws-sdk/client-dynamodb';
+import { DynamoDBClient, paginateScan } from '@aws-sdk/client-dynamodb';
 import { createTable } from '../demo/create-table.ts';
 import { fill } from '../demo/fill.ts';
 import { type Item, STUFF_KEY } from '../demo/item.ts';
 import { orchestrate } from '../demo/orchestration.ts';
+import { itemSize, type WireItem } from '../local/dynamodb/item-size.ts';
 import { startLocalStack } from '../local/local-stack.ts';
+
+const WRITE_UNIT_BYTES = 1_024;
+
+/** As long as the items of the founding case. */
+const ITEM_BYTES = 350;
 
 /** The bucket of the capacity proxy's journal. */
 const BUCKET_MS = 100;
@@ -33,6 +40,8 @@ export interface BudgetResult {
    */
   readonly average: number;
   readonly averagedSeconds: number;
+  /** Write units of the undo log in the control table, divided by those of the table. */
+  readonly undoLogShare: number;
   readonly exitCode: number | null;
 }
 
@@ -56,11 +65,7 @@ export async function measureBudget({
   try {
     const { capacity } = stack;
     if (!capacity) throw new Error('The stack has no capacity proxy.');
-    const client = new DynamoDBClient({
-      endpoint: stack.engine.endpoint,
-      region: 'us-east-1',
-      credentials: { accessKeyId: 'local', secretAccessKey: 'local' },
-    });
+    const client = connect(stack.engine.endpoint);
     await createTable(client, 'stuff', STUFF_KEY);
     await fill(client, 'stuff', items(Math.ceil(budget * seconds)));
     client.destroy();
@@ -82,6 +87,10 @@ export async function measureBudget({
       signal: signal ?? new AbortController().signal,
     });
     const buckets = capacity.journal.series({ kind: 'write', table: 'stuff' });
+    const logUnits = await undoLogUnits(
+      connect(stack.controlEngine.endpoint),
+      stack.environment['FLEETFILL_CONTROL_TABLE'] ?? '',
+    );
     const journalBeganAt = capacity.journal.beganAt;
     const { allRunningAt, firstDoneAt } = await readTimes(join(directory, 'logs'));
     const from = Math.ceil((allRunningAt - journalBeganAt) / BUCKET_MS);
@@ -92,6 +101,7 @@ export async function measureBudget({
       worstWindowUnits: worst,
       average: sum(buckets.slice(from, to)) / (((to - from) * BUCKET_MS) / 1_000) / budget,
       averagedSeconds: ((to - from) * BUCKET_MS) / 1_000,
+      undoLogShare: logUnits / sum(buckets),
       exitCode: run.exitCode,
     };
   } finally {
@@ -105,9 +115,40 @@ export function keepsItsPromise({ budget }: Pick<BudgetCase, 'budget'>, result: 
   return result.worstWindowUnits <= budget * 10 * 1.05 + 1 && result.average >= 0.9 && result.exitCode === 0;
 }
 
+/** Each item of the log is put once, so their sizes tell what the puts cost. */
+async function undoLogUnits(client: DynamoDBClient, table: string): Promise<number> {
+  let units = 0;
+  for await (const { Items = [] } of paginateScan({ client }, { TableName: table })) {
+    for (const item of Items) {
+      if (!item['run']?.S?.includes('#UNDO#')) continue;
+      const data = item['data']?.B;
+      // On the wire binary is base64.
+      const wire = {
+        ...item,
+        ...(data && { data: { B: Buffer.from(data).toString('base64') } }),
+      } as WireItem;
+      units += Math.ceil(itemSize(wire) / WRITE_UNIT_BYTES);
+    }
+  }
+  client.destroy();
+  return units;
+}
+
+function connect(endpoint: string): DynamoDBClient {
+  const credentials = { accessKeyId: 'local', secretAccessKey: 'local' };
+  return new DynamoDBClient({ endpoint, region: 'us-east-1', credentials });
+}
+
+/** GUIDs and times as keys, as in the founding case. */
 function* items(count: number): Generator<Item> {
   for (let index = 0; index < count; index++) {
-    yield { id: { S: `item-${index}` }, created: { N: String(1_600_000_000_000 + index) } };
+    const hex = createHash('md5').update(`${index}`).digest('hex');
+    const id = [hex.slice(0, 8), hex.slice(8, 12), hex.slice(12, 16), hex.slice(16, 20), hex.slice(20)];
+    const item = {
+      id: { S: id.join('-') },
+      created: { N: String(1_600_000_000_000 + ((index * 7_919) % 1_000_003) * 86_400) },
+    };
+    yield { ...item, rest: { S: 'x'.repeat(ITEM_BYTES - itemSize(item) - 'rest'.length) } };
   }
 }
 
