@@ -106,6 +106,30 @@ describe('the demo', () => {
     expect(events.at(-1)).toMatchObject({ event: 'run.finished', runId, status: 'verified', missing: 0 });
   }, 180_000);
 
+  test('with a recipe judges every value by the item as it stood when it was written', async () => {
+    const { exitCode, stdout, stderr } = await runBundle('demo', [
+      ...['--recipe', '--items', '1500', '--segments', '4', '--tasks', '2'],
+      ...['--max-write-rate', '400', '--json'],
+    ]);
+    const events = eventsOf(stdout);
+    expect(exitCode, stderr).toBe(0);
+    expect(stderr).toContain('Every value is the one that the recipe gives for the item as it stood');
+    const [compared, finished] = events.slice(-2);
+    expect(compared).toMatchObject({
+      ...{ event: 'journal.compared', clean: true, counts: {}, disagreements: [] },
+      filled: finished?.['updated'],
+    });
+    expect(finished).toMatchObject({
+      ...{ event: 'run.finished', status: 'verified', missing: 0, quarantined: 0 },
+      recipe: { set: [{ name: 'placeKey' }, { name: 'expiresAt' }], where: expect.any(String) },
+    });
+    expect(finished?.['outOfScope']).toBeGreaterThan(0);
+    expect(compared).toHaveProperty(
+      'application.operations.update',
+      expect.toSatisfy(count => count > 50),
+    );
+  });
+
   test('serves the page of the run while it lasts, and takes it away at its end', async () => {
     const { exitCode, stdout } = await runBundle('demo', ['--items', '500', '--tasks', '2', '--dashboard'], {
       TMPDIR: scratch,

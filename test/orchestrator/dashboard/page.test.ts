@@ -1,5 +1,6 @@
 import { afterAll, afterEach, beforeAll, expect, onTestFinished, test } from 'vitest';
 import { systemClock } from '../../../core/clock.ts';
+import { NO_COUNTERS } from '../../../core/records.ts';
 import { DashboardServer } from '../../../orchestrator/dashboard/server.ts';
 import { Watch } from '../../../orchestrator/dashboard/watch.ts';
 import { useEngine } from '../../support/engine.ts';
@@ -200,6 +201,48 @@ describeInBrowser('the page of a run, in a browser', open => {
     }
     const overflow = await tab.evaluate<number>('document.documentElement.scrollWidth - window.innerWidth');
     expect(overflow).toBeLessThanOrEqual(0);
+    expect(complaints).toEqual([]);
+  });
+
+  test.each([
+    {
+      of: 'a recipe: what was out of scope, and what was computed again',
+      run: { recipe: { set: [{ name: 'test', expression: 'a' }], where: 'b == 1' } },
+      label: 'Items set',
+      detail:
+        '2,000 scanned, 1,650 lacked it100 set by others, 30 deleted, 300 out of scope, 7 computed again',
+    },
+    {
+      of: 'a constant: neither of them',
+      run: {},
+      counters: { outOfScope: 0, recomputed: 0 },
+      label: 'Items set',
+      detail: '2,000 scanned, 1,650 lacked it100 set by others, 30 deleted',
+    },
+    {
+      of: 'an undo: values, and how many are gone',
+      run: { undoes: { runId: 'run-0', totalSegments: 1, targets: [], expiresAt: 4_000_000_000 } },
+      label: 'Values removed',
+      detail: '2,000 in the undo log, 1,650 known to be set100 had another value or none, 30 deleted',
+    },
+  ])('tells of $of', async ({ run, counters, label, detail }) => {
+    const one = await storeRun(await engine.createControlTable(), { segments: 1, tasks: 1, run });
+    await one.putSegment(0, {
+      status: 'running',
+      counters: {
+        ...NO_COUNTERS,
+        ...{ scanned: 2_000, matched: 1_650, updated: 1_500, alreadySet: 100, deleted: 30, quarantined: 20 },
+        ...{ outOfScope: 300, recomputed: 7, ...counters },
+      },
+    });
+    const served = await ServedPage.start(one.stores, one.run.runId);
+    pages.push(served);
+    const { page: tab, complaints } = await open(served.url);
+    const tile = tab.locator('[data-tile=items]');
+    await tile.waitFor();
+    expect(await tile.locator('dt').textContent()).toBe(label);
+    expect(await tile.locator('.value').textContent()).toBe('1,500');
+    expect(await tile.locator('.detail').textContent()).toBe(detail);
     expect(complaints).toEqual([]);
   });
 

@@ -9,6 +9,7 @@ import {
   taskItem,
 } from '../../../core/records.ts';
 
+import type { NewRun } from '../../../core/run-store.ts';
 import type { SampleRecord } from '../../../core/sample-store.ts';
 import { createStores, type Stores } from '../../../orchestrator/stores.ts';
 import { newRun, rates, segmentRecord, taskRecord } from '../../support/records.ts';
@@ -29,7 +30,7 @@ const BUDGET = 30_000;
 /** The records of a half-finished run, in a control table of a real engine. */
 export async function storeRun(
   table: ControlTable,
-  { segments, tasks = 8 }: { segments: number; tasks?: number },
+  { segments, tasks = 8, run: given }: { segments: number; tasks?: number; run?: Partial<NewRun> },
 ): Promise<StoredRun> {
   const stores = createStores(table);
   const now = Date.now();
@@ -45,6 +46,7 @@ export async function storeRun(
       controlTable: table.name,
       taskSize: { cpuUnits: 256, memoryMiB: 512, architecture: 'ARM64' },
       changes: [{ id: 'a', at: at(120), by: 'someone@somewhere', what: 'start', detail: 'budget: as given' }],
+      ...given,
     }),
   );
   const launchOf = (segment: number) => `launch-${segment % tasks}`;
