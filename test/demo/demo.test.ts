@@ -113,7 +113,7 @@ describe('the demo', () => {
     ]);
     const events = eventsOf(stdout);
     expect(exitCode, stderr).toBe(0);
-    expect(stderr).toContain('Every value is the one that the recipe gives for the item as it stood');
+    expect(stderr).toContain('Every value is what the recipe gives for the item at the moment of the write.');
     const [compared, finished] = events.slice(-2);
     expect(compared).toMatchObject({
       ...{ event: 'journal.compared', clean: true, counts: {}, disagreements: [] },
