@@ -62,11 +62,17 @@ function refuseChangedOptions(settings: SettingsOf<typeof resume>, run: RunRecor
   const asked = writtenOf(settings);
   const otherRecipe = asked.recipe !== undefined && !sameRecipe(asked.recipe, run.recipe);
   if (changed.length === 0 && !otherRecipe) return;
-  const lines = changed.map(
-    name => `--${optionName(name)} is ${String(KEPT[name](run))}, not ${String(settings[name])}`,
-  );
-  if (otherRecipe) {
-    lines.push(`--set and --where are ${writtenText(run)}, not ${writtenText(asked)}`);
+  // A run with a recipe has no value of its own to compare with.
+  const isOfConstant = (name: string) => run.recipe !== undefined && /^(attribute|value)$/.test(name);
+  const constant = changed.filter(isOfConstant);
+  const lines = changed
+    .filter(name => !isOfConstant(name))
+    .map(name => `--${optionName(name)} is ${KEPT[name](run) ?? 'not set'}, not ${settings[name]}`);
+  if (otherRecipe || constant.length > 0) {
+    const instead = otherRecipe
+      ? writtenText(asked)
+      : constant.map(name => `--${name} ${settings[name]}`).join(' ');
+    lines.push(`--set and --where are ${writtenText(run)}, not ${instead}`);
   }
   const rate = changed.some(name => name.endsWith('Rate'))
     ? ` To change the rate: ${nextCommand('rate', run.runId)}`

@@ -15,6 +15,7 @@ import { RunStore } from '../../core/run-store.ts';
 import { createTable } from '../../demo/create-table.ts';
 import { STUFF_KEY } from '../../demo/item.ts';
 import { type LocalStack, startLocalStack } from '../../local/local-stack.ts';
+import { type CloudFormationStub, startCloudFormationStub } from '../support/cloudformation-stub.ts';
 import { type Ended, JOB, ORCHESTRATE, runBundle, runShell } from '../support/command.ts';
 import { CREDENTIALS, documentClient, stuffItems } from '../support/engine.ts';
 import { type HttpFront, startHttpFront } from '../support/http-front.ts';
@@ -22,11 +23,13 @@ import { newRun } from '../support/records.ts';
 
 let stack: LocalStack;
 let front: HttpFront;
+let cloudFormation: CloudFormationStub;
 let client: DynamoDBClient;
 let environment: Record<string, string>;
 let directory: string;
 
-const TABLES = ['stuff', 'held', 'replicated', 'expiring'];
+const TABLES = ['stuff', 'held', 'computed', 'replicated', 'expiring'];
+const RECIPE = { set: [{ name: 'gsi1pk', expression: '"STATUS#" + status' }], where: 'kind == "ORDER"' };
 const WRITES = /^(Put|Update|Delete|BatchWrite|BatchExecute|Execute|Transact)/;
 
 beforeAll(async () => {
@@ -41,6 +44,7 @@ beforeAll(async () => {
     const Replicas = [{ RegionName: 'eu-west-1', ReplicaStatus: 'ACTIVE' }];
     answer.reply(status, { ...body, Table: { ...(body['Table'] as object), Replicas } });
   });
+  cloudFormation = await startCloudFormationStub();
   environment = { ...stack.environment, AWS_ENDPOINT_URL_DYNAMODB: front.endpoint };
   client = new DynamoDBClient({
     endpoint: stack.endpoints.dynamodb,
@@ -54,21 +58,26 @@ beforeAll(async () => {
       TimeToLiveSpecification: { Enabled: true, AttributeName: 'expires' },
     }),
   );
-  const { Table } = await client.send(new DescribeTableCommand({ TableName: 'held' }));
-  const control = new ControlTable(documentClient(client), controlTable());
-  await new RunStore(control).create(
-    newRun({ runId: 'run-that-holds', table: 'held', tableArn: Table?.TableArn ?? '', attribute: 'another' }),
-  );
+  const runs = new RunStore(new ControlTable(documentClient(client), controlTable()));
+  await runs.create(newRun({ runId: 'run-that-holds', ...(await named('held')), attribute: 'another' }));
+  const { value: _, ...computed } = newRun({ runId: 'run-that-computes', ...(await named('computed')) });
+  await runs.create({ ...computed, attribute: 'gsi1pk', recipe: RECIPE });
 });
 
 afterAll(async () => {
   client.destroy();
   await front.close();
+  await cloudFormation.close();
   await stack.stop();
   await rm(directory, { recursive: true, force: true });
 });
 
 const controlTable = () => stack.environment['FLEETFILL_CONTROL_TABLE'] ?? '';
+
+async function named(table: string): Promise<{ readonly table: string; readonly tableArn: string }> {
+  const { Table } = await client.send(new DescribeTableCommand({ TableName: table }));
+  return { table, tableArn: Table?.TableArn ?? '' };
+}
 
 async function createFilled(TableName: string): Promise<void> {
   await createTable(client, TableName, STUFF_KEY);
@@ -165,6 +174,35 @@ const USAGE: Case[] = [
   [['rate', 'no-such-run', '--max-write-rate', '5'], /There is no run no-such-run/],
 ];
 
+/** An expression is shown with a caret under the place. */
+const RECIPES: Case[] = [
+  [['--set', 'a=status +'], /--set a[\s\S]*\n( *)status \+\n\1 {7,}\^/],
+  [['--set', 'a=status', '--where', 'kind = "A"'], /--where[\s\S]*\n( *)kind = "A"\n\1 {5,}\^/],
+  [['--set', 'a=shout(status)'], /shout[\s\S]*\n( *)shout\(status\)\n\1 *\^/],
+  [['--set', 'a="x" + 1'], /\n( *)"x" \+ 1\n\1 *\^/],
+  [['--set', 'a=timestamp(status)'], /\n( *)timestamp\(status\)\n\1 *\^/],
+  [['--set', 'a=status', '--where', '"text"'], /--where[\s\S]*\n( *)"text"\n\1 *\^/],
+  [['--set', 'a=a + 1'], /\n( *)a \+ 1\n\1\^/],
+  [['--set', 'a=status', '--set', 'b=a + "!"'], /--set b[\s\S]*\n( *)a \+ "!"\n\1\^/],
+  [['--set', 'id=status'], /"id" is part of the table's key/],
+  [['--set', 'a=status', '--set', 'created=1'], /"created" is part of the table's key/],
+  [['--set', 'a=status', '--set', 'a=kind'], /--set a is given twice/],
+  [['--set', 'a=status', '--value', '2'], /leave out --value/],
+  [['--set', 'a=status', '--attribute', 'a'], /leave out --attribute/],
+  [['--set', 'a=string(item)'], /\n( *)string\(item\)\n\1 *\^/],
+  [['--set', 'status'], /--set takes NAME=EXPRESSION/],
+  [['--where', 'kind == "A"'], /--where needs --set/],
+];
+
+/** Another recipe than the one of the run, and a constant instead of one. */
+const RESUMED: Case[] = [
+  [['--set', 'gsi1pk="S#" + status'], /"STATUS#" \+ status/],
+  [['--set', 'gsi1pk="STATUS#" + status'], /kind == "ORDER"/],
+  [['--set', 'gsi1pk="STATUS#" + status', '--where', 'kind == "BILL"'], /kind == "ORDER"/],
+  [['--value', '1'], /"STATUS#" \+ status, where kind == "ORDER", not --value 1\./],
+  [['--limit', '5'], /--limit is not set, not 5/],
+];
+
 const PREFLIGHT: Case[] = [
   [['--table', 'absent'], /The table absent does not exist in us-east-1/],
   [['verify', '--table', 'absent'], /The table absent does not exist in us-east-1/],
@@ -205,6 +243,46 @@ describe.concurrent('a command that is refused, and changes nothing', () => {
 
   test.for(USAGE)('for its usage, with 2: %j', async ([args, says], { expect }) => {
     expectRefused(await orchestrate(...confirmed(args), '--json'), 2, says, expect);
+  });
+
+  test.for(RECIPES)('for its recipe, with 2: %j', async ([args, says], { expect }) => {
+    expectRefused(await orchestrate(...args, '--yes', '--json'), 2, says, expect);
+    expectRefused(await orchestrate('plan', ...args, '--json'), 2, says, expect);
+  });
+
+  test.for(RESUMED)(
+    'for a recipe that is not the one to be resumed, with 2: %j',
+    async ([args, says], { expect }) => {
+      const ended = await orchestrate('resume', 'run-that-computes', ...args, '--json');
+      expectRefused(ended, 2, says, expect);
+      expect(ended.stderr).toContain('run-that-computes');
+    },
+  );
+
+  test('for a source that the roles of the stack may not read, with 3', async ({ expect }) => {
+    const { FLEETFILL_CLUSTER = '', ...others } = environment;
+    const located = { ...others, AWS_ENDPOINT_URL_CLOUDFORMATION: cloudFormation.endpoint };
+    const ask = (command: string, outputs: Record<string, string>): Promise<Ended> => {
+      cloudFormation.stack = {
+        status: 'CREATE_COMPLETE',
+        outputs: { Cluster: FLEETFILL_CLUSTER, Attributes: 'gsi1pk', ...outputs },
+      };
+      const recipe = ['--set', 'gsi1pk=kind + string(rank)', '--where', 'kind == "ORDER"'];
+      return runBundle(ORCHESTRATE, [command, ...recipe, '--json'], located);
+    };
+    const DENIED =
+      /reads "rank", which the roles of the stack fleetfill may not read[\s\S]*SourceAttributes=kind,rank/;
+    for (const command of ['run', 'plan']) {
+      const refused = await ask(command, { SourceAttributes: 'kind' });
+      // A plan that is refused is still told.
+      if (command === 'plan') expect(refused.stdout).toMatch(/^{"event":"plan.finished".*\n$/);
+      expectRefused({ ...refused, stdout: command === 'plan' ? '' : refused.stdout }, 3, DENIED, expect);
+      for (const allowed of [{ SourceAttributes: 'kind,rank' }, { RestrictAttributes: 'false' }]) {
+        const { code, stderr } = await ask(command, allowed);
+        expect(stderr).not.toContain('may not read');
+        expect(code, stderr).toBe(command === 'run' ? 4 : 0);
+      }
+    }
   });
 
   test.for(PREFLIGHT)('for what it finds, with 3: %j', async ([args, says], { expect }) => {
