@@ -144,7 +144,7 @@ export const LIVE_TRAFFIC: readonly ReliabilityCase[] = [
     number: 33,
     title: 'the table scales, its index throttles, its metrics are silent',
     load: 'waits',
-    seconds: 70,
+    seconds: 180,
     seeds: 1,
     // Each part has its own stack and waits most of its time.
     run: async context => {
