@@ -160,7 +160,7 @@ export class Scenario {
       if (this.#choose(this.#application ? 60 : 150) === 0) this.#disturb(tally);
       if (this.#hasInvalid && this.#choose(60) === 0) this.#disturbRetries(tally);
       // The table at the end is compared with what the verification saw.
-      const quiet = run?.undoes !== undefined && run.status === 'verifying';
+      const quiet = run?.undoes !== undefined && run.verification !== undefined;
       if (this.#application && !quiet && this.#choose(60) === 0) this.#users.applicationActs(this.#choose);
       if (this.#orchestrators.size === 0) this.#startOrchestrator();
       await this.#world.step();
