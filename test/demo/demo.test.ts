@@ -128,7 +128,7 @@ describe('the demo', () => {
       'application.operations.update',
       expect.toSatisfy(count => count > 50),
     );
-  });
+  }, 180_000);
 
   test('serves the page of the run while it lasts, and takes it away at its end', async () => {
     const { exitCode, stdout } = await runBundle('demo', ['--items', '500', '--tasks', '2', '--dashboard'], {
