@@ -1,4 +1,4 @@
-/** Fits on every terminal. */
+/** Fits on a terminal of the usual width. */
 const WIDEST_LINE = 80;
 
 /**
