@@ -136,7 +136,9 @@ describeInBrowser('a real run, in a browser', open => {
     expect(text.match(/^\| \d+ \| read to its end \|/gm)).toHaveLength(63);
     expect(text).toContain('## The way back');
     expect(text).toMatch(/1 task lost: /);
-    expect(text).toMatch(/DynamoDB throttled the fleet \d+ times, until .*: TableWriteKeyRangeThroughputExceeded/);
+    expect(text).toMatch(
+      /DynamoDB throttled the fleet \d+ times, until .*: TableWriteKeyRangeThroughputExceeded/,
+    );
     const data = JSON.parse(await local.finish(local.orchestrate('report', runId, '--format', 'json')));
     expect(data).toMatchObject({ runId, status: 'verified', proved: true });
     // What the killed worker did after its last checkpoint is written and verified, but counted by nobody.
