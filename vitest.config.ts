@@ -27,6 +27,7 @@ const LONG = [
   'doctor',
   'local-directory',
   'stack-update',
+  'undo-others',
   'wait',
 ].map(name => `test/e2e/${name}.test.ts`);
 

@@ -1,45 +1,35 @@
 import { isDeepStrictEqual } from 'node:util';
-import {
-  type AttributeValue,
-  DeleteItemCommand,
-  type DynamoDBClient,
-  paginateScan,
-  UpdateItemCommand,
-} from '@aws-sdk/client-dynamodb';
+import { DeleteItemCommand, DynamoDBClient, UpdateItemCommand } from '@aws-sdk/client-dynamodb';
 import { afterEach, expect, test } from 'vitest';
 import { Stage } from './support/stage.ts';
+import { type Item, keyOf, set, wholeTable } from './support/stuff.ts';
 
 const ITEMS = 2_000;
-
-type Item = Record<string, AttributeValue>;
 
 let stage: Stage;
 
 afterEach(() => stage.close());
 
-async function wholeTable(client: DynamoDBClient): Promise<Map<string, Item>> {
-  const items = new Map<string, Item>();
-  for await (const { Items = [] } of paginateScan({ client }, { TableName: 'stuff', ConsistentRead: true })) {
-    for (const item of Items) items.set(item['id']?.S ?? '', item);
-  }
-  return items;
-}
-
-const keyOf = ({ id, created }: Item): Item => ({
-  id: id as AttributeValue,
-  created: created as AttributeValue,
-});
-
-const set = (client: DynamoDBClient, item: Item, value: string) =>
-  client.send(
+/** The undo log of a run is as old as this from now on. */
+async function expireLog({ stack }: Stage, runId: string, expiresAt: number): Promise<void> {
+  const client = new DynamoDBClient({
+    endpoint: stack.controlEngine.endpoint,
+    region: 'us-east-1',
+    credentials: { accessKeyId: 'local', secretAccessKey: 'local' },
+  });
+  await client.send(
     new UpdateItemCommand({
-      TableName: 'stuff',
-      Key: keyOf(item),
-      UpdateExpression: 'SET #test = :value',
-      ExpressionAttributeNames: { '#test': 'test' },
-      ExpressionAttributeValues: { ':value': { N: value } },
+      TableName: stack.environment['FLEETFILL_CONTROL_TABLE'],
+      Key: { run: { S: runId }, item: { S: 'RUN' } },
+      UpdateExpression: 'SET undoLog.expiresAt = :at',
+      ConditionExpression: 'attribute_exists(undoLog.expiresAt)',
+      ExpressionAttributeValues: { ':at': { N: String(expiresAt) } },
     }),
   );
+  client.destroy();
+}
+
+const hoursFromNow = (hours: number) => Math.floor(Date.now() / 1_000) + hours * 3_600;
 
 test('a run is undone: only its own values go, and nothing of the application’s', {
   timeout: 180_000,
@@ -59,6 +49,8 @@ test('a run is undone: only its own values go, and nothing of the application’
   expect(run.events.at(-1)).toMatchObject({ event: 'run.finished', updated: ITEMS - 2 });
 
   await set(client, changed, '9');
+  // The very value that the run sets, once more, on an item that had it before the run.
+  await set(client, same, '1');
   await client.send(new DeleteItemCommand({ TableName: 'stuff', Key: keyOf(deleted) }));
 
   const expected = { undoes: runId, changed: 1, deleted: 1, unknown: 0 };
@@ -104,6 +96,16 @@ test('a run is undone: only its own values go, and nothing of the application’
   const ofUndo = stage.orchestrate(['undo', undoId, '--yes']);
   expect(await ofUndo.exit).toBe(3);
   expect(ofUndo.stderr).toContain(`is itself an undo of run ${runId}`);
+
+  await expireLog(stage, runId, hoursFromNow(47));
+  const expiring = stage.orchestrate(['undo', runId, '--yes']);
+  expect(await expiring.exit).toBe(3);
+  expect(expiring.stderr).toContain('An undo is refused in the last 48 hours before that');
+  await expireLog(stage, runId, hoursFromNow(-1));
+  const expired = stage.orchestrate(['undo', runId, '--yes']);
+  expect(await expired.exit).toBe(3);
+  expect(expired.stderr).toMatch(new RegExp(`The undo log of run ${runId} expired at .*orchestrate report`));
+  await expireLog(stage, runId, hoursFromNow(800));
 
   const second = stage.orchestrate(['run', '--segments', '2', '--yes', '--no-undo-log']);
   expect(await second.exit, second.stderr).toBe(0);
