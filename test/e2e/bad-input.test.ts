@@ -276,7 +276,9 @@ describe.concurrent('a command that is refused, and changes nothing', () => {
       const refused = await ask(command, { SourceAttributes: 'kind' });
       // A plan that is refused is still told.
       if (command === 'plan') expect(refused.stdout).toMatch(/^{"event":"plan.finished".*\n$/);
-      expectRefused({ ...refused, stdout: command === 'plan' ? '' : refused.stdout }, 3, DENIED, expect);
+      const stdout = command === 'plan' ? '' : refused.stdout;
+      const stderr = refused.stderr.replace(/\n {2,}/g, ' ');
+      expectRefused({ ...refused, stdout, stderr }, 3, DENIED, expect);
       for (const allowed of [{ SourceAttributes: 'kind,rank' }, { RestrictAttributes: 'false' }]) {
         const { code, stderr } = await ask(command, allowed);
         expect(stderr).not.toContain('may not read');
