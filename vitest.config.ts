@@ -26,7 +26,11 @@ const LONG = [
   'detach',
   'doctor',
   'local-directory',
+  'index-keys',
+  'killed-retry',
   'stack-update',
+  'supervision',
+  'suspended',
   'undo-others',
   'wait',
 ].map(name => `test/e2e/${name}.test.ts`);

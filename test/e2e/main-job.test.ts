@@ -1,10 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import {
-  type AttributeValue,
-  DeleteItemCommand,
-  paginateScan,
-  UpdateItemCommand,
-} from '@aws-sdk/client-dynamodb';
+import { type AttributeValue, paginateScan, UpdateItemCommand } from '@aws-sdk/client-dynamodb';
 import { afterEach, expect, test } from 'vitest';
 import { faultsOf } from '../../local/fault/fault-proxy.ts';
 import type { OrchestratorEvent, OrchestratorProcess } from './support/orchestrator-process.ts';
@@ -116,48 +111,6 @@ test('two orchestrators started together: one runs, the other exits with 8', asy
   ];
   const codes = await Promise.all(both.map(({ exit }) => exit));
   expect(codes.sort()).toEqual([0, 8]);
-});
-
-test('two resumes: the later one supervises, the earlier one exits with 8', async () => {
-  stage = await Stage.open({ items: 12_000 });
-  const run = stage.orchestrate(['--segments', '4', '--yes', '--max-write-rate', '1500']);
-  await halfWay(run, 1_000);
-  const resumed = stage.orchestrate(['resume', run.runId]);
-  expect(await run.exit).toBe(8);
-  expect(run.stderr).toContain(`See: orchestrate status ${run.runId}`);
-  expect(await resumed.exit).toBe(0);
-  expect((await stage.compare()).clean).toBe(true);
-});
-
-test('a run whose record somebody deleted ends with 1, without a stack trace', async () => {
-  stage = await Stage.open({ items: 4_000 });
-  const run = stage.orchestrate(['--segments', '2', '--yes', '--max-write-rate', '300']);
-  await run.waitFor(({ event, updated }) => event === 'run.progress' && Number(updated) > 0);
-  const Key = { run: { S: run.runId }, item: { S: 'RUN' } };
-  await stage.client.send(new DeleteItemCommand({ TableName: 'fleetfill-control', Key }));
-  expect(await run.exit).toBe(1);
-  expect(run.stderr).toContain(`The record of run ${run.runId} is gone from the control table.`);
-  expect(run.stderr).not.toContain('Internal error');
-  expect(run.stderr).not.toMatch(/^\s+at /m);
-});
-
-test('Ctrl-C detaches with 130 and says how to resume; the fleet goes on', async () => {
-  stage = await Stage.open({ items: 16_000 });
-  const run = stage.orchestrate(['--segments', '4', '--yes', '--max-write-rate', '900']);
-  await halfWay(run, 1_000);
-  run.kill('SIGINT');
-  expect(await run.exit).toBe(130);
-  expect(run.stderr).toContain(`orchestrate resume ${run.runId}`);
-  const status = async () => {
-    const look = stage.orchestrate(['status', run.runId]);
-    await look.exit;
-    return look.last as unknown as { counters: { updated: number } };
-  };
-  const before = await status();
-  await delay(2_500);
-  expect((await status()).counters.updated).toBeGreaterThan(before.counters.updated);
-  const resumed = stage.orchestrate(['resume', run.runId]);
-  expect(await resumed.exit).toBe(0);
 });
 
 /** In single mode no reply says what a refused write consumed, although DynamoDB charges for it. */

@@ -81,3 +81,59 @@ test('an undo that is killed, with a task, goes on where it was, and counts each
   expect(await again.exit, again.stderr).toBe(0);
   expect(again.last).toMatchObject({ status: 'verified', removed: 0 });
 });
+
+test('an undo is paused, slowed, cancelled and resumed like a run', {
+  timeout: 180_000,
+}, async () => {
+  stage = await Stage.open({ items: 1_500, seed: 'undo operated' });
+  const { client } = stage;
+  const recipe = ['--set', 'label=country + "#" + string(population)', '--set', 'half=population / 2'];
+  const run = stage.orchestrate(['run', ...recipe, '--segments', '4', '--tasks', '2', '--yes']);
+  expect(await run.exit, run.stderr).toBe(0);
+  const runId = String(run.events[0]?.runId);
+  const had = await wholeTable(client);
+  const withTargets = async () =>
+    [...(await wholeTable(client)).values()].filter(({ label, half }) => label ?? half).length;
+  expect(await withTargets()).toBe(1_500);
+
+  const slow = ['--max-write-rate', '100', '--max-read-rate', '1000'];
+  const undo = stage.orchestrate(['undo', runId, '--tasks', '2', '--yes', ...slow]);
+  await undo.waitFor(({ event, updated }) => event === 'run.progress' && Number(updated) > 50);
+  const { runId: undoId } = undo;
+  const slower = stage.orchestrate(['rate', undoId, '--max-write-rate', '80']);
+  expect(await slower.exit, slower.stderr).toBe(0);
+  const pause = stage.orchestrate(['pause', undoId]);
+  expect(await pause.exit, pause.stderr).toBe(0);
+  expect(await undo.exit).toBe(9);
+  expect(undo.last).toMatchObject({ event: 'run.finished', status: 'paused', undoes: runId });
+  const paused = await withTargets();
+  expect(paused).toBeGreaterThan(0);
+
+  const other = stage.orchestrate(['run', ...recipe, '--yes']);
+  expect(await other.exit, other.stderr).toBe(8);
+  const shown = stage.orchestrate(['status', undoId]);
+  expect(await shown.exit).toBe(0);
+  expect(shown.last).toMatchObject({ status: 'paused', budget: { writeUnitsPerSecond: 80 } });
+  expect(await withTargets()).toBe(paused);
+
+  const resumed = stage.orchestrate(['resume', undoId]);
+  await resumed.waitFor(({ event }) => event === 'run.progress');
+  const cancel = stage.orchestrate(['cancel', undoId]);
+  expect(await cancel.exit, cancel.stderr).toBe(0);
+  expect(await resumed.exit).toBe(9);
+  expect(resumed.last).toMatchObject({ status: 'cancelled', undoes: runId });
+
+  const second = stage.orchestrate(['undo', runId, '--yes']);
+  expect(await second.exit, second.stderr).toBe(0);
+  // Two values of each item. What the cancelled undo removed in an unfinished chunk looks removed to the next undo.
+  const [before, removed, changed] = [
+    resumed.last?.['removed'],
+    second.last?.['removed'],
+    second.last?.['changed'],
+  ];
+  expect(Number(removed)).toBeGreaterThan(0);
+  expect(Number(before) + Number(removed) + Number(changed)).toBe(3_000);
+  const after = await wholeTable(client);
+  expect(after.size).toBe(had.size);
+  for (const [id, { label: _, half: __, ...rest }] of had) expect(after.get(id)).toEqual(rest);
+});

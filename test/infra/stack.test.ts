@@ -329,12 +329,7 @@ describe.skipIf(!MOTO)('doctor, on moto', () => {
       async () => ['--task-definition', await registerDefinition('2.0')],
       /not in its repository/,
     ],
-    [
-      'addresses',
-      'more tasks than addresses',
-      async () => ['--segments', '600'],
-      /free addresses for 600 tasks/,
-    ],
+    ['addresses', 'more tasks than addresses', async () => ['--segments', '600'], /600 tasks need one each/],
     ['cluster', 'no cluster', async () => ['--cluster', 'nowhere'], /There is no cluster nowhere/],
     [
       'task-definition',
