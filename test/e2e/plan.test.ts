@@ -97,7 +97,7 @@ test('a run that is cancelled ends with 9, and both commands say how to begin ag
   expect(run.last).toMatchObject({ event: 'run.finished', status: 'cancelled' });
   for (const { stderr } of [run, cancel]) {
     expect(stderr).toMatch(
-      /a new run continues from there: orchestrate run --table stuff --attribute test --value '"x"' --segments 2 --max-write-rate 200 /,
+      /A new run continues from there: orchestrate run --table stuff --attribute test --value '"x"' --segments 2 --max-write-rate 200 /,
     );
   }
 }, 120_000);
