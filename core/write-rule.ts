@@ -82,3 +82,9 @@ function unordered(value: AttributeValue): unknown {
   if (value.B) return { B: Buffer.from(value.B).toString('base64') };
   return value;
 }
+
+/** An item whose sources have changed before a write more often than this goes to quarantine. */
+export const MOST_RECOMPUTATIONS = 20;
+
+/** The reason that is recorded with it. The last change follows one more attempt. */
+export const SOURCES_KEEP_CHANGING = `its sources changed before each of ${MOST_RECOMPUTATIONS + 1} attempts to write it`;

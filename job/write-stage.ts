@@ -10,7 +10,12 @@ import type { RateControl } from '../core/rate/rate-control.ts';
 import type { BatchForms, WriteApi } from '../core/records.ts';
 import { mayHaveWritten, settleCall, settleStatement, type Verdict } from '../core/settle.ts';
 import type { UndoLogWriter } from '../core/undo/log-writer.ts';
-import { type Assignment, sameAssignment } from '../core/write-rule.ts';
+import {
+  type Assignment,
+  MOST_RECOMPUTATIONS,
+  SOURCES_KEEP_CHANGING,
+  sameAssignment,
+} from '../core/write-rule.ts';
 import { logItems } from './log-items.ts';
 import type { ItemOutcome } from './segment-counters.ts';
 import type { ReadBack, UserTable } from './user-table.ts';
@@ -33,9 +38,6 @@ const MAX_UNEXPLAINED_REFUSALS = 4;
 
 /** If this many items are refused for good without a success in between, the items are not the cause. */
 const SYSTEMIC_REFUSALS = 25;
-
-/** An item whose sources have changed before a write more often than this goes to quarantine. */
-const MOST_RECOMPUTATIONS = 20;
 
 export interface WriteStageOptions {
   readonly table: UserTable;
@@ -279,8 +281,7 @@ export class WriteStage {
     item.tries += 1;
     item.work.tally.add({ recomputed: 1 });
     if (item.recomputations > MOST_RECOMPUTATIONS) {
-      const reason = `its sources changed before each of ${MOST_RECOMPUTATIONS + 1} attempts to write it`;
-      return this.#quarantine(item, reason, signal);
+      return this.#quarantine(item, SOURCES_KEEP_CHANGING, signal);
     }
     this.#notSet(item);
     item.assignment = assignment;

@@ -1,3 +1,5 @@
+import { DATE_READS_NOW, preloaded } from './preload.ts';
+
 /**
  * The environment with which a stopped Node process behaves as if its whole machine had slept. It preloads a module
  * that replaces the clocks. While the process is stopped (SIGSTOP), `performance.now` stands still, like Linux's
@@ -7,7 +9,7 @@
  * @param faster minutes of sleep for each minute of the stop
  */
 export function suspendedClock(faster: number): { readonly NODE_OPTIONS: string } {
-  return { NODE_OPTIONS: `--import data:text/javascript,${encodeURIComponent(preload(faster))}` };
+  return preloaded(preload(faster));
 }
 
 /** The clock is read every 100 ms. A gap this long between two reads means that the process was stopped. */
@@ -31,11 +33,6 @@ function preload(faster: number): string {
       look();
       return Math.round(RealDate.now() + sleptMs * ${faster - 1});
     };
-    globalThis.Date = new Proxy(RealDate, {
-      construct: (target, args, newTarget) => Reflect.construct(target, args.length === 0 ? [now()] : args, newTarget),
-      apply: () => new RealDate(now()).toString(),
-      get: (target, name, receiver) => (name === 'now' ? now : Reflect.get(target, name, receiver)),
-    });
-    RealDate.prototype.constructor = globalThis.Date;
+    ${DATE_READS_NOW}
   `;
 }

@@ -8,7 +8,13 @@ import type { RateControl } from '../../core/rate/rate-control.ts';
 import type { Counters } from '../../core/records.ts';
 import { mayHaveWritten, settleCall, type Verdict } from '../../core/settle.ts';
 import type { LogReference, UndoLogWriter } from '../../core/undo/log-writer.ts';
-import { type Assignment, type Decision, sameAssignment } from '../../core/write-rule.ts';
+import {
+  type Assignment,
+  type Decision,
+  MOST_RECOMPUTATIONS,
+  SOURCES_KEEP_CHANGING,
+  sameAssignment,
+} from '../../core/write-rule.ts';
 import { readItems } from '../user-table/read-items.ts';
 
 export interface RepairRequest {
@@ -86,9 +92,6 @@ type Consumed = Partial<Pick<Counters, 'readUnits' | 'writeUnits'>>;
 /** An item in scope whose write is refused goes to quarantine after this many tries. */
 const MAX_TRIES = 5;
 
-/** An item whose sources have changed before a write more often than this goes to quarantine. */
-const MOST_RECOMPUTATIONS = 20;
-
 export interface ItemRepairRequest extends Omit<RepairRequest, 'keys' | 'onProgress'> {
   /** Called with what each try consumed. */
   readonly onConsumed: (units: Consumed) => void;
@@ -145,9 +148,7 @@ class ItemRepair {
         );
       }
       if (this.#recomputed > MOST_RECOMPUTATIONS) {
-        return this.#quarantine(
-          `its sources changed before each of ${MOST_RECOMPUTATIONS + 1} attempts to write it`,
-        );
+        return this.#quarantine(SOURCES_KEEP_CHANGING);
       }
       if (verdict.kind === 'retry' || this.#refusals > 0 || this.#recomputed > 1) {
         await clock.sleep(backoffMs(this.#tries), signal);
